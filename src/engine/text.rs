@@ -1,0 +1,138 @@
+//! Text that is cheap to copy: a word of the program, or one shared text made at run time.
+//!
+//! Names, reasons and messages are compared and copied far more often than they are made. This is
+//! neither an interner (which would be a global, or a table to carry to every place that prints)
+//! nor a `String` (which would allocate on each copy).
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// An immutable text; a copy costs no allocation. Order and equality are those of the characters.
+#[derive(Clone)]
+pub struct Text(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Word(&'static str),
+    Shared(Arc<str>),
+}
+
+impl Text {
+    /// The empty text.
+    pub const EMPTY: Text = Text::word("");
+
+    /// A text known when the program was compiled.
+    pub const fn word(word: &'static str) -> Text {
+        Text(Repr::Word(word))
+    }
+
+    /// The characters.
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Repr::Word(word) => word,
+            Repr::Shared(text) => text,
+        }
+    }
+}
+
+impl Default for Text {
+    fn default() -> Text {
+        Text::EMPTY
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Borrow<str> for Text {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Text {
+        Text(Repr::Shared(text.into()))
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Text {
+        Text(Repr::Shared(text.into()))
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Text) -> bool {
+        let (mine, theirs) = (self.as_str(), other.as_str());
+        // Most comparisons are between copies of one text.
+        (mine.as_ptr() == theirs.as_ptr() && mine.len() == theirs.len()) || mine == theirs
+    }
+}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Text) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Text) -> std::cmp::Ordering {
+        let (mine, theirs) = (self.as_str(), other.as_str());
+        if mine.as_ptr() == theirs.as_ptr() && mine.len() == theirs.len() {
+            return std::cmp::Ordering::Equal;
+        }
+        mine.cmp(theirs)
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl serde::Serialize for Text {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Text {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Text, D::Error> {
+        String::deserialize(from).map(Text::from)
+    }
+}

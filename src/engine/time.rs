@@ -1,0 +1,264 @@
+//! Simulated time: a point and a length, both whole microseconds.
+//!
+//! Microseconds are the finest unit that Kubernetes itself writes (`MicroTime`) and are exact in
+//! JavaScript. Durations are read and printed as Go does it (`1h2m3s`, `300ms`). This file does not
+//! know the wall clock.
+
+use std::fmt;
+use std::ops::{Add, AddAssign, Mul, Sub};
+use std::str::FromStr;
+
+/// A point on the simulated clock: whole microseconds since the run began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SimTime(u64);
+
+/// A length of simulated time in whole microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Duration(u64);
+
+/// Why a text is not a duration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotADuration {
+    text: String,
+}
+
+impl SimTime {
+    /// The beginning of a run.
+    pub const ZERO: SimTime = SimTime(0);
+
+    /// The point `micros` microseconds after the beginning.
+    pub const fn from_micros(micros: u64) -> SimTime {
+        SimTime(micros)
+    }
+
+    /// Microseconds since the run began.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// The length from `earlier` to this point; nothing if `earlier` lies after it.
+    pub const fn since(self, earlier: SimTime) -> Duration {
+        Duration(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Rounded down to whole seconds, as Kubernetes writes `metav1.Time`.
+    pub const fn to_whole_seconds(self) -> SimTime {
+        SimTime(self.0 - self.0 % 1_000_000)
+    }
+
+    /// Seconds since the run began with six decimals, as it stands in a timeline entry.
+    pub fn seconds_text(self) -> String {
+        format!("{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}
+
+impl Duration {
+    /// No time at all.
+    pub const ZERO: Duration = Duration(0);
+    /// Longer than any run.
+    pub const MAX: Duration = Duration(u64::MAX / 4);
+
+    /// A length of `micros` microseconds.
+    pub const fn from_micros(micros: u64) -> Duration {
+        Duration(micros)
+    }
+
+    /// A length of `millis` milliseconds.
+    pub const fn from_millis(millis: u64) -> Duration {
+        Duration(millis * 1_000)
+    }
+
+    /// A length of `seconds` seconds.
+    pub const fn from_secs(seconds: u64) -> Duration {
+        Duration(seconds * 1_000_000)
+    }
+
+    /// The length in microseconds.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// The length in whole seconds, rounded down.
+    pub const fn as_secs(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
+    /// True for a length of nothing.
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// This length less `other`; nothing if `other` is longer.
+    pub const fn saturating_sub(self, other: Duration) -> Duration {
+        Duration(self.0.saturating_sub(other.0))
+    }
+
+    /// This length times `numerator / denominator`, rounded down, without overflow in between.
+    pub fn scaled(self, numerator: u64, denominator: u64) -> Duration {
+        let scaled = u128::from(self.0) * u128::from(numerator) / u128::from(denominator);
+        Duration(u64::try_from(scaled).expect("a scaled duration fits the simulated clock"))
+    }
+
+    /// Doubled until `limit`.
+    pub fn doubled_up_to(self, limit: Duration) -> Duration {
+        Duration(self.0.saturating_mul(2)).min(limit)
+    }
+}
+
+impl Add<Duration> for SimTime {
+    type Output = SimTime;
+    fn add(self, length: Duration) -> SimTime {
+        SimTime(self.0.checked_add(length.0).expect("simulated clock overflow"))
+    }
+}
+
+impl AddAssign<Duration> for SimTime {
+    fn add_assign(&mut self, length: Duration) {
+        *self = *self + length;
+    }
+}
+
+impl Add for Duration {
+    type Output = Duration;
+    fn add(self, other: Duration) -> Duration {
+        Duration(self.0.checked_add(other.0).expect("simulated duration overflow"))
+    }
+}
+
+impl Sub for Duration {
+    type Output = Duration;
+    fn sub(self, other: Duration) -> Duration {
+        Duration(self.0.checked_sub(other.0).expect("a duration cannot be negative"))
+    }
+}
+
+impl Mul<u64> for Duration {
+    type Output = Duration;
+    fn mul(self, times: u64) -> Duration {
+        Duration(self.0.checked_mul(times).expect("simulated duration overflow"))
+    }
+}
+
+impl fmt::Display for Duration {
+    /// As Go prints it: `5m0s`, `1h2m3s`, `300ms`, `2.5s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return f.write_str("0s");
+        }
+        if self.0 < 1_000 {
+            return write!(f, "{}µs", self.0);
+        }
+        if self.0 < 1_000_000 {
+            return write!(f, "{}ms", decimals(self.0, 1_000));
+        }
+        let minutes = self.0 / 60_000_000;
+        if minutes >= 60 {
+            write!(f, "{}h", minutes / 60)?;
+        }
+        if minutes > 0 {
+            write!(f, "{}m", minutes % 60)?;
+        }
+        write!(f, "{}s", decimals(self.0 % 60_000_000, 1_000_000))
+    }
+}
+
+/// `micros / unit` without trailing zeros.
+fn decimals(micros: u64, unit: u64) -> String {
+    let width = unit.ilog10() as usize;
+    let text = format!("{}.{:0width$}", micros / unit, micros % unit);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+impl FromStr for Duration {
+    type Err = NotADuration;
+
+    /// Reads a Go duration: a sequence of numbers, each with its unit.
+    fn from_str(text: &str) -> Result<Duration, NotADuration> {
+        let wrong = || NotADuration { text: text.to_owned() };
+        if text == "0" {
+            return Ok(Duration::ZERO);
+        }
+        let mut rest = text;
+        let mut micros: u128 = 0;
+        if rest.is_empty() {
+            return Err(wrong());
+        }
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
+            let (number, after) = rest.split_at(digits);
+            let letters =
+                after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+            let (unit, after) = after.split_at(letters);
+            micros += length(number, unit).ok_or_else(wrong)?;
+            rest = after;
+        }
+        let micros = u64::try_from(micros).map_err(|_| wrong())?;
+        // A century: longer than any question, and far from the end of the clock.
+        if micros > 100 * 366 * 86_400 * 1_000_000 { Err(wrong()) } else { Ok(Duration(micros)) }
+    }
+}
+
+/// Microseconds of one number with its unit; `None` if either is malformed.
+fn length(number: &str, unit: &str) -> Option<u128> {
+    let micros: u128 = match unit {
+        "h" => 3_600_000_000,
+        "m" => 60_000_000,
+        "s" => 1_000_000,
+        "ms" => 1_000,
+        "us" | "µs" => 1,
+        _ => return None,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if (whole.is_empty() && fraction.is_empty()) || whole.len() > 15 || fraction.len() > 15 {
+        return None;
+    }
+    let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let scale = 10u128.pow(u32::try_from(fraction.len()).ok()?);
+    let part: u128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
+    Some(whole * micros + part * micros / scale)
+}
+
+impl fmt::Display for NotADuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is not a duration; write numbers with units and no spaces, \
+             for example `5m`, `1h30m`, `2.5s` or `300ms`",
+            self.text
+        )
+    }
+}
+
+impl std::error::Error for NotADuration {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Duration {
+        text.parse().expect("a duration")
+    }
+
+    #[test]
+    fn durations_read_and_print_as_go_does() {
+        for text in ["0s", "300ms", "1.5ms", "2.5s", "5m0s", "1h2m3s", "12m30s", "7µs", "24h0m0s"] {
+            assert_eq!(read(text).to_string(), text);
+        }
+        assert_eq!(read("5m"), Duration::from_secs(300));
+        assert_eq!(read("0"), Duration::ZERO);
+        assert_eq!(read(".5s"), Duration::from_millis(500));
+    }
+
+    #[test]
+    fn what_go_would_refuse_is_refused() {
+        for text in ["", "5 min", "5", "min", "5x", "-5s", "1..2s", ".s", "99999999999h"] {
+            assert!(text.parse::<Duration>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn scaling_does_not_overflow_on_the_way() {
+        let year = Duration::from_secs(365 * 86_400);
+        assert_eq!(year.scaled(u64::MAX / 2, u64::MAX / 2), year);
+    }
+}

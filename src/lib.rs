@@ -1,0 +1,4 @@
+//! healsim: a deterministic discrete-event simulator of how a cluster heals itself.
+
+pub mod engine;
+pub mod timeline;

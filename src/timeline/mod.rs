@@ -1,0 +1,8 @@
+//! Floor 1: what a run leaves behind, entry by entry, as the outside reads it.
+//!
+//! Data only: who writes entries is `world`, who judges them is `analysis`, who prints them is
+//! `report`. The JSON form of an entry is the outside format that scripts rely on.
+
+mod entry;
+
+pub use entry::{Entry, EntryId, Timeline, Value};
