@@ -2,8 +2,14 @@
 //!
 //! Knows no Kubernetes, no VMs and no messages: it orders things that fall due.
 
+mod queue;
+mod random;
 mod text;
 mod time;
+mod timer;
 
+pub use queue::{Key, Queue};
+pub use random::{Delay, Owner, Purpose, Random, below, index_below, name_suffix};
 pub use text::Text;
 pub use time::{Duration, NotADuration, SimTime};
+pub use timer::{Activity, Generation, Path, Phase, Rhythm, Rhythmic, Timer};

@@ -1,0 +1,144 @@
+//! Timers cancelled by generation, and periodic activities that are declared instead of re-armed.
+//!
+//! Nothing is ever searched in the queue: an old setting falls due, and is not current any more.
+
+use super::random::below;
+use super::{Duration, SimTime};
+
+/// One alarm clock of a process; setting it anew makes every earlier setting stale.
+#[derive(Clone, Debug, Default)]
+pub struct Timer {
+    generation: u32,
+}
+
+/// Which setting of a timer an event belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Generation(u32);
+
+impl Timer {
+    /// Starts a new setting; every earlier one goes stale.
+    pub fn restart(&mut self) -> Generation {
+        self.generation += 1;
+        Generation(self.generation)
+    }
+
+    /// Makes every setting stale.
+    pub fn cancel(&mut self) {
+        self.generation += 1;
+    }
+
+    /// True if `due` belongs to the latest setting.
+    pub fn is_current(&self, due: Generation) -> bool {
+        self.generation == due.0
+    }
+}
+
+/// A periodic activity as its owner declares it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Activity {
+    pub period: Duration,
+    /// Each pause is longer by a random part of the period, up to this percentage.
+    pub jitter_percent: u64,
+    pub rhythm: Rhythm,
+    pub path: Path,
+}
+
+/// From where a pause is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rhythm {
+    /// From the last beginning: a ticker.
+    Ticker,
+    /// From the end of the last pass, which the owner reports: `wait.Until` of Kubernetes.
+    AfterEnd,
+}
+
+/// What can change the outcome of an activity while its owner does nothing else.
+///
+/// Declared for sparse mode, which may skip a pass only while nothing on its path changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// Only the process itself.
+    Own,
+    /// A round trip to the server, and what is stored there.
+    Server,
+}
+
+/// When a newly declared activity takes place for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// At once, as a loop that has just been entered.
+    Now,
+    /// After a full pause.
+    AfterPause,
+    /// Anywhere in its period: the loop has been running for long.
+    Stationary,
+}
+
+/// The state of a declared activity.
+#[derive(Clone, Debug)]
+pub struct Rhythmic {
+    pub activity: Activity,
+    /// How often it has taken place; also the address of its draws.
+    pub count: u64,
+    /// When it took place last.
+    pub last: Option<SimTime>,
+    /// Which arming is the valid one.
+    pub timer: Timer,
+}
+
+impl Rhythmic {
+    /// An activity that has not taken place yet.
+    pub fn new(activity: Activity) -> Rhythmic {
+        Rhythmic { activity, count: 0, last: None, timer: Timer::default() }
+    }
+
+    /// The first pause; `draw` decides where in its period a running loop stands.
+    pub fn first_pause(&self, phase: Phase, draw: u64) -> Duration {
+        match phase {
+            Phase::Now => Duration::ZERO,
+            Phase::AfterPause => self.pause(draw),
+            Phase::Stationary => {
+                // Jitter is small against the period; its mean suffices for the phase.
+                let mean = self.activity.period.scaled(200 + self.activity.jitter_percent, 200);
+                below(mean, draw)
+            }
+        }
+    }
+
+    /// A pause between two passes.
+    pub fn pause(&self, draw: u64) -> Duration {
+        let most = self.activity.period.scaled(self.activity.jitter_percent, 100);
+        self.activity.period + below(most, draw)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_latest_setting_of_a_timer_is_current() {
+        let mut timer = Timer::default();
+        let first = timer.restart();
+        assert!(timer.is_current(first));
+        let second = timer.restart();
+        assert!(!timer.is_current(first) && timer.is_current(second));
+        timer.cancel();
+        assert!(!timer.is_current(second));
+    }
+
+    #[test]
+    fn pauses_stay_within_their_jitter() {
+        let lease = Activity {
+            period: Duration::from_secs(10),
+            jitter_percent: 4,
+            rhythm: Rhythm::AfterEnd,
+            path: Path::Server,
+        };
+        let rhythmic = Rhythmic::new(lease);
+        assert_eq!(rhythmic.pause(0), Duration::from_secs(10));
+        assert!(rhythmic.pause(u64::MAX) < Duration::from_millis(10_400));
+        assert!(rhythmic.first_pause(Phase::Stationary, u64::MAX) < Duration::from_millis(10_200));
+        assert_eq!(rhythmic.first_pause(Phase::Now, 3), Duration::ZERO);
+    }
+}
