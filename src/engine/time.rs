@@ -241,7 +241,8 @@ mod tests {
 
     #[test]
     fn durations_read_and_print_as_go_does() {
-        for text in ["0s", "300ms", "1.5ms", "2.5s", "5m0s", "1h2m3s", "12m30s", "7µs", "24h0m0s"] {
+        for text in ["0s", "300ms", "1.5ms", "2.5s", "5m0s", "1h2m3s", "12m30s", "7µs", "24h0m0s"]
+        {
             assert_eq!(read(text).to_string(), text);
         }
         assert_eq!(read("5m"), Duration::from_secs(300));

@@ -1,0 +1,250 @@
+//! Which fields of an object changed: what a watcher would write down.
+//!
+//! Heartbeats (a Lease's `renewTime`, a condition's `lastHeartbeatTime`) and counts of repeated
+//! Events are not changes. Fields, values and reasons are named as in the recordings of the real
+//! systems, so that the two can be laid side by side.
+
+use super::kinds::{Conditions, Node, Pod, PodPhase};
+use super::{Body, Deletion, Object};
+use crate::engine::Text;
+use crate::timeline::Value;
+
+/// One field of an object that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub field: Text,
+    pub from: Value,
+    pub to: Value,
+    pub reason: Text,
+    pub message: Text,
+}
+
+/// All changes from one version of an object to the next; absent means: does not exist.
+pub fn changes(old: Option<&Object>, new: Option<&Object>) -> Vec<Change> {
+    let mut found = Found::default();
+    match (old, new) {
+        (None, Some(new)) => {
+            if let Body::Event(event) = &new.body {
+                let to = Value::Text(event.reason.clone());
+                found.push("event", Value::Null, to, Text::EMPTY, event.message.clone());
+                return found.0;
+            }
+            found.field("exists", Value::Null, Value::Bool(true));
+            found.object(None, new);
+        }
+        (Some(old), Some(new)) => found.object(Some(old), new),
+        (Some(old), None) if !matches!(old.body, Body::Event(_)) => {
+            found.field("exists", Value::Bool(true), Value::Null);
+        }
+        _ => {}
+    }
+    found.0
+}
+
+/// Collects changes.
+#[derive(Default)]
+struct Found(Vec<Change>);
+
+impl Found {
+    fn push(
+        &mut self,
+        field: impl Into<Text>,
+        from: Value,
+        to: Value,
+        reason: Text,
+        message: Text,
+    ) {
+        self.0.push(Change { field: field.into(), from, to, reason, message });
+    }
+
+    /// A plain field, if it changed.
+    fn field(&mut self, field: &'static str, from: Value, to: Value) {
+        if from != to {
+            self.push(Text::word(field), from, to, Text::EMPTY, Text::EMPTY);
+        }
+    }
+
+    fn object(&mut self, old: Option<&Object>, new: &Object) {
+        if let Body::Lease(lease) = &new.body {
+            // The holder is what a Lease is about; renewals are heartbeats.
+            let before = old.and_then(Object::lease).map(|lease| &lease.holder);
+            return self.field("holder", text_of(before), text_of(Some(&lease.holder)));
+        }
+        if let Body::Event(_) = &new.body {
+            return;
+        }
+        self.body(old, new);
+        self.deletion(old.and_then(|old| old.meta.deletion), new.meta.deletion);
+    }
+
+    fn deletion(&mut self, old: Option<Deletion>, new: Option<Deletion>) {
+        let Some(new) = new else { return };
+        if old.is_some_and(|old| old.grace == new.grace) {
+            return;
+        }
+        let from = if old.is_some() { Value::text("set") } else { Value::Null };
+        let reason = Text::from(format!("grace={}", new.grace.as_secs()));
+        self.push("deletionTimestamp", from, Value::text("set"), reason, Text::EMPTY);
+    }
+
+    fn body(&mut self, old: Option<&Object>, new: &Object) {
+        match &new.body {
+            Body::Node(node) => self.node(old.and_then(Object::node), node),
+            Body::Pod(pod) => self.pod(old.and_then(Object::pod), pod),
+            Body::Machine(machine) => {
+                let old = old.and_then(Object::machine);
+                let phase = |phase: &'static str| text_of(Some(&Text::word(phase)));
+                self.field(
+                    "phase",
+                    old.map_or(Value::Null, |old| phase(old.phase.name())),
+                    phase(machine.phase.name()),
+                );
+                let before = old.and_then(|old| old.node_ref.as_ref());
+                self.field("nodeRef", text_of(before), text_of(machine.node_ref.as_ref()));
+                let before = old.map(|old| &old.spec.provider_id);
+                self.field("providerID", text_of(before), text_of(Some(&machine.spec.provider_id)));
+                let before = truth(old.is_some_and(|old| old.infrastructure_ready));
+                self.field("infrastructureReady", before, truth(machine.infrastructure_ready));
+                self.conditions(old.map(|old| &old.conditions), &machine.conditions);
+            }
+            Body::InfraMachine(infra) => {
+                let old = old.and_then(Object::infra_machine);
+                let before = old.map(|old| &old.provider_id);
+                self.field("providerID", text_of(before), text_of(Some(&infra.provider_id)));
+                self.field("ready", truth(old.is_some_and(|old| old.ready)), truth(infra.ready));
+            }
+            Body::Cluster(cluster) => {
+                let old = old.and_then(Object::cluster);
+                self.conditions(old.map(|old| &old.conditions), &cluster.conditions);
+            }
+            _ => self.counts_of_sets(old, new),
+        }
+    }
+
+    fn node(&mut self, old: Option<&Node>, new: &Node) {
+        self.conditions(old.map(|old| &old.conditions), &new.conditions);
+        self.field("taints", taints_text(old), taints_text(Some(new)));
+        self.field(
+            "unschedulable",
+            truth(old.is_some_and(|old| old.unschedulable)),
+            truth(new.unschedulable),
+        );
+        let before = old.map(|old| &old.provider_id);
+        self.field("providerID", text_of(before), text_of(Some(&new.provider_id)));
+    }
+
+    fn pod(&mut self, old: Option<&Pod>, new: &Pod) {
+        let phase = |phase: PodPhase| Value::Text(Text::word(phase.name()));
+        self.field("phase", old.map_or(Value::Null, |old| phase(old.phase)), phase(new.phase));
+        self.field(
+            "nodeName",
+            text_of(old.map(|old| &old.node_name)),
+            text_of(Some(&new.node_name)),
+        );
+        self.conditions(old.map(|old| &old.conditions), &new.conditions);
+    }
+
+    fn counts_of_sets(&mut self, old: Option<&Object>, new: &Object) {
+        let before = old.map(counts).unwrap_or_default();
+        for (place, (field, to)) in counts(new).into_iter().enumerate() {
+            let from = before.get(place).map_or(Value::Null, |(_, from)| from.clone());
+            self.field(field, from, to);
+        }
+        if let Some(conditions) = set_conditions(new) {
+            self.conditions(old.and_then(set_conditions), conditions);
+        }
+    }
+
+    /// A condition changed if its status or reason did, or its message where that is its point.
+    fn conditions(&mut self, old: Option<&Conditions>, new: &Conditions) {
+        for condition in new.iter() {
+            let before = old.and_then(|old| old.get(&condition.kind));
+            if before.is_some_and(|before| before.says_the_same_as(condition)) {
+                continue;
+            }
+            let from = before.map_or(Value::Null, |before| status_text(before.status.name()));
+            self.push(
+                condition.kind.clone(),
+                from,
+                status_text(condition.status.name()),
+                condition.reason.clone(),
+                condition.message.clone(),
+            );
+        }
+        for gone in old.into_iter().flat_map(Conditions::iter) {
+            if new.get(&gone.kind).is_none() {
+                let from = status_text(gone.status.name());
+                self.push(gone.kind.clone(), from, Value::Null, Text::EMPTY, Text::EMPTY);
+            }
+        }
+    }
+}
+
+fn status_text(status: &'static str) -> Value {
+    Value::Text(Text::word(status))
+}
+
+/// A text that means nothing when it is empty.
+fn text_of(text: Option<&Text>) -> Value {
+    text.filter(|text| !text.is_empty()).map_or(Value::Null, |text| Value::Text(text.clone()))
+}
+
+/// A truth that is absent from the object while it is false.
+fn truth(truth: bool) -> Value {
+    if truth { Value::Bool(true) } else { Value::Null }
+}
+
+/// All taints as `key:effect`, sorted and joined by commas.
+fn taints_text(node: Option<&Node>) -> Value {
+    let mut taints: Vec<String> = node
+        .into_iter()
+        .flat_map(|node| &node.taints)
+        .map(|taint| format!("{}:{}", taint.key, taint.effect.name()))
+        .collect();
+    taints.sort_unstable();
+    if taints.is_empty() { Value::Null } else { Value::text(taints.join(",")) }
+}
+
+/// The replica counts of a set's status, and of a health check's.
+fn counts(object: &Object) -> Vec<(&'static str, Value)> {
+    let count = |count: u32| Value::Count(i64::from(count));
+    match &object.body {
+        Body::Deployment(set) => vec![
+            ("replicas", count(set.status_replicas)),
+            ("readyReplicas", count(set.ready_replicas)),
+            ("availableReplicas", count(set.available_replicas)),
+        ],
+        Body::ReplicaSet(set) => vec![
+            ("replicas", count(set.status_replicas)),
+            ("readyReplicas", count(set.ready_replicas)),
+            ("availableReplicas", count(set.available_replicas)),
+        ],
+        Body::MachineSet(set) => vec![
+            ("replicas", count(set.status_replicas)),
+            ("readyReplicas", count(set.ready_replicas)),
+            ("availableReplicas", count(set.available_replicas)),
+        ],
+        Body::MachineDeployment(set) => vec![
+            ("phase", text_of(Some(&set.phase))),
+            ("replicas", count(set.status_replicas)),
+            ("readyReplicas", count(set.ready_replicas)),
+            ("availableReplicas", count(set.available_replicas)),
+            ("unavailableReplicas", count(set.unavailable_replicas)),
+        ],
+        Body::MachineHealthCheck(check) => vec![
+            ("expectedMachines", count(check.expected_machines)),
+            ("currentHealthy", count(check.current_healthy)),
+            ("remediationsAllowed", count(check.remediations_allowed)),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+fn set_conditions(object: &Object) -> Option<&Conditions> {
+    match &object.body {
+        Body::MachineSet(set) => Some(&set.conditions),
+        Body::MachineDeployment(set) => Some(&set.conditions),
+        Body::MachineHealthCheck(check) => Some(&check.conditions),
+        _ => None,
+    }
+}

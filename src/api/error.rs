@@ -1,0 +1,76 @@
+//! What an API server answers when it does not do what was asked: `metav1.Status`.
+
+use super::{ObjectKey, Revision};
+use crate::engine::Text;
+use std::fmt;
+
+/// A refusal, with the words that a client would print.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    pub reason: Reason,
+    pub message: Text,
+}
+
+/// The machine-readable reasons in use, spelled as in `metav1.StatusReason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    NotFound,
+    AlreadyExists,
+    Conflict,
+    /// The watch's revision is older than what the server still has (HTTP 410).
+    Expired,
+    TooManyRequests,
+    /// The request's own deadline passed (HTTP 504).
+    Timeout,
+    /// The server cannot serve at all (HTTP 500), for example without its etcd.
+    InternalError,
+    /// No answer came: the client gave up, or the connection was refused or broke.
+    Unreachable,
+}
+
+impl ApiError {
+    /// A refusal with a reason and its words.
+    pub fn new(reason: Reason, message: impl Into<Text>) -> ApiError {
+        ApiError { reason, message: message.into() }
+    }
+
+    /// The object does not exist.
+    pub fn not_found(key: &ObjectKey) -> ApiError {
+        let message = format!("{} \"{}\" not found", key.kind.resource(), key.name);
+        ApiError::new(Reason::NotFound, message)
+    }
+
+    /// An object of this name exists.
+    pub fn already_exists(key: &ObjectKey) -> ApiError {
+        let message = format!("{} \"{}\" already exists", key.kind.resource(), key.name);
+        ApiError::new(Reason::AlreadyExists, message)
+    }
+
+    /// The object was written since the client read it.
+    pub fn conflict(key: &ObjectKey) -> ApiError {
+        let message = format!(
+            "Operation cannot be fulfilled on {} \"{}\": the object has been modified; \
+             please apply your changes to the latest version and try again",
+            key.kind.resource(),
+            key.name
+        );
+        ApiError::new(Reason::Conflict, message)
+    }
+
+    /// The history behind `asked` is gone.
+    pub fn expired(asked: Revision, oldest: Revision) -> ApiError {
+        let message = format!("too old resource version: {} ({})", asked.0, oldest.0);
+        ApiError::new(Reason::Expired, message)
+    }
+
+    /// No answer came.
+    pub fn unreachable(message: impl Into<Text>) -> ApiError {
+        ApiError::new(Reason::Unreachable, message)
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.message.fmt(f)
+    }
+}

@@ -1,0 +1,120 @@
+//! Conditions: the common way in which a status says what is true of an object.
+
+use crate::engine::{SimTime, Text};
+
+/// Whether a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    True,
+    False,
+    Unknown,
+}
+
+/// One condition of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    pub kind: Text,
+    pub status: Status,
+    pub reason: Text,
+    pub message: Text,
+    /// When the status last changed, in whole seconds as Kubernetes writes it.
+    pub last_transition: SimTime,
+    /// When the kubelet last confirmed it (Nodes only).
+    pub last_heartbeat: SimTime,
+}
+
+/// An object's conditions, at most one of each type, in the order in which they were first set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions(Vec<Condition>);
+
+impl Status {
+    /// As it is written in an object.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Status::True => "True",
+            Status::False => "False",
+            Status::Unknown => "Unknown",
+        }
+    }
+}
+
+impl Condition {
+    /// A condition that turned this way at `now`.
+    pub fn new(
+        kind: impl Into<Text>,
+        status: Status,
+        reason: impl Into<Text>,
+        message: impl Into<Text>,
+        now: SimTime,
+    ) -> Condition {
+        Condition {
+            kind: kind.into(),
+            status,
+            reason: reason.into(),
+            message: message.into(),
+            last_transition: now.to_whole_seconds(),
+            last_heartbeat: now.to_whole_seconds(),
+        }
+    }
+
+    /// Equal but for the times.
+    pub fn says_the_same_as(&self, other: &Condition) -> bool {
+        self.status == other.status && self.reason == other.reason && self.message == other.message
+    }
+}
+
+impl Conditions {
+    /// The condition of this type.
+    pub fn get(&self, kind: &str) -> Option<&Condition> {
+        self.0.iter().find(|condition| condition.kind == *kind)
+    }
+
+    /// The status of the condition of this type.
+    pub fn status(&self, kind: &str) -> Option<Status> {
+        self.get(kind).map(|condition| condition.status)
+    }
+
+    /// True if the condition exists with this status.
+    pub fn is(&self, kind: &str, status: Status) -> bool {
+        self.status(kind) == Some(status)
+    }
+
+    /// Puts the condition in the place of an earlier one of its type, as it is.
+    pub fn set(&mut self, condition: Condition) {
+        match self.0.iter_mut().find(|mine| mine.kind == condition.kind) {
+            Some(mine) => *mine = condition,
+            None => self.0.push(condition),
+        }
+    }
+
+    /// Sets what the condition says; the transition time moves only if the status does.
+    /// True if anything but times changed.
+    pub fn say(&mut self, mut condition: Condition) -> bool {
+        let Some(mine) = self.0.iter_mut().find(|mine| mine.kind == condition.kind) else {
+            self.0.push(condition);
+            return true;
+        };
+        if mine.status == condition.status {
+            condition.last_transition = mine.last_transition;
+        }
+        let changed = !mine.says_the_same_as(&condition);
+        *mine = condition;
+        changed
+    }
+
+    /// Removes the condition of this type.
+    pub fn remove(&mut self, kind: &str) {
+        self.0.retain(|condition| condition.kind != *kind);
+    }
+
+    /// All conditions.
+    pub fn iter(&self) -> impl Iterator<Item = &Condition> {
+        self.0.iter()
+    }
+}
+
+impl FromIterator<Condition> for Conditions {
+    fn from_iter<I: IntoIterator<Item = Condition>>(conditions: I) -> Conditions {
+        Conditions(conditions.into_iter().collect())
+    }
+}

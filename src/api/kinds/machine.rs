@@ -1,0 +1,76 @@
+//! Cluster API's Machine, and the infrastructure provider's counterpart.
+
+use super::Conditions;
+use crate::api::merge::merge_fields;
+use crate::engine::{Duration, SimTime, Text};
+
+/// A Machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    pub spec: MachineSpec,
+    pub phase: MachinePhase,
+    /// The name of its Node, once found.
+    pub node_ref: Option<Text>,
+    pub bootstrap_ready: bool,
+    pub infrastructure_ready: bool,
+    pub drain_started: Option<SimTime>,
+    pub volume_wait_started: Option<SimTime>,
+    pub conditions: Conditions,
+}
+
+/// What is wanted of a Machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MachineSpec {
+    pub cluster: Text,
+    pub version: Text,
+    pub provider_id: Text,
+    /// Nothing means: without limit.
+    pub node_drain_timeout: Duration,
+    /// Nothing means: retry for ever.
+    pub node_deletion_timeout: Duration,
+}
+
+/// `status.phase` of a Machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MachinePhase {
+    /// Not written yet.
+    #[default]
+    None,
+    Pending,
+    Provisioning,
+    Provisioned,
+    Running,
+    Deleting,
+}
+
+/// The provider's object behind a Machine (`RigMachine`, `VSphereMachine` ...).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InfraMachine {
+    pub provider_id: Text,
+    pub ready: bool,
+}
+
+merge_fields!(Machine {
+    spec,
+    phase,
+    node_ref,
+    bootstrap_ready,
+    infrastructure_ready,
+    drain_started,
+    volume_wait_started,
+} deep { conditions });
+merge_fields!(InfraMachine { provider_id, ready });
+
+impl MachinePhase {
+    /// As it is written in an object.
+    pub const fn name(self) -> &'static str {
+        match self {
+            MachinePhase::None => "",
+            MachinePhase::Pending => "Pending",
+            MachinePhase::Provisioning => "Provisioning",
+            MachinePhase::Provisioned => "Provisioned",
+            MachinePhase::Running => "Running",
+            MachinePhase::Deleting => "Deleting",
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The kinds of objects, each with the fields that a component or a command uses, and no others.
+
+mod cluster_api;
+mod condition;
+mod machine;
+mod node;
+mod pod;
+mod workload;
+
+pub use cluster_api::{
+    Cluster, MachineDeployment, MachineHealthCheck, MachineSet, MaxUnhealthy, UnhealthyCondition,
+};
+pub use condition::{Condition, Conditions, Status};
+pub use machine::{InfraMachine, Machine, MachinePhase, MachineSpec};
+pub use node::{Lease, Node, Resources, Taint, TaintEffect, taint};
+pub use pod::{Pod, PodPhase, PodTemplate, Toleration};
+pub use workload::{Deployment, EventType, KubeEvent, ReplicaSet};

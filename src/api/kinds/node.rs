@@ -1,0 +1,92 @@
+//! Node, and the Lease that shows that its kubelet lives.
+
+use super::Conditions;
+use crate::api::merge::merge_fields;
+use crate::engine::{Duration, SimTime, Text};
+
+/// A Node's `spec` and `status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    pub unschedulable: bool,
+    pub taints: Vec<Taint>,
+    pub provider_id: Text,
+    pub conditions: Conditions,
+    pub allocatable: Resources,
+    pub kubelet_version: Text,
+    pub internal_ip: Text,
+}
+
+/// A taint on a Node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taint {
+    pub key: Text,
+    pub effect: TaintEffect,
+    pub added: Option<SimTime>,
+}
+
+/// What a taint does to Pods that don't tolerate it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TaintEffect {
+    NoSchedule,
+    NoExecute,
+}
+
+/// What Pods ask for and Nodes have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    pub cpu_millis: u64,
+    pub memory_mib: u64,
+    pub pods: u64,
+}
+
+/// A Lease: a Node's heartbeat, or a leader's claim.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lease {
+    pub holder: Text,
+    pub duration: Duration,
+    pub acquired: SimTime,
+    pub renewed: SimTime,
+    pub transitions: u32,
+}
+
+/// Keys of well-known taints.
+pub mod taint {
+    pub const NOT_READY: &str = "node.kubernetes.io/not-ready";
+    pub const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+    pub const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
+    pub const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
+}
+
+merge_fields!(Node { unschedulable, taints, provider_id, allocatable, kubelet_version, internal_ip }
+    deep { conditions });
+merge_fields!(Lease { holder, duration, acquired, renewed, transitions });
+
+impl TaintEffect {
+    /// As it is written in an object.
+    pub const fn name(self) -> &'static str {
+        match self {
+            TaintEffect::NoSchedule => "NoSchedule",
+            TaintEffect::NoExecute => "NoExecute",
+        }
+    }
+}
+
+impl Taint {
+    /// A taint with one of the well-known keys.
+    pub fn new(key: &'static str, effect: TaintEffect, added: Option<SimTime>) -> Taint {
+        let added = added.map(SimTime::to_whole_seconds);
+        Taint { key: Text::word(key), effect, added }
+    }
+
+    /// True if this is the taint of that key and effect.
+    pub fn is(&self, key: &str, effect: TaintEffect) -> bool {
+        self.effect == effect && self.key == *key
+    }
+}
+
+impl Node {
+    /// True if it has this taint.
+    pub fn has_taint(&self, key: &str, effect: TaintEffect) -> bool {
+        self.taints.iter().any(|taint| taint.is(key, effect))
+    }
+}

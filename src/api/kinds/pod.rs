@@ -1,0 +1,107 @@
+//! Pod, and the template from which controllers make Pods.
+
+use super::{Conditions, Resources, Status, Taint, TaintEffect};
+use crate::api::Labels;
+use crate::api::merge::merge_fields;
+use crate::engine::{Duration, SimTime, Text};
+use std::sync::Arc;
+
+/// A Pod's `spec` and `status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    pub node_name: Text,
+    pub template: Arc<PodTemplate>,
+    pub tolerations: Arc<[Toleration]>,
+    pub phase: PodPhase,
+    pub conditions: Conditions,
+    pub started: Option<SimTime>,
+    pub pod_ip: Text,
+    pub restarts: u32,
+}
+
+/// The part of a Pod's `spec` that its controller wrote.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodTemplate {
+    pub labels: Labels,
+    pub image: Text,
+    pub requests: Resources,
+    /// `terminationGracePeriodSeconds`.
+    pub grace: Duration,
+    pub node_selector: Labels,
+    /// `requiredDuringSchedulingIgnoredDuringExecution` anti-affinity by hostname to these labels.
+    pub anti_affinity: Option<Labels>,
+    pub tolerations: Vec<Toleration>,
+}
+
+/// Which taints a Pod tolerates; an empty key means every key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toleration {
+    pub key: Text,
+    pub effect: Option<TaintEffect>,
+    /// For how long a `NoExecute` taint is tolerated; for ever if absent.
+    pub seconds: Option<Duration>,
+}
+
+/// Where a Pod stands in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PodPhase {
+    #[default]
+    Pending,
+    Running,
+    Succeeded,
+    Failed,
+}
+
+merge_fields!(Pod { node_name, template, tolerations, phase, started, pod_ip, restarts }
+    deep { conditions });
+
+impl PodPhase {
+    /// As it is written in an object.
+    pub const fn name(self) -> &'static str {
+        match self {
+            PodPhase::Pending => "Pending",
+            PodPhase::Running => "Running",
+            PodPhase::Succeeded => "Succeeded",
+            PodPhase::Failed => "Failed",
+        }
+    }
+
+    /// True once no container will run again.
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, PodPhase::Succeeded | PodPhase::Failed)
+    }
+}
+
+impl Pod {
+    /// A Pod from a template, not bound to any Node.
+    pub fn new(template: Arc<PodTemplate>) -> Pod {
+        Pod {
+            node_name: Text::EMPTY,
+            tolerations: template.tolerations.clone().into(),
+            template,
+            phase: PodPhase::Pending,
+            conditions: Conditions::default(),
+            started: None,
+            pod_ip: Text::EMPTY,
+            restarts: 0,
+        }
+    }
+
+    /// True if its Ready condition is True.
+    pub fn is_ready(&self) -> bool {
+        self.conditions.is("Ready", Status::True)
+    }
+
+    /// The toleration that the taint is tolerated by, if there is one.
+    pub fn tolerates(&self, taint: &Taint) -> Option<&Toleration> {
+        self.tolerations.iter().find(|toleration| toleration.covers(taint))
+    }
+}
+
+impl Toleration {
+    /// True if a taint is covered.
+    pub fn covers(&self, taint: &Taint) -> bool {
+        (self.key.is_empty() || self.key == taint.key)
+            && self.effect.is_none_or(|effect| effect == taint.effect)
+    }
+}

@@ -1,0 +1,55 @@
+//! Merge patches: a client sends what it changed, and the API server changes just that.
+//!
+//! A patch travels as the pair (object as it was read, object as it is wanted). Fields that are
+//! equal in both are not part of the patch, so concurrent writers of other fields don't conflict;
+//! a list is one field, as in an RFC 7386 merge patch, except conditions, which merge by type.
+
+use super::Meta;
+use super::kinds::Conditions;
+
+/// A value that can take over what differs between two others.
+pub trait Merge {
+    /// Takes over each field in which `changed` differs from `base`.
+    fn merge(&mut self, base: &Self, changed: &Self);
+}
+
+/// Takes over a field if the patch contains it.
+pub fn take_over<T: Clone + PartialEq>(mine: &mut T, base: &T, changed: &T) {
+    if base != changed {
+        mine.clone_from(changed);
+    }
+}
+
+/// Implements `Merge` field by field; `deep` fields merge by their own rule.
+macro_rules! merge_fields {
+    ($type:ty { $($field:ident),* $(,)? } $(deep { $($deep:ident),* $(,)? })?) => {
+        impl $crate::api::Merge for $type {
+            fn merge(&mut self, base: &Self, changed: &Self) {
+                $($crate::api::merge::take_over(
+                    &mut self.$field, &base.$field, &changed.$field,
+                );)*
+                $($($crate::api::Merge::merge(
+                    &mut self.$deep, &base.$deep, &changed.$deep,
+                );)*)?
+            }
+        }
+    };
+}
+pub(crate) use merge_fields;
+
+merge_fields!(Meta { labels, annotations, owners, finalizers });
+
+impl Merge for Conditions {
+    fn merge(&mut self, base: &Conditions, changed: &Conditions) {
+        for condition in changed.iter() {
+            if base.get(&condition.kind) != Some(condition) {
+                self.set(condition.clone());
+            }
+        }
+        for condition in base.iter() {
+            if changed.get(&condition.kind).is_none() {
+                self.remove(&condition.kind);
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Floor 1: Kubernetes and Cluster API objects, requests, watch events and status errors.
+//!
+//! Data only, and what an API server derives from data alone: merging a patch, and which fields of
+//! an object changed. Who stores objects, and who may write them, is not known here.
+
+mod change;
+mod error;
+pub mod kinds;
+mod merge;
+mod meta;
+mod object;
+mod request;
+
+pub use change::{Change, changes};
+pub use error::{ApiError, Reason};
+pub use merge::Merge;
+pub use meta::{Deletion, Labels, Meta, OwnerReference, Revision, Uid, labels};
+pub use object::{Body, Kind, Object, ObjectKey};
+pub use request::{Answer, Answered, Request, Selector, Verb, WatchEvent, WatchKind};

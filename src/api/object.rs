@@ -1,0 +1,186 @@
+//! An object of any kind, and how it is named.
+
+use super::kinds::{
+    Cluster, Deployment, InfraMachine, KubeEvent, Lease, Machine, MachineDeployment,
+    MachineHealthCheck, MachineSet, Node, Pod, ReplicaSet,
+};
+use super::{Merge, Meta};
+use crate::engine::Text;
+use std::fmt;
+
+/// The kinds that exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    Node,
+    Lease,
+    Pod,
+    Deployment,
+    ReplicaSet,
+    Event,
+    Cluster,
+    MachineDeployment,
+    MachineSet,
+    Machine,
+    MachineHealthCheck,
+    InfraMachine,
+}
+
+/// Kind, namespace and name; unique at any one time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey {
+    pub kind: Kind,
+    pub namespace: Text,
+    pub name: Text,
+}
+
+/// Metadata and content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    pub meta: Meta,
+    pub body: Body,
+}
+
+impl Kind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Kind; 12] = [
+        Kind::Node,
+        Kind::Lease,
+        Kind::Pod,
+        Kind::Deployment,
+        Kind::ReplicaSet,
+        Kind::Event,
+        Kind::Cluster,
+        Kind::MachineDeployment,
+        Kind::MachineSet,
+        Kind::Machine,
+        Kind::MachineHealthCheck,
+        Kind::InfraMachine,
+    ];
+
+    /// The kind's own name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Node => "Node",
+            Kind::Lease => "Lease",
+            Kind::Pod => "Pod",
+            Kind::Deployment => "Deployment",
+            Kind::ReplicaSet => "ReplicaSet",
+            Kind::Event => "Event",
+            Kind::Cluster => "Cluster",
+            Kind::MachineDeployment => "MachineDeployment",
+            Kind::MachineSet => "MachineSet",
+            Kind::Machine => "Machine",
+            Kind::MachineHealthCheck => "MachineHealthCheck",
+            Kind::InfraMachine => "InfraMachine",
+        }
+    }
+
+    /// The plural in lower case, as it stands in URLs and error messages.
+    pub fn resource(self) -> String {
+        format!("{}s", self.name().to_lowercase())
+    }
+
+    /// The API group and version.
+    pub const fn api_version(self) -> &'static str {
+        match self {
+            Kind::Node | Kind::Pod | Kind::Event => "v1",
+            Kind::Lease => "coordination.k8s.io/v1",
+            Kind::Deployment | Kind::ReplicaSet => "apps/v1",
+            Kind::Cluster
+            | Kind::MachineDeployment
+            | Kind::MachineSet
+            | Kind::Machine
+            | Kind::MachineHealthCheck => "cluster.x-k8s.io/v1beta1",
+            Kind::InfraMachine => "infrastructure.cluster.x-k8s.io/v1beta1",
+        }
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.name(), self.name)
+    }
+}
+
+/// Declares `Body` and, for each kind, how an object is seen as one of that kind.
+macro_rules! bodies {
+    ($($kind:ident($body:ident) $get:ident $get_mut:ident),* $(,)?) => {
+        /// The content of an object: `spec` and `status` of its kind.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Body {
+            $($kind(Box<$body>)),*
+        }
+
+        impl Object {
+            $(
+                #[doc = concat!("The content, if this is a ", stringify!($kind), ".")]
+                pub fn $get(&self) -> Option<&$body> {
+                    match &self.body {
+                        Body::$kind(body) => Some(body),
+                        _ => None,
+                    }
+                }
+
+                #[doc = concat!("The content to change, if this is a ", stringify!($kind), ".")]
+                pub fn $get_mut(&mut self) -> Option<&mut $body> {
+                    match &mut self.body {
+                        Body::$kind(body) => Some(body),
+                        _ => None,
+                    }
+                }
+            )*
+
+            /// Applies to this object what differs between `base` and `changed`: a merge patch.
+            pub fn apply_patch(&mut self, base: &Object, changed: &Object) {
+                self.meta.merge(&base.meta, &changed.meta);
+                match (&mut self.body, &base.body, &changed.body) {
+                    $((Body::$kind(mine), Body::$kind(base), Body::$kind(changed)) => {
+                        mine.merge(base, changed);
+                    })*
+                    _ => unreachable!("a patch is made from an object of the same kind"),
+                }
+            }
+        }
+
+        $(
+            impl From<$body> for Body {
+                fn from(body: $body) -> Body {
+                    Body::$kind(Box::new(body))
+                }
+            }
+        )*
+    };
+}
+
+bodies! {
+    Node(Node) node node_mut,
+    Lease(Lease) lease lease_mut,
+    Pod(Pod) pod pod_mut,
+    Deployment(Deployment) deployment deployment_mut,
+    ReplicaSet(ReplicaSet) replica_set replica_set_mut,
+    Event(KubeEvent) event event_mut,
+    Cluster(Cluster) cluster cluster_mut,
+    MachineDeployment(MachineDeployment) machine_deployment machine_deployment_mut,
+    MachineSet(MachineSet) machine_set machine_set_mut,
+    Machine(Machine) machine machine_mut,
+    MachineHealthCheck(MachineHealthCheck) machine_health_check machine_health_check_mut,
+    InfraMachine(InfraMachine) infra_machine infra_machine_mut,
+}
+
+impl Object {
+    /// An object that has not been created yet.
+    pub fn new(meta: Meta, body: impl Into<Body>) -> Object {
+        Object { meta, body: body.into() }
+    }
+
+    /// Kind, namespace and name.
+    pub fn key(&self) -> &ObjectKey {
+        &self.meta.key
+    }
+
+    /// The name alone.
+    pub fn name(&self) -> &Text {
+        &self.meta.key.name
+    }
+}

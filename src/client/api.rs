@@ -1,0 +1,201 @@
+//! Requests over one connection to one API server, each with its own time-out.
+//!
+//! The connection is opened when it is first needed, and anew after it broke; who waits for an
+//! answer is told then. Follows client-go's transport: one HTTP/2 connection for everything.
+
+use crate::api::{Answered, ApiError, Request, Verb, WatchEvent};
+use crate::engine::{Duration, Owner, SimTime};
+use crate::infra::{Address, Broken, ConnectionId, Ctx};
+use crate::timeline::EntryId;
+use crate::wire::Message;
+use std::collections::BTreeMap;
+
+/// A client's own timer; clients are numbered by their process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    pub client: u8,
+    pub ring: Ring,
+}
+
+/// What a client's timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ring {
+    /// Some request may have taken too long.
+    Deadline,
+    /// An informer lists again, after a pause.
+    Relist(u8),
+}
+
+/// A client of one API server; `T` says what an answer is for.
+#[derive(Clone, Debug)]
+pub struct Api<T> {
+    number: u8,
+    server: Address,
+    timeout: Duration,
+    connection: Option<ConnectionId>,
+    next: u32,
+    pending: BTreeMap<u32, Pending<T>>,
+    watches: BTreeMap<u32, T>,
+    /// When the alarm that is set falls due.
+    alarm_at: Option<SimTime>,
+}
+
+#[derive(Clone, Debug)]
+struct Pending<T> {
+    token: T,
+    deadline: SimTime,
+    cause: Option<EntryId>,
+    watch: bool,
+}
+
+/// What came from the server.
+#[derive(Clone, Debug)]
+pub enum Incoming<T> {
+    Answer(T, Answered),
+    Watch(T, WatchEvent),
+    WatchEnded(T, ApiError),
+}
+
+impl<T: Clone> Api<T> {
+    /// A client that is not connected yet.
+    pub fn new(number: u8, server: Address, timeout: Duration) -> Api<T> {
+        Api {
+            number,
+            server,
+            timeout,
+            connection: None,
+            next: 0,
+            pending: BTreeMap::new(),
+            watches: BTreeMap::new(),
+            alarm_at: None,
+        }
+    }
+
+    /// Sends a request; its answer, or its failure, comes back with `token`.
+    pub fn send<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        agent: &'static str,
+        verb: Verb,
+        token: T,
+    ) {
+        let (sender, count) = (ctx.owner(), u64::from(self.next));
+        self.send_as(ctx, agent, verb, token, self.timeout, sender, count);
+    }
+
+    /// Sends a request with a time-out and an address for the server's draws of its own: a
+    /// heartbeat counts for itself.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of one request")]
+    pub fn send_as<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        agent: &'static str,
+        verb: Verb,
+        token: T,
+        timeout: Duration,
+        sender: Owner,
+        count: u64,
+    ) {
+        let connection = match self.connection {
+            Some(connection) => connection,
+            None => *self.connection.insert(ctx.connect(self.server)),
+        };
+        self.next += 1;
+        let deadline = ctx.now() + timeout;
+        let watch = matches!(verb, Verb::Watch(..));
+        let pending = Pending { token, deadline, cause: ctx.cause(), watch };
+        self.pending.insert(self.next, pending);
+        let request = Request { id: self.next, agent, sender, count, verb };
+        ctx.send(connection, Message::Request(Box::new(request)));
+        self.set_alarm(ctx, deadline);
+    }
+
+    /// Takes a message, if it came on this client's connection.
+    pub fn on_message(&mut self, from: ConnectionId, message: Message) -> Option<Incoming<T>> {
+        if self.connection != Some(from) {
+            return None;
+        }
+        match message {
+            Message::Answer(id, answered) => {
+                let pending = self.pending.remove(&id)?;
+                if pending.watch && answered.is_ok() {
+                    self.watches.insert(id, pending.token.clone());
+                }
+                Some(Incoming::Answer(pending.token, answered))
+            }
+            Message::Watch(event) => {
+                let token = self.watches.get(&event.watch)?.clone();
+                Some(Incoming::Watch(token, event))
+            }
+            Message::WatchEnded(id, error) => {
+                Some(Incoming::WatchEnded(self.watches.remove(&id)?, error))
+            }
+            _ => None,
+        }
+    }
+
+    /// Notes that a connection is over; what was waiting on it fails.
+    pub fn on_broken(&mut self, connection: ConnectionId, how: Broken) -> Vec<Incoming<T>> {
+        if self.connection != Some(connection) {
+            return Vec::new();
+        }
+        self.connection = None;
+        let error = ApiError::unreachable(match how {
+            Broken::Refused => "connect: connection refused",
+            Broken::Reset => "read: connection reset by peer",
+            Broken::Lost => "http2: client connection lost",
+        });
+        let pending = std::mem::take(&mut self.pending);
+        let watches = std::mem::take(&mut self.watches);
+        let failed = pending.into_values().map(|pending| (pending.token, false));
+        failed
+            .chain(watches.into_values().map(|token| (token, true)))
+            .map(|(token, is_watch)| match is_watch {
+                true => Incoming::WatchEnded(token, error.clone()),
+                false => Incoming::Answer(token, Err(error.clone())),
+            })
+            .collect()
+    }
+
+    /// Gives up the requests whose time is over.
+    pub fn on_alarm<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>) -> Vec<Incoming<T>> {
+        self.alarm_at = None;
+        let now = ctx.now();
+        let late: Vec<u32> =
+            self.pending.iter().filter(|(_, p)| p.deadline <= now).map(|(id, _)| *id).collect();
+        let error = ApiError::unreachable(
+            "context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+        );
+        let given_up = late
+            .into_iter()
+            .filter_map(|id| self.pending.remove(&id))
+            .map(|pending| Incoming::Answer(pending.token, Err(error.clone())))
+            .collect();
+        if let Some(next) = self.pending.values().map(|pending| pending.deadline).min() {
+            self.set_alarm(ctx, next);
+        }
+        given_up
+    }
+
+    /// Drops the connection, so that the next request opens another.
+    pub fn disconnect<E>(&mut self, ctx: &mut Ctx<E>) {
+        if let Some(connection) = self.connection.take() {
+            ctx.close(connection);
+        }
+        self.watches.clear();
+    }
+
+    /// What led to the requests that still wait; for tests and for telling who waits for what.
+    pub fn waiting(&self) -> impl Iterator<Item = (&T, Option<EntryId>)> {
+        self.pending.values().map(|pending| (&pending.token, pending.cause))
+    }
+
+    /// One alarm serves all requests: it is set for the earliest deadline, and again when it rang.
+    fn set_alarm<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, deadline: SimTime) {
+        if self.alarm_at.is_none_or(|at| deadline < at) {
+            self.alarm_at = Some(deadline);
+            let alarm = Alarm { client: self.number, ring: Ring::Deadline };
+            ctx.after(deadline.since(ctx.now()), E::from(alarm));
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! A client of one cluster: requests, informers and an event recorder over one connection.
+
+use super::Backoff;
+use super::api::{Alarm, Api, Incoming, Ring};
+use super::informer::{Cache, Delta, Informer};
+use crate::api::kinds::{EventType, KubeEvent};
+use crate::api::{
+    Answer, Answered, ApiError, Kind, Meta, Object, ObjectKey, Reason, Selector, Verb,
+};
+use crate::engine::{Duration, Purpose, Text, name_suffix};
+use crate::infra::{Address, Broken, ConnectionId, Ctx};
+use crate::wire::Message;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How a client behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientSettings {
+    /// How long it waits for an answer.
+    pub request_timeout: Duration,
+    /// An informer's first pause after a failure, and its longest.
+    pub relist_first: Duration,
+    pub relist_limit: Duration,
+}
+
+/// A client of one cluster; `T` says what an answer is for.
+#[derive(Clone, Debug)]
+pub struct Client<T> {
+    number: u8,
+    settings: ClientSettings,
+    pub api: Api<Token<T>>,
+    pub caches: Caches,
+    recorded: BTreeMap<Recorded, Arc<Object>>,
+}
+
+/// The caches of a client's informers.
+#[derive(Clone, Debug, Default)]
+pub struct Caches {
+    informers: Vec<Informer>,
+}
+
+/// What a request is for: the client's own informers and events, or its user's.
+#[derive(Clone, Debug)]
+pub enum Token<T> {
+    List(u8),
+    Watch(u8),
+    Event,
+    Own(T),
+}
+
+/// What a client has to tell its user.
+#[derive(Clone, Debug)]
+pub enum News<T> {
+    /// An informer's cache changed.
+    Changed(Delta),
+    /// An informer has its first list.
+    Synced(Kind),
+    Answer(T, Answered),
+}
+
+/// What makes two Events one with a higher count.
+type Recorded = (ObjectKey, Text, Text);
+
+/// Purpose of the draws for names of Events.
+const EVENT_NAME: Purpose = Purpose(60_000);
+
+impl Caches {
+    /// The object of this key, as last heard.
+    pub fn get(&self, key: &ObjectKey) -> Option<&Arc<Object>> {
+        self.of(key.kind).and_then(|cache| cache.get(key))
+    }
+
+    /// The object of this kind and name in a namespace.
+    pub fn named(&self, kind: Kind, namespace: &Text, name: &Text) -> Option<&Arc<Object>> {
+        self.get(&ObjectKey { kind, namespace: namespace.clone(), name: name.clone() })
+    }
+
+    /// All objects of a kind, by namespace and name.
+    pub fn list(&self, kind: Kind) -> impl Iterator<Item = &Arc<Object>> {
+        self.of(kind).into_iter().flat_map(Cache::iter)
+    }
+
+    /// The cache of a kind, if there is an informer for it.
+    pub fn of(&self, kind: Kind) -> Option<&Cache> {
+        self.informers.iter().find(|informer| informer.kind == kind).map(|i| &i.cache)
+    }
+
+    /// True once every informer has had its first list.
+    pub fn are_synced(&self) -> bool {
+        self.informers.iter().all(|informer| informer.synced)
+    }
+}
+
+impl<T: Clone> Client<T> {
+    /// A client that knows nothing yet.
+    pub fn new(number: u8, server: Address, settings: ClientSettings) -> Client<T> {
+        Client {
+            number,
+            settings,
+            api: Api::new(number, server, settings.request_timeout),
+            caches: Caches::default(),
+            recorded: BTreeMap::new(),
+        }
+    }
+
+    /// Starts an informer for a kind.
+    pub fn watch<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, kind: Kind, selector: Selector) {
+        let backoff = Backoff::new(self.settings.relist_first, self.settings.relist_limit);
+        self.caches.informers.push(Informer::new(kind, selector, backoff));
+        let place = self.caches.informers.len() - 1;
+        self.relist(ctx, u8::try_from(place).expect("a process has few informers"));
+    }
+
+    /// Asks the API server; the answer comes back as news with `token`.
+    pub fn ask<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        agent: &'static str,
+        verb: Verb,
+        token: T,
+    ) {
+        self.api.send(ctx, agent, verb, Token::Own(token));
+    }
+
+    /// Takes a message, if it came on this client's connection.
+    pub fn on_message<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        from: ConnectionId,
+        message: Message,
+        news: &mut Vec<News<T>>,
+    ) {
+        if let Some(incoming) = self.api.on_message(from, message) {
+            self.take(ctx, incoming, news);
+        }
+    }
+
+    /// Notes that a connection is over.
+    pub fn on_broken<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        connection: ConnectionId,
+        how: Broken,
+        news: &mut Vec<News<T>>,
+    ) {
+        for incoming in self.api.on_broken(connection, how) {
+            self.take(ctx, incoming, news);
+        }
+    }
+
+    /// One of the client's timers rang.
+    pub fn on_alarm<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        alarm: Alarm,
+        news: &mut Vec<News<T>>,
+    ) {
+        if alarm.client != self.number {
+            return;
+        }
+        match alarm.ring {
+            Ring::Relist(place) => self.relist(ctx, place),
+            Ring::Deadline => {
+                for incoming in self.api.on_alarm(ctx) {
+                    self.take(ctx, incoming, news);
+                }
+            }
+        }
+    }
+
+    /// Records an Event about an object; one that was recorded before only counts up.
+    pub fn record<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        source: &'static str,
+        kind: EventType,
+        regarding: &ObjectKey,
+        reason: &'static str,
+        message: Text,
+    ) {
+        let now = ctx.now();
+        let reason = Text::word(reason);
+        let index = (regarding.clone(), reason.clone(), message.clone());
+        if let Some(base) = self.recorded.get(&index).cloned() {
+            let mut changed = Object::clone(&base);
+            if let Some(event) = changed.event_mut() {
+                event.count += 1;
+                event.last = now;
+            }
+            let changed = Arc::new(changed);
+            self.recorded.insert(index, changed.clone());
+            let verb = Verb::Patch { base, changed };
+            return self.api.send(ctx, source, verb, Token::Event);
+        }
+        let suffix = name_suffix(ctx.draw(EVENT_NAME));
+        let namespace = match regarding.namespace.is_empty() {
+            true => Text::word("default"),
+            false => regarding.namespace.clone(),
+        };
+        let name = format!("{}.{suffix}", regarding.name);
+        let event = KubeEvent {
+            kind,
+            regarding: regarding.clone(),
+            reason,
+            message,
+            source: Text::word(source),
+            count: 1,
+            first: now,
+            last: now,
+        };
+        let object = Arc::new(Object::new(Meta::new(Kind::Event, namespace, name), event));
+        self.recorded.insert(index, object.clone());
+        self.api.send(ctx, source, Verb::Create(object), Token::Event);
+    }
+
+    fn relist<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8) {
+        let informer = &self.caches.informers[usize::from(place)];
+        let verb = Verb::List(informer.kind, informer.selector.clone());
+        self.api.send(ctx, "reflector", verb, Token::List(place));
+    }
+
+    fn relist_later<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8) {
+        let pause = self.caches.informers[usize::from(place)].backoff.fail();
+        ctx.after(pause, E::from(Alarm { client: self.number, ring: Ring::Relist(place) }));
+    }
+
+    fn rewatch<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8) {
+        let informer = &self.caches.informers[usize::from(place)];
+        let verb = Verb::Watch(informer.kind, informer.selector.clone(), informer.revision);
+        self.api.send(ctx, "reflector", verb, Token::Watch(place));
+    }
+
+    fn take<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        incoming: Incoming<Token<T>>,
+        news: &mut Vec<News<T>>,
+    ) {
+        match incoming {
+            Incoming::Answer(Token::Own(token), answered) => {
+                news.push(News::Answer(token, answered));
+            }
+            Incoming::Answer(Token::List(place), answered) => {
+                self.listed(ctx, place, answered, news);
+            }
+            Incoming::Answer(Token::Watch(place), Err(error))
+            | Incoming::WatchEnded(Token::Watch(place), error) => {
+                self.watch_ended(ctx, place, &error);
+            }
+            Incoming::Watch(Token::Watch(place), event) => {
+                let delta = self.caches.informers[usize::from(place)].apply(event);
+                news.push(News::Changed(delta));
+            }
+            // An Event that could not be written is lost, as the real ones are. The rest is the
+            // confirmation of a watch.
+            _ => {}
+        }
+    }
+
+    fn listed<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        place: u8,
+        answered: Answered,
+        news: &mut Vec<News<T>>,
+    ) {
+        let Ok(Answer::List(revision, items)) = answered else {
+            return self.relist_later(ctx, place);
+        };
+        let informer = &mut self.caches.informers[usize::from(place)];
+        let (kind, first) = (informer.kind, !informer.synced);
+        news.extend(informer.replace(revision, items).into_iter().map(News::Changed));
+        if first {
+            news.push(News::Synced(kind));
+        }
+        self.rewatch(ctx, place);
+    }
+
+    /// A watch that broke resumes where it was; one that cannot is begun anew.
+    fn watch_ended<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8, error: &ApiError) {
+        match error.reason {
+            Reason::Expired => self.relist(ctx, place),
+            _ => self.relist_later(ctx, place),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! An informer: lists a kind, then watches it, and keeps what it was told.
+//!
+//! Everything a controller knows comes out of such a cache, and may be stale. Follows client-go's
+//! reflector: after the watch ends it resumes from the last revision; after `Expired`, or if the
+//! watch cannot be opened, it lists anew, with a growing pause after failures.
+
+use super::Backoff;
+use crate::api::{Kind, Object, ObjectKey, Revision, Selector, WatchEvent, WatchKind};
+use crate::engine::Text;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The objects of one kind as an informer last heard of them.
+#[derive(Clone, Debug, Default)]
+pub struct Cache {
+    objects: BTreeMap<ObjectKey, Arc<Object>>,
+}
+
+/// What changed in a cache.
+#[derive(Clone, Debug)]
+pub struct Delta {
+    pub old: Option<Arc<Object>>,
+    pub new: Option<Arc<Object>>,
+}
+
+/// One informer.
+#[derive(Clone, Debug)]
+pub struct Informer {
+    pub kind: Kind,
+    pub selector: Selector,
+    pub cache: Cache,
+    /// How far the cache has come.
+    pub revision: Revision,
+    pub synced: bool,
+    pub backoff: Backoff,
+}
+
+impl Cache {
+    /// The object of this key.
+    pub fn get(&self, key: &ObjectKey) -> Option<&Arc<Object>> {
+        self.objects.get(key)
+    }
+
+    /// All objects, by namespace and name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.objects.values()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// Takes a written object over at once, as a controller does with its own writes' answers.
+    pub fn put(&mut self, object: Arc<Object>) -> Option<Arc<Object>> {
+        self.objects.insert(object.key().clone(), object)
+    }
+}
+
+impl Delta {
+    /// The object as it is, or as it was last.
+    pub fn object(&self) -> &Arc<Object> {
+        self.new.as_ref().or(self.old.as_ref()).expect("a delta has an object on one side")
+    }
+
+    /// The object's key.
+    pub fn key(&self) -> &ObjectKey {
+        self.object().key()
+    }
+
+    /// The object's name.
+    pub fn name(&self) -> &Text {
+        self.object().name()
+    }
+}
+
+impl Informer {
+    /// An informer that has heard nothing yet.
+    pub fn new(kind: Kind, selector: Selector, backoff: Backoff) -> Informer {
+        let revision = Revision::default();
+        Informer { kind, selector, cache: Cache::default(), revision, synced: false, backoff }
+    }
+
+    /// Takes a whole list over, and says what changed against what it knew.
+    pub fn replace(&mut self, revision: Revision, items: Vec<Arc<Object>>) -> Vec<Delta> {
+        self.revision = revision;
+        self.synced = true;
+        self.backoff.reset();
+        let new: BTreeMap<_, _> =
+            items.into_iter().map(|object| (object.key().clone(), object)).collect();
+        let mut old = std::mem::replace(&mut self.cache.objects, new);
+        let mut deltas: Vec<Delta> = Vec::new();
+        for (key, object) in &self.cache.objects {
+            let before = old.remove(key);
+            if before
+                .as_ref()
+                .is_none_or(|b| b.meta.resource_version != object.meta.resource_version)
+            {
+                deltas.push(Delta { old: before, new: Some(object.clone()) });
+            }
+        }
+        deltas.extend(old.into_values().map(|gone| Delta { old: Some(gone), new: None }));
+        deltas
+    }
+
+    /// Takes one watch event over.
+    pub fn apply(&mut self, event: WatchEvent) -> Delta {
+        self.revision = self.revision.max(event.object.meta.resource_version);
+        let key = event.object.key();
+        match event.kind {
+            WatchKind::Deleted => {
+                let old = self.cache.objects.remove(key).or(Some(event.object));
+                Delta { old, new: None }
+            }
+            WatchKind::Added | WatchKind::Modified => {
+                let old = self.cache.objects.insert(key.clone(), event.object.clone());
+                Delta { old, new: Some(event.object) }
+            }
+        }
+    }
+}

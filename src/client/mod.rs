@@ -1,0 +1,23 @@
+//! Floor 3: client-go's parts: requests with time-outs, informers, work queues, event recorders,
+//! and the shell in which a controller runs.
+//!
+//! Knows how a client talks to an API server; what any particular controller wants is not known.
+
+mod api;
+mod cluster;
+mod informer;
+mod limiter;
+mod queue;
+mod shell;
+#[cfg(test)]
+mod tests;
+
+pub use api::{Alarm, Api, Incoming, Ring};
+pub use cluster::{Caches, Client, ClientSettings, News};
+pub use informer::{Cache, Delta};
+pub use limiter::TokenBucket;
+pub use queue::{Backoff, WorkQueue};
+pub use shell::{
+    Ask, Call, Clients, EventDraft, Flight, Outcome, Reconciler, Reply, Shell, ShellSettings, Step,
+    Target, View, Work,
+};

@@ -1,0 +1,163 @@
+//! A work queue as in client-go's workqueue: each key once, never two workers on one key, growing
+//! pauses after failures.
+
+use crate::api::ObjectKey;
+use crate::engine::{Duration, SimTime};
+use crate::timeline::EntryId;
+use std::collections::BTreeMap;
+
+/// A pause that doubles with each failure up to a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    first: Duration,
+    limit: Duration,
+    next: Duration,
+}
+
+/// Keys to work on, with the entry that led to each.
+#[derive(Clone, Debug)]
+pub struct WorkQueue {
+    items: BTreeMap<ObjectKey, Item>,
+    backoff: Backoff,
+    /// Between two beginnings of work on one key.
+    minimum_gap: Duration,
+}
+
+/// What the queue knows of a key.
+#[derive(Clone, Debug)]
+struct Item {
+    /// When it is to be worked on; absent while it isn't waiting.
+    due: Option<SimTime>,
+    /// Which setting of its timer is valid.
+    generation: u32,
+    processing: bool,
+    /// Wanted again as soon as the work in progress ends.
+    dirty: bool,
+    cause: Option<EntryId>,
+    dirty_cause: Option<EntryId>,
+    last_begun: Option<SimTime>,
+    backoff: Backoff,
+}
+
+impl Backoff {
+    /// A backoff that begins with `first`.
+    pub const fn new(first: Duration, limit: Duration) -> Backoff {
+        Backoff { first, limit, next: first }
+    }
+
+    /// The pause after one more failure.
+    pub fn fail(&mut self) -> Duration {
+        let pause = self.next;
+        self.next = self.next.doubled_up_to(self.limit);
+        pause
+    }
+
+    /// Success: the next failure is the first again.
+    pub fn reset(&mut self) {
+        self.next = self.first;
+    }
+}
+
+impl Item {
+    fn is_idle(&self) -> bool {
+        self.due.is_none() && !self.processing && !self.dirty
+    }
+}
+
+impl WorkQueue {
+    /// An empty queue.
+    pub fn new(backoff: Backoff, minimum_gap: Duration) -> WorkQueue {
+        WorkQueue { items: BTreeMap::new(), backoff, minimum_gap }
+    }
+
+    /// Wants `key` worked on after `delay`. Returns the pause and the generation of the timer to
+    /// set, unless an earlier or equal one stands.
+    pub fn add(
+        &mut self,
+        key: &ObjectKey,
+        delay: Duration,
+        cause: Option<EntryId>,
+        now: SimTime,
+    ) -> Option<(Duration, u32)> {
+        let backoff = self.backoff;
+        let item = self.items.entry(key.clone()).or_insert_with(|| Item {
+            due: None,
+            generation: 0,
+            processing: false,
+            dirty: false,
+            cause: None,
+            dirty_cause: None,
+            last_begun: None,
+            backoff,
+        });
+        if item.processing && delay.is_zero() {
+            item.dirty = true;
+            item.dirty_cause = cause;
+            return None;
+        }
+        let mut due = now + delay;
+        if let Some(begun) = item.last_begun.filter(|_| !self.minimum_gap.is_zero()) {
+            due = due.max(begun + self.minimum_gap);
+        }
+        if item.due.is_some_and(|earlier| earlier <= due) {
+            return None;
+        }
+        item.due = Some(due);
+        item.cause = cause;
+        item.generation += 1;
+        Some((due.since(now), item.generation))
+    }
+
+    /// A timer fell due: begins work on the key, unless it was reset or is being worked on.
+    pub fn begin(
+        &mut self,
+        key: &ObjectKey,
+        generation: u32,
+        now: SimTime,
+    ) -> Option<Option<EntryId>> {
+        let item = self.items.get_mut(key)?;
+        if item.due.is_none() || item.generation != generation {
+            return None;
+        }
+        item.due = None;
+        if item.processing {
+            item.dirty = true;
+            item.dirty_cause = item.cause;
+            return None;
+        }
+        item.processing = true;
+        item.last_begun = Some(now);
+        Some(item.cause)
+    }
+
+    /// Work on the key ended well.
+    pub fn succeed(&mut self, key: &ObjectKey) {
+        if let Some(item) = self.items.get_mut(key) {
+            item.backoff.reset();
+        }
+    }
+
+    /// Work on the key failed: the pause until the next try.
+    pub fn fail(&mut self, key: &ObjectKey) -> Duration {
+        self.items.get_mut(key).map_or(Duration::ZERO, |item| item.backoff.fail())
+    }
+
+    /// Work on the key is over; returns the cause if it is wanted again at once.
+    pub fn end(&mut self, key: &ObjectKey) -> Option<Option<EntryId>> {
+        let item = self.items.get_mut(key)?;
+        item.processing = false;
+        std::mem::take(&mut item.dirty).then_some(item.dirty_cause)
+    }
+
+    /// How many keys are being worked on.
+    pub fn processing(&self) -> usize {
+        self.items.values().filter(|item| item.processing).count()
+    }
+
+    /// Forgets a key that waits for nothing and has no minimum gap or backoff to remember.
+    pub fn forget(&mut self, key: &ObjectKey) {
+        if self.minimum_gap.is_zero() && self.items.get(key).is_some_and(Item::is_idle) {
+            self.items.remove(key);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Queues, limiters and caches: the laws that controllers rely on.

@@ -1,0 +1,273 @@
+//! `Ctx`: the operating system of a process's own VM, and what a process asked of it.
+//!
+//! Nothing here reaches another component, the store or the truth about the datacenter.
+
+use super::process::ProcessState;
+use super::{ActivityId, Address, Broken, ConnectionId, Disk, ProcessId, Vm};
+use crate::api::{Object, Uid};
+use crate::engine::{
+    Activity, Delay, Duration, Owner, Phase, Purpose, Random, Rhythm, SimTime, Text,
+};
+use crate::timeline::EntryId;
+use crate::wire::Message;
+use std::sync::Arc;
+
+/// What a process reacts to; `E` are the timers that it set itself.
+#[derive(Clone, Debug)]
+pub enum Input<E> {
+    Started(Start),
+    /// A timer that the process set.
+    Due(E),
+    /// A periodic activity that it declared.
+    Tick(ActivityId),
+    Message(ConnectionId, Message),
+    /// A connection is over.
+    Broken(ConnectionId, Broken),
+    /// The container runtime reports that a Pod's containers run, or have stopped.
+    Container(Uid, bool),
+}
+
+/// How a process begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The run begins, and the process has been running for long.
+    Steady,
+    /// A new process, with nothing in its memory.
+    Fresh,
+}
+
+/// What a process asked for, in order.
+#[derive(Clone, Debug)]
+pub enum Effect<E> {
+    After(Duration, E),
+    /// Arms a declared activity; the pause is already drawn.
+    Arm(ActivityId, Duration),
+    Connect(ConnectionId, Address),
+    Send(ConnectionId, Message),
+    Close(ConnectionId),
+    /// The Pod's containers run after a delay.
+    StartContainer(Uid, Duration),
+    /// The Pod's containers have ended after a delay.
+    StopContainer(Uid, Duration),
+    StartUnit(Text),
+    Exit,
+    Trace(Trace),
+    Datacenter(VmAction),
+    /// What follows was led to by this entry.
+    Because(Option<EntryId>),
+    /// What follows was led to by the silence of this process.
+    BecauseSilent(u32),
+}
+
+/// What a process lets a watcher of the run see. It changes nothing.
+#[derive(Clone, Debug)]
+pub enum Trace {
+    /// Etcd committed a change, asked for by this writer.
+    Committed { old: Option<Arc<Object>>, new: Option<Arc<Object>>, by: &'static str, writer: u32 },
+    /// A line in the process's log.
+    Log(Text),
+}
+
+/// What only the datacenter's management can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VmAction {
+    /// A VM from the template, powered on; its units start after `boot`.
+    CreateAndPowerOn {
+        vm: Text,
+        user_data: Text,
+        boot: Duration,
+    },
+    Destroy {
+        vm: Text,
+    },
+}
+
+/// The operating system as one process sees it during one event.
+pub struct Ctx<'a, E> {
+    me: ProcessId,
+    now: SimTime,
+    cause: Option<EntryId>,
+    process: &'a mut ProcessState,
+    vm: &'a mut Vm,
+    random: &'a Random,
+    effects: &'a mut Vec<Effect<E>>,
+}
+
+impl<'a, E> Ctx<'a, E> {
+    /// The context of one event.
+    pub fn new(
+        me: ProcessId,
+        now: SimTime,
+        cause: Option<EntryId>,
+        process: &'a mut ProcessState,
+        vm: &'a mut Vm,
+        random: &'a Random,
+        effects: &'a mut Vec<Effect<E>>,
+    ) -> Ctx<'a, E> {
+        Ctx { me, now, cause, process, vm, random, effects }
+    }
+
+    /// The VM's clock.
+    pub fn now(&self) -> SimTime {
+        self.now
+    }
+
+    /// The VM's name.
+    pub fn host(&self) -> &Text {
+        &self.vm.name
+    }
+
+    /// The process's own number, as a server notes it down.
+    pub fn process(&self) -> ProcessId {
+        self.me
+    }
+
+    /// Whose draws these are; a client hands it on, so that servers can address theirs.
+    pub fn owner(&self) -> Owner {
+        self.process.owner
+    }
+
+    /// The next draw for a purpose.
+    pub fn draw(&mut self, purpose: Purpose) -> u64 {
+        let k = self.process.next_draw(purpose);
+        self.random.draw(self.process.owner, purpose, k)
+    }
+
+    /// The next delay for a purpose.
+    pub fn draw_delay(&mut self, purpose: Purpose, delay: Delay) -> Duration {
+        if delay.low == delay.high { delay.low } else { delay.pick(self.draw(purpose)) }
+    }
+
+    /// The delay in serving the `count`-th request of a sender.
+    pub fn draw_delay_for(
+        &self,
+        purpose: Purpose,
+        delay: Delay,
+        sender: Owner,
+        count: u64,
+    ) -> Duration {
+        if delay.low == delay.high {
+            return delay.low;
+        }
+        // A server has one stream per sender: its own name is in the purpose's number only.
+        delay.pick(self.random.draw(sender.part(u64::from(purpose.0) + 1), purpose, count))
+    }
+
+    /// Sets a timer.
+    pub fn after(&mut self, delay: Duration, event: E) {
+        self.effects.push(Effect::After(delay, event));
+    }
+
+    /// Declares a periodic activity; it ticks until the process ends.
+    pub fn every(&mut self, id: ActivityId, activity: Activity, phase: Phase) {
+        let draw = self.activity_draw(id, 0);
+        let pause = self.process.declare(id, activity).first_pause(phase, draw);
+        self.effects.push(Effect::Arm(id, pause));
+    }
+
+    /// Ends a pass of an activity whose pause counts from there.
+    pub fn rest(&mut self, id: ActivityId) {
+        let Some(rhythmic) = self.process.activity(id) else { return };
+        assert!(rhythmic.activity.rhythm == Rhythm::AfterEnd, "a ticker does not rest");
+        let (activity, count) = (rhythmic.activity, rhythmic.count);
+        let draw = if activity.jitter_percent == 0 { 0 } else { self.activity_draw(id, count) };
+        let rhythmic = self.process.activity(id).expect("declared just above");
+        let pause = rhythmic.pause(draw);
+        self.effects.push(Effect::Arm(id, pause));
+    }
+
+    /// When an activity took place last.
+    pub fn last(&mut self, id: ActivityId) -> Option<SimTime> {
+        self.process.activity(id).and_then(|rhythmic| rhythmic.last)
+    }
+
+    /// Opens a connection.
+    pub fn connect(&mut self, to: Address) -> ConnectionId {
+        let id = ConnectionId { client: self.me, count: self.process.next_connection() };
+        self.effects.push(Effect::Connect(id, to));
+        id
+    }
+
+    /// Sends a message on a connection.
+    pub fn send(&mut self, connection: ConnectionId, message: Message) {
+        self.effects.push(Effect::Send(connection, message));
+    }
+
+    /// Closes a connection; the other end learns it.
+    pub fn close(&mut self, connection: ConnectionId) {
+        self.effects.push(Effect::Close(connection));
+    }
+
+    /// The VM's files.
+    pub fn disk(&mut self) -> &mut Disk {
+        &mut self.vm.disk
+    }
+
+    /// True if the Pod's containers run on this VM.
+    pub fn runs_container(&self, pod: Uid) -> bool {
+        self.vm.containers.get(&pod).is_some_and(|container| container.is_running(self.now))
+    }
+
+    /// Has the container runtime start a Pod's containers; they run after `delay`.
+    pub fn start_container(&mut self, pod: Uid, delay: Duration) {
+        self.effects.push(Effect::StartContainer(pod, delay));
+    }
+
+    /// Has the container runtime stop a Pod's containers; they have ended after `delay`.
+    pub fn stop_container(&mut self, pod: Uid, delay: Duration) {
+        self.effects.push(Effect::StopContainer(pod, delay));
+    }
+
+    /// `systemctl start`.
+    pub fn start_unit(&mut self, unit: &'static str) {
+        self.effects.push(Effect::StartUnit(Text::word(unit)));
+    }
+
+    /// Ends the process itself.
+    pub fn exit(&mut self) {
+        self.effects.push(Effect::Exit);
+    }
+
+    /// Writes a line to the log.
+    pub fn log(&mut self, line: impl Into<Text>) {
+        self.effects.push(Effect::Trace(Trace::Log(line.into())));
+    }
+
+    /// Shows a watcher of the run what happened; changes nothing.
+    pub fn trace(&mut self, trace: Trace) {
+        self.effects.push(Effect::Trace(trace));
+    }
+
+    /// Has the datacenter's management act; only its own process may.
+    pub fn datacenter(&mut self, action: VmAction) {
+        self.effects.push(Effect::Datacenter(action));
+    }
+
+    /// The entry that led to this event.
+    pub fn cause(&self) -> Option<EntryId> {
+        self.cause
+    }
+
+    /// Names the entry that led to what follows.
+    pub fn because(&mut self, cause: Option<EntryId>) {
+        if self.cause != cause {
+            self.cause = cause;
+            self.effects.push(Effect::Because(cause));
+        }
+    }
+
+    /// Names the silence of a process as what led to what follows.
+    pub fn because_silent(&mut self, writer: u32) {
+        self.effects.push(Effect::BecauseSilent(writer));
+    }
+
+    /// A pause's draw is addressed by the activity and how often it has taken place.
+    fn activity_draw(&self, id: ActivityId, count: u64) -> u64 {
+        let purpose = Purpose(0xff00 + u16::from(id.0));
+        self.random.draw(
+            self.process.owner.part(u64::from(self.process.incarnation)),
+            purpose,
+            count,
+        )
+    }
+}

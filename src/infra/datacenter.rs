@@ -1,0 +1,172 @@
+//! The datacenter: VMs, processes and network together, and what follows when something ends.
+//!
+//! Each change returns what happened, so that `world` can tell those who notice and write it down.
+
+use super::{
+    Address, Broken, ConnectionId, Container, KeepAlive, Network, Power, ProcessId, Processes, Vm,
+    VmId,
+};
+use crate::api::Uid;
+use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text};
+use std::collections::BTreeMap;
+
+/// Everything physical.
+#[derive(Clone, Debug)]
+pub struct Datacenter {
+    pub vms: Vec<Vm>,
+    pub processes: Processes,
+    pub network: Network,
+    /// The VM that has a name now.
+    by_name: BTreeMap<Text, VmId>,
+    pub latency: Latency,
+    pub keep_alive: KeepAlive,
+}
+
+/// How long a message takes, one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latency {
+    pub between_vms: Delay,
+    pub loopback: Delay,
+}
+
+/// What somebody notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happening {
+    ProcessEnded(ProcessId),
+    /// The end of a connection that `who` learns at `at`.
+    ConnectionEnds {
+        who: ProcessId,
+        connection: ConnectionId,
+        at: SimTime,
+        how: Broken,
+    },
+    ContainerStopped(VmId, Uid),
+    PowerChanged(VmId),
+}
+
+impl Datacenter {
+    /// An empty datacenter.
+    pub fn new(latency: Latency, keep_alive: KeepAlive) -> Datacenter {
+        Datacenter {
+            vms: Vec::new(),
+            processes: Processes::default(),
+            network: Network::default(),
+            by_name: BTreeMap::new(),
+            latency,
+            keep_alive,
+        }
+    }
+
+    /// Adds a VM; its name is its own until it is gone.
+    pub fn add_vm(&mut self, vm: Vm) -> VmId {
+        let id = VmId(u32::try_from(self.vms.len()).expect("fewer than 2^32 VMs"));
+        let earlier = self.by_name.insert(vm.name.clone(), id);
+        assert!(earlier.is_none(), "the management refuses a second VM of one name");
+        self.vms.push(vm);
+        id
+    }
+
+    /// The VM of a name.
+    pub fn vm_named(&self, name: &str) -> Option<VmId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// A VM by number.
+    pub fn vm(&self, id: VmId) -> &Vm {
+        &self.vms[id.0 as usize]
+    }
+
+    /// A VM to change.
+    pub fn vm_mut(&mut self, id: VmId) -> &mut Vm {
+        &mut self.vms[id.0 as usize]
+    }
+
+    /// The VMs that exist, by name.
+    pub fn existing_vms(&self) -> impl Iterator<Item = (VmId, &Vm)> {
+        self.by_name.values().map(|id| (*id, self.vm(*id)))
+    }
+
+    /// Opens a connection; which backend, and how far away, is drawn now.
+    pub fn connect(&mut self, id: ConnectionId, to: Address, random: &Random, now: SimTime) {
+        let client = self.processes.get(id.client);
+        let owner = Owner::named("network").part(u64::from(id.count));
+        let owner = owner.part(random.draw(client.owner, Purpose(0xfffe), u64::from(id.count)));
+        let (target, delay) = match to {
+            Address::Here(port) => (Some((client.vm, port)), self.latency.loopback),
+            Address::Endpoint(endpoint) => {
+                let backends = self.network.backends(endpoint);
+                let draw = random.draw(owner, Purpose(1), 0);
+                let count = backends.len() as u64;
+                let chosen = crate::engine::index_below(count, draw);
+                let chosen = usize::try_from(chosen).expect("an index of a small list");
+                (backends.get(chosen).copied(), self.latency.between_vms)
+            }
+        };
+        let latency = delay.pick(random.draw(owner, Purpose(0), 0));
+        self.network.open(id, target, latency, &self.processes, now);
+        // A host that is off answers nothing: the client's own timers must tell.
+    }
+
+    /// Ends a process on a live host: its peers' hosts tell them.
+    pub fn end_process(&mut self, process: ProcessId, now: SimTime, then: &mut Vec<Happening>) {
+        if !self.processes.get(process).alive {
+            return;
+        }
+        self.processes.get_mut(process).end(None);
+        then.push(Happening::ProcessEnded(process));
+        for (connection, peer, latency) in self.network.of(process) {
+            if let Some(who) = peer {
+                let at = now + latency;
+                let how = Broken::Reset;
+                then.push(Happening::ConnectionEnds { who, connection, at, how });
+            }
+            self.network.close(connection);
+        }
+    }
+
+    /// Cuts a VM's power: everything on it ends, and the others hear nothing.
+    pub fn power_off(&mut self, vm: VmId, now: SimTime, then: &mut Vec<Happening>) {
+        if !self.vm(vm).is_on() {
+            return;
+        }
+        self.vm_mut(vm).power = Power::Off;
+        then.push(Happening::PowerChanged(vm));
+        let victims: Vec<ProcessId> = self
+            .processes
+            .iter()
+            .filter(|(_, process)| process.vm == vm && process.alive)
+            .map(|(id, _)| id)
+            .collect();
+        for process in victims {
+            for (connection, peer, _) in self.network.of(process) {
+                if let Some(who) = peer.filter(|peer| self.processes.get(*peer).vm != vm) {
+                    let at = self.network.given_up_at(connection, self.keep_alive, now);
+                    let how = Broken::Lost;
+                    then.push(Happening::ConnectionEnds { who, connection, at, how });
+                }
+            }
+            self.processes.get_mut(process).end(None);
+            then.push(Happening::ProcessEnded(process));
+        }
+        let stopped: Vec<Uid> = self.vm(vm).containers.keys().copied().collect();
+        self.vm_mut(vm).containers.clear();
+        then.extend(stopped.into_iter().map(|pod| Happening::ContainerStopped(vm, pod)));
+    }
+
+    /// Deletes a VM with its disk.
+    pub fn destroy(&mut self, vm: VmId, now: SimTime, then: &mut Vec<Happening>) {
+        self.power_off(vm, now, then);
+        self.by_name.remove(&self.vm(vm).name.clone());
+        let gone = self.vm_mut(vm);
+        gone.power = Power::Gone;
+        gone.disk = Default::default();
+        gone.units.clear();
+        then.push(Happening::PowerChanged(vm));
+    }
+
+    /// The container runtime has started a Pod's containers.
+    pub fn start_container(&mut self, vm: VmId, pod: Uid, now: SimTime, delay: Duration) {
+        let container = Container { running_from: now + delay, stopped: false };
+        self.vm_mut(vm).containers.insert(pod, container);
+    }
+}

@@ -1,0 +1,20 @@
+//! Floor 2: what a datacenter gives: VMs with disks, units and containers, a network, and `Ctx`,
+//! the operating system as a process sees it.
+//!
+//! Knows no Kubernetes. Faults act here and nowhere else.
+
+mod ctx;
+mod datacenter;
+mod network;
+mod process;
+#[cfg(test)]
+mod tests;
+mod vm;
+
+pub use ctx::{Ctx, Effect, Input, Start, Trace, VmAction};
+pub use datacenter::{Datacenter, Happening, Latency};
+pub use network::{
+    Address, Broken, ConnectionId, ConnectionState, EndpointId, KeepAlive, Network, Port, Route,
+};
+pub use process::{ActivityId, ProcessId, ProcessState, Processes};
+pub use vm::{Container, Disk, Power, Restart, Unit, Vm, VmId};

@@ -1,0 +1,185 @@
+//! The network: connections, and the four ways in which a message fails.
+//!
+//! A live host without the process **refuses**. A host without power is **silent**. A server that
+//! dies **breaks** its connections, or leaves them hanging if its host died with it. The fourth way,
+//! an **answer** that says no, is a message like any other and not known here.
+
+use super::{ProcessId, Processes, Vm, VmId};
+use crate::engine::{Duration, SimTime};
+use std::collections::BTreeMap;
+
+/// A port of a VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Port(pub u16);
+
+/// An address that leads to one of several backends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EndpointId(pub u8);
+
+/// Where a connection is to lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Address {
+    /// A port of the VM itself (127.0.0.1).
+    Here(Port),
+    /// Through a load balancer.
+    Endpoint(EndpointId),
+}
+
+/// A connection, named by who opened it and how many that one had opened before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnectionId {
+    pub client: ProcessId,
+    pub count: u32,
+}
+
+/// How a connection ended, as one of its ends learns it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// Nobody listens there.
+    Refused,
+    /// The other end is gone; its host said so.
+    Reset,
+    /// Nothing was heard for so long that the transport gave up.
+    Lost,
+}
+
+/// When a client's transport gives up a silent connection (HTTP/2 health check).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// Without a frame for this long, a ping is sent.
+    pub idle: Duration,
+    /// Without an answer to it for this long, the connection is given up.
+    pub ping: Duration,
+}
+
+/// What becomes of a message that is sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    Deliver {
+        to: ProcessId,
+        at: SimTime,
+    },
+    /// The sender learns that the connection is over.
+    Fail {
+        at: SimTime,
+        how: Broken,
+    },
+    /// Nobody learns anything.
+    Silent,
+}
+
+/// One connection.
+#[derive(Clone, Debug)]
+pub struct ConnectionState {
+    /// Where it leads; nowhere if the endpoint has no backend.
+    host: Option<VmId>,
+    server: Option<ProcessId>,
+    client_incarnation: u32,
+    server_incarnation: u32,
+    /// One way, drawn once when the connection opened; so messages cannot overtake each other.
+    latency: Duration,
+    established: SimTime,
+    /// When either end last heard of the other.
+    heard: SimTime,
+}
+
+/// All connections and load balancers.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    connections: BTreeMap<ConnectionId, ConnectionState>,
+    endpoints: BTreeMap<EndpointId, Vec<(VmId, Port)>>,
+}
+
+impl Network {
+    /// Sets the backends of an endpoint.
+    pub fn set_endpoint(&mut self, endpoint: EndpointId, backends: Vec<(VmId, Port)>) {
+        self.endpoints.insert(endpoint, backends);
+    }
+
+    /// The backends of an endpoint.
+    pub fn backends(&self, endpoint: EndpointId) -> &[(VmId, Port)] {
+        self.endpoints.get(&endpoint).map_or(&[], Vec::as_slice)
+    }
+
+    /// Opens a connection to a port of a VM: the handshake takes a round trip.
+    pub fn open(
+        &mut self,
+        id: ConnectionId,
+        to: Option<(VmId, Port)>,
+        latency: Duration,
+        processes: &Processes,
+        now: SimTime,
+    ) {
+        let server = to.and_then(|(vm, port)| processes.listener(vm, port));
+        let state = ConnectionState {
+            host: to.map(|(vm, _)| vm),
+            server,
+            client_incarnation: processes.get(id.client).incarnation,
+            server_incarnation: server.map_or(0, |server| processes.get(server).incarnation),
+            latency,
+            established: now + latency * 2,
+            heard: now,
+        };
+        self.connections.insert(id, state);
+    }
+
+    /// Forgets a connection.
+    pub fn close(&mut self, id: ConnectionId) {
+        self.connections.remove(&id);
+    }
+
+    /// The other end of a connection.
+    pub fn peer(&self, id: ConnectionId, of: ProcessId) -> Option<ProcessId> {
+        if of == id.client { self.connections.get(&id)?.server } else { Some(id.client) }
+    }
+
+    /// What becomes of a message that `sender` sends on a connection.
+    pub fn route(
+        &self,
+        id: ConnectionId,
+        sender: ProcessId,
+        vms: &[Vm],
+        processes: &Processes,
+        now: SimTime,
+    ) -> Route {
+        // One that was closed or given up: what is still written to it goes nowhere.
+        let Some(connection) = self.connections.get(&id) else { return Route::Silent };
+        let from_client = sender == id.client;
+        let host = if from_client { connection.host } else { Some(processes.get(id.client).vm) };
+        if host.is_some_and(|host| !vms[host.0 as usize].is_on()) {
+            return Route::Silent;
+        }
+        let back = now + connection.latency * 2;
+        let (peer, incarnation) = match connection.server {
+            _ if !from_client => (id.client, connection.client_incarnation),
+            Some(server) => (server, connection.server_incarnation),
+            None => return Route::Fail { at: back, how: Broken::Refused },
+        };
+        if processes.get(peer).incarnation != incarnation {
+            return Route::Fail { at: back, how: Broken::Reset };
+        }
+        Route::Deliver { to: peer, at: now.max(connection.established) + connection.latency }
+    }
+
+    /// Notes that an end heard of the other.
+    pub fn heard(&mut self, id: ConnectionId, now: SimTime) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.heard = now;
+        }
+    }
+
+    /// All connections of a process, with the other end and the latency.
+    pub fn of(&self, process: ProcessId) -> Vec<(ConnectionId, Option<ProcessId>, Duration)> {
+        self.connections
+            .iter()
+            .filter(|(id, state)| id.client == process || state.server == Some(process))
+            .map(|(id, state)| (*id, self.peer(*id, process), state.latency))
+            .collect()
+    }
+
+    /// When the living end of a connection that fell silent now gives it up.
+    pub fn given_up_at(&self, id: ConnectionId, keep_alive: KeepAlive, now: SimTime) -> SimTime {
+        let heard = self.connections.get(&id).map_or(now, |connection| connection.heard);
+        now.max(heard + keep_alive.idle) + keep_alive.ping
+    }
+}

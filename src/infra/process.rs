@@ -1,0 +1,142 @@
+//! What the operating systems know of processes: where they run, whether they live, their counts.
+//!
+//! A process that dies takes a new incarnation number, so all its old events are dropped without
+//! being searched. What a process does is not known here.
+
+use super::{Port, VmId};
+use crate::engine::{Activity, Owner, Purpose, Rhythmic, Text};
+use crate::timeline::EntryId;
+
+/// A process's number; it stays over restarts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId(pub u32);
+
+/// One of a process's periodic activities, numbered by the process from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ActivityId(pub u8);
+
+/// A process as its operating system sees it.
+#[derive(Clone, Debug)]
+pub struct ProcessState {
+    /// The program, as in a process list: `kubelet`, `etcd` ...
+    pub program: Text,
+    /// The program and its VM, as `kubelet@worker-0`.
+    pub name: Text,
+    pub owner: Owner,
+    pub vm: VmId,
+    pub listens: Option<Port>,
+    pub alive: bool,
+    pub incarnation: u32,
+    /// The entry of its last end, for causes.
+    pub ended: Option<EntryId>,
+    activities: Vec<Option<Rhythmic>>,
+    draws: Vec<u64>,
+    events: u32,
+    connections: u32,
+}
+
+/// All processes, living and dead, by number.
+#[derive(Clone, Debug, Default)]
+pub struct Processes(Vec<ProcessState>);
+
+impl ProcessState {
+    /// A process that has not been started yet.
+    pub fn new(program: impl Into<Text>, vm: VmId, vm_name: &str, listens: Option<Port>) -> Self {
+        let program = program.into();
+        let name = Text::from(format!("{program}@{vm_name}"));
+        ProcessState {
+            owner: Owner::named(&name),
+            program,
+            name,
+            vm,
+            listens,
+            alive: false,
+            incarnation: 0,
+            ended: None,
+            activities: Vec::new(),
+            draws: Vec::new(),
+            events: 0,
+            connections: 0,
+        }
+    }
+
+    /// Comes to life anew; what an earlier incarnation had queued is void.
+    pub fn start(&mut self) {
+        self.incarnation += 1;
+        self.alive = true;
+        self.activities.clear();
+    }
+
+    /// Ends; its events are void from now on.
+    pub fn end(&mut self, entry: Option<EntryId>) {
+        self.incarnation += 1;
+        self.alive = false;
+        self.ended = entry;
+    }
+
+    /// The address of the next draw for a purpose.
+    pub fn next_draw(&mut self, purpose: Purpose) -> u64 {
+        let place = usize::from(purpose.0);
+        if self.draws.len() <= place {
+            self.draws.resize(place + 1, 0);
+        }
+        self.draws[place] += 1;
+        self.draws[place] - 1
+    }
+
+    /// The count of the next event that it queues.
+    pub fn next_event(&mut self) -> u32 {
+        self.events = self.events.wrapping_add(1);
+        self.events
+    }
+
+    /// The count of the next connection that it opens.
+    pub fn next_connection(&mut self) -> u32 {
+        self.connections += 1;
+        self.connections
+    }
+
+    /// Declares an activity in the place of an earlier one of that number.
+    pub fn declare(&mut self, id: ActivityId, activity: Activity) -> &mut Rhythmic {
+        let place = usize::from(id.0);
+        if self.activities.len() <= place {
+            self.activities.resize(place + 1, None);
+        }
+        self.activities[place].insert(Rhythmic::new(activity))
+    }
+
+    /// The state of a declared activity.
+    pub fn activity(&mut self, id: ActivityId) -> Option<&mut Rhythmic> {
+        self.activities.get_mut(usize::from(id.0))?.as_mut()
+    }
+}
+
+impl Processes {
+    /// Adds a process.
+    pub fn add(&mut self, state: ProcessState) -> ProcessId {
+        self.0.push(state);
+        ProcessId(u32::try_from(self.0.len() - 1).expect("fewer than 2^32 processes"))
+    }
+
+    /// A process by number.
+    pub fn get(&self, id: ProcessId) -> &ProcessState {
+        &self.0[id.0 as usize]
+    }
+
+    /// A process to change.
+    pub fn get_mut(&mut self, id: ProcessId) -> &mut ProcessState {
+        &mut self.0[id.0 as usize]
+    }
+
+    /// All processes with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (ProcessId, &ProcessState)> {
+        (0..).map(ProcessId).zip(&self.0)
+    }
+
+    /// The living process that listens on a port of a VM.
+    pub fn listener(&self, vm: VmId, port: Port) -> Option<ProcessId> {
+        self.iter()
+            .find(|(_, process)| process.alive && process.vm == vm && process.listens == Some(port))
+            .map(|(id, _)| id)
+    }
+}

@@ -1,0 +1,1 @@
+//! The network's ways to fail, and what outlives what.

@@ -1,0 +1,105 @@
+//! Floor 1: every message that two processes can exchange.
+//!
+//! Messages are data; how they travel, and how they can fail, is `infra`'s matter.
+
+use crate::api::{Answered, ApiError, Kind, Object, ObjectKey, Request, Revision, WatchEvent};
+use crate::engine::{Owner, Text};
+use std::sync::Arc;
+
+/// A message on a connection.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// A client asks an API server.
+    Request(Box<Request>),
+    /// The API server answers the request of this number.
+    Answer(u32, Answered),
+    /// One event of an open watch.
+    Watch(WatchEvent),
+    /// The API server ends the watch of this number.
+    WatchEnded(u32, ApiError),
+    /// An API server asks its etcd.
+    Store(StoreRequest),
+    /// Etcd answers the request of this number.
+    Stored(u32, StoreAnswer),
+    /// Etcd reports a committed change of a watched kind.
+    Committed(Committed),
+    /// A provider asks the datacenter's management (vCenter).
+    Datacenter(u32, DatacenterRequest),
+    /// The task of this number has ended.
+    DatacenterTask(u32, TaskEnd),
+}
+
+/// What an API server asks of etcd.
+#[derive(Clone, Debug)]
+pub struct StoreRequest {
+    pub id: u32,
+    pub operation: StoreOperation,
+    /// Addresses the draw of this request's service time: who asks behind the API server, and its
+    /// count.
+    pub sender: Owner,
+    pub count: u64,
+}
+
+/// One operation on the store.
+#[derive(Clone, Debug)]
+pub enum StoreOperation {
+    Get(ObjectKey),
+    /// All objects of a kind.
+    Range(Kind),
+    /// Puts (or deletes, if there is nothing to put) if the key is still at `expected`;
+    /// revision 0 means that it must not exist.
+    Transact {
+        key: ObjectKey,
+        expected: Revision,
+        put: Option<Box<Object>>,
+        by: &'static str,
+    },
+    /// Reports everything committed after a revision.
+    Watch(Revision),
+}
+
+/// What etcd answers.
+#[derive(Clone, Debug)]
+pub enum StoreAnswer {
+    Value(Revision, Option<Arc<Object>>),
+    Values(Revision, Vec<Arc<Object>>),
+    /// Committed; the object as it is now, or as it was last.
+    Committed(Arc<Object>),
+    /// Somebody was faster; the object as it is.
+    Conflict(Option<Arc<Object>>),
+    Watching,
+    /// The asked history is gone; this is the oldest revision left.
+    Compacted(Revision),
+}
+
+/// One committed change.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    pub revision: Revision,
+    pub old: Option<Arc<Object>>,
+    pub new: Option<Arc<Object>>,
+}
+
+/// What the datacenter's management is asked to do; each is a task that takes its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatacenterRequest {
+    /// Clones a VM from the template, gives it its user data, and powers it on.
+    Clone { vm: Text, user_data: Text },
+    /// Powers a VM off, if it is on, and deletes it with its disk; well done if there is none.
+    Destroy { vm: Text },
+}
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskEnd {
+    Done,
+    /// A VM of this name exists.
+    DuplicateName,
+}
+
+impl StoreRequest {
+    /// True if it must be agreed and made durable before it is answered.
+    pub fn is_proposal(&self) -> bool {
+        matches!(self.operation, StoreOperation::Transact { .. })
+    }
+}
