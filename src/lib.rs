@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod client;
+pub mod components;
 pub mod engine;
 pub mod infra;
 pub mod timeline;

@@ -8,6 +8,8 @@ mod datacenter;
 mod network;
 mod process;
 #[cfg(test)]
+pub mod testbed;
+#[cfg(test)]
 mod tests;
 mod vm;
 

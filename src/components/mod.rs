@@ -1,0 +1,1 @@
+//! Floor 4: one folder per process. They never import each other.
