@@ -77,6 +77,10 @@ pub enum VmAction {
         user_data: Text,
         boot: Duration,
     },
+    PowerOff {
+        vm: Text,
+    },
+    /// Powers off if need be, and deletes with the disk.
     Destroy {
         vm: Text,
     },
