@@ -53,9 +53,10 @@ pub enum StoreOperation {
         expected: Revision,
         put: Option<Box<Object>>,
         by: &'static str,
+        writer: u32,
     },
-    /// Reports everything committed after a revision.
-    Watch(Revision),
+    /// Reports everything committed after a revision, or from now on.
+    Watch(Option<Revision>),
 }
 
 /// What etcd answers.
@@ -67,7 +68,8 @@ pub enum StoreAnswer {
     Committed(Arc<Object>),
     /// Somebody was faster; the object as it is.
     Conflict(Option<Arc<Object>>),
-    Watching,
+    /// Everything after this revision will be reported.
+    Watching(Revision),
     /// The asked history is gone; this is the oldest revision left.
     Compacted(Revision),
 }

@@ -1,1 +1,4 @@
 //! Floor 4: one folder per process. They never import each other.
+
+pub mod apiserver;
+pub mod etcd;

@@ -1,0 +1,1 @@
+//! The API server: rules of objects, watches, and what it says without its etcd.

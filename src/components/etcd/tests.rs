@@ -1,0 +1,1 @@
+//! Etcd: what is committed, what is refused, what survives.
