@@ -2,3 +2,5 @@
 
 pub mod engine;
 pub mod timeline;
+
+pub mod analysis;
