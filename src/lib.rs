@@ -4,3 +4,5 @@ pub mod engine;
 pub mod timeline;
 
 pub mod analysis;
+
+pub mod report;
