@@ -6,3 +6,6 @@ pub mod timeline;
 pub mod analysis;
 
 pub mod report;
+
+#[cfg(feature = "cli")]
+pub mod cli;
