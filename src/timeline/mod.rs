@@ -4,5 +4,7 @@
 //! `report`. The JSON form of an entry is the outside format that scripts rely on.
 
 mod entry;
+mod run;
 
 pub use entry::{Entry, EntryId, Timeline, Value};
+pub use run::{Assumption, Downtime, End, Expectation, Run};

@@ -1,0 +1,226 @@
+//! The named moments of a run: when a Node became Unknown, when its replacement was Ready.
+//!
+//! Derived from timeline entries alone, each moment at its first occurrence per object. It looks
+//! into no component and no world, so a timeline read from a file has the same milestones. The
+//! state that is written at time 0 is a beginning, not a change, and gives none.
+
+use crate::engine::{SimTime, Text};
+use crate::timeline::{Entry, EntryId, Run, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A named moment in the life of one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Milestone {
+    pub name: Text,
+    pub object: Text,
+    pub at: SimTime,
+    /// The entry that made it so.
+    pub entry: EntryId,
+}
+
+/// All milestones of a run, ordered by time, then entry.
+pub fn milestones(run: &Run) -> Vec<Milestone> {
+    let mut found = Vec::new();
+    let changes: Vec<&Entry> =
+        run.timeline.entries().iter().filter(|entry| entry.at > SimTime::ZERO).collect();
+    for entry in &changes {
+        found.extend(plain(entry).map(|name| reached(name, entry.object(), entry)));
+    }
+    found.extend(virtual_machines(run.timeline.entries()));
+    found.extend(pods(&changes));
+    found.extend(replacements(run, &changes));
+    found.extend(recovered(run));
+    firsts(found)
+}
+
+/// Milestones that one entry shows by itself: kind, field, and what the field becomes.
+const PLAIN: &[(&str, &str, Becomes, &str)] = &[
+    ("Node", "Ready", Becomes::Text("Unknown"), "nodeUnknown"),
+    ("Node", "Ready", Becomes::Text("False"), "nodeNotReady"),
+    ("Node", "Ready", Becomes::Text("True"), "nodeReady"),
+    ("Node", "unschedulable", Becomes::Yes, "nodeCordoned"),
+    ("Node", "exists", Becomes::Nothing, "nodeDeleted"),
+    ("Machine", "HealthCheckSucceeded", Becomes::Text("False"), "machineUnhealthy"),
+    ("Machine", "deletionTimestamp", Becomes::Something, "machineDeleting"),
+    ("Machine", "exists", Becomes::Nothing, "machineDeleted"),
+    ("MachineHealthCheck", "RemediationAllowed", Becomes::Text("False"), "remediationRefused"),
+    ("VM", "power", Becomes::Text("off"), "vmPoweredOff"),
+    ("VM", "power", Becomes::Text("on"), "vmPoweredOn"),
+    ("VM", "exists", Becomes::Nothing, "vmDeleted"),
+];
+
+/// What a field holds after a change.
+enum Becomes {
+    Nothing,
+    Something,
+    Yes,
+    Text(&'static str),
+}
+
+impl Becomes {
+    fn matches(&self, value: &Value) -> bool {
+        match self {
+            Becomes::Nothing => *value == Value::Null,
+            Becomes::Something => *value != Value::Null,
+            Becomes::Yes => *value == Value::Bool(true),
+            Becomes::Text(text) => value.as_text() == Some(text),
+        }
+    }
+}
+
+/// The milestone that `entry` shows by itself.
+fn plain(entry: &Entry) -> Option<&'static str> {
+    if entry.from == entry.to {
+        return owner_refuses(entry).then_some("remediationRefused");
+    }
+    PLAIN
+        .iter()
+        .find(|(kind, field, becomes, _)| {
+            entry.kind == *kind && entry.field == *field && becomes.matches(&entry.to)
+        })
+        .map(|(_, _, _, name)| *name)
+        .or_else(|| api_server(entry))
+        .or_else(|| owner_refuses(entry).then_some("remediationRefused"))
+}
+
+fn api_server(entry: &Entry) -> Option<&'static str> {
+    let server = entry.kind == "Process" && entry.name.starts_with("kube-apiserver@");
+    match &entry.to {
+        Value::Bool(running) if server && entry.field == "running" => {
+            Some(if *running { "apiserverUp" } else { "apiserverDown" })
+        }
+        _ => None,
+    }
+}
+
+/// An owner that will not replace the Machine says so in the reason, not in the status.
+fn owner_refuses(entry: &Entry) -> bool {
+    let refusals = ["RemediationFailed", "RemediationDeferred", "CannotBeRemediated"];
+    entry.kind == "Machine"
+        && entry.field == "OwnerRemediated"
+        && refusals.contains(&entry.reason.as_str())
+}
+
+/// A VM of the same name again, and kubeadm on it that finds no signature for its old token.
+fn virtual_machines(entries: &[Entry]) -> Vec<Milestone> {
+    let mut gone = BTreeSet::new();
+    let mut again = BTreeSet::new();
+    let mut found = Vec::new();
+    for entry in entries {
+        let vm = entry.name.rsplit('@').next().unwrap_or_default();
+        if entry.kind == "VM" && entry.field == "exists" {
+            if entry.to == Value::Null {
+                gone.insert(vm);
+            } else if gone.contains(vm) {
+                again.insert(vm);
+                found.push(reached("vmRecreated", entry.object(), entry));
+            }
+        }
+        if again.contains(vm) && finds_no_signature(entry) {
+            found.push(reached("joinFailed", format!("VM/{vm}"), entry));
+        }
+    }
+    found
+}
+
+fn finds_no_signature(entry: &Entry) -> bool {
+    entry.field == "log"
+        && entry.name.starts_with("kubeadm@")
+        && entry.message.contains("could not find a JWS signature")
+}
+
+/// Evicted Pods, each paired with the new Pod that its controller made in its place.
+fn pods(changes: &[&Entry]) -> Vec<Milestone> {
+    let disrupted = disrupted(changes);
+    let mut found = Vec::new();
+    let mut evicted: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut in_place_of: BTreeMap<&str, String> = BTreeMap::new();
+    for entry in changes.iter().filter(|entry| entry.kind == "Pod") {
+        let waiting = evicted.entry(controller(&entry.name)).or_default();
+        let begins = entry.from == Value::Null && entry.to != Value::Null;
+        if entry.field == "deletionTimestamp" && begins && is_eviction(entry, &disrupted) {
+            found.push(reached("podEvicted", entry.object(), entry));
+            waiting.push(entry.object());
+        }
+        if entry.field == "exists" && begins && !waiting.is_empty() {
+            in_place_of.insert(&entry.name, waiting.remove(0));
+        }
+        if entry.field == "Ready" && entry.to.as_text() == Some("True") {
+            let replaced = in_place_of.remove(entry.name.as_str());
+            found.extend(replaced.map(|pod| reached("podReplaced", pod, entry)));
+        }
+    }
+    found
+}
+
+/// The name of the object that made a Pod: all but the Pod's own last part.
+fn controller(pod: &str) -> &str {
+    pod.rsplit_once('-').map_or(pod, |(controller, _)| controller)
+}
+
+/// When each Pod was first marked as disrupted by taint or eviction.
+fn disrupted<'a>(changes: &[&'a Entry]) -> BTreeMap<&'a str, SimTime> {
+    let reasons = ["DeletionByTaintManager", "EvictionByEvictionAPI"];
+    let mut since = BTreeMap::new();
+    for entry in changes.iter().filter(|entry| entry.kind == "Pod") {
+        if entry.field == "DisruptionTarget" && reasons.contains(&entry.reason.as_str()) {
+            since.entry(entry.name.as_str()).or_insert(entry.at);
+        }
+    }
+    since
+}
+
+/// A Pod's own condition says who wanted it gone; releases without the condition leave the writer.
+fn is_eviction(entry: &Entry, disrupted: &BTreeMap<&str, SimTime>) -> bool {
+    let marked = disrupted.get(entry.name.as_str()).is_some_and(|since| *since <= entry.at);
+    marked || entry.by.starts_with("taint-eviction")
+}
+
+/// Machines that a machine set creates after the first fault, and the Nodes they become.
+fn replacements(run: &Run, changes: &[&Entry]) -> Vec<Milestone> {
+    let fault = run.first_fault.unwrap_or(run.ended_at);
+    let created = changes.iter().filter(|entry| {
+        let new = entry.field == "exists" && entry.to == Value::Bool(true);
+        entry.kind == "Machine" && new && entry.at >= fault
+    });
+    let mut found = Vec::new();
+    for creation in created {
+        found.push(reached("replacementCreated", creation.object(), creation));
+        let ready = node_of(&creation.name, changes).and_then(|node| {
+            changes.iter().find(|entry| {
+                let ready = entry.field == "Ready" && entry.to.as_text() == Some("True");
+                entry.kind == "Node" && entry.name == node && ready && entry.id > creation.id
+            })
+        });
+        found.extend(ready.map(|entry| reached("replacementReady", creation.object(), entry)));
+    }
+    found
+}
+
+/// The Node that a Machine refers to, by the last `nodeRef` written.
+fn node_of<'a>(machine: &str, changes: &[&'a Entry]) -> Option<&'a str> {
+    let mut refs = changes.iter().rev().filter(|entry| {
+        entry.kind == "Machine" && entry.field == "nodeRef" && entry.name == machine
+    });
+    refs.find_map(|entry| entry.to.as_text())
+}
+
+/// Recovery is judged while the run is played; its entry is the last one before that instant.
+fn recovered(run: &Run) -> Option<Milestone> {
+    let at = run.recovered_at?;
+    let last = run.timeline.entries().iter().rev().find(|entry| entry.at <= at)?;
+    let object = Text::word("Cluster/workload");
+    Some(Milestone { name: Text::word("recovered"), object, at, entry: last.id })
+}
+
+fn reached(name: &'static str, object: impl Into<Text>, entry: &Entry) -> Milestone {
+    Milestone { name: Text::word(name), object: object.into(), at: entry.at, entry: entry.id }
+}
+
+/// The first of each name and object, in order.
+fn firsts(mut found: Vec<Milestone>) -> Vec<Milestone> {
+    found.sort_by_key(|milestone| (milestone.at, milestone.entry));
+    let mut seen = BTreeSet::new();
+    found.retain(|milestone| seen.insert((milestone.name.clone(), milestone.object.clone())));
+    found
+}

@@ -1,0 +1,189 @@
+//! Milestones of hand-made timelines, family by family.
+
+use super::*;
+use crate::engine::{SimTime, Text};
+use crate::timeline::{Entry, Run, Timeline, Value};
+
+/// A line is `seconds object field from to [reason [message]]`; `-` is null.
+fn run(lines: &str) -> Run {
+    let mut timeline = Timeline::default();
+    for line in lines.trim().lines() {
+        timeline.push(entry(&timeline, line.trim()));
+    }
+    let first_fault = Some(SimTime::from_micros(60_000_000));
+    Run { first_fault, last_fault: first_fault, timeline, ..Run::default() }
+}
+
+fn entry(timeline: &Timeline, line: &str) -> Entry {
+    let mut words = line.splitn(7, ' ');
+    let mut next = || words.next().unwrap_or_default();
+    let at = next().parse::<u64>().unwrap();
+    let (kind, name) = next().split_once('/').unwrap();
+    Entry {
+        id: timeline.next_id(),
+        at: SimTime::from_micros(at * 1_000_000),
+        cluster: Text::EMPTY,
+        kind: kind.into(),
+        name: name.into(),
+        field: next().into(),
+        from: value(next()),
+        to: value(next()),
+        reason: next().into(),
+        message: next().into(),
+        by: Text::EMPTY,
+        cause: None,
+        reads: Vec::new(),
+    }
+}
+
+fn value(word: &str) -> Value {
+    match word {
+        "-" => Value::Null,
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        text => Value::text(text),
+    }
+}
+
+/// `seconds name object #entry`, a line each.
+fn named(run: &Run) -> Vec<String> {
+    let text = |found: &Milestone| {
+        let seconds = found.at.as_micros() / 1_000_000;
+        format!("{seconds} {} {} #{}", found.name, found.object, found.entry.0)
+    };
+    milestones(run).iter().map(text).collect()
+}
+
+#[test]
+fn the_state_at_the_beginning_is_no_milestone() {
+    assert!(named(&run("0 Node/worker-0 Ready - True\n0 VM/worker-0 power - on")).is_empty());
+}
+
+#[test]
+fn a_node_becomes_unknown_is_cordoned_and_goes() {
+    let run = run("
+        101 Node/worker-0 Ready True Unknown NodeStatusUnknown
+        102 Node/worker-0 Ready Unknown Unknown Other
+        110 Node/worker-0 Ready Unknown False
+        120 Node/worker-0 Ready False True
+        130 Node/worker-0 Ready True Unknown
+        402 Node/worker-0 unschedulable - true
+        700 Node/worker-0 exists true -
+    ");
+    assert_eq!(
+        named(&run),
+        [
+            "101 nodeUnknown Node/worker-0 #1",
+            "110 nodeNotReady Node/worker-0 #3",
+            "120 nodeReady Node/worker-0 #4",
+            "402 nodeCordoned Node/worker-0 #6",
+            "700 nodeDeleted Node/worker-0 #7",
+        ]
+    );
+}
+
+#[test]
+fn an_evicted_pod_is_replaced_by_the_next_pod_of_its_controller() {
+    let run = run("
+        401 Pod/web-77-a DisruptionTarget - True DeletionByTaintManager
+        401 Pod/web-77-a deletionTimestamp - set grace=30
+        401 Pod/web-77-b exists - true
+        402 Pod/other-1-c exists - true
+        403 Pod/other-1-c Ready - True
+        405 Pod/web-77-b Ready - True
+        500 Pod/web-77-d deletionTimestamp - set grace=30
+    ");
+    assert_eq!(named(&run), ["401 podEvicted Pod/web-77-a #2", "405 podReplaced Pod/web-77-a #6"]);
+}
+
+#[test]
+fn a_machine_is_unhealthy_deleted_and_replaced() {
+    let run = run("
+        0 Machine/worker-0 exists - true
+        402 Machine/worker-0 HealthCheckSucceeded True False UnhealthyNode
+        403 Machine/worker-0 deletionTimestamp - set
+        700 Machine/worker-0 exists true -
+        701 Machine/worker-3 exists - true
+        760 Node/worker-3 exists - true
+        760 Node/worker-3 Ready - False
+        770 Node/worker-3 Ready False True
+        771 Machine/worker-3 nodeRef - worker-3
+    ");
+    assert_eq!(
+        named(&run),
+        [
+            "402 machineUnhealthy Machine/worker-0 #2",
+            "403 machineDeleting Machine/worker-0 #3",
+            "700 machineDeleted Machine/worker-0 #4",
+            "701 replacementCreated Machine/worker-3 #5",
+            "760 nodeNotReady Node/worker-3 #7",
+            "770 nodeReady Node/worker-3 #8",
+            "770 replacementReady Machine/worker-3 #8",
+        ]
+    );
+}
+
+#[test]
+fn health_check_and_owner_can_refuse() {
+    let run = run("
+        400 MachineHealthCheck/mhc RemediationAllowed True False TooManyUnhealthy
+        401 Machine/cp-0 OwnerRemediated - False WaitingForRemediation
+        402 Machine/cp-0 OwnerRemediated False False RemediationFailed
+        403 Machine/cp-0 OwnerRemediated False False RemediationFailed
+    ");
+    assert_eq!(
+        named(&run),
+        [
+            "400 remediationRefused MachineHealthCheck/mhc #1",
+            "402 remediationRefused Machine/cp-0 #3",
+        ]
+    );
+}
+
+#[test]
+fn a_vm_of_the_same_name_is_recreated_and_cannot_join() {
+    let log = "I token.go:228] [discovery] Retrying due to error: could not find a JWS signature";
+    let run = run(&format!(
+        "0 VM/worker-0 exists - true
+        60 VM/worker-0 power on off
+        60 VM/worker-0 exists true -
+        85 VM/worker-0 exists - true
+        90 VM/worker-0 power - on
+        150 Process/kubeadm@worker-1 log - - - {log}
+        160 Process/kubeadm@worker-0 log - - - {log}"
+    ));
+    assert_eq!(
+        named(&run),
+        [
+            "60 vmPoweredOff VM/worker-0 #2",
+            "60 vmDeleted VM/worker-0 #3",
+            "85 vmRecreated VM/worker-0 #4",
+            "90 vmPoweredOn VM/worker-0 #5",
+            "160 joinFailed VM/worker-0 #7",
+        ]
+    );
+}
+
+#[test]
+fn an_api_server_goes_down_and_comes_up() {
+    let run = run("
+        0 Process/kube-apiserver@cp-0 running - true
+        60 Process/kube-apiserver@cp-0 running true false
+        61 Process/kubelet@cp-0 running true false
+        90 Process/kube-apiserver@cp-0 running false true
+    ");
+    assert_eq!(
+        named(&run),
+        [
+            "60 apiserverDown Process/kube-apiserver@cp-0 #2",
+            "90 apiserverUp Process/kube-apiserver@cp-0 #4",
+        ]
+    );
+}
+
+#[test]
+fn recovery_points_at_the_last_entry_before_it() {
+    let mut run = run("100 Pod/a phase Pending Running\n900 Lease/b holder x y");
+    run.recovered_at = Some(SimTime::from_micros(100_500_000));
+    assert_eq!(named(&run), ["100 recovered Cluster/workload #1"]);
+}

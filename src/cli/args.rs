@@ -1,0 +1,125 @@
+//! The options that several commands share, and the words that they read.
+//!
+//! Reads words only: whether a platform or a setting exists is the player's to say.
+
+use super::player::Options;
+use crate::engine::Duration;
+use crate::report::Format;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Options of every command that plays.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Common {
+    /// Your own manifests, added to the scenario's cluster; may be given several times
+    #[arg(short = 'f', value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The platform, instead of the scenario's
+    #[arg(long, value_name = "P")]
+    pub platform: Option<String>,
+    /// How long to play, instead of the scenario's `until`, for example 30m
+    #[arg(long, value_name = "D")]
+    pub until: Option<Duration>,
+    /// Change a number (see `healsim list settings`); may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<Setting>,
+    /// Play every heartbeat
+    #[arg(long)]
+    pub dense: bool,
+}
+
+/// One `--set KEY=VALUE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    pub key: String,
+    pub value: String,
+}
+
+/// One `--out FORMAT=FILE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutFile {
+    pub format: Format,
+    pub path: PathBuf,
+}
+
+/// The seeds of a `check`, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seeds {
+    pub first: u64,
+    pub last: u64,
+}
+
+/// An instant of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Counted from the run's beginning.
+    At(Duration),
+    /// Counted from the first fault.
+    After(Duration),
+}
+
+impl Common {
+    /// The options as the player takes them.
+    pub fn options(&self) -> Options {
+        Options {
+            files: self.files.clone(),
+            platform: self.platform.clone(),
+            until: self.until,
+            set: self.set.clone(),
+        }
+    }
+
+    /// The words that give these options again.
+    pub fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+        self.files.iter().for_each(|file| add("-f", file.display().to_string()));
+        self.platform.iter().for_each(|platform| add("--platform", platform.clone()));
+        self.until.iter().for_each(|until| add("--until", until.to_string()));
+        self.set.iter().for_each(|set| add("--set", format!("{}={}", set.key, set.value)));
+        words
+    }
+}
+
+impl Seeds {
+    /// All of them in order.
+    pub fn iter(self) -> impl Iterator<Item = u64> {
+        self.first..=self.last
+    }
+}
+
+impl FromStr for Setting {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Setting, String> {
+        let (key, value) = pair(text, "KEY=VALUE")?;
+        Ok(Setting { key: key.to_owned(), value: value.to_owned() })
+    }
+}
+
+impl FromStr for OutFile {
+    type Err = String;
+    fn from_str(text: &str) -> Result<OutFile, String> {
+        let (format, path) = pair(text, "FORMAT=FILE")?;
+        let format =
+            format.parse().map_err(|wrong: crate::report::NotAFormat| wrong.to_string())?;
+        Ok(OutFile { format, path: path.into() })
+    }
+}
+
+impl FromStr for Seeds {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Seeds, String> {
+        let ends = text.split_once("..").map(|(first, last)| (first.parse(), last.parse()));
+        match ends {
+            Some((Ok(first), Ok(last))) if first <= last => Ok(Seeds { first, last }),
+            _ => Err("write the first and the last seed, for example 1..20".to_owned()),
+        }
+    }
+}
+
+fn pair<'a>(text: &'a str, shape: &str) -> Result<(&'a str, &'a str), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() && !value.is_empty() => Ok((key, value)),
+        _ => Err(format!("write it as {shape}")),
+    }
+}

@@ -1,0 +1,239 @@
+//! What each command does, in terms of a player, a report and an exit code.
+//!
+//! It does not know how a scenario is played; mistakes of the input arrive as finished texts.
+
+use super::args::{Common, OutFile};
+use super::output::{note, print, write_file};
+use super::player::{Player, Question};
+use super::{Check, Cli, Command, Get, List, Run, Show};
+use crate::report::{self, Case, Format, Style};
+use crate::timeline;
+use clap::Parser;
+use std::io;
+use std::process::ExitCode;
+
+/// Why a command ended; the number is the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    Done = 0,
+    Failed = 1,
+    Input = 3,
+    Expectation = 4,
+    Invariant = 5,
+}
+
+/// Why a command could not answer.
+#[derive(Debug)]
+pub enum Trouble {
+    /// Mistakes in the input, each a finished text.
+    Input(Vec<String>),
+    /// The program's own or the disk's.
+    Failed(String),
+}
+
+/// Reads the arguments and does what they say. Wrong usage ends here, with exit code 2.
+pub fn main(player: &impl Player) -> ExitCode {
+    let cli = Cli::parse();
+    ExitCode::from(execute(&cli.command, player) as u8)
+}
+
+/// Does one command and says what went wrong.
+pub fn execute(command: &Command, player: &impl Player) -> Exit {
+    let result = match command {
+        Command::Run(run) => play(run, player),
+        Command::Check(check) => check_all(check, player),
+        Command::List(list) => list_all(list, player),
+        Command::Show(show) => show_one(show, player),
+        Command::Get(get) => get_at(get, player),
+    };
+    match result {
+        Ok(exit) => exit,
+        Err(Trouble::Input(mistakes)) => {
+            mistakes.iter().for_each(|mistake| note(mistake.trim_end()));
+            Exit::Input
+        }
+        Err(Trouble::Failed(why)) => {
+            note(&format!("healsim: {why}"));
+            Exit::Failed
+        }
+    }
+}
+
+fn play(asked: &Run, player: &impl Player) -> Result<Exit, Trouble> {
+    let options = asked.common.options();
+    let mut runs = Vec::new();
+    for input in &asked.inputs {
+        let mut run = player.play(input, &options, asked.seed)?;
+        run.command = again(input, asked.seed, &asked.common);
+        if asked.stats {
+            stats(&run);
+        }
+        runs.push(run);
+    }
+    print(&rendered(asked.output, &runs, Style::Colored)?).map_err(stdout)?;
+    asked.out.iter().try_for_each(|out| write_out(out, &runs))?;
+    Ok(runs.iter().map(verdict).max().unwrap_or(Exit::Done))
+}
+
+/// The words after `healsim` that play the run again.
+fn again(input: &str, seed: u64, common: &Common) -> Vec<crate::engine::Text> {
+    let mut words = vec!["run".to_owned(), input.to_owned()];
+    words.extend(["--seed".to_owned(), seed.to_string()]);
+    words.extend(common.words());
+    words.into_iter().map(Into::into).collect()
+}
+
+fn stats(run: &timeline::Run) {
+    let entries = run.timeline.entries().len();
+    let name = &run.scenario;
+    note(&format!("{name}: {} engine events, {entries} timeline entries", run.engine_events));
+}
+
+fn write_out(out: &OutFile, runs: &[timeline::Run]) -> Result<(), Trouble> {
+    let bytes = rendered(out.format, runs, Style::Plain)?;
+    write_file(&out.path, &bytes).map_err(|error| file(&out.path, &error))
+}
+
+/// All runs in one format, one after the other.
+fn rendered(format: Format, runs: &[timeline::Run], style: Style) -> Result<Vec<u8>, Trouble> {
+    let mut bytes = Vec::new();
+    for (i, run) in runs.iter().enumerate() {
+        let text = matches!(format, Format::Timeline | Format::Summary);
+        if text && i > 0 {
+            bytes.extend_from_slice(b"\n\n");
+        }
+        report::write(format, run, style, &mut bytes).map_err(stdout)?;
+    }
+    Ok(bytes)
+}
+
+fn verdict(run: &timeline::Run) -> Exit {
+    if !run.violated.is_empty() {
+        Exit::Invariant
+    } else if run.failed().next().is_some() {
+        Exit::Expectation
+    } else {
+        Exit::Done
+    }
+}
+
+/// Checks every input even when an earlier one is wrong: one call shows all mistakes.
+fn check_all(asked: &Check, player: &impl Player) -> Result<Exit, Trouble> {
+    let mut worst = Exit::Done;
+    let mut mistakes = Vec::new();
+    let mut cases = Vec::new();
+    for input in &asked.inputs {
+        match check_one(asked, input, player) {
+            Ok(checked) => {
+                print(format!("{}\n", checked.line).as_bytes()).map_err(stdout)?;
+                worst = worst.max(checked.exit);
+                cases.push(checked.case);
+            }
+            Err(wrong) => {
+                let case = Case { name: input.clone(), failures: wrong.clone(), ..Case::default() };
+                cases.push(case);
+                mistakes.extend(wrong);
+            }
+        }
+    }
+    write_cases(asked, &cases)?;
+    if mistakes.is_empty() { Ok(worst) } else { Err(Trouble::Input(mistakes)) }
+}
+
+/// One scenario, checked.
+struct Checked {
+    line: String,
+    exit: Exit,
+    case: Case,
+}
+
+fn check_one(asked: &Check, input: &str, player: &impl Player) -> Result<Checked, Vec<String>> {
+    let options = asked.common.options();
+    let name = player.lint(input, &options)?;
+    let mut case = Case { name: name.clone(), ..Case::default() };
+    if asked.lint {
+        return Ok(Checked { line: format!("valid  {name}"), exit: Exit::Done, case });
+    }
+    let (mut exit, mut failed, mut played) = (Exit::Done, 0, 0);
+    for seed in asked.seeds.iter() {
+        let run = player.play(input, &options, seed)?;
+        if asked.stats {
+            stats(&run);
+        }
+        let failures = failures(&run);
+        failed += usize::from(!failures.is_empty());
+        played += 1;
+        exit = exit.max(verdict(&run));
+        case.class = run.platform.to_string();
+        case.failures.extend(failures);
+    }
+    let line = line(&case, failed, played);
+    Ok(Checked { line, exit, case })
+}
+
+/// `ok`, or what failed first: one line, however much went wrong.
+fn line(case: &Case, failed: usize, played: usize) -> String {
+    let Case { name, class, failures } = case;
+    match failures.first() {
+        None => format!("ok     {name} on {class}: {played} seeds"),
+        Some(first) => format!("FAILED {name} on {class}: {failed} of {played} seeds; {first}"),
+    }
+}
+
+/// What a run broke, each in one line that names its seed.
+fn failures(run: &timeline::Run) -> Vec<String> {
+    let seed = run.seed;
+    let broken = run.violated.iter().map(|text| format!("seed {seed}: invariant violated: {text}"));
+    let failed = run.failed().map(|expectation| {
+        let why = &expectation.why_not;
+        let why = if why.is_empty() { String::new() } else { format!(" — {why}") };
+        format!("seed {seed}: {}{why}", expectation.text)
+    });
+    broken.chain(failed).collect()
+}
+
+fn write_cases(asked: &Check, cases: &[Case]) -> Result<(), Trouble> {
+    let Some(path) = &asked.junit else { return Ok(()) };
+    let mut bytes = Vec::new();
+    report::write_junit(cases, &mut bytes).map_err(stdout)?;
+    write_file(path, &bytes).map_err(|error| file(path, &error))
+}
+
+fn list_all(asked: &List, player: &impl Player) -> Result<Exit, Trouble> {
+    let lines = player.list(asked.what, asked.platform.as_deref())?;
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    print(text.as_bytes()).map_err(stdout)?;
+    Ok(Exit::Done)
+}
+
+fn show_one(asked: &Show, player: &impl Player) -> Result<Exit, Trouble> {
+    let text = player.show(asked.what, &asked.name)?;
+    print(text.as_bytes()).map_err(stdout)?;
+    Ok(Exit::Done)
+}
+
+fn get_at(asked: &Get, player: &impl Player) -> Result<Exit, Trouble> {
+    let question = Question {
+        resource: asked.resource,
+        moment: asked.moment(),
+        seed: asked.seed,
+        view: asked.output,
+    };
+    let text = player.get(&asked.input, &asked.common.options(), &question)?;
+    print(text.as_bytes()).map_err(stdout)?;
+    Ok(Exit::Done)
+}
+
+impl From<Vec<String>> for Trouble {
+    fn from(mistakes: Vec<String>) -> Trouble {
+        Trouble::Input(mistakes)
+    }
+}
+
+fn stdout(error: io::Error) -> Trouble {
+    Trouble::Failed(format!("cannot write the result: {error}"))
+}
+
+fn file(path: &std::path::Path, error: &io::Error) -> Trouble {
+    Trouble::Failed(format!("cannot write {}: {error}", path.display()))
+}

@@ -1,0 +1,174 @@
+//! Floor 9: the command line: words in, text and an exit code out.
+//!
+//! Says what can be asked for. Who plays a scenario is behind the trait `Player`; what a run looks
+//! like in print is `report`'s. Only what works is in the help.
+
+mod args;
+mod commands;
+mod output;
+mod player;
+#[cfg(test)]
+mod tests;
+
+pub use args::{Moment, Seeds, Setting};
+pub use commands::{Exit, execute, main};
+pub use player::{Listing, Options, Player, Question, Resource, Shown, View};
+
+use crate::report::Format;
+use args::{Common, OutFile};
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "Exit codes: 0 done and all expectations met, 1 the program or writing \
+failed, 2 usage, 3 an input is missing, unknown or wrong, 4 an expectation failed, 5 an invariant \
+was violated, 130 interrupted.";
+
+/// Plays how a Kubernetes cluster heals, minute by minute, and says why.
+#[derive(Debug, Parser)]
+#[command(name = "healsim", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Run(Run),
+    Check(Check),
+    List(List),
+    Show(Show),
+    Get(Get),
+}
+
+/// Play scenarios and print what happened
+///
+/// Each scenario is a name from `healsim list scenarios` or a file of your own. The result goes to
+/// standard output, everything else to standard error.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  healsim run worker-kubelet-stopped
+  healsim run worker-kubelet-stopped --seed 7 -o summary
+  healsim run mine.yaml --platform tkgs-2024 --out jsonl=run.jsonl")]
+pub struct Run {
+    /// Scenarios: names or files
+    #[arg(value_name = "NAME|FILE", required = true)]
+    pub inputs: Vec<String>,
+    /// The draw of everything that is random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// What to print
+    #[arg(short = 'o', value_name = "FORMAT", default_value = "timeline")]
+    pub output: Format,
+    /// Write a format into a file as well; may be given several times
+    #[arg(long, value_name = "FORMAT=FILE")]
+    pub out: Vec<OutFile>,
+    /// Print the engine's own counts to standard error
+    #[arg(long)]
+    pub stats: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Validate scenarios, then play them with many seeds
+///
+/// Prints one line per scenario; exit code 4 if an expectation fails with any seed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  healsim check worker-kubelet-stopped
+  healsim check --seeds 1..100 mine.yaml --junit report.xml
+  healsim check --lint *.yaml")]
+pub struct Check {
+    /// Scenarios: names or files
+    #[arg(value_name = "NAME|FILE", required = true)]
+    pub inputs: Vec<String>,
+    /// The seeds to play, first and last
+    #[arg(long, value_name = "A..B", default_value = "1..20")]
+    pub seeds: Seeds,
+    /// Only read and validate, do not play
+    #[arg(long, conflicts_with_all = ["seeds", "stats"])]
+    pub lint: bool,
+    /// Write the verdicts as JUnit XML into a file
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Print the engine's own counts to standard error
+    #[arg(long)]
+    pub stats: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// List what healsim knows, one a line, the name first
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  healsim list scenarios
+  healsim list settings --platform tkgs-2024")]
+pub struct List {
+    /// What to list
+    pub what: Listing,
+    /// Settings as this platform has them
+    #[arg(long, value_name = "P")]
+    pub platform: Option<String>,
+}
+
+/// Show a scenario or a platform
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  healsim show scenario worker-kubelet-stopped
+  healsim show platform tkgs-2024")]
+pub struct Show {
+    /// What to show
+    pub what: Shown,
+    /// Its name
+    pub name: String,
+}
+
+/// Print what kubectl would print at an instant of a run
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("moment").required(true).args(["at", "after"]))]
+#[command(after_help = "Examples:
+  healsim get nodes --at 5m30s worker-kubelet-stopped
+  healsim get pods --after 45s worker-kubelet-stopped -o wide")]
+pub struct Get {
+    /// What to print
+    pub resource: Resource,
+    /// The scenario: a name or a file
+    #[arg(value_name = "NAME|FILE")]
+    pub input: String,
+    /// The instant, counted from the run's beginning
+    #[arg(long, value_name = "D")]
+    pub at: Option<crate::engine::Duration>,
+    /// The instant, counted from the first fault
+    #[arg(long, value_name = "D")]
+    pub after: Option<crate::engine::Duration>,
+    /// The draw of everything that is random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// More columns, or the objects themselves
+    #[arg(short = 'o', value_name = "FORMAT")]
+    pub output: Option<View>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl Get {
+    /// The instant asked for.
+    fn moment(&self) -> Moment {
+        match (self.at, self.after) {
+            (_, Some(after)) => Moment::After(after),
+            (at, None) => Moment::At(at.unwrap_or_default()),
+        }
+    }
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Format] {
+        &[Format::Timeline, Format::Summary, Format::Json, Format::Jsonl]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        let (name, _) = Format::ALL.iter().find(|(_, format)| format == self)?;
+        Some(clap::builder::PossibleValue::new(*name))
+    }
+}

@@ -1,0 +1,77 @@
+//! What the command line asks of whoever plays scenarios, and the words of the questions.
+//!
+//! An interface only, so that the command line is tested without a world.
+
+use super::args::{Moment, Setting};
+use crate::engine::Duration;
+use crate::timeline::Run;
+use clap::ValueEnum;
+use std::path::PathBuf;
+
+/// Reads scenarios and plays them. An input is a name or a file, as typed. Each mistake in the
+/// input is one text, complete with its place, and goes to standard error as it is (exit code 3).
+pub trait Player {
+    /// Plays one scenario with one seed.
+    fn play(&self, input: &str, options: &Options, seed: u64) -> Result<Run, Vec<String>>;
+    /// Reads and validates one scenario without playing it; yields its name.
+    fn lint(&self, input: &str, options: &Options) -> Result<String, Vec<String>>;
+    /// One line for each thing, the name first.
+    fn list(&self, what: Listing, platform: Option<&str>) -> Result<Vec<String>, Vec<String>>;
+    /// The data of a scenario or platform, ending in a line's end.
+    fn show(&self, what: Shown, name: &str) -> Result<String, Vec<String>>;
+    /// What kubectl would print.
+    fn get(&self, input: &str, options: &Options, get: &Question) -> Result<String, Vec<String>>;
+}
+
+/// What a run of the scenario changes from what is written in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    pub files: Vec<PathBuf>,
+    pub platform: Option<String>,
+    pub until: Option<Duration>,
+    pub set: Vec<Setting>,
+}
+
+/// One `get`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    pub resource: Resource,
+    pub moment: Moment,
+    pub seed: u64,
+    /// Absent for kubectl's plain table.
+    pub view: Option<View>,
+}
+
+/// What can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Listing {
+    Scenarios,
+    Platforms,
+    Faults,
+    Invariants,
+    Settings,
+}
+
+/// What can be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shown {
+    Scenario,
+    Platform,
+}
+
+/// What `get` can print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Resource {
+    Nodes,
+    Machines,
+    Vms,
+    Pods,
+}
+
+/// How `get` prints it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum View {
+    Wide,
+    Yaml,
+    Json,
+}

@@ -1,0 +1,134 @@
+//! The command line without a world: what parses, what is done, and the exit codes.
+
+use super::*;
+use crate::engine::{Duration, Text};
+use crate::timeline::{Expectation, Run as Played};
+use clap::CommandFactory;
+
+/// Plays nothing: `wrong` is a mistake, `fails` misses its expectation, `broken` an invariant.
+struct Fake;
+
+impl Player for Fake {
+    fn play(&self, input: &str, options: &Options, seed: u64) -> Result<Played, Vec<String>> {
+        let name = self.lint(input, options)?;
+        let failed = Expectation { applicable: true, ..Expectation::default() };
+        Ok(Played {
+            scenario: name.clone().into(),
+            seed,
+            expectations: if name == "fails" && seed > 2 { vec![failed] } else { Vec::new() },
+            violated: if name == "broken" { vec![Text::word("law")] } else { Vec::new() },
+            ..Played::default()
+        })
+    }
+    fn lint(&self, input: &str, _: &Options) -> Result<String, Vec<String>> {
+        if input == "wrong" { Err(vec!["wrong:1:1: no".to_owned()]) } else { Ok(input.to_owned()) }
+    }
+    fn list(&self, _: Listing, _: Option<&str>) -> Result<Vec<String>, Vec<String>> {
+        Ok(vec!["one  the first".to_owned()])
+    }
+    fn show(&self, _: Shown, name: &str) -> Result<String, Vec<String>> {
+        Ok(format!("{name}\n"))
+    }
+    fn get(&self, _: &str, _: &Options, question: &Question) -> Result<String, Vec<String>> {
+        Ok(format!("{question:?}\n"))
+    }
+}
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(std::iter::once("healsim").chain(line.split_whitespace()))
+}
+
+fn exit(line: &str) -> Exit {
+    execute(&parse(line).unwrap().command, &Fake)
+}
+
+#[test]
+fn the_definitions_are_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_help_page_fits_and_has_examples() {
+    for command in Cli::command().get_subcommands_mut() {
+        let help = command.render_long_help().to_string();
+        assert!(help.contains("Examples:"), "{help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+    }
+}
+
+#[test]
+fn a_run_takes_the_documented_options() {
+    let line = "run a b.yaml -f mine.yaml --platform p --seed 7 --until 30m --set k=v=w --set x=1 \
+                -o jsonl --out json=a.json --out summary=b.txt --dense --stats";
+    let Command::Run(run) = parse(line).unwrap().command else { panic!("not a run") };
+    assert_eq!((run.inputs.len(), run.seed, run.output), (2, 7, Format::Jsonl));
+    assert_eq!(run.common.until, Some(Duration::from_secs(1800)));
+    assert_eq!(run.common.set[0], Setting { key: "k".to_owned(), value: "v=w".to_owned() });
+    assert_eq!(run.out.len(), 2);
+    let words = run.common.words().join(" ");
+    assert_eq!(words, "-f mine.yaml --platform p --until 30m0s --set k=v=w --set x=1");
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    for line in [
+        "run",
+        "run a --until 5min",
+        "run a -o xml",
+        "run a --out json",
+        "check a --seeds 5..1",
+        "check a --lint --seeds 1..2",
+        "get nodes a",
+        "get nodes --at 1m --after 1m a",
+        "get leases --at 1m a",
+        "list things",
+        "estimate a",
+        "run a --free",
+    ] {
+        assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+    }
+}
+
+#[test]
+fn seeds_include_both_ends() {
+    let Command::Check(check) = parse("check a").unwrap().command else { panic!("not a check") };
+    assert_eq!(check.seeds.iter().count(), 20);
+}
+
+#[test]
+fn an_instant_counts_from_the_beginning_or_the_fault() {
+    let moment = |line| match parse(line).unwrap().command {
+        Command::Get(get) => get.moment(),
+        _ => panic!("not a get"),
+    };
+    assert_eq!(moment("get nodes --at 5m30s a"), Moment::At(Duration::from_secs(330)));
+    assert_eq!(moment("get pods --after 45s a"), Moment::After(Duration::from_secs(45)));
+}
+
+#[test]
+fn the_exit_code_tells_the_worst() {
+    assert_eq!(exit("run good"), Exit::Done);
+    assert_eq!(exit("run good wrong"), Exit::Input);
+    assert_eq!(exit("run fails --seed 3 good"), Exit::Expectation);
+    assert_eq!(exit("run broken fails --seed 3"), Exit::Invariant);
+    assert_eq!(exit("check good"), Exit::Done);
+    assert_eq!(exit("check fails"), Exit::Expectation);
+    assert_eq!(exit("check fails --seeds 1..2"), Exit::Done);
+    assert_eq!(exit("check fails broken --lint"), Exit::Done);
+    assert_eq!(exit("check wrong fails"), Exit::Input);
+    assert_eq!(exit("run good --out json=/no/such/folder/x"), Exit::Failed);
+}
+
+#[test]
+fn a_file_is_written_whole_and_replaced() {
+    let folder = std::env::temp_dir().join(format!("healsim-cli-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("run.json");
+    for _ in 0..2 {
+        assert_eq!(exit(&format!("run good --out json={}", file.display())), Exit::Done);
+    }
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("{\"summary\":true,"), "{text}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    std::fs::remove_dir_all(&folder).unwrap();
+}

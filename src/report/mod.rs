@@ -1,0 +1,80 @@
+//! Floor 8: a finished run as text or JSON.
+//!
+//! Reads a `Run` and writes bytes. It does not know the terminal: whether there are colors is its
+//! caller's choice, and a page is 100 columns wide everywhere, so that equal runs give equal text.
+
+mod clock;
+mod json;
+mod junit;
+mod page;
+mod story;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod words;
+
+pub use junit::{Case, write_junit};
+pub use page::Style;
+
+use crate::timeline::Run;
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+
+/// The forms in which a run can be printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// What happened, line by line, and the verdict: for people.
+    #[default]
+    Timeline,
+    /// The verdict alone: for people in a hurry.
+    Summary,
+    /// The summary as one JSON document.
+    Json,
+    /// Each entry as a line of JSON, then the summary.
+    Jsonl,
+}
+
+/// A word that is not the name of a format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotAFormat {
+    word: String,
+}
+
+/// Prints `run`; JSON takes no style.
+pub fn write(format: Format, run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    match format {
+        Format::Timeline => timeline::write(run, style, to),
+        Format::Summary => summary::write(run, style, to),
+        Format::Json => writeln!(to, "{}", json::summary(run)),
+        Format::Jsonl => json::write_lines(run, to),
+    }
+}
+
+impl Format {
+    /// All formats, with the name of each.
+    pub const ALL: [(&str, Format); 4] = [
+        ("timeline", Format::Timeline),
+        ("summary", Format::Summary),
+        ("json", Format::Json),
+        ("jsonl", Format::Jsonl),
+    ];
+}
+
+impl FromStr for Format {
+    type Err = NotAFormat;
+    fn from_str(word: &str) -> Result<Format, NotAFormat> {
+        let found = Format::ALL.iter().find(|(name, _)| *name == word);
+        found.map(|(_, format)| *format).ok_or_else(|| NotAFormat { word: word.to_owned() })
+    }
+}
+
+impl fmt::Display for NotAFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = Format::ALL.map(|(name, _)| name).join(", ");
+        write!(f, "`{}` is not an output format; known: {names}", self.word)
+    }
+}
+
+impl std::error::Error for NotAFormat {}

@@ -1,0 +1,246 @@
+//! The verdict for people: did it recover, when did what happen, what was promised, what assumed.
+//!
+//! Stands alone as `-o summary` and closes the timeline. It judges nothing: all verdicts are in the
+//! run, and milestones come from `analysis`.
+
+use super::clock;
+use super::page::{Line, Mood, Span, Style, hang, say};
+use crate::analysis::{Milestone, milestones};
+use crate::engine::SimTime;
+use crate::timeline::{Assumption, Downtime, End, Expectation, Run};
+use std::io;
+
+/// Columns of a time in the tables.
+const TIME: usize = 12;
+
+/// Writes the title and the verdict.
+pub fn write(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    title(run, style, to)?;
+    writeln!(to)?;
+    verdict(run, style, to)
+}
+
+/// What was played: scenario, platform, seed, and the phases that the scenario pinned.
+pub fn title(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let mut line = Line::default();
+    line.add(Mood::Heading, run.scenario.as_str());
+    line.add(Mood::Neutral, format!(" on {}, seed {}", run.platform, run.seed));
+    line.add(Mood::Quiet, concat!("   healsim ", env!("CARGO_PKG_VERSION")));
+    line.write(style, to)?;
+    if run.given.is_empty() {
+        return Ok(());
+    }
+    let given: Vec<String> =
+        run.given.iter().map(|(key, value)| format!("{key} {value}")).collect();
+    let mut line = Line::default();
+    line.add(Mood::Quiet, "given").pad_to(9);
+    hang(line, 9, &[Span::new(Mood::Neutral, given.join(", "))], style, to)
+}
+
+/// Everything that is known when the run is over.
+pub fn verdict(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    ending(run, style, to)?;
+    milestone_table(run, style, to)?;
+    expectations(run, style, to)?;
+    availability(run, style, to)?;
+    invariants(run, style, to)?;
+    assumptions(run, style, to)?;
+    again(run, style, to)
+}
+
+fn ending(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let played = clock::length(run.ended_at.since(SimTime::ZERO));
+    let (mood, text) = match (run.end, run.recovery_time()) {
+        (_, Some(time)) => {
+            (Mood::Good, format!("Recovered {} after the first fault.", clock::length(time)))
+        }
+        (End::Recovered, None) => (Mood::Good, "Nothing broke.".to_owned()),
+        (End::Stuck, _) => {
+            (Mood::Fault, "Not recovered, and nothing changed in the last 10 minutes.".to_owned())
+        }
+        (End::Horizon, _) => (Mood::Fault, format!("Not recovered within {played}.")),
+        (End::Budget, _) => {
+            (Mood::Fault, format!("Stopped by the budget of engine events after {played}."))
+        }
+    };
+    let entries = run.timeline.entries().len();
+    let counts = format!("{played} played, {entries} entries, hash {}", run.timeline.hash());
+    let body = [Span::new(mood, text), Span::new(Mood::Quiet, counts)];
+    hang(Line::default(), 0, &body, style, to)
+}
+
+fn milestone_table(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let milestones = milestones(run);
+    if milestones.is_empty() {
+        return Ok(());
+    }
+    heading("Milestones", "with the number of the entry", style, to)?;
+    for milestone in &milestones {
+        milestone_row(run, milestone, style, to)?;
+    }
+    Ok(())
+}
+
+fn milestone_row(
+    run: &Run,
+    milestone: &Milestone,
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    let mut line = Line::default();
+    line.add(Mood::Neutral, format!("{:>TIME$}  ", since(run, milestone.at)));
+    line.add(milestone_mood(&milestone.name), format!("{:<19}", milestone.name));
+    line.add(Mood::Neutral, format!(" {:<32}", milestone.object));
+    line.add(Mood::Quiet, format!(" {}", milestone.entry.0));
+    line.write(style, to)
+}
+
+fn milestone_mood(name: &str) -> Mood {
+    const GOOD: [&str; 8] =
+        ["Ready", "Replaced", "On", "Recreated", "Created", "Up", "recovered", "Available"];
+    const BAD: [&str; 8] =
+        ["Unknown", "NotReady", "Off", "Unhealthy", "Refused", "Failed", "Down", "Unavailable"];
+    let ends = |list: &[&str]| list.iter().any(|end| name.ends_with(end));
+    match (ends(&BAD), ends(&GOOD)) {
+        (true, _) => Mood::Bad,
+        (_, true) => Mood::Good,
+        _ => Mood::Neutral,
+    }
+}
+
+fn expectations(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    if run.expectations.is_empty() {
+        return Ok(());
+    }
+    let applicable = run.expectations.iter().filter(|expectation| expectation.applicable).count();
+    let held = applicable - run.failed().count();
+    heading("Expectations", &format!("{held} of {applicable} held"), style, to)?;
+    run.expectations.iter().try_for_each(|expectation| expectation_row(run, expectation, style, to))
+}
+
+fn expectation_row(
+    run: &Run,
+    expectation: &Expectation,
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    let at = expectation.at.map(|at| since(run, at)).unwrap_or_default();
+    let mut line = Line::default();
+    line.add(Mood::Neutral, format!("{at:>TIME$}  "));
+    let (mood, word) = match (expectation.applicable, expectation.met) {
+        (false, _) => (Mood::Quiet, "n/a"),
+        (_, true) => (Mood::Good, "held"),
+        _ => (Mood::Fault, "FAILED"),
+    };
+    line.add(mood, format!("{word:<8}"));
+    let mut body = vec![Span::new(Mood::Neutral, expectation.text.as_str())];
+    if !expectation.applicable {
+        body = vec![Span::new(Mood::Quiet, expectation.text.as_str())];
+    } else if !expectation.met && !expectation.why_not.is_empty() {
+        body.push(Span::new(Mood::Bad, format!("— {}", expectation.why_not)));
+    }
+    let column = line.width();
+    hang(line, column, &body, style, to)
+}
+
+fn availability(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    if run.availability.is_empty() {
+        return Ok(());
+    }
+    heading("Availability", "after the first fault", style, to)?;
+    for (service, down) in &run.availability {
+        let mut line = Line::default();
+        line.add(Mood::Neutral, format!("{:TIME$}  {service:<20}", ""));
+        let (mood, text) = downtime(down);
+        let column = line.width().max(34);
+        hang(line, column, &[Span::new(mood, text)], style, to)?;
+    }
+    Ok(())
+}
+
+fn downtime(down: &Downtime) -> (Mood, String) {
+    let degraded = down.degraded.filter(|degraded| !degraded.is_zero());
+    let degraded = degraded.map(|length| format!("degraded for {}", clock::length(length)));
+    match (down.unavailable.is_zero(), degraded) {
+        (true, None) => (Mood::Good, "always available".to_owned()),
+        (true, Some(degraded)) => (Mood::Neutral, degraded),
+        (false, degraded) => {
+            let length = clock::length(down.unavailable);
+            let more = degraded.map(|degraded| format!(", {degraded}")).unwrap_or_default();
+            (Mood::Bad, format!("unavailable for {length}{more}"))
+        }
+    }
+}
+
+/// Silent as long as none is broken: then it is a bug, and has to be seen.
+fn invariants(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    if run.violated.is_empty() {
+        return Ok(());
+    }
+    let checked = format!("{} of {}", run.violated.len(), run.invariants_checked);
+    heading("Violated invariants", &checked, style, to)?;
+    for sentence in &run.violated {
+        hang(Line::default(), TIME + 2, &[Span::new(Mood::Fault, sentence.as_str())], style, to)?;
+    }
+    Ok(())
+}
+
+fn assumptions(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    if run.assumptions.is_empty() {
+        return Ok(());
+    }
+    heading("Assumed", "numbers that nobody has documented or measured", style, to)?;
+    run.assumptions.iter().try_for_each(|assumption| assumption_row(assumption, style, to))
+}
+
+fn assumption_row(
+    assumption: &Assumption,
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    let Assumption { key, value, range, source } = assumption;
+    let mut line = Line::default();
+    line.add(Mood::Neutral, format!("{:TIME$}  {key:<30} ", ""));
+    let drawn = if range.is_empty() { value.to_string() } else { format!("{value} of {range}") };
+    let body = [Span::new(Mood::Neutral, drawn), Span::new(Mood::Quiet, format!("({source})"))];
+    let column = line.width().clamp(45, 60);
+    hang(line, column, &body, style, to)
+}
+
+fn again(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    writeln!(to)?;
+    let mut line = Line::default();
+    line.add(Mood::Quiet, "Play it again:  ").add(Mood::Neutral, command(run));
+    line.write(style, to)
+}
+
+/// The command line of the run, ready to be pasted into a shell; for a run that was not a command,
+/// the one that comes nearest.
+fn command(run: &Run) -> String {
+    if run.command.is_empty() {
+        let scenario = quoted(&run.scenario);
+        let platform = quoted(&run.platform);
+        return format!("healsim run {scenario} --platform {platform} --seed {}", run.seed);
+    }
+    let words = run.command.iter().map(|word| quoted(word));
+    std::iter::once("healsim".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn heading(text: &str, note: &str, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    say(Mood::Neutral, "", style, to)?;
+    let mut line = Line::default();
+    line.add(Mood::Heading, text).add(Mood::Quiet, format!("  {note}"));
+    line.write(style, to)
+}
+
+fn since(run: &Run, at: SimTime) -> String {
+    clock::since(run.first_fault.unwrap_or(SimTime::ZERO), at)
+}

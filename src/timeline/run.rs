@@ -1,0 +1,107 @@
+//! What one played scenario leaves behind: its timeline and everything that was judged on the way.
+//!
+//! Data only. It does not know how a run is played (`scenario`), what can be derived from it
+//! (`analysis`) or how it is printed (`report`). The version is the crate's own.
+
+use super::{EntryId, Timeline};
+use crate::engine::{Duration, SimTime, Text};
+use std::collections::BTreeMap;
+
+/// One run, from the first entry to the verdict.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    pub scenario: Text,
+    pub platform: Text,
+    pub seed: u64,
+    /// The words after `healsim` that play this run again; empty when it was not a command.
+    pub command: Vec<Text>,
+    /// Hidden phases that the scenario pinned, each with its value as written.
+    pub given: BTreeMap<Text, Text>,
+    pub first_fault: Option<SimTime>,
+    pub last_fault: Option<SimTime>,
+    pub end: End,
+    pub ended_at: SimTime,
+    pub recovered_at: Option<SimTime>,
+    pub timeline: Timeline,
+    /// Per service (`api`, `app/web`), counted after the first fault.
+    pub availability: BTreeMap<Text, Downtime>,
+    pub expectations: Vec<Expectation>,
+    /// The assumed numbers that the run relied on.
+    pub assumptions: Vec<Assumption>,
+    pub invariants_checked: u32,
+    /// Each broken invariant as a sentence.
+    pub violated: Vec<Text>,
+    /// How many queue events the engine played.
+    pub engine_events: u64,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum End {
+    /// Everything wanted was back, and stayed.
+    Recovered,
+    /// Not recovered, and nothing changed any more.
+    Stuck,
+    /// Not recovered, and still changing when the scenario's time was over.
+    #[default]
+    Horizon,
+    /// The engine's limit of events was reached.
+    Budget,
+}
+
+/// How long a service did not answer, or not fully.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Downtime {
+    pub unavailable: Duration,
+    /// Absent where a service has no state between up and down.
+    pub degraded: Option<Duration>,
+}
+
+/// One line of a scenario's `expect`, judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectation {
+    pub text: Text,
+    pub met: bool,
+    /// When it was decided.
+    pub at: Option<SimTime>,
+    /// The entry that decided it.
+    pub entry: Option<EntryId>,
+    /// False when `on` limits it to other platforms.
+    pub applicable: bool,
+    /// A sentence, when it failed.
+    pub why_not: Text,
+}
+
+/// A number nobody has documented or measured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Assumption {
+    pub key: Text,
+    pub value: Text,
+    /// Within which it is drawn; empty for a fixed number.
+    pub range: Text,
+    pub source: Text,
+}
+
+impl Run {
+    /// From the first fault to the recovery.
+    pub fn recovery_time(&self) -> Option<Duration> {
+        Some(self.recovered_at?.since(self.first_fault?))
+    }
+
+    /// The expectations that apply to this platform and did not hold.
+    pub fn failed(&self) -> impl Iterator<Item = &Expectation> {
+        self.expectations.iter().filter(|expectation| expectation.applicable && !expectation.met)
+    }
+}
+
+impl End {
+    /// The word in the summary.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            End::Recovered => "recovered",
+            End::Stuck => "stuck",
+            End::Horizon => "horizon",
+            End::Budget => "budget",
+        }
+    }
+}
