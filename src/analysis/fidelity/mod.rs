@@ -5,4 +5,8 @@
 //! `heartbeats` answer questions about one distribution. Nothing here knows how runs are made.
 
 pub mod arithmetic;
+pub mod heartbeats;
+pub mod recording;
 pub mod statistics;
+pub mod steps;
+pub mod words;
