@@ -5,8 +5,10 @@
 //! `heartbeats` answer questions about one distribution. Nothing here knows how runs are made.
 
 pub mod arithmetic;
+pub mod compare;
 pub mod heartbeats;
 pub mod recording;
 pub mod statistics;
 pub mod steps;
+pub mod table;
 pub mod words;
