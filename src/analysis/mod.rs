@@ -2,6 +2,7 @@
 //!
 //! Reads runs and changes none. It does not know how anything is printed.
 
+pub mod fidelity;
 mod milestones;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,14 @@
+//! Holds simulated runs against recordings of real clusters.
+//!
+//! `recording` reads what was measured, `steps` brings both sides into the same words, `compare`
+//! judges them step by step and `table` prints the verdicts. `statistics`, `arithmetic` and
+//! `heartbeats` answer questions about one distribution. Nothing here knows how runs are made.
+
+pub mod arithmetic;
+pub mod compare;
+pub mod heartbeats;
+pub mod recording;
+pub mod statistics;
+pub mod steps;
+pub mod table;
+pub mod words;

@@ -1,0 +1,249 @@
+//! Brings a recorded or simulated run into canonical steps: who (by role), which field, what value.
+//!
+//! Names differ from run to run, so objects are known by the part they play: `$victim` was hit by
+//! the fault, `$new` was born after it, `$pod` ran on the victim, `$newpod` was born after the
+//! fault. In a run with several faults nobody can say for which victim an object was born: there
+//! only the victim and its Pods have steps. This file knows the core fields, not whether a step is
+//! right.
+
+use super::recording::{Recording, Row};
+use super::words::Words;
+use crate::engine::Duration;
+use crate::timeline::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One thing that happens to one role.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Step {
+    /// `Node/$victim`, `Pod/$newpod`, `MachineSet` ...
+    pub role: String,
+    /// The field; a taint is a field of its own (`taint unreachable:NoExecute`).
+    pub field: String,
+    /// The new value, and the reason if the field is a condition.
+    pub value: String,
+}
+
+/// When a step came, and in which words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Since the fault: the first time for each object in the role, in order.
+    pub after: Vec<Duration>,
+    /// The messages that came with it, names replaced by roles.
+    pub messages: BTreeSet<String>,
+}
+
+/// All steps after one fault.
+pub type Steps = BTreeMap<Step, Seen>;
+
+/// The steps after each fault of a recording, in the order of the faults.
+pub fn of_recording(recording: &Recording) -> Vec<Steps> {
+    of_rows(&recording.rows)
+}
+
+/// The steps after each fault of a simulated run, in the order of the faults.
+pub fn of_timeline(entries: &[Entry]) -> Vec<Steps> {
+    let rows: Vec<Row> = entries.iter().map(Row::from_entry).collect();
+    of_rows(&rows)
+}
+
+/// The fields that a model must match, by kind.
+const CORE: &[(&str, &[&str])] = &[
+    ("Node", &["exists", "Ready", "taints", "unschedulable", "event"]),
+    (
+        "Pod",
+        &["exists", "phase", "Ready", "nodeName", "deletionTimestamp", "DisruptionTarget", "event"],
+    ),
+    ("ReplicaSet", &["event"]),
+    (
+        "Machine",
+        &[
+            "exists",
+            "phase",
+            "nodeRef",
+            "deletionTimestamp",
+            "HealthCheckSucceeded",
+            "OwnerRemediated",
+            "NodeHealthy",
+            "DrainingSucceeded",
+            "Deleting",
+            "event",
+        ],
+    ),
+    ("MachineSet", REPLICAS),
+    ("MachineDeployment", REPLICAS),
+    ("MachineHealthCheck", &["currentHealthy", "remediationsAllowed", "RemediationAllowed"]),
+    ("InfraMachine", &["exists", "ready", "deletionTimestamp"]),
+];
+
+const REPLICAS: &[&str] = &[
+    "replicas",
+    "readyReplicas",
+    "availableReplicas",
+    "unavailableReplicas",
+    "Remediating",
+    "event",
+];
+
+/// Of OwnerRemediated two controllers write in turn: the value that stays for this long counts.
+const TUG_OF_WAR_MICROS: i64 = 1_000_000;
+
+fn of_rows(rows: &[Row]) -> Vec<Steps> {
+    let faults = faults(rows);
+    let alone = faults.len() == 1;
+    faults.iter().map(|(at, victim)| after_fault(rows, *at, victim, alone)).collect()
+}
+
+/// Time and victim of each fault, as a recording's driver or a simulation wrote it.
+fn faults(rows: &[Row]) -> Vec<(i64, String)> {
+    let victim = |row: &Row| {
+        let killed = row.kind == "Process" && row.field == "running" && row.by == "driver";
+        match row.name.strip_prefix("kubelet@") {
+            Some(node) if killed && is_false(row) => Some(node.to_owned()),
+            _ if row.kind == "Node" && row.field == "fault" => Some(row.name.clone()),
+            _ if row.kind == "Fault" && row.field == "injected" => {
+                let target = row.to.as_deref()?;
+                target.rsplit(['/', '@']).next().map(str::to_owned)
+            }
+            _ => None,
+        }
+    };
+    rows.iter().filter_map(|row| Some((row.micros, victim(row)?))).collect()
+}
+
+fn is_false(row: &Row) -> bool {
+    row.to.as_deref().is_some_and(|to| to.eq_ignore_ascii_case("false"))
+}
+
+fn after_fault(rows: &[Row], fault: i64, victim: &str, alone: bool) -> Steps {
+    let roles = Roles::of(rows, fault, victim, alone);
+    let mut steps = Steps::new();
+    let mut met: BTreeSet<(&str, Step)> = BTreeSet::new();
+    for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.micros > fault) {
+        if !is_core(row) || is_overwritten(rows, index) {
+            continue;
+        }
+        let Some(role) = roles.role(row) else { continue };
+        for (field, value) in changes(row) {
+            let step = Step { role: role.clone(), field, value };
+            let seen = steps.entry(step.clone()).or_default();
+            if !row.message.is_empty() {
+                seen.messages.insert(roles.words.abstracted(&row.message));
+            }
+            if met.insert((&row.name, step)) {
+                seen.after.push(Duration::from_micros((row.micros - fault).unsigned_abs()));
+            }
+        }
+    }
+    steps
+}
+
+fn is_core(row: &Row) -> bool {
+    CORE.iter().any(|(kind, fields)| *kind == row.kind && fields.contains(&row.field.as_str()))
+}
+
+/// True if a value of OwnerRemediated is written over within a second.
+fn is_overwritten(rows: &[Row], index: usize) -> bool {
+    let row = &rows[index];
+    row.field == "OwnerRemediated"
+        && rows[index + 1..]
+            .iter()
+            .take_while(|later| later.micros - row.micros <= TUG_OF_WAR_MICROS)
+            .any(|later| later.field == row.field && later.name == row.name)
+}
+
+/// Field and value of the steps that one row is: one for each taint that came or went, else one.
+fn changes(row: &Row) -> Vec<(String, String)> {
+    if row.field == "taints" {
+        return taint_changes(row);
+    }
+    let to = match row.to.as_deref() {
+        None => "none".to_owned(),
+        Some("true") => "True".to_owned(),
+        Some("false") => "False".to_owned(),
+        Some(text) => text.to_owned(),
+    };
+    let value = match (row.kind.as_str(), row.field.as_str()) {
+        // A Pod passes Pending and Succeeded too, but only these two are held against a model.
+        ("Pod", "phase") if to != "Running" && to != "Failed" => return Vec::new(),
+        (_, "nodeName" | "nodeRef" | "deletionTimestamp") if row.to.is_some() => "set".to_owned(),
+        _ => to,
+    };
+    let has_reason = match row.field.as_str() {
+        // The recordings leave out why a Pod is not Ready.
+        "Ready" => row.kind == "Node",
+        // The grace period stands in the reason.
+        "deletionTimestamp" => row.kind == "Pod",
+        "event" | "exists" | "phase" => false,
+        _ => true,
+    };
+    let reason = if has_reason { row.reason.as_str() } else { "" };
+    vec![(row.field.clone(), format!("{value} {reason}").trim_end().to_owned())]
+}
+
+fn taint_changes(row: &Row) -> Vec<(String, String)> {
+    let taints = |held: &Option<String>| -> BTreeSet<String> {
+        let all = held.as_deref().unwrap_or_default().split(',').filter(|taint| !taint.is_empty());
+        all.map(|taint| taint.trim().replace("node.kubernetes.io/", "")).collect()
+    };
+    let (before, now) = (taints(&row.from), taints(&row.to));
+    let came = now.difference(&before).map(|taint| (format!("taint {taint}"), "added".to_owned()));
+    let went = before.difference(&now).map(|taint| (format!("taint {taint}"), "gone".to_owned()));
+    came.chain(went).collect()
+}
+
+/// Who plays which part after one fault.
+struct Roles {
+    words: Words,
+    /// Object (kind and name) to role; an object without a role has no steps.
+    objects: BTreeMap<(String, String), String>,
+}
+
+impl Roles {
+    fn of(rows: &[Row], fault: i64, victim: &str, alone: bool) -> Roles {
+        let mut roles = Roles { words: Words::default(), objects: BTreeMap::new() };
+        roles.words.add(victim, "$victim");
+        let on_victim = pods_on(rows, fault, victim);
+        let mut born: BTreeMap<(&str, &str), bool> = BTreeMap::new();
+        for row in rows {
+            // Known from a row before the fault, or else born after it.
+            born.entry((&row.kind, &row.name)).or_insert(row.micros > fault);
+        }
+        for ((kind, name), is_born) in born {
+            let (word, has_steps) = match kind {
+                "Node" | "Machine" | "InfraMachine" if name == victim => ("$victim", true),
+                "Node" | "Machine" | "InfraMachine" if is_born => ("$new", alone),
+                "Node" | "Machine" | "InfraMachine" => ("$other", false),
+                "Pod" if on_victim.contains(name) => ("$pod", true),
+                "Pod" if is_born => ("$newpod", alone),
+                "Pod" => ("$otherpod", false),
+                "ReplicaSet" | "MachineSet" | "MachineDeployment" | "MachineHealthCheck" => {
+                    (kind, alone)
+                }
+                _ => continue,
+            };
+            roles.words.add(name, &if word == kind { format!("${kind}") } else { word.to_owned() });
+            if has_steps {
+                let role = if word == kind { word.to_owned() } else { format!("{kind}/{word}") };
+                roles.objects.insert((kind.to_owned(), name.to_owned()), role);
+            }
+        }
+        roles
+    }
+
+    fn role(&self, row: &Row) -> Option<String> {
+        self.objects.get(&(row.kind.clone(), row.name.clone())).cloned()
+    }
+}
+
+/// The Pods that were bound to `victim` when the fault came.
+fn pods_on<'a>(rows: &'a [Row], fault: i64, victim: &str) -> BTreeSet<&'a str> {
+    rows.iter()
+        .filter(|row| row.kind == "Pod" && row.field == "nodeName" && row.micros <= fault)
+        .filter(|row| row.to.as_deref() == Some(victim))
+        .map(|row| row.name.as_str())
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "steps_tests.rs"]
+mod tests;
