@@ -9,5 +9,7 @@ pub mod components;
 pub mod engine;
 pub mod infra;
 pub mod report;
+pub mod scenario;
 pub mod timeline;
 pub mod wire;
+pub mod world;

@@ -16,7 +16,7 @@ use crate::engine::{Activity, Delay, Duration, Path, Phase, Purpose, Rhythm};
 use crate::infra::{ActivityId, ConnectionId, Ctx, Input, Start, Trace};
 use crate::wire::{Committed, Message, StoreAnswer, StoreOperation, StoreRequest};
 use std::collections::BTreeMap;
-use store::Store;
+pub use store::Store;
 
 /// How etcd behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

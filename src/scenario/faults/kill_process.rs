@@ -1,0 +1,26 @@
+//! A process is killed (SIGKILL); only systemd's own units come back by themselves.
+
+use crate::engine::Text;
+use crate::world::{Infra, View};
+
+/// `killProcess: { vm: control-plane-0, process: etcd }`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KillProcess {
+    pub vm: Text,
+    pub process: Text,
+}
+
+impl KillProcess {
+    /// The process, if it runs.
+    pub fn resolve(&self, view: View) -> Option<String> {
+        let runs = view.runs(&self.process, &self.vm);
+        runs.then(|| format!("Process/{}@{}", self.process, self.vm))
+    }
+
+    /// Kills it.
+    pub fn inject(&self, infra: &mut Infra) {
+        if let Some(process) = infra.process(&self.process, &self.vm) {
+            infra.kill(process);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Faults: each reads the world to find its target, then breaks something in the datacenter.
+//!
+//! No fault can touch a Kubernetes object: `inject` gets VMs, disks, units and processes only.
+
+mod kill_process;
+mod power_off;
+mod stop_unit;
+
+pub use kill_process::KillProcess;
+pub use power_off::PowerOff;
+pub use stop_unit::StopUnit;
+
+use crate::world::{View, World};
+
+/// A fault of any kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    PowerOff(PowerOff),
+    StopUnit(StopUnit),
+    KillProcess(KillProcess),
+}
+
+/// Every kind of fault with what it does, for `healsim list faults`.
+pub const KINDS: [(&str, &str); 3] = [
+    ("powerOff", "cuts a VM's power, as in vCenter: { vm: worker-0 }"),
+    ("stopUnit", "systemctl stop, for good: { vm: worker-0, unit: kubelet }"),
+    (
+        "killProcess",
+        "kill -9; systemd restarts its own units: { vm: control-plane-0, process: etcd }",
+    ),
+];
+
+impl Fault {
+    /// The kind, as it is written in a scenario.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Fault::PowerOff(_) => "powerOff",
+            Fault::StopUnit(_) => "stopUnit",
+            Fault::KillProcess(_) => "killProcess",
+        }
+    }
+
+    /// What it hits in this world, as `VM/worker-0`; nothing if there is no such thing (any more).
+    pub fn resolve(&self, view: View) -> Option<String> {
+        match self {
+            Fault::PowerOff(fault) => fault.resolve(view),
+            Fault::StopUnit(fault) => fault.resolve(view),
+            Fault::KillProcess(fault) => fault.resolve(view),
+        }
+    }
+
+    /// Breaks the target, if it is there; the resolved target is recorded either way.
+    pub fn strike(&self, world: &mut World) {
+        let target = self.resolve(world.view());
+        let words = target.clone().unwrap_or_else(|| "nothing: no such target".to_owned());
+        world.inject(self.kind(), words, |infra| {
+            if target.is_none() {
+                return;
+            }
+            match self {
+                Fault::PowerOff(fault) => fault.inject(infra),
+                Fault::StopUnit(fault) => fault.inject(infra),
+                Fault::KillProcess(fault) => fault.inject(infra),
+            }
+        });
+    }
+}

@@ -1,0 +1,192 @@
+//! Whether everything that is wanted is there, and which services answer: the truth, as nobody
+//! inside the cluster sees it.
+
+use crate::api::kinds::{MachinePhase, Status};
+use crate::api::{Kind, Object};
+use crate::engine::{Duration, SimTime, Text};
+use crate::timeline::Downtime;
+use crate::world::View;
+use std::collections::BTreeMap;
+
+/// For how long everything has to be well before that counts as recovered.
+const STAYS: Duration = Duration::from_secs(60);
+
+/// Since when everything has been well.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// Nothing before the last fault counts.
+    not_before: SimTime,
+    well_since: Option<SimTime>,
+    /// A recovery that has stayed.
+    recovered: Option<SimTime>,
+}
+
+impl Health {
+    /// A judgement that begins after the last fault.
+    pub fn new(not_before: SimTime) -> Health {
+        Health { not_before, well_since: None, recovered: None }
+    }
+
+    /// Judges the world as it is.
+    pub fn look(&mut self, view: View) {
+        if self.recovered.is_some() || view.now() < self.not_before {
+            return;
+        }
+        self.recovered = self.recovered_at(view.now());
+        if self.recovered.is_none() {
+            let well = is_well(view);
+            self.well_since = if well { self.well_since.or(Some(view.now())) } else { None };
+        }
+    }
+
+    /// The beginning of a good state that has lasted until now for long enough.
+    pub fn recovered_at(&self, now: SimTime) -> Option<SimTime> {
+        self.recovered.or(self.well_since.filter(|since| *since + STAYS <= now))
+    }
+}
+
+/// True if everything that is wanted is there, in the datacenter and in the API.
+pub fn is_well(view: View) -> bool {
+    machines_are_well(view)
+        && view.objects(Kind::Node).all(|node| node_is_well(view, node))
+        && view.objects(Kind::Deployment).all(|deployment| workload_is_well(view, deployment))
+        && ["etcd", "kube-apiserver"]
+            .iter()
+            .all(|program| view.hosts_of(program).all(|vm| view.runs(program, vm)))
+        && nothing_is_being_deleted(view)
+}
+
+fn machines_are_well(view: View) -> bool {
+    let wanted: u32 = view
+        .objects(Kind::MachineDeployment)
+        .filter_map(|object| Some(object.machine_deployment()?.replicas))
+        .sum();
+    view.objects(Kind::Machine).count() == wanted as usize
+        && view.objects(Kind::Machine).all(|object| {
+            let Some(machine) = object.machine() else { return false };
+            let name = object.name();
+            machine.phase == MachinePhase::Running
+                && view.vm(name).is_some_and(|vm| vm.is_on())
+                && view.runs("kubelet", name)
+                && machine.node_ref.as_ref().is_some_and(|node| {
+                    view.objects(Kind::Node).any(|object| object.name() == node)
+                })
+        })
+}
+
+fn node_is_well(view: View, object: &Object) -> bool {
+    let Some(node) = object.node() else { return false };
+    node.conditions.is("Ready", Status::True)
+        && !node.unschedulable
+        && view.runs("kubelet", object.name().as_str())
+}
+
+fn workload_is_well(view: View, object: &Object) -> bool {
+    let Some(deployment) = object.deployment() else { return false };
+    ready_pods(view, object) == deployment.replicas as usize
+}
+
+fn nothing_is_being_deleted(view: View) -> bool {
+    [Kind::Node, Kind::Pod, Kind::Machine, Kind::InfraMachine]
+        .into_iter()
+        .all(|kind| view.objects(kind).all(|object| !object.meta.is_deleting()))
+}
+
+/// The Pods of a Deployment that are Ready and whose containers run.
+fn ready_pods(view: View, deployment: &Object) -> usize {
+    serving_pods(view, deployment)
+        .filter(|object| object.pod().is_some_and(|pod| pod.is_ready()))
+        .filter(|object| !object.meta.is_deleting())
+        .count()
+}
+
+/// The Pods of a Deployment whose containers run, whatever the API says of them.
+fn serving_pods<'a>(view: View<'a>, deployment: &'a Object) -> impl Iterator<Item = &'a Object> {
+    let selector = deployment.deployment().map(|d| d.selector.clone()).unwrap_or_default();
+    view.objects(Kind::Pod).map(|object| &**object).filter(move |object| {
+        object.meta.matches(&selector)
+            && object.pod().is_some_and(|pod| {
+                !pod.node_name.is_empty()
+                    && !pod.phase.is_terminal()
+                    && view.runs_container(&pod.node_name, object.meta.uid)
+            })
+    })
+}
+
+/// How long each service has been down or short of replicas since the first fault.
+#[derive(Clone, Debug)]
+pub struct Services {
+    from: Option<SimTime>,
+    states: BTreeMap<Text, (Level, SimTime, Downtime)>,
+}
+
+/// How well a service serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Full,
+    Degraded,
+    Down,
+}
+
+impl Services {
+    /// Counts from the first fault on.
+    pub fn new(from: Option<SimTime>) -> Services {
+        Services { from, states: BTreeMap::new() }
+    }
+
+    /// Notes how the services are now.
+    pub fn look(&mut self, view: View) {
+        let now = view.now();
+        self.note(Text::word("api"), now, api_level(view));
+        for deployment in view.objects(Kind::Deployment) {
+            let name = Text::from(format!("app/{}", deployment.name()));
+            let wanted = deployment.deployment().map_or(0, |d| d.replicas) as usize;
+            // While the API is away its objects are what they were; the containers are the truth.
+            let level = match serving_pods(view, deployment).count() {
+                0 if wanted > 0 => Level::Down,
+                serving if serving < wanted => Level::Degraded,
+                _ => Level::Full,
+            };
+            self.note(name, now, level);
+        }
+    }
+
+    /// Ends the count.
+    pub fn close(&mut self, now: SimTime) {
+        let names: Vec<(Text, Level)> =
+            self.states.iter().map(|(name, (level, ..))| (name.clone(), *level)).collect();
+        for (name, level) in names {
+            self.note(name, now, level);
+        }
+    }
+
+    /// What was counted.
+    pub fn downtimes(&self) -> BTreeMap<Text, Downtime> {
+        self.states.iter().map(|(name, (_, _, downtime))| (name.clone(), *downtime)).collect()
+    }
+
+    fn note(&mut self, name: Text, now: SimTime, level: Level) {
+        let is_app = name.starts_with("app/");
+        let fresh =
+            Downtime { unavailable: Duration::ZERO, degraded: is_app.then_some(Duration::ZERO) };
+        let state = self.states.entry(name).or_insert((level, now, fresh));
+        let begun = self.from.map_or(now, |from| state.1.max(from));
+        let lasted = now.since(begun);
+        match state.0 {
+            Level::Down => state.2.unavailable = state.2.unavailable + lasted,
+            Level::Degraded => state.2.degraded = state.2.degraded.map(|before| before + lasted),
+            Level::Full => {}
+        }
+        state.0 = level;
+        state.1 = now;
+    }
+}
+
+/// The workload cluster's API serves if one of its API servers runs beside its etcd.
+fn api_level(view: View) -> Level {
+    let serves = view
+        .hosts_of("kube-apiserver")
+        .filter(|vm| vm.starts_with("control-plane-"))
+        .any(|vm| view.runs("kube-apiserver", vm) && view.runs("etcd", vm));
+    if serves { Level::Full } else { Level::Down }
+}

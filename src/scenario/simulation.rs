@@ -1,0 +1,191 @@
+//! One run being played: the world, the faults that are due, and what is judged on the way.
+//!
+//! Faults come between events: one at time t comes before every event at t. Nothing here decides
+//! what the world does.
+
+use super::faults::Fault;
+use super::health::{Health, Services};
+use crate::engine::{Duration, SimTime, Text};
+use crate::timeline::{Downtime, End, Timeline};
+use crate::world::{Blueprint, View, World};
+use std::collections::BTreeMap;
+
+/// What is to be played.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub blueprint: Blueprint,
+    /// In order of time.
+    pub faults: Vec<(SimTime, Fault)>,
+    pub until: SimTime,
+    /// The most events that may be played.
+    pub budget: u64,
+}
+
+/// Looks at the world after each event; changes nothing.
+pub trait Observer {
+    /// Called after each event and each fault.
+    fn look(&mut self, view: View);
+}
+
+/// A run that is being played. A clone is a fork: both go on alike until they are treated alike.
+#[derive(Clone, Debug)]
+pub struct Simulation {
+    world: World,
+    plan: Plan,
+    /// How many faults have struck.
+    struck: usize,
+    health: Health,
+    services: Services,
+    /// How many entries had been written when the world was last judged.
+    judged: usize,
+}
+
+/// How a played run came out.
+#[derive(Debug)]
+pub struct Played {
+    pub timeline: Timeline,
+    pub first_fault: Option<SimTime>,
+    pub last_fault: Option<SimTime>,
+    pub end: End,
+    pub ended_at: SimTime,
+    pub recovered_at: Option<SimTime>,
+    pub availability: BTreeMap<Text, Downtime>,
+    pub engine_events: u64,
+}
+
+/// A budget that no scenario of this size reaches, and a runaway run does.
+pub const DEFAULT_BUDGET: u64 = 2_000_000_000;
+
+/// Without an entry for this long, a run that has not recovered is stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(600);
+
+impl Simulation {
+    /// A run at its beginning.
+    pub fn new(plan: Plan, seed: u64) -> Simulation {
+        let world = World::new(plan.blueprint.clone(), seed);
+        let first = plan.faults.first().map(|(at, _)| *at);
+        let last = plan.faults.last().map(|(at, _)| *at);
+        Simulation {
+            health: Health::new(last.unwrap_or_default()),
+            services: Services::new(first),
+            world,
+            plan,
+            struck: 0,
+            judged: 0,
+        }
+    }
+
+    /// The world, to look at.
+    pub fn view(&self) -> View<'_> {
+        self.world.view()
+    }
+
+    /// How many events have been played.
+    pub fn played(&self) -> u64 {
+        self.world.played()
+    }
+
+    /// An independent copy, which goes on from here.
+    pub fn fork(&self) -> Simulation {
+        self.clone()
+    }
+
+    /// Plays one event or one fault; false once the run is over.
+    pub fn step(&mut self) -> bool {
+        if self.world.played() >= self.plan.budget {
+            return false;
+        }
+        let until = self.plan.until;
+        let next = self.world.next_at().unwrap_or(until + Duration::from_secs(1));
+        match self.plan.faults.get(self.struck) {
+            Some((at, fault)) if *at <= next && *at <= until => {
+                self.world.pass_until(*at);
+                self.struck += 1;
+                fault.strike(&mut self.world);
+            }
+            _ if next > until => return false,
+            _ => {
+                self.world.step();
+            }
+        }
+        self.judge();
+        true
+    }
+
+    /// Plays everything up to a time, and moves the clock there.
+    pub fn run_until(&mut self, at: SimTime) {
+        let at = at.min(self.plan.until);
+        while self.next_at().is_some_and(|next| next <= at) && self.step() {}
+        if self.next_at().is_none_or(|next| next >= at) {
+            self.world.pass_until(at);
+        }
+    }
+
+    /// Plays to the end.
+    pub fn run(&mut self, observer: &mut dyn Observer) {
+        while self.step() {
+            observer.look(self.world.view());
+        }
+        self.world.pass_until(self.plan.until.min(self.next_at().unwrap_or(self.plan.until)));
+    }
+
+    /// Plays to the end with nobody looking.
+    pub fn run_to_end(&mut self) {
+        while self.step() {}
+        self.world.pass_until(self.plan.until.min(self.next_at().unwrap_or(self.plan.until)));
+    }
+
+    /// When the run recovered, if it has and has stayed so.
+    pub fn recovered_at(&self) -> Option<SimTime> {
+        self.health.recovered_at(self.world.now())
+    }
+
+    /// What came of it.
+    pub fn finish(mut self) -> Played {
+        let ended_at = self.world.now();
+        self.services.close(ended_at);
+        let recovered_at = self.health.recovered_at(ended_at);
+        let end = self.end(recovered_at);
+        let engine_events = self.world.played();
+        let faults = &self.plan.faults[..self.struck];
+        Played {
+            first_fault: faults.first().map(|(at, _)| *at),
+            last_fault: faults.last().map(|(at, _)| *at),
+            end,
+            ended_at,
+            recovered_at,
+            availability: self.services.downtimes(),
+            engine_events,
+            timeline: self.world.into_timeline(),
+        }
+    }
+
+    fn end(&self, recovered_at: Option<SimTime>) -> End {
+        let last = self.world.timeline().entries().last().map_or(SimTime::ZERO, |entry| entry.at);
+        if self.world.played() >= self.plan.budget {
+            End::Budget
+        } else if recovered_at.is_some() {
+            End::Recovered
+        } else if last + STUCK_AFTER <= self.world.now() {
+            End::Stuck
+        } else {
+            End::Horizon
+        }
+    }
+
+    fn next_at(&self) -> Option<SimTime> {
+        let fault = self.plan.faults.get(self.struck).map(|(at, _)| *at);
+        [fault, self.world.next_at()].into_iter().flatten().min()
+    }
+
+    /// The world is judged whenever something was written down: nothing else changes its health.
+    fn judge(&mut self) {
+        let entries = self.world.timeline().entries().len();
+        if entries != self.judged {
+            self.judged = entries;
+            let view = self.world.view();
+            self.services.look(view);
+            self.health.look(view);
+        }
+    }
+}

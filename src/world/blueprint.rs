@@ -1,0 +1,142 @@
+//! What a world is built from: machines, workloads and numbers. Data only.
+
+use crate::api::kinds::{Condition, Conditions, MachineHealthCheck, Resources, Status};
+use crate::components::{apiserver, etcd};
+use crate::engine::{Delay, Duration, SimTime, Text};
+use crate::infra::{KeepAlive, Latency};
+
+/// Everything that a world is built from, but the seed.
+#[derive(Clone, Debug)]
+pub struct Blueprint {
+    pub control_planes: u32,
+    pub workers: u32,
+    pub management: Management,
+    /// Whether the control plane's VMs are Nodes of the cluster.
+    pub control_plane_nodes: ControlPlaneNodes,
+    pub workloads: Vec<Workload>,
+    /// The check over the workers, but its selector.
+    pub health_check: MachineHealthCheck,
+    pub settings: Settings,
+}
+
+/// Which cluster runs Cluster API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Management {
+    /// A cluster of its own, on the VM `supervisor-0`.
+    Separate,
+    /// The cluster that it manages.
+    Own,
+}
+
+/// Whether the control plane's VMs are Nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControlPlaneNodes {
+    InCluster,
+    External,
+}
+
+/// A Deployment that runs when the run begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    pub name: Text,
+    pub replicas: u32,
+    pub runs_on: RunsOn,
+    /// Required anti-affinity of its Pods among themselves, by hostname.
+    pub repel_each_other: bool,
+    pub grace: Duration,
+}
+
+/// On which Nodes a workload's Pods run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunsOn {
+    Workers,
+    ControlPlane,
+}
+
+/// The numbers of every component.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub etcd: etcd::Settings,
+    pub apiserver: apiserver::Settings,
+    pub latency: Latency,
+    pub keep_alive: KeepAlive,
+    /// Before a Node's name in its `providerID`.
+    pub provider_prefix: Text,
+    pub kubernetes_version: Text,
+    pub node_resources: Resources,
+    pub node_lease_duration: Duration,
+    pub default_toleration: Duration,
+    pub node_drain_timeout: Duration,
+    pub node_deletion_timeout: Duration,
+    /// The words in which Cluster API's conditions are written.
+    pub conditions: ConditionStyle,
+    /// `RestartSec` of the kubelet's unit.
+    pub unit_restart: Duration,
+    /// From power-on of a VM that was built with the world until its units start.
+    pub boot: Delay,
+}
+
+/// How a Cluster API release words its conditions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConditionStyle {
+    /// v1beta1: a condition that is True has no reason.
+    V1Beta1,
+    /// v1beta2: every condition has a reason, and those that are False are written too.
+    V1Beta2,
+}
+
+impl Settings {
+    /// The reason of a condition that is True.
+    pub fn condition_reason(&self, when_v1beta2: &'static str) -> Text {
+        match self.conditions {
+            ConditionStyle::V1Beta1 => Text::EMPTY,
+            ConditionStyle::V1Beta2 => Text::word(when_v1beta2),
+        }
+    }
+
+    /// The conditions of a healthy Cluster, each True, with its reason.
+    pub fn cluster_conditions(&self) -> Vec<(Text, Text)> {
+        [("InfrastructureReady", "Ready"), ("ControlPlaneInitialized", "Initialized")]
+            .map(|(kind, reason)| (Text::word(kind), self.condition_reason(reason)))
+            .to_vec()
+    }
+
+    /// The conditions of a healthy Machine.
+    pub fn machine_conditions(&self) -> Conditions {
+        let healthy = [
+            ("InfrastructureReady", "Ready"),
+            ("NodeHealthy", "NodeHealthy"),
+            ("HealthCheckSucceeded", "HealthCheckSucceeded"),
+        ];
+        let mut conditions = Conditions::default();
+        for (kind, reason) in healthy {
+            let reason = self.condition_reason(reason);
+            conditions.set(Condition::new(
+                Text::word(kind),
+                Status::True,
+                reason,
+                "",
+                SimTime::ZERO,
+            ));
+        }
+        if self.conditions == ConditionStyle::V1Beta2 {
+            conditions.set(never("Deleting", "NotDeleting"));
+        }
+        conditions
+    }
+
+    /// The conditions of a healthy MachineSet or MachineDeployment.
+    pub fn set_conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        if self.conditions == ConditionStyle::V1Beta2 {
+            conditions.set(never("Remediating", "NotRemediating"));
+        }
+        conditions
+    }
+}
+
+/// A condition that is False in a healthy cluster.
+fn never(kind: &'static str, reason: &'static str) -> Condition {
+    let (kind, reason) = (Text::word(kind), Text::word(reason));
+    Condition::new(kind, Status::False, reason, "", SimTime::ZERO)
+}

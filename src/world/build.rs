@@ -1,0 +1,194 @@
+//! Building a world: VMs, disks, processes, and who listens where.
+
+use super::blueprint::{Blueprint, ControlPlaneNodes, Management, Settings};
+use super::core::{Core, World};
+use super::process::{Buffers, Custom, CustomProcess, Process};
+use super::record::Recorder;
+use super::steady;
+use crate::api::{Object, Uid};
+use crate::components::{apiserver, etcd};
+use crate::engine::{Duration, Queue, Random, SimTime, Text};
+use crate::infra::{Datacenter, EndpointId, Port, Power, ProcessId, ProcessState, Start, Vm, VmId};
+use std::collections::BTreeMap;
+
+/// The port of an API server.
+pub const API_PORT: Port = Port(6443);
+/// The port of etcd for its clients.
+pub const ETCD_PORT: Port = Port(2379);
+/// The port of the datacenter's management.
+pub const VCENTER_PORT: Port = Port(443);
+
+/// The load balancer before the management cluster's API servers.
+pub const MANAGEMENT: EndpointId = EndpointId(0);
+/// The load balancer before the workload cluster's API servers.
+pub const WORKLOAD: EndpointId = EndpointId(1);
+/// The datacenter's management.
+pub const VCENTER: EndpointId = EndpointId(2);
+
+/// The name of the cluster in which apps run, and of the one that manages it.
+pub const WORKLOAD_CLUSTER: Text = Text::word("workload");
+/// The name of the cluster that manages the other.
+pub const MANAGEMENT_CLUSTER: Text = Text::word("management");
+
+impl World {
+    /// A world of this shape, long in steady state, about to begin.
+    pub fn new(blueprint: Blueprint, seed: u64) -> World {
+        let settings = &blueprint.settings;
+        let core = Core {
+            now: SimTime::ZERO,
+            queue: Queue::default(),
+            random: Random::new(seed),
+            datacenter: Datacenter::new(settings.latency, settings.keep_alive),
+            recorder: Recorder::default(),
+            clusters: BTreeMap::new(),
+            played: 0,
+            unfurnished: Vec::new(),
+        };
+        let mut builder = Builder { core, components: Vec::new(), blueprint };
+        builder.build();
+        let Builder { mut core, components, blueprint } = builder;
+        steady::record(&mut core, &components);
+        start_all(&mut core);
+        World { core, components, buffers: Buffers::default(), blueprint }
+    }
+
+    /// Adds a process written outside this crate to a VM, as one that has just been started.
+    /// False if there is no such VM.
+    pub fn add_process(
+        &mut self,
+        vm: &str,
+        program: &'static str,
+        process: Box<dyn CustomProcess>,
+    ) -> bool {
+        let Some(vm) = self.core.datacenter.vm_named(vm) else { return false };
+        let component = Process::from(Custom(process));
+        let id = add_process(&mut self.core, &mut self.components, vm, program, None, component);
+        self.core.start_process(id, Start::Fresh, None);
+        true
+    }
+}
+
+/// A world in the making.
+struct Builder {
+    core: Core,
+    components: Vec<Process>,
+    blueprint: Blueprint,
+}
+
+impl Builder {
+    fn build(&mut self) {
+        self.vcenter();
+        let own = self.blueprint.management == Management::Own;
+        let objects = steady::objects(&self.blueprint);
+        let mut workload = objects.workload;
+        let pods = steady::running_pods(&workload);
+        if own {
+            workload.extend(objects.management);
+        } else {
+            let supervisor = self.vm("supervisor-0");
+            self.control_plane(supervisor, MANAGEMENT, MANAGEMENT_CLUSTER, objects.management);
+            self.healers(supervisor, MANAGEMENT_CLUSTER);
+        }
+        let first = self.vm("control-plane-0");
+        self.control_plane(first, WORKLOAD, WORKLOAD_CLUSTER, workload);
+        if own {
+            self.core.datacenter.network.set_endpoint(MANAGEMENT, vec![(first, API_PORT)]);
+            self.healers(first, WORKLOAD_CLUSTER);
+        }
+        self.apps_control(first);
+        if self.blueprint.control_plane_nodes == ControlPlaneNodes::InCluster {
+            self.node(first, &pods);
+        }
+        for number in 0..self.blueprint.workers {
+            let worker = self.vm(&format!("worker-{number}"));
+            self.node(worker, &pods);
+        }
+    }
+
+    /// A VM that has been running for long.
+    fn vm(&mut self, name: &str) -> VmId {
+        let mut vm = Vm::new(name);
+        vm.power = Power::On;
+        vm.boot = self.blueprint.settings.boot.low;
+        self.core.datacenter.add_vm(vm)
+    }
+
+    fn add(
+        &mut self,
+        vm: VmId,
+        program: &'static str,
+        listens: Option<Port>,
+        cluster: Option<Text>,
+        component: impl Into<Process>,
+    ) -> ProcessId {
+        let component = component.into();
+        let id = add_process(&mut self.core, &mut self.components, vm, program, listens, component);
+        if let Some(cluster) = cluster {
+            self.core.clusters.insert(id, cluster);
+        }
+        id
+    }
+
+    /// Etcd and an API server, and the endpoint before it.
+    fn control_plane(
+        &mut self,
+        vm: VmId,
+        endpoint: EndpointId,
+        cluster: Text,
+        stored: Vec<Object>,
+    ) {
+        let Settings { etcd, apiserver, .. } = self.blueprint.settings;
+        let store = etcd::Etcd::new(etcd, stored);
+        self.add(vm, "etcd", Some(ETCD_PORT), Some(cluster.clone()), store);
+        let server = apiserver::Apiserver::new(apiserver);
+        self.add(vm, "kube-apiserver", Some(API_PORT), Some(cluster), server);
+        self.core.datacenter.network.set_endpoint(endpoint, vec![(vm, API_PORT)]);
+    }
+
+    /// What runs the workload cluster's apps.
+    fn apps_control(&mut self, _vm: VmId) {}
+
+    /// What keeps the workload cluster's machines.
+    fn healers(&mut self, _vm: VmId, _cluster: Text) {}
+
+    /// The datacenter's management, out of the reach of faults.
+    fn vcenter(&mut self) {}
+
+    /// A VM that is a Node: its kubelet, with the files that joining has written, and its Pods.
+    fn node(&mut self, vm: VmId, pods: &[(Text, Uid)]) {
+        let name = self.core.datacenter.vm(vm).name.clone();
+        for (_, pod) in pods.iter().filter(|(host, _)| *host == name) {
+            self.core.datacenter.start_container(vm, *pod, SimTime::ZERO, Duration::ZERO);
+        }
+    }
+}
+
+fn add_process(
+    core: &mut Core,
+    components: &mut Vec<Process>,
+    vm: VmId,
+    program: &'static str,
+    listens: Option<Port>,
+    component: Process,
+) -> ProcessId {
+    let host = core.datacenter.vm(vm).name.clone();
+    let id = core.datacenter.processes.add(ProcessState::new(program, vm, &host, listens));
+    components.push(component);
+    assert_eq!(components.len(), id.0 as usize + 1, "components are numbered like processes");
+    id
+}
+
+/// Every process has been running for long when the run begins; servers are met before clients.
+fn start_all(core: &mut Core) {
+    let all: Vec<ProcessId> = core.datacenter.processes.iter().map(|(id, _)| id).collect();
+    for id in all {
+        core.resume_process(id);
+    }
+}
+
+impl World {
+    /// Puts processes on the VMs that the management has just created.
+    pub(super) fn furnish_new_vms(&mut self) {
+        while let Some(_vm) = self.core.unfurnished.pop() {}
+    }
+}

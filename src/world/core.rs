@@ -1,0 +1,153 @@
+//! The world: components, and the core that carries events between them.
+
+use super::blueprint::Blueprint;
+use super::process::{Buffers, Event, Process};
+use super::record::Recorder;
+use crate::api::Uid;
+use crate::engine::{Key, Queue, Random, SimTime, Text};
+use crate::infra::{ActivityId, Broken, ConnectionId, Datacenter, ProcessId, Start, VmId};
+use crate::timeline::{EntryId, Timeline};
+use crate::wire::Message;
+use std::collections::BTreeMap;
+
+/// A whole simulated world at one instant.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub(super) core: Core,
+    /// By process number; beside the core, so that a component can be played with it.
+    pub(super) components: Vec<Process>,
+    pub(super) buffers: Buffers,
+    pub(super) blueprint: Blueprint,
+}
+
+/// Everything but the components.
+#[derive(Clone, Debug)]
+pub struct Core {
+    pub(super) now: SimTime,
+    pub(super) queue: Queue<Payload>,
+    pub(super) random: Random,
+    pub(super) datacenter: Datacenter,
+    pub(super) recorder: Recorder,
+    /// The cluster that a process belongs to; none for those of the datacenter.
+    pub(super) clusters: BTreeMap<ProcessId, Text>,
+    pub(super) played: u64,
+    /// VMs that the management created and nobody has furnished with processes yet.
+    pub(super) unfurnished: Vec<VmId>,
+}
+
+/// A queued event.
+#[derive(Clone, Debug)]
+pub(super) struct Payload {
+    /// The incarnation of the target that it is meant for.
+    pub incarnation: u32,
+    pub cause: Option<EntryId>,
+    pub what: What,
+}
+
+/// What falls due.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    Started(Start),
+    Due(Event),
+    Tick(ActivityId, crate::engine::Generation),
+    Message(ConnectionId, Message),
+    Broken(ConnectionId, Broken),
+    Container(Uid, bool),
+    /// A container on a VM has come to run, or has ended.
+    Runtime(VmId, Uid, bool),
+    /// A VM has booted: its units start.
+    Booted(VmId),
+    /// systemd starts a unit again.
+    Restart(VmId, Text),
+}
+
+/// The purposes of queue keys: what comes first among events of one instant.
+pub(super) mod purpose {
+    pub const TIMER: u16 = 0;
+    pub const MESSAGE: u16 = 1;
+    pub const CONNECTION: u16 = 2;
+    pub const HOST: u16 = 3;
+    pub const ACTIVITY: u16 = 0x100;
+}
+
+/// The target of events that are for no process.
+pub(super) const NOBODY: u32 = u32::MAX;
+
+impl World {
+    /// When the next event falls due.
+    pub fn next_at(&self) -> Option<SimTime> {
+        self.core.queue.next_at()
+    }
+
+    /// The present.
+    pub fn now(&self) -> SimTime {
+        self.core.now
+    }
+
+    /// Moves the clock to a time at which nothing is left to play.
+    pub fn pass_until(&mut self, at: SimTime) {
+        assert!(self.next_at().is_none_or(|next| next >= at), "an event would be passed over");
+        self.core.now = self.core.now.max(at);
+    }
+
+    /// How many events have been played.
+    pub fn played(&self) -> u64 {
+        self.core.played
+    }
+
+    /// How many events are pending.
+    pub fn pending(&self) -> usize {
+        self.core.queue.len()
+    }
+
+    /// What has happened so far.
+    pub fn timeline(&self) -> &Timeline {
+        self.core.recorder.timeline()
+    }
+
+    /// The timeline, when the run is over.
+    pub fn into_timeline(self) -> Timeline {
+        self.core.recorder.into_timeline()
+    }
+}
+
+impl Core {
+    /// Queues something at the place that its source's count gives it.
+    pub(super) fn push(
+        &mut self,
+        at: SimTime,
+        target: u32,
+        source: ProcessId,
+        purpose: u16,
+        payload: Payload,
+    ) {
+        let k = self.datacenter.processes.get_mut(source).next_event();
+        self.queue.push(Key { at, target, source: source.0, purpose, k }, payload);
+    }
+
+    /// Queues something for a process as it is now.
+    pub(super) fn push_to(
+        &mut self,
+        at: SimTime,
+        target: ProcessId,
+        source: ProcessId,
+        purpose: u16,
+        cause: Option<EntryId>,
+        what: What,
+    ) {
+        let incarnation = self.datacenter.processes.get(target).incarnation;
+        self.push(at, target.0, source, purpose, Payload { incarnation, cause, what });
+    }
+
+    /// Queues something about a VM that no process has to be alive for.
+    pub(super) fn push_host(
+        &mut self,
+        at: SimTime,
+        source: ProcessId,
+        cause: Option<EntryId>,
+        what: What,
+    ) {
+        let payload = Payload { incarnation: 0, cause, what };
+        self.push(at, NOBODY, source, purpose::HOST, payload);
+    }
+}

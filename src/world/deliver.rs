@@ -1,0 +1,373 @@
+//! Playing one event, and carrying out what a component asked for.
+
+use super::core::{Core, NOBODY, Payload, What, World, purpose};
+use super::process::Event;
+use crate::engine::{Duration, Text};
+use crate::engine::{Key, Rhythm};
+use crate::infra::{
+    ActivityId, Broken, ConnectionId, Effect, Happening, Power, ProcessId, Restart, Route, Start,
+    Trace, VmAction, VmId,
+};
+use crate::timeline::{EntryId, Value};
+use crate::wire::Message;
+
+impl World {
+    /// Plays the next event; false if there is none.
+    pub fn step(&mut self) -> bool {
+        let Some((key, payload)) = self.core.queue.pop() else { return false };
+        self.core.now = key.at;
+        self.core.played += 1;
+        if key.target == NOBODY {
+            self.core.on_host_event(payload);
+            self.furnish_new_vms();
+            return true;
+        }
+        let id = ProcessId(key.target);
+        let Some(what) = self.core.admit(id, &payload) else { return true };
+        let _ = what;
+        let component = &mut self.components[id.0 as usize];
+        component.play(id, payload.what, payload.cause, &mut self.core, &mut self.buffers);
+        self.furnish_new_vms();
+        true
+    }
+}
+
+impl Core {
+    /// Drops what was meant for an earlier incarnation, or is not current any more.
+    fn admit(&mut self, id: ProcessId, payload: &Payload) -> Option<()> {
+        let now = self.now;
+        let process = self.datacenter.processes.get_mut(id);
+        if !process.alive || process.incarnation != payload.incarnation {
+            return None;
+        }
+        match &payload.what {
+            What::Tick(activity, generation) => {
+                let rhythmic = process.activity(*activity)?;
+                if !rhythmic.timer.is_current(*generation) {
+                    return None;
+                }
+                rhythmic.count += 1;
+                rhythmic.last = Some(now);
+                if rhythmic.activity.rhythm == Rhythm::Ticker {
+                    let pause = rhythmic.pause(0);
+                    self.arm(id, *activity, pause);
+                }
+            }
+            What::Message(connection, _) => self.datacenter.network.heard(*connection, now),
+            What::Broken(connection, _) => self.datacenter.network.close(*connection),
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// Carries out one effect; `cause` is what led to it, and moves on with each entry.
+    pub(super) fn carry_out<E>(
+        &mut self,
+        id: ProcessId,
+        effect: Effect<E>,
+        cause: &mut Option<EntryId>,
+        wrap: fn(E) -> Event,
+    ) {
+        match effect {
+            Effect::After(delay, event) => {
+                let at = self.now + delay;
+                self.push_to(at, id, id, purpose::TIMER, *cause, What::Due(wrap(event)));
+            }
+            Effect::Arm(activity, pause) => self.arm(id, activity, pause),
+            Effect::Connect(connection, to) => {
+                self.datacenter.connect(connection, to, &self.random, self.now);
+            }
+            Effect::Send(connection, message) => self.send(id, connection, message, *cause),
+            Effect::Close(connection) => self.close(id, connection, *cause),
+            Effect::StartContainer(pod, delay) => {
+                let vm = self.datacenter.processes.get(id).vm;
+                self.datacenter.start_container(vm, pod, self.now, delay);
+                let at = self.now + delay;
+                self.push_host(at, id, *cause, What::Runtime(vm, pod, true));
+            }
+            Effect::StopContainer(pod, delay) => {
+                let vm = self.datacenter.processes.get(id).vm;
+                let at = self.now + delay;
+                self.push_host(at, id, *cause, What::Runtime(vm, pod, false));
+            }
+            Effect::StartUnit(unit) => {
+                let vm = self.datacenter.processes.get(id).vm;
+                self.start_unit(vm, &unit, *cause);
+            }
+            Effect::Exit => self.end_process(id, *cause),
+            Effect::Trace(trace) => self.trace(id, trace, cause),
+            Effect::Datacenter(action) => self.act(id, action, cause),
+            Effect::Because(entry) => *cause = entry,
+            Effect::BecauseSilent(writer) => {
+                // A process that lives is silent for another reason, which nobody knows.
+                let process = self.datacenter.processes.get(ProcessId(writer));
+                *cause = process.ended.filter(|_| !process.alive).or(*cause);
+            }
+        }
+    }
+
+    fn arm(&mut self, id: ProcessId, activity: ActivityId, pause: Duration) {
+        let at = self.now + pause;
+        let process = self.datacenter.processes.get_mut(id);
+        let incarnation = process.incarnation;
+        let Some(rhythmic) = process.activity(activity) else { return };
+        let generation = rhythmic.timer.restart();
+        // Its own count, not the process's: a pass that is not played must shift no other event.
+        let k = u32::try_from(rhythmic.count & 0xffff_ffff).expect("masked to 32 bits");
+        let purpose = purpose::ACTIVITY + u16::from(activity.0);
+        let key = Key { at, target: id.0, source: id.0, purpose, k };
+        let what = What::Tick(activity, generation);
+        self.queue.push(key, Payload { incarnation, cause: None, what });
+    }
+
+    fn send(
+        &mut self,
+        from: ProcessId,
+        connection: ConnectionId,
+        message: Message,
+        cause: Option<EntryId>,
+    ) {
+        let Core { datacenter, now, .. } = self;
+        let route = datacenter.network.route(
+            connection,
+            from,
+            &datacenter.vms,
+            &datacenter.processes,
+            *now,
+        );
+        match route {
+            Route::Silent => {}
+            Route::Deliver { to, at } => {
+                let what = What::Message(connection, message);
+                self.push_to(at, to, from, purpose::MESSAGE, cause, what);
+            }
+            Route::Fail { at, how } => {
+                let what = What::Broken(connection, how);
+                self.push_to(at, from, from, purpose::CONNECTION, cause, what);
+            }
+        }
+    }
+
+    fn close(&mut self, id: ProcessId, connection: ConnectionId, cause: Option<EntryId>) {
+        if let Some(peer) = self.datacenter.network.peer(connection, id) {
+            let at = self.now + self.datacenter.latency.between_vms.low;
+            let what = What::Broken(connection, Broken::Reset);
+            self.push_to(at, peer, id, purpose::CONNECTION, cause, what);
+        }
+        self.datacenter.network.close(connection);
+    }
+
+    fn trace(&mut self, id: ProcessId, trace: Trace, cause: &mut Option<EntryId>) {
+        match trace {
+            Trace::Committed { old, new, by, writer } => {
+                let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
+                let writer = self.datacenter.processes.get(ProcessId(writer));
+                let host = &self.datacenter.vm(writer.vm).name;
+                let entry = self.recorder.committed(
+                    self.now,
+                    &cluster,
+                    old.as_deref(),
+                    new.as_deref(),
+                    (by, host),
+                    *cause,
+                );
+                *cause = entry.or(*cause);
+            }
+            Trace::Log(line) => {
+                let process = self.datacenter.processes.get(id);
+                let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
+                let entry = self.recorder.log(self.now, &cluster, &process.name, line, *cause);
+                *cause = entry.or(*cause);
+            }
+        }
+    }
+
+    /// The datacenter's management acts.
+    fn act(&mut self, id: ProcessId, action: VmAction, cause: &mut Option<EntryId>) {
+        match action {
+            VmAction::CreateAndPowerOn { vm, user_data, boot } => {
+                let mut new = crate::infra::Vm::new(vm);
+                new.disk.write("/var/lib/cloud/instance/user-data.txt", user_data);
+                new.boot = boot;
+                let vm = self.datacenter.add_vm(new);
+                let host = self.datacenter.vm(vm).name.clone();
+                let manager = self.datacenter.processes.get(id).name.clone();
+                let exists = (Value::Null, Value::Bool(true));
+                *cause =
+                    Some(self.recorder.vm(self.now, &host, "exists", exists, &manager, *cause));
+                self.unfurnished.push(vm);
+                self.power_on(vm, id, cause);
+            }
+            VmAction::PowerOff { vm } => {
+                if let Some(vm) = self.datacenter.vm_named(&vm) {
+                    self.power_off(vm, cause);
+                }
+            }
+            VmAction::Destroy { vm } => {
+                if let Some(vm) = self.datacenter.vm_named(&vm) {
+                    let mut then = Vec::new();
+                    self.datacenter.destroy(vm, self.now, &mut then);
+                    self.follow(then, cause);
+                }
+            }
+        }
+    }
+
+    /// Switches a VM on; its units start when it has booted.
+    pub(super) fn power_on(&mut self, vm: VmId, source: ProcessId, cause: &mut Option<EntryId>) {
+        if self.datacenter.vm(vm).is_on() {
+            return;
+        }
+        self.datacenter.vm_mut(vm).power = Power::On;
+        self.follow(vec![Happening::PowerChanged(vm)], cause);
+        let at = self.now + self.datacenter.vm(vm).boot;
+        self.push_host(at, source, *cause, What::Booted(vm));
+    }
+
+    /// Cuts a VM's power.
+    pub(super) fn power_off(&mut self, vm: VmId, cause: &mut Option<EntryId>) {
+        let mut then = Vec::new();
+        self.datacenter.power_off(vm, self.now, &mut then);
+        self.follow(then, cause);
+    }
+
+    /// Ends a process on a live host.
+    pub(super) fn end_process(&mut self, id: ProcessId, cause: Option<EntryId>) {
+        let mut then = Vec::new();
+        self.datacenter.end_process(id, self.now, &mut then);
+        let mut cause = cause;
+        self.follow(then, &mut cause);
+    }
+
+    /// Starts a unit, unless it runs already or its VM is off.
+    pub(super) fn start_unit(&mut self, vm: VmId, name: &str, cause: Option<EntryId>) {
+        if !self.datacenter.vm(vm).is_on() {
+            return;
+        }
+        let Some(unit) = self.datacenter.vm_mut(vm).units.get_mut(name) else { return };
+        unit.wanted = true;
+        let id = unit.process;
+        self.start_process(id, Start::Fresh, cause);
+    }
+
+    /// Brings a process to life.
+    pub(super) fn start_process(&mut self, id: ProcessId, start: Start, cause: Option<EntryId>) {
+        let process = self.datacenter.processes.get_mut(id);
+        if process.alive {
+            return;
+        }
+        process.start();
+        let name = process.name.clone();
+        let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
+        let entry = self.recorder.process(self.now, &cluster, &name, true, cause);
+        self.push_to(self.now, id, id, purpose::TIMER, Some(entry), What::Started(start));
+    }
+
+    /// A process that has been running for long when the run begins.
+    pub(super) fn resume_process(&mut self, id: ProcessId) {
+        self.datacenter.processes.get_mut(id).start();
+        self.push_to(self.now, id, id, purpose::TIMER, None, What::Started(Start::Steady));
+    }
+
+    /// Tells those who notice, and writes down what a watcher of the datacenter would see.
+    fn follow(&mut self, then: Vec<Happening>, cause: &mut Option<EntryId>) {
+        for happening in then {
+            match happening {
+                Happening::PowerChanged(vm) => self.power_changed(vm, cause),
+                Happening::ProcessEnded(process) => self.process_ended(process, *cause),
+                Happening::ConnectionEnds { who, connection, at, how } => {
+                    let what = What::Broken(connection, how);
+                    self.push_to(at, who, who, purpose::CONNECTION, *cause, what);
+                }
+                // Containers that died with their VM have nobody left to notice it.
+                Happening::ContainerStopped(..) => {}
+            }
+        }
+    }
+
+    fn power_changed(&mut self, vm: VmId, cause: &mut Option<EntryId>) {
+        let state = self.datacenter.vm(vm);
+        let (field, change) = match state.power {
+            Power::On => ("power", (Value::Text(Text::word("off")), Value::Text(Text::word("on")))),
+            Power::Off => {
+                ("power", (Value::Text(Text::word("on")), Value::Text(Text::word("off"))))
+            }
+            Power::Gone => ("exists", (Value::Bool(true), Value::Null)),
+        };
+        let name = state.name.clone();
+        *cause = Some(self.recorder.vm(self.now, &name, field, change, &Text::EMPTY, *cause));
+    }
+
+    fn process_ended(&mut self, id: ProcessId, cause: Option<EntryId>) {
+        let process = self.datacenter.processes.get(id);
+        let (name, vm) = (process.name.clone(), process.vm);
+        let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
+        let entry = self.recorder.process(self.now, &cluster, &name, false, cause);
+        self.datacenter.processes.get_mut(id).ended = Some(entry);
+        let host = self.datacenter.vm(vm);
+        if !host.is_on() {
+            return;
+        }
+        let again = host.units.iter().find(|(_, unit)| unit.process == id && unit.wanted);
+        if let Some((unit, Restart::After(pause))) =
+            again.map(|(name, u)| (name.clone(), u.restart))
+        {
+            let at = self.now + pause;
+            self.push_host(at, id, Some(entry), What::Restart(vm, unit));
+        }
+    }
+
+    fn on_host_event(&mut self, payload: Payload) {
+        match payload.what {
+            What::Booted(vm) => self.booted(vm, payload.cause),
+            What::Restart(vm, unit) => {
+                let wanted = self.datacenter.vm(vm).units.get(&unit).is_some_and(|u| u.wanted);
+                if wanted {
+                    self.start_unit(vm, &unit, payload.cause);
+                }
+            }
+            What::Runtime(vm, pod, running) => {
+                self.container_changed(vm, pod, running, payload.cause)
+            }
+            _ => unreachable!("an event for a process has that process as its target"),
+        }
+    }
+
+    /// The enabled units start; what runs at first boot only is a unit like any other.
+    fn booted(&mut self, vm: VmId, cause: Option<EntryId>) {
+        if !self.datacenter.vm(vm).is_on() {
+            return;
+        }
+        let wanted: Vec<Text> = self
+            .datacenter
+            .vm(vm)
+            .units
+            .iter()
+            .filter(|(_, unit)| unit.wanted)
+            .map(|(name, _)| name.clone())
+            .collect();
+        for unit in wanted {
+            self.start_unit(vm, &unit, cause);
+        }
+    }
+
+    /// The container runtime tells the kubelet, if there is one.
+    fn container_changed(
+        &mut self,
+        vm: VmId,
+        pod: crate::api::Uid,
+        running: bool,
+        cause: Option<EntryId>,
+    ) {
+        let host = self.datacenter.vm_mut(vm);
+        let known = match running {
+            true => host.containers.contains_key(&pod),
+            false => host.containers.remove(&pod).is_some(),
+        };
+        let kubelet = host.units.get("kubelet").map(|unit| unit.process);
+        if let (true, Some(kubelet)) = (known, kubelet) {
+            let what = What::Container(pod, running);
+            self.push_to(self.now, kubelet, kubelet, purpose::HOST, cause, what);
+        }
+    }
+}

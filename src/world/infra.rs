@@ -1,0 +1,51 @@
+//! What a fault can reach: VMs, disks, units and processes. No Kubernetes object.
+
+use super::core::{Core, World};
+use crate::infra::{ProcessId, VmId};
+use crate::timeline::EntryId;
+
+/// The datacenter in the hands of a fault.
+pub struct Infra<'a> {
+    core: &'a mut Core,
+    cause: Option<EntryId>,
+}
+
+impl World {
+    /// Injects a fault of this kind on a target; `act` breaks things.
+    pub fn inject(&mut self, kind: &'static str, target: String, act: impl FnOnce(&mut Infra)) {
+        let entry = self.core.recorder.fault(self.core.now, kind, target);
+        act(&mut Infra { core: &mut self.core, cause: Some(entry) });
+    }
+}
+
+impl Infra<'_> {
+    /// The VM of a name.
+    pub fn vm(&self, name: &str) -> Option<VmId> {
+        self.core.datacenter.vm_named(name)
+    }
+
+    /// The process of a program on a VM.
+    pub fn process(&self, program: &str, vm: &str) -> Option<ProcessId> {
+        let vm = self.vm(vm)?;
+        let mut all = self.core.datacenter.processes.iter();
+        all.find(|(_, p)| p.vm == vm && p.program == *program).map(|(id, _)| id)
+    }
+
+    /// Cuts a VM's power, as in vCenter.
+    pub fn power_off(&mut self, vm: VmId) {
+        self.core.power_off(vm, &mut self.cause);
+    }
+
+    /// `systemctl stop`: the unit's process ends and is not started again.
+    pub fn stop_unit(&mut self, vm: VmId, unit: &str) {
+        let Some(unit) = self.core.datacenter.vm_mut(vm).units.get_mut(unit) else { return };
+        unit.wanted = false;
+        let process = unit.process;
+        self.core.end_process(process, self.cause);
+    }
+
+    /// `kill -9`; systemd starts its own units again.
+    pub fn kill(&mut self, process: ProcessId) {
+        self.core.end_process(process, self.cause);
+    }
+}

@@ -1,0 +1,25 @@
+//! Floor 5: builds the processes, delivers events and messages, keeps the timeline and its causes.
+//!
+//! The only place that knows every component. It is a table and a post office, not a place for
+//! behavior.
+
+mod blueprint;
+mod build;
+mod core;
+mod deliver;
+mod infra;
+mod process;
+mod record;
+mod steady;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use blueprint::{
+    Blueprint, ConditionStyle, ControlPlaneNodes, Management, RunsOn, Settings, Workload,
+};
+pub use build::{MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
+pub use core::{Core, World};
+pub use infra::Infra;
+pub use process::{CustomProcess, Process};
+pub use view::View;

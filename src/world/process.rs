@@ -1,0 +1,130 @@
+//! The table of components: one line each.
+
+use super::core::{Core, What};
+use crate::components::{apiserver, etcd};
+use crate::infra::{Ctx, Effect, Input, ProcessId};
+use crate::timeline::EntryId;
+use std::fmt::Debug;
+
+/// A process written outside this crate.
+pub trait CustomProcess: Debug + Send + Sync {
+    /// Reacts to one event; its timers are numbers of its own.
+    fn on_event(&mut self, input: Input<u64>, ctx: &mut Ctx<u64>);
+
+    /// A copy, for a fork of the world.
+    fn clone_box(&self) -> Box<dyn CustomProcess>;
+}
+
+/// Any custom process, as a component.
+#[derive(Debug)]
+pub struct Custom(pub Box<dyn CustomProcess>);
+
+impl Clone for Custom {
+    fn clone(&self) -> Custom {
+        Custom(self.0.clone_box())
+    }
+}
+
+impl Custom {
+    fn on_event(&mut self, input: Input<u64>, ctx: &mut Ctx<u64>) {
+        self.0.on_event(input, ctx);
+    }
+}
+
+macro_rules! processes {
+    ($($name:ident($component:ty, $event:ty) $buffer:ident),* $(,)?) => {
+        /// A component of any kind.
+        #[derive(Clone, Debug)]
+        #[allow(missing_docs)]
+        pub enum Process {
+            $($name(Box<$component>)),*
+        }
+
+        /// A timer of a component of any kind.
+        #[derive(Clone, Debug)]
+        pub(super) enum Event {
+            $($name($event)),*
+        }
+
+        /// What a component asked for, before it is carried out; kept to spare allocations.
+        #[derive(Clone, Debug, Default)]
+        pub(super) struct Buffers {
+            $($buffer: Vec<Effect<$event>>),*
+        }
+
+        $(
+            impl From<$component> for Process {
+                fn from(component: $component) -> Process {
+                    Process::$name(Box::new(component))
+                }
+            }
+        )*
+
+        impl Process {
+            /// Lets the component react, then carries out what it asked for.
+            pub(super) fn play(
+                &mut self,
+                id: ProcessId,
+                what: What,
+                cause: Option<EntryId>,
+                core: &mut Core,
+                buffers: &mut Buffers,
+            ) {
+                match self {
+                    $(Process::$name(component) => {
+                        let input = match what {
+                            What::Due(Event::$name(event)) => Input::Due(event),
+                            What::Due(_) => unreachable!("a timer returns to who set it"),
+                            other => other.into_input(),
+                        };
+                        let effects = &mut buffers.$buffer;
+                        core.with_ctx(id, cause, effects, |ctx| component.on_event(input, ctx));
+                        let mut effects = std::mem::take(&mut buffers.$buffer);
+                        let mut cause = cause;
+                        for effect in effects.drain(..) {
+                            core.carry_out(id, effect, &mut cause, Event::$name);
+                        }
+                        buffers.$buffer = effects;
+                    })*
+                }
+            }
+        }
+    };
+}
+
+processes! {
+    Etcd(etcd::Etcd, etcd::Event) etcd,
+    Apiserver(apiserver::Apiserver, apiserver::Event) apiserver,
+    Custom(Custom, u64) custom,
+}
+
+impl What {
+    /// The same as a component sees it.
+    fn into_input<E>(self) -> Input<E> {
+        match self {
+            What::Started(start) => Input::Started(start),
+            What::Tick(activity, _) => Input::Tick(activity),
+            What::Message(connection, message) => Input::Message(connection, message),
+            What::Broken(connection, how) => Input::Broken(connection, how),
+            What::Container(pod, running) => Input::Container(pod, running),
+            What::Due(_) | What::Runtime(..) | What::Booted(_) | What::Restart(..) => {
+                unreachable!("not an input of a component")
+            }
+        }
+    }
+}
+
+impl Core {
+    /// Runs `react` in the context of a process.
+    fn with_ctx<E>(
+        &mut self,
+        id: ProcessId,
+        cause: Option<EntryId>,
+        effects: &mut Vec<Effect<E>>,
+        react: impl FnOnce(&mut Ctx<E>),
+    ) {
+        let process = self.datacenter.processes.get_mut(id);
+        let vm = &mut self.datacenter.vms[process.vm.0 as usize];
+        react(&mut Ctx::new(id, self.now, cause, process, vm, &self.random, effects));
+    }
+}

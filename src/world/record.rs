@@ -1,0 +1,193 @@
+//! The recorder: turns what happened into timeline entries, each with its cause.
+//!
+//! It looks and writes down; nothing depends on what it wrote but causes.
+
+use crate::api::{Body, Object, changes};
+use crate::engine::{SimTime, Text};
+use crate::timeline::{Entry, EntryId, Timeline, Value};
+use std::collections::BTreeSet;
+
+/// Writes the timeline.
+#[derive(Clone, Debug, Default)]
+pub struct Recorder {
+    timeline: Timeline,
+    /// Who has logged what already: only the first of a kind of line is an entry.
+    logged: BTreeSet<(Text, Text)>,
+}
+
+impl Recorder {
+    /// All entries so far.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// All entries, at the end.
+    pub fn into_timeline(self) -> Timeline {
+        self.timeline
+    }
+
+    /// A committed change of an object; the first of its entries.
+    pub fn committed(
+        &mut self,
+        at: SimTime,
+        cluster: &Text,
+        old: Option<&Object>,
+        new: Option<&Object>,
+        (agent, host): (&'static str, &Text),
+        cause: Option<EntryId>,
+    ) -> Option<EntryId> {
+        let object = new.or(old)?;
+        let found = changes(old, new);
+        if found.is_empty() {
+            return None;
+        }
+        let regarding = match &object.body {
+            Body::Event(event) => &event.regarding,
+            _ => object.key(),
+        };
+        let kind = Text::word(regarding.kind.name());
+        let by = Text::from(format!("{agent}@{host}"));
+        let mut first = None;
+        for change in found {
+            let entry = Entry {
+                id: self.timeline.next_id(),
+                at,
+                cluster: cluster.clone(),
+                kind: kind.clone(),
+                name: regarding.name.clone(),
+                field: change.field,
+                from: change.from,
+                to: change.to,
+                reason: change.reason,
+                message: change.message,
+                by: by.clone(),
+                cause,
+                reads: Vec::new(),
+            };
+            first = first.or(Some(entry.id));
+            self.timeline.push(entry);
+        }
+        first
+    }
+
+    /// A line in a process's log, if it is the first of its kind.
+    pub fn log(
+        &mut self,
+        at: SimTime,
+        cluster: &Text,
+        process: &Text,
+        line: Text,
+        cause: Option<EntryId>,
+    ) -> Option<EntryId> {
+        if !self.logged.insert((process.clone(), line.clone())) {
+            return None;
+        }
+        let program = process.split('@').next().unwrap_or_default();
+        let mut entry = self.entry(at, "Process", process, "log", cause);
+        entry.cluster = cluster.clone();
+        entry.to = Value::text(program);
+        entry.message = line;
+        entry.by = process.clone();
+        Some(self.push(entry))
+    }
+
+    /// A process began or ended.
+    pub fn process(
+        &mut self,
+        at: SimTime,
+        cluster: &Text,
+        process: &Text,
+        running: bool,
+        cause: Option<EntryId>,
+    ) -> EntryId {
+        let mut entry = self.entry(at, "Process", process, "running", cause);
+        entry.cluster = cluster.clone();
+        entry.from = Value::Bool(!running);
+        entry.to = Value::Bool(running);
+        self.push(entry)
+    }
+
+    /// A VM changed in the datacenter.
+    pub fn vm(
+        &mut self,
+        at: SimTime,
+        vm: &Text,
+        field: &'static str,
+        (from, to): (Value, Value),
+        by: &Text,
+        cause: Option<EntryId>,
+    ) -> EntryId {
+        let mut entry = self.entry(at, "VM", vm, field, cause);
+        entry.from = from;
+        entry.to = to;
+        entry.by = by.clone();
+        self.push(entry)
+    }
+
+    /// A fault was injected.
+    pub fn fault(&mut self, at: SimTime, kind: &'static str, target: String) -> EntryId {
+        let mut entry = self.entry(at, "Fault", &Text::word(kind), "injected", None);
+        entry.to = Value::text(target);
+        self.push(entry)
+    }
+
+    /// One field of the state in which the run begins.
+    pub fn initial(
+        &mut self,
+        cluster: &Text,
+        kind: &'static str,
+        name: &Text,
+        field: &'static str,
+        to: Value,
+    ) {
+        let mut entry = self.entry(SimTime::ZERO, kind, name, field, None);
+        entry.cluster = cluster.clone();
+        entry.to = to;
+        self.push(entry);
+    }
+
+    /// An object of the state in which the run begins.
+    pub fn initial_object(&mut self, cluster: &Text, object: &Object) {
+        for change in changes(None, Some(object)) {
+            let mut entry =
+                self.entry(SimTime::ZERO, object.key().kind.name(), object.name(), "", None);
+            entry.cluster = cluster.clone();
+            entry.field = change.field;
+            entry.to = change.to;
+            entry.reason = change.reason;
+            entry.message = change.message;
+            self.push(entry);
+        }
+    }
+
+    fn entry(
+        &self,
+        at: SimTime,
+        kind: &'static str,
+        name: &Text,
+        field: &'static str,
+        cause: Option<EntryId>,
+    ) -> Entry {
+        Entry {
+            id: self.timeline.next_id(),
+            at,
+            cluster: Text::EMPTY,
+            kind: Text::word(kind),
+            name: name.clone(),
+            field: Text::word(field),
+            from: Value::Null,
+            to: Value::Null,
+            reason: Text::EMPTY,
+            message: Text::EMPTY,
+            by: Text::EMPTY,
+            cause,
+            reads: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, entry: Entry) -> EntryId {
+        let id = entry.id;
+        self.timeline.push(entry);
+        id
+    }
+}

@@ -1,0 +1,376 @@
+//! The state in which a run begins: a cluster that has long been healthy.
+//!
+//! Objects as the controllers would have left them; what a periodic activity has done last is
+//! drawn by its owner when it starts.
+
+use super::blueprint::{Blueprint, ControlPlaneNodes, RunsOn, Workload};
+use super::core::Core;
+use super::process::Process;
+use crate::api::kinds::{
+    Cluster, Condition, Conditions, Deployment, InfraMachine, Lease, Machine, MachineDeployment,
+    MachinePhase, MachineSet, MachineSpec, Node, Pod, PodPhase, PodTemplate, ReplicaSet, Resources,
+    Status, Taint, TaintEffect, Toleration, taint,
+};
+use crate::api::{Body, Kind, Labels, Meta, Object, Uid, labels};
+use crate::engine::{Duration, SimTime, Text};
+use crate::timeline::Value;
+use std::sync::Arc;
+
+/// The namespace of everything that users make.
+const DEFAULT: &str = "default";
+/// The worker pool's MachineDeployment and MachineHealthCheck.
+const POOL: &str = "md-0";
+/// The pool's MachineSet.
+const POOL_SET: &str = "md-0-5k7x2";
+
+/// The stored objects of both clusters.
+pub struct Objects {
+    pub workload: Vec<Object>,
+    pub management: Vec<Object>,
+}
+
+/// All objects of a healthy cluster of this shape.
+pub fn objects(blueprint: &Blueprint) -> Objects {
+    let mut maker = Maker { blueprint, uids: 0 };
+    Objects { workload: maker.workload(), management: maker.management() }
+}
+
+/// The uid of a Pod's containers that run when the run begins, with the VM.
+pub fn running_pods(objects: &[Object]) -> Vec<(Text, Uid)> {
+    objects
+        .iter()
+        .filter_map(|object| Some((object.pod()?.node_name.clone(), object.meta.uid)))
+        .collect()
+}
+
+/// Writes the beginning down, as entries from null.
+pub fn record(core: &mut Core, components: &[Process]) {
+    let vms: Vec<Text> = core.datacenter.existing_vms().map(|(_, vm)| vm.name.clone()).collect();
+    let none = Text::EMPTY;
+    for vm in vms {
+        core.recorder.initial(&none, "VM", &vm, "exists", Value::Bool(true));
+        core.recorder.initial(&none, "VM", &vm, "power", Value::Text(Text::word("on")));
+    }
+    for (id, process) in core.datacenter.processes.iter() {
+        if core.datacenter.vm_named(&core.datacenter.vm(process.vm).name).is_some() {
+            let cluster = core.clusters.get(&id).unwrap_or(&none);
+            core.recorder.initial(cluster, "Process", &process.name, "running", Value::Bool(true));
+        }
+    }
+    for (component, (id, _)) in components.iter().zip(core.datacenter.processes.iter()) {
+        if let Process::Etcd(etcd) = component {
+            let cluster = core.clusters.get(&id).unwrap_or(&none);
+            for object in etcd.store().iter() {
+                core.recorder.initial_object(cluster, object);
+            }
+        }
+    }
+}
+
+/// Makes objects, each with a uid of its own.
+struct Maker<'a> {
+    blueprint: &'a Blueprint,
+    uids: u64,
+}
+
+impl Maker<'_> {
+    fn object(&mut self, meta: Meta, body: impl Into<Body>) -> Object {
+        self.uids += 1;
+        let mut object = Object::new(meta, body);
+        object.meta.uid = Uid(self.uids);
+        object
+    }
+
+    fn workload(&mut self) -> Vec<Object> {
+        let mut all = Vec::new();
+        let (planes, workers) = self.node_names();
+        for name in planes {
+            self.node(&mut all, &name, RunsOn::ControlPlane);
+        }
+        for name in workers {
+            self.node(&mut all, &name, RunsOn::Workers);
+        }
+        for workload in self.blueprint.workloads.clone() {
+            self.deployment(&mut all, &workload);
+        }
+        all
+    }
+
+    fn node_names(&self) -> (Vec<Text>, Vec<Text>) {
+        let planes = match self.blueprint.control_plane_nodes {
+            ControlPlaneNodes::InCluster => self.blueprint.control_planes,
+            ControlPlaneNodes::External => 0,
+        };
+        let named = |kind: &str, count: u32| {
+            (0..count).map(|number| Text::from(format!("{kind}-{number}"))).collect()
+        };
+        (named("control-plane", planes), named("worker", self.blueprint.workers))
+    }
+
+    fn node(&mut self, all: &mut Vec<Object>, name: &Text, role: RunsOn) {
+        let settings = &self.blueprint.settings;
+        let mut node = Node {
+            provider_id: Text::from(format!("{}{name}", settings.provider_prefix)),
+            conditions: healthy_node_conditions(),
+            allocatable: settings.node_resources,
+            kubelet_version: settings.kubernetes_version.clone(),
+            ..Node::default()
+        };
+        let mut meta = Meta::new(Kind::Node, "", name.clone());
+        let mut own = vec![("kubernetes.io/hostname", name.clone())];
+        if role == RunsOn::ControlPlane {
+            node.taints.push(Taint::new(taint::CONTROL_PLANE, TaintEffect::NoSchedule, None));
+            own.push((taint::CONTROL_PLANE, Text::EMPTY));
+        }
+        meta.labels = Arc::new(own.into_iter().map(|(k, v)| (Text::word(k), v)).collect());
+        let node = self.object(meta, node);
+        let mut lease_meta = Meta::new(Kind::Lease, "kube-node-lease", name.clone());
+        lease_meta = lease_meta.owned_by(&node.meta);
+        let lease = Lease {
+            holder: name.clone(),
+            duration: self.blueprint.settings.node_lease_duration,
+            ..Lease::default()
+        };
+        all.push(node);
+        let lease = self.object(lease_meta, lease);
+        all.push(lease);
+    }
+
+    fn deployment(&mut self, all: &mut Vec<Object>, workload: &Workload) {
+        let app = labels([("app", workload.name.clone())]);
+        let template = Arc::new(template(workload, &app));
+        let (planes, workers) = self.node_names();
+        let hosts = match workload.runs_on {
+            RunsOn::Workers => workers,
+            RunsOn::ControlPlane => planes,
+        };
+        // Pods that repel each other and find no Node of their own wait for one.
+        let placed = match workload.repel_each_other {
+            true => workload.replicas.min(hosts.len() as u32),
+            false if hosts.is_empty() => 0,
+            false => workload.replicas,
+        };
+        let mut meta = Meta::new(Kind::Deployment, DEFAULT, workload.name.clone());
+        meta.labels = app.clone();
+        let deployment = Deployment {
+            replicas: workload.replicas,
+            selector: app.clone(),
+            template: template.clone(),
+            updated_replicas: workload.replicas,
+            ready_replicas: placed,
+            available_replicas: placed,
+            unavailable_replicas: workload.replicas - placed,
+            status_replicas: workload.replicas,
+        };
+        let deployment = self.object(meta, deployment);
+        // The suffix stands for the template's hash; a new template would get another.
+        let set_name = Text::from(format!("{}-6d4b75cb6d", workload.name));
+        let mut meta = Meta::new(Kind::ReplicaSet, DEFAULT, set_name.clone());
+        meta = meta.owned_by(&deployment.meta);
+        meta.labels = app.clone();
+        let set = ReplicaSet {
+            replicas: workload.replicas,
+            selector: app.clone(),
+            template: template.clone(),
+            status_replicas: workload.replicas,
+            ready_replicas: placed,
+            available_replicas: placed,
+        };
+        let set = self.object(meta, set);
+        for number in 0..workload.replicas {
+            let host = (number < placed).then(|| hosts[number as usize % hosts.len()].clone());
+            let name = format!("{set_name}-{}", POD_SUFFIXES[number as usize % POD_SUFFIXES.len()]);
+            let name = match number as usize / POD_SUFFIXES.len() {
+                0 => name,
+                round => format!("{name}{round}"),
+            };
+            let mut meta = Meta::new(Kind::Pod, DEFAULT, name).owned_by(&set.meta);
+            meta.labels = app.clone();
+            let pod = running_pod(&template, host, self.blueprint.settings.default_toleration);
+            let pod = self.object(meta, pod);
+            all.push(pod);
+        }
+        all.push(deployment);
+        all.push(set);
+    }
+
+    fn management(&mut self) -> Vec<Object> {
+        let cluster_name = Text::word("workload");
+        let mut cluster = Cluster { infrastructure_ready: true, ..Cluster::default() };
+        for (kind, reason) in self.blueprint.settings.cluster_conditions() {
+            cluster.conditions.set(Condition::new(kind, Status::True, reason, "", SimTime::ZERO));
+        }
+        let cluster = self.object(Meta::new(Kind::Cluster, DEFAULT, cluster_name.clone()), cluster);
+        let spec = MachineSpec {
+            cluster: cluster_name,
+            version: self.blueprint.settings.kubernetes_version.clone(),
+            provider_id: Text::EMPTY,
+            node_drain_timeout: self.blueprint.settings.node_drain_timeout,
+            node_deletion_timeout: self.blueprint.settings.node_deletion_timeout,
+        };
+        let mut all = vec![cluster];
+        self.pool(&mut all, &spec);
+        all
+    }
+
+    fn pool(&mut self, all: &mut Vec<Object>, spec: &MachineSpec) {
+        let workers = self.blueprint.workers;
+        let pool_labels = pool_labels(spec);
+        let mut meta = Meta::new(Kind::MachineDeployment, DEFAULT, POOL);
+        meta.labels = pool_labels.clone();
+        let conditions = self.blueprint.settings.set_conditions();
+        let deployment = MachineDeployment {
+            replicas: workers,
+            selector: pool_labels.clone(),
+            template: spec.clone(),
+            status_replicas: workers,
+            ready_replicas: workers,
+            available_replicas: workers,
+            unavailable_replicas: 0,
+            updated_replicas: workers,
+            phase: Text::word("Running"),
+            conditions: conditions.clone(),
+        };
+        let set = MachineSet {
+            replicas: workers,
+            selector: set_labels(spec),
+            template: spec.clone(),
+            status_replicas: workers,
+            ready_replicas: workers,
+            available_replicas: workers,
+            conditions,
+        };
+        let deployment = self.object(meta, deployment);
+        let mut meta = Meta::new(Kind::MachineSet, DEFAULT, POOL_SET).owned_by(&deployment.meta);
+        meta.labels = set_labels(spec);
+        let set = self.object(meta, set);
+        let (_, names) = self.node_names();
+        for name in names {
+            self.machine(all, &name, spec, &set.meta);
+        }
+        let mut check = self.blueprint.health_check.clone();
+        check.selector = pool_labels;
+        check.expected_machines = workers;
+        check.current_healthy = workers;
+        check.remediations_allowed = check.max_unhealthy.of(workers);
+        let reason = self.blueprint.settings.condition_reason("RemediationAllowed");
+        let allowed = Condition::new("RemediationAllowed", Status::True, reason, "", SimTime::ZERO);
+        check.conditions.set(allowed);
+        let check = self.object(Meta::new(Kind::MachineHealthCheck, DEFAULT, POOL), check);
+        all.extend([deployment, set, check]);
+    }
+
+    fn machine(&mut self, all: &mut Vec<Object>, name: &Text, spec: &MachineSpec, set: &Meta) {
+        let provider_id = Text::from(format!("{}{name}", self.blueprint.settings.provider_prefix));
+        let mut meta = Meta::new(Kind::Machine, DEFAULT, name.clone()).owned_by(set);
+        meta.labels = set_labels(spec);
+        meta.finalizers = Arc::new([Text::word("machine.cluster.x-k8s.io")]);
+        let machine = Machine {
+            spec: MachineSpec { provider_id: provider_id.clone(), ..spec.clone() },
+            phase: MachinePhase::Running,
+            node_ref: Some(name.clone()),
+            bootstrap_ready: true,
+            infrastructure_ready: true,
+            drain_started: None,
+            volume_wait_started: None,
+            conditions: self.blueprint.settings.machine_conditions(),
+        };
+        let machine = self.object(meta, machine);
+        let mut meta = Meta::new(Kind::InfraMachine, DEFAULT, name.clone()).owned_by(&machine.meta);
+        meta.labels = set_labels(spec);
+        meta.finalizers = Arc::new([Text::word("infrastructure.cluster.x-k8s.io")]);
+        let infra = self.object(meta, InfraMachine { provider_id, ready: true });
+        all.push(machine);
+        all.push(infra);
+    }
+}
+
+/// Suffixes of the Pods' names, as ReplicaSets make them.
+const POD_SUFFIXES: [&str; 20] = [
+    "2rzk5", "88zx9", "wdtkm", "ctl4f", "lbl26", "rv9w7", "b2gwr", "nm7sw", "x8h4k", "j5v6d",
+    "9x2rw", "pngjw", "6gj29", "2jxj2", "tghlv", "vfq9g", "szjp8", "qp6cs", "kj84l", "dw8ng",
+];
+
+fn pool_labels(spec: &MachineSpec) -> Labels {
+    labels([
+        ("cluster.x-k8s.io/cluster-name", spec.cluster.clone()),
+        ("cluster.x-k8s.io/deployment-name", Text::word(POOL)),
+    ])
+}
+
+fn set_labels(spec: &MachineSpec) -> Labels {
+    labels([
+        ("cluster.x-k8s.io/cluster-name", spec.cluster.clone()),
+        ("cluster.x-k8s.io/deployment-name", Text::word(POOL)),
+        ("cluster.x-k8s.io/set-name", Text::word(POOL_SET)),
+    ])
+}
+
+/// What a healthy kubelet reports.
+fn healthy_node_conditions() -> Conditions {
+    [
+        (
+            "MemoryPressure",
+            Status::False,
+            "KubeletHasSufficientMemory",
+            "kubelet has sufficient memory available",
+        ),
+        ("DiskPressure", Status::False, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        (
+            "PIDPressure",
+            Status::False,
+            "KubeletHasSufficientPID",
+            "kubelet has sufficient PID available",
+        ),
+        ("Ready", Status::True, "KubeletReady", "kubelet is posting ready status"),
+    ]
+    .into_iter()
+    .map(|(kind, status, reason, message)| {
+        let (kind, reason) = (Text::word(kind), Text::word(reason));
+        Condition::new(kind, status, reason, Text::word(message), SimTime::ZERO)
+    })
+    .collect()
+}
+
+fn template(workload: &Workload, app: &Labels) -> PodTemplate {
+    let on_control_plane = workload.runs_on == RunsOn::ControlPlane;
+    let tolerate = Toleration {
+        key: Text::word(taint::CONTROL_PLANE),
+        effect: Some(TaintEffect::NoSchedule),
+        seconds: None,
+    };
+    PodTemplate {
+        labels: app.clone(),
+        image: workload.name.clone(),
+        requests: Resources { cpu_millis: 100, memory_mib: 128, pods: 1 },
+        grace: workload.grace,
+        node_selector: match on_control_plane {
+            true => labels([(taint::CONTROL_PLANE, Text::EMPTY)]),
+            false => Labels::default(),
+        },
+        anti_affinity: workload.repel_each_other.then(|| app.clone()),
+        tolerations: if on_control_plane { vec![tolerate] } else { Vec::new() },
+    }
+}
+
+fn running_pod(template: &Arc<PodTemplate>, host: Option<Text>, toleration: Duration) -> Pod {
+    let mut pod = Pod::new(template.clone());
+    let mut tolerations = pod.tolerations.to_vec();
+    for key in [taint::NOT_READY, taint::UNREACHABLE] {
+        tolerations.push(Toleration {
+            key: Text::word(key),
+            effect: Some(TaintEffect::NoExecute),
+            seconds: Some(toleration),
+        });
+    }
+    pod.tolerations = tolerations.into();
+    let Some(host) = host else { return pod };
+    pod.node_name = host;
+    pod.phase = PodPhase::Running;
+    pod.started = Some(SimTime::ZERO);
+    for kind in ["PodScheduled", "Initialized", "ContainersReady", "Ready"] {
+        let kind = Text::word(kind);
+        pod.conditions.set(Condition::new(kind, Status::True, "", "", SimTime::ZERO));
+    }
+    pod
+}

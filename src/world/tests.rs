@@ -1,0 +1,251 @@
+//! Worlds played without a scenario: messages, failures, causes.
+
+use super::blueprint::{Blueprint, Settings};
+use super::*;
+use crate::api::kinds::{Conditions, Lease, MachineHealthCheck, MaxUnhealthy, Resources};
+use crate::api::{Answer, Answered, Kind, Meta, Object, Request, Verb};
+use crate::components::{apiserver, etcd};
+use crate::engine::{Delay, Duration, SimTime, Text};
+use crate::infra::{Address, ConnectionId, Ctx, EndpointId, Input, KeepAlive, Latency};
+use crate::wire::Message;
+use std::sync::{Arc, Mutex};
+
+/// What a client was told, shared with the test.
+type Told = Arc<Mutex<Vec<String>>>;
+
+/// A client that creates a Lease each second and notes down what it is told.
+#[derive(Debug, Clone)]
+struct Scribe {
+    told: Told,
+    connection: Option<ConnectionId>,
+    count: u32,
+}
+
+impl Scribe {
+    fn new(told: &Told) -> Box<Scribe> {
+        Box::new(Scribe { told: told.clone(), connection: None, count: 0 })
+    }
+
+    fn write(&mut self, ctx: &mut Ctx<u64>) {
+        let connection =
+            *self.connection.get_or_insert_with(|| ctx.connect(Address::Endpoint(EndpointId(1))));
+        self.count += 1;
+        let meta = Meta::new(Kind::Lease, "default", format!("lease-{}", self.count));
+        let verb = Verb::Create(Arc::new(Object::new(meta, Lease::default())));
+        let request = Request {
+            id: self.count,
+            agent: "scribe",
+            sender: ctx.owner(),
+            count: u64::from(self.count),
+            verb,
+        };
+        ctx.send(connection, Message::Request(Box::new(request)));
+        ctx.after(Duration::from_secs(1), 0);
+    }
+
+    fn note(&self, what: String) {
+        self.told.lock().expect("one thread").push(what);
+    }
+}
+
+impl CustomProcess for Scribe {
+    fn on_event(&mut self, input: Input<u64>, ctx: &mut Ctx<u64>) {
+        match input {
+            Input::Started(_) | Input::Due(_) => self.write(ctx),
+            Input::Message(_, Message::Answer(id, answered)) => {
+                self.note(format!("{id}: {}", words(&answered)));
+            }
+            Input::Broken(_, how) => {
+                self.connection = None;
+                self.note(format!("{how:?}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn clone_box(&self) -> Box<dyn CustomProcess> {
+        Box::new(self.clone())
+    }
+}
+
+fn words(answered: &Answered) -> String {
+    match answered {
+        Ok(Answer::Object(object)) => format!("wrote {}", object.name()),
+        Ok(_) => "ok".to_owned(),
+        Err(error) => format!("{:?}", error.reason),
+    }
+}
+
+/// A world with one worker, for tests of single mechanisms.
+pub fn small(seed: u64) -> World {
+    World::new(blueprint(), seed)
+}
+
+fn play_until(world: &mut World, seconds: u64) {
+    let end = SimTime::ZERO + Duration::from_secs(seconds);
+    while world.next_at().is_some_and(|at| at <= end) {
+        world.step();
+    }
+    world.pass_until(end);
+}
+
+fn with_scribe(seed: u64) -> (World, Told) {
+    let told = Told::default();
+    let mut world = small(seed);
+    assert!(world.add_process("worker-0", "scribe", Scribe::new(&told)));
+    (world, told)
+}
+
+fn notes(told: &Told) -> Vec<String> {
+    std::mem::take(&mut told.lock().expect("one thread"))
+}
+
+fn kill(world: &mut World, program: &str, vm: &str) {
+    let (program, target) = (program.to_owned(), format!("Process/{program}@{vm}"));
+    let vm = vm.to_owned();
+    world.inject("killProcess", target, |infra| {
+        let process = infra.process(&program, &vm).expect("the process exists");
+        infra.kill(process);
+    });
+}
+
+#[test]
+fn what_etcd_committed_is_in_the_timeline_with_its_writer() {
+    let (mut world, told) = with_scribe(1);
+    play_until(&mut world, 1);
+    assert_eq!(notes(&told), ["1: wrote lease-1"]);
+    let view = world.view();
+    assert!(view.objects(Kind::Lease).any(|lease| lease.name() == &Text::word("lease-1")));
+}
+
+#[test]
+fn without_its_etcd_an_api_server_answers_with_an_error() {
+    let (mut world, told) = with_scribe(1);
+    play_until(&mut world, 1);
+    notes(&told);
+    kill(&mut world, "etcd", "control-plane-0");
+    play_until(&mut world, 3);
+    assert_eq!(notes(&told), ["2: InternalError", "3: InternalError"]);
+}
+
+#[test]
+fn a_dead_api_server_on_a_live_host_breaks_its_connections_and_refuses_new_ones() {
+    let (mut world, told) = with_scribe(1);
+    play_until(&mut world, 1);
+    notes(&told);
+    kill(&mut world, "kube-apiserver", "control-plane-0");
+    play_until(&mut world, 3);
+    assert_eq!(notes(&told), ["Reset", "Refused"]);
+}
+
+#[test]
+fn a_host_without_power_is_silent_until_the_transport_gives_up() {
+    let (mut world, told) = with_scribe(1);
+    play_until(&mut world, 1);
+    notes(&told);
+    world.inject("powerOff", "VM/control-plane-0".to_owned(), |infra| {
+        let vm = infra.vm("control-plane-0").expect("the VM exists");
+        infra.power_off(vm);
+    });
+    play_until(&mut world, 40);
+    assert!(notes(&told).is_empty(), "only the sender's own timer can tell");
+    play_until(&mut world, 47);
+    assert_eq!(notes(&told), ["Lost"], "30 s without a frame, then 15 s without a pong");
+}
+
+#[test]
+fn a_silent_process_changes_no_byte() {
+    #[derive(Debug, Clone)]
+    struct Silent;
+    impl CustomProcess for Silent {
+        fn on_event(&mut self, _: Input<u64>, ctx: &mut Ctx<u64>) {
+            // It even draws, and opens a connection that it never uses.
+            ctx.draw(crate::engine::Purpose(7));
+            ctx.connect(Address::Endpoint(EndpointId(1)));
+        }
+        fn clone_box(&self) -> Box<dyn CustomProcess> {
+            Box::new(self.clone())
+        }
+    }
+    let lines = |silent: bool| {
+        let mut world = small(3);
+        if silent {
+            world.add_process("worker-0", "silent", Box::new(Silent));
+        }
+        play_until(&mut world, 10);
+        kill(&mut world, "kubelet", "worker-0");
+        play_until(&mut world, 120);
+        let timeline = world.into_timeline();
+        let line = |e: &crate::timeline::Entry| (e.at, e.object(), e.field.clone(), e.to.clone());
+        let entries = timeline.entries().iter().filter(|e| !e.name.starts_with("silent@"));
+        entries.map(line).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(true), lines(false));
+}
+
+#[test]
+fn every_entry_after_a_fault_leads_back_to_it_or_to_a_timer() {
+    let mut world = small(1);
+    play_until(&mut world, 10);
+    kill(&mut world, "etcd", "control-plane-0");
+    let timeline = world.timeline();
+    let fault = timeline.entries().iter().find(|e| e.kind == *"Fault").expect("the fault");
+    let ended = timeline.entries().last().expect("an entry");
+    assert_eq!(ended.object(), "Process/etcd@control-plane-0");
+    assert_eq!(ended.cause, Some(fault.id));
+}
+
+/// Round numbers, with the delays that have a range.
+fn settings() -> Settings {
+    let millis = Duration::from_millis;
+    let range = |low, high| Delay { low: millis(low), high: millis(high) };
+    Settings {
+        etcd: etcd::Settings { commit: range(1, 8), compaction: Duration::from_secs(300) },
+        apiserver: apiserver::Settings {
+            service: range(1, 5),
+            request_timeout: Duration::from_secs(60),
+            mutating_timeout: Duration::from_secs(34),
+            watch_window: 100,
+            default_toleration: Duration::from_secs(300),
+            etcd_retry: Duration::from_secs(1),
+            etcd: super::build::ETCD_PORT,
+        },
+        latency: Latency {
+            between_vms: range(1, 1),
+            loopback: Delay::fixed(Duration::from_micros(50)),
+        },
+        keep_alive: KeepAlive { idle: Duration::from_secs(30), ping: Duration::from_secs(15) },
+        provider_prefix: Text::word("vsphere://"),
+        kubernetes_version: Text::word("v1.34.4"),
+        node_resources: Resources { cpu_millis: 4000, memory_mib: 16384, pods: 110 },
+        node_lease_duration: Duration::from_secs(40),
+        default_toleration: Duration::from_secs(300),
+        node_drain_timeout: Duration::ZERO,
+        node_deletion_timeout: Duration::from_secs(10),
+        conditions: ConditionStyle::V1Beta1,
+        unit_restart: Duration::from_secs(10),
+        boot: Delay::fixed(Duration::from_secs(20)),
+    }
+}
+
+/// One worker, and no apps.
+fn blueprint() -> Blueprint {
+    Blueprint {
+        control_planes: 1,
+        workers: 1,
+        management: Management::Own,
+        control_plane_nodes: ControlPlaneNodes::External,
+        workloads: Vec::new(),
+        health_check: MachineHealthCheck {
+            selector: Default::default(),
+            unhealthy_conditions: Vec::new(),
+            max_unhealthy: MaxUnhealthy::Percent(100),
+            node_startup_timeout: Duration::from_secs(600),
+            expected_machines: 0,
+            current_healthy: 0,
+            remediations_allowed: 0,
+            conditions: Conditions::default(),
+        },
+        settings: settings(),
+    }
+}

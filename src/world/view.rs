@@ -1,0 +1,91 @@
+//! A read-only look at the whole world, for observers, invariants and reports.
+
+use super::core::World;
+use super::process::Process;
+use crate::api::{Kind, Object, Uid};
+use crate::components::etcd;
+use crate::engine::{SimTime, Text};
+use crate::infra::{Datacenter, ProcessState, Vm};
+use crate::timeline::Timeline;
+use std::sync::Arc;
+
+/// The world as one who sees everything would see it. It has no method that changes anything.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    world: &'a World,
+}
+
+impl World {
+    /// The world, to look at.
+    pub fn view(&self) -> View<'_> {
+        View { world: self }
+    }
+}
+
+impl<'a> View<'a> {
+    /// The present.
+    pub fn now(self) -> SimTime {
+        self.world.now()
+    }
+
+    /// What has happened so far.
+    pub fn timeline(self) -> &'a Timeline {
+        self.world.timeline()
+    }
+
+    /// The committed objects of a kind in whichever cluster has them, by namespace and name.
+    pub fn objects(self, kind: Kind) -> impl Iterator<Item = &'a Arc<Object>> {
+        self.stores().flat_map(move |store| store.of_kind(kind))
+    }
+
+    /// The VMs that exist, by name.
+    pub fn vms(self) -> impl Iterator<Item = &'a Vm> {
+        self.datacenter().existing_vms().map(|(_, vm)| vm)
+    }
+
+    /// The VM of a name.
+    pub fn vm(self, name: &str) -> Option<&'a Vm> {
+        let datacenter = self.datacenter();
+        datacenter.vm_named(name).map(|id| datacenter.vm(id))
+    }
+
+    /// The processes on a VM that exists, living and dead.
+    pub fn processes_on(self, vm: &'a str) -> impl Iterator<Item = &'a ProcessState> {
+        let datacenter = self.datacenter();
+        let id = datacenter.vm_named(vm);
+        datacenter.processes.iter().map(|(_, p)| p).filter(move |p| Some(p.vm) == id)
+    }
+
+    /// True if the program runs on the VM.
+    pub fn runs(self, program: &str, vm: &'a str) -> bool {
+        self.processes_on(vm).any(|process| process.alive && process.program == *program)
+    }
+
+    /// True if a Pod's containers run on a VM that is on.
+    pub fn runs_container(self, vm: &str, pod: Uid) -> bool {
+        self.vm(vm).is_some_and(|vm| {
+            vm.is_on() && vm.containers.get(&pod).is_some_and(|c| c.is_running(self.now()))
+        })
+    }
+
+    /// The VMs that should run a program, because it was placed on them when the world was built.
+    pub fn hosts_of(self, program: &'static str) -> impl Iterator<Item = &'a Text> {
+        let datacenter = self.datacenter();
+        datacenter
+            .processes
+            .iter()
+            .filter(move |(_, process)| process.program == *program)
+            .map(|(_, process)| &datacenter.vm(process.vm).name)
+    }
+
+    fn datacenter(self) -> &'a Datacenter {
+        &self.world.core.datacenter
+    }
+
+    fn stores(self) -> impl Iterator<Item = &'a etcd::Store> {
+        self.world.components.iter().filter_map(|component| match component {
+            Process::Etcd(etcd) => Some(etcd.store()),
+            _ => None,
+        })
+    }
+}
