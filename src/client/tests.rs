@@ -1,1 +1,94 @@
 //! Queues, limiters and caches: the laws that controllers rely on.
+
+use super::*;
+use crate::api::{Kind, ObjectKey};
+use crate::engine::{Duration, SimTime, Text};
+
+fn key(name: &'static str) -> ObjectKey {
+    ObjectKey { kind: Kind::Machine, namespace: Text::word("default"), name: Text::word(name) }
+}
+
+fn secs(seconds: u64) -> SimTime {
+    SimTime::ZERO + Duration::from_secs(seconds)
+}
+
+fn queue(gap: u64) -> WorkQueue {
+    let backoff = Backoff::new(Duration::from_millis(5), Duration::from_secs(1000));
+    WorkQueue::new(backoff, Duration::from_secs(gap))
+}
+
+#[test]
+fn a_key_that_waits_already_is_not_queued_twice() {
+    let mut queue = queue(0);
+    let (pause, first) = queue.add(&key("a"), Duration::ZERO, None, secs(1)).expect("queued");
+    assert_eq!(pause, Duration::ZERO);
+    assert!(queue.add(&key("a"), Duration::from_secs(9), None, secs(1)).is_none());
+    assert!(queue.begin(&key("a"), first, secs(1)).is_some());
+    assert!(queue.begin(&key("a"), first, secs(1)).is_none(), "one timer, one turn");
+}
+
+#[test]
+fn an_earlier_time_replaces_a_later_one() {
+    let mut queue = queue(0);
+    let (_, later) = queue.add(&key("a"), Duration::from_secs(9), None, secs(1)).expect("queued");
+    let (_, sooner) = queue.add(&key("a"), Duration::from_secs(2), None, secs(1)).expect("sooner");
+    assert!(queue.begin(&key("a"), sooner, secs(3)).is_some());
+    assert!(queue.begin(&key("a"), later, secs(10)).is_none());
+}
+
+#[test]
+fn a_key_that_changes_while_it_is_worked_on_comes_again_afterwards() {
+    let mut queue = queue(0);
+    let (_, timer) = queue.add(&key("a"), Duration::ZERO, None, secs(1)).expect("queued");
+    queue.begin(&key("a"), timer, secs(1));
+    assert!(queue.add(&key("a"), Duration::ZERO, None, secs(2)).is_none());
+    assert!(queue.end(&key("a")).is_some(), "wanted again");
+    assert!(queue.end(&key("a")).is_none());
+}
+
+#[test]
+fn two_turns_of_one_key_keep_the_minimum_gap() {
+    let mut queue = queue(15);
+    let (_, timer) = queue.add(&key("a"), Duration::ZERO, None, secs(100)).expect("queued");
+    queue.begin(&key("a"), timer, secs(100));
+    queue.end(&key("a"));
+    queue.forget(&key("a"));
+    let (pause, _) = queue.add(&key("a"), Duration::ZERO, None, secs(104)).expect("queued");
+    assert_eq!(pause, Duration::from_secs(11));
+}
+
+#[test]
+fn failures_pause_longer_and_longer_until_a_success() {
+    let mut queue = queue(0);
+    queue.add(&key("a"), Duration::ZERO, None, secs(1));
+    let millis = |duration: Duration| duration.as_micros() / 1000;
+    let pauses: Vec<u64> = (0..4).map(|_| millis(queue.fail(&key("a")))).collect();
+    assert_eq!(pauses, [5, 10, 20, 40]);
+    for _ in 0..30 {
+        queue.fail(&key("a"));
+    }
+    assert_eq!(queue.fail(&key("a")), Duration::from_secs(1000));
+    queue.succeed(&key("a"));
+    assert_eq!(millis(queue.fail(&key("a"))), 5);
+}
+
+#[test]
+fn a_bucket_of_one_lets_one_through_each_interval() {
+    let mut bucket = TokenBucket::new(Duration::from_secs(10), 1);
+    assert!(bucket.try_take(secs(100)));
+    assert!(!bucket.try_take(secs(109)));
+    assert!(bucket.try_take(secs(110)));
+    bucket.drain(secs(200));
+    assert!(!bucket.try_take(secs(209)));
+    assert!(bucket.try_take(secs(210)));
+}
+
+#[test]
+fn a_bucket_of_thirty_lets_a_burst_through_and_then_its_rate() {
+    let mut bucket = TokenBucket::new(Duration::from_millis(50), 30);
+    for _ in 0..30 {
+        assert_eq!(bucket.reserve(secs(1)), Duration::ZERO);
+    }
+    assert_eq!(bucket.reserve(secs(1)), Duration::from_millis(50));
+    assert_eq!(bucket.reserve(secs(1)), Duration::from_millis(100));
+}

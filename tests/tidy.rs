@@ -1,0 +1,186 @@
+//! The house rules that a machine can check: floors, sizes, module docs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The floor of each top-level module; a file imports only from floors below its own.
+const FLOORS: [(&str, u32); 14] = [
+    ("engine", 0),
+    ("raft", 0),
+    ("timeline", 1),
+    ("api", 1),
+    ("wire", 1),
+    ("infra", 2),
+    ("client", 3),
+    ("components", 4),
+    ("world", 5),
+    ("scenario", 6),
+    ("analysis", 7),
+    ("report", 8),
+    ("cli", 9),
+    ("serve", 9),
+];
+
+/// Imports within one floor that are allowed, each for a reason.
+const SIDEWAYS: [(&str, &str); 3] = [
+    // A change of an object is described in the timeline's values.
+    ("api", "timeline"),
+    // Messages carry objects and requests.
+    ("wire", "api"),
+    ("wire", "raft"),
+];
+
+const LINES_PER_FILE: usize = 500;
+const LINES_PER_FUNCTION: usize = 70;
+
+#[test]
+fn no_file_imports_upward_or_sideways() {
+    let mistakes: Vec<String> =
+        sources().iter().flat_map(|(path, text)| bad_imports(path, text)).collect();
+    assert!(mistakes.is_empty(), "\n{}", mistakes.join("\n"));
+}
+
+#[test]
+fn a_planted_upward_import_is_found() {
+    let planted = "use crate::world::World;\nfn f() { crate::cli::main() }";
+    let found = bad_imports("src/engine/queue.rs", planted);
+    assert_eq!(found.len(), 2, "{found:?}");
+    let sideways =
+        bad_imports("src/components/kubelet/mod.rs", "use crate::components::etcd::Etcd;");
+    assert_eq!(sideways.len(), 1, "{sideways:?}");
+    assert!(bad_imports("src/world/mod.rs", "use crate::engine::Queue;").is_empty());
+}
+
+#[test]
+fn every_file_says_what_it_is_and_none_is_long() {
+    let mut mistakes = Vec::new();
+    for (path, text) in sources() {
+        if !text.starts_with("//!") {
+            mistakes.push(format!("{path}: does not begin with //!"));
+        }
+        let lines = text.lines().count();
+        if lines > LINES_PER_FILE {
+            mistakes.push(format!("{path}: {lines} lines, at most {LINES_PER_FILE}"));
+        }
+        mistakes.extend(long_functions(&path, &text));
+    }
+    assert!(mistakes.is_empty(), "\n{}", mistakes.join("\n"));
+}
+
+#[test]
+fn the_core_knows_no_clock_no_thread_and_no_hash_map() {
+    let forbidden = [
+        "HashMap",
+        "HashSet",
+        "Instant::",
+        "SystemTime",
+        "std::thread",
+        "thread_rng",
+        "f64",
+        "f32",
+    ];
+    let core =
+        ["engine", "raft", "timeline", "api", "wire", "infra", "client", "components", "world"];
+    let mut mistakes = Vec::new();
+    for (path, text) in sources() {
+        let Some(module) = module_of(&path) else { continue };
+        if !core.contains(&module.as_str()) || path.ends_with("tests.rs") {
+            continue;
+        }
+        for word in forbidden {
+            if code_lines(&text).any(|line| line.contains(word)) {
+                mistakes.push(format!("{path}: uses {word}"));
+            }
+        }
+    }
+    assert!(mistakes.is_empty(), "\n{}", mistakes.join("\n"));
+}
+
+/// Each import of a module that is not on a lower floor.
+fn bad_imports(path: &str, text: &str) -> Vec<String> {
+    let Some(mine) = module_of(path) else { return Vec::new() };
+    let Some(floor) = floor_of(&mine) else {
+        return vec![format!("{path}: `{mine}` has no floor in tests/tidy.rs")];
+    };
+    let mut found = Vec::new();
+    for line in code_lines(text) {
+        for rest in line.split("crate::").skip(1) {
+            let other: String =
+                rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let Some(theirs) = floor_of(&other) else { continue };
+            let allowed = theirs < floor
+                || other == mine && !is_sibling_component(path, rest)
+                || SIDEWAYS.contains(&(mine.as_str(), other.as_str()));
+            if !allowed {
+                found.push(format!("{path}: floor {floor} imports {other} of floor {theirs}"));
+            }
+        }
+    }
+    found
+}
+
+/// True if a component's file names another component.
+fn is_sibling_component(path: &str, import: &str) -> bool {
+    let Some(own) = path.strip_prefix("src/components/").and_then(|p| p.split('/').next()) else {
+        return false;
+    };
+    let other = import.strip_prefix("components::").unwrap_or("");
+    !other.is_empty() && own != "mod.rs" && !other.starts_with(own)
+}
+
+fn floor_of(module: &str) -> Option<u32> {
+    FLOORS.iter().find(|(name, _)| *name == module).map(|(_, floor)| *floor)
+}
+
+/// The top-level module that a file belongs to; none for `lib.rs` and `main.rs`.
+fn module_of(path: &str) -> Option<String> {
+    let name = path.strip_prefix("src/")?.split('/').next()?.trim_end_matches(".rs");
+    (name != "lib" && name != "main").then(|| name.to_owned())
+}
+
+/// Lines without comments.
+fn code_lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.starts_with("//"))
+}
+
+/// Functions longer than the limit; rustfmt's indentation tells where each ends.
+fn long_functions(path: &str, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let lines: Vec<&str> = text.lines().collect();
+    for (start, line) in lines.iter().enumerate() {
+        let body = line.trim_start();
+        let words =
+            ["fn ", "pub fn ", "pub(super) fn ", "pub(crate) fn ", "const fn ", "pub const fn "];
+        if !words.iter().any(|word| body.starts_with(word)) {
+            continue;
+        }
+        let end = format!("{}}}", " ".repeat(line.len() - body.len()));
+        let length = lines[start..].iter().position(|line| **line == end).unwrap_or(0) + 1;
+        if length > LINES_PER_FUNCTION {
+            found.push(format!("{path}:{}: a function of {length} lines", start + 1));
+        }
+    }
+    found
+}
+
+/// All source files with their text, by path from the project's root.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    let mut folders: Vec<PathBuf> = vec![root.join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("the folder is readable") {
+            let path = entry.expect("the entry is readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let name = path.strip_prefix(root).expect("below the root");
+                let text = fs::read_to_string(&path).expect("the file is readable");
+                found.push((name.display().to_string(), text));
+            }
+        }
+    }
+    found.sort();
+    assert!(found.len() > 20, "the sources were found");
+    found
+}
