@@ -154,6 +154,11 @@ fn long_functions(path: &str, text: &str) -> Vec<String> {
         if !words.iter().any(|word| body.starts_with(word)) {
             continue;
         }
+        // A signature without a body, as in a trait.
+        let opens = lines[start..].iter().find(|line| line.ends_with('{') || line.ends_with(';'));
+        if opens.is_some_and(|line| line.ends_with(';')) {
+            continue;
+        }
         let end = format!("{}}}", " ".repeat(line.len() - body.len()));
         let length = lines[start..].iter().position(|line| **line == end).unwrap_or(0) + 1;
         if length > LINES_PER_FUNCTION {

@@ -6,6 +6,7 @@
 mod clock;
 mod json;
 mod junit;
+pub mod kubectl;
 mod page;
 mod story;
 mod summary;

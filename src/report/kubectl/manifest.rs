@@ -1,0 +1,198 @@
+//! Objects as kubectl prints them with `-o yaml` and `-o json`: a List of what is stored.
+
+use super::{AGE_AT_BEGIN, Form};
+use crate::api::kinds::{Conditions, Machine, Node, Pod};
+use crate::api::{Body, Meta, Object};
+use crate::engine::SimTime;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// The wall clock at which every run begins; simulated time needs a date to be printed.
+/// It is the day of the founding page's own log.
+const BEGIN: i64 = 1_726_149_600;
+
+/// All objects as one List.
+pub fn manifest(objects: &[&Arc<Object>], form: Form) -> String {
+    let items: Vec<Value> = objects.iter().map(|object| to_json(object)).collect();
+    let list = json!({
+        "apiVersion": "v1",
+        "items": items,
+        "kind": "List",
+        "metadata": { "resourceVersion": "" },
+    });
+    match form {
+        Form::Json => format!("{list:#}\n"),
+        _ => serde_saphyr::to_string(&list).expect("a JSON value can be written as YAML"),
+    }
+}
+
+fn to_json(object: &Object) -> Value {
+    let (spec, status) = match &object.body {
+        Body::Node(node) => node_json(node),
+        Body::Pod(pod) => pod_json(pod),
+        Body::Machine(machine) => machine_json(machine),
+        _ => (json!({}), json!({})),
+    };
+    json!({
+        "apiVersion": object.key().kind.api_version(),
+        "kind": object.key().kind.name(),
+        "metadata": meta_json(&object.meta),
+        "spec": spec,
+        "status": status,
+    })
+}
+
+fn meta_json(meta: &Meta) -> Value {
+    let mut map = Map::new();
+    map.insert("creationTimestamp".to_owned(), time(meta.created));
+    if let Some(deletion) = meta.deletion {
+        map.insert("deletionTimestamp".to_owned(), time(deletion.at));
+        map.insert("deletionGracePeriodSeconds".to_owned(), json!(deletion.grace.as_secs()));
+    }
+    if !meta.finalizers.is_empty() {
+        map.insert("finalizers".to_owned(), json!(&meta.finalizers[..]));
+    }
+    if !meta.labels.is_empty() {
+        map.insert("labels".to_owned(), json!(*meta.labels));
+    }
+    map.insert("name".to_owned(), json!(meta.key.name));
+    if !meta.key.namespace.is_empty() {
+        map.insert("namespace".to_owned(), json!(meta.key.namespace));
+    }
+    let owners: Vec<Value> = meta
+        .owners
+        .iter()
+        .map(|owner| {
+            json!({
+                "apiVersion": owner.kind.api_version(),
+                "controller": owner.controller,
+                "kind": owner.kind.name(),
+                "name": owner.name,
+                "uid": uid(owner.uid.0),
+            })
+        })
+        .collect();
+    if !owners.is_empty() {
+        map.insert("ownerReferences".to_owned(), json!(owners));
+    }
+    map.insert("resourceVersion".to_owned(), json!(meta.resource_version.0.to_string()));
+    map.insert("uid".to_owned(), json!(uid(meta.uid.0)));
+    Value::Object(map)
+}
+
+fn node_json(node: &Node) -> (Value, Value) {
+    let taints: Vec<Value> = node
+        .taints
+        .iter()
+        .map(|taint| {
+            let mut map = json!({ "effect": taint.effect.name(), "key": taint.key });
+            if let (Some(added), Some(map)) = (taint.added, map.as_object_mut()) {
+                map.insert("timeAdded".to_owned(), time(added));
+            }
+            map
+        })
+        .collect();
+    let mut spec = json!({ "providerID": node.provider_id, "taints": taints });
+    if let (true, Some(spec)) = (node.unschedulable, spec.as_object_mut()) {
+        spec.insert("unschedulable".to_owned(), json!(true));
+    }
+    let resources = json!({
+        "cpu": format!("{}m", node.allocatable.cpu_millis),
+        "memory": format!("{}Mi", node.allocatable.memory_mib),
+        "pods": node.allocatable.pods.to_string(),
+    });
+    let status = json!({
+        "allocatable": resources,
+        "capacity": resources,
+        "conditions": conditions(&node.conditions, true),
+        "nodeInfo": { "kubeletVersion": node.kubelet_version },
+    });
+    (spec, status)
+}
+
+fn pod_json(pod: &Pod) -> (Value, Value) {
+    let tolerations: Vec<Value> = pod
+        .tolerations
+        .iter()
+        .map(|toleration| {
+            let mut map = Map::new();
+            if let Some(effect) = toleration.effect {
+                map.insert("effect".to_owned(), json!(effect.name()));
+            }
+            map.insert("key".to_owned(), json!(toleration.key));
+            map.insert("operator".to_owned(), json!("Exists"));
+            if let Some(seconds) = toleration.seconds {
+                map.insert("tolerationSeconds".to_owned(), json!(seconds.as_secs()));
+            }
+            Value::Object(map)
+        })
+        .collect();
+    let spec = json!({
+        "nodeName": pod.node_name,
+        "terminationGracePeriodSeconds": pod.template.grace.as_secs(),
+        "tolerations": tolerations,
+    });
+    let mut status = json!({
+        "conditions": conditions(&pod.conditions, false),
+        "phase": pod.phase.name(),
+    });
+    if let (Some(started), Some(status)) = (pod.started, status.as_object_mut()) {
+        status.insert("startTime".to_owned(), time(started));
+    }
+    (spec, status)
+}
+
+fn machine_json(machine: &Machine) -> (Value, Value) {
+    let spec = json!({
+        "clusterName": machine.spec.cluster,
+        "nodeDeletionTimeout": machine.spec.node_deletion_timeout.to_string(),
+        "providerID": machine.spec.provider_id,
+        "version": machine.spec.version,
+    });
+    let mut status = json!({
+        "bootstrapReady": machine.bootstrap_ready,
+        "conditions": conditions(&machine.conditions, false),
+        "infrastructureReady": machine.infrastructure_ready,
+        "phase": machine.phase.name(),
+    });
+    if let (Some(node), Some(status)) = (&machine.node_ref, status.as_object_mut()) {
+        let node = json!({ "apiVersion": "v1", "kind": "Node", "name": node });
+        status.insert("nodeRef".to_owned(), node);
+    }
+    (spec, status)
+}
+
+fn conditions(conditions: &Conditions, heartbeats: bool) -> Vec<Value> {
+    conditions
+        .iter()
+        .map(|condition| {
+            let mut map = Map::new();
+            if heartbeats {
+                map.insert("lastHeartbeatTime".to_owned(), time(condition.last_heartbeat));
+            }
+            map.insert("lastTransitionTime".to_owned(), time(condition.last_transition));
+            for (name, text) in [("message", &condition.message), ("reason", &condition.reason)] {
+                if !text.is_empty() {
+                    map.insert(name.to_owned(), json!(text));
+                }
+            }
+            map.insert("status".to_owned(), json!(condition.status.name()));
+            map.insert("type".to_owned(), json!(condition.kind));
+            Value::Object(map)
+        })
+        .collect()
+}
+
+/// A time of the run as RFC 3339; what was there at its beginning is as old as the cluster.
+fn time(at: SimTime) -> Value {
+    let seconds = match at {
+        SimTime::ZERO => BEGIN - AGE_AT_BEGIN.as_secs() as i64,
+        at => BEGIN + (at.as_micros() / 1_000_000) as i64,
+    };
+    let time = jiff::Timestamp::from_second(seconds).expect("a run ends within this age");
+    json!(time.to_string())
+}
+
+fn uid(number: u64) -> String {
+    format!("{:08x}-0000-4000-8000-{:012x}", number >> 32, number & 0xffff_ffff)
+}
