@@ -2,3 +2,7 @@
 
 pub mod apiserver;
 pub mod etcd;
+pub mod hypervisor;
+pub mod infra_provider;
+pub mod kubeadm;
+pub mod kubelet;

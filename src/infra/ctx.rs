@@ -185,6 +185,11 @@ impl<'a, E> Ctx<'a, E> {
         self.process.activity(id).and_then(|rhythmic| rhythmic.last)
     }
 
+    /// How often an activity has taken place.
+    pub fn count(&mut self, id: ActivityId) -> u64 {
+        self.process.activity(id).map_or(0, |rhythmic| rhythmic.count)
+    }
+
     /// Opens a connection.
     pub fn connect(&mut self, to: Address) -> ConnectionId {
         let id = ConnectionId { client: self.me, count: self.process.next_connection() };
@@ -210,6 +215,11 @@ impl<'a, E> Ctx<'a, E> {
     /// True if the Pod's containers run on this VM.
     pub fn runs_container(&self, pod: Uid) -> bool {
         self.vm.containers.get(&pod).is_some_and(|container| container.is_running(self.now))
+    }
+
+    /// The Pods that the container runtime has containers of.
+    pub fn containers(&self) -> Vec<Uid> {
+        self.vm.containers.keys().copied().collect()
     }
 
     /// Has the container runtime start a Pod's containers; they run after `delay`.

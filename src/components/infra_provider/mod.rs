@@ -1,0 +1,214 @@
+//! A plain infrastructure provider: keeps InfraMachine objects and VMs equal, and never looks at a
+//! VM's power.
+//!
+//! It knows InfraMachines and the datacenter's management, not Nodes and not why a Machine goes.
+//! Follows the contract of Cluster API's infrastructure providers.
+
+#[cfg(test)]
+mod tests;
+
+use crate::api::{Kind, Object, ObjectKey, Selector, Verb};
+use crate::client::{Alarm, Backoff, Client, ClientSettings, News};
+use crate::engine::{Duration, Text};
+use crate::infra::{Address, ConnectionId, Ctx, Input};
+use crate::wire::{DatacenterRequest, Message};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How the provider behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub client: ClientSettings,
+    /// Before a VM's name in its `providerID`.
+    pub provider_prefix: Text,
+    /// The pause after a failed request, and its limit.
+    pub backoff_first: Duration,
+    pub backoff_limit: Duration,
+}
+
+/// What the provider reacts to besides messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Client(Alarm),
+    /// Look at an object again.
+    Retry(ObjectKey),
+}
+
+impl From<Alarm> for Event {
+    fn from(alarm: Alarm) -> Event {
+        Event::Client(alarm)
+    }
+}
+
+/// The provider.
+#[derive(Clone, Debug)]
+pub struct InfraProvider {
+    settings: Settings,
+    api: Address,
+    vcenter: Address,
+    client: Client<ObjectKey>,
+    connection: Option<ConnectionId>,
+    /// Tasks under way, by number.
+    tasks: BTreeMap<u32, Task>,
+    next_task: u32,
+    /// Objects with a write under way.
+    writing: BTreeSet<ObjectKey>,
+    failures: BTreeMap<ObjectKey, Backoff>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Task {
+    key: ObjectKey,
+    wish: Wish,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Create,
+    Delete,
+}
+
+/// Holds an InfraMachine until its VM is gone.
+const FINALIZER: Text = Text::word("infrastructure.cluster.x-k8s.io");
+const AGENT: &str = "infra-provider";
+
+impl InfraProvider {
+    /// A provider with its API server and its datacenter.
+    pub fn new(settings: Settings, api: Address, vcenter: Address) -> InfraProvider {
+        InfraProvider {
+            client: Client::new(0, api, settings.client),
+            settings,
+            api,
+            vcenter,
+            connection: None,
+            tasks: BTreeMap::new(),
+            next_task: 0,
+            writing: BTreeSet::new(),
+            failures: BTreeMap::new(),
+        }
+    }
+
+    /// Reacts to one event.
+    pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
+        let mut news = Vec::new();
+        match input {
+            Input::Started(_) => {
+                *self = InfraProvider::new(self.settings.clone(), self.api, self.vcenter);
+                self.client.watch(ctx, Kind::InfraMachine, Selector::All);
+            }
+            Input::Message(_, Message::DatacenterTask(task, _)) => self.task_ended(task, ctx),
+            Input::Message(from, message) => {
+                self.client.on_message(ctx, from, message, &mut news);
+            }
+            Input::Broken(connection, how) => {
+                if self.connection == Some(connection) {
+                    self.vcenter_lost(ctx);
+                }
+                self.client.on_broken(ctx, connection, how, &mut news);
+            }
+            Input::Due(Event::Client(alarm)) => self.client.on_alarm(ctx, alarm, &mut news),
+            Input::Due(Event::Retry(key)) => self.reconcile(&key, ctx),
+            Input::Tick(_) | Input::Container(..) => {}
+        }
+        for item in news {
+            self.on_news(item, ctx);
+        }
+    }
+
+    fn on_news(&mut self, news: News<ObjectKey>, ctx: &mut Ctx<Event>) {
+        match news {
+            News::Changed(delta) => self.reconcile(&delta.key().clone(), ctx),
+            News::Answer(key, answered) => {
+                self.writing.remove(&key);
+                match answered {
+                    Ok(_) => drop(self.failures.remove(&key)),
+                    Err(_) => self.retry_later(&key, ctx),
+                }
+            }
+            News::Synced(_) => {}
+        }
+    }
+
+    /// Level-triggered: looks at what is, and does the next thing that is missing.
+    fn reconcile(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
+        let Some(object) = self.client.caches.get(key).cloned() else { return };
+        if self.writing.contains(key) {
+            return;
+        }
+        let Some(infra) = object.infra_machine() else { return };
+        let held = object.meta.finalizers.contains(&FINALIZER);
+        if object.meta.is_deleting() {
+            if held {
+                self.start_task(key, Wish::Delete, ctx);
+            }
+        } else if !held {
+            self.patch(&object, ctx, |new| new.meta.finalizers = Arc::new([FINALIZER]));
+        } else if !infra.ready {
+            self.start_task(key, Wish::Create, ctx);
+        }
+    }
+
+    fn start_task(&mut self, key: &ObjectKey, wish: Wish, ctx: &mut Ctx<Event>) {
+        let task = Task { key: key.clone(), wish };
+        if self.tasks.values().any(|running| *running == task) {
+            return;
+        }
+        let connection = *self.connection.get_or_insert_with(|| ctx.connect(self.vcenter));
+        let vm = key.name.clone();
+        let request = match wish {
+            Wish::Create => {
+                let user_data = Text::from(format!("kubeadm join --node-name={vm}"));
+                DatacenterRequest::Clone { vm, user_data }
+            }
+            Wish::Delete => DatacenterRequest::Destroy { vm },
+        };
+        self.next_task += 1;
+        self.tasks.insert(self.next_task, task);
+        ctx.send(connection, Message::Datacenter(self.next_task, request));
+    }
+
+    /// A VM of the name existed already, or exists now: both are what was wished for.
+    fn task_ended(&mut self, number: u32, ctx: &mut Ctx<Event>) {
+        let Some(task) = self.tasks.remove(&number) else { return };
+        let Some(object) = self.client.caches.get(&task.key).cloned() else { return };
+        match task.wish {
+            Wish::Delete => self.patch(&object, ctx, |new| new.meta.finalizers = Arc::new([])),
+            Wish::Create => {
+                let provider_id =
+                    Text::from(format!("{}{}", self.settings.provider_prefix, task.key.name));
+                self.patch(&object, ctx, |new| {
+                    if let Some(infra) = new.infra_machine_mut() {
+                        infra.provider_id = provider_id;
+                        infra.ready = true;
+                    }
+                });
+            }
+        }
+    }
+
+    fn patch(
+        &mut self,
+        object: &Arc<Object>,
+        ctx: &mut Ctx<Event>,
+        change: impl FnOnce(&mut Object),
+    ) {
+        let mut changed = Object::clone(object);
+        change(&mut changed);
+        let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
+        self.writing.insert(object.key().clone());
+        self.client.ask(ctx, AGENT, verb, object.key().clone());
+    }
+
+    fn vcenter_lost(&mut self, ctx: &mut Ctx<Event>) {
+        self.connection = None;
+        for task in std::mem::take(&mut self.tasks).into_values() {
+            self.retry_later(&task.key, ctx);
+        }
+    }
+
+    fn retry_later(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
+        let first = Backoff::new(self.settings.backoff_first, self.settings.backoff_limit);
+        let pause = self.failures.entry(key.clone()).or_insert(first).fail();
+        ctx.after(pause, Event::Retry(key.clone()));
+    }
+}

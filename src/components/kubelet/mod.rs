@@ -1,0 +1,215 @@
+//! The kubelet: registers its Node, renews its Lease, reports status, runs Pods.
+//!
+//! Two loops show that it lives, and neither knows of the other. It knows its own VM and the Pods
+//! bound to it; what becomes of a Node that falls silent is not its business. Follows
+//! `k/k:pkg/kubelet` and `k/k:staging/src/k8s.io/component-helpers/apimachinery/lease`.
+//!
+//! ```text
+//! lease loop     tick ── PUT ─ ok ─> rest      5 failures ─> GET, 200 ms .. 7 s apart ─> PUT
+//! status loop    tick ── GET ── PATCH if anything changed, or 5 min have passed ─> rest
+//! pods           watch ─> pull, start ─> Running        deleted ─> stop ─> DELETE grace 0
+//! ```
+
+mod lease;
+mod pods;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use crate::api::kinds::Resources;
+use crate::api::{Kind, ObjectKey, Selector};
+use crate::client::{Alarm, Api, Client, ClientSettings, Incoming, News};
+use crate::engine::{Activity, Delay, Duration, Path, Phase, Rhythm, Text};
+use crate::infra::{ActivityId, Address, Ctx, Input, Start};
+use lease::LeaseLoop;
+use pods::Pods;
+use status::StatusLoop;
+
+/// How a kubelet behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub client: ClientSettings,
+    /// How long a heartbeat's request may take.
+    pub heartbeat_timeout: Duration,
+    /// `nodeLeaseDurationSeconds`.
+    pub lease_duration: Duration,
+    /// Between the end of one renewal and the next, and by how much it is jittered.
+    pub lease_renewal: Duration,
+    pub lease_jitter_percent: u64,
+    /// Renewals in a row before the Lease is looked up again.
+    pub lease_retries: u32,
+    /// The pauses of that look-up.
+    pub lease_backoff_first: Duration,
+    pub lease_backoff_limit: Duration,
+    /// `nodeStatusUpdateFrequency` and its jitter.
+    pub status_period: Duration,
+    pub status_jitter_percent: u64,
+    /// `nodeStatusReportFrequency`.
+    pub status_report: Duration,
+    pub status_retries: u32,
+    pub registration_first: Duration,
+    pub registration_limit: Duration,
+    /// From the kubelet's start until the runtime, the network and storage are ready.
+    pub node_ready: Delay,
+    /// Before the Node's name in its `providerID`.
+    pub provider_prefix: Text,
+    pub version: Text,
+    pub resources: Resources,
+    /// From hearing of a Pod until its image is asked for.
+    pub pod_sync: Delay,
+    pub image_pull: Delay,
+    pub container_start: Delay,
+    /// From SIGTERM until a container has ended, if its grace period is not shorter.
+    pub container_stop: Delay,
+    /// Between tries to write a Pod's status.
+    pub pod_status_retry: Duration,
+}
+
+/// What a kubelet reacts to besides messages and ticks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Client(Alarm),
+    /// Register again after a failure.
+    Register,
+    /// Look the Lease up again after failures.
+    EnsureLease,
+    /// Runtime, network and storage have become ready.
+    NodeReady,
+    /// A Pod's containers can be started.
+    StartPod(ObjectKey),
+    /// Try to write a Pod's status again.
+    SyncPod(ObjectKey),
+}
+
+impl From<Alarm> for Event {
+    fn from(alarm: Alarm) -> Event {
+        Event::Client(alarm)
+    }
+}
+
+/// What a heartbeat's request was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beat {
+    Lease(lease::Asked),
+    Status(status::Asked),
+}
+
+/// A kubelet.
+#[derive(Clone, Debug)]
+pub struct Kubelet {
+    settings: Settings,
+    server: Address,
+    name: Text,
+    client: Client<ObjectKey>,
+    /// Heartbeats have a connection of their own, as the real ones have.
+    heartbeats: Api<Beat>,
+    lease: LeaseLoop,
+    status: StatusLoop,
+    pods: Pods,
+}
+
+const LEASE: ActivityId = ActivityId(0);
+const STATUS: ActivityId = ActivityId(1);
+const AGENT: &str = "kubelet";
+const CONFIG: &str = "/var/lib/kubelet/config.yaml";
+
+impl Kubelet {
+    /// The kubelet of a VM; its Node has the VM's name.
+    pub fn new(settings: Settings, server: Address, name: Text) -> Kubelet {
+        Kubelet {
+            client: Client::new(0, server, settings.client),
+            heartbeats: Api::new(1, server, settings.heartbeat_timeout),
+            lease: LeaseLoop::default(),
+            status: StatusLoop::default(),
+            pods: Pods::default(),
+            settings,
+            server,
+            name,
+        }
+    }
+
+    /// Reacts to one event.
+    pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
+        let mut news = Vec::new();
+        match input {
+            Input::Started(start) => return self.start(start, ctx),
+            Input::Tick(LEASE) => return self.renew_lease(ctx),
+            Input::Tick(_) => return self.sync_status(ctx),
+            Input::Message(from, message) => {
+                if let Some(incoming) = self.heartbeats.on_message(from, message.clone()) {
+                    return self.on_beat(incoming, ctx);
+                }
+                self.client.on_message(ctx, from, message, &mut news);
+            }
+            Input::Broken(connection, how) => {
+                for incoming in self.heartbeats.on_broken(connection, how) {
+                    self.on_beat(incoming, ctx);
+                }
+                self.client.on_broken(ctx, connection, how, &mut news);
+            }
+            Input::Container(pod, running) => return self.container_changed(pod, running, ctx),
+            Input::Due(Event::Client(alarm)) if alarm.client == 1 => {
+                for incoming in self.heartbeats.on_alarm(ctx) {
+                    self.on_beat(incoming, ctx);
+                }
+            }
+            Input::Due(Event::Client(alarm)) => self.client.on_alarm(ctx, alarm, &mut news),
+            Input::Due(Event::Register) => self.register(ctx),
+            Input::Due(Event::EnsureLease) => self.ensure_lease(ctx),
+            Input::Due(Event::NodeReady) => self.node_became_ready(ctx),
+            Input::Due(Event::StartPod(key)) => self.start_pod(&key, ctx),
+            Input::Due(Event::SyncPod(key)) => self.sync_pod(&key, ctx),
+        }
+        for item in news {
+            self.on_news(item, ctx);
+        }
+    }
+
+    fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        *self = Kubelet::new(self.settings.clone(), self.server, self.name.clone());
+        if ctx.disk().read(CONFIG).is_none() {
+            ctx.log(format!(
+                "\"command failed\" err=\"failed to load kubelet config file, error: failed to \
+                 load Kubelet config file {CONFIG}, error failed to read kubelet config file \
+                 \\\"{CONFIG}\\\", error: open {CONFIG}: no such file or directory, path: {CONFIG}\""
+            ));
+            return ctx.exit();
+        }
+        self.start_status(start, ctx);
+        self.start_lease(start, ctx);
+        self.client.watch(ctx, Kind::Pod, Selector::OnNode(self.name.clone()));
+        let phase = match start {
+            Start::Steady => Phase::Stationary,
+            Start::Fresh => Phase::Now,
+        };
+        let Settings { lease_renewal, lease_jitter_percent, .. } = self.settings;
+        let Settings { status_period, status_jitter_percent, .. } = self.settings;
+        for (id, period, jitter_percent) in [
+            (LEASE, lease_renewal, lease_jitter_percent),
+            (STATUS, status_period, status_jitter_percent),
+        ] {
+            let rhythm = Rhythm::AfterEnd;
+            ctx.every(id, Activity { period, jitter_percent, rhythm, path: Path::Server }, phase);
+        }
+    }
+
+    fn on_beat(&mut self, incoming: Incoming<Beat>, ctx: &mut Ctx<Event>) {
+        match incoming {
+            Incoming::Answer(Beat::Lease(asked), answered) => {
+                self.lease_answered(asked, answered, ctx);
+            }
+            Incoming::Answer(Beat::Status(asked), answered) => {
+                self.status_answered(asked, answered, ctx);
+            }
+            Incoming::Watch(..) | Incoming::WatchEnded(..) => {}
+        }
+    }
+
+    fn on_news(&mut self, news: News<ObjectKey>, ctx: &mut Ctx<Event>) {
+        match news {
+            News::Changed(delta) => self.pod_changed(&delta, ctx),
+            News::Synced(_) => self.kill_orphans(ctx),
+            News::Answer(key, answered) => self.pod_written(&key, answered.is_ok(), ctx),
+        }
+    }
+}

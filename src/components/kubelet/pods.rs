@@ -1,0 +1,186 @@
+//! Pods from watch to running to gone.
+//!
+//! Containers belong to the runtime: they run on while the kubelet is away, and are found again
+//! when it returns. Simplified: one container per Pod, which never crashes by itself.
+
+use super::{AGENT, Event, Kubelet};
+use crate::api::kinds::{Condition, Pod, PodPhase, Status};
+use crate::api::{Object, ObjectKey, Uid, Verb};
+use crate::client::Delta;
+use crate::engine::{Duration, Purpose, SimTime, Text};
+use crate::infra::Ctx;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The Pods that this kubelet has taken on.
+#[derive(Clone, Debug, Default)]
+pub struct Pods {
+    taken: BTreeMap<ObjectKey, Taken>,
+}
+
+/// Where a Pod stands on this VM.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    uid: Uid,
+    stage: Stage,
+    /// A write about it is under way.
+    writing: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Starting,
+    Running,
+    Stopping,
+    Stopped,
+}
+
+const POD_SYNC: Purpose = Purpose(3);
+const IMAGE_PULL: Purpose = Purpose(4);
+const CONTAINER_START: Purpose = Purpose(5);
+const CONTAINER_STOP: Purpose = Purpose(6);
+
+impl Kubelet {
+    pub(super) fn pod_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let key = delta.key().clone();
+        match &delta.new {
+            Some(object) => {
+                let uid = object.meta.uid;
+                if self.pods.taken.get(&key).is_some_and(|taken| taken.uid != uid) {
+                    self.let_go(&key, ctx);
+                }
+                self.take_on(&key, object, ctx);
+                self.sync_pod(&key, ctx);
+            }
+            None => self.let_go(&key, ctx),
+        }
+    }
+
+    /// The first look at a Pod: runs already, or is to be started.
+    fn take_on(&mut self, key: &ObjectKey, object: &Object, ctx: &mut Ctx<Event>) {
+        let uid = object.meta.uid;
+        if self.pods.taken.contains_key(key) {
+            return;
+        }
+        let terminal = object.pod().is_some_and(|pod| pod.phase.is_terminal());
+        let stage = match () {
+            () if ctx.runs_container(uid) => Stage::Running,
+            () if terminal || object.meta.is_deleting() => Stage::Stopped,
+            () => {
+                let delay = ctx.draw_delay(POD_SYNC, self.settings.pod_sync);
+                ctx.after(delay, Event::StartPod(key.clone()));
+                Stage::Starting
+            }
+        };
+        self.pods.taken.insert(key.clone(), Taken { uid, stage, writing: false });
+    }
+
+    pub(super) fn start_pod(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
+        let Some(taken) = self.pods.taken.get(key).filter(|t| t.stage == Stage::Starting) else {
+            return;
+        };
+        let pull = ctx.draw_delay(IMAGE_PULL, self.settings.image_pull);
+        let start = ctx.draw_delay(CONTAINER_START, self.settings.container_start);
+        ctx.start_container(taken.uid, pull + start);
+    }
+
+    /// The container runtime reports.
+    pub(super) fn container_changed(&mut self, pod: Uid, running: bool, ctx: &mut Ctx<Event>) {
+        let found = self.pods.taken.iter_mut().find(|(_, taken)| taken.uid == pod);
+        let Some((key, taken)) = found else { return };
+        match (taken.stage, running) {
+            (Stage::Starting, true) => taken.stage = Stage::Running,
+            (_, false) => taken.stage = Stage::Stopped,
+            _ => return,
+        }
+        let key = key.clone();
+        self.sync_pod(&key, ctx);
+    }
+
+    /// Brings what runs and what is written closer to what is wanted; may be called at any time.
+    pub(super) fn sync_pod(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
+        let Some(object) = self.client.caches.get(key).cloned() else { return };
+        let Some(taken) = self.pods.taken.get(key).copied().filter(|taken| !taken.writing) else {
+            return;
+        };
+        match (object.meta.deletion, taken.stage) {
+            (Some(deletion), Stage::Running | Stage::Starting) => {
+                self.stop(key, taken.uid, deletion.grace, ctx);
+            }
+            (Some(_), Stage::Stopped) => {
+                let (grace, uid) = (Some(Duration::ZERO), Some(taken.uid));
+                self.write(key, Verb::Delete { key: key.clone(), grace, uid }, ctx);
+            }
+            (None, Stage::Running) => self.report_running(key, &object, ctx),
+            _ => {}
+        }
+    }
+
+    fn stop(&mut self, key: &ObjectKey, uid: Uid, grace: Duration, ctx: &mut Ctx<Event>) {
+        let time = ctx.draw_delay(CONTAINER_STOP, self.settings.container_stop).min(grace);
+        let runs = ctx.runs_container(uid);
+        if let Some(taken) = self.pods.taken.get_mut(key) {
+            taken.stage = if runs { Stage::Stopping } else { Stage::Stopped };
+        }
+        ctx.stop_container(uid, time);
+        if !runs {
+            self.sync_pod(key, ctx);
+        }
+    }
+
+    fn report_running(&mut self, key: &ObjectKey, object: &Arc<Object>, ctx: &mut Ctx<Event>) {
+        let mut changed = Object::clone(object);
+        if changed.pod_mut().is_some_and(|pod| say_running(pod, ctx.now())) {
+            let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
+            self.write(key, verb, ctx);
+        }
+    }
+
+    fn write(&mut self, key: &ObjectKey, verb: Verb, ctx: &mut Ctx<Event>) {
+        if let Some(taken) = self.pods.taken.get_mut(key) {
+            taken.writing = true;
+            self.client.ask(ctx, AGENT, verb, key.clone());
+        }
+    }
+
+    pub(super) fn pod_written(&mut self, key: &ObjectKey, well: bool, ctx: &mut Ctx<Event>) {
+        if let Some(taken) = self.pods.taken.get_mut(key) {
+            taken.writing = false;
+            if !well {
+                ctx.after(self.settings.pod_status_retry, Event::SyncPod(key.clone()));
+            }
+        }
+    }
+
+    /// The object is gone: whatever still runs is killed.
+    fn let_go(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
+        if let Some(taken) = self.pods.taken.remove(key)
+            && taken.stage != Stage::Stopped
+        {
+            ctx.stop_container(taken.uid, Duration::ZERO);
+        }
+    }
+
+    /// Containers whose Pods were deleted while no kubelet looked.
+    pub(super) fn kill_orphans(&mut self, ctx: &mut Ctx<Event>) {
+        for uid in ctx.containers() {
+            if !self.pods.taken.values().any(|taken| taken.uid == uid) {
+                ctx.stop_container(uid, Duration::ZERO);
+            }
+        }
+    }
+}
+
+/// What a kubelet says of a Pod that runs; true if that is news.
+fn say_running(pod: &mut Pod, now: SimTime) -> bool {
+    let mut news = pod.phase != PodPhase::Running;
+    pod.phase = PodPhase::Running;
+    pod.started = pod.started.or(Some(now));
+    for kind in ["Initialized", "ContainersReady", "Ready"] {
+        if !pod.conditions.is(kind, Status::True) {
+            let condition = Condition::new(Text::word(kind), Status::True, "", "", now);
+            news |= pod.conditions.say(condition);
+        }
+    }
+    news
+}

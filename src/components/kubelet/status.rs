@@ -1,0 +1,243 @@
+//! The Node's status: registration, and a report whenever something changed or five minutes have
+//! passed.
+//!
+//! A Node of that name that exists is adopted as it is: its cordon and its taints stay.
+
+use super::{Beat, Event, Kubelet, STATUS, Start};
+use crate::api::kinds::{Condition, Node, Status, Taint, TaintEffect, taint};
+use crate::api::{Answer, Answered, Kind, Meta, Object, ObjectKey, Reason, Verb, labels};
+use crate::client::Backoff;
+use crate::engine::{Duration, Purpose, SimTime, Text, below};
+use crate::infra::Ctx;
+use std::sync::Arc;
+
+/// What the loop has in its memory.
+#[derive(Clone, Debug)]
+pub struct StatusLoop {
+    /// The Node as it was last read or written; known once it is registered.
+    node: Option<Arc<Object>>,
+    registering: bool,
+    registration: Backoff,
+    /// Runtime, network and storage are ready.
+    ready: bool,
+    /// When a report is due even if nothing changed.
+    report_at: SimTime,
+    tries: u32,
+    /// True while a pass is under way.
+    busy: bool,
+    /// Something changed while a pass was under way.
+    again: bool,
+}
+
+/// What the loop asked the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Registration,
+    /// The Node that was there before.
+    Adoption,
+    Node,
+    Report,
+}
+
+const REPORT_AGE: Purpose = Purpose(1);
+const NODE_READY: Purpose = Purpose(2);
+
+impl Default for StatusLoop {
+    fn default() -> StatusLoop {
+        StatusLoop {
+            node: None,
+            registering: false,
+            registration: Backoff::new(Duration::ZERO, Duration::ZERO),
+            ready: false,
+            report_at: SimTime::ZERO,
+            tries: 0,
+            busy: false,
+            again: false,
+        }
+    }
+}
+
+impl StatusLoop {
+    /// The Node, once it is registered.
+    pub fn node(&self) -> Option<&Arc<Object>> {
+        self.node.as_ref()
+    }
+}
+
+impl Kubelet {
+    pub(super) fn start_status(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        let first = self.settings.registration_first;
+        self.status.registration = Backoff::new(first, self.settings.registration_limit);
+        match start {
+            Start::Steady => {
+                self.status.ready = true;
+                let age = below(self.settings.status_report, ctx.draw(REPORT_AGE));
+                self.status.report_at = ctx.now() + age;
+                self.adopt(ctx);
+            }
+            Start::Fresh => {
+                let ready = ctx.draw_delay(NODE_READY, self.settings.node_ready);
+                ctx.after(ready, Event::NodeReady);
+                self.register(ctx);
+            }
+        }
+    }
+
+    pub(super) fn register(&mut self, ctx: &mut Ctx<Event>) {
+        self.status.registering = true;
+        let mut meta = Meta::new(Kind::Node, "", self.name.clone());
+        meta.labels = labels([("kubernetes.io/hostname", self.name.clone())]);
+        let mut node = Node {
+            provider_id: Text::from(format!("{}{}", self.settings.provider_prefix, self.name)),
+            allocatable: self.settings.resources,
+            kubelet_version: self.settings.version.clone(),
+            ..Node::default()
+        };
+        // The admission plugin TaintNodesByCondition puts it on every new Node.
+        let added = Some(ctx.now());
+        node.taints.push(Taint::new(taint::NOT_READY, TaintEffect::NoSchedule, added));
+        self.set_conditions(&mut node, ctx.now());
+        let verb = Verb::Create(Arc::new(Object::new(meta, node)));
+        self.beat(verb, Beat::Status(Asked::Registration), STATUS, ctx);
+    }
+
+    fn adopt(&mut self, ctx: &mut Ctx<Event>) {
+        let key = self.node_key();
+        self.beat(Verb::Get(key), Beat::Status(Asked::Adoption), STATUS, ctx);
+    }
+
+    /// A tick: reads the Node, and writes it if there is something to say.
+    pub(super) fn sync_status(&mut self, ctx: &mut Ctx<Event>) {
+        if self.status.node.is_none() {
+            return ctx.rest(STATUS);
+        }
+        if self.status.busy {
+            self.status.again = true;
+            return;
+        }
+        self.status.busy = true;
+        self.status.tries = 0;
+        self.read_node(ctx);
+    }
+
+    fn read_node(&mut self, ctx: &mut Ctx<Event>) {
+        self.status.tries += 1;
+        let key = self.node_key();
+        self.beat(Verb::Get(key), Beat::Status(Asked::Node), STATUS, ctx);
+    }
+
+    /// The one-shot that reports readiness as soon as it is there.
+    pub(super) fn node_became_ready(&mut self, ctx: &mut Ctx<Event>) {
+        self.status.ready = true;
+        if self.status.node.is_some() {
+            self.sync_status(ctx);
+        }
+    }
+
+    pub(super) fn status_answered(
+        &mut self,
+        asked: Asked,
+        answered: Answered,
+        ctx: &mut Ctx<Event>,
+    ) {
+        match (asked, answered) {
+            (Asked::Registration | Asked::Adoption, Ok(Answer::Object(node))) => {
+                self.registered(node, asked == Asked::Adoption, ctx);
+            }
+            (Asked::Registration, Err(error)) if error.reason == Reason::AlreadyExists => {
+                self.adopt(ctx);
+            }
+            (Asked::Registration | Asked::Adoption, _) => {
+                let pause = self.status.registration.fail();
+                ctx.after(pause, Event::Register);
+            }
+            (Asked::Node, Ok(Answer::Object(node))) => self.report(node, ctx),
+            (Asked::Report, Ok(Answer::Object(node))) => {
+                self.status.node = Some(node);
+                self.status.report_at = ctx.now() + self.settings.status_report;
+                self.end_status_pass(ctx);
+            }
+            (Asked::Node | Asked::Report, _) => {
+                if self.status.tries < self.settings.status_retries {
+                    self.read_node(ctx);
+                } else {
+                    ctx.log("Unable to update node status: update node status exceeds retry count");
+                    self.end_status_pass(ctx);
+                }
+            }
+        }
+    }
+
+    fn registered(&mut self, node: Arc<Object>, adopted: bool, ctx: &mut Ctx<Event>) {
+        self.status.node = Some(node);
+        self.status.registering = false;
+        if !adopted {
+            self.status.report_at = ctx.now() + self.settings.status_report;
+        }
+        if adopted && self.status.report_at == SimTime::ZERO || self.status.ready {
+            // A kubelet that took a Node over, or that became ready meanwhile, says so at once.
+            if self.status.report_at == SimTime::ZERO || !adopted {
+                self.sync_status(ctx);
+            }
+        }
+    }
+
+    /// Writes only if something but heartbeat times changed, or a report is due.
+    fn report(&mut self, node: Arc<Object>, ctx: &mut Ctx<Event>) {
+        let mut changed = Object::clone(&node);
+        let news = changed.node_mut().is_some_and(|body| self.set_conditions(body, ctx.now()));
+        if !news && ctx.now() < self.status.report_at {
+            self.status.node = Some(node);
+            return self.end_status_pass(ctx);
+        }
+        let verb = Verb::Patch { base: node, changed: Arc::new(changed) };
+        self.beat(verb, Beat::Status(Asked::Report), STATUS, ctx);
+    }
+
+    fn end_status_pass(&mut self, ctx: &mut Ctx<Event>) {
+        self.status.busy = false;
+        if std::mem::take(&mut self.status.again) {
+            return self.sync_status(ctx);
+        }
+        ctx.rest(STATUS);
+    }
+
+    /// True if anything but times changed.
+    fn set_conditions(&self, node: &mut Node, now: SimTime) -> bool {
+        let (status, reason, message) = match self.status.ready {
+            true => (Status::True, "KubeletReady", "kubelet is posting ready status"),
+            false => (Status::False, "KubeletNotReady", "CSINode is not yet initialized"),
+        };
+        let all = [
+            (
+                "MemoryPressure",
+                Status::False,
+                "KubeletHasSufficientMemory",
+                "kubelet has sufficient memory available",
+            ),
+            (
+                "DiskPressure",
+                Status::False,
+                "KubeletHasNoDiskPressure",
+                "kubelet has no disk pressure",
+            ),
+            (
+                "PIDPressure",
+                Status::False,
+                "KubeletHasSufficientPID",
+                "kubelet has sufficient PID available",
+            ),
+            ("Ready", status, reason, message),
+        ];
+        let mut news = false;
+        for (kind, status, reason, message) in all {
+            let [kind, reason, message] = [kind, reason, message].map(Text::word);
+            news |= node.conditions.say(Condition::new(kind, status, reason, message, now));
+        }
+        news
+    }
+
+    fn node_key(&self) -> ObjectKey {
+        ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: self.name.clone() }
+    }
+}

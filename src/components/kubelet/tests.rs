@@ -1,0 +1,1 @@
+//! Heartbeats, registration and Pods.
