@@ -1,8 +1,10 @@
 //! Floor 4: one folder per process. They never import each other.
 
 pub mod apiserver;
+pub mod controller_manager;
 pub mod etcd;
 pub mod hypervisor;
 pub mod infra_provider;
 pub mod kubeadm;
 pub mod kubelet;
+pub mod scheduler;

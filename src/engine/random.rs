@@ -50,6 +50,11 @@ impl Owner {
         Owner(fnv1a(name.as_bytes()))
     }
 
+    /// The number itself: a stable hash of the name.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
     /// A part of this owner, for example a server's draws for one of its clients.
     pub fn part(self, part: u64) -> Owner {
         Owner(mixed(self.0 ^ part))

@@ -1,7 +1,7 @@
 //! Node, and the Lease that shows that its kubelet lives.
 
 use super::Conditions;
-use crate::api::merge::merge_fields;
+use crate::api::merge::{Merge, merge_fields};
 use crate::engine::{Duration, SimTime, Text};
 
 /// A Node's `spec` and `status`.
@@ -57,9 +57,24 @@ pub mod taint {
     pub const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 }
 
-merge_fields!(Node { unschedulable, taints, provider_id, allocatable, kubelet_version, internal_ip }
-    deep { conditions });
+merge_fields!(Node { unschedulable, provider_id, allocatable, kubelet_version, internal_ip }
+    deep { taints, conditions });
 merge_fields!(Lease { holder, duration, acquired, renewed, transitions });
+
+/// Taints merge by key and effect: two writers who each add one do not undo each other.
+impl Merge for Vec<Taint> {
+    fn merge(&mut self, base: &Vec<Taint>, changed: &Vec<Taint>) {
+        let among = |taints: &[Taint], wanted: &Taint| {
+            taints.iter().any(|taint| taint.is(&wanted.key, wanted.effect))
+        };
+        self.retain(|mine| !among(base, mine) || among(changed, mine));
+        for taint in changed {
+            if !among(base, taint) && !among(self, taint) {
+                self.push(taint.clone());
+            }
+        }
+    }
+}
 
 impl TaintEffect {
     /// As it is written in an object.

@@ -1,0 +1,251 @@
+//! kube-controller-manager: one process, one client, several controllers.
+//!
+//! The manager hands news from its informers to whoever cares; what each controller wants is in
+//! its own file. Everything it knows is in its memory and is gone with it.
+//!
+//! Simplified: a single instance that always leads; leader election comes with several of them.
+
+mod deployment;
+mod garbage;
+mod node_lifecycle;
+mod pod_gc;
+mod replica_set;
+mod taint_eviction;
+#[cfg(test)]
+mod tests;
+
+use crate::api::{Answered, Kind, ObjectKey, Selector, Verb};
+use crate::client::{
+    Alarm, Client, ClientSettings, Clients, Delta, Flight, News, Shell, ShellSettings, Work,
+};
+use crate::engine::{Delay, Duration, Text};
+use crate::infra::{ActivityId, Address, Ctx, Input, Start};
+use deployment::DeploymentController;
+use garbage::GarbageCollector;
+use node_lifecycle::NodeLifecycle;
+use pod_gc::PodGc;
+use replica_set::ReplicaSetController;
+use taint_eviction::TaintEviction;
+
+/// How the controllers behave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub client: ClientSettings,
+    pub shell: ShellSettings,
+    /// `--node-monitor-period`, counted from the end of a pass.
+    pub monitor_period: Duration,
+    /// How long a pass runs.
+    pub monitor_pass: Delay,
+    /// `--node-monitor-grace-period`.
+    pub grace_period: Duration,
+    /// `--node-startup-grace-period`.
+    pub startup_grace_period: Duration,
+    /// Whether a Node is queued for its `NoExecute` taint in the pass in which it turned Unknown
+    /// (from 1.34), or in the next.
+    pub no_execute: NoExecute,
+    /// Between two `NoExecute` taints in a healthy zone (`--node-eviction-rate`), and in a large
+    /// zone that is partly disrupted (`--secondary-node-eviction-rate`).
+    pub eviction_interval: Duration,
+    pub secondary_eviction_interval: Duration,
+    /// More Nodes than this are a large zone.
+    pub large_zone: usize,
+    /// From this share of unready Nodes on, a zone is partly disrupted.
+    pub unhealthy_zone_percent: usize,
+    pub taint_pass_period: Duration,
+    pub pod_gc_period: Duration,
+    pub pod_gc_quarantine: Duration,
+    /// Between two requests, and how many may go at once (`--kube-api-qps`, `--kube-api-burst`).
+    pub request_interval: Duration,
+    pub request_burst: u64,
+    /// Tries of a write that fails, and the pause between them.
+    pub write_retries: u32,
+    pub write_retry_pause: Duration,
+}
+
+/// When a Node that turned Unknown is queued for its `NoExecute` taint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoExecute {
+    SamePass,
+    NextPass,
+}
+
+/// What the manager reacts to besides messages and ticks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Client(Alarm),
+    Work(Work),
+    /// A monitor pass is over.
+    PassEnded,
+    /// Try to write a Node's health again.
+    RetryHealth(Text),
+    /// A Pod's tolerated time is over, if this is still its timer.
+    Evict(ObjectKey, u32),
+    /// The client's limit lets an eviction's requests through.
+    EvictNow(ObjectKey, u32),
+}
+
+impl From<Alarm> for Event {
+    fn from(alarm: Alarm) -> Event {
+        Event::Client(alarm)
+    }
+}
+
+impl From<Work> for Event {
+    fn from(work: Work) -> Event {
+        Event::Work(work)
+    }
+}
+
+/// What a request was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    Flight(Flight),
+    /// A Node's conditions were written Unknown.
+    Health(Text),
+    Eviction(ObjectKey, taint_eviction::Asked),
+    PodGc(pod_gc::Asked),
+    /// Its answer changes nothing: the next pass looks again.
+    Unheeded,
+}
+
+impl From<Flight> for Token {
+    fn from(flight: Flight) -> Token {
+        Token::Flight(flight)
+    }
+}
+
+/// The manager.
+#[derive(Clone, Debug)]
+pub struct ControllerManager {
+    settings: Settings,
+    server: Address,
+    clients: Clients<Token>,
+    node_lifecycle: NodeLifecycle,
+    taint_eviction: TaintEviction,
+    pod_gc: PodGc,
+    garbage: GarbageCollector,
+    deployments: Shell<DeploymentController>,
+    replica_sets: Shell<ReplicaSetController>,
+}
+
+const MONITOR: ActivityId = ActivityId(0);
+const TAINT_PASS: ActivityId = ActivityId(1);
+const POD_GC: ActivityId = ActivityId(2);
+
+const DEPLOYMENTS: u8 = 0;
+const REPLICA_SETS: u8 = 1;
+
+impl ControllerManager {
+    /// A manager with its API server.
+    pub fn new(settings: Settings, server: Address) -> ControllerManager {
+        let shell = settings.shell;
+        ControllerManager {
+            clients: Clients { local: Client::new(0, server, settings.client), remote: None },
+            node_lifecycle: NodeLifecycle::default(),
+            taint_eviction: TaintEviction::new(&settings),
+            pod_gc: PodGc::default(),
+            garbage: GarbageCollector::default(),
+            deployments: Shell::new(DEPLOYMENTS, DeploymentController, shell),
+            replica_sets: Shell::new(REPLICA_SETS, ReplicaSetController::default(), shell),
+            settings,
+            server,
+        }
+    }
+
+    /// Reacts to one event.
+    pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
+        let mut news = Vec::new();
+        let client = &mut self.clients.local;
+        match input {
+            Input::Started(start) => return self.start(start, ctx),
+            Input::Tick(TAINT_PASS) => return self.taint_pass(ctx),
+            Input::Tick(MONITOR) => return self.monitor_pass(ctx),
+            Input::Tick(_) => return self.pod_gc_pass(ctx),
+            Input::Message(from, message) => client.on_message(ctx, from, message, &mut news),
+            Input::Broken(connection, how) => client.on_broken(ctx, connection, how, &mut news),
+            Input::Due(Event::Client(alarm)) => client.on_alarm(ctx, alarm, &mut news),
+            Input::Due(Event::Work(work)) => return self.work(&work, ctx),
+            Input::Due(Event::PassEnded) => return ctx.rest(MONITOR),
+            Input::Due(Event::RetryHealth(node)) => return self.write_health(&node, ctx),
+            Input::Due(Event::Evict(pod, timer)) => return self.eviction_due(&pod, timer, ctx),
+            Input::Due(Event::EvictNow(pod, timer)) => return self.evict(&pod, timer, ctx),
+            Input::Container(..) => {}
+        }
+        for item in news {
+            match item {
+                News::Changed(delta) => self.on_change(&delta, ctx),
+                News::Answer(token, answered) => self.on_answer(token, answered, ctx),
+                News::Synced(_) => {}
+            }
+        }
+    }
+
+    fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        *self = ControllerManager::new(self.settings.clone(), self.server);
+        self.node_lifecycle.begin(start);
+        for kind in [Kind::Node, Kind::Lease, Kind::Pod, Kind::Deployment, Kind::ReplicaSet] {
+            self.clients.local.watch(ctx, kind, Selector::All);
+        }
+        self.start_node_lifecycle(start, ctx);
+        self.start_pod_gc(start, ctx);
+    }
+
+    fn on_change(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        self.garbage_changed(delta, ctx);
+        match delta.key().kind {
+            Kind::Node => {
+                self.node_changed(delta, ctx);
+                self.taints_changed(delta, ctx);
+            }
+            Kind::Pod => {
+                self.evictable_changed(delta, ctx);
+                self.replica_sets.reconciler.observe(delta);
+                if let Some(set) = delta.object().meta.controlled_by(Kind::ReplicaSet) {
+                    let set = sibling(delta.key(), Kind::ReplicaSet, set);
+                    self.replica_sets.enqueue(ctx, &set);
+                }
+            }
+            Kind::ReplicaSet => {
+                self.replica_sets.enqueue(ctx, delta.key());
+                if let Some(owner) = delta.object().meta.controlled_by(Kind::Deployment) {
+                    let owner = sibling(delta.key(), Kind::Deployment, owner);
+                    self.deployments.enqueue(ctx, &owner);
+                }
+            }
+            Kind::Deployment => self.deployments.enqueue(ctx, delta.key()),
+            _ => {}
+        }
+    }
+
+    fn on_answer(&mut self, token: Token, answered: Answered, ctx: &mut Ctx<Event>) {
+        let clients = &mut self.clients;
+        match token {
+            Token::Flight(Flight { controller: DEPLOYMENTS, key }) => {
+                self.deployments.on_answer(ctx, &key, answered, clients);
+            }
+            Token::Flight(Flight { key, .. }) => {
+                self.replica_sets.on_answer(ctx, &key, answered, clients);
+            }
+            Token::Health(node) => self.health_written(&node, answered.is_ok(), ctx),
+            Token::Eviction(pod, asked) => self.eviction_answered(&pod, asked, &answered, ctx),
+            Token::PodGc(asked) => self.pod_gc_answered(asked, &answered, ctx),
+            Token::Unheeded => {}
+        }
+    }
+
+    fn work(&mut self, work: &Work, ctx: &mut Ctx<Event>) {
+        match work.controller {
+            DEPLOYMENTS => self.deployments.on_work(ctx, work, &mut self.clients),
+            _ => self.replica_sets.on_work(ctx, work, &mut self.clients),
+        }
+    }
+
+    fn ask(&mut self, agent: &'static str, verb: Verb, token: Token, ctx: &mut Ctx<Event>) {
+        self.clients.local.ask(ctx, agent, verb, token);
+    }
+}
+
+/// The key of an object beside another, in its namespace.
+fn sibling(key: &ObjectKey, kind: Kind, name: &Text) -> ObjectKey {
+    ObjectKey { kind, namespace: key.namespace.clone(), name: name.clone() }
+}

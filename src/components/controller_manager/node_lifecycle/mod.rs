@@ -1,0 +1,307 @@
+//! Node lifecycle: judges Nodes by their heartbeats, and taints those that are not ready.
+//!
+//! It compares nothing with its own clock but the time at which it last saw a heartbeat change; so
+//! a new leader grants every Node a new grace period. Follows
+//! `k/k:pkg/controller/nodelifecycle/node_lifecycle_controller.go`.
+//!
+//! ```text
+//! monitor pass, every 5 s    heartbeat seen? ── no, for the grace period ─> status Unknown
+//!                            not ready ─> queue of its zone        ready ─> taint and queue off
+//! taint pass, every 100 ms   queue ── limiter ─> NoExecute taint
+//! Node event                 conditions, cordon ─> NoSchedule taints
+//! ```
+
+mod taints;
+mod zones;
+
+use super::{ControllerManager, Event, MONITOR, NoExecute, TAINT_PASS, Token};
+use crate::api::kinds::{Condition, EventType, Node, Status};
+use crate::api::{Kind, Object, ObjectKey, Verb};
+use crate::client::Delta;
+use crate::engine::{Activity, Path, Phase, Purpose, Rhythm, SimTime, Text};
+use crate::infra::{Ctx, Start};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use zones::Zones;
+
+const AGENT: &str = "node-lifecycle";
+/// The source of this controller's Events.
+const EVENT_SOURCE: &str = "node-controller";
+const PASS_TIME: Purpose = Purpose(0);
+
+/// What the controller has in its memory.
+#[derive(Clone, Debug, Default)]
+pub struct NodeLifecycle {
+    known: BTreeMap<Text, Health>,
+    zones: Zones,
+    /// The run begins in the middle: Nodes on the first pass are no news.
+    steady: bool,
+    /// Writes of health that are under way, with their tries.
+    writing: BTreeMap<Text, u32>,
+    removed: BTreeSet<Text>,
+}
+
+/// What is remembered of one Node.
+#[derive(Clone, Debug)]
+struct Health {
+    /// When a heartbeat was last seen to change, on this process's clock.
+    probed: SimTime,
+    heartbeat: SimTime,
+    renewed: SimTime,
+    had_ready: bool,
+}
+
+/// What a pass found a Node to be, before and after its own verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Judged {
+    observed: Status,
+    current: Status,
+}
+
+impl NodeLifecycle {
+    /// Forgets everything.
+    pub fn begin(&mut self, start: Start) {
+        *self = NodeLifecycle { steady: start == Start::Steady, ..NodeLifecycle::default() };
+    }
+}
+
+impl ControllerManager {
+    pub(super) fn start_node_lifecycle(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        let phase = match start {
+            Start::Steady => Phase::Stationary,
+            Start::Fresh => Phase::Now,
+        };
+        let monitor = Activity {
+            period: self.settings.monitor_period,
+            jitter_percent: 0,
+            rhythm: Rhythm::AfterEnd,
+            path: Path::Server,
+        };
+        let taint_pass = Activity {
+            period: self.settings.taint_pass_period,
+            rhythm: Rhythm::Ticker,
+            path: Path::Own,
+            ..monitor
+        };
+        ctx.every(MONITOR, monitor, phase);
+        ctx.every(TAINT_PASS, taint_pass, phase);
+    }
+
+    /// Looks at every Node once.
+    pub(super) fn monitor_pass(&mut self, ctx: &mut Ctx<Event>) {
+        let run_time = ctx.draw_delay(PASS_TIME, self.settings.monitor_pass);
+        ctx.after(run_time, Event::PassEnded);
+        if !self.clients.local.caches.are_synced() {
+            return;
+        }
+        self.forget_removed(ctx);
+        let nodes: Vec<Arc<Object>> = self.clients.local.caches.list(Kind::Node).cloned().collect();
+        let mut counts = zones::Counts::default();
+        for object in &nodes {
+            let Some(node) = object.node() else { continue };
+            let zone = zones::zone_of(&object.meta.labels);
+            self.welcome(object, node, &zone, ctx);
+            let judged = self.judge(object, node, ctx);
+            counts.add(&zone, judged.current == Status::True);
+            self.queue_or_release(object, &zone, judged, ctx);
+        }
+        self.node_lifecycle.steady = false;
+        self.disrupt(&counts, ctx);
+    }
+
+    /// A Node that is seen for the first time.
+    fn welcome(&mut self, object: &Arc<Object>, node: &Node, zone: &Text, ctx: &mut Ctx<Event>) {
+        let name = object.name();
+        if self.node_lifecycle.known.contains_key(name) {
+            return;
+        }
+        // A Node that never reported is judged from its creation.
+        let had_ready = node.conditions.get("Ready").is_some();
+        let probed = if had_ready { ctx.now() } else { object.meta.created };
+        let health = Health {
+            probed,
+            heartbeat: heartbeat_of(node),
+            renewed: self.renewal_of(name),
+            had_ready,
+        };
+        self.node_lifecycle.known.insert(name.clone(), health);
+        self.node_lifecycle.zones.add(zone, &self.settings);
+        if !self.node_lifecycle.steady {
+            let message = format!("Node {name} event: Registered Node {name} in Controller");
+            self.say_of_node(object.key(), "RegisteredNode", message, ctx);
+            self.remove_no_execute(object, ctx);
+        }
+    }
+
+    fn forget_removed(&mut self, ctx: &mut Ctx<Event>) {
+        let removed = std::mem::take(&mut self.node_lifecycle.removed);
+        for name in removed {
+            if self.clients.local.caches.named(Kind::Node, &Text::EMPTY, &name).is_some() {
+                continue;
+            }
+            if self.node_lifecycle.known.remove(&name).is_some() {
+                self.node_lifecycle.zones.release(&name);
+                self.node_lifecycle.writing.remove(&name);
+                let message = format!("Node {name} event: Removing Node {name} from Controller");
+                let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name };
+                self.say_of_node(&key, "RemovingNode", message, ctx);
+            }
+        }
+    }
+
+    /// Notes new heartbeats; without one for the grace period, the Node becomes Unknown.
+    fn judge(&mut self, object: &Arc<Object>, node: &Node, ctx: &mut Ctx<Event>) -> Judged {
+        let now = ctx.now();
+        let name = object.name();
+        let observed = node.conditions.status("Ready").unwrap_or(Status::Unknown);
+        let (heartbeat, renewed) = (heartbeat_of(node), self.renewal_of(name));
+        let Some(health) = self.node_lifecycle.known.get_mut(name) else {
+            return Judged { observed, current: observed };
+        };
+        let has_ready = node.conditions.get("Ready").is_some();
+        if heartbeat != health.heartbeat
+            || renewed > health.renewed
+            || has_ready != health.had_ready
+        {
+            health.probed = now;
+            health.heartbeat = heartbeat;
+            health.renewed = renewed;
+            health.had_ready = has_ready;
+        }
+        let grace = match has_ready {
+            true => self.settings.grace_period,
+            false => self.settings.startup_grace_period,
+        };
+        if now <= health.probed + grace {
+            return Judged { observed, current: observed };
+        }
+        if !has_ready || observed != Status::Unknown {
+            self.blame_silence(name, ctx);
+            self.node_lifecycle.writing.insert(name.clone(), 0);
+            self.write_health(&name.clone(), ctx);
+            ctx.because(None);
+        }
+        Judged { observed, current: Status::Unknown }
+    }
+
+    /// For the record: what follows was led to by the end of whoever wrote the heartbeats.
+    fn blame_silence(&self, node: &Text, ctx: &mut Ctx<Event>) {
+        let lease = self.clients.local.caches.named(Kind::Lease, &NODE_LEASES, node);
+        if let Some(lease) = lease {
+            ctx.because_silent(lease.meta.writer);
+        }
+    }
+
+    /// Writes that nothing is known of the Node any more.
+    pub(super) fn write_health(&mut self, name: &Text, ctx: &mut Ctx<Event>) {
+        let caches = &self.clients.local.caches;
+        let Some(object) = caches.named(Kind::Node, &Text::EMPTY, name).cloned() else { return };
+        let mut changed = Object::clone(&object);
+        let Some(node) = changed.node_mut() else { return };
+        let now = ctx.now();
+        for kind in ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"] {
+            make_unknown(node, kind, object.meta.created, now);
+        }
+        let verb = Verb::Patch { base: object, changed: Arc::new(changed) };
+        self.ask(AGENT, verb, Token::Health(name.clone()), ctx);
+    }
+
+    pub(super) fn health_written(&mut self, name: &Text, well: bool, ctx: &mut Ctx<Event>) {
+        let Some(tries) = self.node_lifecycle.writing.get_mut(name) else { return };
+        if well {
+            self.node_lifecycle.writing.remove(name);
+            return self.node_became_unknown(name, ctx);
+        }
+        *tries += 1;
+        if *tries < self.settings.write_retries {
+            ctx.after(self.settings.write_retry_pause, Event::RetryHealth(name.clone()));
+        } else {
+            self.node_lifecycle.writing.remove(name);
+            ctx.log("Failed to update node health, no pods will be evicted in this pass");
+        }
+    }
+
+    /// In the pass that turned a ready Node: its Pods stop being endpoints, long before eviction.
+    fn node_became_unknown(&mut self, name: &Text, ctx: &mut Ctx<Event>) {
+        let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: name.clone() };
+        self.say_of_node(
+            &key,
+            "NodeNotReady",
+            format!("Node {name} status is now: NodeNotReady"),
+            ctx,
+        );
+        for pod in self.pods_on(name) {
+            if pod.pod().is_some_and(|body| body.is_ready()) {
+                self.mark_not_ready(&pod, ctx);
+            }
+        }
+        self.node_lifecycle.zones.note_cause(name, ctx.cause());
+        if self.settings.no_execute == NoExecute::SamePass {
+            self.node_lifecycle.zones.queue(name);
+        }
+    }
+
+    fn mark_not_ready(&mut self, pod: &Arc<Object>, ctx: &mut Ctx<Event>) {
+        let mut changed = Object::clone(pod);
+        if let Some(body) = changed.pod_mut() {
+            body.conditions.say(Condition::new("Ready", Status::False, "", "", ctx.now()));
+        }
+        let verb = Verb::Patch { base: pod.clone(), changed: Arc::new(changed) };
+        self.ask(AGENT, verb, Token::Unheeded, ctx);
+        let message = Text::word("Node is not ready");
+        let client = &mut self.clients.local;
+        client.record(ctx, EVENT_SOURCE, EventType::Warning, pod.key(), "NodeNotReady", message);
+    }
+
+    /// A Node came, changed or went.
+    pub(super) fn node_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        match &delta.new {
+            Some(node) => self.sync_no_schedule(&node.clone(), ctx),
+            None => drop(self.node_lifecycle.removed.insert(delta.name().clone())),
+        }
+    }
+
+    fn renewal_of(&self, node: &Text) -> SimTime {
+        let caches = &self.clients.local.caches;
+        let lease = caches.named(Kind::Lease, &NODE_LEASES, node);
+        lease.and_then(|object| object.lease()).map_or(SimTime::ZERO, |lease| lease.renewed)
+    }
+
+    fn say_of_node(
+        &mut self,
+        node: &ObjectKey,
+        reason: &'static str,
+        message: String,
+        ctx: &mut Ctx<Event>,
+    ) {
+        let client = &mut self.clients.local;
+        client.record(ctx, EVENT_SOURCE, EventType::Normal, node, reason, message.into());
+    }
+}
+
+/// The namespace of all Nodes' Leases.
+const NODE_LEASES: Text = Text::word("kube-node-lease");
+
+fn heartbeat_of(node: &Node) -> SimTime {
+    node.conditions.get("Ready").map_or(SimTime::ZERO, |ready| ready.last_heartbeat)
+}
+
+fn make_unknown(node: &mut Node, kind: &'static str, created: SimTime, now: SimTime) {
+    let before = node.conditions.get(kind).cloned();
+    if before.as_ref().is_some_and(|before| before.status == Status::Unknown) {
+        return;
+    }
+    let (reason, message) = match before {
+        Some(_) => ("NodeStatusUnknown", "Kubelet stopped posting node status."),
+        None => ("NodeStatusNeverUpdated", "Kubelet never posted node status."),
+    };
+    let mut condition = Condition::new(
+        Text::word(kind),
+        Status::Unknown,
+        Text::word(reason),
+        Text::word(message),
+        now,
+    );
+    condition.last_heartbeat = before.map_or(created, |before| before.last_heartbeat);
+    node.conditions.set(condition);
+}

@@ -1,0 +1,146 @@
+//! Which taints a Node is to have, and the pass that adds `NoExecute` through the limiter.
+
+use super::super::{ControllerManager, Event, NoExecute, Token};
+use super::{AGENT, Judged};
+use crate::api::kinds::{Node, Status, Taint, TaintEffect, taint};
+use crate::api::{Kind, Object, Verb};
+use crate::engine::Text;
+use crate::infra::Ctx;
+use std::sync::Arc;
+
+/// The `NoSchedule` taints that follow from conditions and cordon.
+const MANAGED: [&str; 3] = [taint::NOT_READY, taint::UNREACHABLE, taint::UNSCHEDULABLE];
+
+impl ControllerManager {
+    /// Makes the `NoSchedule` taints what the Node's conditions and cordon say.
+    pub(super) fn sync_no_schedule(&mut self, object: &Arc<Object>, ctx: &mut Ctx<Event>) {
+        let Some(node) = object.node() else { return };
+        let wanted = |key: &str| match key {
+            taint::NOT_READY => node.conditions.is("Ready", Status::False),
+            taint::UNREACHABLE => node.conditions.is("Ready", Status::Unknown),
+            _ => node.unschedulable,
+        };
+        let effect = TaintEffect::NoSchedule;
+        if MANAGED.iter().all(|key| node.has_taint(key, effect) == wanted(key)) {
+            return;
+        }
+        let wanted: Vec<&'static str> = MANAGED.into_iter().filter(|key| wanted(key)).collect();
+        self.change_taints(object, ctx, |node, now| {
+            let managed = |taint: &Taint| MANAGED.iter().any(|key| taint.is(key, effect));
+            node.taints
+                .retain(|taint| !managed(taint) || wanted.iter().any(|key| taint.is(key, effect)));
+            for key in &wanted {
+                if !node.has_taint(key, effect) {
+                    node.taints.push(Taint::new(key, effect, Some(now)));
+                }
+            }
+        });
+    }
+
+    /// After the verdict: a Node that is not ready waits for its taint, a ready one loses it.
+    pub(super) fn queue_or_release(
+        &mut self,
+        object: &Arc<Object>,
+        zone: &Text,
+        judged: Judged,
+        ctx: &mut Ctx<Event>,
+    ) {
+        let Some(node) = object.node() else { return };
+        let name = object.name();
+        // Up to 1.33 the condition from before this pass's own verdict decides.
+        let status = match self.settings.no_execute {
+            NoExecute::SamePass => judged.current,
+            NoExecute::NextPass => judged.observed,
+        };
+        if status == Status::True {
+            if judged.current == Status::True {
+                self.node_lifecycle.zones.release(name);
+                return self.remove_no_execute(object, ctx);
+            }
+            return self.node_lifecycle.zones.place(name, zone);
+        }
+        self.node_lifecycle.zones.place(name, zone);
+        if self.node_lifecycle.writing.contains_key(name) {
+            return; // Its status is being written; queued when that has succeeded.
+        }
+        let (mine, other) = keys(status);
+        if node.has_taint(other, TaintEffect::NoExecute) {
+            // Swapped at once: no rate limit.
+            return self.swap(object, mine, other, ctx);
+        }
+        if !node.has_taint(mine, TaintEffect::NoExecute) {
+            self.node_lifecycle.zones.queue(name);
+        }
+    }
+
+    /// Adds `NoExecute` to the Nodes that the limiters let through.
+    pub(in super::super) fn taint_pass(&mut self, ctx: &mut Ctx<Event>) {
+        while let Some((name, cause)) = self.node_lifecycle.zones.next(ctx.now()) {
+            let caches = &self.clients.local.caches;
+            let Some(object) = caches.named(Kind::Node, &Text::EMPTY, &name).cloned() else {
+                continue;
+            };
+            let Some(status) = object.node().and_then(|node| node.conditions.status("Ready"))
+            else {
+                continue;
+            };
+            if status == Status::True {
+                continue;
+            }
+            let (mine, other) = keys(status);
+            ctx.because(cause.or(ctx.cause()));
+            self.swap(&object, mine, other, ctx);
+        }
+    }
+
+    fn swap(
+        &mut self,
+        object: &Arc<Object>,
+        mine: &'static str,
+        other: &'static str,
+        ctx: &mut Ctx<Event>,
+    ) {
+        let effect = TaintEffect::NoExecute;
+        self.change_taints(object, ctx, |node, now| {
+            node.taints.retain(|taint| !taint.is(other, effect));
+            if !node.has_taint(mine, effect) {
+                node.taints.push(Taint::new(mine, effect, Some(now)));
+            }
+        });
+    }
+
+    pub(super) fn remove_no_execute(&mut self, object: &Arc<Object>, ctx: &mut Ctx<Event>) {
+        let effect = TaintEffect::NoExecute;
+        let tainted = [taint::NOT_READY, taint::UNREACHABLE]
+            .iter()
+            .any(|key| object.node().is_some_and(|node| node.has_taint(key, effect)));
+        if tainted {
+            self.change_taints(object, ctx, |node, _| {
+                node.taints.retain(|taint| {
+                    !taint.is(taint::NOT_READY, effect) && !taint.is(taint::UNREACHABLE, effect)
+                });
+            });
+        }
+    }
+
+    fn change_taints(
+        &mut self,
+        object: &Arc<Object>,
+        ctx: &mut Ctx<Event>,
+        change: impl FnOnce(&mut Node, crate::engine::SimTime),
+    ) {
+        let mut changed = Object::clone(object);
+        let Some(node) = changed.node_mut() else { return };
+        change(node, ctx.now());
+        let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
+        self.ask(AGENT, verb, Token::Unheeded, ctx);
+    }
+}
+
+/// The taint for a status, and the one that it replaces.
+fn keys(status: Status) -> (&'static str, &'static str) {
+    match status {
+        Status::Unknown => (taint::UNREACHABLE, taint::NOT_READY),
+        _ => (taint::NOT_READY, taint::UNREACHABLE),
+    }
+}

@@ -1,0 +1,139 @@
+//! Pod garbage collection: Pods of Nodes that no longer exist.
+//!
+//! Follows `k/k:pkg/controller/podgc/gc_controller.go`: a pass every 20 s; a missing Node waits 40 s
+//! in quarantine and is looked up live before its Pods go.
+
+use super::{ControllerManager, Event, POD_GC, Token};
+use crate::api::kinds::{Condition, PodPhase, Status};
+use crate::api::{Answered, Kind, Object, ObjectKey, Reason, Verb};
+use crate::engine::{Activity, Duration, Path, Phase, Rhythm, SimTime, Text};
+use crate::infra::{Ctx, Start};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const AGENT: &str = "pod-garbage-collector";
+
+/// Nodes that are missing.
+#[derive(Clone, Debug, Default)]
+pub struct PodGc {
+    /// Since when each missing Node is in quarantine.
+    missing: BTreeMap<Text, SimTime>,
+}
+
+/// What it asked the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Whether the Node is really gone.
+    Node(Text),
+    /// To mark the Pod; its deletion follows.
+    Mark(ObjectKey),
+}
+
+impl ControllerManager {
+    pub(super) fn start_pod_gc(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        let activity = Activity {
+            period: self.settings.pod_gc_period,
+            jitter_percent: 0,
+            rhythm: Rhythm::Ticker,
+            path: Path::Server,
+        };
+        let phase = match start {
+            Start::Steady => Phase::Stationary,
+            Start::Fresh => Phase::Now,
+        };
+        ctx.every(POD_GC, activity, phase);
+    }
+
+    pub(super) fn pod_gc_pass(&mut self, ctx: &mut Ctx<Event>) {
+        let now = ctx.now();
+        let gone = self.nodes_without_object();
+        self.pod_gc.missing.retain(|node, _| gone.contains(node));
+        for node in gone {
+            let since = *self.pod_gc.missing.entry(node.clone()).or_insert(now);
+            if since + self.settings.pod_gc_quarantine <= now {
+                let key =
+                    ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: node.clone() };
+                self.ask(AGENT, Verb::Get(key), Token::PodGc(Asked::Node(node)), ctx);
+            }
+        }
+        self.collect_unscheduled(ctx);
+    }
+
+    pub(super) fn pod_gc_answered(
+        &mut self,
+        asked: Asked,
+        answered: &Answered,
+        ctx: &mut Ctx<Event>,
+    ) {
+        match (asked, answered) {
+            (Asked::Node(node), Err(error)) if error.reason == Reason::NotFound => {
+                for pod in self.pods_on(&node) {
+                    self.mark_failed(&pod, ctx);
+                }
+            }
+            (Asked::Mark(key), Ok(_)) => {
+                let grace = Some(Duration::ZERO);
+                let verb = Verb::Delete { key, grace, uid: None };
+                self.ask(AGENT, verb, Token::Unheeded, ctx);
+            }
+            // The Node is there after all, or nobody can tell: the next pass looks again.
+            _ => {}
+        }
+    }
+
+    fn mark_failed(&mut self, pod: &Arc<Object>, ctx: &mut Ctx<Event>) {
+        let mut changed = Object::clone(pod);
+        if let Some(body) = changed.pod_mut().filter(|body| !body.phase.is_terminal()) {
+            body.phase = PodPhase::Failed;
+            body.conditions.say(Condition::new(
+                Text::word("DisruptionTarget"),
+                Status::True,
+                Text::word("DeletionByPodGC"),
+                Text::word("PodGC: node no longer exists"),
+                ctx.now(),
+            ));
+        }
+        let key = pod.key().clone();
+        let verb = Verb::Patch { base: pod.clone(), changed: Arc::new(changed) };
+        self.ask(AGENT, verb, Token::PodGc(Asked::Mark(key)), ctx);
+    }
+
+    /// Pods that are being deleted and never ran anywhere.
+    fn collect_unscheduled(&mut self, ctx: &mut Ctx<Event>) {
+        let caches = &self.clients.local.caches;
+        let stuck: Vec<ObjectKey> = caches
+            .list(Kind::Pod)
+            .filter(|object| object.meta.is_deleting())
+            .filter(|object| object.pod().is_some_and(|pod| pod.node_name.is_empty()))
+            .map(|object| object.key().clone())
+            .collect();
+        for key in stuck {
+            let grace = Some(Duration::ZERO);
+            self.ask(AGENT, Verb::Delete { key, grace, uid: None }, Token::Unheeded, ctx);
+        }
+    }
+
+    /// Names of Nodes that Pods are bound to and that the cache does not have.
+    fn nodes_without_object(&self) -> Vec<Text> {
+        let caches = &self.clients.local.caches;
+        let mut names: Vec<Text> = caches
+            .list(Kind::Pod)
+            .filter_map(|object| Some(object.pod()?.node_name.clone()))
+            .filter(|node| !node.is_empty())
+            .filter(|node| caches.named(Kind::Node, &Text::EMPTY, node).is_none())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The Pods that are bound to a Node, as last heard.
+    pub(super) fn pods_on(&self, node: &str) -> Vec<Arc<Object>> {
+        let caches = &self.clients.local.caches;
+        caches
+            .list(Kind::Pod)
+            .filter(|object| object.pod().is_some_and(|pod| pod.node_name == *node))
+            .cloned()
+            .collect()
+    }
+}

@@ -1,0 +1,316 @@
+//! kube-scheduler: binds each Pod to a Node that fits.
+//!
+//! It knows Nodes and Pods as its watch shows them, and the Pods that it has bound itself and not
+//! heard of yet. Follows `k/k:pkg/scheduler`.
+//!
+//! Simplified: one Pod at a time, no preemption, no priorities; the score is the least allocated
+//! Node with the fewest Pods of the same labels.
+
+mod fit;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use crate::api::kinds::{Condition, EventType, Node, Pod, Status};
+use crate::api::{Answered, Kind, Object, ObjectKey, Selector, Verb};
+use crate::client::{Alarm, Client, ClientSettings, Delta, News};
+use crate::engine::{Activity, Delay, Duration, Path, Phase, Purpose, Rhythm, Text, index_below};
+use crate::infra::{ActivityId, Address, Ctx, Input, Start};
+use fit::{Misfits, Occupied};
+use queue::Queue;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How the scheduler behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub client: ClientSettings,
+    /// How long it thinks about one Pod.
+    pub cycle: Delay,
+    /// `podInitialBackoffSeconds`, `podMaxBackoffSeconds`.
+    pub backoff_first: Duration,
+    pub backoff_limit: Duration,
+    /// After how long an unschedulable Pod is tried again without a reason, and how often it looks.
+    pub unschedulable_timeout: Duration,
+    pub unschedulable_check: Duration,
+    /// How it words why no Node fits.
+    pub wording: Wording,
+}
+
+/// How a release words `FailedScheduling`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wording {
+    /// Names each taint.
+    EachTaint,
+    /// `node(s) had untolerated taint(s)`, and a word on claims (1.34).
+    TaintsTogether,
+}
+
+/// What the scheduler reacts to besides messages and ticks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Client(Alarm),
+    /// Thinking about the Pod is over.
+    Decide(ObjectKey),
+    /// A Pod's backoff is over.
+    BackoffOver(ObjectKey),
+}
+
+impl From<Alarm> for Event {
+    fn from(alarm: Alarm) -> Event {
+        Event::Client(alarm)
+    }
+}
+
+/// What a request was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    Binding(ObjectKey, Text),
+    /// The condition that says why a Pod waits.
+    Condition,
+}
+
+/// The scheduler.
+#[derive(Clone, Debug)]
+pub struct Scheduler {
+    settings: Settings,
+    server: Address,
+    client: Client<Token>,
+    queue: Queue,
+    /// Pods that are bound as far as the scheduler is concerned, until the watch shows it.
+    assumed: BTreeMap<ObjectKey, Text>,
+}
+
+const AGENT: &str = "default-scheduler";
+const CYCLE: Purpose = Purpose(0);
+const TIE: Purpose = Purpose(1);
+const FLUSH: ActivityId = ActivityId(0);
+
+impl Scheduler {
+    /// A scheduler with its API server.
+    pub fn new(settings: Settings, server: Address) -> Scheduler {
+        Scheduler {
+            client: Client::new(0, server, settings.client),
+            queue: Queue::new(settings.backoff_first, settings.backoff_limit),
+            assumed: BTreeMap::new(),
+            settings,
+            server,
+        }
+    }
+
+    /// Reacts to one event.
+    pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
+        let mut news = Vec::new();
+        match input {
+            Input::Started(start) => self.start(start, ctx),
+            Input::Message(from, message) => self.client.on_message(ctx, from, message, &mut news),
+            Input::Broken(connection, how) => {
+                self.client.on_broken(ctx, connection, how, &mut news);
+            }
+            Input::Due(Event::Client(alarm)) => self.client.on_alarm(ctx, alarm, &mut news),
+            Input::Due(Event::Decide(pod)) => self.decide(&pod, ctx),
+            Input::Due(Event::BackoffOver(pod)) => {
+                self.queue.activate(&pod, ctx.now());
+                self.take_next(ctx);
+            }
+            Input::Tick(_) => self.flush(ctx),
+            Input::Container(..) => {}
+        }
+        for item in news {
+            match item {
+                News::Changed(delta) => self.on_change(&delta, ctx),
+                News::Answer(token, answered) => self.on_answer(token, &answered, ctx),
+                News::Synced(_) => {}
+            }
+        }
+    }
+
+    fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        *self = Scheduler::new(self.settings, self.server);
+        for kind in [Kind::Node, Kind::Pod] {
+            self.client.watch(ctx, kind, Selector::All);
+        }
+        let activity = Activity {
+            period: self.settings.unschedulable_check,
+            jitter_percent: 0,
+            rhythm: Rhythm::Ticker,
+            path: Path::Own,
+        };
+        let phase = if start == Start::Steady { Phase::Stationary } else { Phase::AfterPause };
+        ctx.every(FLUSH, activity, phase);
+    }
+
+    fn on_change(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        match delta.key().kind {
+            Kind::Pod => self.pod_changed(delta, ctx),
+            // More room, fewer taints: whoever waits may fit now.
+            _ if node_may_help(delta) => self.wake(ctx),
+            _ => {}
+        }
+    }
+
+    fn pod_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let key = delta.key();
+        let waits = delta.new.as_ref().is_some_and(|object| {
+            !object.meta.is_deleting()
+                && object
+                    .pod()
+                    .is_some_and(|pod| pod.node_name.is_empty() && !pod.phase.is_terminal())
+        });
+        if waits {
+            if delta.old.is_none() {
+                self.queue.add(key.clone(), ctx.now(), ctx.cause());
+                self.take_next(ctx);
+            }
+            return;
+        }
+        self.assumed.remove(key);
+        self.queue.remove(key);
+        if delta.new.is_none() {
+            self.wake(ctx);
+        }
+    }
+
+    /// Something happened that may let unschedulable Pods fit.
+    fn wake(&mut self, ctx: &mut Ctx<Event>) {
+        for (key, pause) in self.queue.wake(ctx.now(), ctx.cause()) {
+            ctx.after(pause, Event::BackoffOver(key));
+        }
+    }
+
+    /// Pods that have waited for very long are tried again without a reason.
+    fn flush(&mut self, ctx: &mut Ctx<Event>) {
+        for (key, pause) in self.queue.flush(ctx.now(), self.settings.unschedulable_timeout) {
+            ctx.after(pause, Event::BackoffOver(key));
+        }
+    }
+
+    fn take_next(&mut self, ctx: &mut Ctx<Event>) {
+        if let Some(key) = self.queue.take() {
+            let cycle = ctx.draw_delay(CYCLE, self.settings.cycle);
+            ctx.after(cycle, Event::Decide(key));
+        }
+    }
+
+    fn decide(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
+        if let Some(object) = self.client.caches.get(key).cloned()
+            && let Some(pod) = object.pod().filter(|pod| pod.node_name.is_empty())
+            && !object.meta.is_deleting()
+        {
+            ctx.because(self.queue.cause_of(key));
+            match self.choose(&object, pod, ctx) {
+                Ok(node) => self.bind(&object, node, ctx),
+                Err(misfits) => self.give_up(&object, &misfits, ctx),
+            }
+        }
+        self.queue.decided();
+        self.take_next(ctx);
+    }
+
+    /// The Node with the best score among those that fit; ties are drawn.
+    fn choose(&self, object: &Object, pod: &Pod, ctx: &mut Ctx<Event>) -> Result<Text, Misfits> {
+        let mut misfits = Misfits::default();
+        let mut best: Vec<(u64, Text)> = Vec::new();
+        let nodes = self.client.caches.list(Kind::Node);
+        for (node, body) in nodes.filter_map(|node| Some((node, node.node()?))) {
+            let there = self.pods_on(node.name());
+            match fit::why_not(pod, object, node, body, &there) {
+                Some(why) => misfits.add(why),
+                None => {
+                    let score = score(object, body, &there);
+                    if best.first().is_none_or(|(top, _)| score > *top) {
+                        best.clear();
+                    }
+                    if best.first().is_none_or(|(top, _)| score == *top) {
+                        best.push((score, node.name().clone()));
+                    }
+                }
+            }
+        }
+        match best.len() {
+            0 => Err(misfits),
+            1 => Ok(best.swap_remove(0).1),
+            many => {
+                let chosen = index_below(many as u64, ctx.draw(TIE));
+                Ok(best.swap_remove(usize::try_from(chosen).expect("an index of a list")).1)
+            }
+        }
+    }
+
+    /// The Pods that take up room on a Node, bound or assumed.
+    fn pods_on(&self, node: &Text) -> Vec<Occupied<'_>> {
+        self.client
+            .caches
+            .list(Kind::Pod)
+            .filter_map(|object| Some((object, object.pod()?)))
+            .filter(|(object, pod)| {
+                let bound = self.assumed.get(object.key()).unwrap_or(&pod.node_name);
+                bound == node && !pod.phase.is_terminal()
+            })
+            .map(|(object, pod)| Occupied { object, pod })
+            .collect()
+    }
+
+    fn bind(&mut self, object: &Arc<Object>, node: Text, ctx: &mut Ctx<Event>) {
+        let key = object.key().clone();
+        self.assumed.insert(key.clone(), node.clone());
+        self.queue.remove(&key);
+        let verb = Verb::Bind { pod: key.clone(), uid: object.meta.uid, node: node.clone() };
+        self.client.ask(ctx, AGENT, verb, Token::Binding(key, node));
+    }
+
+    fn on_answer(&mut self, token: Token, answered: &Answered, ctx: &mut Ctx<Event>) {
+        let Token::Binding(key, node) = token else { return };
+        match answered {
+            Ok(_) => {
+                let message =
+                    format!("Successfully assigned {}/{} to {node}", key.namespace, key.name);
+                let (kind, reason) = (EventType::Normal, "Scheduled");
+                self.client.record(ctx, AGENT, kind, &key, reason, message.into());
+            }
+            Err(_) => {
+                self.assumed.remove(&key);
+                let pause = self.queue.fail(&key, ctx.now());
+                ctx.after(pause, Event::BackoffOver(key));
+            }
+        }
+    }
+
+    fn give_up(&mut self, object: &Arc<Object>, misfits: &Misfits, ctx: &mut Ctx<Event>) {
+        let key = object.key();
+        let nodes = self.client.caches.of(Kind::Node).map_or(0, |cache| cache.len());
+        let message = Text::from(misfits.message(nodes, self.settings.wording));
+        self.queue.unschedulable(key, ctx.now());
+        let mut changed = Object::clone(object);
+        let said = changed.pod_mut().is_some_and(|pod| {
+            let kind = Text::word("PodScheduled");
+            let reason = Text::word("Unschedulable");
+            let why = Condition::new(kind, Status::False, reason, message.clone(), ctx.now());
+            pod.conditions.say(why)
+        });
+        if said {
+            let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
+            self.client.ask(ctx, AGENT, verb, Token::Condition);
+        }
+        self.client.record(ctx, AGENT, EventType::Warning, key, "FailedScheduling", message);
+    }
+}
+
+/// True if a Node has become more welcoming than it was.
+fn node_may_help(delta: &Delta) -> bool {
+    let taints = |node: &Node| (node.unschedulable, node.taints.len());
+    let (Some(new), old) = (&delta.new, &delta.old) else { return false };
+    match (new.node(), old.as_ref().and_then(|old| old.node())) {
+        (Some(new), Some(old)) => taints(new) != taints(old) || new.allocatable != old.allocatable,
+        (new, _) => new.is_some(),
+    }
+}
+
+/// How good a Node is: free room in thousandths, less what it has of the same Pods.
+fn score(object: &Object, node: &Node, there: &[Occupied]) -> u64 {
+    let used: u64 = there.iter().map(|other| other.pod.template.requests.cpu_millis).sum();
+    let free = node.allocatable.cpu_millis.saturating_sub(used) * 1000
+        / node.allocatable.cpu_millis.max(1);
+    let same = there.iter().filter(|o| o.object.meta.labels == object.meta.labels).count() as u64;
+    (free + 10_000).saturating_sub(same * 1000)
+}

@@ -1,0 +1,143 @@
+//! The scheduling queue: Pods to try now, Pods in backoff, Pods for which nothing fits.
+//!
+//! Follows `k/k:pkg/scheduler/backend/queue/scheduling_queue.go`.
+
+use crate::api::ObjectKey;
+use crate::client::Backoff;
+use crate::engine::{Duration, SimTime};
+use crate::timeline::EntryId;
+use std::collections::{BTreeMap, VecDeque};
+
+/// All Pods that wait for a Node.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    pods: BTreeMap<ObjectKey, Waiting>,
+    active: VecDeque<ObjectKey>,
+    /// A Pod is being thought about.
+    busy: bool,
+    backoff: Backoff,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    place: Place,
+    backoff: Backoff,
+    last_try: SimTime,
+    pause: Duration,
+    cause: Option<EntryId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Active,
+    Backoff,
+    Unschedulable,
+}
+
+impl Queue {
+    /// An empty queue.
+    pub fn new(first: Duration, limit: Duration) -> Queue {
+        let backoff = Backoff::new(first, limit);
+        Queue { pods: BTreeMap::new(), active: VecDeque::new(), busy: false, backoff }
+    }
+
+    /// A new Pod is tried at once.
+    pub fn add(&mut self, key: ObjectKey, now: SimTime, cause: Option<EntryId>) {
+        let waiting = Waiting {
+            place: Place::Active,
+            backoff: self.backoff,
+            last_try: now,
+            pause: Duration::ZERO,
+            cause,
+        };
+        if self.pods.insert(key.clone(), waiting).is_none() {
+            self.active.push_back(key);
+        }
+    }
+
+    /// The next Pod to think about, unless one is being thought about.
+    pub fn take(&mut self) -> Option<ObjectKey> {
+        if self.busy {
+            return None;
+        }
+        let next = self.active.pop_front()?;
+        self.busy = true;
+        Some(next)
+    }
+
+    /// Thinking is over.
+    pub fn decided(&mut self) {
+        self.busy = false;
+    }
+
+    /// The entry that led to a Pod's turn.
+    pub fn cause_of(&self, key: &ObjectKey) -> Option<EntryId> {
+        self.pods.get(key).and_then(|waiting| waiting.cause)
+    }
+
+    /// Nothing fits: the Pod waits until something changes.
+    pub fn unschedulable(&mut self, key: &ObjectKey, now: SimTime) {
+        if let Some(waiting) = self.pods.get_mut(key) {
+            waiting.place = Place::Unschedulable;
+            waiting.last_try = now;
+            waiting.pause = waiting.backoff.fail();
+        }
+    }
+
+    /// A try failed for another reason: the pause until the next.
+    pub fn fail(&mut self, key: &ObjectKey, now: SimTime) -> Duration {
+        let backoff = self.backoff;
+        let waiting = self.pods.entry(key.clone()).or_insert(Waiting {
+            place: Place::Backoff,
+            backoff,
+            last_try: now,
+            pause: Duration::ZERO,
+            cause: None,
+        });
+        waiting.place = Place::Backoff;
+        waiting.backoff.fail()
+    }
+
+    /// Pods that may fit now, each with what is left of its backoff.
+    pub fn wake(&mut self, now: SimTime, cause: Option<EntryId>) -> Vec<(ObjectKey, Duration)> {
+        self.leave_unschedulable(now, |_| true, cause)
+    }
+
+    /// Pods that have been unschedulable for too long.
+    pub fn flush(&mut self, now: SimTime, timeout: Duration) -> Vec<(ObjectKey, Duration)> {
+        self.leave_unschedulable(now, |waiting| waiting.last_try + timeout < now, None)
+    }
+
+    /// A backoff is over: the Pod is tried as soon as its turn comes.
+    pub fn activate(&mut self, key: &ObjectKey, now: SimTime) {
+        if let Some(waiting) = self.pods.get_mut(key).filter(|w| w.place == Place::Backoff) {
+            waiting.place = Place::Active;
+            waiting.last_try = now;
+            self.active.push_back(key.clone());
+        }
+    }
+
+    /// The Pod is bound, or gone.
+    pub fn remove(&mut self, key: &ObjectKey) {
+        if self.pods.remove(key).is_some() {
+            self.active.retain(|waiting| waiting != key);
+        }
+    }
+
+    fn leave_unschedulable(
+        &mut self,
+        now: SimTime,
+        mut leaves: impl FnMut(&Waiting) -> bool,
+        cause: Option<EntryId>,
+    ) -> Vec<(ObjectKey, Duration)> {
+        let mut left = Vec::new();
+        for (key, waiting) in &mut self.pods {
+            if waiting.place == Place::Unschedulable && leaves(waiting) {
+                waiting.place = Place::Backoff;
+                waiting.cause = cause;
+                left.push((key.clone(), (waiting.last_try + waiting.pause).since(now)));
+            }
+        }
+        left
+    }
+}

@@ -1,0 +1,1 @@
+//! Choosing a Node, and saying why there is none.
