@@ -10,6 +10,7 @@ mod merge;
 mod meta;
 mod object;
 mod request;
+mod wall_clock;
 
 pub use change::{Change, changes};
 pub use error::{ApiError, Reason};
@@ -17,3 +18,4 @@ pub use merge::Merge;
 pub use meta::{Deletion, Labels, Meta, OwnerReference, Revision, Uid, labels};
 pub use object::{Body, Kind, Object, ObjectKey};
 pub use request::{Answer, Answered, Request, Selector, Verb, WatchEvent, WatchKind};
+pub use wall_clock::{AGE_AT_BEGIN, rfc3339};

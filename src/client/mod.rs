@@ -13,7 +13,7 @@ mod shell;
 mod tests;
 
 pub use api::{Alarm, Api, Incoming, Ring};
-pub use cluster::{Caches, Client, ClientSettings, News};
+pub use cluster::{Caches, Client, ClientSettings, News, Token};
 pub use informer::{Cache, Delta};
 pub use limiter::TokenBucket;
 pub use queue::{Backoff, WorkQueue};

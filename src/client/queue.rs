@@ -26,14 +26,16 @@ pub struct WorkQueue {
 /// What the queue knows of a key.
 #[derive(Clone, Debug)]
 struct Item {
-    /// When it is to be worked on; absent while it isn't waiting.
-    due: Option<SimTime>,
-    /// Which setting of its timer is valid.
-    generation: u32,
+    /// Wanted now, or as soon as the minimum gap allows: when, and which timer is valid.
+    ready: Option<(SimTime, u32)>,
+    /// Wanted later. It stays, even if the key is wanted now as well.
+    delayed: Option<(SimTime, u32)>,
+    timers: u32,
     processing: bool,
     /// Wanted again as soon as the work in progress ends.
     dirty: bool,
     cause: Option<EntryId>,
+    delayed_cause: Option<EntryId>,
     dirty_cause: Option<EntryId>,
     last_begun: Option<SimTime>,
     backoff: Backoff,
@@ -59,8 +61,35 @@ impl Backoff {
 }
 
 impl Item {
+    fn new(backoff: Backoff) -> Item {
+        Item {
+            ready: None,
+            delayed: None,
+            timers: 0,
+            processing: false,
+            dirty: false,
+            cause: None,
+            delayed_cause: None,
+            dirty_cause: None,
+            last_begun: None,
+            backoff,
+        }
+    }
+
     fn is_idle(&self) -> bool {
-        self.due.is_none() && !self.processing && !self.dirty
+        self.ready.is_none() && self.delayed.is_none() && !self.processing && !self.dirty
+    }
+
+    /// Sets a timer in a slot, unless an earlier one stands there.
+    fn set(&mut self, at: SimTime, is_delayed: bool, cause: Option<EntryId>) -> Option<u32> {
+        let slot = if is_delayed { &mut self.delayed } else { &mut self.ready };
+        if slot.is_some_and(|(earlier, _)| earlier <= at) {
+            return None;
+        }
+        self.timers += 1;
+        *slot = Some((at, self.timers));
+        *(if is_delayed { &mut self.delayed_cause } else { &mut self.cause }) = cause;
+        Some(self.timers)
     }
 }
 
@@ -70,8 +99,8 @@ impl WorkQueue {
         WorkQueue { items: BTreeMap::new(), backoff, minimum_gap }
     }
 
-    /// Wants `key` worked on after `delay`. Returns the pause and the generation of the timer to
-    /// set, unless an earlier or equal one stands.
+    /// Wants `key` worked on after `delay`. Returns the pause and the number of the timer to set,
+    /// unless an earlier or equal one stands.
     pub fn add(
         &mut self,
         key: &ObjectKey,
@@ -79,55 +108,41 @@ impl WorkQueue {
         cause: Option<EntryId>,
         now: SimTime,
     ) -> Option<(Duration, u32)> {
-        let backoff = self.backoff;
-        let item = self.items.entry(key.clone()).or_insert_with(|| Item {
-            due: None,
-            generation: 0,
-            processing: false,
-            dirty: false,
-            cause: None,
-            dirty_cause: None,
-            last_begun: None,
-            backoff,
-        });
+        let item = self.items.entry(key.clone()).or_insert_with(|| Item::new(self.backoff));
         if item.processing && delay.is_zero() {
             item.dirty = true;
             item.dirty_cause = cause;
             return None;
         }
-        let mut due = now + delay;
+        let mut at = now + delay;
         if let Some(begun) = item.last_begun.filter(|_| !self.minimum_gap.is_zero()) {
-            due = due.max(begun + self.minimum_gap);
+            at = at.max(begun + self.minimum_gap);
         }
-        if item.due.is_some_and(|earlier| earlier <= due) {
-            return None;
-        }
-        item.due = Some(due);
-        item.cause = cause;
-        item.generation += 1;
-        Some((due.since(now), item.generation))
+        let timer = item.set(at, !delay.is_zero(), cause)?;
+        Some((at.since(now), timer))
     }
 
     /// A timer fell due: begins work on the key, unless it was reset or is being worked on.
-    pub fn begin(
-        &mut self,
-        key: &ObjectKey,
-        generation: u32,
-        now: SimTime,
-    ) -> Option<Option<EntryId>> {
+    pub fn begin(&mut self, key: &ObjectKey, timer: u32, now: SimTime) -> Option<Option<EntryId>> {
         let item = self.items.get_mut(key)?;
-        if item.due.is_none() || item.generation != generation {
+        let is = |slot: Option<(SimTime, u32)>| slot.is_some_and(|(_, number)| number == timer);
+        let cause = if is(item.ready) {
+            item.ready = None;
+            item.cause
+        } else if is(item.delayed) {
+            item.delayed = None;
+            item.delayed_cause
+        } else {
             return None;
-        }
-        item.due = None;
+        };
         if item.processing {
             item.dirty = true;
-            item.dirty_cause = item.cause;
+            item.dirty_cause = cause;
             return None;
         }
         item.processing = true;
         item.last_begun = Some(now);
-        Some(item.cause)
+        Some(cause)
     }
 
     /// Work on the key ended well.

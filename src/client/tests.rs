@@ -22,18 +22,28 @@ fn a_key_that_waits_already_is_not_queued_twice() {
     let mut queue = queue(0);
     let (pause, first) = queue.add(&key("a"), Duration::ZERO, None, secs(1)).expect("queued");
     assert_eq!(pause, Duration::ZERO);
-    assert!(queue.add(&key("a"), Duration::from_secs(9), None, secs(1)).is_none());
+    assert!(queue.add(&key("a"), Duration::ZERO, None, secs(1)).is_none());
     assert!(queue.begin(&key("a"), first, secs(1)).is_some());
     assert!(queue.begin(&key("a"), first, secs(1)).is_none(), "one timer, one turn");
 }
 
 #[test]
-fn an_earlier_time_replaces_a_later_one() {
+fn an_earlier_delay_replaces_a_later_one() {
     let mut queue = queue(0);
     let (_, later) = queue.add(&key("a"), Duration::from_secs(9), None, secs(1)).expect("queued");
     let (_, sooner) = queue.add(&key("a"), Duration::from_secs(2), None, secs(1)).expect("sooner");
     assert!(queue.begin(&key("a"), sooner, secs(3)).is_some());
     assert!(queue.begin(&key("a"), later, secs(10)).is_none());
+}
+
+#[test]
+fn a_delayed_turn_comes_even_if_the_key_had_one_in_between() {
+    let mut queue = queue(0);
+    let (_, later) = queue.add(&key("a"), Duration::from_secs(20), None, secs(1)).expect("queued");
+    let (_, now) = queue.add(&key("a"), Duration::ZERO, None, secs(1)).expect("at once");
+    assert!(queue.begin(&key("a"), now, secs(1)).is_some());
+    assert!(queue.begin(&key("a"), later, secs(21)).is_none(), "it is being worked on");
+    assert!(queue.end(&key("a")).is_some(), "so it comes right after");
 }
 
 #[test]

@@ -143,6 +143,13 @@ impl InfraProvider {
             }
         } else if !held {
             self.patch(&object, ctx, |new| new.meta.finalizers = Arc::new([FINALIZER]));
+        } else if !infra.ready && !infra.provider_id.is_empty() {
+            // `spec` and `status` are written by themselves, in this order.
+            self.patch(&object, ctx, |new| {
+                if let Some(infra) = new.infra_machine_mut() {
+                    infra.ready = true;
+                }
+            });
         } else if !infra.ready {
             self.start_task(key, Wish::Create, ctx);
         }
@@ -179,7 +186,6 @@ impl InfraProvider {
                 self.patch(&object, ctx, |new| {
                     if let Some(infra) = new.infra_machine_mut() {
                         infra.provider_id = provider_id;
-                        infra.ready = true;
                     }
                 });
             }

@@ -74,15 +74,21 @@ fn a_new_object_gets_a_finalizer_before_anything_is_made_for_it() {
 }
 
 #[test]
-fn a_vm_is_cloned_and_then_the_object_is_ready() {
+fn a_vm_is_cloned_then_the_object_is_named_and_then_ready() {
     let mut provider = Provider::new();
     let effects = provider.listing(infra(|_| {}));
     let (to, number, request) = task(&effects).expect("a task");
     assert!(matches!(request, DatacenterRequest::Clone { vm, .. } if vm == "worker-0"));
     let effects = provider.play(Input::Message(to, Message::DatacenterTask(number, TaskEnd::Done)));
     let object = patch(&effects).expect("a patch");
-    let infra = object.infra_machine().expect("of its kind");
-    assert!(infra.ready && infra.provider_id == "vsphere://worker-0");
+    let body = object.infra_machine().expect("of its kind");
+    assert!(!body.ready && body.provider_id == "vsphere://worker-0");
+    let named = infra(|new| {
+        new.infra_machine_mut().expect("of its kind").provider_id = body.provider_id.clone();
+    });
+    let effects = Provider::new().listing(named);
+    assert!(task(&effects).is_none());
+    assert!(patch(&effects).expect("a patch").infra_machine().is_some_and(|infra| infra.ready));
 }
 
 #[test]

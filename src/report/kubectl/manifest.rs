@@ -1,15 +1,11 @@
 //! Objects as kubectl prints them with `-o yaml` and `-o json`: a List of what is stored.
 
-use super::{AGE_AT_BEGIN, Form};
+use super::Form;
 use crate::api::kinds::{Conditions, Machine, Node, Pod};
-use crate::api::{Body, Meta, Object};
+use crate::api::{Body, Meta, Object, rfc3339};
 use crate::engine::SimTime;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-
-/// The wall clock at which every run begins; simulated time needs a date to be printed.
-/// It is the day of the founding page's own log.
-const BEGIN: i64 = 1_726_149_600;
 
 /// All objects as one List.
 pub fn manifest(objects: &[&Arc<Object>], form: Form) -> String {
@@ -183,14 +179,8 @@ fn conditions(conditions: &Conditions, heartbeats: bool) -> Vec<Value> {
         .collect()
 }
 
-/// A time of the run as RFC 3339; what was there at its beginning is as old as the cluster.
 fn time(at: SimTime) -> Value {
-    let seconds = match at {
-        SimTime::ZERO => BEGIN - AGE_AT_BEGIN.as_secs() as i64,
-        at => BEGIN + (at.as_micros() / 1_000_000) as i64,
-    };
-    let time = jiff::Timestamp::from_second(seconds).expect("a run ends within this age");
-    json!(time.to_string())
+    json!(rfc3339(at))
 }
 
 fn uid(number: u64) -> String {

@@ -10,7 +10,7 @@ mod tests;
 
 use crate::api::kinds::{Node, Pod, Status, taint};
 use crate::api::{Kind, Object};
-use crate::engine::{Duration, SimTime};
+use crate::engine::SimTime;
 use crate::world::View;
 use manifest::manifest;
 use std::sync::Arc;
@@ -33,9 +33,6 @@ pub enum Form {
     Yaml,
     Json,
 }
-
-/// How long a cluster has existed when a run begins: its first objects are that old.
-pub const AGE_AT_BEGIN: Duration = Duration::from_secs(30 * 86_400);
 
 /// The text that kubectl would print.
 pub fn get(view: View, resource: Resource, form: Form) -> String {

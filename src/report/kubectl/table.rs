@@ -1,6 +1,6 @@
 //! kubectl's tables: columns three blanks apart, and ages in its short form.
 
-use super::AGE_AT_BEGIN;
+use crate::api::AGE_AT_BEGIN;
 use crate::engine::SimTime;
 use std::fmt;
 

@@ -1,0 +1,22 @@
+//! Simulated time as the objects of a cluster write it: RFC 3339.
+//!
+//! Every run begins at one fixed date, the day of the founding page's own log. Nothing reads a
+//! clock.
+
+use crate::engine::{Duration, SimTime};
+
+/// The beginning of every run, in seconds of Unix time: 2024-09-12T14:00:00Z.
+const BEGIN: i64 = 1_726_149_600;
+
+/// How long a cluster has existed when a run begins: its first objects are that old.
+pub const AGE_AT_BEGIN: Duration = Duration::from_secs(30 * 86_400);
+
+/// A time of the run; what was there at its beginning is as old as the cluster.
+pub fn rfc3339(at: SimTime) -> String {
+    let seconds = |micros: u64| i64::try_from(micros / 1_000_000).unwrap_or(i64::MAX / 2);
+    let seconds = match at {
+        SimTime::ZERO => BEGIN - seconds(AGE_AT_BEGIN.as_micros()),
+        at => BEGIN.saturating_add(seconds(at.as_micros())),
+    };
+    jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX).to_string()
+}

@@ -1,0 +1,226 @@
+//! Draining a Node: cordon, evict, and wait until its Pods are gone or need not be waited for.
+//!
+//! Up to 1.8 an attempt blocks its worker for 20 s, looks every second and evicts every Pod, dying
+//! ones too. From 1.9 it is one pass without waiting, each 20 s, that leaves dying Pods alone. On
+//! an unreachable Node (Ready is Unknown) Pods are not waited for once their deletion time is long
+//! enough past: nobody there will end them.
+
+use super::super::{DrainStyle, Wording};
+use super::deletion::{drained, listed};
+use super::status::{deleting, finish};
+use super::{MachineController, State, node_name};
+use crate::api::kinds::{MachinePhase, Status};
+use crate::api::{Answer, Kind, Object, ObjectKey, Reason, Selector, Verb, rfc3339};
+use crate::client::{Outcome, Reply, Step, View};
+use crate::engine::{SimTime, Text};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// One attempt, or one pass.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    node: Text,
+    since: SimTime,
+    unreachable: bool,
+    /// Pods to evict; filled by the first look.
+    evict: VecDeque<ObjectKey>,
+    evicted: bool,
+    /// Pods that are waited for, by key, with whether they are being deleted.
+    waiting: Vec<(ObjectKey, bool)>,
+}
+
+impl MachineController {
+    /// Announces the drain, then looks the Node up live.
+    pub(super) fn drain(&mut self, object: &Arc<Object>, view: &View) -> Step<State> {
+        let (key, now) = (object.key(), view.now);
+        let next = self.drained.get(key).map(|last| *last + self.settings.drain.retry);
+        if let (DrainStyle::Passes, Some(next)) = (self.settings.drain.style, next)
+            && now < next
+        {
+            return Step::Done(Outcome::after(next.since(now)));
+        }
+        let machine = object.machine();
+        let announced = machine.is_some_and(|m| m.conditions.get("DrainingSucceeded").is_some());
+        if announced {
+            return read_node(object);
+        }
+        let mut changed = Object::clone(object);
+        if let Some(machine) = changed.machine_mut() {
+            machine.drain_started = Some(now);
+            drained(machine, Status::False, "Draining", "Draining the node before deletion", now);
+        }
+        let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
+        Step::write(verb, State::DrainAnnounced)
+    }
+
+    pub(super) fn drain_on(
+        &mut self,
+        object: &Arc<Object>,
+        state: State,
+        reply: Reply,
+        view: &mut View,
+    ) -> Step<State> {
+        match (state, reply) {
+            (State::DrainAnnounced, _) => read_node(object),
+            (State::NodeRead, Reply::Answer(Ok(Answer::Object(node)))) => {
+                self.cordon(object, &node, view.now)
+            }
+            (State::NodeRead, Reply::Answer(Err(error))) => match error.reason {
+                // Without its Node there is nothing to drain.
+                Reason::NotFound => self.drain_done(object, view),
+                // Up to 1.8 a workload cluster that does not answer ends the drain, not the delay.
+                _ if self.settings.wording == Wording::V1Beta1 => self.delete_infra(object, view),
+                _ => Step::Done(Outcome::error(error.message)),
+            },
+            (State::Cordoned(attempt) | State::Polling(attempt), _) => list_pods(attempt),
+            (State::PodsListed(attempt), reply) => match listed(reply) {
+                Ok(pods) => self.look(object, attempt, &pods, view),
+                Err(error) => self.attempt_over(object, Some(error), view.now),
+            },
+            // A refused eviction is tried again by the next attempt or pass.
+            (State::Evicting(attempt), _) => self.evict_next(object, attempt, view.now),
+            _ => Step::done(),
+        }
+    }
+
+    fn cordon(&mut self, object: &Arc<Object>, node: &Arc<Object>, now: SimTime) -> Step<State> {
+        let unreachable =
+            node.node().is_some_and(|body| body.conditions.is("Ready", Status::Unknown));
+        let attempt = Attempt {
+            node: node.name().clone(),
+            since: now,
+            unreachable,
+            evict: VecDeque::new(),
+            evicted: false,
+            waiting: Vec::new(),
+        };
+        self.drained.insert(object.key().clone(), now);
+        if node.node().is_some_and(|body| body.unschedulable) {
+            return list_pods(attempt);
+        }
+        let mut changed = Object::clone(node);
+        if let Some(body) = changed.node_mut() {
+            body.unschedulable = true;
+        }
+        let verb = Verb::Patch { base: node.clone(), changed: Arc::new(changed) };
+        Step::write_remote(verb, State::Cordoned(attempt))
+    }
+
+    /// One look at the Pods of the Node.
+    fn look(
+        &mut self,
+        object: &Arc<Object>,
+        mut attempt: Attempt,
+        pods: &[Arc<Object>],
+        view: &mut View,
+    ) -> Step<State> {
+        let now = view.now;
+        let waited: Vec<&Arc<Object>> =
+            pods.iter().filter(|pod| self.is_waited_for(pod, &attempt, now)).collect();
+        attempt.waiting =
+            waited.iter().map(|pod| (pod.key().clone(), pod.meta.is_deleting())).collect();
+        if waited.is_empty() {
+            return self.drain_done(object, view);
+        }
+        if !attempt.evicted {
+            attempt.evicted = true;
+            let dying_too = matches!(self.settings.drain.style, DrainStyle::Attempts { .. });
+            attempt.evict = waited
+                .iter()
+                .filter(|pod| dying_too || !pod.meta.is_deleting())
+                .map(|pod| pod.key().clone())
+                .collect();
+        }
+        self.evict_next(object, attempt, now)
+    }
+
+    fn is_waited_for(&self, pod: &Object, attempt: &Attempt, now: SimTime) -> bool {
+        let skip = self.settings.drain.unreachable_skip;
+        let long_dead = pod.meta.deletion.is_some_and(|deletion| deletion.at + skip < now);
+        !(attempt.unreachable && long_dead)
+    }
+
+    fn evict_next(
+        &mut self,
+        object: &Arc<Object>,
+        mut attempt: Attempt,
+        now: SimTime,
+    ) -> Step<State> {
+        if let Some(key) = attempt.evict.pop_front() {
+            let grace = self.settings.drain.unreachable_grace.filter(|_| attempt.unreachable);
+            let verb = Verb::Evict { key, grace };
+            return Step::ask_remote(verb, State::Evicting(attempt));
+        }
+        match self.settings.drain.style {
+            DrainStyle::Passes => self.pass_over(object, &attempt, now),
+            DrainStyle::Attempts { length, poll } => match now < attempt.since + length {
+                true => Step::Wait(poll, State::Polling(attempt)),
+                false => self.attempt_over(object, None, now),
+            },
+        }
+    }
+
+    /// The deferred patch: only now does the phase show what is going on.
+    fn attempt_over(
+        &mut self,
+        object: &Arc<Object>,
+        error: Option<Text>,
+        _now: SimTime,
+    ) -> Step<State> {
+        let mut changed = Object::clone(object);
+        if let Some(machine) = changed.machine_mut() {
+            machine.phase = MachinePhase::Deleting;
+        }
+        let outcome = match error {
+            Some(error) => Outcome::error(error),
+            None => Outcome::after(self.settings.drain.retry),
+        };
+        finish(object, changed, outcome)
+    }
+
+    fn pass_over(&mut self, object: &Arc<Object>, attempt: &Attempt, now: SimTime) -> Step<State> {
+        let mut changed = Object::clone(object);
+        if let Some(machine) = changed.machine_mut() {
+            machine.phase = MachinePhase::Deleting;
+            let started = machine.drain_started.unwrap_or(now);
+            let words = Text::from(words(attempt, started));
+            machine.conditions.say(deleting(Status::True, "DrainingNode", words, now));
+        }
+        let next = attempt.since + self.settings.drain.retry;
+        finish(object, changed, Outcome::after(next.since(now)))
+    }
+
+    fn drain_done(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
+        self.drained.remove(object.key());
+        let node = node_name(object).unwrap_or_default();
+        let words = format!("success draining Machine's node \"{node}\"");
+        view.event(object.key(), "SuccessfulDrainNode", words);
+        let words = format!("success waiting for node volumes detaching Machine's node \"{node}\"");
+        view.event(object.key(), "NodeVolumesDetached", words);
+        self.delete_infra(object, view)
+    }
+}
+
+fn read_node(object: &Object) -> Step<State> {
+    let name = node_name(object).unwrap_or_default();
+    let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name };
+    Step::ask_remote(Verb::Get(key), State::NodeRead)
+}
+
+fn list_pods(attempt: Attempt) -> Step<State> {
+    let verb = Verb::List(Kind::Pod, Selector::OnNode(attempt.node.clone()));
+    Step::ask_remote(verb, State::PodsListed(attempt))
+}
+
+/// What the condition Deleting says while a drain goes on.
+fn words(attempt: &Attempt, started: SimTime) -> String {
+    let mut words = format!("Drain not completed yet (started at {}):", rfc3339(started));
+    for (pod, dying) in &attempt.waiting {
+        let what = match dying {
+            true => "deletionTimestamp set, but still not removed from the Node",
+            false => "eviction requested, but still not removed from the Node",
+        };
+        words.push_str(&format!("\n* Pod {}/{}: {what}", pod.namespace, pod.name));
+    }
+    words
+}

@@ -1,0 +1,102 @@
+//! Machine: from its provider's object to its Node, and back.
+//!
+//! ```text
+//! lives     provider ready ─> Node found by providerID ─> Running, whatever the Node's health
+//! goes      cordon, drain ─> provider's object ─> Node ─> finalizer
+//! ```
+//! Follows `internal/controllers/machine` of Cluster API. Hooks are not modeled yet, nor is the
+//! wait for volumes, which an unreachable Node skips anyway.
+
+mod deletion;
+mod drain;
+mod status;
+
+use super::{Settings, beside};
+use crate::api::{Kind, Object, ObjectKey};
+use crate::client::{Outcome, Reconciler, Reply, Step, View};
+use crate::engine::{SimTime, Text};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The controller.
+#[derive(Clone, Debug)]
+pub struct MachineController {
+    pub(super) settings: Settings,
+    /// When each Machine's Node was last drained: a pass comes no sooner than the retry interval.
+    drained: BTreeMap<ObjectKey, SimTime>,
+}
+
+/// Where a reconcile waits.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// The last write: nothing follows but the outcome.
+    Last(Outcome),
+    /// The Machine was told that its Node is being drained.
+    DrainAnnounced,
+    /// The Node is being looked up live.
+    NodeRead,
+    /// The Node is being cordoned.
+    Cordoned(drain::Attempt),
+    /// The Pods on the Node are being listed.
+    PodsListed(drain::Attempt),
+    Evicting(drain::Attempt),
+    /// Between two looks of one attempt.
+    Polling(drain::Attempt),
+    /// The provider's object was deleted.
+    InfraDeleted,
+    /// The Node is being deleted; since when it is tried.
+    NodeDeleted(SimTime),
+    NodeRetry(SimTime),
+    /// Everything is gone but the Machine itself.
+    Finished,
+}
+
+impl MachineController {
+    /// A controller with these rules.
+    pub fn new(settings: Settings) -> MachineController {
+        MachineController { settings, drained: BTreeMap::new() }
+    }
+}
+
+impl Reconciler for MachineController {
+    type State = State;
+
+    fn agent(&self) -> &'static str {
+        "machine-controller"
+    }
+
+    fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
+        let Some(object) = view.local.get(key).cloned() else {
+            self.drained.remove(key);
+            return Step::done();
+        };
+        match object.meta.is_deleting() {
+            true => self.delete(&object, view),
+            false => self.sync(&object, view),
+        }
+    }
+
+    fn resume(
+        &mut self,
+        key: &ObjectKey,
+        state: State,
+        reply: Reply,
+        view: &mut View,
+    ) -> Step<State> {
+        if let State::Last(outcome) = state {
+            return Step::Done(outcome);
+        }
+        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        self.go_on(&object, state, reply, view)
+    }
+}
+
+/// The provider's object of a Machine.
+fn infra_of<'a>(object: &Object, view: &View<'a>) -> Option<&'a Arc<Object>> {
+    view.local.get(&beside(object.key(), Kind::InfraMachine, object.name()))
+}
+
+/// The name of the Node of a Machine.
+fn node_name(object: &Object) -> Option<Text> {
+    object.machine().and_then(|machine| machine.node_ref.clone())
+}

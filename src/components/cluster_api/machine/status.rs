@@ -1,0 +1,167 @@
+//! What a living Machine's status says, written in one patch at the end of a reconcile.
+
+use super::super::{Wording, node_in};
+use super::{MachineController, State, infra_of};
+use crate::api::kinds::{Condition, InfraMachine, Machine, MachinePhase, Node, Status};
+use crate::api::{Kind, Object, Verb};
+use crate::client::{Outcome, Step, View};
+use crate::engine::{SimTime, Text};
+use std::sync::Arc;
+
+impl MachineController {
+    pub(super) fn sync(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
+        let mut changed = Object::clone(object);
+        let infra = infra_of(object, view).and_then(|infra| infra.infra_machine()).cloned();
+        let Some(machine) = changed.machine_mut() else { return Step::done() };
+        self.follow_provider(machine, infra.as_ref(), view.now);
+        if self.find_node(machine, view) {
+            let name = machine.node_ref.clone().unwrap_or_default();
+            view.event(object.key(), "SuccessfulSetNodeRef", name);
+        }
+        let node = machine.node_ref.as_ref().and_then(|name| node_in(view.remote, name));
+        let condition = self.node_healthy(machine, node.and_then(|node| node.node()), view.now);
+        machine.conditions.say(condition);
+        if self.settings.wording == Wording::V1Beta2 {
+            machine.conditions.say(deleting(Status::False, "NotDeleting", "", view.now));
+        }
+        machine.phase = phase(machine);
+        finish(object, changed, Outcome::done())
+    }
+
+    /// What the provider says is taken over each time.
+    fn follow_provider(&self, machine: &mut Machine, infra: Option<&InfraMachine>, now: SimTime) {
+        let Some(infra) = infra else { return };
+        machine.infrastructure_ready = infra.ready;
+        if infra.ready {
+            machine.spec.provider_id = infra.provider_id.clone();
+        }
+        let (status, reason, message) = match (infra.ready, self.settings.wording) {
+            (true, _) => (Status::True, "Ready", ""),
+            (false, Wording::V1Beta1) => (Status::False, "WaitingForInfrastructure", ""),
+            (false, Wording::V1Beta2) => (
+                Status::False,
+                "NotReady",
+                "InfraMachine status.initialization.provisioned is false",
+            ),
+        };
+        let [kind, reason, message] = ["InfrastructureReady", reason, message].map(Text::word);
+        machine.conditions.say(Condition::new(kind, status, reason, message, now));
+    }
+
+    /// Once found, a Node's name is never forgotten. True if it was found now.
+    fn find_node(&self, machine: &mut Machine, view: &View) -> bool {
+        if machine.node_ref.is_some() || machine.spec.provider_id.is_empty() {
+            return false;
+        }
+        let found = view.remote.list(Kind::Node).find(|node| {
+            node.node().is_some_and(|node| node.provider_id == machine.spec.provider_id)
+        });
+        machine.node_ref = found.map(|node| node.name().clone());
+        machine.node_ref.is_some()
+    }
+
+    fn node_healthy(&self, machine: &Machine, node: Option<&Node>, now: SimTime) -> Condition {
+        let (status, reason, message) = match (self.settings.wording, node) {
+            (Wording::V1Beta1, Some(node)) => v1beta1_health(node),
+            (Wording::V1Beta2, Some(node)) => v1beta2_health(node),
+            (Wording::V1Beta1, None) => {
+                let reason = match () {
+                    () if machine.node_ref.is_some() => "NodeNotFound",
+                    () if machine.spec.provider_id.is_empty() => "WaitingForNodeRef",
+                    () => "NodeProvisioning",
+                };
+                (Status::False, reason, String::new())
+            }
+            (Wording::V1Beta2, None) => v1beta2_without_node(machine),
+        };
+        let [kind, reason] = ["NodeHealthy", reason].map(Text::word);
+        Condition::new(kind, status, reason, message, now)
+    }
+}
+
+/// Up to release 1.10: the worst of the Node's conditions, all named.
+fn v1beta1_health(node: &Node) -> (Status, &'static str, String) {
+    let mut message = String::new();
+    let mut worst = Status::True;
+    for kind in ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"] {
+        let status = node.conditions.status(kind).unwrap_or(Status::Unknown);
+        let good = if kind == "Ready" { Status::True } else { Status::False };
+        if status == good {
+            continue;
+        }
+        message.push_str(&format!("Node condition {kind} is {}. ", status.name()));
+        worst = match (worst, status) {
+            (Status::True | Status::Unknown, Status::Unknown) => Status::Unknown,
+            _ => Status::False,
+        };
+    }
+    match worst {
+        Status::True => (worst, "", message),
+        _ => (worst, "NodeConditionsFailed", message),
+    }
+}
+
+fn v1beta2_health(node: &Node) -> (Status, &'static str, String) {
+    let Some(ready) = node.conditions.get("Ready") else {
+        return (
+            Status::Unknown,
+            "NodeHealthyUnknown",
+            "* Node.Ready: Condition not yet reported".into(),
+        );
+    };
+    match ready.status {
+        Status::True => (Status::True, "NodeHealthy", String::new()),
+        Status::False => {
+            (Status::False, "NodeNotHealthy", format!("* Node.Ready: {}", ready.message))
+        }
+        Status::Unknown => {
+            let message = format!("* Node.AllConditions: {}", ready.message);
+            (Status::Unknown, "NodeHealthyUnknown", message)
+        }
+    }
+}
+
+fn v1beta2_without_node(machine: &Machine) -> (Status, &'static str, String) {
+    if let Some(name) = &machine.node_ref {
+        let message = format!("Node {name} has been deleted while the machine still exists");
+        return (Status::False, "NodeDeleted", message);
+    }
+    let message = match machine.spec.provider_id.is_empty() {
+        true => "Waiting for InfraMachine to report spec.providerID".to_owned(),
+        false => {
+            format!("Waiting for a Node with spec.providerID {} to exist", machine.spec.provider_id)
+        }
+    };
+    (Status::Unknown, "InspectionFailed", message)
+}
+
+/// Later lines win; a Node's health is not among them.
+pub fn phase(machine: &Machine) -> MachinePhase {
+    let mut phase = MachinePhase::Pending;
+    if !machine.spec.provider_id.is_empty() {
+        phase = MachinePhase::Provisioned;
+    }
+    if machine.node_ref.is_some() && machine.infrastructure_ready {
+        phase = MachinePhase::Running;
+    }
+    phase
+}
+
+/// The v1beta2 condition Deleting.
+pub fn deleting(
+    status: Status,
+    reason: &'static str,
+    message: impl Into<Text>,
+    now: SimTime,
+) -> Condition {
+    Condition::new(Text::word("Deleting"), status, Text::word(reason), message, now)
+}
+
+/// Writes what changed, and ends.
+pub fn finish(object: &Arc<Object>, changed: Object, outcome: Outcome) -> Step<State> {
+    if changed == **object {
+        return Step::Done(outcome);
+    }
+    let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
+    Step::write(verb, State::Last(outcome))
+}

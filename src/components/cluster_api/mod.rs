@@ -1,0 +1,349 @@
+//! capi-controller-manager: the controllers that keep Machines.
+//!
+//! It reads and writes the management cluster, and through another client the workload cluster;
+//! where a platform manages itself both are one. It knows nothing of VMs. Follows
+//! `kubernetes-sigs/cluster-api`, releases 1.7 and 1.14; where they differ, a setting named for the
+//! rule says which.
+//!
+//! Simplified: a single instance that always leads; bootstrap data is there from the beginning, so
+//! the phase Provisioning does not occur.
+
+mod machine;
+mod machine_deployment;
+mod machine_health_check;
+mod machine_set;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use crate::api::kinds::Conditions;
+use crate::api::{Kind, Object, ObjectKey, Reason, Selector, Verb};
+use crate::client::{Alarm, Caches, Client, Clients, Delta, Flight, News, Shell, Target, Work};
+use crate::engine::{Activity, Path, Phase, Rhythm, Text};
+use crate::infra::{ActivityId, Address, Ctx, Input, Start};
+use machine::MachineController;
+use machine_deployment::MachineDeploymentController;
+use machine_health_check::HealthCheckController;
+use machine_set::MachineSetController;
+pub use settings::{Counting, Drain, DrainStyle, Marking, Probe, Settings, Wording};
+
+/// What the manager reacts to besides messages and ticks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Client(Alarm),
+    Work(Work),
+}
+
+impl From<Alarm> for Event {
+    fn from(alarm: Alarm) -> Event {
+        Event::Client(alarm)
+    }
+}
+
+impl From<Work> for Event {
+    fn from(work: Work) -> Event {
+        Event::Work(work)
+    }
+}
+
+/// What a request was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    Flight(Flight),
+    /// The regular look whether the workload cluster's API answers.
+    Probe,
+}
+
+impl From<Flight> for Token {
+    fn from(flight: Flight) -> Token {
+        Token::Flight(flight)
+    }
+}
+
+/// The manager.
+#[derive(Clone, Debug)]
+pub struct ClusterApi {
+    settings: Settings,
+    management: Address,
+    /// None where the platform manages itself.
+    workload: Option<Address>,
+    clients: Clients<Token>,
+    /// Probes of the workload cluster that failed in a row.
+    failed_probes: u64,
+    deployments: Shell<MachineDeploymentController>,
+    sets: Shell<MachineSetController>,
+    machines: Shell<MachineController>,
+    checks: Shell<HealthCheckController>,
+}
+
+const RESYNC: ActivityId = ActivityId(0);
+const PROBE: ActivityId = ActivityId(1);
+
+const DEPLOYMENTS: u8 = 0;
+const SETS: u8 = 1;
+const MACHINES: u8 = 2;
+const CHECKS: u8 = 3;
+
+impl ClusterApi {
+    /// A manager with the API servers of both clusters.
+    pub fn new(settings: Settings, management: Address, workload: Option<Address>) -> ClusterApi {
+        let shell = settings.shell;
+        let check_shell =
+            crate::client::ShellSettings { minimum_gap: settings.health_check_gap, ..shell };
+        let remote = workload.map(|server| Client::new(1, server, settings.client));
+        ClusterApi {
+            clients: Clients { local: Client::new(0, management, settings.client), remote },
+            failed_probes: 0,
+            deployments: Shell::new(DEPLOYMENTS, MachineDeploymentController::new(settings), shell),
+            sets: Shell::new(SETS, MachineSetController::new(settings), shell),
+            machines: Shell::new(MACHINES, MachineController::new(settings), shell),
+            checks: Shell::new(CHECKS, HealthCheckController::new(settings), check_shell),
+            settings,
+            management,
+            workload,
+        }
+    }
+
+    /// Reacts to one event.
+    pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
+        let mut news = Vec::new();
+        match input {
+            Input::Started(start) => return self.start(start, ctx),
+            Input::Tick(RESYNC) => return self.resync(ctx),
+            Input::Tick(_) => return self.probe(ctx),
+            Input::Due(Event::Work(work)) => return self.work(&work, ctx),
+            Input::Message(from, message) => {
+                for client in clients(&mut self.clients) {
+                    client.on_message(ctx, from, message.clone(), &mut news);
+                }
+            }
+            Input::Broken(connection, how) => {
+                for client in clients(&mut self.clients) {
+                    client.on_broken(ctx, connection, how, &mut news);
+                }
+            }
+            Input::Due(Event::Client(alarm)) => {
+                for client in clients(&mut self.clients) {
+                    client.on_alarm(ctx, alarm, &mut news);
+                }
+            }
+            Input::Container(..) => {}
+        }
+        for item in news {
+            self.on_news(item, ctx);
+        }
+    }
+
+    fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        *self = ClusterApi::new(self.settings, self.management, self.workload);
+        let own = [
+            Kind::Cluster,
+            Kind::MachineDeployment,
+            Kind::MachineSet,
+            Kind::Machine,
+            Kind::MachineHealthCheck,
+            Kind::InfraMachine,
+        ];
+        for kind in own {
+            self.clients.local.watch(ctx, kind, Selector::All);
+        }
+        self.clients.of(Target::Remote).watch(ctx, Kind::Node, Selector::All);
+        let activity = |period, jitter_percent| Activity {
+            period,
+            jitter_percent,
+            rhythm: Rhythm::Ticker,
+            path: Path::Server,
+        };
+        let phase = match start {
+            Start::Steady => Phase::Stationary,
+            Start::Fresh => Phase::AfterPause,
+        };
+        let Settings { resync, resync_jitter_percent, probe, .. } = self.settings;
+        ctx.every(RESYNC, activity(resync, resync_jitter_percent), phase);
+        if self.workload.is_some() {
+            ctx.every(PROBE, activity(probe.interval, 0), phase);
+        }
+    }
+
+    fn on_news(&mut self, news: News<Token>, ctx: &mut Ctx<Event>) {
+        match news {
+            News::Changed(delta) => self.on_change(&delta, ctx),
+            News::Synced(_) => {}
+            News::Answer(Token::Probe, answered) => {
+                let answers = match answered {
+                    Ok(_) => true,
+                    Err(error) => error.reason == Reason::NotFound,
+                };
+                self.failed_probes = if answers { 0 } else { self.failed_probes + 1 };
+                let connected = self.failed_probes < self.settings.probe.failures;
+                self.checks.reconciler.connected = connected;
+            }
+            News::Answer(Token::Flight(Flight { controller, key }), answered) => {
+                let clients = &mut self.clients;
+                match controller {
+                    DEPLOYMENTS => self.deployments.on_answer(ctx, &key, answered, clients),
+                    SETS => self.sets.on_answer(ctx, &key, answered, clients),
+                    MACHINES => self.machines.on_answer(ctx, &key, answered, clients),
+                    _ => self.checks.on_answer(ctx, &key, answered, clients),
+                }
+            }
+        }
+    }
+
+    fn work(&mut self, work: &Work, ctx: &mut Ctx<Event>) {
+        let clients = &mut self.clients;
+        match work.controller {
+            DEPLOYMENTS => self.deployments.on_work(ctx, work, clients),
+            SETS => self.sets.on_work(ctx, work, clients),
+            MACHINES => self.machines.on_work(ctx, work, clients),
+            _ => self.checks.on_work(ctx, work, clients),
+        }
+    }
+
+    fn on_change(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let key = delta.key();
+        let meta = &delta.object().meta;
+        match key.kind {
+            Kind::MachineDeployment => self.deployments.enqueue(ctx, key),
+            Kind::MachineHealthCheck => self.checks.enqueue(ctx, key),
+            Kind::MachineSet => {
+                self.sets.enqueue(ctx, key);
+                if let Some(owner) = meta.controlled_by(Kind::MachineDeployment) {
+                    self.deployments.enqueue(ctx, &beside(key, Kind::MachineDeployment, owner));
+                }
+            }
+            Kind::Machine => self.machine_changed(delta, ctx),
+            Kind::InfraMachine => {
+                self.machines.enqueue(ctx, &beside(key, Kind::Machine, &key.name));
+            }
+            Kind::Node => self.node_changed(delta, ctx),
+            _ => {}
+        }
+    }
+
+    fn machine_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let key = delta.key();
+        let meta = &delta.object().meta;
+        self.machines.enqueue(ctx, key);
+        self.sets.reconciler.observe(delta);
+        if let Some(owner) = meta.controlled_by(Kind::MachineSet) {
+            self.sets.enqueue(ctx, &beside(key, Kind::MachineSet, owner));
+        }
+        if let Some(pool) = meta.labels.get("cluster.x-k8s.io/deployment-name") {
+            self.deployments.enqueue(ctx, &beside(key, Kind::MachineDeployment, pool));
+        }
+        if self.settings.health_check_filters_events && !concerns_checks(delta) {
+            return;
+        }
+        self.enqueue_checks_of(delta.object(), ctx);
+    }
+
+    fn node_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let Some(machine) = self.machine_of(delta.object()) else { return };
+        self.machines.enqueue(ctx, machine.key());
+        if let Some(owner) = machine.meta.controlled_by(Kind::MachineSet) {
+            self.sets.enqueue(ctx, &beside(machine.key(), Kind::MachineSet, owner));
+        }
+        if self.settings.health_check_filters_events && !conditions_changed(delta) {
+            return;
+        }
+        self.enqueue_checks_of(&machine, ctx);
+    }
+
+    /// The Machine that a Node belongs to, by reference or by what the provider called it.
+    fn machine_of(&self, node: &Object) -> Option<std::sync::Arc<Object>> {
+        let provider_id = &node.node()?.provider_id;
+        let mut machines = self.clients.local.caches.list(Kind::Machine);
+        machines
+            .find(|machine| {
+                machine.machine().is_some_and(|body| {
+                    body.node_ref.as_ref() == Some(node.name())
+                        || !provider_id.is_empty() && body.spec.provider_id == *provider_id
+                })
+            })
+            .cloned()
+    }
+
+    fn enqueue_checks_of(&mut self, machine: &Object, ctx: &mut Ctx<Event>) {
+        let checks: Vec<ObjectKey> = self
+            .clients
+            .local
+            .caches
+            .list(Kind::MachineHealthCheck)
+            .filter(|check| {
+                let selector = check.machine_health_check().map(|body| &body.selector);
+                selector.is_some_and(|selector| machine.meta.matches(selector))
+            })
+            .map(|check| check.key().clone())
+            .collect();
+        for check in checks {
+            self.checks.enqueue(ctx, &check);
+        }
+    }
+
+    /// Every object is looked at again.
+    fn resync(&mut self, ctx: &mut Ctx<Event>) {
+        for kind in
+            [Kind::MachineDeployment, Kind::MachineSet, Kind::Machine, Kind::MachineHealthCheck]
+        {
+            let keys: Vec<ObjectKey> =
+                self.clients.local.caches.list(kind).map(|object| object.key().clone()).collect();
+            for key in keys {
+                match kind {
+                    Kind::MachineDeployment => self.deployments.enqueue(ctx, &key),
+                    Kind::MachineSet => self.sets.enqueue(ctx, &key),
+                    Kind::Machine => self.machines.enqueue(ctx, &key),
+                    _ => self.checks.enqueue(ctx, &key),
+                }
+            }
+        }
+    }
+
+    /// Asks the workload cluster's API for anything at all.
+    fn probe(&mut self, ctx: &mut Ctx<Event>) {
+        let key =
+            ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: Text::word("healthz") };
+        let (sender, timeout) = (ctx.owner().part(1), self.settings.probe.timeout);
+        let count = ctx.count(PROBE);
+        let token = crate::client::Token::Own(Token::Probe);
+        let api = &mut self.clients.of(Target::Remote).api;
+        api.send_as(ctx, "cluster-cache-probe", Verb::Get(key), token, timeout, sender, count);
+    }
+}
+
+/// Both clients, or the one.
+fn clients(clients: &mut Clients<Token>) -> impl Iterator<Item = &mut Client<Token>> {
+    std::iter::once(&mut clients.local).chain(&mut clients.remote)
+}
+
+/// The key of an object of another kind in the same namespace.
+fn beside(key: &ObjectKey, kind: Kind, name: &Text) -> ObjectKey {
+    ObjectKey { kind, namespace: key.namespace.clone(), name: name.clone() }
+}
+
+/// True if a Machine's change is one that health checks look at.
+fn concerns_checks(delta: &Delta) -> bool {
+    let (Some(old), Some(new)) = (&delta.old, &delta.new) else { return true };
+    let (Some(before), Some(after)) = (old.machine(), new.machine()) else { return true };
+    before.node_ref != after.node_ref
+        || old.meta.labels != new.meta.labels
+        || old.meta.annotations != new.meta.annotations
+        || before.conditions != after.conditions
+}
+
+/// True if a Node's conditions changed in more than their heartbeats.
+fn conditions_changed(delta: &Delta) -> bool {
+    let (Some(old), Some(new)) = (&delta.old, &delta.new) else { return true };
+    let says = |conditions: &Conditions| -> Vec<_> {
+        conditions.iter().map(|c| (c.kind.clone(), c.status, c.reason.clone())).collect()
+    };
+    match (old.node(), new.node()) {
+        (Some(old), Some(new)) => says(&old.conditions) != says(&new.conditions),
+        _ => true,
+    }
+}
+
+/// The Node of a name, as the workload cluster's cache has it.
+fn node_in<'a>(caches: &'a Caches, name: &Text) -> Option<&'a std::sync::Arc<Object>> {
+    caches.named(Kind::Node, &Text::EMPTY, name)
+}

@@ -1,0 +1,93 @@
+//! The rules and numbers of a Cluster API release, one setting per rule.
+
+use crate::client::{ClientSettings, ShellSettings};
+use crate::engine::Duration;
+
+/// How the controllers behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub client: ClientSettings,
+    pub shell: ShellSettings,
+    /// Between two reconciles of one MachineHealthCheck.
+    pub health_check_gap: Duration,
+    /// Added to a MachineHealthCheck's next look.
+    pub health_check_slack: Duration,
+    /// Whether it reacts only to changes of conditions, references, labels and annotations.
+    pub health_check_filters_events: bool,
+    /// Whether a restricted check comes again by itself, with growing pauses.
+    pub health_check_requeues_restricted: bool,
+    /// Whether the infrastructure's readiness restarts the startup clock.
+    pub startup_counts_infrastructure: bool,
+    /// Whether Machines that are being deleted are marked for remediation again.
+    pub marks_deleting_machines: bool,
+    /// What a MachineSet writes about a Machine that it deletes for its health.
+    pub marking: Marking,
+    /// While not all of its Machines are ready, a MachineSet looks again this soon.
+    pub not_ready_requeue: Duration,
+    /// How a MachineSet waits for its cache to show what it did: how often, and for how long.
+    pub cache_poll: Duration,
+    pub cache_timeout: Duration,
+    /// By which count a MachineDeployment is `ScalingUp`.
+    pub scaling_phase: Counting,
+    pub drain: Drain,
+    /// Between two tries to delete a Node, and for how long in one reconcile.
+    pub node_deletion_poll: Duration,
+    pub node_deletion_limit: Duration,
+    pub resync: Duration,
+    pub resync_jitter_percent: u64,
+    pub probe: Probe,
+    pub wording: Wording,
+}
+
+/// How Nodes are drained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drain {
+    pub style: DrainStyle,
+    /// On an unreachable Node, Pods are not waited for once their deletion time is this long past.
+    pub unreachable_skip: Duration,
+    /// The grace period that evictions on an unreachable Node ask for; the Pod's own if none.
+    pub unreachable_grace: Option<Duration>,
+    /// Until the next attempt or pass.
+    pub retry: Duration,
+}
+
+/// Whether a drain blocks its worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrainStyle {
+    /// Attempts that last this long and look this often (up to 1.8). Each evicts every Pod.
+    Attempts { length: Duration, poll: Duration },
+    /// Single passes. Pods that are being deleted are not evicted again.
+    Passes,
+}
+
+/// What becomes of `OwnerRemediated` when a MachineSet deletes the Machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marking {
+    /// True, after the deletion.
+    TrueAfterwards,
+    /// False with reason MachineDeleting, before it.
+    DeletingBefore,
+}
+
+/// Which replicas are compared with the wanted ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    Ready,
+    All,
+}
+
+/// The look whether the workload cluster's API answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    pub interval: Duration,
+    pub timeout: Duration,
+    /// So many failures in a row, and the cluster counts as disconnected.
+    pub failures: u64,
+}
+
+/// The words of conditions and Events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wording {
+    V1Beta1,
+    V1Beta2,
+}

@@ -1,0 +1,1 @@
+//! Cluster API: verdicts, drains and replacements.
