@@ -74,16 +74,19 @@ impl Found {
             return;
         }
         self.body(old, new);
-        self.deletion(old.and_then(|old| old.meta.deletion), new.meta.deletion);
+        self.deletion(old.and_then(|old| old.meta.deletion), new);
     }
 
-    fn deletion(&mut self, old: Option<Deletion>, new: Option<Deletion>) {
-        let Some(new) = new else { return };
+    fn deletion(&mut self, old: Option<Deletion>, object: &Object) {
+        let Some(new) = object.meta.deletion else { return };
         if old.is_some_and(|old| old.grace == new.grace) {
             return;
         }
         let from = if old.is_some() { Value::text("set") } else { Value::Null };
-        let reason = Text::from(format!("grace={}", new.grace.as_secs()));
+        let reason = match object.pod() {
+            Some(_) => Text::from(format!("grace={}", new.grace.as_secs())),
+            None => Text::EMPTY,
+        };
         self.push("deletionTimestamp", from, Value::text("set"), reason, Text::EMPTY);
     }
 

@@ -11,9 +11,6 @@ use std::str::FromStr;
 /// Options of every command that plays.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Common {
-    /// Your own manifests, added to the scenario's cluster; may be given several times
-    #[arg(short = 'f', value_name = "FILE")]
-    pub files: Vec<PathBuf>,
     /// The platform, instead of the scenario's
     #[arg(long, value_name = "P")]
     pub platform: Option<String>,
@@ -23,9 +20,6 @@ pub struct Common {
     /// Change a number (see `healsim list settings`); may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Setting>,
-    /// Play every heartbeat
-    #[arg(long)]
-    pub dense: bool,
 }
 
 /// One `--set KEY=VALUE`.
@@ -61,19 +55,13 @@ pub enum Moment {
 impl Common {
     /// The options as the player takes them.
     pub fn options(&self) -> Options {
-        Options {
-            files: self.files.clone(),
-            platform: self.platform.clone(),
-            until: self.until,
-            set: self.set.clone(),
-        }
+        Options { platform: self.platform.clone(), until: self.until, set: self.set.clone() }
     }
 
     /// The words that give these options again.
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
         let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
-        self.files.iter().for_each(|file| add("-f", file.display().to_string()));
         self.platform.iter().for_each(|platform| add("--platform", platform.clone()));
         self.until.iter().for_each(|until| add("--until", until.to_string()));
         self.set.iter().for_each(|set| add("--set", format!("{}={}", set.key, set.value)));

@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod game;
 mod output;
 mod player;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 
 pub use args::{Moment, Seeds, Setting};
 pub use commands::{Exit, execute, main};
+pub use game::Library;
 pub use player::{Listing, Options, Player, Question, Resource, Shown, View};
 
 use crate::report::Format;

@@ -6,7 +6,6 @@ use super::args::{Moment, Setting};
 use crate::engine::Duration;
 use crate::timeline::Run;
 use clap::ValueEnum;
-use std::path::PathBuf;
 
 /// Reads scenarios and plays them. An input is a name or a file, as typed. Each mistake in the
 /// input is one text, complete with its place, and goes to standard error as it is (exit code 3).
@@ -26,7 +25,6 @@ pub trait Player {
 /// What a run of the scenario changes from what is written in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    pub files: Vec<PathBuf>,
     pub platform: Option<String>,
     pub until: Option<Duration>,
     pub set: Vec<Setting>,

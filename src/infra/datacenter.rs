@@ -66,6 +66,14 @@ impl Datacenter {
         id
     }
 
+    /// Adds a machine that belongs to the datacenter itself and is not among its VMs.
+    pub fn add_appliance(&mut self, name: &'static str) -> VmId {
+        let mut vm = Vm::new(Text::word(name));
+        vm.power = Power::On;
+        self.vms.push(vm);
+        VmId(u32::try_from(self.vms.len() - 1).expect("fewer than 2^32 VMs"))
+    }
+
     /// The VM of a name.
     pub fn vm_named(&self, name: &str) -> Option<VmId> {
         self.by_name.get(name).copied()

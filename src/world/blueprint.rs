@@ -1,8 +1,12 @@
 //! What a world is built from: machines, workloads and numbers. Data only.
 
-use crate::api::kinds::{Condition, Conditions, MachineHealthCheck, Resources, Status};
-use crate::components::{apiserver, etcd};
-use crate::engine::{Delay, Duration, SimTime, Text};
+use crate::api::kinds::{Condition, Conditions, MachineHealthCheck, Status};
+use crate::components::cluster_api::Wording;
+use crate::components::{
+    apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubelet,
+    scheduler,
+};
+use crate::engine::{Duration, SimTime, Text};
 use crate::infra::{KeepAlive, Latency};
 
 /// Everything that a world is built from, but the seed.
@@ -58,39 +62,27 @@ pub enum RunsOn {
 pub struct Settings {
     pub etcd: etcd::Settings,
     pub apiserver: apiserver::Settings,
+    pub kubelet: kubelet::Settings,
+    pub kubeadm: kubeadm::Settings,
+    pub controller_manager: controller_manager::Settings,
+    pub scheduler: scheduler::Settings,
+    pub cluster_api: cluster_api::Settings,
+    pub infra_provider: infra_provider::Settings,
+    pub hypervisor: hypervisor::Settings,
     pub latency: Latency,
     pub keep_alive: KeepAlive,
-    /// Before a Node's name in its `providerID`.
-    pub provider_prefix: Text,
-    pub kubernetes_version: Text,
-    pub node_resources: Resources,
-    pub node_lease_duration: Duration,
-    pub default_toleration: Duration,
     pub node_drain_timeout: Duration,
     pub node_deletion_timeout: Duration,
-    /// The words in which Cluster API's conditions are written.
-    pub conditions: ConditionStyle,
     /// `RestartSec` of the kubelet's unit.
     pub unit_restart: Duration,
-    /// From power-on of a VM that was built with the world until its units start.
-    pub boot: Delay,
-}
-
-/// How a Cluster API release words its conditions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConditionStyle {
-    /// v1beta1: a condition that is True has no reason.
-    V1Beta1,
-    /// v1beta2: every condition has a reason, and those that are False are written too.
-    V1Beta2,
 }
 
 impl Settings {
     /// The reason of a condition that is True.
     pub fn condition_reason(&self, when_v1beta2: &'static str) -> Text {
-        match self.conditions {
-            ConditionStyle::V1Beta1 => Text::EMPTY,
-            ConditionStyle::V1Beta2 => Text::word(when_v1beta2),
+        match self.cluster_api.wording {
+            Wording::V1Beta1 => Text::EMPTY,
+            Wording::V1Beta2 => Text::word(when_v1beta2),
         }
     }
 
@@ -119,7 +111,7 @@ impl Settings {
                 SimTime::ZERO,
             ));
         }
-        if self.conditions == ConditionStyle::V1Beta2 {
+        if self.cluster_api.wording == Wording::V1Beta2 {
             conditions.set(never("Deleting", "NotDeleting"));
         }
         conditions
@@ -128,7 +120,7 @@ impl Settings {
     /// The conditions of a healthy MachineSet or MachineDeployment.
     pub fn set_conditions(&self) -> Conditions {
         let mut conditions = Conditions::default();
-        if self.conditions == ConditionStyle::V1Beta2 {
+        if self.cluster_api.wording == Wording::V1Beta2 {
             conditions.set(never("Remediating", "NotRemediating"));
         }
         conditions

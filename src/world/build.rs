@@ -6,9 +6,15 @@ use super::process::{Buffers, Custom, CustomProcess, Process};
 use super::record::Recorder;
 use super::steady;
 use crate::api::{Object, Uid};
-use crate::components::{apiserver, etcd};
+use crate::components::{
+    apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubelet,
+    scheduler,
+};
 use crate::engine::{Duration, Queue, Random, SimTime, Text};
-use crate::infra::{Datacenter, EndpointId, Port, Power, ProcessId, ProcessState, Start, Vm, VmId};
+use crate::infra::{
+    Address, Datacenter, EndpointId, Port, Power, ProcessId, ProcessState, Restart, Start, Unit,
+    Vm, VmId,
+};
 use std::collections::BTreeMap;
 
 /// The port of an API server.
@@ -109,7 +115,7 @@ impl Builder {
     fn vm(&mut self, name: &str) -> VmId {
         let mut vm = Vm::new(name);
         vm.power = Power::On;
-        vm.boot = self.blueprint.settings.boot.low;
+        vm.boot = self.blueprint.settings.hypervisor.boot.low;
         self.core.datacenter.add_vm(vm)
     }
 
@@ -137,7 +143,8 @@ impl Builder {
         cluster: Text,
         stored: Vec<Object>,
     ) {
-        let Settings { etcd, apiserver, .. } = self.blueprint.settings;
+        let Settings { etcd, apiserver, .. } = &self.blueprint.settings;
+        let (etcd, apiserver) = (*etcd, *apiserver);
         let store = etcd::Etcd::new(etcd, stored);
         self.add(vm, "etcd", Some(ETCD_PORT), Some(cluster.clone()), store);
         let server = apiserver::Apiserver::new(apiserver);
@@ -145,21 +152,71 @@ impl Builder {
         self.core.datacenter.network.set_endpoint(endpoint, vec![(vm, API_PORT)]);
     }
 
-    /// What runs the workload cluster's apps.
-    fn apps_control(&mut self, _vm: VmId) {}
+    /// What runs the workload cluster's apps. Each talks to the API server beside it.
+    fn apps_control(&mut self, vm: VmId) {
+        let local = Address::Here(API_PORT);
+        let cluster = || Some(WORKLOAD_CLUSTER);
+        let settings = self.blueprint.settings.controller_manager.clone();
+        let manager = controller_manager::ControllerManager::new(settings, local);
+        self.add(vm, "kube-controller-manager", None, cluster(), manager);
+        let scheduler = scheduler::Scheduler::new(self.blueprint.settings.scheduler, local);
+        self.add(vm, "kube-scheduler", None, cluster(), scheduler);
+    }
 
     /// What keeps the workload cluster's machines.
-    fn healers(&mut self, _vm: VmId, _cluster: Text) {}
+    fn healers(&mut self, vm: VmId, cluster: Text) {
+        let management = Address::Endpoint(MANAGEMENT);
+        let workload = match self.blueprint.management {
+            Management::Separate => Some(Address::Endpoint(WORKLOAD)),
+            Management::Own => None,
+        };
+        let settings = self.blueprint.settings.cluster_api;
+        let manager = cluster_api::ClusterApi::new(settings, management, workload);
+        self.add(vm, "capi-controller-manager", None, Some(cluster.clone()), manager);
+        let settings = self.blueprint.settings.infra_provider.clone();
+        let vcenter = Address::Endpoint(VCENTER);
+        let provider = infra_provider::InfraProvider::new(settings, management, vcenter);
+        self.add(vm, "infra-provider", None, Some(cluster), provider);
+    }
 
     /// The datacenter's management, out of the reach of faults.
-    fn vcenter(&mut self) {}
+    fn vcenter(&mut self) {
+        let vm = self.core.datacenter.add_appliance("vcenter");
+        let workers = (0..self.blueprint.workers).map(|n| Text::from(format!("worker-{n}")));
+        let settings = self.blueprint.settings.hypervisor;
+        let vcenter = hypervisor::Hypervisor::new(settings, workers.collect());
+        self.add(vm, "vcenter", Some(VCENTER_PORT), None, vcenter);
+        self.core.datacenter.network.set_endpoint(VCENTER, vec![(vm, VCENTER_PORT)]);
+    }
 
     /// A VM that is a Node: its kubelet, with the files that joining has written, and its Pods.
     fn node(&mut self, vm: VmId, pods: &[(Text, Uid)]) {
-        let name = self.core.datacenter.vm(vm).name.clone();
+        let host = self.core.datacenter.vm_mut(vm);
+        host.disk.write("/var/lib/kubelet/config.yaml", "kind: KubeletConfiguration");
+        host.disk.write("/var/lib/cloud/instance/boot-finished", "");
+        let name = host.name.clone();
         for (_, pod) in pods.iter().filter(|(host, _)| *host == name) {
             self.core.datacenter.start_container(vm, *pod, SimTime::ZERO, Duration::ZERO);
         }
+        install_units(&mut self.core, &mut self.components, &self.blueprint.settings, vm);
+    }
+}
+
+/// The units that every VM of the template has.
+fn install_units(core: &mut Core, components: &mut Vec<Process>, settings: &Settings, vm: VmId) {
+    let name = core.datacenter.vm(vm).name.clone();
+    let kubelet =
+        kubelet::Kubelet::new(settings.kubelet.clone(), Address::Endpoint(WORKLOAD), name);
+    let kubeadm = kubeadm::Kubeadm::new(settings.kubeadm);
+    let units = [
+        ("kubelet", Restart::After(settings.unit_restart), Process::from(kubelet)),
+        ("cloud-init", Restart::Never, Process::from(kubeadm)),
+    ];
+    for (unit, restart, component) in units {
+        let process = add_process(core, components, vm, unit, None, component);
+        core.clusters.insert(process, WORKLOAD_CLUSTER);
+        let unit_state = Unit { process, restart, wanted: true };
+        core.datacenter.vm_mut(vm).units.insert(Text::word(unit), unit_state);
     }
 }
 
@@ -182,13 +239,18 @@ fn add_process(
 fn start_all(core: &mut Core) {
     let all: Vec<ProcessId> = core.datacenter.processes.iter().map(|(id, _)| id).collect();
     for id in all {
-        core.resume_process(id);
+        // What runs at the first boot only has done so long ago.
+        if core.datacenter.processes.get(id).program != "cloud-init" {
+            core.resume_process(id);
+        }
     }
 }
 
 impl World {
-    /// Puts processes on the VMs that the management has just created.
+    /// Puts the template's units on the VMs that the management has just created.
     pub(super) fn furnish_new_vms(&mut self) {
-        while let Some(_vm) = self.core.unfurnished.pop() {}
+        while let Some(vm) = self.core.unfurnished.pop() {
+            install_units(&mut self.core, &mut self.components, &self.blueprint.settings, vm);
+        }
     }
 }

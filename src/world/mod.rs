@@ -15,10 +15,8 @@ mod steady;
 mod tests;
 mod view;
 
-pub use blueprint::{
-    Blueprint, ConditionStyle, ControlPlaneNodes, Management, RunsOn, Settings, Workload,
-};
-pub use build::{MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
+pub use blueprint::{Blueprint, ControlPlaneNodes, Management, RunsOn, Settings, Workload};
+pub use build::{ETCD_PORT, MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
 pub use core::{Core, World};
 pub use infra::Infra;
 pub use process::{CustomProcess, Process};

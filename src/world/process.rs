@@ -1,7 +1,10 @@
 //! The table of components: one line each.
 
 use super::core::{Core, What};
-use crate::components::{apiserver, etcd};
+use crate::components::{
+    apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubelet,
+    scheduler,
+};
 use crate::infra::{Ctx, Effect, Input, ProcessId};
 use crate::timeline::EntryId;
 use std::fmt::Debug;
@@ -95,6 +98,14 @@ macro_rules! processes {
 processes! {
     Etcd(etcd::Etcd, etcd::Event) etcd,
     Apiserver(apiserver::Apiserver, apiserver::Event) apiserver,
+    Kubelet(kubelet::Kubelet, kubelet::Event) kubelet,
+    Kubeadm(kubeadm::Kubeadm, kubeadm::Event) kubeadm,
+    ControllerManager(controller_manager::ControllerManager, controller_manager::Event)
+        controller_manager,
+    Scheduler(scheduler::Scheduler, scheduler::Event) scheduler,
+    ClusterApi(cluster_api::ClusterApi, cluster_api::Event) cluster_api,
+    InfraProvider(infra_provider::InfraProvider, infra_provider::Event) infra_provider,
+    Hypervisor(hypervisor::Hypervisor, hypervisor::Event) hypervisor,
     Custom(Custom, u64) custom,
 }
 

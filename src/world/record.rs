@@ -26,7 +26,7 @@ impl Recorder {
         self.timeline
     }
 
-    /// A committed change of an object; the first of its entries.
+    /// A committed change of an object; the one of its entries that leads on.
     pub fn committed(
         &mut self,
         at: SimTime,
@@ -47,7 +47,7 @@ impl Recorder {
         };
         let kind = Text::word(regarding.kind.name());
         let by = Text::from(format!("{agent}@{host}"));
-        let mut first = None;
+        let (mut first, mut last) = (None, None);
         for change in found {
             let entry = Entry {
                 id: self.timeline.next_id(),
@@ -65,9 +65,12 @@ impl Recorder {
                 reads: Vec::new(),
             };
             first = first.or(Some(entry.id));
+            last = Some(entry.id);
             self.timeline.push(entry);
         }
-        first
+        // What leads on from a new object is that it exists; from a change, its last field: a
+        // Node's Ready stands after its pressures, a Machine's mark after its health.
+        if old.is_none() { first } else { last }
     }
 
     /// A line in a process's log, if it is the first of its kind.

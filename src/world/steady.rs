@@ -52,7 +52,8 @@ pub fn record(core: &mut Core, components: &[Process]) {
         core.recorder.initial(&none, "VM", &vm, "power", Value::Text(Text::word("on")));
     }
     for (id, process) in core.datacenter.processes.iter() {
-        if core.datacenter.vm_named(&core.datacenter.vm(process.vm).name).is_some() {
+        let on_vm = core.datacenter.vm_named(&core.datacenter.vm(process.vm).name).is_some();
+        if on_vm && process.program != "cloud-init" {
             let cluster = core.clusters.get(&id).unwrap_or(&none);
             core.recorder.initial(cluster, "Process", &process.name, "running", Value::Bool(true));
         }
@@ -110,10 +111,10 @@ impl Maker<'_> {
     fn node(&mut self, all: &mut Vec<Object>, name: &Text, role: RunsOn) {
         let settings = &self.blueprint.settings;
         let mut node = Node {
-            provider_id: Text::from(format!("{}{name}", settings.provider_prefix)),
+            provider_id: Text::from(format!("{}{name}", settings.kubelet.provider_prefix)),
             conditions: healthy_node_conditions(),
-            allocatable: settings.node_resources,
-            kubelet_version: settings.kubernetes_version.clone(),
+            allocatable: settings.kubelet.resources,
+            kubelet_version: settings.kubelet.version.clone(),
             ..Node::default()
         };
         let mut meta = Meta::new(Kind::Node, "", name.clone());
@@ -128,7 +129,7 @@ impl Maker<'_> {
         lease_meta = lease_meta.owned_by(&node.meta);
         let lease = Lease {
             holder: name.clone(),
-            duration: self.blueprint.settings.node_lease_duration,
+            duration: self.blueprint.settings.kubelet.lease_duration,
             ..Lease::default()
         };
         all.push(node);
@@ -186,7 +187,8 @@ impl Maker<'_> {
             };
             let mut meta = Meta::new(Kind::Pod, DEFAULT, name).owned_by(&set.meta);
             meta.labels = app.clone();
-            let pod = running_pod(&template, host, self.blueprint.settings.default_toleration);
+            let pod =
+                running_pod(&template, host, self.blueprint.settings.apiserver.default_toleration);
             let pod = self.object(meta, pod);
             all.push(pod);
         }
@@ -203,7 +205,7 @@ impl Maker<'_> {
         let cluster = self.object(Meta::new(Kind::Cluster, DEFAULT, cluster_name.clone()), cluster);
         let spec = MachineSpec {
             cluster: cluster_name,
-            version: self.blueprint.settings.kubernetes_version.clone(),
+            version: self.blueprint.settings.kubelet.version.clone(),
             provider_id: Text::EMPTY,
             node_drain_timeout: self.blueprint.settings.node_drain_timeout,
             node_deletion_timeout: self.blueprint.settings.node_deletion_timeout,
@@ -261,7 +263,8 @@ impl Maker<'_> {
     }
 
     fn machine(&mut self, all: &mut Vec<Object>, name: &Text, spec: &MachineSpec, set: &Meta) {
-        let provider_id = Text::from(format!("{}{name}", self.blueprint.settings.provider_prefix));
+        let provider_id =
+            Text::from(format!("{}{name}", self.blueprint.settings.kubelet.provider_prefix));
         let mut meta = Meta::new(Kind::Machine, DEFAULT, name.clone()).owned_by(set);
         meta.labels = set_labels(spec);
         meta.finalizers = Arc::new([Text::word("machine.cluster.x-k8s.io")]);

@@ -62,6 +62,20 @@ impl MachineSetController {
         }
     }
 
+    /// The log line for each Machine that is to stay and whose Node is not ready.
+    fn mention_unready(&self, machines: &[Arc<Object>], view: &mut View) {
+        for machine in machines.iter().filter(|machine| !machine.meta.is_deleting()) {
+            if counts(std::slice::from_ref(machine), view).ready == 0 {
+                view.logs.push(Text::from(format!(
+                    "Waiting for the Kubernetes node on the machine to report ready state \
+                     Machine=\"{}/{}\"",
+                    machine.key().namespace,
+                    machine.name()
+                )));
+            }
+        }
+    }
+
     /// Deletes the first Machine that was marked unhealthy, as its release does it.
     fn remediate(&mut self, machines: &[Arc<Object>], view: &View) -> Option<Step<State>> {
         let marked = machines.iter().find(|machine| {
@@ -163,6 +177,7 @@ impl Reconciler for MachineSetController {
         let Some(object) = view.local.get(key).cloned() else { return Step::done() };
         let Some(set) = object.machine_set() else { return Step::done() };
         let machines = machines_of(&object, view);
+        self.mention_unready(&machines, view);
         if let Some(step) = self.remediate(&machines, view) {
             return step;
         }

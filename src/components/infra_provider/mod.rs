@@ -121,7 +121,11 @@ impl InfraProvider {
             News::Answer(key, answered) => {
                 self.writing.remove(&key);
                 match answered {
-                    Ok(_) => drop(self.failures.remove(&key)),
+                    Ok(_) => {
+                        self.failures.remove(&key);
+                        // The watch may have shown the write before its answer came.
+                        self.reconcile(&key, ctx);
+                    }
                     Err(_) => self.retry_later(&key, ctx),
                 }
             }

@@ -135,8 +135,10 @@ impl MachineController {
     }
 
     fn is_waited_for(&self, pod: &Object, attempt: &Attempt, now: SimTime) -> bool {
-        let skip = self.settings.drain.unreachable_skip;
-        let long_dead = pod.meta.deletion.is_some_and(|deletion| deletion.at + skip < now);
+        let skip = self.settings.drain.unreachable_skip.as_secs();
+        // Whole seconds are compared, as kubectl's drain does it.
+        let dead_for = |at: SimTime| now.since(at).as_secs();
+        let long_dead = pod.meta.deletion.is_some_and(|deletion| dead_for(deletion.at) > skip);
         !(attempt.unreachable && long_dead)
     }
 

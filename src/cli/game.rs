@@ -1,0 +1,115 @@
+//! The player behind the command line: scenarios from the library, played and shown.
+
+use super::args::Moment;
+use super::player::{Listing, Options, Player, Question, Resource, Shown, View};
+use crate::engine::SimTime;
+use crate::report::kubectl;
+use crate::scenario::{self, Game, KINDS, Mistake, models};
+use crate::timeline::Run;
+
+/// Plays what the library knows.
+pub struct Library;
+
+impl Player for Library {
+    fn play(&self, input: &str, options: &Options, seed: u64) -> Result<Run, Vec<String>> {
+        Ok(game(input, options)?.play(seed))
+    }
+
+    fn lint(&self, input: &str, options: &Options) -> Result<String, Vec<String>> {
+        Ok(game(input, options)?.scenario.to_string())
+    }
+
+    fn list(&self, what: Listing, platform: Option<&str>) -> Result<Vec<String>, Vec<String>> {
+        match what {
+            Listing::Scenarios => Ok(models::scenarios().into_iter().map(scenario_line).collect()),
+            Listing::Platforms => models::platforms().into_iter().map(platform_line).collect(),
+            Listing::Faults => {
+                Ok(KINDS.iter().map(|(kind, does)| format!("{kind:12} {does}")).collect())
+            }
+            Listing::Invariants => Ok(Vec::new()),
+            Listing::Settings => settings(platform.unwrap_or("tkgs-2024")),
+        }
+    }
+
+    fn show(&self, what: Shown, name: &str) -> Result<String, Vec<String>> {
+        let (source, kind, known) = match what {
+            Shown::Scenario => (models::scenario(name), "scenario", models::scenarios()),
+            Shown::Platform => (models::platform_text(name), "platform", models::platforms()),
+        };
+        match source {
+            Some(source) => Ok(source.text),
+            None => Err(vec![models::unknown(kind, name, &known)]),
+        }
+    }
+
+    fn get(&self, input: &str, options: &Options, asked: &Question) -> Result<String, Vec<String>> {
+        let game = game(input, options)?;
+        let at = match asked.moment {
+            Moment::At(at) => SimTime::ZERO + at,
+            Moment::After(after) => game.first_fault().unwrap_or_default() + after,
+        };
+        if at > game.until() {
+            let until = game.until().since(SimTime::ZERO);
+            let asked = at.since(SimTime::ZERO);
+            return Err(vec![format!("{asked} is after the run's end at {until}; see --until")]);
+        }
+        let mut simulation = game.begin(asked.seed);
+        simulation.run_until(at);
+        let resource = match asked.resource {
+            Resource::Nodes => kubectl::Resource::Nodes,
+            Resource::Machines => kubectl::Resource::Machines,
+            Resource::Vms => kubectl::Resource::Vms,
+            Resource::Pods => kubectl::Resource::Pods,
+        };
+        let form = match asked.view {
+            None => kubectl::Form::Table,
+            Some(View::Wide) => kubectl::Form::Wide,
+            Some(View::Yaml) => kubectl::Form::Yaml,
+            Some(View::Json) => kubectl::Form::Json,
+        };
+        Ok(kubectl::get(simulation.view(), resource, form))
+    }
+}
+
+fn game(input: &str, options: &Options) -> Result<Game, Vec<String>> {
+    let set: Vec<(String, String)> =
+        options.set.iter().map(|set| (set.key.clone(), set.value.clone())).collect();
+    let scenario = scenario::load(input).map_err(texts)?;
+    Game::new(&scenario, options.platform.as_deref(), &set, options.until).map_err(texts)
+}
+
+fn texts(mistakes: Vec<Mistake>) -> Vec<String> {
+    mistakes.iter().map(ToString::to_string).collect()
+}
+
+fn scenario_line(name: &str) -> String {
+    let says = models::scenario(name)
+        .and_then(|source| {
+            let line =
+                source.text.lines().find(|line| line.trim().starts_with("source:"))?.to_owned();
+            Some(line.trim().trim_start_matches("source:").trim().trim_matches('"').to_owned())
+        })
+        .unwrap_or_default();
+    format!("{name:28} {says}")
+}
+
+fn platform_line(name: &str) -> Result<String, Vec<String>> {
+    let platform = models::platform(name).map_err(|mistake| vec![mistake.to_string()])?;
+    Ok(format!("{name:28} {}", platform.description))
+}
+
+/// Every `--set` key: value, range if assumed, flag or field, source.
+fn settings(platform: &str) -> Result<Vec<String>, Vec<String>> {
+    let platform = models::platform(platform).map_err(|mistake| vec![mistake.to_string()])?;
+    let line = |(key, setting): (&String, &scenario::Setting)| {
+        let range = setting.range.as_ref().map_or(String::new(), |range| format!(" in {range}"));
+        format!(
+            "{key:42} {:14} {}{range}; {}; {}",
+            setting.value,
+            setting.basis.name(),
+            setting.flag,
+            setting.source
+        )
+    };
+    Ok(platform.catalog.iter().map(line).collect())
+}

@@ -1,0 +1,118 @@
+//! A user's mistake: where it stands, what stands there, and the way out.
+//!
+//! The first line is always `FILE:LINE:COLUMN: message`, so that editors and people find the place.
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use std::fmt;
+
+/// One mistake in the input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The file's name, as the user gave it.
+    pub file: String,
+    /// Line and column, counted from 1, if it stands at a place.
+    pub place: Option<(usize, usize)>,
+    pub message: String,
+    /// The marked place, as a picture; empty if there is none.
+    picture: String,
+}
+
+impl Mistake {
+    /// A mistake that has no place in a text, such as a missing file.
+    pub fn of(file: &str, message: impl Into<String>) -> Mistake {
+        let file = file.to_owned();
+        Mistake { file, place: None, message: message.into(), picture: String::new() }
+    }
+
+    /// A mistake at a place in a text.
+    pub fn at(
+        file: &str,
+        text: &str,
+        (line, column): (usize, usize),
+        message: impl Into<String>,
+    ) -> Mistake {
+        let picture = picture(text, line, column);
+        Mistake {
+            file: file.to_owned(),
+            place: Some((line, column)),
+            message: message.into(),
+            picture,
+        }
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            None => write!(f, "{}: {}", self.file, self.message),
+            Some((line, column)) => {
+                write!(f, "{}:{line}:{column}: {}", self.file, self.message)?;
+                if self.picture.is_empty() { Ok(()) } else { write!(f, "\n{}", self.picture) }
+            }
+        }
+    }
+}
+
+/// The line with a mark under the word that is meant.
+fn picture(text: &str, line: usize, column: usize) -> String {
+    let Some(content) = text.lines().nth(line.saturating_sub(1)) else { return String::new() };
+    if content.len() > 400 {
+        return String::new(); // Nobody reads such a line on a terminal.
+    }
+    let start: usize = content.chars().take(column.saturating_sub(1)).map(char::len_utf8).sum();
+    let rest = &content[start..];
+    let word = rest.find([',', '}', ' ', ']']).filter(|length| *length > 0).unwrap_or(rest.len());
+    let end = (start + word).min(content.len());
+    let snippet = Snippet::source(content)
+        .line_start(line)
+        .annotation(AnnotationKind::Primary.span(start..end));
+    let report = &[Level::ERROR.no_name().primary_title("").element(snippet)];
+    let rendered = Renderer::plain().render(report);
+    rendered.lines().filter(|line| line.contains('|')).collect::<Vec<_>>().join("\n")
+}
+
+/// The known word that is nearest to what was written, if any is near.
+pub fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|word| (distance(written, word), word))
+        .min()
+        .filter(|(distance, word)| *distance <= word.len().max(3) / 3)
+        .map(|(_, word)| word)
+}
+
+/// How many letters have to be changed, added or left out.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.to_lowercase().chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.to_lowercase().chars().take(64).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_shows_file_line_column_and_the_marked_word() {
+        let text = "spec:\n  until: 5 min\n";
+        let mistake = Mistake::at("my.yaml", text, (2, 10), "`5 min` is not a duration");
+        let shown = mistake.to_string();
+        assert!(shown.starts_with("my.yaml:2:10: `5 min` is not a duration\n"), "{shown}");
+        assert!(shown.contains("until: 5 min") && shown.contains("         ^"), "{shown}");
+    }
+
+    #[test]
+    fn the_nearest_word_is_near() {
+        let known = ["worker-kubelet-stopped", "worker-power-off"];
+        assert_eq!(nearest("worker-kubelet-stoped", known.into_iter()), Some(known[0]));
+        assert_eq!(nearest("zzz", known.into_iter()), None);
+    }
+}

@@ -1,0 +1,178 @@
+//! The embedded folder `models/`: releases, platforms and scenarios as data.
+
+use super::catalog::{Catalog, Written};
+use super::mistake::{Mistake, nearest};
+use super::yaml::{Source, Spanned};
+use crate::engine::Text;
+use crate::world::{ControlPlaneNodes, Management};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Every file of the folder, by its path below it.
+const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/models.rs"));
+
+/// A named profile: releases, settings, delays.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    pub name: Text,
+    pub description: String,
+    pub kubernetes_version: Text,
+    pub management: Management,
+    pub control_plane_nodes: ControlPlaneNodes,
+    pub control_planes: u32,
+    pub workers: u32,
+    pub workloads: Vec<WrittenWorkload>,
+    pub catalog: Catalog,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct WrittenPlatform {
+    description: String,
+    kubernetes: String,
+    etcd: String,
+    cluster_api: String,
+    kubernetes_version: String,
+    infra_provider: String,
+    management: WrittenManagement,
+    control_plane_nodes: WrittenNodes,
+    cluster: WrittenCluster,
+    workloads: Vec<WrittenWorkload>,
+    settings: BTreeMap<String, Written>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum WrittenManagement {
+    Separate,
+    #[serde(rename = "self")]
+    Own,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum WrittenNodes {
+    Cluster,
+    External,
+}
+
+/// How many VMs a cluster has.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct WrittenCluster {
+    pub control_plane: Option<Spanned<u32>>,
+    pub workers: Option<Spanned<u32>>,
+}
+
+/// A Deployment of a platform.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct WrittenWorkload {
+    pub name: String,
+    pub replicas: WrittenReplicas,
+    pub runs_on: WrittenRunsOn,
+    pub repel_each_other: bool,
+    pub grace: String,
+}
+
+/// A number of replicas, or one for each control-plane VM.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum WrittenReplicas {
+    Fixed(u32),
+    Word(String),
+}
+
+/// On which Nodes a workload runs.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WrittenRunsOn {
+    Workers,
+    ControlPlane,
+}
+
+/// The file of this path below `models/`.
+fn file(path: &str) -> Option<Source> {
+    let (name, text) = FILES.iter().find(|(name, _)| *name == path)?;
+    Some(Source::embedded(&format!("models/{name}"), text))
+}
+
+/// The names of the files directly in a folder, without their ending.
+fn names(folder: &str) -> Vec<&'static str> {
+    FILES
+        .iter()
+        .filter_map(|(name, _)| name.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".yaml"))
+        .collect()
+}
+
+/// The names of all platforms.
+pub fn platforms() -> Vec<&'static str> {
+    names("platforms")
+}
+
+/// The names of all embedded scenarios; those of the recordings begin with `lab/`.
+pub fn scenarios() -> Vec<&'static str> {
+    names("scenarios")
+}
+
+/// An embedded scenario's text.
+pub fn scenario(name: &str) -> Option<Source> {
+    file(&format!("scenarios/{name}.yaml"))
+}
+
+/// A platform's text.
+pub fn platform_text(name: &str) -> Option<Source> {
+    file(&format!("platforms/{name}.yaml"))
+}
+
+/// Words for a name that is not known, with the nearest one.
+pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("no {what} `{name}`; did you mean `{near}`?"),
+        None => format!("no {what} `{name}`; known: {}", known.join(", ")),
+    }
+}
+
+/// A platform with all its settings.
+pub fn platform(name: &str) -> Result<Platform, Mistake> {
+    let Some(source) = platform_text(name) else {
+        return Err(Mistake::of("platform", unknown("platform", name, &platforms())));
+    };
+    let written: WrittenPlatform = source.parse()?;
+    if written.infra_provider != "delay" {
+        let message =
+            format!("no infrastructure provider `{}`; known: delay", written.infra_provider);
+        return Err(Mistake::of(&source.file, message));
+    }
+    let mut catalog = Catalog::default();
+    for (prefix, folder, release) in [
+        ("kubernetes", "kubernetes", &written.kubernetes),
+        ("etcd", "etcd", &written.etcd),
+        ("clusterApi", "cluster-api", &written.cluster_api),
+    ] {
+        let path = format!("{folder}/{release}.yaml");
+        let Some(release) = file(&path) else {
+            return Err(Mistake::of(&source.file, unknown("release", &path, &names(folder))));
+        };
+        catalog.add_source(prefix, &release)?;
+    }
+    catalog.add("", written.settings);
+    let count = |count: Option<Spanned<u32>>| count.map_or(1, |count| count.value);
+    Ok(Platform {
+        name: Text::from(name),
+        description: written.description,
+        kubernetes_version: Text::from(written.kubernetes_version),
+        management: match written.management {
+            WrittenManagement::Separate => Management::Separate,
+            WrittenManagement::Own => Management::Own,
+        },
+        control_plane_nodes: match written.control_plane_nodes {
+            WrittenNodes::Cluster => ControlPlaneNodes::InCluster,
+            WrittenNodes::External => ControlPlaneNodes::External,
+        },
+        control_planes: count(written.cluster.control_plane),
+        workers: count(written.cluster.workers),
+        workloads: written.workloads,
+        catalog,
+    })
+}

@@ -1,0 +1,128 @@
+//! From a name or a file to a played run.
+
+use super::expect::Expectation;
+use super::file::Scenario;
+use super::mistake::Mistake;
+use super::models::{self, Platform};
+use super::settings::blueprint;
+use super::simulation::{DEFAULT_BUDGET, Plan, Played, Simulation};
+use super::yaml::Source;
+use crate::engine::{Duration, SimTime, Text};
+use crate::timeline::{Assumption, Run};
+use std::path::Path;
+
+/// A scenario on a platform, ready to be played with any seed.
+#[derive(Clone, Debug)]
+pub struct Game {
+    pub scenario: Text,
+    pub platform: Text,
+    plan: Plan,
+    expectations: Vec<Expectation>,
+    assumptions: Vec<Assumption>,
+}
+
+/// Plays an embedded scenario, or a file, on its own platform.
+pub fn play(input: &str, seed: u64) -> Result<Run, Vec<Mistake>> {
+    Ok(Game::new(&load(input)?, None, &[], None)?.play(seed))
+}
+
+/// Reads the scenario of a name, or of a file.
+pub fn load(input: &str) -> Result<Scenario, Vec<Mistake>> {
+    let looks_like_a_file = input.contains(std::path::MAIN_SEPARATOR)
+        || input.ends_with(".yaml")
+        || input.ends_with(".yml");
+    let source = match models::scenario(input) {
+        Some(source) => source,
+        None if looks_like_a_file || Path::new(input).exists() => {
+            Source::read(Path::new(input)).map_err(|mistake| vec![mistake])?
+        }
+        None => {
+            let message = models::unknown("scenario", input, &models::scenarios());
+            return Err(vec![Mistake::of(
+                "scenario",
+                format!("{message} A file is named by its path"),
+            )]);
+        }
+    };
+    Scenario::read(source).map_err(|mistake| vec![mistake])
+}
+
+impl Game {
+    /// Sets a scenario up: on another platform, with changed settings, or to another end.
+    pub fn new(
+        scenario: &Scenario,
+        platform: Option<&str>,
+        set: &[(String, String)],
+        until: Option<Duration>,
+    ) -> Result<Game, Vec<Mistake>> {
+        let platform = match platform {
+            Some(name) => models::platform(name),
+            None => scenario.own_platform(),
+        };
+        let mut platform: Platform = platform.map_err(|mistake| vec![mistake])?;
+        let mut mistakes = Vec::new();
+        for (key, value) in set {
+            mistakes.extend(platform.catalog.set(key, value).err());
+        }
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let resolved = scenario.resolve(&platform)?;
+        let blueprint = blueprint(&platform, resolved.control_planes, resolved.workers);
+        let until = until.map_or(resolved.until, |until| SimTime::ZERO + until);
+        let plan = Plan { blueprint, faults: resolved.faults, until, budget: DEFAULT_BUDGET };
+        Ok(Game {
+            scenario: scenario.name.clone(),
+            platform: platform.name.clone(),
+            plan,
+            expectations: resolved.expectations,
+            assumptions: platform.catalog.assumptions(),
+        })
+    }
+
+    /// The run at its beginning.
+    pub fn begin(&self, seed: u64) -> Simulation {
+        Simulation::new(self.plan.clone(), seed)
+    }
+
+    /// When the first fault comes.
+    pub fn first_fault(&self) -> Option<SimTime> {
+        self.plan.faults.first().map(|(at, _)| *at)
+    }
+
+    /// When the run ends.
+    pub fn until(&self) -> SimTime {
+        self.plan.until
+    }
+
+    /// Plays to the end and judges.
+    pub fn play(&self, seed: u64) -> Run {
+        let mut simulation = self.begin(seed);
+        simulation.run_to_end();
+        self.judge(simulation.finish(), seed)
+    }
+
+    /// Judges a run that was played to its end.
+    pub fn judge(&self, played: Played, seed: u64) -> Run {
+        let entries = played.timeline.entries();
+        let judge = |expectation: &Expectation| {
+            expectation.judge(entries, played.first_fault, &self.platform)
+        };
+        Run {
+            scenario: self.scenario.clone(),
+            platform: self.platform.clone(),
+            seed,
+            expectations: self.expectations.iter().map(judge).collect(),
+            assumptions: self.assumptions.clone(),
+            first_fault: played.first_fault,
+            last_fault: played.last_fault,
+            end: played.end,
+            ended_at: played.ended_at,
+            recovered_at: played.recovered_at,
+            availability: played.availability,
+            engine_events: played.engine_events,
+            timeline: played.timeline,
+            ..Run::default()
+        }
+    }
+}
