@@ -11,8 +11,6 @@ mod infra;
 mod process;
 mod record;
 mod steady;
-#[cfg(test)]
-mod tests;
 mod view;
 
 pub use blueprint::{Blueprint, ControlPlaneNodes, Management, RunsOn, Settings, Workload};

@@ -1,13 +1,12 @@
 //! Worlds played without a scenario: messages, failures, causes.
 
-use super::blueprint::{Blueprint, Settings};
-use super::*;
-use crate::api::kinds::{Conditions, Lease, MachineHealthCheck, MaxUnhealthy, Resources};
-use crate::api::{Answer, Answered, Kind, Meta, Object, Request, Verb};
-use crate::components::{apiserver, etcd};
-use crate::engine::{Delay, Duration, SimTime, Text};
-use crate::infra::{Address, ConnectionId, Ctx, EndpointId, Input, KeepAlive, Latency};
-use crate::wire::Message;
+use healsim::api::kinds::Lease;
+use healsim::api::{Answer, Answered, Kind, Meta, Object, Request, Verb};
+use healsim::engine::{Duration, SimTime, Text};
+use healsim::infra::{Address, ConnectionId, Ctx, EndpointId, Input};
+use healsim::scenario::{blueprint, models};
+use healsim::wire::Message;
+use healsim::world::{CustomProcess, World};
 use std::sync::{Arc, Mutex};
 
 /// What a client was told, shared with the test.
@@ -77,8 +76,9 @@ fn words(answered: &Answered) -> String {
 }
 
 /// A world with one worker, for tests of single mechanisms.
-pub fn small(seed: u64) -> World {
-    World::new(blueprint(), seed)
+fn small(seed: u64) -> World {
+    let platform = models::platform("lab-k8s-1.34-capi-1.14").expect("a platform");
+    World::new(blueprint(&platform, 1, 1), seed)
 }
 
 fn play_until(world: &mut World, seconds: u64) {
@@ -160,7 +160,7 @@ fn a_silent_process_changes_no_byte() {
     impl CustomProcess for Silent {
         fn on_event(&mut self, _: Input<u64>, ctx: &mut Ctx<u64>) {
             // It even draws, and opens a connection that it never uses.
-            ctx.draw(crate::engine::Purpose(7));
+            ctx.draw(healsim::engine::Purpose(7));
             ctx.connect(Address::Endpoint(EndpointId(1)));
         }
         fn clone_box(&self) -> Box<dyn CustomProcess> {
@@ -176,7 +176,7 @@ fn a_silent_process_changes_no_byte() {
         kill(&mut world, "kubelet", "worker-0");
         play_until(&mut world, 120);
         let timeline = world.into_timeline();
-        let line = |e: &crate::timeline::Entry| (e.at, e.object(), e.field.clone(), e.to.clone());
+        let line = |e: &healsim::timeline::Entry| (e.at, e.object(), e.field.clone(), e.to.clone());
         let entries = timeline.entries().iter().filter(|e| !e.name.starts_with("silent@"));
         entries.map(line).collect::<Vec<_>>()
     };
@@ -193,59 +193,4 @@ fn every_entry_after_a_fault_leads_back_to_it_or_to_a_timer() {
     let ended = timeline.entries().last().expect("an entry");
     assert_eq!(ended.object(), "Process/etcd@control-plane-0");
     assert_eq!(ended.cause, Some(fault.id));
-}
-
-/// Round numbers, with the delays that have a range.
-fn settings() -> Settings {
-    let millis = Duration::from_millis;
-    let range = |low, high| Delay { low: millis(low), high: millis(high) };
-    Settings {
-        etcd: etcd::Settings { commit: range(1, 8), compaction: Duration::from_secs(300) },
-        apiserver: apiserver::Settings {
-            service: range(1, 5),
-            request_timeout: Duration::from_secs(60),
-            mutating_timeout: Duration::from_secs(34),
-            watch_window: 100,
-            default_toleration: Duration::from_secs(300),
-            etcd_retry: Duration::from_secs(1),
-            etcd: super::build::ETCD_PORT,
-        },
-        latency: Latency {
-            between_vms: range(1, 1),
-            loopback: Delay::fixed(Duration::from_micros(50)),
-        },
-        keep_alive: KeepAlive { idle: Duration::from_secs(30), ping: Duration::from_secs(15) },
-        provider_prefix: Text::word("vsphere://"),
-        kubernetes_version: Text::word("v1.34.4"),
-        node_resources: Resources { cpu_millis: 4000, memory_mib: 16384, pods: 110 },
-        node_lease_duration: Duration::from_secs(40),
-        default_toleration: Duration::from_secs(300),
-        node_drain_timeout: Duration::ZERO,
-        node_deletion_timeout: Duration::from_secs(10),
-        conditions: ConditionStyle::V1Beta1,
-        unit_restart: Duration::from_secs(10),
-        boot: Delay::fixed(Duration::from_secs(20)),
-    }
-}
-
-/// One worker, and no apps.
-fn blueprint() -> Blueprint {
-    Blueprint {
-        control_planes: 1,
-        workers: 1,
-        management: Management::Own,
-        control_plane_nodes: ControlPlaneNodes::External,
-        workloads: Vec::new(),
-        health_check: MachineHealthCheck {
-            selector: Default::default(),
-            unhealthy_conditions: Vec::new(),
-            max_unhealthy: MaxUnhealthy::Percent(100),
-            node_startup_timeout: Duration::from_secs(600),
-            expected_machines: 0,
-            current_healthy: 0,
-            remediations_allowed: 0,
-            conditions: Conditions::default(),
-        },
-        settings: settings(),
-    }
 }
