@@ -3,7 +3,7 @@
 use super::core::{Core, NOBODY, Payload, What, World, purpose};
 use super::process::Event;
 use crate::engine::{Duration, Text};
-use crate::engine::{Key, Rhythm};
+use crate::engine::{Generation, Key, Rhythm};
 use crate::infra::{
     ActivityId, Broken, ConnectionId, Effect, Happening, Power, ProcessId, Restart, Route, Start,
     Trace, VmAction, VmId,
@@ -23,8 +23,9 @@ impl World {
             return true;
         }
         let id = ProcessId(key.target);
-        let Some(what) = self.core.admit(id, &payload) else { return true };
-        let _ = what;
+        if !self.core.admit(id, &payload) {
+            return true;
+        }
         let component = &mut self.components[id.0 as usize];
         component.play(id, payload.what, payload.cause, &mut self.core, &mut self.buffers);
         self.furnish_new_vms();
@@ -33,31 +34,37 @@ impl World {
 }
 
 impl Core {
-    /// Drops what was meant for an earlier incarnation, or is not current any more.
-    fn admit(&mut self, id: ProcessId, payload: &Payload) -> Option<()> {
+    /// False for what was meant for an earlier incarnation, or is not current any more.
+    fn admit(&mut self, id: ProcessId, payload: &Payload) -> bool {
         let now = self.now;
         let process = self.datacenter.processes.get_mut(id);
         if !process.alive || process.incarnation != payload.incarnation {
-            return None;
+            return false;
         }
         match &payload.what {
-            What::Tick(activity, generation) => {
-                let rhythmic = process.activity(*activity)?;
-                if !rhythmic.timer.is_current(*generation) {
-                    return None;
-                }
-                rhythmic.count += 1;
-                rhythmic.last = Some(now);
-                if rhythmic.activity.rhythm == Rhythm::Ticker {
-                    let pause = rhythmic.pause(0);
-                    self.arm(id, *activity, pause);
-                }
-            }
+            What::Tick(activity, generation) => return self.tick(id, *activity, *generation),
             What::Message(connection, _) => self.datacenter.network.heard(*connection, now),
             What::Broken(connection, _) => self.datacenter.network.close(*connection),
             _ => {}
         }
-        Some(())
+        true
+    }
+
+    /// Counts a pass of an activity, and arms the next if it is a ticker.
+    fn tick(&mut self, id: ProcessId, activity: ActivityId, generation: Generation) -> bool {
+        let now = self.now;
+        let process = self.datacenter.processes.get_mut(id);
+        let Some(rhythmic) = process.activity(activity) else { return false };
+        if !rhythmic.timer.is_current(generation) {
+            return false;
+        }
+        rhythmic.count += 1;
+        rhythmic.last = Some(now);
+        if rhythmic.activity.rhythm == Rhythm::Ticker {
+            let pause = rhythmic.pause(0);
+            self.arm(id, activity, pause);
+        }
+        true
     }
 
     /// Carries out one effect; `cause` is what led to it, and moves on with each entry.

@@ -18,8 +18,10 @@ use std::sync::Arc;
 
 /// The namespace of everything that users make.
 const DEFAULT: &str = "default";
-/// The worker pool's MachineDeployment and MachineHealthCheck.
+/// The worker pool's MachineDeployment.
 const POOL: &str = "md-0";
+/// The check over the pool.
+const CHECK: &str = "node-unhealthy-5m";
 /// The pool's MachineSet.
 const POOL_SET: &str = "md-0-5k7x2";
 
@@ -258,7 +260,7 @@ impl Maker<'_> {
         let reason = self.blueprint.settings.condition_reason("RemediationAllowed");
         let allowed = Condition::new("RemediationAllowed", Status::True, reason, "", SimTime::ZERO);
         check.conditions.set(allowed);
-        let check = self.object(Meta::new(Kind::MachineHealthCheck, DEFAULT, POOL), check);
+        let check = self.object(Meta::new(Kind::MachineHealthCheck, DEFAULT, CHECK), check);
         all.extend([deployment, set, check]);
     }
 

@@ -5,6 +5,7 @@
 //! `heartbeats` answer questions about one distribution. Nothing here knows how runs are made.
 
 pub mod arithmetic;
+pub mod campaign;
 pub mod compare;
 pub mod heartbeats;
 pub mod recording;

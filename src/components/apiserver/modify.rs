@@ -19,6 +19,10 @@ pub enum Modification {
         grace: Option<Duration>,
         uid: Option<Uid>,
     },
+    /// The second half of ending a terminating Pod at once: its grace period is nothing by now.
+    Remove {
+        key: ObjectKey,
+    },
     /// The first half of an eviction: the Pod is told why it goes.
     MarkEvicted {
         key: ObjectKey,
@@ -82,7 +86,9 @@ impl Modification {
     pub fn key(&self) -> &ObjectKey {
         match self {
             Modification::Patch { base, .. } => base.key(),
-            Modification::Delete { key, .. } | Modification::MarkEvicted { key, .. } => key,
+            Modification::Delete { key, .. }
+            | Modification::Remove { key }
+            | Modification::MarkEvicted { key, .. } => key,
             Modification::Bind { pod, .. } => pod,
         }
     }
@@ -93,6 +99,14 @@ impl Modification {
             Modification::MarkEvicted { key, grace } => {
                 let uid = Some(object.meta.uid);
                 Some(Modification::Delete { key: key.clone(), grace: *grace, uid })
+            }
+            // A Pod that was terminating is seen with its new grace period before it goes.
+            Modification::Delete { key, .. }
+                if object.pod().is_some()
+                    && object.meta.deletion.is_some_and(|d| d.grace.is_zero())
+                    && object.meta.finalizers.is_empty() =>
+            {
+                Some(Modification::Remove { key: key.clone() })
             }
             _ => None,
         }
@@ -113,7 +127,12 @@ impl Modification {
                     return Decision::Refuse(wrong_uid(self.key()));
                 }
                 delete(&mut new, *grace, now);
+                if current.meta.is_deleting() && new != *current {
+                    new.meta.writer = writer;
+                    return Decision::Write(Box::new(new));
+                }
             }
+            Modification::Remove { .. } => {}
             Modification::MarkEvicted { .. } => mark_evicted(&mut new, now),
             Modification::Bind { uid, node, .. } => {
                 if let Err(error) = bind(&mut new, *uid, node, now) {

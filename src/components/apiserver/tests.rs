@@ -41,7 +41,10 @@ fn a_deleted_pod_stays_until_its_kubelet_lets_go() {
     assert_eq!(deletion.at, NOW + Duration::from_secs(30));
     assert!(matches!(delete(&object, None), Decision::Leave), "a second deletion changes nothing");
     assert_eq!(written(delete(&object, Some(1))).meta.deletion.map(|d| d.grace.as_secs()), Some(1));
-    assert!(matches!(delete(&object, Some(0)), Decision::Remove), "the kubelet's own deletion");
+    let last = written(delete(&object, Some(0)));
+    assert_eq!(last.meta.deletion.map(|d| d.grace), Some(Duration::ZERO), "seen before it goes");
+    let remove = Modification::Remove { key: last.key().clone() };
+    assert!(matches!(remove.decide(&last, NOW, 0), Decision::Remove));
 }
 
 #[test]

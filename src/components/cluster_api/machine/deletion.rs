@@ -15,7 +15,8 @@ impl MachineController {
         let Some(machine) = object.machine() else { return Step::done() };
         let infra = infra_of(object, view);
         let infra_goes = infra.is_none_or(|infra| infra.meta.is_deleting());
-        if machine.node_ref.is_some() && !infra_goes && !is_drained(machine) {
+        if machine.node_ref.is_some() && !infra_goes && !is_drained(machine, self.settings.wording)
+        {
             return self.drain(object, view);
         }
         match infra {
@@ -63,7 +64,7 @@ impl MachineController {
             machine.phase = MachinePhase::Deleting;
             match self.settings.wording {
                 Wording::V1Beta1 if had_node => {
-                    drained(machine, Status::True, "", "", now);
+                    drained(machine, self.settings.wording, Status::True, ("", ""), now);
                     let reason = Text::word("Deleting");
                     let kind = Text::word("NodeHealthy");
                     machine.conditions.say(Condition::new(kind, Status::False, reason, "", now));
@@ -71,7 +72,7 @@ impl MachineController {
                 Wording::V1Beta1 => {}
                 Wording::V1Beta2 => {
                     if had_node {
-                        drained(machine, Status::True, "", "", now);
+                        drained(machine, self.settings.wording, Status::True, ("", ""), now);
                     }
                     let words = "Waiting for InfraMachine to be deleted";
                     let reason = "WaitingForInfrastructureDeletion";
@@ -125,8 +126,16 @@ impl MachineController {
 }
 
 /// True once the Machine's own status says so.
-fn is_drained(machine: &Machine) -> bool {
-    machine.conditions.is("DrainingSucceeded", Status::True)
+fn is_drained(machine: &Machine, wording: Wording) -> bool {
+    machine.conditions.is(draining_condition(wording), Status::True)
+}
+
+/// The condition about the drain; with v1beta2 it lives on among the deprecated ones.
+pub fn draining_condition(wording: Wording) -> &'static str {
+    match wording {
+        Wording::V1Beta1 => "DrainingSucceeded",
+        Wording::V1Beta2 => "v1beta1.DrainingSucceeded",
+    }
 }
 
 fn node_deletion(object: &Arc<Object>, since: SimTime) -> Step<State> {
@@ -143,15 +152,15 @@ fn remove_finalizer(object: &Arc<Object>) -> Step<State> {
     Step::write(verb, State::Last(Outcome::done()))
 }
 
-/// The condition DrainingSucceeded.
+/// Says how far the drain is, with a reason and a message.
 pub fn drained(
     machine: &mut Machine,
+    wording: Wording,
     status: Status,
-    reason: &'static str,
-    message: &'static str,
+    (reason, message): (&'static str, &'static str),
     now: SimTime,
 ) {
-    let [kind, reason, message] = ["DrainingSucceeded", reason, message].map(Text::word);
+    let [kind, reason, message] = [draining_condition(wording), reason, message].map(Text::word);
     machine.conditions.say(Condition::new(kind, status, reason, message, now));
 }
 

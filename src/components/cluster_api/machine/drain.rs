@@ -6,7 +6,7 @@
 //! enough past: nobody there will end them.
 
 use super::super::{DrainStyle, Wording};
-use super::deletion::{drained, listed};
+use super::deletion::{drained, draining_condition, listed};
 use super::status::{deleting, finish};
 use super::{MachineController, State, node_name};
 use crate::api::kinds::{MachinePhase, Status};
@@ -40,14 +40,16 @@ impl MachineController {
             return Step::Done(Outcome::after(next.since(now)));
         }
         let machine = object.machine();
-        let announced = machine.is_some_and(|m| m.conditions.get("DrainingSucceeded").is_some());
+        let announced = machine
+            .is_some_and(|m| m.conditions.get(draining_condition(self.settings.wording)).is_some());
         if announced {
             return read_node(object);
         }
         let mut changed = Object::clone(object);
         if let Some(machine) = changed.machine_mut() {
             machine.drain_started = Some(now);
-            drained(machine, Status::False, "Draining", "Draining the node before deletion", now);
+            let words = ("Draining", "Draining the node before deletion");
+            drained(machine, self.settings.wording, Status::False, words, now);
         }
         let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
         Step::write(verb, State::DrainAnnounced)
