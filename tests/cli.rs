@@ -1,0 +1,197 @@
+//! The binary from outside: what it prints, where, and with which exit code.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+fn healsim(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_healsim")).args(args).output().expect("the binary runs")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+/// A file of this test's own with this content.
+fn file(name: &str, content: impl AsRef<[u8]>) -> String {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let path = folder.join(name);
+    fs::write(&path, content).expect("the target folder is writable");
+    path.display().to_string()
+}
+
+const VALID: &str = "apiVersion: healsim/v1
+kind: Scenario
+metadata: { name: mine }
+spec:
+  platform: tkgs-2024
+  faults:
+    - { at: 1m, stopUnit: { vm: worker-0, unit: kubelet } }
+  until: 30m
+";
+
+/// Runs a scenario with some words replaced; it must be refused, at this place, with these words.
+fn refused(name: &str, from: &str, to: &str, place: &str, words: &[&str]) {
+    assert!(VALID.contains(from), "{from}");
+    let path = file(name, VALID.replace(from, to));
+    let output = healsim(&["run", &path]);
+    let shown = err(&output);
+    assert_eq!(output.status.code(), Some(3), "{shown}");
+    assert!(shown.starts_with(&format!("{path}:{place}: ")), "{shown}");
+    for word in words {
+        assert!(shown.contains(word), "{word:?} in {shown}");
+    }
+    assert!(!shown.contains("panicked"), "{shown}");
+    assert!(out(&output).is_empty(), "nothing is half done");
+}
+
+#[test]
+fn the_main_command_plays_and_all_expectations_hold() {
+    let output = healsim(&["run", "worker-kubelet-stopped"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let text = out(&output);
+    assert!(text.starts_with("worker-kubelet-stopped on tkgs-2024, seed 1"), "{text}");
+    assert!(text.contains("Recovered") && text.contains("Play it again:"), "{text}");
+    assert!(!text.contains('\x1b'), "no color into a pipe");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "100 columns");
+}
+
+#[test]
+fn a_failed_expectation_is_exit_code_4() {
+    let set = "kubernetes.nodeMonitorGracePeriod=120s";
+    let output = healsim(&["run", "worker-kubelet-stopped", "--set", set, "-o", "summary"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(out(&output).contains("FAILED"), "{}", out(&output));
+}
+
+#[test]
+fn an_unknown_vm_is_shown_with_the_nearest_one() {
+    let words = ["no VM `worker-9`", "did you mean `worker-0`?", "^"];
+    refused("vm.yaml", "vm: worker-0", "vm: worker-9", "7:33", &words);
+}
+
+#[test]
+fn a_duration_with_a_blank_is_shown_with_one_that_is_right() {
+    let words = ["`5 min` is not a duration", "for example `5m`"];
+    refused("duration.yaml", "until: 30m", "until: 5 min", "8:10", &words);
+}
+
+#[test]
+fn duplicate_and_unknown_keys_are_refused() {
+    refused("twice.yaml", "until: 30m", "until: 30m\n  until: 40m", "9:3", &["duplicate"]);
+    refused("key.yaml", "until: 30m", "untill: 30m", "8:3", &["untill", "until"]);
+    refused("kind.yaml", "kind: Scenario", "kind: Szenario", "2:7", &["`Szenario`", "`Scenario`"]);
+    refused("fault.yaml", "stopUnit", "stopunit", "7:17", &["stopunit", "stopUnit"]);
+}
+
+#[test]
+fn an_unknown_platform_names_the_known_ones() {
+    let words = ["no platform `tkgs-2042`", "did you mean `tkgs-2024`?"];
+    refused("platform.yaml", "tkgs-2024", "tkgs-2042", "5:13", &words);
+    let output = healsim(&["run", "worker-kubelet-stopped", "--platform", "aws"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(err(&output).contains("known: lab-k8s-1.30-capi-1.7"), "{}", err(&output));
+}
+
+#[test]
+fn a_missing_file_an_empty_one_and_one_of_100_mb_are_refused_at_once() {
+    let output = healsim(&["run", "nowhere/mine.yaml"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(err(&output).starts_with("nowhere/mine.yaml: cannot be opened"), "{}", err(&output));
+    let output = healsim(&["run", &file("empty.yaml", "\n")]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(err(&output).contains("is empty"), "{}", err(&output));
+    let large = file("large.yaml", vec![b'#'; 100_000_000]);
+    let output = healsim(&["run", &large]);
+    fs::remove_file(&large).expect("it was just written");
+    assert_eq!(output.status.code(), Some(3));
+    assert!(err(&output).contains("larger than 1 MiB"), "{}", err(&output));
+    let output = healsim(&["run", &file("bytes.yaml", [0xff, 0xfe, 0x00])]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(err(&output).contains("not UTF-8"), "{}", err(&output));
+}
+
+#[test]
+fn an_alias_bomb_does_not_explode() {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    let output = healsim(&["run", &file("bomb.yaml", bomb)]);
+    assert_eq!(output.status.code(), Some(3), "{}", err(&output));
+    assert!(!err(&output).contains("panicked"));
+}
+
+#[test]
+fn a_mistake_in_an_expectation_is_shown_at_its_letter() {
+    let expect = "until: 30m\n  expect:\n    - { see: \"Node/worker-0 vanished\" }";
+    refused("expect.yaml", "until: 30m", expect, "10:29", &["`vanished` is not known"]);
+    let expect = "until: 30m\n  expect:\n    - { see: \"Node created\", after: 5m }";
+    refused("range.yaml", "until: 30m", expect, "10:37", &["`5m` is not a range", "29s..47s"]);
+}
+
+#[test]
+fn wrong_settings_and_usage_are_told_apart() {
+    let set = |set: &str| healsim(&["run", "worker-kubelet-stopped", "--set", set]);
+    let output = set("kubernetes.nodeMonitorGracePriod=1m");
+    assert_eq!(output.status.code(), Some(3));
+    let near = "did you mean `kubernetes.nodeMonitorGracePeriod`?";
+    assert!(err(&output).contains(near), "{}", err(&output));
+    let output = set("kubernetes.nodeMonitorGracePeriod=soon");
+    assert!(err(&output).contains("`soon` is not a duration"), "{}", err(&output));
+    assert_eq!(healsim(&["run"]).status.code(), Some(2));
+    assert_eq!(healsim(&["fuzz"]).status.code(), Some(2), "not there yet, so not known");
+    assert_eq!(healsim(&["run", "nothing"]).status.code(), Some(3));
+}
+
+#[test]
+fn lists_have_the_name_first() {
+    for (what, name) in [
+        ("scenarios", "worker-kubelet-stopped "),
+        ("platforms", "tkgs-2024 "),
+        ("faults", "stopUnit "),
+        ("settings", "kubernetes.nodeMonitorGracePeriod "),
+    ] {
+        let output = healsim(&["list", what]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(out(&output).lines().any(|line| line.starts_with(name)), "{}", out(&output));
+    }
+    let shown = healsim(&["show", "scenario", "worker-kubelet-stopped"]);
+    assert!(out(&shown).contains("kind: Scenario"));
+    assert_eq!(healsim(&["show", "platform", "none"]).status.code(), Some(3));
+}
+
+#[test]
+fn get_prints_what_kubectl_would() {
+    let get = |args: &[&str]| out(&healsim(&[&["get"], args].concat()));
+    let nodes = get(&["nodes", "--after", "6m", "worker-kubelet-stopped"]);
+    assert!(nodes.starts_with("NAME              STATUS                        ROLES"), "{nodes}");
+    assert!(nodes.contains("worker-0          NotReady,SchedulingDisabled   <none>"), "{nodes}");
+    let pods = get(&["pods", "--after", "6m", "worker-kubelet-stopped"]);
+    assert!(pods.contains("Terminating") && pods.contains("Pending"), "{pods}");
+    let machines = get(&["machines", "--at", "30m", "worker-kubelet-stopped"]);
+    assert!(machines.contains("Running") && !machines.contains("worker-0 "), "{machines}");
+    let yaml = get(&["nodes", "--at", "1m", "-o", "yaml", "worker-kubelet-stopped"]);
+    assert!(yaml.contains("kind: List") && yaml.contains("kubelet is posting ready status"));
+    let late = healsim(&["get", "nodes", "--at", "31m", "worker-kubelet-stopped"]);
+    assert_eq!(late.status.code(), Some(3));
+}
+
+#[test]
+fn the_last_line_of_json_lines_is_the_summary() {
+    let output = healsim(&["run", "worker-kubelet-stopped", "-o", "jsonl"]);
+    let text = out(&output);
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let (summary, entries) = lines.split_last().expect("lines");
+    assert_eq!(summary["summary"], true);
+    assert_eq!(summary["entries"].as_u64(), Some(entries.len() as u64));
+    assert_eq!(summary["recovered"], true);
+    assert_eq!(summary["firstFault"], 60.0);
+    assert!(entries.iter().enumerate().all(|(at, entry)| entry["id"] == at as u64 + 1));
+}

@@ -1,0 +1,174 @@
+//! The embedded scenarios: their expectations, their goldens, and what makes each line fail.
+
+use healsim::report::{self, Format, Style};
+use healsim::scenario::{Game, Scenario, Source, load, models};
+use healsim::timeline::{End, Run};
+use proptest::prelude::*;
+
+const PLATFORMS: [&str; 3] = ["tkgs-2024", "lab-k8s-1.34-capi-1.14", "lab-k8s-1.30-capi-1.7"];
+const NAME: &str = "worker-kubelet-stopped";
+
+fn game(name: &str, platform: &str, set: &[(&str, &str)]) -> Game {
+    let set: Vec<(String, String)> =
+        set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let scenario = load(name).expect("an embedded scenario");
+    Game::new(&scenario, Some(platform), &set, None).expect("a valid scenario")
+}
+
+/// The scenario with some of its words replaced.
+fn changed(from: &str, to: &str) -> Game {
+    let text = models::scenario(NAME).expect("embedded").text;
+    assert!(text.contains(from), "{from}");
+    let source = Source::embedded("changed.yaml", &text.replace(from, to));
+    let scenario = Scenario::read(source).expect("still a scenario");
+    Game::new(&scenario, None, &[], None).expect("still valid")
+}
+
+fn text(run: &Run, format: Format) -> String {
+    let mut bytes = Vec::new();
+    report::write(format, run, Style::Plain, &mut bytes).expect("memory takes everything");
+    String::from_utf8(bytes).expect("reports are text")
+}
+
+fn failed(run: &Run) -> Vec<String> {
+    run.failed().map(|line| line.text.to_string()).collect()
+}
+
+#[test]
+fn every_expectation_holds_on_every_platform_over_seeds() {
+    for platform in PLATFORMS {
+        let game = game(NAME, platform, &[]);
+        for seed in 1..=20 {
+            let run = game.play(seed);
+            assert_eq!(failed(&run), Vec::<String>::new(), "{platform}, seed {seed}");
+            assert_eq!(run.end, End::Recovered, "{platform}, seed {seed}");
+        }
+    }
+}
+
+/// For each line a change of one setting or mechanism that makes it fail.
+#[test]
+fn each_expectation_fails_when_its_mechanism_is_changed() {
+    let old = "lab-k8s-1.30-capi-1.7";
+    let new = "lab-k8s-1.34-capi-1.14";
+    let grace = ("kubernetes.nodeMonitorGracePeriod", "120s");
+    let verdict = ("machineHealthCheck.unknownTimeout", "10m");
+    let cases = [
+        (old, "see Node/worker-0 Ready=Unknown after 29s", grace),
+        (new, "see Node/worker-0 Ready=Unknown after 39s", grace),
+        (old, "Machine/worker-0 phase=Running while", grace),
+        (new, "Pod/web-* phase=Pending", ("kubernetes.defaultTolerationSeconds", "10m")),
+        (old, "log=Waiting", grace),
+        (old, "HealthCheckSucceeded=False reason=UnhealthyNode after 5m29s", verdict),
+        (new, "HealthCheckSucceeded=False reason=UnhealthyNode after 5m39s", verdict),
+        (old, "VM/worker-0 deleted after 11m", ("clusterApi.drainUnreachableSkip", "1s")),
+        (new, "VM/worker-0 deleted after 5m50s", ("clusterApi.drainUnreachableSkip", "300s")),
+        (old, "Node/worker-0 deleted after 11m", ("clusterApi.drainUnreachableSkip", "1s")),
+        (new, "Node/worker-0 deleted after 5m50s", ("clusterApi.drainUnreachableSkip", "300s")),
+        (old, "new VM created", ("infra.cloneAndPowerOn", "2h..2h")),
+        (old, "new Node Ready=True", ("infra.joinWorker", "2h..2h")),
+    ];
+    for (platform, line, set) in cases {
+        let before = game(NAME, platform, &[]).play(1);
+        assert!(!failed(&before).iter().any(|text| text.contains(line)), "{line} holds at first");
+        let lines = || before.expectations.iter().filter(|l| l.applicable && l.text.contains(line));
+        assert_eq!(lines().count(), 1, "{line} is one line of {platform}");
+        let after = failed(&game(NAME, platform, &[set]).play(1));
+        assert!(after.iter().any(|text| text.contains(line)), "{line} with {set:?}: {after:?}");
+    }
+}
+
+#[test]
+fn with_a_fourth_worker_no_pod_has_to_wait() {
+    let run = changed("  faults:", "  cluster: { workers: 4 }\n  faults:").play(1);
+    assert_eq!(failed(&run).len(), 1, "{:?}", failed(&run));
+    assert!(failed(&run)[0].contains("PodScheduled=False reason=Unschedulable"));
+}
+
+#[test]
+fn if_the_control_planes_kubelet_stops_too_its_pods_go_too() {
+    let more = "  until: 30m\n  faults:\n    - { at: 1m, stopUnit: { vm: control-plane-0, unit: kubelet } }";
+    let text = models::scenario(NAME).expect("embedded").text;
+    let text = text.replace("  until: 30m\n", "").replace("  faults:", more);
+    let scenario = Scenario::read(Source::embedded("both.yaml", &text)).expect("a scenario");
+    let run = Game::new(&scenario, None, &[], None).expect("valid").play(1);
+    let line = "never Pod deletionTimestamp=set on control-plane-*";
+    assert!(failed(&run).iter().any(|text| text == line), "{:?}", failed(&run));
+}
+
+#[test]
+fn without_its_etcd_nothing_is_marked_deleted_or_created() {
+    let dead = "  faults:\n    - { at: 50s, killProcess: { vm: control-plane-0, process: etcd } }";
+    let run = changed("  faults:", dead).play(1);
+    let after = |entry: &&healsim::timeline::Entry| Some(entry.at) > run.first_fault;
+    let workload = run.timeline.entries().iter().filter(after).filter(|e| e.cluster == *"workload");
+    let written: Vec<String> = workload
+        .filter(|entry| entry.kind != *"Process")
+        .map(|entry| format!("{} {}", entry.object(), entry.field))
+        .collect();
+    assert_eq!(written, Vec::<String>::new(), "nobody can write what nobody can commit");
+    let machines = run.timeline.entries().iter().filter(after).filter(|e| e.kind == *"Machine");
+    assert_eq!(machines.count(), 0, "and the healers know nothing of a dead worker");
+    assert_eq!(run.end, End::Stuck);
+    let api = run.availability["api"];
+    assert_eq!(api.unavailable.as_secs(), 29 * 60 + 10, "from 50 s until the end at 30 min");
+}
+
+#[test]
+fn goldens_hold_the_whole_story() {
+    insta::with_settings!({ snapshot_path => "golden", prepend_module_to_snapshot => false }, {
+        for platform in PLATFORMS {
+            let run = game(NAME, platform, &[]).play(1);
+            insta::assert_snapshot!(format!("{NAME}.{platform}"), text(&run, Format::Timeline));
+        }
+        let run = game("lab/worker-killed", PLATFORMS[1], &[]).play(1);
+        insta::assert_snapshot!("lab-worker-killed", text(&run, Format::Timeline));
+    });
+}
+
+#[test]
+fn every_embedded_scenario_is_valid_on_its_own_platform() {
+    for name in models::scenarios() {
+        let scenario = load(name).expect("readable");
+        assert_eq!(scenario.name, name, "a scenario is named like its file");
+        Game::new(&scenario, None, &[], None).expect("valid");
+    }
+}
+
+#[test]
+fn a_fork_goes_on_like_the_run_it_was_taken_from() {
+    let game = game(NAME, "tkgs-2024", &[]);
+    let mut run = game.begin(5);
+    run.run_until(healsim::engine::SimTime::from_micros(400_000_000));
+    let mut fork = run.fork();
+    run.run_to_end();
+    fork.run_to_end();
+    assert_eq!(run.finish().timeline.hash(), fork.finish().timeline.hash());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_same_seed_gives_the_same_bytes(seed: u64, platform in 0usize..3) {
+        let game = game(NAME, PLATFORMS[platform], &[]);
+        let lines = || text(&game.play(seed), Format::Jsonl);
+        prop_assert_eq!(lines(), lines());
+    }
+
+    #[test]
+    fn every_entry_after_the_fault_leads_back_to_it_or_to_a_timer(seed: u64) {
+        let run = game(NAME, "tkgs-2024", &[]).play(seed);
+        for entry in run.timeline.entries() {
+            prop_assert!(entry.cause.is_none_or(|cause| cause < entry.id));
+        }
+        let recovered = run.timeline.entries().iter().rev();
+        let mut last = recovered.clone().find(|e| e.kind == *"Node" && e.field == *"Ready");
+        let mut kinds = Vec::new();
+        while let Some(entry) = last {
+            kinds.push(entry.kind.to_string());
+            last = entry.cause.and_then(|cause| run.timeline.get(cause));
+        }
+        prop_assert_eq!(kinds.last().map(String::as_str), Some("Fault"), "{:?}", kinds);
+    }
+}
