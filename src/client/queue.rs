@@ -37,6 +37,8 @@ struct Item {
     cause: Option<EntryId>,
     delayed_cause: Option<EntryId>,
     dirty_cause: Option<EntryId>,
+    /// The last entry that led to this key: a resync or a timer has none of its own.
+    known_cause: Option<EntryId>,
     last_begun: Option<SimTime>,
     backoff: Backoff,
 }
@@ -71,6 +73,7 @@ impl Item {
             cause: None,
             delayed_cause: None,
             dirty_cause: None,
+            known_cause: None,
             last_begun: None,
             backoff,
         }
@@ -109,6 +112,8 @@ impl WorkQueue {
         now: SimTime,
     ) -> Option<(Duration, u32)> {
         let item = self.items.entry(key.clone()).or_insert_with(|| Item::new(self.backoff));
+        let cause = cause.or(item.known_cause);
+        item.known_cause = cause;
         if item.processing && delay.is_zero() {
             item.dirty = true;
             item.dirty_cause = cause;
