@@ -4,7 +4,7 @@
 //! being searched. What a process does is not known here.
 
 use super::{Port, VmId};
-use crate::engine::{Activity, Owner, Purpose, Rhythmic, Text};
+use crate::engine::{Activity, Owner, Purpose, Rhythmic, SimTime, Text};
 use crate::timeline::EntryId;
 
 /// A process's number; it stays over restarts.
@@ -27,6 +27,9 @@ pub struct ProcessState {
     pub listens: Option<Port>,
     pub alive: bool,
     pub incarnation: u32,
+    pub started: SimTime,
+    /// True in a crash loop: it was started again after a life of less than a second.
+    pub is_retry: bool,
     /// The entry of its last end, for causes.
     pub ended: Option<EntryId>,
     activities: Vec<Option<Rhythmic>>,
@@ -52,6 +55,8 @@ impl ProcessState {
             listens,
             alive: false,
             incarnation: 0,
+            started: SimTime::ZERO,
+            is_retry: false,
             ended: None,
             activities: Vec::new(),
             draws: Vec::new(),
@@ -61,8 +66,9 @@ impl ProcessState {
     }
 
     /// Comes to life anew; what an earlier incarnation had queued is void.
-    pub fn start(&mut self) {
+    pub fn start(&mut self, now: SimTime) {
         self.incarnation += 1;
+        self.started = now;
         self.alive = true;
         self.activities.clear();
     }

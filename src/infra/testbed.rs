@@ -25,7 +25,7 @@ impl<E: Clone> Testbed<E> {
         let mut vm_state = Vm::new(vm);
         vm_state.power = super::Power::On;
         let mut process = ProcessState::new(program, VmId(0), vm, None);
-        process.start();
+        process.start(SimTime::ZERO);
         Testbed {
             now: SimTime::ZERO,
             vm: vm_state,

@@ -11,6 +11,9 @@ use crate::infra::{
 use crate::timeline::{EntryId, Value};
 use crate::wire::Message;
 
+/// A process that ends sooner than this has not really run.
+const SHORT_LIFE: Duration = Duration::from_secs(1);
+
 impl World {
     /// Plays the next event; false if there is none.
     pub fn step(&mut self) -> bool {
@@ -246,8 +249,16 @@ impl Core {
         self.follow(then, &mut cause);
     }
 
-    /// Starts a unit, unless it runs already or its VM is off.
+    /// `systemctl start`: somebody wants it to run from now on.
     pub(super) fn start_unit(&mut self, vm: VmId, name: &str, cause: Option<EntryId>) {
+        if let Some(unit) = self.datacenter.vm(vm).units.get(name) {
+            self.datacenter.processes.get_mut(unit.process).is_retry = false;
+        }
+        self.start_wanted(vm, name, cause);
+    }
+
+    /// Starts a unit, unless it runs already or its VM is off.
+    fn start_wanted(&mut self, vm: VmId, name: &str, cause: Option<EntryId>) {
         if !self.datacenter.vm(vm).is_on() {
             return;
         }
@@ -263,16 +274,16 @@ impl Core {
         if process.alive {
             return;
         }
-        process.start();
-        let name = process.name.clone();
-        let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
-        let entry = self.recorder.process(self.now, &cluster, &name, true, cause);
-        self.push_to(self.now, id, id, purpose::TIMER, Some(entry), What::Started(start));
+        process.start(self.now);
+        let is_retry = process.is_retry;
+        let entry = if is_retry { cause } else { Some(self.record_process(id, true, cause)) };
+        self.push_to(self.now, id, id, purpose::TIMER, entry, What::Started(start));
     }
 
     /// A process that has been running for long when the run begins.
     pub(super) fn resume_process(&mut self, id: ProcessId) {
-        self.datacenter.processes.get_mut(id).start();
+        let now = self.now;
+        self.datacenter.processes.get_mut(id).start(now);
         self.push_to(self.now, id, id, purpose::TIMER, None, What::Started(Start::Steady));
     }
 
@@ -307,10 +318,15 @@ impl Core {
 
     fn process_ended(&mut self, id: ProcessId, cause: Option<EntryId>) {
         let process = self.datacenter.processes.get(id);
-        let (name, vm) = (process.name.clone(), process.vm);
-        let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
-        let entry = self.recorder.process(self.now, &cluster, &name, false, cause);
-        self.datacenter.processes.get_mut(id).ended = Some(entry);
+        let (vm, life) = (process.vm, self.now.since(process.started));
+        // A crash loop changes nothing from its second round on.
+        let entry = match process.is_retry && life < SHORT_LIFE {
+            true => cause,
+            false => Some(self.record_process(id, false, cause)),
+        };
+        let process = self.datacenter.processes.get_mut(id);
+        process.ended = entry;
+        process.is_retry = life < SHORT_LIFE;
         let host = self.datacenter.vm(vm);
         if !host.is_on() {
             return;
@@ -320,8 +336,14 @@ impl Core {
             again.map(|(name, u)| (name.clone(), u.restart))
         {
             let at = self.now + pause;
-            self.push_host(at, id, Some(entry), What::Restart(vm, unit));
+            self.push_host(at, id, entry, What::Restart(vm, unit));
         }
+    }
+
+    fn record_process(&mut self, id: ProcessId, runs: bool, cause: Option<EntryId>) -> EntryId {
+        let name = self.datacenter.processes.get(id).name.clone();
+        let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
+        self.recorder.process(self.now, &cluster, &name, runs, cause)
     }
 
     fn on_host_event(&mut self, payload: Payload) {
@@ -330,7 +352,7 @@ impl Core {
             What::Restart(vm, unit) => {
                 let wanted = self.datacenter.vm(vm).units.get(&unit).is_some_and(|u| u.wanted);
                 if wanted {
-                    self.start_unit(vm, &unit, payload.cause);
+                    self.start_wanted(vm, &unit, payload.cause);
                 }
             }
             What::Runtime(vm, pod, running) => {
