@@ -1,11 +1,13 @@
-//! The recordings of real clusters are readable and say what their README states.
+//! The recordings of real clusters say what their README states, and the simulator agrees with them.
 //!
-//! It plays no simulation: the numbers here are those of the real thing.
+//! `docs/fidelity.md` has the full campaign; here fewer seeds are played, with the same criterion.
 
 use healsim::analysis::fidelity::arithmetic::Arithmetic;
+use healsim::analysis::fidelity::campaign::Campaign;
 use healsim::analysis::fidelity::compare::{Verdict, compare};
 use healsim::analysis::fidelity::heartbeats::{observed_intervals, written_intervals};
 use healsim::analysis::fidelity::recording::Recording;
+use healsim::analysis::fidelity::statistics::ks_distance;
 use healsim::analysis::fidelity::steps::{Step, Steps, of_recording};
 use healsim::engine::Duration;
 use std::fs;
@@ -139,4 +141,78 @@ fn the_eras_are_told_apart() {
     let unknown = step("Node/$victim", "Ready", "Unknown NodeStatusUnknown");
     let row = found.rows.iter().find(|row| row.step == unknown).expect("the step of both");
     assert!(matches!(row.verdict, Verdict::Outside(_)) && row.ks_rejected, "{row:?}");
+}
+
+fn campaign(scenario: &'static str, platform: &'static str, seeds: u64) -> Campaign {
+    Campaign { scenario, platform, set: Vec::new(), seeds: 1..seeds + 1, jobs: 2 }
+}
+
+/// Every step of the recordings, in its order, with its words, within the simulated range.
+fn agrees(recorded: &[Steps], simulated: &[Steps]) {
+    let found = compare(recorded, simulated);
+    let wrong: Vec<_> = found.rows.iter().filter(|row| row.disagrees()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(found.orders.is_empty(), "{:#?}", found.orders);
+    assert!(found.messages.is_empty(), "{:#?}", found.messages);
+    assert!(found.rows.len() > 8, "something was compared");
+}
+
+#[test]
+fn a_killed_worker_goes_the_recorded_way_in_both_releases() {
+    for (platform, versions, trials) in [
+        ("lab-k8s-1.30-capi-1.7", "v1.7.3-k8s-v1.30.14", 3),
+        ("lab-k8s-1.34-capi-1.14", "v1.14.0-k8s-v1.34.4", 4),
+    ] {
+        let simulated = campaign("lab/worker-killed", platform, 300).steps().expect("valid");
+        agrees(&chains(versions, trials), &simulated);
+    }
+}
+
+#[test]
+fn workers_killed_one_after_the_other_are_judged_and_emptied_as_recorded() {
+    for (platform, release) in
+        [("lab-k8s-1.30-capi-1.7", "1.30.14"), ("lab-k8s-1.34-capi-1.14", "1.34.4")]
+    {
+        let mut campaign = campaign("lab/workers-killed", platform, 30);
+        campaign.set.push(("machineHealthCheck.unknownTimeout".into(), "24h".into()));
+        let mut simulated = campaign.steps().expect("valid");
+        // There is no Cluster API in these recordings.
+        for steps in &mut simulated {
+            steps.retain(|step, _| !step.role.starts_with("Machine"));
+        }
+        agrees(&kills(release), &simulated);
+    }
+}
+
+#[test]
+fn leases_are_renewed_at_the_recorded_distances() {
+    for (platform, release) in
+        [("lab-k8s-1.30-capi-1.7", "1.30.14"), ("lab-k8s-1.34-capi-1.14", "1.34.4")]
+    {
+        let recorded = written_intervals(&read(&format!("heartbeats.k8s-{release}.jsonl")));
+        let simulated = campaign("lab/heartbeats", platform, 5).renewals().expect("valid");
+        let test = healsim::analysis::fidelity::heartbeats::compare(&recorded, &simulated);
+        let p = test.expect("both sides have renewals").p;
+        assert!(p > 0.01, "{release}: p = {p}");
+    }
+}
+
+#[test]
+fn a_dead_kubelets_node_turns_unknown_as_the_arithmetic_says() {
+    for (platform, grace) in [("lab-k8s-1.30-capi-1.7", 40), ("lab-k8s-1.34-capi-1.14", 50)] {
+        let campaign = campaign("worker-kubelet-stopped", platform, 2_000);
+        let times = campaign.first("Node/worker-0", "Ready", "Unknown").expect("valid");
+        let seconds: Vec<f64> =
+            times.iter().map(|time| time.expect("it comes").as_micros() as f64 / 1e6).collect();
+        let arithmetic = Arithmetic {
+            grace: Duration::from_secs(grace),
+            // The model's own pass: 5 s, and 10 to 100 ms of run time.
+            pass: Duration::from_micros(5_055_000),
+            no_execute_lag: Duration::ZERO,
+        };
+        let distance = ks_distance(&seconds, |time| arithmetic.unknown_cdf(time));
+        assert!(distance < 0.036, "{platform}: {distance}");
+        let (low, high) = arithmetic.unknown_range();
+        assert!(seconds.iter().all(|time| (low - 0.1..=high + 0.1).contains(time)), "{platform}");
+    }
 }
