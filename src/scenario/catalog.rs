@@ -4,7 +4,7 @@
 //! it relied on. What a number means is not known here.
 
 use super::mistake::{Mistake, nearest};
-use super::yaml::{Source, Spanned};
+use super::yaml::Spanned;
 use crate::engine::{Delay, Duration, Text};
 use crate::timeline::Assumption;
 use serde::Deserialize;
@@ -85,12 +85,6 @@ impl Catalog {
             let key = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
             self.settings.insert(key, Setting { value, flag, source, basis, range });
         }
-    }
-
-    /// Reads a file of settings and adds it under a prefix.
-    pub fn add_source(&mut self, prefix: &str, source: &Source) -> Result<(), Mistake> {
-        self.add(prefix, source.parse()?);
-        Ok(())
     }
 
     /// `--set KEY=VALUE`: the value must be of the kind that the setting has.

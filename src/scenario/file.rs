@@ -99,6 +99,8 @@ struct WrittenExpectation {
     on: Vec<Spanned<String>>,
 }
 
+/// A run may last a week.
+const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 /// More workers than this are not a scenario of this release.
 const MOST_WORKERS: u32 = 1000;
 /// The programs that `killProcess` knows.
@@ -157,9 +159,9 @@ impl Scenario {
             note(self.source.mistake(value, message));
         }
         let (control_planes, workers) = self.shape(platform, &mut note);
-        let until = self.duration(&self.spec.until).unwrap_or_else(|mistake| {
+        let until = self.until().unwrap_or_else(|mistake| {
             note(mistake);
-            Duration::ZERO
+            LONGEST
         });
         let vms = vm_names(platform, control_planes, workers);
         let mut faults = Vec::new();
@@ -180,6 +182,15 @@ impl Scenario {
         let until = SimTime::ZERO + until;
         let resolved = Resolved { control_planes, workers, faults, until, expectations };
         if mistakes.is_empty() { Ok(resolved) } else { Err(mistakes) }
+    }
+
+    fn until(&self) -> Result<Duration, Mistake> {
+        let until = self.duration(&self.spec.until)?;
+        if until.is_zero() || until > LONGEST {
+            let message = format!("a run of {until} is not possible; write up to {LONGEST}");
+            return Err(self.source.mistake(&self.spec.until, message));
+        }
+        Ok(until)
     }
 
     fn shape(&self, platform: &Platform, note: &mut impl FnMut(Mistake)) -> (u32, u32) {

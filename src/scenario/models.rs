@@ -56,6 +56,14 @@ enum WrittenNodes {
     External,
 }
 
+/// A release's numbers and rules.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct WrittenRelease {
+    based_on: Option<String>,
+    settings: BTreeMap<String, Written>,
+}
+
 /// How many VMs a cluster has.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -150,11 +158,7 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
         ("etcd", "etcd", &written.etcd),
         ("clusterApi", "cluster-api", &written.cluster_api),
     ] {
-        let path = format!("{folder}/{release}.yaml");
-        let Some(release) = file(&path) else {
-            return Err(Mistake::of(&source.file, unknown("release", &path, &names(folder))));
-        };
-        catalog.add_source(prefix, &release)?;
+        add_release(&mut catalog, prefix, folder, release, &source)?;
     }
     catalog.add("", written.settings);
     let count = |count: Option<Spanned<u32>>| count.map_or(1, |count| count.value);
@@ -175,4 +179,24 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
         workloads: written.workloads,
         catalog,
     })
+}
+
+/// Adds a release's settings over those of the release that it is based on.
+fn add_release(
+    catalog: &mut Catalog,
+    prefix: &str,
+    folder: &str,
+    release: &str,
+    asked_by: &Source,
+) -> Result<(), Mistake> {
+    let Some(source) = file(&format!("{folder}/{release}.yaml")) else {
+        let message = unknown("release", release, &names(folder));
+        return Err(Mistake::of(&asked_by.file, message));
+    };
+    let written: WrittenRelease = source.parse()?;
+    if let Some(base) = &written.based_on {
+        add_release(catalog, prefix, folder, base, &source)?;
+    }
+    catalog.add(prefix, written.settings);
+    Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! What is too large, not text, or built to explode is refused before it costs anything.
 
-use super::mistake::Mistake;
+use super::mistake::{Mistake, nearest};
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::Read;
@@ -29,7 +29,7 @@ impl Source {
     /// Reads a file, up to the limit.
     pub fn read(path: &Path) -> Result<Source, Mistake> {
         let name = path.display().to_string();
-        let fail = |what: String| Mistake::of(&name, what);
+        let fail = |what: String| Mistake::at(&name, "", (1, 1), what);
         let file = File::open(path).map_err(|error| fail(format!("cannot be opened: {error}")))?;
         let mut bytes = Vec::new();
         let read = file.take(MOST_BYTES + 1).read_to_end(&mut bytes);
@@ -80,7 +80,7 @@ impl Source {
         let message = error.without_snippet().to_string();
         // The library ends its message with the place, which stands in front here.
         let message = message.split(" at line ").next().unwrap_or_default();
-        let message = message.lines().next().unwrap_or_default().to_owned();
+        let message = in_our_words(message.lines().next().unwrap_or_default());
         match error.location() {
             Some(at) => {
                 let line = usize::try_from(at.line()).unwrap_or(1);
@@ -90,4 +90,29 @@ impl Source {
             None => Mistake::of(&self.file, message),
         }
     }
+}
+
+/// The library's message, without what only its programmers understand, and with the way out.
+fn in_our_words(message: &str) -> String {
+    if let Some(key) = between(message, "duplicate mapping key: ", ",") {
+        return format!("duplicate key `{key}`; each key stands once");
+    }
+    if message.contains("from_str_multiple") || message.contains("multiple YAML documents") {
+        return "a second document; a scenario file has one".to_owned();
+    }
+    let unknown = between(message, "unknown field `", "`");
+    if let (Some(field), Some((_, known))) = (unknown, message.split_once("expected one of ")) {
+        let known: Vec<&str> = known.split(", ").map(|word| word.trim_matches('`')).collect();
+        let known_words = known.join(", ");
+        return match nearest(field, known.into_iter()) {
+            Some(near) => format!("unknown key `{field}`; did you mean `{near}`?"),
+            None => format!("unknown key `{field}`; known: {known_words}"),
+        };
+    }
+    message.to_owned()
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    Some(rest.split_once(after).map_or(rest, |(word, _)| word))
 }

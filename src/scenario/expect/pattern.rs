@@ -7,8 +7,29 @@
 //! ```
 
 use crate::engine::SimTime;
+use crate::scenario::mistake::nearest;
 use crate::timeline::{Entry, Value};
 use std::collections::BTreeMap;
+
+/// The kinds of a timeline.
+const KINDS: [&str; 16] = [
+    "Cluster",
+    "Deployment",
+    "Fault",
+    "InfraMachine",
+    "Lease",
+    "Machine",
+    "MachineDeployment",
+    "MachineHealthCheck",
+    "MachineSet",
+    "Node",
+    "Pod",
+    "Probe",
+    "Process",
+    "ReplicaSet",
+    "VM",
+    "Endpoint",
+];
 
 /// What is to be seen: one change, or several things that hold at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,10 +91,17 @@ impl Clause {
     fn read(words: &[Word], end: usize) -> Result<Clause, (usize, String)> {
         let mut words = words.iter().copied().peekable();
         let new = words.next_if(|(_, word)| *word == "new").is_some();
-        let (_, object) = words
+        let (object_at, object) = words
             .next()
             .ok_or_else(|| (end, "an object is missing, for example Node/worker-0".to_owned()))?;
         let (kind, name) = object.split_once('/').unwrap_or((object, "*"));
+        if !kind.contains('*') && !KINDS.contains(&kind) {
+            let near = nearest(kind, KINDS.into_iter());
+            let hint = near.map_or(format!("known: {}", KINDS.join(", ")), |near| {
+                format!("did you mean `{near}`?")
+            });
+            return Err((object_at, format!("no kind `{kind}`; {hint}")));
+        }
         let missing = "what happens is missing: created, deleted or FIELD=VALUE".to_owned();
         let (at, change) = words.next().ok_or((end, missing))?;
         let (field, value) = match (change, change.split_once('=')) {
