@@ -101,7 +101,11 @@ fn an_unknown_platform_names_the_known_ones() {
 fn a_missing_file_an_empty_one_and_one_of_100_mb_are_refused_at_once() {
     let output = healsim(&["run", "nowhere/mine.yaml"]);
     assert_eq!(output.status.code(), Some(3));
-    assert!(err(&output).starts_with("nowhere/mine.yaml: cannot be opened"), "{}", err(&output));
+    assert!(
+        err(&output).starts_with("nowhere/mine.yaml:1:1: cannot be opened"),
+        "{}",
+        err(&output)
+    );
     let output = healsim(&["run", &file("empty.yaml", "\n")]);
     assert_eq!(output.status.code(), Some(3));
     assert!(err(&output).contains("is empty"), "{}", err(&output));

@@ -10,6 +10,8 @@ mod limiter;
 mod queue;
 mod shell;
 #[cfg(test)]
+pub mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use api::{Alarm, Api, Incoming, Ring};

@@ -1,0 +1,149 @@
+//! A component under test with an API server played by hand: lists are answered from what the test
+//! says exists, writes are shown to the test, which answers them.
+
+use crate::api::{Answer, Answered, Kind, Object, Request, Revision, Verb, WatchEvent, WatchKind};
+use crate::engine::Duration;
+use crate::infra::testbed::Testbed;
+use crate::infra::{ConnectionId, Ctx, Effect, Input, Start};
+use crate::wire::Message;
+use std::sync::Arc;
+
+/// A component, its host, and the requests that wait for an answer.
+pub struct Bench<C, E> {
+    pub component: C,
+    pub bed: Testbed<E>,
+    react: fn(&mut C, Input<E>, &mut Ctx<E>),
+    /// Requests without an answer, oldest first.
+    pub asked: Vec<(ConnectionId, Request)>,
+    /// Timers that were set and have not been played.
+    pub timers: Vec<(Duration, E)>,
+    watches: Vec<(Kind, ConnectionId, u32)>,
+    revision: u64,
+}
+
+impl<C, E: Clone> Bench<C, E> {
+    /// A component that is started and has listed these objects.
+    pub fn started(
+        component: C,
+        program: &'static str,
+        react: fn(&mut C, Input<E>, &mut Ctx<E>),
+        start: Start,
+        objects: &[Object],
+    ) -> Bench<C, E> {
+        let mut bench = Bench {
+            component,
+            bed: Testbed::new(program, "control-plane-0"),
+            react,
+            asked: Vec::new(),
+            timers: Vec::new(),
+            watches: Vec::new(),
+            revision: 100,
+        };
+        bench.play(Input::Started(start));
+        while let Some(at) = bench.asked.iter().position(|(_, request)| is_reflecting(request)) {
+            let (connection, request) = bench.asked.remove(at);
+            let answer = match &request.verb {
+                Verb::List(kind, selector) => {
+                    let listed = objects.iter().filter(|object| object.key().kind == *kind);
+                    let listed = listed.filter(|object| selector.matches(object));
+                    let items = listed.map(|object| Arc::new(object.clone())).collect();
+                    Answer::List(Revision(100), items)
+                }
+                Verb::Watch(kind, ..) => {
+                    bench.watches.push((*kind, connection, request.id));
+                    Answer::Watching
+                }
+                _ => continue,
+            };
+            bench.answer(connection, request.id, Ok(answer));
+        }
+        bench
+    }
+
+    /// Plays one input and takes up what was asked and set.
+    pub fn play(&mut self, input: Input<E>) -> Vec<Effect<E>> {
+        let (component, react) = (&mut self.component, self.react);
+        let effects = self.bed.play(|ctx| react(component, input, ctx));
+        self.asked.extend(crate::infra::testbed::requests(&effects));
+        self.timers.extend(crate::infra::testbed::timers(&effects));
+        effects
+    }
+
+    /// Answers a request.
+    pub fn answer(&mut self, to: ConnectionId, id: u32, answered: Answered) -> Vec<Effect<E>> {
+        self.play(Input::Message(to, Message::Answer(id, answered)))
+    }
+
+    /// Shows an object as it is now to whoever watches its kind; tells how it was written.
+    pub fn shows(&mut self, kind: WatchKind, mut object: Object) {
+        self.revision += 1;
+        object.meta.resource_version = Revision(self.revision);
+        let of = object.key().kind;
+        let watches: Vec<_> =
+            self.watches.iter().filter(|(kind, ..)| *kind == of).cloned().collect();
+        for (_, connection, watch) in watches {
+            let event = WatchEvent { watch, kind, object: Arc::new(object.clone()) };
+            self.play(Input::Message(connection, Message::Watch(event)));
+        }
+    }
+
+    /// Takes the writes that wait, each as `verb Kind/name`, and what they want stored.
+    pub fn writes(&mut self) -> Vec<(String, Option<Arc<Object>>)> {
+        let (writes, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.asked)
+            .into_iter()
+            .partition(|(_, request)| request.verb.is_mutating());
+        self.asked = rest;
+        writes.into_iter().map(|(_, request)| words(&request)).collect()
+    }
+
+    /// Answers the oldest request that does this; what it wants is stored as it is.
+    pub fn grant(&mut self, what: &str) -> Arc<Object> {
+        let at = self.asked.iter().position(|(_, request)| words(request).0 == what);
+        let at = at.unwrap_or_else(|| panic!("nobody asked to {what}: {:?}", self.waiting()));
+        let (connection, request) = self.asked.remove(at);
+        let object = words(&request).1;
+        let answer = object.clone().map_or(Answer::Done, Answer::Object);
+        self.answer(connection, request.id, Ok(answer));
+        object.unwrap_or_else(|| {
+            Arc::new(Object::new(
+                crate::api::Meta::new(Kind::Lease, "", ""),
+                crate::api::kinds::Lease::default(),
+            ))
+        })
+    }
+
+    /// What waits for an answer, in words.
+    pub fn waiting(&self) -> Vec<String> {
+        self.asked.iter().map(|(_, request)| words(request).0).collect()
+    }
+
+    /// Plays the timers that are due after a while, in order, and moves the clock there.
+    pub fn pass(&mut self, length: Duration) {
+        let (due, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.timers).into_iter().partition(|(delay, _)| *delay <= length);
+        self.timers =
+            later.into_iter().map(|(delay, event)| (delay.saturating_sub(length), event)).collect();
+        self.bed.pass(length);
+        for (_, event) in due {
+            self.play(Input::Due(event));
+        }
+    }
+}
+
+fn is_reflecting(request: &Request) -> bool {
+    request.agent == "reflector"
+}
+
+/// A request as `verb Kind/name`, with the object that it wants stored.
+pub fn words(request: &Request) -> (String, Option<Arc<Object>>) {
+    let (key, object) = match &request.verb {
+        Verb::Create(object) | Verb::Update(object) => (object.key().clone(), Some(object.clone())),
+        Verb::Patch { changed, .. } => (changed.key().clone(), Some(changed.clone())),
+        Verb::Get(key) | Verb::Delete { key, .. } | Verb::Evict { key, .. } => (key.clone(), None),
+        Verb::Bind { pod, .. } => (pod.clone(), None),
+        Verb::List(kind, _) | Verb::Watch(kind, ..) => {
+            return (format!("list {}", kind.name()), None);
+        }
+    };
+    (format!("{} {key}", request.verb.name()), object)
+}
