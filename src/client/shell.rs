@@ -127,6 +127,8 @@ pub enum Call {
     Begin(u32),
     /// A reconcile's wait is over.
     Resume,
+    /// A reconcile has decided: its first request goes out.
+    Decided,
 }
 
 /// How a shell behaves.
@@ -136,7 +138,7 @@ pub struct ShellSettings {
     pub backoff: Backoff,
     /// Between two beginnings of work on one object.
     pub minimum_gap: Duration,
-    /// The controller's own time until a reconcile has decided.
+    /// The controller's own time from reading its caches until its first request.
     pub thinking: Delay,
 }
 
@@ -147,6 +149,8 @@ struct InFlight<S> {
     cause: Option<EntryId>,
     /// True if a bad answer ends it with an error.
     must_succeed: bool,
+    /// The first request, while the reconcile is still thinking.
+    decided: Option<Ask>,
 }
 
 /// A controller with its queue and the reconciles in flight.
@@ -236,6 +240,9 @@ impl<T: Clone> Clients<T> {
     }
 }
 
+/// How often a manager that starts looks whether its caches are filled.
+const SYNC_POLL: Duration = Duration::from_millis(100);
+
 /// Purpose of the draws for a shell's thinking time; the shell's number is added.
 const THINKING: u16 = 61_000;
 
@@ -266,11 +273,9 @@ impl<R: Reconciler> Shell<R> {
     ) {
         let cause = ctx.cause();
         if let Some((pause, generation)) = self.queue.add(key, delay, cause, ctx.now()) {
-            let purpose = Purpose(THINKING + u16::from(self.number));
-            let thinking = ctx.draw_delay(purpose, self.settings.thinking);
             let call = Call::Begin(generation);
             let work = Work { controller: self.number, key: key.clone(), call };
-            ctx.after(pause + thinking, E::from(work));
+            ctx.after(pause, E::from(work));
         }
     }
 
@@ -281,6 +286,10 @@ impl<R: Reconciler> Shell<R> {
         T: Clone + From<Flight>,
     {
         match work.call {
+            // As in controller-runtime: nobody works before the caches have had their first list.
+            Call::Begin(_) if !clients.local.caches.are_synced() => {
+                ctx.after(SYNC_POLL, E::from(work.clone()));
+            }
             Call::Begin(generation) => {
                 let Some(cause) = self.queue.begin(&work.key, generation, ctx.now()) else {
                     return;
@@ -291,6 +300,14 @@ impl<R: Reconciler> Shell<R> {
                 self.begin(ctx, &work.key, cause, clients);
             }
             Call::Resume => self.resume(ctx, &work.key, Reply::Elapsed, clients),
+            Call::Decided => {
+                let flight = self.flights.get_mut(&work.key);
+                if let Some((ask, cause)) = flight.and_then(|f| Some((f.decided.take()?, f.cause)))
+                {
+                    ctx.because(cause);
+                    self.send(ctx, &work.key, ask, clients);
+                }
+            }
         }
     }
 
@@ -320,7 +337,28 @@ impl<R: Reconciler> Shell<R> {
     {
         ctx.because(cause);
         let step = self.look(ctx, clients, |reconciler, view| reconciler.begin(key, view));
-        self.take(ctx, key, step, cause, clients);
+        let must_succeed = matches!(step, Step::Write(..));
+        match step {
+            // The caches were read now; computing what follows takes its time.
+            Step::Ask(ask, state) | Step::Write(ask, state) => {
+                let decided = Some(ask);
+                self.flights.insert(key.clone(), InFlight { state, cause, must_succeed, decided });
+                let purpose = Purpose(THINKING + u16::from(self.number));
+                let thinking = ctx.draw_delay(purpose, self.settings.thinking);
+                let work = Work { controller: self.number, key: key.clone(), call: Call::Decided };
+                ctx.after(thinking, E::from(work));
+            }
+            step => self.take(ctx, key, step, cause, clients),
+        }
+    }
+
+    fn send<E, T>(&mut self, ctx: &mut Ctx<E>, key: &ObjectKey, ask: Ask, clients: &mut Clients<T>)
+    where
+        E: From<Work> + From<Alarm>,
+        T: Clone + From<Flight>,
+    {
+        let flight = Flight { controller: self.number, key: key.clone() };
+        clients.of(ask.target).ask(ctx, self.reconciler.agent(), ask.verb, T::from(flight));
     }
 
     fn resume<E, T>(
@@ -333,7 +371,7 @@ impl<R: Reconciler> Shell<R> {
         E: From<Work> + From<Alarm>,
         T: Clone + From<Flight>,
     {
-        let Some(InFlight { state, cause, must_succeed }) = self.flights.remove(key) else {
+        let Some(InFlight { state, cause, must_succeed, .. }) = self.flights.remove(key) else {
             return;
         };
         if let (true, Reply::Answer(Err(error))) = (must_succeed, &reply) {
@@ -395,13 +433,13 @@ impl<R: Reconciler> Shell<R> {
         let must_succeed = matches!(step, Step::Write(..));
         match step {
             Step::Ask(ask, state) | Step::Write(ask, state) => {
-                self.flights.insert(key.clone(), InFlight { state, cause, must_succeed });
-                let flight = Flight { controller: self.number, key: key.clone() };
-                let client = clients.of(ask.target);
-                client.ask(ctx, self.reconciler.agent(), ask.verb, T::from(flight));
+                let decided = None;
+                self.flights.insert(key.clone(), InFlight { state, cause, must_succeed, decided });
+                self.send(ctx, key, ask, clients);
             }
             Step::Wait(delay, state) => {
-                self.flights.insert(key.clone(), InFlight { state, cause, must_succeed });
+                let decided = None;
+                self.flights.insert(key.clone(), InFlight { state, cause, must_succeed, decided });
                 let work = Work { controller: self.number, key: key.clone(), call: Call::Resume };
                 ctx.after(delay, E::from(work));
             }

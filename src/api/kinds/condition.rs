@@ -87,19 +87,33 @@ impl Conditions {
         }
     }
 
-    /// Sets what the condition says; the transition time moves only if the status does.
-    /// True if anything but times changed.
+    /// Sets what the condition says, if that is news; the transition time moves only if the
+    /// status does. True if it was news: a controller that writes what is so already would wake
+    /// itself for ever.
     pub fn say(&mut self, mut condition: Condition) -> bool {
         let Some(mine) = self.0.iter_mut().find(|mine| mine.kind == condition.kind) else {
             self.0.push(condition);
             return true;
         };
+        if mine.says_the_same_as(&condition) {
+            return false;
+        }
         if mine.status == condition.status {
             condition.last_transition = mine.last_transition;
         }
-        let changed = !mine.says_the_same_as(&condition);
         *mine = condition;
-        changed
+        true
+    }
+
+    /// Says it and confirms it at its time, as a kubelet does with each report. True if it was
+    /// news in more than that.
+    pub fn confirm(&mut self, condition: Condition) -> bool {
+        let (kind, heartbeat) = (condition.kind.clone(), condition.last_heartbeat);
+        let news = self.say(condition);
+        if let Some(mine) = self.0.iter_mut().find(|mine| mine.kind == kind) {
+            mine.last_heartbeat = heartbeat;
+        }
+        news
     }
 
     /// Removes the condition of this type.
@@ -116,5 +130,36 @@ impl Conditions {
 impl FromIterator<Condition> for Conditions {
     fn from_iter<I: IntoIterator<Item = Condition>>(conditions: I) -> Conditions {
         Conditions(conditions.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64, status: Status) -> Condition {
+        Condition::new("Ready", status, "Because", "", SimTime::from_micros(seconds * 1_000_000))
+    }
+
+    #[test]
+    fn what_is_so_already_is_not_written_again() {
+        let mut conditions = Conditions::default();
+        assert!(conditions.say(at(1, Status::True)));
+        let before = conditions.clone();
+        assert!(!conditions.say(at(9, Status::True)));
+        assert_eq!(conditions, before, "else a controller would wake itself for ever");
+    }
+
+    #[test]
+    fn the_transition_moves_only_with_the_status() {
+        let mut conditions = Conditions::default();
+        conditions.say(at(1, Status::True));
+        conditions.confirm(at(5, Status::True));
+        let ready = conditions.get("Ready").expect("said").clone();
+        assert_eq!(ready.last_transition, SimTime::from_micros(1_000_000));
+        assert_eq!(ready.last_heartbeat, SimTime::from_micros(5_000_000));
+        assert!(conditions.say(at(9, Status::Unknown)));
+        let ready = conditions.get("Ready").expect("said");
+        assert_eq!(ready.last_transition, SimTime::from_micros(9_000_000));
     }
 }

@@ -1,1 +1,225 @@
-//! Cluster API: verdicts, drains and replacements.
+//! Cluster API: verdicts, marks and the order of a Machine's end.
+
+use super::*;
+use crate::api::kinds::{
+    Condition, InfraMachine, Machine, MachineHealthCheck, MachineSet, MaxUnhealthy, Node, Status,
+    UnhealthyCondition,
+};
+use crate::api::{Answer, Meta, Uid, WatchKind};
+use crate::client::testing::Bench;
+use crate::client::{Backoff, ClientSettings, ShellSettings};
+use crate::engine::{Delay, Duration, SimTime};
+use crate::infra::EndpointId;
+use std::sync::Arc;
+
+type Manager = Bench<ClusterApi, Event>;
+
+fn settings() -> Settings {
+    let (secs, millis) = (Duration::from_secs, Duration::from_millis);
+    Settings {
+        client: ClientSettings {
+            request_timeout: secs(60),
+            relist_first: secs(1),
+            relist_limit: secs(30),
+        },
+        shell: ShellSettings {
+            workers: 10,
+            backoff: Backoff::new(millis(5), secs(1000)),
+            minimum_gap: Duration::ZERO,
+            thinking: Delay::fixed(millis(1)),
+        },
+        health_check_gap: Duration::ZERO,
+        health_check_slack: secs(1),
+        health_check_filters_events: false,
+        health_check_requeues_restricted: false,
+        startup_counts_infrastructure: false,
+        marks_deleting_machines: true,
+        marking: Marking::TrueAfterwards,
+        not_ready_requeue: secs(15),
+        cache_poll: millis(100),
+        cache_timeout: secs(10),
+        scaling_phase: Counting::Ready,
+        drain: Drain {
+            style: DrainStyle::Attempts { length: secs(20), poll: secs(1) },
+            unreachable_skip: secs(300),
+            unreachable_grace: None,
+            retry: secs(20),
+        },
+        node_deletion_poll: secs(2),
+        node_deletion_limit: secs(10),
+        resync: secs(600),
+        resync_jitter_percent: 10,
+        probe: Probe { interval: secs(10), timeout: secs(5), failures: 10 },
+        wording: Wording::V1Beta1,
+    }
+}
+
+fn manager(settings: Settings, objects: &[Object]) -> Manager {
+    let manager = ClusterApi::new(settings, Address::Endpoint(EndpointId(0)), None);
+    let react = ClusterApi::on_event;
+    let mut bench =
+        Bench::started(manager, "capi-controller-manager", react, Start::Steady, objects);
+    settle(&mut bench);
+    bench
+}
+
+/// Lets everybody think, and drops what they write about themselves.
+fn settle(bench: &mut Manager) {
+    for _ in 0..4 {
+        bench.pass(Duration::from_millis(1));
+    }
+    bench.writes();
+}
+
+fn node(ready: Status, since: u64) -> Object {
+    let since = SimTime::ZERO + Duration::from_secs(since);
+    let conditions = [Condition::new("Ready", ready, "", "", since)].into_iter().collect();
+    Object::new(Meta::new(Kind::Node, "", "w"), Node { conditions, ..Node::default() })
+}
+
+fn pool() -> crate::api::Labels {
+    crate::api::labels([("pool", Text::word("a"))])
+}
+
+fn machine(change: impl FnOnce(&mut Object)) -> Object {
+    let set = Object::new(Meta::new(Kind::MachineSet, "default", "ms"), MachineSet::default());
+    let mut meta = Meta::new(Kind::Machine, "default", "w").owned_by(&set.meta);
+    meta.labels = pool();
+    meta.finalizers = Arc::new([Text::word("machine.cluster.x-k8s.io")]);
+    meta.uid = Uid(9);
+    let body = Machine { node_ref: Some(Text::word("w")), ..Machine::default() };
+    let mut object = Object::new(meta, body);
+    change(&mut object);
+    object
+}
+
+fn check(max: MaxUnhealthy) -> Object {
+    let body = MachineHealthCheck {
+        selector: pool(),
+        unhealthy_conditions: vec![UnhealthyCondition {
+            kind: Text::word("Ready"),
+            status: Status::Unknown,
+            timeout: Duration::from_secs(300),
+        }],
+        max_unhealthy: max,
+        node_startup_timeout: Duration::from_secs(600),
+        expected_machines: 0,
+        current_healthy: 0,
+        remediations_allowed: 0,
+        conditions: Conditions::default(),
+    };
+    Object::new(Meta::new(Kind::MachineHealthCheck, "default", "mhc"), body)
+}
+
+/// What is written into the Machine's conditions, as `TYPE=STATUS REASON`.
+fn said(bench: &mut Manager, kinds: &[&str]) -> Vec<String> {
+    let writes = bench.writes().into_iter().filter(|(words, _)| words == "patch Machine/w");
+    writes
+        .filter_map(|(_, object)| Some(object?.machine()?.conditions.clone()))
+        .flat_map(|conditions| {
+            let found = conditions.iter().filter(|c| kinds.contains(&c.kind.as_str()));
+            found
+                .map(|c| format!("{}={} {}", c.kind, c.status.name(), c.reason))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+const MARKS: [&str; 2] = ["HealthCheckSucceeded", "OwnerRemediated"];
+
+#[test]
+fn a_verdict_comes_strictly_after_the_timeout_and_marks_in_one_patch() {
+    let all = MaxUnhealthy::Percent(100);
+    let mut bench = manager(settings(), &[machine(|_| {}), node(Status::Unknown, 0), check(all)]);
+    bench.pass(Duration::from_millis(299_990));
+    settle(&mut bench);
+    assert!(said(&mut bench, &MARKS).is_empty(), "300 s are not more than 300 s");
+    bench.pass(Duration::from_millis(1_010));
+    bench.pass(Duration::from_millis(1));
+    bench.pass(Duration::from_millis(1));
+    let marks = said(&mut bench, &MARKS);
+    let both =
+        ["HealthCheckSucceeded=False UnhealthyNode", "OwnerRemediated=False WaitingForRemediation"];
+    assert_eq!(marks, both);
+}
+
+#[test]
+fn beyond_max_unhealthy_nobody_is_marked() {
+    let objects = [machine(|_| {}), node(Status::Unknown, 0), check(MaxUnhealthy::Count(0))];
+    let mut bench = manager(settings(), &objects);
+    bench.pass(Duration::from_secs(400));
+    bench.shows(WatchKind::Modified, node(Status::Unknown, 0));
+    bench.pass(Duration::from_millis(1));
+    bench.pass(Duration::from_millis(1));
+    let marks = said(&mut bench, &MARKS);
+    assert_eq!(marks, ["HealthCheckSucceeded=False UnhealthyNode"], "judged, but not marked");
+}
+
+/// A Machine that is being deleted, with its Node and its provider's object.
+fn ending(settings: Settings) -> Manager {
+    let deleting = machine(|object| {
+        let grace = Duration::ZERO;
+        object.meta.deletion = Some(crate::api::Deletion { at: SimTime::ZERO, grace });
+    });
+    let infra = Object::new(
+        Meta::new(Kind::InfraMachine, "default", "w"),
+        InfraMachine { ready: true, ..InfraMachine::default() },
+    );
+    let manager = ClusterApi::new(settings, Address::Endpoint(EndpointId(0)), None);
+    let react = ClusterApi::on_event;
+    let objects = [deleting, node(Status::Unknown, 0), infra];
+    let mut bench =
+        Bench::started(manager, "capi-controller-manager", react, Start::Steady, &objects);
+    bench.pass(Duration::from_millis(1));
+    bench.pass(Duration::from_millis(1));
+    bench
+}
+
+/// Answers the oldest request of this kind with this.
+fn reply(bench: &mut Manager, what: &str, answer: Answer) {
+    let words = |at: &usize| bench.waiting()[*at] == what;
+    let at = (0..bench.asked.len()).find(words);
+    let at = at.unwrap_or_else(|| panic!("{what}: {:?}", bench.waiting()));
+    let (connection, request) = bench.asked.remove(at);
+    bench.answer(connection, request.id, Ok(answer));
+}
+
+fn dying_pod(at: u64) -> Arc<Object> {
+    let mut pod = crate::api::kinds::Pod::new(Arc::default());
+    pod.node_name = Text::word("w");
+    let mut object = Object::new(Meta::new(Kind::Pod, "default", "web"), pod);
+    let (at, grace) = (SimTime::ZERO + Duration::from_secs(at), Duration::from_secs(30));
+    object.meta.deletion = Some(crate::api::Deletion { at, grace });
+    Arc::new(object)
+}
+
+#[test]
+fn the_end_of_a_machine_has_its_order() {
+    let mut bench = ending(settings());
+    let announced = bench.grant("patch Machine/w");
+    let conditions = &announced.machine().expect("a Machine").conditions;
+    assert_eq!(conditions.get("DrainingSucceeded").expect("announced").reason, "Draining");
+    reply(&mut bench, "get Node/w", Answer::Object(Arc::new(node(Status::Unknown, 0))));
+    let cordoned = bench.grant("patch Node/w");
+    assert!(cordoned.node().is_some_and(|node| node.unschedulable));
+    reply(&mut bench, "list Pod", Answer::List(crate::api::Revision(1), Vec::new()));
+    assert!(bench.waiting().contains(&"delete InfraMachine/w".to_owned()), "{:?}", bench.waiting());
+}
+
+#[test]
+fn on_an_unreachable_node_a_pod_is_waited_for_as_long_as_the_release_says() {
+    for (skip, waits) in [(300, true), (1, false)] {
+        let mut rules = settings();
+        rules.drain.unreachable_skip = Duration::from_secs(skip);
+        let mut bench = ending(rules);
+        bench.grant("patch Machine/w");
+        reply(&mut bench, "get Node/w", Answer::Object(Arc::new(node(Status::Unknown, 0))));
+        bench.grant("patch Node/w");
+        bench.bed.pass(Duration::from_secs(33));
+        // Its deletion time is 3 s past.
+        let pods = vec![dying_pod(30)];
+        reply(&mut bench, "list Pod", Answer::List(crate::api::Revision(1), pods));
+        let goes_on = bench.waiting().contains(&"delete InfraMachine/w".to_owned());
+        assert_eq!(goes_on, !waits, "{skip} s: {:?}", bench.waiting());
+    }
+}

@@ -277,6 +277,7 @@ fn replica_set() -> Object {
 #[test]
 fn a_replica_set_creates_what_is_missing_once_however_stale_its_cache() {
     let mut manager = manager(settings(), &[replica_set()]);
+    manager.pass(Duration::ZERO);
     manager.pass(Duration::from_millis(1));
     let [word] = &manager.waiting()[..] else { panic!("{:?}", manager.waiting()) };
     let word = word.clone();

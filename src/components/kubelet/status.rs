@@ -232,7 +232,7 @@ impl Kubelet {
         let mut news = false;
         for (kind, status, reason, message) in all {
             let [kind, reason, message] = [kind, reason, message].map(Text::word);
-            news |= node.conditions.say(Condition::new(kind, status, reason, message, now));
+            news |= node.conditions.confirm(Condition::new(kind, status, reason, message, now));
         }
         news
     }

@@ -1,1 +1,260 @@
 //! Heartbeats, registration and Pods.
+
+use super::*;
+use crate::api::kinds::{Lease, Pod, PodPhase, PodTemplate, Status, TaintEffect, taint};
+use crate::api::{Answer, ApiError, Deletion, Meta, Object, Reason, Uid, Verb, WatchKind};
+use crate::client::testing::Bench;
+use crate::engine::SimTime;
+use crate::infra::testbed::{Testbed, logs};
+use crate::infra::{Effect, EndpointId};
+use std::sync::Arc;
+
+fn settings() -> Settings {
+    let (secs, millis) = (Duration::from_secs, Duration::from_millis);
+    let fixed = |length| Delay::fixed(millis(length));
+    Settings {
+        client: ClientSettings {
+            request_timeout: secs(60),
+            relist_first: secs(1),
+            relist_limit: secs(30),
+        },
+        heartbeat_timeout: secs(10),
+        lease_duration: secs(40),
+        lease_renewal: secs(10),
+        lease_jitter_percent: 4,
+        lease_retries: 5,
+        lease_backoff_first: millis(200),
+        lease_backoff_limit: secs(7),
+        status_period: secs(10),
+        status_jitter_percent: 4,
+        status_report: secs(300),
+        status_retries: 5,
+        registration_first: millis(100),
+        registration_limit: secs(7),
+        node_ready: fixed(1000),
+        provider_prefix: Text::word("vsphere://"),
+        version: Text::word("v1.34.4"),
+        resources: Resources { cpu_millis: 4000, memory_mib: 8192, pods: 110 },
+        pod_sync: fixed(10),
+        image_pull: fixed(0),
+        container_start: fixed(500),
+        container_stop: fixed(2000),
+        pod_status_retry: secs(10),
+    }
+}
+
+fn kubelet() -> Kubelet {
+    Kubelet::new(settings(), Address::Endpoint(EndpointId(1)), Text::word("w"))
+}
+
+/// A kubelet with its configuration on the disk, and the Pods that it finds.
+fn started(start: Start, pods: &[Object]) -> Bench<Kubelet, Event> {
+    // The configuration is written before the start by a start without it.
+    let mut bench = Bench::started(kubelet(), "kubelet", Kubelet::on_event, Start::Fresh, pods);
+    bench.bed.vm.disk.write(CONFIG, "kind: KubeletConfiguration");
+    bench.asked.clear();
+    bench.play(Input::Started(start));
+    bench
+}
+
+#[test]
+fn without_its_configuration_it_says_so_and_exits() {
+    let mut kubelet = kubelet();
+    let mut bed = Testbed::new("kubelet", "w");
+    let effects = bed.play(|ctx| kubelet.on_event(Input::Started(Start::Fresh), ctx));
+    assert!(matches!(effects.last(), Some(Effect::Exit)));
+    let line = &logs(&effects)[0];
+    assert!(line.contains("failed to load kubelet config file"), "{line}");
+    assert!(line.contains("/var/lib/kubelet/config.yaml: no such file or directory"), "{line}");
+}
+
+#[test]
+fn a_new_node_is_registered_unready_and_tainted() {
+    let bench = started(Start::Fresh, &[]);
+    let create = bench.asked.iter().find_map(|(_, request)| match &request.verb {
+        Verb::Create(object) => Some(object.clone()),
+        _ => None,
+    });
+    let object = create.expect("a registration");
+    let node = object.node().expect("a Node");
+    let ready = node.conditions.get("Ready").expect("there");
+    assert_eq!((ready.status, ready.reason.as_str()), (Status::False, "KubeletNotReady"));
+    assert_eq!(ready.message, "CSINode is not yet initialized");
+    assert!(node.has_taint(taint::NOT_READY, TaintEffect::NoSchedule));
+}
+
+#[test]
+fn registration_is_tried_again_with_growing_pauses() {
+    let mut bench = started(Start::Fresh, &[]);
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        let at = bench.waiting().iter().position(|words| words == "create Node/w");
+        let (connection, request) = bench.asked.remove(at.expect("it registers"));
+        bench.timers.clear();
+        let error = ApiError::new(Reason::InternalError, "no");
+        bench.answer(connection, request.id, Err(error));
+        let (pause, _) = bench.timers[0].clone();
+        pauses.push(pause.as_micros() / 1000);
+        bench.pass(pause);
+    }
+    assert_eq!(pauses, [100, 200, 400, 800, 1600, 3200, 6400, 7000]);
+}
+
+fn lease(renewed: u64) -> Object {
+    let renewed = SimTime::ZERO + Duration::from_secs(renewed);
+    let meta = Meta::new(Kind::Lease, "kube-node-lease", "w");
+    Object::new(meta, Lease { renewed, ..Lease::default() })
+}
+
+/// A kubelet that has looked its Lease up and renewed it.
+fn with_lease() -> Bench<Kubelet, Event> {
+    let mut bench = started(Start::Steady, &[]);
+    bench.asked.clear();
+    bench.play(Input::Tick(LEASE));
+    let (connection, request) = bench.asked.remove(0);
+    assert!(matches!(request.verb, Verb::Get(_)));
+    bench.answer(connection, request.id, Ok(Answer::Object(Arc::new(lease(1)))));
+    bench.grant("update Lease/w");
+    bench
+}
+
+#[test]
+fn a_failed_renewal_is_repeated_at_once_and_then_the_lease_is_looked_up() {
+    let mut bench = with_lease();
+    bench.play(Input::Tick(LEASE));
+    for _ in 0..5 {
+        let (connection, request) = bench.asked.remove(0);
+        assert!(matches!(request.verb, Verb::Update(_)));
+        let error = ApiError::new(Reason::InternalError, "no");
+        bench.answer(connection, request.id, Err(error));
+    }
+    let mut pauses = Vec::new();
+    for _ in 0..7 {
+        let (connection, request) = bench.asked.remove(0);
+        assert!(matches!(request.verb, Verb::Get(_)), "after five failures it looks");
+        bench.timers.clear();
+        let error = ApiError::new(Reason::InternalError, "no");
+        bench.answer(connection, request.id, Err(error));
+        let (pause, _) = bench.timers[0].clone();
+        pauses.push(pause.as_micros() / 1000);
+        bench.pass(pause);
+    }
+    assert_eq!(pauses, [200, 400, 800, 1600, 3200, 6400, 7000]);
+}
+
+#[test]
+fn after_a_conflict_the_lease_is_read_before_it_is_written() {
+    let mut bench = with_lease();
+    bench.play(Input::Tick(LEASE));
+    let (connection, request) = bench.asked.remove(0);
+    let error = ApiError::conflict(lease(1).key());
+    bench.answer(connection, request.id, Err(error));
+    assert_eq!(bench.waiting(), ["get Lease/w"]);
+}
+
+fn node(ready: bool) -> Object {
+    let mut bench = started(Start::Fresh, &[]);
+    let object = bench.grant("create Node/w");
+    let mut node = Object::clone(&object);
+    if ready {
+        let conditions = &mut node.node_mut().expect("a Node").conditions;
+        for (kind, status, reason, message) in
+            [("Ready", Status::True, "KubeletReady", "kubelet is posting ready status")]
+        {
+            conditions.say(crate::api::kinds::Condition::new(
+                kind,
+                status,
+                reason,
+                message,
+                SimTime::ZERO,
+            ));
+        }
+    }
+    node
+}
+
+#[test]
+fn status_is_written_only_for_news_or_after_five_minutes() {
+    let mut bench = started(Start::Steady, &[]);
+    let adopted = |bench: &mut Bench<Kubelet, Event>| {
+        let at = bench.waiting().iter().position(|words| words == "get Node/w").expect("it reads");
+        let (connection, request) = bench.asked.remove(at);
+        bench.answer(connection, request.id, Ok(Answer::Object(Arc::new(node(true)))));
+    };
+    adopted(&mut bench);
+    bench.writes();
+    let mut reports = 0;
+    for _ in 0..60 {
+        bench.bed.pass(Duration::from_secs(10));
+        bench.play(Input::Tick(STATUS));
+        adopted(&mut bench);
+        if bench.waiting().contains(&"patch Node/w".to_owned()) {
+            reports += 1;
+            bench.grant("patch Node/w");
+        }
+    }
+    assert!((1..=2).contains(&reports), "{reports} reports in ten minutes");
+}
+
+fn pod(change: impl FnOnce(&mut Object)) -> Object {
+    let template = PodTemplate { grace: Duration::from_secs(30), ..PodTemplate::default() };
+    let mut pod = Pod::new(Arc::new(template));
+    pod.node_name = Text::word("w");
+    let mut object = Object::new(Meta::new(Kind::Pod, "default", "web"), pod);
+    object.meta.uid = Uid(5);
+    change(&mut object);
+    object
+}
+
+/// A kubelet on a VM that is configured from the beginning, with its Pods listed.
+fn with_pods(pods: &[Object]) -> Bench<Kubelet, Event> {
+    fn configured(kubelet: &mut Kubelet, input: Input<Event>, ctx: &mut Ctx<Event>) {
+        ctx.disk().write(CONFIG, "kind: KubeletConfiguration");
+        kubelet.on_event(input, ctx);
+    }
+    Bench::started(kubelet(), "kubelet", configured, Start::Steady, pods)
+}
+
+#[test]
+fn a_pod_is_started_and_then_reported_running() {
+    let mut bench = with_pods(&[]);
+    bench.shows(WatchKind::Added, pod(|_| {}));
+    bench.timers.retain(|(_, event)| matches!(event, Event::StartPod(_)));
+    let (_, start) = bench.timers.remove(0);
+    let effects = bench.play(Input::Due(start));
+    assert!(matches!(effects[..], [Effect::StartContainer(Uid(5), _)]), "{effects:?}");
+    bench.play(Input::Container(Uid(5), true));
+    let running = bench.grant("patch Pod/web");
+    let body = running.pod().expect("a Pod");
+    assert!(body.phase == PodPhase::Running && body.is_ready());
+}
+
+#[test]
+fn a_deleted_pod_is_stopped_within_its_grace_and_then_let_go() {
+    let mut bench = with_pods(&[]);
+    bench.shows(WatchKind::Added, pod(|_| {}));
+    bench.play(Input::Container(Uid(5), true));
+    bench.writes();
+    let grace = Duration::from_secs(1);
+    bench
+        .bed
+        .vm
+        .containers
+        .insert(Uid(5), crate::infra::Container { running_from: SimTime::ZERO, stopped: false });
+    bench.asked.clear();
+    let mut kubelet = with_pods(&[pod(|_| {})]);
+    kubelet.bed.vm.containers.clone_from(&bench.bed.vm.containers);
+    kubelet.play(Input::Container(Uid(5), true));
+    let patch = kubelet.waiting().iter().any(|words| words == "patch Pod/web");
+    if patch {
+        kubelet.grant("patch Pod/web");
+    }
+    kubelet.shows(
+        WatchKind::Modified,
+        pod(|object| {
+            object.meta.deletion = Some(Deletion { at: SimTime::ZERO + grace, grace });
+        }),
+    );
+    kubelet.play(Input::Container(Uid(5), false));
+    assert!(kubelet.waiting().contains(&"delete Pod/web".to_owned()), "{:?}", kubelet.waiting());
+}

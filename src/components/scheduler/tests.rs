@@ -1,1 +1,136 @@
 //! Choosing a Node, and saying why there is none.
+
+use super::*;
+use crate::api::kinds::{PodTemplate, Resources, Taint, TaintEffect, taint};
+use crate::api::{Labels, Meta, WatchKind, labels};
+use crate::client::testing::Bench;
+use crate::infra::EndpointId;
+
+fn scheduler(objects: &[Object]) -> Bench<Scheduler, Event> {
+    let secs = Duration::from_secs;
+    let settings = Settings {
+        client: ClientSettings {
+            request_timeout: secs(60),
+            relist_first: secs(1),
+            relist_limit: secs(30),
+        },
+        cycle: Delay::fixed(Duration::from_millis(1)),
+        backoff_first: secs(1),
+        backoff_limit: secs(10),
+        unschedulable_timeout: secs(300),
+        unschedulable_check: secs(30),
+        wording: Wording::TaintsTogether,
+    };
+    let scheduler = Scheduler::new(settings, Address::Endpoint(EndpointId(1)));
+    Bench::started(scheduler, "kube-scheduler", Scheduler::on_event, Start::Steady, objects)
+}
+
+fn node(name: &'static str, change: impl FnOnce(&mut Node)) -> Object {
+    let allocatable = Resources { cpu_millis: 1000, memory_mib: 1000, pods: 10 };
+    let mut node = Node { allocatable, ..Node::default() };
+    change(&mut node);
+    Object::new(Meta::new(Kind::Node, "", name), node)
+}
+
+fn app() -> Labels {
+    labels([("app", Text::word("web"))])
+}
+
+/// A Pod that repels others of its kind.
+fn pod(name: &'static str, bound: &'static str) -> Object {
+    let template = PodTemplate {
+        labels: app(),
+        anti_affinity: Some(app()),
+        requests: Resources { cpu_millis: 100, memory_mib: 100, pods: 1 },
+        ..PodTemplate::default()
+    };
+    let mut pod = Pod::new(Arc::new(template));
+    pod.node_name = Text::word(bound);
+    let mut meta = Meta::new(Kind::Pod, "default", name);
+    meta.labels = app();
+    Object::new(meta, pod)
+}
+
+fn unreachable(node: &mut Node) {
+    node.taints.push(Taint::new(taint::UNREACHABLE, TaintEffect::NoSchedule, None));
+}
+
+/// What the Pods were told, and where they were bound.
+fn decided(bench: &mut Bench<Scheduler, Event>) -> Vec<String> {
+    bench.pass(Duration::from_millis(1));
+    bench.pass(Duration::from_millis(1));
+    let said = |object: &Object| {
+        let condition = object.pod()?.conditions.get("PodScheduled")?;
+        Some(condition.message.to_string())
+    };
+    let writes = bench.writes().into_iter().filter(|(words, _)| !words.contains("Event/"));
+    writes.map(|(words, object)| object.and_then(|object| said(&object)).unwrap_or(words)).collect()
+}
+
+#[test]
+fn a_pod_is_bound_to_the_one_node_that_fits() {
+    let objects =
+        [node("a", unreachable), node("b", |n| n.unschedulable = true), node("c", |_| {})];
+    let mut bench = scheduler(&[&objects[..], &[pod("web", "")]].concat());
+    bench.pass(Duration::from_millis(1));
+    let binding = bench.asked.iter().find_map(|(_, request)| match &request.verb {
+        Verb::Bind { node, .. } => Some(node.clone()),
+        _ => None,
+    });
+    assert_eq!(binding.as_deref(), Some("c"));
+}
+
+#[test]
+fn two_pods_that_repel_each_other_do_not_meet_while_the_watch_lags() {
+    let objects = [node("a", |_| {}), node("b", |_| {}), pod("one", ""), pod("two", "")];
+    let mut bench = scheduler(&objects);
+    bench.pass(Duration::from_millis(1));
+    bench.pass(Duration::from_millis(1));
+    let mut nodes: Vec<Text> = bench
+        .asked
+        .iter()
+        .filter_map(|(_, request)| match &request.verb {
+            Verb::Bind { node, .. } => Some(node.clone()),
+            _ => None,
+        })
+        .collect();
+    nodes.sort();
+    assert_eq!(nodes, ["a", "b"]);
+}
+
+#[test]
+fn a_pod_without_a_node_is_told_why_in_the_releases_words() {
+    let objects = [
+        node("a", unreachable),
+        node("b", unreachable),
+        node("c", |_| {}),
+        pod("old", "c"),
+        pod("new", ""),
+    ];
+    let told = decided(&mut scheduler(&objects));
+    assert_eq!(
+        told,
+        ["0/3 nodes are available: 1 node(s) didn't match pod anti-affinity rules, 2 node(s) had \
+          untolerated taint(s). no new claims to deallocate, preemption: 0/3 nodes are available: \
+          1 No preemption victims found for incoming pod, 2 Preemption is not helpful for \
+          scheduling."]
+    );
+}
+
+#[test]
+fn a_waiting_pod_is_tried_again_when_a_node_loses_its_taint_and_its_backoff_is_over() {
+    let mut bench = scheduler(&[node("a", unreachable), pod("web", "")]);
+    assert_eq!(decided(&mut bench).len(), 1);
+    bench.shows(WatchKind::Modified, node("a", |_| {}));
+    bench.pass(Duration::from_millis(500));
+    assert!(bench.writes().is_empty(), "its first backoff is 1 s");
+    bench.pass(Duration::from_millis(500));
+    assert_eq!(decided(&mut bench), ["bind Pod/web"]);
+}
+
+#[test]
+fn a_pod_that_asks_for_more_than_any_node_has_waits() {
+    let small = |node: &mut Node| node.allocatable.cpu_millis = 50;
+    let told = decided(&mut scheduler(&[node("a", small), pod("web", "")]));
+    assert!(told[0].starts_with("0/1 nodes are available: 1 Insufficient cpu."), "{told:?}");
+}
