@@ -10,8 +10,9 @@ fn main() -> Result<(), String> {
     let run = slowest.ok_or("no seeds")?;
     let time = run.recovery_time().ok_or("one of them does not heal")?;
     println!("seed {}: healthy again after {time}", run.seed);
-    let before = run.timeline.entries().iter().filter(|entry| Some(entry.at) <= run.recovered_at);
-    if let Some(last) = before.last() {
+    let mut before =
+        run.timeline.entries().iter().filter(|entry| Some(entry.at) <= run.recovered_at);
+    if let Some(last) = before.next_back() {
         println!("last: {} {} → {} by {}", last.object(), last.field, last.to, last.by);
     }
     Ok(())

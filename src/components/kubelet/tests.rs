@@ -158,17 +158,13 @@ fn node(ready: bool) -> Object {
     let mut node = Object::clone(&object);
     if ready {
         let conditions = &mut node.node_mut().expect("a Node").conditions;
-        for (kind, status, reason, message) in
-            [("Ready", Status::True, "KubeletReady", "kubelet is posting ready status")]
-        {
-            conditions.say(crate::api::kinds::Condition::new(
-                kind,
-                status,
-                reason,
-                message,
-                SimTime::ZERO,
-            ));
-        }
+        conditions.say(crate::api::kinds::Condition::new(
+            "Ready",
+            Status::True,
+            "KubeletReady",
+            "kubelet is posting ready status",
+            SimTime::ZERO,
+        ));
     }
     node
 }
