@@ -132,6 +132,22 @@ fn an_alias_bomb_does_not_explode() {
 }
 
 #[test]
+fn a_mistake_in_a_command_is_shown_at_its_letter() {
+    let stop = "{ at: 1m, stopUnit: { vm: worker-0, unit: kubelet } }";
+    let typed = |command: &str| format!("{{ at: 1m, kubectl: {command} }}");
+    let words = ["no kind `nod`", "did you mean `node`?", "^"];
+    refused("kubectl1.yaml", stop, &typed("\"delete nod worker-0\""), "7:34", &words);
+    let words = ["no verb `destroy`; known: delete, cordon"];
+    refused("kubectl2.yaml", stop, &typed("destroy node worker-0"), "7:26", &words);
+    let words = ["no cluster `mangement`", "did you mean `management`?"];
+    let wrong = typed("cordon worker-0, cluster: mangement");
+    refused("kubectl3.yaml", stop, &wrong, "7:52", &words);
+    let words = ["`cluster` says where `kubectl` goes"];
+    let wrong = "{ at: 1m, cluster: workload, powerOff: { vm: worker-0 } }";
+    refused("kubectl4.yaml", stop, wrong, "7:26", &words);
+}
+
+#[test]
 fn a_mistake_in_an_expectation_is_shown_at_its_letter() {
     let expect = "until: 30m\n  expect:\n    - { see: \"Node/worker-0 vanished\" }";
     refused("expect.yaml", "until: 30m", expect, "10:29", &["`vanished` is not known"]);

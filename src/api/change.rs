@@ -5,9 +5,10 @@
 //! systems, so that the two can be laid side by side.
 
 use super::kinds::{Conditions, Node, Pod, PodPhase};
-use super::{Body, Deletion, Object};
+use super::{Body, Deletion, Labels, Object};
 use crate::engine::Text;
 use crate::timeline::Value;
+use std::collections::BTreeSet;
 
 /// One field of an object that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +75,32 @@ impl Found {
             return;
         }
         self.body(old, new);
+        self.marks(old, new);
         self.deletion(old.and_then(|old| old.meta.deletion), new);
+    }
+
+    /// What a person writes on an object: annotations, and changed labels and sizes.
+    fn marks(&mut self, old: Option<&Object>, new: &Object) {
+        let none = Labels::default();
+        let before = old.map_or(&none, |old| &old.meta.annotations);
+        self.pairs("annotation", before, &new.meta.annotations);
+        let Some(old) = old else { return };
+        self.pairs("label", &old.meta.labels, &new.meta.labels);
+        self.field("spec.replicas", wanted(old), wanted(new));
+    }
+
+    fn pairs(&mut self, what: &str, old: &Labels, new: &Labels) {
+        let held = |value: Option<&Text>| match value {
+            None => Value::Null,
+            Some(value) if value.is_empty() => Value::text("set"),
+            Some(value) => Value::Text(value.clone()),
+        };
+        let keys: BTreeSet<&Text> = old.keys().chain(new.keys()).collect();
+        for key in keys.into_iter().filter(|key| old.get(*key) != new.get(*key)) {
+            let field = Text::from(format!("{what} {key}"));
+            let (from, to) = (held(old.get(key)), held(new.get(key)));
+            self.push(field, from, to, Text::EMPTY, Text::EMPTY);
+        }
     }
 
     fn deletion(&mut self, old: Option<Deletion>, object: &Object) {
@@ -206,6 +232,18 @@ fn taints_text(node: Option<&Node>) -> Value {
         .collect();
     taints.sort_unstable();
     if taints.is_empty() { Value::Null } else { Value::text(taints.join(",")) }
+}
+
+/// The wanted size of a set.
+fn wanted(object: &Object) -> Value {
+    let replicas = match &object.body {
+        Body::Deployment(set) => set.replicas,
+        Body::ReplicaSet(set) => set.replicas,
+        Body::MachineSet(set) => set.replicas,
+        Body::MachineDeployment(set) => set.replicas,
+        _ => return Value::Null,
+    };
+    Value::Count(i64::from(replicas))
 }
 
 /// The replica counts of a set's status, and of a health check's.

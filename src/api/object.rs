@@ -81,6 +81,16 @@ impl Kind {
         format!("{}s", self.name().to_lowercase())
     }
 
+    /// True if its objects live in namespaces.
+    pub const fn is_namespaced(self) -> bool {
+        !matches!(self, Kind::Node)
+    }
+
+    /// The API group; empty for the core group.
+    pub fn group(self) -> &'static str {
+        self.api_version().split_once('/').map_or("", |(group, _)| group)
+    }
+
     /// The API group and version.
     pub const fn api_version(self) -> &'static str {
         match self {

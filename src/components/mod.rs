@@ -7,5 +7,6 @@ pub mod etcd;
 pub mod hypervisor;
 pub mod infra_provider;
 pub mod kubeadm;
+pub mod kubectl;
 pub mod kubelet;
 pub mod scheduler;

@@ -66,6 +66,8 @@ pub enum Trace {
     Committed { old: Option<Arc<Object>>, new: Option<Arc<Object>>, by: &'static str, writer: u32 },
     /// A line in the process's log.
     Log(Text),
+    /// A line that a person reads on a terminal.
+    Printed(Text),
 }
 
 /// What only the datacenter's management can do.

@@ -1,10 +1,11 @@
 //! A scenario file: what is written, read into what can be played, or refused with its place.
 
 use super::expect::{Expectation, Pattern};
-use super::faults::{Fault, KINDS, KillProcess, PowerOff, StopUnit};
+use super::faults::{Fault, KINDS, KillProcess, Kubectl, PowerOff, StopUnit};
 use super::mistake::{Mistake, nearest};
 use super::models::{self, Platform, WrittenCluster};
 use super::yaml::{Source, Spanned};
+use crate::components::kubectl::Context;
 use crate::engine::{Duration, SimTime, Text};
 use crate::world::Management;
 use serde::Deserialize;
@@ -67,6 +68,9 @@ struct WrittenFault {
     power_off: Option<OnVm>,
     stop_unit: Option<OnUnit>,
     kill_process: Option<OnProcess>,
+    kubectl: Option<Spanned<String>>,
+    /// Which cluster `kubectl` is for.
+    cluster: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -236,23 +240,50 @@ impl Scenario {
             false => Err(self.unknown(spanned, known, what)),
         };
         let vms: Vec<&str> = vms.iter().map(String::as_str).collect();
-        let fault = match (&written.power_off, &written.stop_unit, &written.kill_process) {
-            (Some(on), None, None) => Fault::PowerOff(PowerOff { vm: one(&on.vm, &vms, "VM")? }),
-            (None, Some(on), None) => Fault::StopUnit(StopUnit {
-                vm: one(&on.vm, &vms, "VM")?,
-                unit: one(&on.unit, &UNITS, "unit")?,
-            }),
-            (None, None, Some(on)) => Fault::KillProcess(KillProcess {
-                vm: one(&on.vm, &vms, "VM")?,
-                process: one(&on.process, &PROGRAMS, "process")?,
-            }),
+        let mut found = Vec::new();
+        if let Some(on) = &written.power_off {
+            found.push(Fault::PowerOff(PowerOff { vm: one(&on.vm, &vms, "VM")? }));
+        }
+        if let Some(on) = &written.stop_unit {
+            let (vm, unit) = (one(&on.vm, &vms, "VM")?, one(&on.unit, &UNITS, "unit")?);
+            found.push(Fault::StopUnit(StopUnit { vm, unit }));
+        }
+        if let Some(on) = &written.kill_process {
+            let (vm, process) = (one(&on.vm, &vms, "VM")?, one(&on.process, &PROGRAMS, "process")?);
+            found.push(Fault::KillProcess(KillProcess { vm, process }));
+        }
+        if let Some(command) = &written.kubectl {
+            found.push(Fault::Kubectl(self.command(command, written.cluster.as_ref())?));
+        } else if let Some(cluster) = &written.cluster {
+            let message = "`cluster` says where `kubectl` goes; this is another fault";
+            return Err(self.source.mistake(cluster, message));
+        }
+        match found.pop() {
+            Some(fault) if found.is_empty() => Ok((SimTime::ZERO + at, fault)),
             _ => {
                 let known: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
                 let message = format!("a fault is one of {}", known.join(", "));
-                return Err(self.source.mistake(&written.at, message));
+                Err(self.source.mistake(&written.at, message))
+            }
+        }
+    }
+
+    /// What a person types, and in which cluster.
+    fn command(
+        &self,
+        text: &Spanned<String>,
+        cluster: Option<&Spanned<String>>,
+    ) -> Result<Kubectl, Mistake> {
+        let context = match cluster.map(|cluster| (cluster, cluster.value.as_str())) {
+            None => None,
+            Some((_, "management")) => Some(Context::Management),
+            Some((_, "workload")) => Some(Context::Workload),
+            Some((cluster, _)) => {
+                return Err(self.unknown(cluster, &["management", "workload"], "cluster"));
             }
         };
-        Ok((SimTime::ZERO + at, fault))
+        Kubectl::read(&text.value, context)
+            .map_err(|(at, message)| self.source.mistake_after(text, at, message))
     }
 
     fn unknown(&self, spanned: &Spanned<String>, known: &[&str], what: &str) -> Mistake {

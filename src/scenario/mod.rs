@@ -16,7 +16,7 @@ mod yaml;
 
 pub use catalog::{Basis, Catalog, Setting};
 pub use expect::{Expectation, Pattern};
-pub use faults::{Fault, KINDS, KillProcess, PowerOff, StopUnit};
+pub use faults::{Fault, KINDS, KillProcess, Kubectl, PowerOff, StopUnit};
 pub use file::{Resolved, Scenario};
 pub use health::is_well;
 pub use mistake::Mistake;

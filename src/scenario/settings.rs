@@ -7,8 +7,8 @@ use crate::api::kinds::{
 };
 use crate::client::{Backoff, ClientSettings, ShellSettings};
 use crate::components::{
-    apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubelet,
-    scheduler,
+    apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubectl,
+    kubelet, scheduler,
 };
 use crate::engine::{Duration, Text};
 use crate::infra::{KeepAlive, Latency};
@@ -64,6 +64,7 @@ fn settings(platform: &Platform) -> Settings {
             boot: all.delay("infra.boot"),
             delete: all.delay("infra.deleteVm"),
         },
+        kubectl: kubectl::Settings { dial_timeout: all.duration("kubernetes.kubectlDialTimeout") },
         latency: Latency {
             between_vms: all.delay("infra.networkLatency"),
             loopback: all.delay("infra.loopbackLatency"),

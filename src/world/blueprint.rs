@@ -3,8 +3,8 @@
 use crate::api::kinds::{Condition, Conditions, MachineHealthCheck, Status};
 use crate::components::cluster_api::Wording;
 use crate::components::{
-    apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubelet,
-    scheduler,
+    apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubectl,
+    kubelet, scheduler,
 };
 use crate::engine::{Duration, SimTime, Text};
 use crate::infra::{KeepAlive, Latency};
@@ -69,6 +69,7 @@ pub struct Settings {
     pub cluster_api: cluster_api::Settings,
     pub infra_provider: infra_provider::Settings,
     pub hypervisor: hypervisor::Settings,
+    pub kubectl: kubectl::Settings,
     pub latency: Latency,
     pub keep_alive: KeepAlive,
     pub node_drain_timeout: Duration,

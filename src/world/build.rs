@@ -7,8 +7,8 @@ use super::record::Recorder;
 use super::steady;
 use crate::api::{Object, Uid};
 use crate::components::{
-    apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubelet,
-    scheduler,
+    apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubectl,
+    kubelet, scheduler,
 };
 use crate::engine::{Duration, Queue, Random, SimTime, Text};
 use crate::infra::{
@@ -109,6 +109,7 @@ impl Builder {
             let worker = self.vm(&format!("worker-{number}"));
             self.node(worker, &pods);
         }
+        self.laptop();
     }
 
     /// A VM that has been running for long.
@@ -187,6 +188,15 @@ impl Builder {
         let vcenter = hypervisor::Hypervisor::new(settings, workers.collect());
         self.add(vm, "vcenter", Some(VCENTER_PORT), None, vcenter);
         self.core.datacenter.network.set_endpoint(VCENTER, vec![(vm, VCENTER_PORT)]);
+    }
+
+    /// Where a person sits who types commands, out of the reach of faults.
+    fn laptop(&mut self) {
+        let vm = self.core.datacenter.add_appliance("laptop");
+        let settings = self.blueprint.settings.kubectl;
+        let (management, workload) = (Address::Endpoint(MANAGEMENT), Address::Endpoint(WORKLOAD));
+        let kubectl = kubectl::Kubectl::new(settings, management, workload);
+        self.add(vm, "kubectl", None, None, kubectl);
     }
 
     /// A VM that is a Node: its kubelet, with the files that joining has written, and its Pods.

@@ -1,6 +1,9 @@
 //! What a fault can reach: VMs, disks, units and processes. No Kubernetes object.
 
-use super::core::{Core, World};
+use super::core::{Core, What, World, purpose};
+use super::process::Event;
+use crate::components::kubectl;
+use crate::engine::Text;
 use crate::infra::{ProcessId, VmId};
 use crate::timeline::EntryId;
 
@@ -13,7 +16,18 @@ pub struct Infra<'a> {
 impl World {
     /// Injects a fault of this kind on a target; `act` breaks things.
     pub fn inject(&mut self, kind: &'static str, target: String, act: impl FnOnce(&mut Infra)) {
-        let entry = self.core.recorder.fault(self.core.now, kind, target);
+        self.inject_in_words(kind, target, Text::EMPTY, act);
+    }
+
+    /// Injects what a person did, with the words that the person typed.
+    pub fn inject_in_words(
+        &mut self,
+        kind: &'static str,
+        target: String,
+        words: Text,
+        act: impl FnOnce(&mut Infra),
+    ) {
+        let entry = self.core.recorder.fault(self.core.now, kind, target, words);
         act(&mut Infra { core: &mut self.core, cause: Some(entry) });
     }
 }
@@ -42,6 +56,18 @@ impl Infra<'_> {
         unit.wanted = false;
         let process = unit.process;
         self.core.end_process(process, self.cause);
+    }
+
+    /// Types a command on the laptop. What comes of it is between kubectl and an API server.
+    pub fn type_command(&mut self, command: kubectl::Command) {
+        let laptop = {
+            let mut all = self.core.datacenter.processes.iter();
+            let found = all.find(|(_, process)| process.program == *"kubectl");
+            found.expect("every world has a laptop").0
+        };
+        let what = What::Due(Event::Kubectl(kubectl::Event::Typed(Box::new(command))));
+        let now = self.core.now;
+        self.core.push_to(now, laptop, laptop, purpose::TIMER, self.cause, what);
     }
 
     /// `kill -9`; systemd starts its own units again.

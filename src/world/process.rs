@@ -2,8 +2,8 @@
 
 use super::core::{Core, What};
 use crate::components::{
-    apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubelet,
-    scheduler,
+    apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubectl,
+    kubelet, scheduler,
 };
 use crate::infra::{Ctx, Effect, Input, ProcessId};
 use crate::timeline::EntryId;
@@ -106,6 +106,7 @@ processes! {
     ClusterApi(cluster_api::ClusterApi, cluster_api::Event) cluster_api,
     InfraProvider(infra_provider::InfraProvider, infra_provider::Event) infra_provider,
     Hypervisor(hypervisor::Hypervisor, hypervisor::Event) hypervisor,
+    Kubectl(kubectl::Kubectl, kubectl::Event) kubectl,
     Custom(Custom, u64) custom,
 }
 

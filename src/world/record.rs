@@ -85,13 +85,25 @@ impl Recorder {
         if !self.logged.insert((process.clone(), line.clone())) {
             return None;
         }
+        Some(self.line(at, cluster, process, line, cause))
+    }
+
+    /// A line of a process, however often it has been there.
+    pub fn line(
+        &mut self,
+        at: SimTime,
+        cluster: &Text,
+        process: &Text,
+        line: Text,
+        cause: Option<EntryId>,
+    ) -> EntryId {
         let program = process.split('@').next().unwrap_or_default();
         let mut entry = self.entry(at, "Process", process, "log", cause);
         entry.cluster = cluster.clone();
         entry.to = Value::text(program);
         entry.message = line;
         entry.by = process.clone();
-        Some(self.push(entry))
+        self.push(entry)
     }
 
     /// A process began or ended.
@@ -127,10 +139,17 @@ impl Recorder {
         self.push(entry)
     }
 
-    /// A fault was injected.
-    pub fn fault(&mut self, at: SimTime, kind: &'static str, target: String) -> EntryId {
+    /// A fault was injected; a person's command is told in the person's words.
+    pub fn fault(
+        &mut self,
+        at: SimTime,
+        kind: &'static str,
+        target: String,
+        words: Text,
+    ) -> EntryId {
         let mut entry = self.entry(at, "Fault", &Text::word(kind), "injected", None);
         entry.to = Value::text(target);
+        entry.message = words;
         self.push(entry)
     }
 

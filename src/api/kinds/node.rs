@@ -20,6 +20,8 @@ pub struct Node {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taint {
     pub key: Text,
+    /// Empty, unless a person wrote one.
+    pub value: Text,
     pub effect: TaintEffect,
     pub added: Option<SimTime>,
 }
@@ -68,9 +70,12 @@ impl Merge for Vec<Taint> {
             taints.iter().any(|taint| taint.is(&wanted.key, wanted.effect))
         };
         self.retain(|mine| !among(base, mine) || among(changed, mine));
-        for taint in changed {
-            if !among(base, taint) && !among(self, taint) {
-                self.push(taint.clone());
+        for taint in changed.iter().filter(|taint| !base.contains(taint)) {
+            match self.iter_mut().find(|mine| mine.is(&taint.key, taint.effect)) {
+                // A taint that somebody else added meanwhile stays as it is; another value wins.
+                Some(mine) if mine.value != taint.value => *mine = taint.clone(),
+                Some(_) => {}
+                None => self.push(taint.clone()),
             }
         }
     }
@@ -90,7 +95,7 @@ impl Taint {
     /// A taint with one of the well-known keys.
     pub fn new(key: &'static str, effect: TaintEffect, added: Option<SimTime>) -> Taint {
         let added = added.map(SimTime::to_whole_seconds);
-        Taint { key: Text::word(key), effect, added }
+        Taint { key: Text::word(key), value: Text::EMPTY, effect, added }
     }
 
     /// True if this is the taint of that key and effect.

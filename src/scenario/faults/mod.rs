@@ -1,15 +1,19 @@
 //! Faults: each reads the world to find its target, then breaks something in the datacenter.
 //!
-//! No fault can touch a Kubernetes object: `inject` gets VMs, disks, units and processes only.
+//! No fault can touch a Kubernetes object: `inject` gets VMs, disks, units and processes only. What a
+//! person does with kubectl is typed on a laptop, and asks an API server.
 
 mod kill_process;
+mod kubectl;
 mod power_off;
 mod stop_unit;
 
 pub use kill_process::KillProcess;
+pub use kubectl::Kubectl;
 pub use power_off::PowerOff;
 pub use stop_unit::StopUnit;
 
+use crate::engine::Text;
 use crate::world::{View, World};
 
 /// A fault of any kind.
@@ -18,16 +22,18 @@ pub enum Fault {
     PowerOff(PowerOff),
     StopUnit(StopUnit),
     KillProcess(KillProcess),
+    Kubectl(Kubectl),
 }
 
 /// Every kind of fault with what it does, for `healsim list faults`.
-pub const KINDS: [(&str, &str); 3] = [
+pub const KINDS: [(&str, &str); 4] = [
     ("powerOff", "cuts a VM's power, as in vCenter: { vm: worker-0 }"),
     ("stopUnit", "systemctl stop, for good: { vm: worker-0, unit: kubelet }"),
     (
         "killProcess",
         "kill -9; systemd restarts its own units: { vm: control-plane-0, process: etcd }",
     ),
+    ("kubectl", "what a person does, from a laptop: \"delete node worker-0\"; see docs/faults.md"),
 ];
 
 impl Fault {
@@ -37,6 +43,7 @@ impl Fault {
             Fault::PowerOff(_) => "powerOff",
             Fault::StopUnit(_) => "stopUnit",
             Fault::KillProcess(_) => "killProcess",
+            Fault::Kubectl(_) => "kubectl",
         }
     }
 
@@ -46,6 +53,15 @@ impl Fault {
             Fault::PowerOff(fault) => fault.resolve(view),
             Fault::StopUnit(fault) => fault.resolve(view),
             Fault::KillProcess(fault) => fault.resolve(view),
+            Fault::Kubectl(fault) => fault.resolve(view),
+        }
+    }
+
+    /// What a person typed, if it is something that a person does with words.
+    fn words(&self) -> Text {
+        match self {
+            Fault::Kubectl(fault) => Text::from(format!("kubectl {}", fault.text)),
+            _ => Text::EMPTY,
         }
     }
 
@@ -53,14 +69,13 @@ impl Fault {
     pub fn strike(&self, world: &mut World) {
         let target = self.resolve(world.view());
         let words = target.clone().unwrap_or_else(|| "nothing: no such target".to_owned());
-        world.inject(self.kind(), words, |infra| {
-            if target.is_none() {
-                return;
-            }
+        world.inject_in_words(self.kind(), words, self.words(), |infra| {
+            let Some(target) = &target else { return };
             match self {
                 Fault::PowerOff(fault) => fault.inject(infra),
                 Fault::StopUnit(fault) => fault.inject(infra),
                 Fault::KillProcess(fault) => fault.inject(infra),
+                Fault::Kubectl(fault) => fault.inject(infra, target),
             }
         });
     }

@@ -1,0 +1,223 @@
+//! What a person can tell kubectl to do, as data, and the words that kubectl prints about it.
+//!
+//! How a command is written is the scenario's matter. The words are those of kubectl 1.32.
+
+use crate::api::kinds::{Taint, TaintEffect};
+use crate::api::{ApiError, Kind, Labels, Object, ObjectKey, Reason, Verb};
+use crate::engine::{Duration, Text};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    pub context: Context,
+    pub object: ObjectKey,
+    pub action: Action,
+}
+
+/// Which cluster it is for, as a kubeconfig's context says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    Management,
+    Workload,
+}
+
+/// What is to be done to the object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `delete`; the grace period is the Pod's own if none is given.
+    Delete { grace: Option<Duration>, force: bool },
+    /// `cordon`, `uncordon`.
+    Cordon(bool),
+    /// `taint node NAME KEY[=VALUE]:EFFECT`
+    Taint { key: Text, value: Text, effect: TaintEffect },
+    /// `taint node NAME KEY[:EFFECT]-`
+    Untaint { key: Text, effect: Option<TaintEffect> },
+    /// `annotate KIND NAME KEY=VALUE`, or `KEY-` without a value.
+    Annotate { key: Text, value: Option<Text>, overwrite: bool },
+    /// `label KIND NAME KEY=VALUE`, or `KEY-` without a value.
+    Label { key: Text, value: Option<Text>, overwrite: bool },
+    /// `scale KIND NAME --replicas=N`
+    Scale(u32),
+}
+
+/// What kubectl makes of an object that it has read.
+#[derive(Debug)]
+pub enum Plan {
+    /// Writes, and prints this when it is done.
+    Write(Verb, String),
+    /// Prints and ends: nothing is to be done, or nothing can be.
+    Print(String),
+}
+
+impl Context {
+    /// The cluster's name, as it stands in an address.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Context::Management => "management",
+            Context::Workload => "workload",
+        }
+    }
+}
+
+impl Command {
+    /// The first request.
+    pub fn opening(&self) -> Verb {
+        match &self.action {
+            Action::Delete { grace, .. } => {
+                Verb::Delete { key: self.object.clone(), grace: *grace, uid: None }
+            }
+            _ => Verb::Get(self.object.clone()),
+        }
+    }
+
+    /// What it prints about an accepted deletion; nothing if it is none.
+    pub fn deleted(&self) -> Option<String> {
+        let Action::Delete { force, .. } = self.action else { return None };
+        let how = if force { "force deleted" } else { "deleted" };
+        Some(format!("{} \"{}\" {how}", resource(self.object.kind), self.object.name))
+    }
+
+    /// What is to be written to the object as it was read.
+    pub fn plan(&self, read: &Arc<Object>) -> Plan {
+        let mut changed = Object::clone(read);
+        let done = match self.change(&mut changed) {
+            Ok(done) => done,
+            Err(refusal) => return Plan::Print(refusal),
+        };
+        let name = format!("{}/{}", resource(self.object.kind), self.object.name);
+        if changed == **read {
+            return Plan::Print(match self.action {
+                Action::Cordon(_) => format!("{name} already {done}"),
+                Action::Annotate { .. } | Action::Label { .. } => format!("{name} not {done}"),
+                _ => format!("{name} {done}"),
+            });
+        }
+        let verb = Verb::Patch { base: read.clone(), changed: Arc::new(changed) };
+        Plan::Write(verb, format!("{name} {done}"))
+    }
+
+    /// Changes the object; the word for what was done to it, or why kubectl refuses.
+    fn change(&self, object: &mut Object) -> Result<&'static str, String> {
+        match &self.action {
+            Action::Delete { .. } => Ok("deleted"),
+            Action::Cordon(closed) => {
+                if let Some(node) = object.node_mut() {
+                    node.unschedulable = *closed;
+                }
+                Ok(if *closed { "cordoned" } else { "uncordoned" })
+            }
+            Action::Taint { key, value, effect } => {
+                let Some(node) = object.node_mut() else { return Ok("tainted") };
+                if node.has_taint(key, *effect) {
+                    let name = &self.object.name;
+                    return Err(format!(
+                        "error: node {name} already has {key} taint(s) with same effect(s) and \
+                         --overwrite is false"
+                    ));
+                }
+                // kubectl writes no `timeAdded`.
+                let (key, value) = (key.clone(), value.clone());
+                node.taints.push(Taint { key, value, effect: *effect, added: None });
+                Ok("tainted")
+            }
+            Action::Untaint { key, effect } => untaint(object, key, *effect),
+            Action::Annotate { key, value, overwrite } => {
+                let pairs = &mut object.meta.annotations;
+                mark(pairs, key, value.as_ref(), *overwrite).map_err(|old| {
+                    format!(
+                        "error: --overwrite is false but found the following declared \
+                         annotation(s): '{key}' already has a value ({old})"
+                    )
+                })?;
+                Ok("annotated")
+            }
+            Action::Label { key, value, overwrite } => {
+                let pairs = &mut object.meta.labels;
+                mark(pairs, key, value.as_ref(), *overwrite).map_err(|old| {
+                    format!("error: '{key}' already has a value ({old}), and --overwrite is false")
+                })?;
+                Ok(if value.is_some() { "labeled" } else { "unlabeled" })
+            }
+            Action::Scale(replicas) => {
+                scale(object, *replicas);
+                Ok("scaled")
+            }
+        }
+    }
+
+    /// What it prints when the API server does not do what was asked, or does not answer.
+    pub fn failed(&self, error: &ApiError) -> String {
+        let address = format!("{}:6443", self.context.name());
+        match error.reason {
+            Reason::Unreachable if error.message.contains("refused") => format!(
+                "The connection to the server {address} was refused - did you specify the right \
+                 host or port?"
+            ),
+            // Nobody answered at all: it never got beyond the handshake.
+            Reason::Unreachable if error.message.contains("deadline exceeded") => {
+                format!("Unable to connect to the server: dial tcp {address}: i/o timeout")
+            }
+            Reason::Unreachable => format!("Unable to connect to the server: {}", error.message),
+            reason => format!("Error from server ({reason:?}): {}", error.message),
+        }
+    }
+}
+
+fn untaint(
+    object: &mut Object,
+    key: &Text,
+    effect: Option<TaintEffect>,
+) -> Result<&'static str, String> {
+    let Some(node) = object.node_mut() else { return Ok("untainted") };
+    let before = node.taints.len();
+    let goes = |taint: &Taint| taint.key == *key && effect.is_none_or(|e| e == taint.effect);
+    node.taints.retain(|taint| !goes(taint));
+    if node.taints.len() == before {
+        let effect = effect.map_or(String::new(), |effect| format!(":{}", effect.name()));
+        return Err(format!("error: taint \"{key}{effect}\" not found"));
+    }
+    Ok("untainted")
+}
+
+/// Writes or removes a pair; the value that stands there, if it may not be replaced.
+fn mark(pairs: &mut Labels, key: &Text, value: Option<&Text>, overwrite: bool) -> Result<(), Text> {
+    if let (Some(old), Some(new)) = (pairs.get(key), value)
+        && old != new
+        && !overwrite
+    {
+        return Err(old.clone());
+    }
+    let mut all: BTreeMap<Text, Text> = (**pairs).clone();
+    match value {
+        Some(value) => all.insert(key.clone(), value.clone()),
+        None => all.remove(key),
+    };
+    *pairs = Arc::new(all);
+    Ok(())
+}
+
+fn scale(object: &mut Object, replicas: u32) {
+    if let Some(set) = object.deployment_mut() {
+        set.replicas = replicas;
+    }
+    if let Some(set) = object.replica_set_mut() {
+        set.replicas = replicas;
+    }
+    if let Some(set) = object.machine_deployment_mut() {
+        set.replicas = replicas;
+    }
+    if let Some(set) = object.machine_set_mut() {
+        set.replicas = replicas;
+    }
+}
+
+/// A kind as kubectl prints it: `node`, `deployment.apps`, `machine.cluster.x-k8s.io`.
+fn resource(kind: Kind) -> String {
+    let name = kind.name().to_lowercase();
+    match kind.group() {
+        "" => name,
+        group => format!("{name}.{group}"),
+    }
+}

@@ -1,0 +1,331 @@
+//! What a person does with kubectl, in kubectl's own words.
+//!
+//! ```text
+//! delete KIND NAME [--grace-period=N] [--force]     cordon NODE        uncordon NODE
+//! taint node NAME KEY[=VALUE]:EFFECT | KEY[:EFFECT]-                   scale KIND NAME --replicas=N
+//! annotate KIND NAME KEY=VALUE | KEY- [--overwrite]     label, likewise
+//! ```
+//! `KIND/NAME` is `KIND NAME`; `-n NAMESPACE` is understood. A name with `*` stands for the first
+//! object (by name, not being deleted) that fits when the command is typed; `on NODE` after it, for
+//! Pods, looks on one Node only. The person looks; what the command does is the API server's matter.
+
+use crate::api::kinds::TaintEffect;
+use crate::api::{Kind, Object, ObjectKey};
+use crate::components::kubectl::{Action, Command, Context};
+use crate::engine::{Duration, Text};
+use crate::scenario::mistake::nearest;
+use crate::world::{Infra, View};
+use std::sync::Arc;
+
+/// `kubectl: "delete node worker-0"`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kubectl {
+    /// As it was written.
+    pub text: Text,
+    /// The object's name may contain `*`.
+    command: Command,
+    /// Only Pods on this Node.
+    on: Option<Text>,
+}
+
+const VERBS: [&str; 7] = ["delete", "cordon", "uncordon", "taint", "annotate", "label", "scale"];
+
+/// What kubectl calls kinds for short.
+const SHORT: [(&str, Kind); 9] = [
+    ("no", Kind::Node),
+    ("po", Kind::Pod),
+    ("deploy", Kind::Deployment),
+    ("rs", Kind::ReplicaSet),
+    ("cl", Kind::Cluster),
+    ("md", Kind::MachineDeployment),
+    ("ms", Kind::MachineSet),
+    ("ma", Kind::Machine),
+    ("mhc", Kind::MachineHealthCheck),
+];
+
+/// The kinds that `scale` knows.
+const SCALABLE: [Kind; 4] =
+    [Kind::Deployment, Kind::ReplicaSet, Kind::MachineDeployment, Kind::MachineSet];
+
+/// A mistake and the letter at which it stands.
+type Wrong = (usize, String);
+
+impl Kubectl {
+    /// Reads a command; without a context, its kind says in which cluster it lives.
+    pub fn read(text: &str, context: Option<Context>) -> Result<Kubectl, Wrong> {
+        let mut words = Words::of(text);
+        let (at, verb) = words.next("a verb, for example `delete node worker-0`")?;
+        if !VERBS.contains(&verb) {
+            return Err((at, unknown("verb", verb, &VERBS)));
+        }
+        let (kind, name) = match verb {
+            "cordon" | "uncordon" => (Kind::Node, words.next("a Node's name")?.1),
+            _ => words.object()?,
+        };
+        let on = words.on(kind)?;
+        let action = match verb {
+            "delete" => words.delete(kind)?,
+            "taint" => words.taint(kind, at)?,
+            "annotate" | "label" => words.mark(verb)?,
+            "scale" => words.scale(kind, at)?,
+            _ => Action::Cordon(verb == "cordon"),
+        };
+        let namespace = words.namespace()?;
+        words.end()?;
+        let namespace = match kind.is_namespaced() {
+            true => namespace.map_or(Text::word("default"), Text::from),
+            false => Text::EMPTY,
+        };
+        let object = ObjectKey { kind, namespace, name: Text::from(name) };
+        let context = context.unwrap_or_else(|| home_of(kind));
+        let command = Command { context, object, action };
+        Ok(Kubectl { text: Text::from(text.trim()), command, on: on.map(Text::from) })
+    }
+
+    /// The object that is meant; a name without `*` is typed as it is, whether or not it exists.
+    pub fn resolve(&self, view: View) -> Option<String> {
+        let ObjectKey { kind, namespace, name } = &self.command.object;
+        if !name.contains('*') {
+            return Some(self.command.object.to_string());
+        }
+        let fits = |object: &&Arc<Object>| {
+            object.key().namespace == *namespace
+                && is_like(object.name(), name)
+                && !object.meta.is_deleting()
+                && self
+                    .on
+                    .as_ref()
+                    .is_none_or(|node| object.pod().is_some_and(|pod| pod.node_name == *node))
+        };
+        view.objects(*kind).filter(fits).map(|object| object.key().to_string()).min()
+    }
+
+    /// Types it, about the object that was found.
+    pub fn inject(&self, infra: &mut Infra, target: &str) {
+        let mut command = self.command.clone();
+        if let Some((_, name)) = target.split_once('/') {
+            command.object.name = Text::from(name);
+        }
+        infra.type_command(command);
+    }
+}
+
+/// Kubernetes' own kinds live in the workload cluster, everything else in the one that manages it.
+fn home_of(kind: Kind) -> Context {
+    let group = kind.group();
+    let own = !group.contains('.') || group.ends_with(".k8s.io") && !group.contains(".x-k8s.io");
+    if own { Context::Workload } else { Context::Management }
+}
+
+/// A command's words, in which each takes its part.
+struct Words<'a> {
+    /// With the letter at which each begins.
+    words: Vec<(usize, &'a str)>,
+    end: usize,
+}
+
+impl<'a> Words<'a> {
+    fn of(text: &'a str) -> Words<'a> {
+        let mut words = Vec::new();
+        let mut from = 0;
+        for word in text.split(' ') {
+            if !word.is_empty() {
+                words.push((text[..from].chars().count(), word));
+            }
+            from += word.len() + 1;
+        }
+        Words { words, end: text.trim_end().chars().count() }
+    }
+
+    /// Takes the first word that is left.
+    fn next(&mut self, wanted: &str) -> Result<(usize, &'a str), Wrong> {
+        if self.words.is_empty() {
+            return Err((self.end, format!("{wanted} is missing")));
+        }
+        Ok(self.words.remove(0))
+    }
+
+    /// Takes a word that is one of these, or begins with it and `=`; the value after that.
+    fn flag(&mut self, flag: &str) -> Option<(usize, Option<&'a str>)> {
+        let found = self.words.iter().position(|(_, word)| {
+            word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        })?;
+        let (at, word) = self.words.remove(found);
+        Some((at, word[flag.len()..].strip_prefix('=')))
+    }
+
+    /// `KIND NAME`, or `KIND/NAME`.
+    fn object(&mut self) -> Result<(Kind, &'a str), Wrong> {
+        let (at, word) = self.next("a kind, for example `node`")?;
+        let (kind, name) = match word.split_once('/') {
+            Some((kind, name)) => (kind, Some(name)),
+            None => (word, None),
+        };
+        let kind = kind_of(kind).map_err(|message| (at, message))?;
+        match name {
+            Some("") => Err((at + word.chars().count(), "a name is missing".to_owned())),
+            Some(name) => Ok((kind, name)),
+            None => Ok((kind, self.next("a name")?.1)),
+        }
+    }
+
+    /// `on NODE`, after a Pod.
+    fn on(&mut self, kind: Kind) -> Result<Option<&'a str>, Wrong> {
+        let Some(found) = self.words.iter().position(|(_, word)| *word == "on") else {
+            return Ok(None);
+        };
+        let (at, _) = self.words.remove(found);
+        if kind != Kind::Pod {
+            return Err((at, format!("`on NODE` is for Pods; this is a {}", kind.name())));
+        }
+        if found >= self.words.len() {
+            return Err((self.end, "a Node's name is missing after `on`".to_owned()));
+        }
+        Ok(Some(self.words.remove(found).1))
+    }
+
+    fn namespace(&mut self) -> Result<Option<&'a str>, Wrong> {
+        if let Some((at, value)) = self.flag("--namespace") {
+            let missing = "write --namespace=NAME".to_owned();
+            return value.map(Some).ok_or((at, missing));
+        }
+        let Some(found) = self.words.iter().position(|(_, word)| *word == "-n") else {
+            return Ok(None);
+        };
+        self.words.remove(found);
+        if found >= self.words.len() {
+            return Err((self.end, "a namespace is missing after `-n`".to_owned()));
+        }
+        Ok(Some(self.words.remove(found).1))
+    }
+
+    fn delete(&mut self, kind: Kind) -> Result<Action, Wrong> {
+        let force = self.flag("--force");
+        let seconds = self.number("--grace-period")?;
+        if let (Some((at, _)), None | Some(1..)) = (force, seconds) {
+            return Err((at, "--force goes with --grace-period=0".to_owned()));
+        }
+        // As kubectl does it: without --force, a Pod's end is waited for, if only for a second.
+        let seconds = match seconds {
+            Some(0) if force.is_none() && kind == Kind::Pod => Some(1),
+            seconds => seconds,
+        };
+        let grace = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        Ok(Action::Delete { grace, force: force.is_some() })
+    }
+
+    fn taint(&mut self, kind: Kind, verb_at: usize) -> Result<Action, Wrong> {
+        if kind != Kind::Node {
+            return Err((verb_at, format!("only a node is tainted, not a {}", kind.name())));
+        }
+        let (at, word) = self.next("a taint, KEY[=VALUE]:EFFECT,")?;
+        if let Some(word) = word.strip_suffix('-') {
+            let (key, effect) = match word.split_once(':') {
+                Some((key, effect)) => (key, Some(self.effect(at + key.len() + 1, effect)?)),
+                None => (word, None),
+            };
+            return Ok(Action::Untaint { key: Text::from(key), effect });
+        }
+        let Some((pair, effect)) = word.split_once(':') else {
+            let message = format!("`{word}` is no taint; write KEY[=VALUE]:EFFECT, or KEY-");
+            return Err((at, message));
+        };
+        let effect = self.effect(at + pair.chars().count() + 1, effect)?;
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if key.is_empty() {
+            return Err((at, "a taint's key is missing".to_owned()));
+        }
+        Ok(Action::Taint { key: Text::from(key), value: Text::from(value), effect })
+    }
+
+    fn effect(&self, at: usize, word: &str) -> Result<TaintEffect, Wrong> {
+        [TaintEffect::NoSchedule, TaintEffect::NoExecute]
+            .into_iter()
+            .find(|effect| effect.name() == word)
+            .ok_or_else(|| (at, unknown("effect", word, &["NoSchedule", "NoExecute"])))
+    }
+
+    fn mark(&mut self, verb: &str) -> Result<Action, Wrong> {
+        let overwrite = self.flag("--overwrite").is_some();
+        let (at, word) = self.next("KEY=VALUE, or KEY-,")?;
+        let (key, value) = match (word.split_once('='), word.strip_suffix('-')) {
+            (Some((key, value)), _) => (key, Some(Text::from(value))),
+            (None, Some(key)) => (key, None),
+            (None, None) => {
+                return Err((at, format!("`{word}` is not known; write KEY=VALUE, or KEY-")));
+            }
+        };
+        if key.is_empty() {
+            return Err((at, "the key is missing before `=`".to_owned()));
+        }
+        let key = Text::from(key);
+        Ok(match verb {
+            "label" => Action::Label { key, value, overwrite },
+            _ => Action::Annotate { key, value, overwrite },
+        })
+    }
+
+    fn scale(&mut self, kind: Kind, verb_at: usize) -> Result<Action, Wrong> {
+        if !SCALABLE.contains(&kind) {
+            let known = SCALABLE.map(|kind| kind.name().to_lowercase()).join(", ");
+            return Err((verb_at, format!("a {} has no size; known: {known}", kind.name())));
+        }
+        let missing = (self.end, "--replicas=N is missing".to_owned());
+        self.number("--replicas")?.map(Action::Scale).ok_or(missing)
+    }
+
+    /// The value of a flag that is a whole number.
+    fn number(&mut self, flag: &str) -> Result<Option<u32>, Wrong> {
+        let Some((at, value)) = self.flag(flag) else { return Ok(None) };
+        let value = value.unwrap_or_default();
+        let at = at + flag.len() + 1;
+        match value.parse::<u32>() {
+            Ok(number) if number <= LARGEST => Ok(Some(number)),
+            _ => Err((at, format!("`{value}` is not a number; write {flag}=N, up to {LARGEST}"))),
+        }
+    }
+
+    fn end(&self) -> Result<(), Wrong> {
+        match self.words.first() {
+            Some((at, word)) => Err((*at, format!("`{word}` is not known here"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The largest size or grace period that anybody means.
+const LARGEST: u32 = 100_000;
+
+fn kind_of(word: &str) -> Result<Kind, String> {
+    let lower = word.to_lowercase();
+    if let Some((_, kind)) = SHORT.iter().find(|(short, _)| *short == lower) {
+        return Ok(*kind);
+    }
+    let is = |kind: &&Kind| [kind.name().to_lowercase(), kind.resource()].contains(&lower);
+    let singular: Vec<String> = Kind::ALL.iter().map(|kind| kind.name().to_lowercase()).collect();
+    let singular: Vec<&str> = singular.iter().map(String::as_str).collect();
+    Kind::ALL.iter().find(is).copied().ok_or_else(|| unknown("kind", word, &singular))
+}
+
+fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+    match nearest(word, known.iter().copied()) {
+        Some(near) => format!("no {what} `{word}`; did you mean `{near}`?"),
+        None => format!("no {what} `{word}`; known: {}", known.join(", ")),
+    }
+}
+
+/// True if a name fits a pattern in which `*` stands for anything.
+fn is_like(name: &str, pattern: &str) -> bool {
+    let Some((first, mut rest)) = pattern.split_once('*') else { return name == pattern };
+    let Some(mut name) = name.strip_prefix(first) else { return false };
+    while let Some((part, after)) = rest.split_once('*') {
+        let Some(at) = name.find(part) else { return false };
+        name = &name[at + part.len()..];
+        rest = after;
+    }
+    name.ends_with(rest)
+}
+
+#[cfg(test)]
+#[path = "kubectl_tests.rs"]
+mod tests;

@@ -1,0 +1,88 @@
+//! What people may write, and what they are told when it is wrong.
+
+use super::*;
+
+fn read(text: &str) -> Kubectl {
+    Kubectl::read(text, None).unwrap_or_else(|wrong| panic!("{text}: {wrong:?}"))
+}
+
+fn wrong(text: &str) -> (usize, String) {
+    Kubectl::read(text, None).expect_err(text)
+}
+
+#[test]
+fn each_verb_is_read_as_kubectl_would() {
+    let action = |text: &str| read(text).command.action;
+    let (grace, force) = (Some(Duration::ZERO), true);
+    assert_eq!(action("delete node w"), Action::Delete { grace: None, force: false });
+    assert_eq!(action("delete pod a --grace-period=0 --force"), Action::Delete { grace, force });
+    // kubectl makes 1 of 0 where it is not forced.
+    let one = Some(Duration::from_secs(1));
+    assert_eq!(action("delete po/a --grace-period=0"), Action::Delete { grace: one, force: false });
+    assert_eq!(action("cordon w"), Action::Cordon(true));
+    assert_eq!(action("uncordon w"), Action::Cordon(false));
+    let (key, effect) = (Text::word("a.b/c"), TaintEffect::NoExecute);
+    let taint = Action::Taint { key: key.clone(), value: Text::word("v"), effect };
+    assert_eq!(action("taint node w a.b/c=v:NoExecute"), taint);
+    let gone = Action::Untaint { key: key.clone(), effect: Some(effect) };
+    assert_eq!(action("taint nodes w a.b/c:NoExecute-"), gone);
+    assert_eq!(action("taint no w a.b/c-"), Action::Untaint { key: key.clone(), effect: None });
+    let none = Action::Annotate { key: key.clone(), value: None, overwrite: false };
+    assert_eq!(action("annotate machine w a.b/c-"), none);
+    let empty = Action::Annotate { key: key.clone(), value: Some(Text::EMPTY), overwrite: true };
+    assert_eq!(action("annotate machine w a.b/c= --overwrite"), empty);
+    let label = Action::Label { key, value: Some(Text::word("v")), overwrite: false };
+    assert_eq!(action("label node w a.b/c=v"), label);
+    assert_eq!(action("scale md md-0 --replicas=4"), Action::Scale(4));
+}
+
+#[test]
+fn a_kind_lives_in_its_cluster_and_namespace() {
+    let (node, machine) = (read("delete node w"), read("delete machine w"));
+    assert_eq!((node.command.context, machine.command.context), {
+        (Context::Workload, Context::Management)
+    });
+    assert_eq!(node.command.object.namespace, "");
+    assert_eq!(machine.command.object.namespace, "default");
+    assert_eq!(read("delete lease w").command.context, Context::Workload);
+    let other = read("delete lease w -n kube-node-lease").command.object;
+    assert_eq!(other.namespace, "kube-node-lease");
+    let asked = Kubectl::read("delete node w", Some(Context::Management)).expect("valid");
+    assert_eq!(asked.command.context, Context::Management);
+}
+
+#[test]
+fn a_mistake_stands_at_its_letter() {
+    let cases = [
+        ("", 0, "a verb"),
+        ("destroy node w", 0, "known: delete, cordon"),
+        ("delet node w", 0, "did you mean `delete`?"),
+        ("delete nod w", 7, "did you mean `node`?"),
+        ("delete node", 11, "a name is missing"),
+        ("delete node/", 12, "a name is missing"),
+        ("delete node w now", 14, "`now` is not known here"),
+        ("delete pod w --force", 13, "--grace-period=0"),
+        ("delete pod w --grace-period=x", 28, "`x` is not a number"),
+        ("taint node w a.b/c", 13, "write KEY[=VALUE]:EFFECT"),
+        ("taint node w a:NoExecut", 15, "did you mean `NoExecute`?"),
+        ("taint machine w a:NoExecute", 0, "only a node"),
+        ("annotate machine w a.b/c", 19, "write KEY=VALUE, or KEY-"),
+        ("scale node w --replicas=1", 0, "a Node has no size"),
+        ("scale md w", 10, "--replicas=N is missing"),
+        ("scale md w --replicas=-1", 22, "`-1` is not a number"),
+        ("delete node w on worker-0", 14, "`on NODE` is for Pods"),
+        ("delete pod web-* on", 19, "a Node's name is missing"),
+    ];
+    for (text, at, words) in cases {
+        let (place, message) = wrong(text);
+        assert_eq!(place, at, "{text}: {message}");
+        assert!(message.contains(words), "{text}: {message}");
+    }
+}
+
+#[test]
+fn a_star_stands_for_anything() {
+    assert!(is_like("web-6d4-abc", "web-*") && is_like("web-6d4-abc", "*-6d4-*"));
+    assert!(is_like("web", "web*") && is_like("web", "*") && is_like("web", "web"));
+    assert!(!is_like("api-6d4", "web-*") && !is_like("web-6d4", "web-*-x"));
+}
