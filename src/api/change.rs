@@ -4,11 +4,11 @@
 //! Events are not changes. Fields, values and reasons are named as in the recordings of the real
 //! systems, so that the two can be laid side by side.
 
-use super::kinds::{Conditions, Node, Pod, PodPhase};
-use super::{Body, Deletion, Labels, Object};
+use super::kinds::{Conditions, ConfigMap, Node, Pod, PodPhase, Secret};
+use super::{Body, Deletion, Labels, Object, rfc3339};
 use crate::engine::Text;
 use crate::timeline::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One field of an object that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +132,9 @@ impl Found {
                 self.field("nodeRef", text_of(before), text_of(machine.node_ref.as_ref()));
                 let before = old.map(|old| &old.spec.provider_id);
                 self.field("providerID", text_of(before), text_of(Some(&machine.spec.provider_id)));
+                let before = old.map(|old| &old.spec.data_secret_name);
+                let name = text_of(Some(&machine.spec.data_secret_name));
+                self.field("dataSecretName", text_of(before), name);
                 let before = truth(old.is_some_and(|old| old.infrastructure_ready));
                 self.field("infrastructureReady", before, truth(machine.infrastructure_ready));
                 self.conditions(old.map(|old| &old.conditions), &machine.conditions);
@@ -141,6 +144,16 @@ impl Found {
                 let before = old.map(|old| &old.provider_id);
                 self.field("providerID", text_of(before), text_of(Some(&infra.provider_id)));
                 self.field("ready", truth(old.is_some_and(|old| old.ready)), truth(infra.ready));
+            }
+            Body::Secret(secret) => self.secret(old.and_then(Object::secret), secret),
+            Body::ConfigMap(map) => self.signatures(old.and_then(Object::config_map), map),
+            Body::KubeadmConfig(config) => {
+                let old = old.and_then(Object::kubeadm_config);
+                let before = old.map(|old| &old.data_secret_name);
+                let name = text_of(Some(&config.data_secret_name));
+                self.field("dataSecretName", text_of(before), name);
+                self.field("ready", truth(old.is_some_and(|old| old.ready)), truth(config.ready));
+                self.conditions(old.map(|old| &old.conditions), &config.conditions);
             }
             Body::Cluster(cluster) => {
                 let old = old.and_then(Object::cluster);
@@ -171,6 +184,31 @@ impl Found {
             text_of(Some(&new.node_name)),
         );
         self.conditions(old.map(|old| &old.conditions), &new.conditions);
+    }
+
+    /// Of a token, that its end was put off; what is secret stays so.
+    fn secret(&mut self, old: Option<&Secret>, new: &Secret) {
+        let until = |secret: &Secret| {
+            let expiration = secret.token.as_ref().and_then(|token| token.expiration);
+            expiration.map_or(Value::Null, |at| Value::text(rfc3339(at)))
+        };
+        if let Some(old) = old {
+            self.field("expiration", until(old), until(new));
+        }
+    }
+
+    /// Which tokens have signed `cluster-info`.
+    fn signatures(&mut self, old: Option<&ConfigMap>, new: &ConfigMap) {
+        let none = BTreeMap::new();
+        let before = old.map_or(&none, |old| &old.data);
+        let has = |map: &BTreeMap<Text, Text>, key: &str| truth(map.contains_key(key));
+        let keys: BTreeSet<&Text> = before.keys().chain(new.data.keys()).collect();
+        for key in keys.into_iter().filter(|key| key.starts_with(ConfigMap::SIGNATURE)) {
+            let (from, to) = (has(before, key), has(&new.data, key));
+            if from != to {
+                self.push(key.clone(), from, to, Text::EMPTY, Text::EMPTY);
+            }
+        }
     }
 
     fn counts_of_sets(&mut self, old: Option<&Object>, new: &Object) {

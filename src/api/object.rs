@@ -1,8 +1,8 @@
 //! An object of any kind, and how it is named.
 
 use super::kinds::{
-    Cluster, Deployment, InfraMachine, KubeEvent, Lease, Machine, MachineDeployment,
-    MachineHealthCheck, MachineSet, Node, Pod, ReplicaSet,
+    Cluster, ConfigMap, Deployment, InfraMachine, KubeEvent, KubeadmConfig, Lease, Machine,
+    MachineDeployment, MachineHealthCheck, MachineSet, Node, Pod, ReplicaSet, Secret,
 };
 use super::{Merge, Meta};
 use crate::engine::Text;
@@ -18,12 +18,15 @@ pub enum Kind {
     Deployment,
     ReplicaSet,
     Event,
+    Secret,
+    ConfigMap,
     Cluster,
     MachineDeployment,
     MachineSet,
     Machine,
     MachineHealthCheck,
     InfraMachine,
+    KubeadmConfig,
 }
 
 /// Kind, namespace and name; unique at any one time.
@@ -43,19 +46,22 @@ pub struct Object {
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 15] = [
         Kind::Node,
         Kind::Lease,
         Kind::Pod,
         Kind::Deployment,
         Kind::ReplicaSet,
         Kind::Event,
+        Kind::Secret,
+        Kind::ConfigMap,
         Kind::Cluster,
         Kind::MachineDeployment,
         Kind::MachineSet,
         Kind::Machine,
         Kind::MachineHealthCheck,
         Kind::InfraMachine,
+        Kind::KubeadmConfig,
     ];
 
     /// The kind's own name.
@@ -67,12 +73,15 @@ impl Kind {
             Kind::Deployment => "Deployment",
             Kind::ReplicaSet => "ReplicaSet",
             Kind::Event => "Event",
+            Kind::Secret => "Secret",
+            Kind::ConfigMap => "ConfigMap",
             Kind::Cluster => "Cluster",
             Kind::MachineDeployment => "MachineDeployment",
             Kind::MachineSet => "MachineSet",
             Kind::Machine => "Machine",
             Kind::MachineHealthCheck => "MachineHealthCheck",
             Kind::InfraMachine => "InfraMachine",
+            Kind::KubeadmConfig => "KubeadmConfig",
         }
     }
 
@@ -94,7 +103,7 @@ impl Kind {
     /// The API group and version.
     pub const fn api_version(self) -> &'static str {
         match self {
-            Kind::Node | Kind::Pod | Kind::Event => "v1",
+            Kind::Node | Kind::Pod | Kind::Event | Kind::Secret | Kind::ConfigMap => "v1",
             Kind::Lease => "coordination.k8s.io/v1",
             Kind::Deployment | Kind::ReplicaSet => "apps/v1",
             Kind::Cluster
@@ -103,6 +112,7 @@ impl Kind {
             | Kind::Machine
             | Kind::MachineHealthCheck => "cluster.x-k8s.io/v1beta1",
             Kind::InfraMachine => "infrastructure.cluster.x-k8s.io/v1beta1",
+            Kind::KubeadmConfig => "bootstrap.cluster.x-k8s.io/v1beta1",
         }
     }
 }
@@ -170,12 +180,15 @@ bodies! {
     Deployment(Deployment) deployment deployment_mut,
     ReplicaSet(ReplicaSet) replica_set replica_set_mut,
     Event(KubeEvent) event event_mut,
+    Secret(Secret) secret secret_mut,
+    ConfigMap(ConfigMap) config_map config_map_mut,
     Cluster(Cluster) cluster cluster_mut,
     MachineDeployment(MachineDeployment) machine_deployment machine_deployment_mut,
     MachineSet(MachineSet) machine_set machine_set_mut,
     Machine(Machine) machine machine_mut,
     MachineHealthCheck(MachineHealthCheck) machine_health_check machine_health_check_mut,
     InfraMachine(InfraMachine) infra_machine infra_machine_mut,
+    KubeadmConfig(KubeadmConfig) kubeadm_config kubeadm_config_mut,
 }
 
 impl Object {

@@ -209,6 +209,7 @@ impl Maker<'_> {
             cluster: cluster_name,
             version: self.blueprint.settings.kubelet.version.clone(),
             provider_id: Text::EMPTY,
+            data_secret_name: Text::EMPTY,
             node_drain_timeout: self.blueprint.settings.node_drain_timeout,
             node_deletion_timeout: self.blueprint.settings.node_deletion_timeout,
         };

@@ -24,6 +24,8 @@ pub struct MachineSpec {
     pub cluster: Text,
     pub version: Text,
     pub provider_id: Text,
+    /// `bootstrap.dataSecretName`: the Secret with its user data; empty until it is written.
+    pub data_secret_name: Text,
     /// Nothing means: without limit.
     pub node_drain_timeout: Duration,
     /// Nothing means: retry for ever.

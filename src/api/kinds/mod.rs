@@ -2,6 +2,7 @@
 
 mod cluster_api;
 mod condition;
+mod config;
 mod machine;
 mod node;
 mod pod;
@@ -11,6 +12,7 @@ pub use cluster_api::{
     Cluster, MachineDeployment, MachineHealthCheck, MachineSet, MaxUnhealthy, UnhealthyCondition,
 };
 pub use condition::{Condition, Conditions, Status};
+pub use config::{BootstrapToken, ConfigMap, KubeadmConfig, Secret, TokenUsage};
 pub use machine::{InfraMachine, Machine, MachinePhase, MachineSpec};
 pub use node::{Lease, Node, Resources, Taint, TaintEffect, taint};
 pub use pod::{Pod, PodPhase, PodTemplate, Toleration};
