@@ -234,6 +234,11 @@ impl<T: Clone> Clients<T> {
         }
     }
 
+    /// True once every informer of both has had its first list.
+    pub fn are_synced(&self) -> bool {
+        self.local.caches.are_synced() && self.remote_caches().are_synced()
+    }
+
     /// The caches that describe the remote cluster.
     pub fn remote_caches(&self) -> &Caches {
         self.remote.as_ref().map_or(&self.local.caches, |remote| &remote.caches)
@@ -287,7 +292,7 @@ impl<R: Reconciler> Shell<R> {
     {
         match work.call {
             // As in controller-runtime: nobody works before the caches have had their first list.
-            Call::Begin(_) if !clients.local.caches.are_synced() => {
+            Call::Begin(_) if !clients.are_synced() => {
                 ctx.after(SYNC_POLL, E::from(work.clone()));
             }
             Call::Begin(generation) => {

@@ -4,9 +4,11 @@
 //! judges nobody. Follows `internal/controllers/machinehealthcheck` of Cluster API.
 
 use super::{Settings, Wording, node_in};
-use crate::api::kinds::{Condition, Machine, MachineHealthCheck, Node, Status, UnhealthyCondition};
+use crate::api::kinds::{
+    Condition, EventType, Machine, MachineHealthCheck, Node, Status, UnhealthyCondition,
+};
 use crate::api::{Kind, Object, ObjectKey, Verb};
-use crate::client::{Outcome, Reconciler, Reply, Step, View};
+use crate::client::{EventDraft, Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{Duration, SimTime, Text};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,8 +24,18 @@ pub struct HealthCheckController {
 /// Where a reconcile waits: what is still to be written, and how it will end.
 #[derive(Clone, Debug)]
 pub struct State {
-    writes: VecDeque<Verb>,
+    writes: VecDeque<Write>,
+    /// What is announced once the write under way is accepted.
+    announce: Option<EventDraft>,
     outcome: Outcome,
+}
+
+/// What is written about one object, and announced afterwards.
+#[derive(Clone, Debug, Default)]
+struct Write {
+    /// Nothing if the object says so already.
+    verb: Option<Verb>,
+    announce: Option<EventDraft>,
 }
 
 /// What is found about one Machine.
@@ -231,38 +243,43 @@ impl HealthCheckController {
         (changed != **object).then_some(verb)
     }
 
-    /// The Events of this pass.
-    fn announce(
+    /// The Event about a clock that runs; it comes with the judging.
+    fn detected(&self, check: &ObjectKey, object: &Object, verdict: &Verdict, view: &mut View) {
+        if let (Verdict::Waiting(Some(_)), Wording::V1Beta1) = (verdict, self.settings.wording) {
+            let node = node_of(object);
+            let path = path(check, object);
+            let message = format!("Machine {path} has unhealthy node {node}");
+            view.event(object.key(), "DetectedUnhealthy", message);
+        }
+    }
+
+    /// The Event about a mark; it comes once the mark is written.
+    fn marked_event(
         &self,
         check: &ObjectKey,
         object: &Object,
-        machine: &Machine,
         (verdict, allowed): (&Verdict, bool),
-        view: &mut View,
-    ) {
-        let node = machine.node_ref.clone().unwrap_or_default();
-        let key = object.key();
-        let path = format!("{}/{}/{}/{node}", key.namespace, check.name, key.name);
-        match (verdict, self.settings.wording) {
-            (Verdict::Waiting(Some(_)), Wording::V1Beta1) => {
-                let message = format!("Machine {path} has unhealthy node {node}");
-                view.event(key, "DetectedUnhealthy", message);
-            }
-            (Verdict::Unhealthy { .. }, Wording::V1Beta1) if allowed => {
-                let message = format!("Machine {path} has been marked as unhealthy");
-                view.event(key, "MachineMarkedUnhealthy", message);
-            }
-            (Verdict::Unhealthy { .. }, Wording::V1Beta2)
-                if allowed && !object.meta.is_deleting() =>
-            {
-                let message = format!(
-                    "Machine {}/{} has been marked as unhealthy by {}/{}",
-                    key.namespace, key.name, check.namespace, check.name
-                );
-                view.event(key, "MachineMarkedUnhealthy", message);
-            }
-            _ => {}
+    ) -> Option<EventDraft> {
+        if !allowed || !matches!(verdict, Verdict::Unhealthy { .. }) {
+            return None;
         }
+        let key = object.key();
+        let message = match self.settings.wording {
+            Wording::V1Beta1 => {
+                format!("Machine {} has been marked as unhealthy", path(check, object))
+            }
+            Wording::V1Beta2 if object.meta.is_deleting() => return None,
+            Wording::V1Beta2 => format!(
+                "Machine {}/{} has been marked as unhealthy by {}/{}",
+                key.namespace, key.name, check.namespace, check.name
+            ),
+        };
+        Some(EventDraft {
+            kind: EventType::Normal,
+            regarding: key.clone(),
+            reason: "MachineMarkedUnhealthy",
+            message: message.into(),
+        })
     }
 
     fn outcome(&self, restricted: bool, next: Option<Duration>) -> Outcome {
@@ -275,11 +292,19 @@ impl HealthCheckController {
         }
     }
 
-    fn next_write(&self, mut state: State) -> Step<State> {
-        match state.writes.pop_front() {
-            Some(verb) => Step::write(verb, state),
-            None => Step::Done(state.outcome),
+    /// Announces what has been written, and goes on to the next write.
+    fn next_write(&self, mut state: State, view: &mut View) -> Step<State> {
+        view.events.extend(state.announce.take());
+        while let Some(Write { verb, announce }) = state.writes.pop_front() {
+            match verb {
+                Some(verb) => {
+                    state.announce = announce;
+                    return Step::write(verb, state);
+                }
+                None => view.events.extend(announce),
+            }
         }
+        Step::Done(state.outcome)
     }
 }
 
@@ -323,20 +348,33 @@ impl Reconciler for HealthCheckController {
                 next = Some(next.map_or(*wait, |sooner| sooner.min(*wait)));
             }
             unhealthy |= matches!(verdict, Verdict::Unhealthy { .. });
-            writes.extend(self.marked(object, verdict, allowed, view.now));
-            if let Some(machine) = object.machine() {
-                self.announce(key, object, machine, (verdict, allowed), view);
-            }
+            self.detected(key, object, verdict, view);
+            let verb = self.marked(object, verdict, allowed, view.now);
+            let announce = self.marked_event(key, object, (verdict, allowed));
+            writes.push_back(Write { verb, announce });
         }
-        writes.extend(self.status(&object, (expected, healthy), allowed, view.now));
+        let verb = self.status(&object, (expected, healthy), allowed, view.now);
+        writes.push_back(Write { verb, announce: None });
         if !allowed && unhealthy {
             let message = "Remediation restricted due to exceeded number of unhealthy machines";
             view.warn(key, "RemediationRestricted", Text::word(message));
         }
-        self.next_write(State { writes, outcome: self.outcome(!allowed, next) })
+        let outcome = self.outcome(!allowed, next);
+        self.next_write(State { writes, announce: None, outcome }, view)
     }
 
-    fn resume(&mut self, _: &ObjectKey, state: State, _: Reply, _: &mut View) -> Step<State> {
-        self.next_write(state)
+    fn resume(&mut self, _: &ObjectKey, state: State, _: Reply, view: &mut View) -> Step<State> {
+        self.next_write(state, view)
     }
+}
+
+/// The name of a Machine's Node, or nothing.
+fn node_of(object: &Object) -> Text {
+    object.machine().and_then(|machine| machine.node_ref.clone()).unwrap_or_default()
+}
+
+/// Namespace, check, Machine and Node, as the controller's Events name a target.
+fn path(check: &ObjectKey, object: &Object) -> String {
+    let key = object.key();
+    format!("{}/{}/{}/{}", key.namespace, check.name, key.name, node_of(object))
 }

@@ -111,14 +111,28 @@ impl MachineController {
     }
 
     fn finish(&mut self, object: &Arc<Object>, now: SimTime) -> Step<State> {
-        if self.settings.wording == Wording::V1Beta1 {
-            return remove_finalizer(object);
-        }
+        // The patch helper writes conditions first, the finalizer with the rest.
         let mut changed = Object::clone(object);
         if let Some(machine) = changed.machine_mut() {
-            let words = Text::word("Deletion completed");
-            machine.conditions.say(deleting(Status::True, "DeletionCompleted", words, now));
             machine.phase = MachinePhase::Deleting;
+            match self.settings.wording {
+                Wording::V1Beta1 => {
+                    for kind in ["BootstrapReady", "InfrastructureReady"].map(Text::word) {
+                        let reason = Text::word("Deleted");
+                        machine.conditions.say(Condition::new(
+                            kind,
+                            Status::False,
+                            reason,
+                            "",
+                            now,
+                        ));
+                    }
+                }
+                Wording::V1Beta2 => {
+                    let words = Text::word("Deletion completed");
+                    machine.conditions.say(deleting(Status::True, "DeletionCompleted", words, now));
+                }
+            }
         }
         let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
         Step::write(verb, State::Finished)
