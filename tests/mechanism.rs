@@ -153,34 +153,96 @@ fn a_host_without_power_is_silent_until_the_transport_gives_up() {
     assert_eq!(notes(&told), ["Lost"], "30 s without a frame, then 15 s without a pong");
 }
 
-#[test]
-fn a_silent_process_changes_no_byte() {
-    #[derive(Debug, Clone)]
-    struct Silent;
-    impl CustomProcess for Silent {
-        fn on_event(&mut self, _: Input<u64>, ctx: &mut Ctx<u64>) {
-            // It even draws, and opens a connection that it never uses.
-            ctx.draw(healsim::engine::Purpose(7));
-            ctx.connect(Address::Endpoint(EndpointId(1)));
-        }
-        fn clone_box(&self) -> Box<dyn CustomProcess> {
-            Box::new(self.clone())
+/// A process that does one thing that nobody should notice.
+#[derive(Debug, Clone, Copy)]
+enum Quiet {
+    Silent,
+    Draws,
+    Connects,
+}
+
+impl CustomProcess for Quiet {
+    fn on_event(&mut self, _: Input<u64>, ctx: &mut Ctx<u64>) {
+        match self {
+            Quiet::Silent => {}
+            Quiet::Draws => {
+                ctx.draw(healsim::engine::Purpose(7));
+            }
+            // A link that is never used.
+            Quiet::Connects => {
+                ctx.connect(Address::Endpoint(EndpointId(1)));
+            }
         }
     }
-    let lines = |silent: bool| {
-        let mut world = small(3);
-        if silent {
-            world.add_process("worker-0", "silent", Box::new(Silent));
-        }
-        play_until(&mut world, 10);
-        kill(&mut world, "kubelet", "worker-0");
-        play_until(&mut world, 120);
-        let timeline = world.into_timeline();
-        let line = |e: &healsim::timeline::Entry| (e.at, e.object(), e.field.clone(), e.to.clone());
-        let entries = timeline.entries().iter().filter(|e| !e.name.starts_with("silent@"));
-        entries.map(line).collect::<Vec<_>>()
+
+    fn clone_box(&self) -> Box<dyn CustomProcess> {
+        Box::new(*self)
+    }
+}
+
+/// The whole healing of a lost worker as lines, without what is said of the quiet process itself.
+fn healing(seed: u64, quiet: Option<Quiet>) -> Vec<String> {
+    let platform = models::platform("lab-k8s-1.34-capi-1.14").expect("a platform");
+    let mut world = World::new(blueprint(&platform, 1, 3), seed);
+    if let Some(quiet) = quiet {
+        assert!(world.add_process("worker-0", "quiet", Box::new(quiet)));
+    }
+    play_until(&mut world, 60);
+    world.inject("powerOff", "VM/worker-0".to_owned(), |infra| {
+        let vm = infra.vm("worker-0").expect("the VM exists");
+        infra.power_off(vm);
+    });
+    play_until(&mut world, 12 * 60);
+    let timeline = world.into_timeline();
+    let others: Vec<_> =
+        timeline.entries().iter().filter(|entry| !entry.name.starts_with("quiet@")).collect();
+    // Ids are ordinals: without the quiet one's own entries they are counted anew.
+    let ordinal = |id| others.iter().position(|other| other.id == id);
+    let line = |entry: &&healsim::timeline::Entry| {
+        let (id, cause) = (ordinal(entry.id), entry.cause.and_then(ordinal));
+        let mut plain = (*entry).clone();
+        (plain.id, plain.cause) = (others[0].id, None);
+        format!("{id:?} because of {cause:?}: {plain:?}")
     };
-    assert_eq!(lines(true), lines(false));
+    others.iter().map(line).collect()
+}
+
+#[test]
+fn a_silent_process_a_draw_and_an_unused_link_change_no_byte() {
+    for seed in [1, 2, 77] {
+        let without = healing(seed, None);
+        assert!(without.iter().any(|line| line.contains("Machine") && line.contains("Deleting")));
+        for quiet in [Quiet::Silent, Quiet::Draws, Quiet::Connects] {
+            let with = healing(seed, Some(quiet));
+            let different = with.iter().zip(&without).find(|(one, other)| one != other);
+            assert_eq!(different, None, "{quiet:?}, seed {seed}");
+            assert_eq!(with.len(), without.len(), "{quiet:?}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_cluster_in_steady_state_writes_nothing_down() {
+    for name in models::platforms() {
+        let platform = models::platform(name).expect("a platform");
+        for (seed, settings) in
+            (1..=25).zip([("", ""), ("infra.networkLatency", "0s..0s")].iter().cycle())
+        {
+            let mut platform = platform.clone();
+            if !settings.0.is_empty() {
+                platform.catalog.set(settings.0, settings.1).expect("a setting");
+            }
+            let mut world = World::new(blueprint(&platform, 1, 3), seed);
+            play_until(&mut world, 15 * 60);
+            let news: Vec<_> = world
+                .timeline()
+                .entries()
+                .iter()
+                .filter(|entry| entry.at > SimTime::ZERO)
+                .collect();
+            assert!(news.is_empty(), "{name}, seed {seed}: {news:#?}");
+        }
+    }
 }
 
 #[test]

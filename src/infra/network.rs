@@ -128,6 +128,11 @@ impl Network {
         self.connections.remove(&id);
     }
 
+    /// How long a message on a connection takes, one way.
+    pub fn latency(&self, id: ConnectionId) -> Option<Duration> {
+        self.connections.get(&id).map(|connection| connection.latency)
+    }
+
     /// The other end of a connection.
     pub fn peer(&self, id: ConnectionId, of: ProcessId) -> Option<ProcessId> {
         if of == id.client { self.connections.get(&id)?.server } else { Some(id.client) }

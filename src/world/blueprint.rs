@@ -103,7 +103,11 @@ impl Settings {
         ];
         let mut conditions = Conditions::default();
         for (kind, reason) in healthy {
-            let reason = self.condition_reason(reason);
+            // The provider's own condition is mirrored with its reason, in every release.
+            let reason = match kind {
+                "InfrastructureReady" => Text::word(reason),
+                _ => self.condition_reason(reason),
+            };
             conditions.set(Condition::new(
                 Text::word(kind),
                 Status::True,

@@ -159,8 +159,10 @@ impl Core {
     }
 
     fn close(&mut self, id: ProcessId, connection: ConnectionId, cause: Option<EntryId>) {
+        let latency = self.datacenter.network.latency(connection).unwrap_or_default();
         if let Some(peer) = self.datacenter.network.peer(connection, id) {
-            let at = self.now + self.datacenter.latency.between_vms.low;
+            // Not before what was sent earlier on the same connection.
+            let at = self.now + latency;
             let what = What::Broken(connection, Broken::Reset);
             self.push_to(at, peer, id, purpose::CONNECTION, cause, what);
         }
