@@ -34,6 +34,8 @@ pub struct Api<T> {
     timeout: Duration,
     connection: Option<ConnectionId>,
     next: u32,
+    /// Requests that do not count for themselves.
+    counted: u64,
     pending: BTreeMap<u32, Pending<T>>,
     watches: BTreeMap<u32, T>,
     /// When the alarm that is set falls due.
@@ -65,6 +67,7 @@ impl<T: Clone> Api<T> {
             timeout,
             connection: None,
             next: 0,
+            counted: 0,
             pending: BTreeMap::new(),
             watches: BTreeMap::new(),
             alarm_at: None,
@@ -79,7 +82,8 @@ impl<T: Clone> Api<T> {
         verb: Verb,
         token: T,
     ) {
-        let (sender, count) = (ctx.owner(), u64::from(self.next));
+        let (sender, count) = (ctx.owner(), self.counted);
+        self.counted += 1;
         self.send_as(ctx, agent, verb, token, self.timeout, sender, count);
     }
 

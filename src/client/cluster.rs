@@ -7,7 +7,7 @@ use crate::api::kinds::{EventType, KubeEvent};
 use crate::api::{
     Answer, Answered, ApiError, Kind, Meta, Object, ObjectKey, Reason, Selector, Verb,
 };
-use crate::engine::{Duration, Purpose, Text, name_suffix};
+use crate::engine::{Duration, Owner, Purpose, Text, name_suffix};
 use crate::infra::{Address, Broken, ConnectionId, Ctx};
 use crate::wire::Message;
 use std::collections::BTreeMap;
@@ -216,7 +216,7 @@ impl<T: Clone> Client<T> {
     fn relist<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8) {
         let informer = &self.caches.informers[usize::from(place)];
         let verb = Verb::List(informer.kind, informer.selector.clone());
-        self.api.send(ctx, "reflector", verb, Token::List(place));
+        self.reflect(ctx, place, verb, Token::List(place));
     }
 
     fn relist_later<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8) {
@@ -227,7 +227,23 @@ impl<T: Clone> Client<T> {
     fn rewatch<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8) {
         let informer = &self.caches.informers[usize::from(place)];
         let verb = Verb::Watch(informer.kind, informer.selector.clone(), informer.revision);
-        self.api.send(ctx, "reflector", verb, Token::Watch(place));
+        self.reflect(ctx, place, verb, Token::Watch(place));
+    }
+
+    /// An informer counts its requests for itself: one informer more shifts no other draw.
+    fn reflect<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        place: u8,
+        verb: Verb,
+        token: Token<T>,
+    ) {
+        let informer = &mut self.caches.informers[usize::from(place)];
+        informer.asked += 1;
+        let kind = Owner::named(informer.kind.name()).number();
+        let (sender, count) = (ctx.owner().part(kind), informer.asked);
+        let timeout = self.settings.request_timeout;
+        self.api.send_as(ctx, "reflector", verb, token, timeout, sender, count);
     }
 
     fn take<E: From<Alarm>>(

@@ -33,6 +33,8 @@ pub struct Informer {
     pub revision: Revision,
     pub synced: bool,
     pub backoff: Backoff,
+    /// How many requests it has made.
+    pub asked: u64,
 }
 
 impl Cache {
@@ -83,7 +85,8 @@ impl Informer {
     /// An informer that has heard nothing yet.
     pub fn new(kind: Kind, selector: Selector, backoff: Backoff) -> Informer {
         let revision = Revision::default();
-        Informer { kind, selector, cache: Cache::default(), revision, synced: false, backoff }
+        let cache = Cache::default();
+        Informer { kind, selector, cache, revision, synced: false, backoff, asked: 0 }
     }
 
     /// Takes a whole list over, and says what changed against what it knew.
