@@ -298,6 +298,22 @@ fn counts(object: &Object) -> Vec<(&'static str, Value)> {
             ("readyReplicas", count(set.ready_replicas)),
             ("availableReplicas", count(set.available_replicas)),
         ],
+        Body::StatefulSet(set) => vec![
+            ("replicas", count(set.status_replicas)),
+            ("readyReplicas", count(set.ready_replicas)),
+            ("availableReplicas", count(set.available_replicas)),
+        ],
+        Body::DaemonSet(set) => vec![
+            ("desiredNumberScheduled", count(set.desired)),
+            ("currentNumberScheduled", count(set.current)),
+            ("numberReady", count(set.ready)),
+            ("numberAvailable", count(set.available)),
+        ],
+        Body::Job(job) => vec![
+            ("active", count(job.active)),
+            ("succeeded", count(job.succeeded)),
+            ("failed", count(job.failed)),
+        ],
         Body::MachineSet(set) => vec![
             ("replicas", count(set.status_replicas)),
             ("readyReplicas", count(set.ready_replicas)),
@@ -321,6 +337,7 @@ fn counts(object: &Object) -> Vec<(&'static str, Value)> {
 
 fn set_conditions(object: &Object) -> Option<&Conditions> {
     match &object.body {
+        Body::Job(job) => Some(&job.conditions),
         Body::MachineSet(set) => Some(&set.conditions),
         Body::MachineDeployment(set) => Some(&set.conditions),
         Body::MachineHealthCheck(check) => Some(&check.conditions),

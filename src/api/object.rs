@@ -1,8 +1,9 @@
 //! An object of any kind, and how it is named.
 
 use super::kinds::{
-    Cluster, ConfigMap, Deployment, InfraMachine, KubeEvent, KubeadmConfig, Lease, Machine,
-    MachineDeployment, MachineHealthCheck, MachineSet, Node, Pod, ReplicaSet, Secret,
+    Cluster, ConfigMap, DaemonSet, Deployment, InfraMachine, Job, KubeEvent, KubeadmConfig, Lease,
+    Machine, MachineDeployment, MachineHealthCheck, MachineSet, Node, Pod, ReplicaSet, Secret,
+    StatefulSet,
 };
 use super::{Merge, Meta};
 use crate::engine::Text;
@@ -17,6 +18,9 @@ pub enum Kind {
     Pod,
     Deployment,
     ReplicaSet,
+    StatefulSet,
+    DaemonSet,
+    Job,
     Event,
     Secret,
     ConfigMap,
@@ -46,12 +50,15 @@ pub struct Object {
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Kind; 15] = [
+    pub const ALL: [Kind; 18] = [
         Kind::Node,
         Kind::Lease,
         Kind::Pod,
         Kind::Deployment,
         Kind::ReplicaSet,
+        Kind::StatefulSet,
+        Kind::DaemonSet,
+        Kind::Job,
         Kind::Event,
         Kind::Secret,
         Kind::ConfigMap,
@@ -72,6 +79,9 @@ impl Kind {
             Kind::Pod => "Pod",
             Kind::Deployment => "Deployment",
             Kind::ReplicaSet => "ReplicaSet",
+            Kind::StatefulSet => "StatefulSet",
+            Kind::DaemonSet => "DaemonSet",
+            Kind::Job => "Job",
             Kind::Event => "Event",
             Kind::Secret => "Secret",
             Kind::ConfigMap => "ConfigMap",
@@ -105,7 +115,8 @@ impl Kind {
         match self {
             Kind::Node | Kind::Pod | Kind::Event | Kind::Secret | Kind::ConfigMap => "v1",
             Kind::Lease => "coordination.k8s.io/v1",
-            Kind::Deployment | Kind::ReplicaSet => "apps/v1",
+            Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet => "apps/v1",
+            Kind::Job => "batch/v1",
             Kind::Cluster
             | Kind::MachineDeployment
             | Kind::MachineSet
@@ -179,6 +190,9 @@ bodies! {
     Pod(Pod) pod pod_mut,
     Deployment(Deployment) deployment deployment_mut,
     ReplicaSet(ReplicaSet) replica_set replica_set_mut,
+    StatefulSet(StatefulSet) stateful_set stateful_set_mut,
+    DaemonSet(DaemonSet) daemon_set daemon_set_mut,
+    Job(Job) job job_mut,
     Event(KubeEvent) event event_mut,
     Secret(Secret) secret secret_mut,
     ConfigMap(ConfigMap) config_map config_map_mut,

@@ -78,6 +78,16 @@ pub enum Answer {
     Watching,
 }
 
+impl Answer {
+    /// The object that the answer shows, if it shows one.
+    pub fn object(&self) -> Option<&Arc<Object>> {
+        match self {
+            Answer::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+}
+
 /// One event of a watch.
 #[derive(Clone, Debug)]
 pub struct WatchEvent {

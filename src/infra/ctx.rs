@@ -45,8 +45,8 @@ pub enum Effect<E> {
     Connect(ConnectionId, Address),
     Send(ConnectionId, Message),
     Close(ConnectionId),
-    /// The Pod's containers run after a delay.
-    StartContainer(Uid, Duration),
+    /// The Pod's containers run after a delay, and end by themselves after a length, if they do.
+    StartContainer(Uid, Duration, Option<Duration>),
     /// The Pod's containers have ended after a delay.
     StopContainer(Uid, Duration),
     StartUnit(Text),
@@ -224,9 +224,15 @@ impl<'a, E> Ctx<'a, E> {
         self.vm.containers.keys().copied().collect()
     }
 
-    /// Has the container runtime start a Pod's containers; they run after `delay`.
-    pub fn start_container(&mut self, pod: Uid, delay: Duration) {
-        self.effects.push(Effect::StartContainer(pod, delay));
+    /// True if the Pod's containers have done their work and ended by themselves.
+    pub fn completed_container(&self, pod: Uid) -> bool {
+        self.vm.containers.get(&pod).is_some_and(|container| container.completed)
+    }
+
+    /// Has the container runtime start a Pod's containers; they run after `delay`, and end by
+    /// themselves after `length`, if they do.
+    pub fn start_container(&mut self, pod: Uid, delay: Duration, length: Option<Duration>) {
+        self.effects.push(Effect::StartContainer(pod, delay, length));
     }
 
     /// Has the container runtime stop a Pod's containers; they have ended after `delay`.

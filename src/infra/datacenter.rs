@@ -172,9 +172,18 @@ impl Datacenter {
         then.push(Happening::PowerChanged(vm));
     }
 
-    /// The container runtime has started a Pod's containers.
-    pub fn start_container(&mut self, vm: VmId, pod: Uid, now: SimTime, delay: Duration) {
-        let container = Container { running_from: now + delay, stopped: false };
+    /// The container runtime has started a Pod's containers, which end by themselves after
+    /// `length`, if they do. Returns when that will be.
+    pub fn start_container(
+        &mut self,
+        vm: VmId,
+        pod: Uid,
+        from: SimTime,
+        length: Option<Duration>,
+    ) -> Option<SimTime> {
+        let ends_at = length.map(|length| from + length);
+        let container = Container { running_from: from, ends_at, completed: false };
         self.vm_mut(vm).containers.insert(pod, container);
+        ends_at
     }
 }

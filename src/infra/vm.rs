@@ -63,7 +63,10 @@ pub enum Restart {
 pub struct Container {
     /// When it runs, or ran, from; later than now while it is being started.
     pub running_from: SimTime,
-    pub stopped: bool,
+    /// When it ends by itself, if it does.
+    pub ends_at: Option<SimTime>,
+    /// It has done its work and ended by itself, and well.
+    pub completed: bool,
 }
 
 impl Disk {
@@ -86,7 +89,7 @@ impl Disk {
 impl Container {
     /// True if it runs at `now`.
     pub fn is_running(&self, now: SimTime) -> bool {
-        !self.stopped && self.running_from <= now
+        !self.completed && self.running_from <= now
     }
 }
 

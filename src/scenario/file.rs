@@ -4,10 +4,11 @@ use super::expect::{Expectation, Pattern};
 use super::faults::{Fault, KINDS, KillProcess, Kubectl, PowerOff, StopUnit};
 use super::mistake::{Mistake, nearest};
 use super::models::{self, Platform, WrittenCluster};
+use super::workloads::WrittenWorkload;
 use super::yaml::{Source, Spanned};
 use crate::components::kubectl::Context;
 use crate::engine::{Duration, SimTime, Text};
-use crate::world::Management;
+use crate::world::{Management, Workload};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -25,6 +26,8 @@ pub struct Scenario {
 pub struct Resolved {
     pub control_planes: u32,
     pub workers: u32,
+    /// Beside the platform's.
+    pub workloads: Vec<Workload>,
     pub faults: Vec<(SimTime, Fault)>,
     pub until: SimTime,
     pub expectations: Vec<Expectation>,
@@ -59,6 +62,9 @@ struct Spec {
     until: Spanned<String>,
     #[serde(default)]
     expect: Vec<WrittenExpectation>,
+    /// Beside the platform's.
+    #[serde(default)]
+    workloads: Vec<WrittenWorkload>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -183,9 +189,35 @@ impl Scenario {
                 Err(mistake) => note(mistake),
             }
         }
+        let workloads = self.workloads(platform, control_planes, &mut note);
         let until = SimTime::ZERO + until;
-        let resolved = Resolved { control_planes, workers, faults, until, expectations };
+        let resolved = Resolved { control_planes, workers, workloads, faults, until, expectations };
         if mistakes.is_empty() { Ok(resolved) } else { Err(mistakes) }
+    }
+
+    /// The scenario's own workloads; their names must be free on the platform.
+    fn workloads(
+        &self,
+        platform: &Platform,
+        control_planes: u32,
+        note: &mut impl FnMut(Mistake),
+    ) -> Vec<Workload> {
+        let mut taken: Vec<&str> =
+            platform.workloads.iter().map(|workload| workload.name.value.as_str()).collect();
+        let mut workloads = Vec::new();
+        for written in &self.spec.workloads {
+            let name = written.name.value.as_str();
+            if taken.contains(&name) {
+                let message = format!("there is a workload `{name}` already; choose another name");
+                note(self.source.mistake(&written.name, message));
+            }
+            taken.push(name);
+            match written.resolve(&self.source, control_planes) {
+                Ok(workload) => workloads.push(workload),
+                Err(mistake) => note(mistake),
+            }
+        }
+        workloads
     }
 
     fn until(&self) -> Result<Duration, Mistake> {

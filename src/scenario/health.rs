@@ -1,8 +1,9 @@
 //! Whether everything that is wanted is there, and which services answer: the truth, as nobody
 //! inside the cluster sees it.
 
-use crate::api::kinds::{MachinePhase, Status};
-use crate::api::{Kind, Object};
+use crate::api::kinds::{DaemonSet, MachinePhase, Node, Status};
+use crate::api::{Body, Kind, Object};
+use crate::components::controller_manager;
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::Downtime;
 use crate::world::View;
@@ -16,15 +17,17 @@ const STAYS: Duration = Duration::from_secs(60);
 pub struct Health {
     /// Nothing before the last fault counts.
     not_before: SimTime,
+    /// Pods that are wanted for themselves.
+    bare: Vec<Text>,
     well_since: Option<SimTime>,
     /// A recovery that has stayed.
     recovered: Option<SimTime>,
 }
 
 impl Health {
-    /// A judgement that begins after the last fault.
-    pub fn new(not_before: SimTime) -> Health {
-        Health { not_before, well_since: None, recovered: None }
+    /// A judgement that begins after the last fault; `bare` are Pods that nobody would replace.
+    pub fn new(not_before: SimTime, bare: Vec<Text>) -> Health {
+        Health { not_before, bare, well_since: None, recovered: None }
     }
 
     /// Judges the world as it is.
@@ -34,7 +37,7 @@ impl Health {
         }
         self.recovered = self.recovered_at(view.now());
         if self.recovered.is_none() {
-            let well = is_well(view);
+            let well = is_well(view, &self.bare);
             self.well_since = if well { self.well_since.or(Some(view.now())) } else { None };
         }
     }
@@ -45,11 +48,15 @@ impl Health {
     }
 }
 
-/// True if everything that is wanted is there, in the datacenter and in the API.
-pub fn is_well(view: View) -> bool {
+/// True if everything that is wanted is there, in the datacenter and in the API; `bare` are the
+/// Pods that are wanted for themselves.
+pub fn is_well(view: View, bare: &[Text]) -> bool {
     machines_are_well(view)
         && view.objects(Kind::Node).all(|node| node_is_well(view, node))
-        && view.objects(Kind::Deployment).all(|deployment| workload_is_well(view, deployment))
+        && WORKLOADS
+            .iter()
+            .all(|kind| view.objects(*kind).all(|workload| workload_is_well(view, workload)))
+        && bare.iter().all(|name| bare_pod_is_well(view, name))
         && ["etcd", "kube-apiserver"]
             .iter()
             .all(|program| view.hosts_of(program).all(|vm| view.runs(program, vm)))
@@ -81,9 +88,46 @@ fn node_is_well(view: View, object: &Object) -> bool {
         && view.runs("kubelet", object.name().as_str())
 }
 
+/// A workload is well if all its Pods are ready and their containers run; a Job also once it is
+/// complete, for then there is nothing left to run.
 fn workload_is_well(view: View, object: &Object) -> bool {
-    let Some(deployment) = object.deployment() else { return false };
-    ready_pods(view, object) == deployment.replicas as usize
+    if object.job().is_some_and(|job| job.conditions.is("Complete", Status::True)) {
+        return true;
+    }
+    ready_pods(view, object) == wanted_pods(view, object)
+}
+
+fn bare_pod_is_well(view: View, name: &Text) -> bool {
+    view.objects(Kind::Pod).filter(|pod| pod.name() == name).any(|pod| {
+        pod.pod().is_some_and(|body| {
+            body.is_ready() && view.runs_container(&body.node_name, pod.meta.uid)
+        })
+    })
+}
+
+/// The kinds of objects that keep Pods for a user.
+const WORKLOADS: [Kind; 4] = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Job];
+
+/// How many Pods a workload is to have at this time.
+fn wanted_pods(view: View, object: &Object) -> usize {
+    let wanted = match &object.body {
+        Body::Deployment(deployment) => deployment.replicas,
+        Body::StatefulSet(set) => set.replicas,
+        Body::Job(job) => job.completions.saturating_sub(job.succeeded),
+        // One on each Node that it suits; a Node that is not well is looked at for itself.
+        Body::DaemonSet(set) => {
+            return view
+                .objects(Kind::Node)
+                .filter(|node| node.node().is_some_and(|body| suits(set, node, body)))
+                .count();
+        }
+        _ => 0,
+    };
+    wanted as usize
+}
+
+fn suits(set: &DaemonSet, node: &Object, body: &Node) -> bool {
+    controller_manager::daemon_suits(set, node, body) == controller_manager::Suits::Run
 }
 
 fn nothing_is_being_deleted(view: View) -> bool {
@@ -92,19 +136,20 @@ fn nothing_is_being_deleted(view: View) -> bool {
         .all(|kind| view.objects(kind).all(|object| !object.meta.is_deleting()))
 }
 
-/// The Pods of a Deployment that are Ready and whose containers run.
-fn ready_pods(view: View, deployment: &Object) -> usize {
-    serving_pods(view, deployment)
+/// The Pods of a workload that are Ready and whose containers run.
+fn ready_pods(view: View, workload: &Object) -> usize {
+    serving_pods(view, workload)
         .filter(|object| object.pod().is_some_and(|pod| pod.is_ready()))
         .filter(|object| !object.meta.is_deleting())
         .count()
 }
 
-/// The Pods of a Deployment whose containers run, whatever the API says of them.
-fn serving_pods<'a>(view: View<'a>, deployment: &'a Object) -> impl Iterator<Item = &'a Object> {
-    let selector = deployment.deployment().map(|d| d.selector.clone()).unwrap_or_default();
+/// The Pods of a workload whose containers run, whatever the API says of them.
+fn serving_pods<'a>(view: View<'a>, workload: &'a Object) -> impl Iterator<Item = &'a Object> {
+    // Every workload of this program labels itself as it labels its Pods.
+    let labels = workload.meta.labels.clone();
     view.objects(Kind::Pod).map(|object| &**object).filter(move |object| {
-        object.meta.matches(&selector)
+        object.meta.matches(&labels)
             && object.pod().is_some_and(|pod| {
                 !pod.node_name.is_empty()
                     && !pod.phase.is_terminal()
@@ -138,11 +183,13 @@ impl Services {
     pub fn look(&mut self, view: View) {
         let now = view.now();
         self.note(Text::word("api"), now, api_level(view));
-        for deployment in view.objects(Kind::Deployment) {
-            let name = Text::from(format!("app/{}", deployment.name()));
-            let wanted = deployment.deployment().map_or(0, |d| d.replicas) as usize;
+        // A Job serves nobody.
+        let serving = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
+        for workload in serving.into_iter().flat_map(|kind| view.objects(kind)) {
+            let name = Text::from(format!("app/{}", workload.name()));
+            let wanted = wanted_pods(view, workload);
             // While the API is away its objects are what they were; the containers are the truth.
-            let level = match serving_pods(view, deployment).count() {
+            let level = match serving_pods(view, workload).count() {
                 0 if wanted > 0 => Level::Down,
                 serving if serving < wanted => Level::Degraded,
                 _ => Level::Full,

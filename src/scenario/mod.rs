@@ -12,6 +12,7 @@ mod settings;
 mod simulation;
 #[cfg(test)]
 mod tests;
+mod workloads;
 mod yaml;
 
 pub use catalog::{Basis, Catalog, Setting};

@@ -2,6 +2,7 @@
 
 use super::catalog::{Catalog, Written};
 use super::mistake::{Mistake, nearest};
+use super::workloads::WrittenWorkload;
 use super::yaml::{Source, Spanned};
 use crate::engine::Text;
 use crate::world::{ControlPlaneNodes, Management};
@@ -70,33 +71,6 @@ struct WrittenRelease {
 pub struct WrittenCluster {
     pub control_plane: Option<Spanned<u32>>,
     pub workers: Option<Spanned<u32>>,
-}
-
-/// A Deployment of a platform.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct WrittenWorkload {
-    pub name: String,
-    pub replicas: WrittenReplicas,
-    pub runs_on: WrittenRunsOn,
-    pub repel_each_other: bool,
-    pub grace: String,
-}
-
-/// A number of replicas, or one for each control-plane VM.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum WrittenReplicas {
-    Fixed(u32),
-    Word(String),
-}
-
-/// On which Nodes a workload runs.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum WrittenRunsOn {
-    Workers,
-    ControlPlane,
 }
 
 /// The file of this path below `models/`.

@@ -68,7 +68,8 @@ impl Game {
             return Err(mistakes);
         }
         let resolved = scenario.resolve(&platform)?;
-        let blueprint = blueprint(&platform, resolved.control_planes, resolved.workers);
+        let mut blueprint = blueprint(&platform, resolved.control_planes, resolved.workers);
+        blueprint.workloads.extend(resolved.workloads);
         let until = until.map_or(resolved.until, |until| SimTime::ZERO + until);
         let plan = Plan { blueprint, faults: resolved.faults, until, budget: DEFAULT_BUDGET };
         Ok(Game {

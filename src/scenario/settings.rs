@@ -1,7 +1,8 @@
 //! From the catalog's keys to the settings of every component: the only place that knows both.
 
 use super::catalog::Catalog;
-use super::models::{Platform, WrittenReplicas, WrittenRunsOn, WrittenWorkload};
+use super::models::{self, Platform};
+use super::workloads::WrittenWorkload;
 use crate::api::kinds::{
     Conditions, MachineHealthCheck, MaxUnhealthy, Resources, Status, UnhealthyCondition,
 };
@@ -12,22 +13,13 @@ use crate::components::{
 };
 use crate::engine::{Duration, Text};
 use crate::infra::{KeepAlive, Latency};
-use crate::world::{Blueprint, ETCD_PORT, RunsOn, Settings, Workload};
+use crate::world::{Blueprint, ETCD_PORT, Settings};
 
 /// A world of this platform with so many VMs.
 pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blueprint {
-    let workload = |written: &WrittenWorkload| Workload {
-        name: Text::from(written.name.as_str()),
-        replicas: match written.replicas {
-            WrittenReplicas::Fixed(count) => count,
-            WrittenReplicas::Word(_) => control_planes,
-        },
-        runs_on: match written.runs_on {
-            WrittenRunsOn::Workers => RunsOn::Workers,
-            WrittenRunsOn::ControlPlane => RunsOn::ControlPlane,
-        },
-        repel_each_other: written.repel_each_other,
-        grace: written.grace.parse().expect("a platform's durations are tested"),
+    let source = models::platform_text(&platform.name).expect("a platform that was read");
+    let workload = |written: &WrittenWorkload| {
+        written.resolve(&source, control_planes).expect("a platform's workloads are tested")
     };
     Blueprint {
         control_planes,
@@ -168,6 +160,14 @@ fn controller_manager(all: &Catalog) -> controller_manager::Settings {
         request_burst: count("controllerRequestBurst"),
         write_retries: small(count("nodeWriteRetries")),
         write_retry_pause: duration("nodeWriteRetryPause"),
+        job: controller_manager::JobSettings {
+            backoff_first: duration("jobBackoffFirst"),
+            backoff_limit: duration("jobBackoffLimit"),
+            completion: match all.rule("kubernetes.jobNamesCompletion") {
+                true => controller_manager::Completion::Reasoned,
+                false => controller_manager::Completion::Bare,
+            },
+        },
     }
 }
 

@@ -65,8 +65,10 @@ impl Simulation {
         let world = World::new(plan.blueprint.clone(), seed);
         let first = plan.faults.first().map(|(at, _)| *at);
         let last = plan.faults.last().map(|(at, _)| *at);
+        let workloads = &plan.blueprint.workloads;
+        let bare = workloads.iter().flat_map(|workload| workload.bare_pods()).collect();
         Simulation {
-            health: Health::new(last.unwrap_or_default()),
+            health: Health::new(last.unwrap_or_default(), bare),
             services: Services::new(first),
             world,
             plan,

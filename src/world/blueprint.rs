@@ -1,6 +1,6 @@
 //! What a world is built from: machines, workloads and numbers. Data only.
 
-use crate::api::kinds::{Condition, Conditions, MachineHealthCheck, Status};
+use crate::api::kinds::{Condition, Conditions, MachineHealthCheck, PodManagement, Status};
 use crate::components::cluster_api::Wording;
 use crate::components::{
     apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubectl,
@@ -39,15 +39,32 @@ pub enum ControlPlaneNodes {
     External,
 }
 
-/// A Deployment that runs when the run begins.
+/// A workload that runs when the run begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workload {
     pub name: Text,
+    pub kind: WorkloadKind,
+    /// How many Pods; a DaemonSet has as many as there are Nodes for it.
     pub replicas: u32,
     pub runs_on: RunsOn,
     /// Required anti-affinity of its Pods among themselves, by hostname.
     pub repel_each_other: bool,
     pub grace: Duration,
+}
+
+/// Who looks after a workload's Pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkloadKind {
+    Deployment,
+    StatefulSet(PodManagement),
+    DaemonSet,
+    /// Its Pods start when the run begins, and each has done its work after this time.
+    Job {
+        run_time: Duration,
+        backoff_limit: u32,
+    },
+    /// Nobody: a Pod that goes is gone for good.
+    Pod,
 }
 
 /// On which Nodes a workload's Pods run.
@@ -76,6 +93,19 @@ pub struct Settings {
     pub node_deletion_timeout: Duration,
     /// `RestartSec` of the kubelet's unit.
     pub unit_restart: Duration,
+}
+
+impl Workload {
+    /// The names of its Pods, if they are bare ones.
+    pub fn bare_pods(&self) -> Vec<Text> {
+        match (self.kind, self.replicas) {
+            (WorkloadKind::Pod, 1) => vec![self.name.clone()],
+            (WorkloadKind::Pod, many) => {
+                (0..many).map(|number| Text::from(format!("{}-{number}", self.name))).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl Settings {

@@ -1,16 +1,16 @@
 //! Building a world: VMs, disks, processes, and who listens where.
 
 use super::blueprint::{Blueprint, ControlPlaneNodes, Management, Settings};
-use super::core::{Core, World};
+use super::core::{Core, Runtime, What, World};
 use super::process::{Buffers, Custom, CustomProcess, Process};
 use super::record::Recorder;
 use super::steady;
-use crate::api::{Object, Uid};
+use crate::api::Object;
 use crate::components::{
     apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubectl,
     kubelet, scheduler,
 };
-use crate::engine::{Duration, Queue, Random, SimTime, Text};
+use crate::engine::{Queue, Random, SimTime, Text};
 use crate::infra::{
     Address, Datacenter, EndpointId, Port, Power, ProcessId, ProcessState, Restart, Start, Unit,
     Vm, VmId,
@@ -200,15 +200,21 @@ impl Builder {
     }
 
     /// A VM that is a Node: its kubelet, with the files that joining has written, and its Pods.
-    fn node(&mut self, vm: VmId, pods: &[(Text, Uid)]) {
+    fn node(&mut self, vm: VmId, pods: &[steady::RunningPod]) {
         let host = self.core.datacenter.vm_mut(vm);
         host.disk.write("/var/lib/kubelet/config.yaml", "kind: KubeletConfiguration");
         host.disk.write("/var/lib/cloud/instance/boot-finished", "");
         let name = host.name.clone();
-        for (_, pod) in pods.iter().filter(|(host, _)| *host == name) {
-            self.core.datacenter.start_container(vm, *pod, SimTime::ZERO, Duration::ZERO);
-        }
         install_units(&mut self.core, &mut self.components, &self.blueprint.settings, vm);
+        for pod in pods.iter().filter(|pod| pod.vm == name) {
+            let (from, length) = (SimTime::ZERO, pod.completes_after);
+            let ends_at = self.core.datacenter.start_container(vm, pod.pod, from, length);
+            if let Some(at) = ends_at {
+                let kubelet = self.core.datacenter.vm(vm).units["kubelet"].process;
+                let ends = What::Runtime(vm, pod.pod, Runtime::Completes);
+                self.core.push_host(at, kubelet, None, ends);
+            }
+        }
     }
 }
 

@@ -53,12 +53,22 @@ pub(super) enum What {
     Message(ConnectionId, Message),
     Broken(ConnectionId, Broken),
     Container(Uid, bool),
-    /// A container on a VM has come to run, or has ended.
-    Runtime(VmId, Uid, bool),
+    /// What becomes of a Pod's containers on a VM.
+    Runtime(VmId, Uid, Runtime),
     /// A VM has booted: its units start.
     Booted(VmId),
     /// systemd starts a unit again.
     Restart(VmId, Text),
+}
+
+/// What the container runtime sees a Pod's containers do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Runtime {
+    Runs,
+    /// They were told to stop, and have.
+    Stops,
+    /// They have done their work and end by themselves.
+    Completes,
 }
 
 /// The purposes of queue keys: what comes first among events of one instant.

@@ -1,6 +1,6 @@
 //! Playing one event, and carrying out what a component asked for.
 
-use super::core::{Core, NOBODY, Payload, What, World, purpose};
+use super::core::{Core, NOBODY, Payload, Runtime, What, World, purpose};
 use super::process::Event;
 use crate::engine::{Duration, Text};
 use crate::engine::{Generation, Key, Rhythm};
@@ -89,16 +89,19 @@ impl Core {
             }
             Effect::Send(connection, message) => self.send(id, connection, message, *cause),
             Effect::Close(connection) => self.close(id, connection, *cause),
-            Effect::StartContainer(pod, delay) => {
+            Effect::StartContainer(pod, delay, length) => {
                 let vm = self.datacenter.processes.get(id).vm;
-                self.datacenter.start_container(vm, pod, self.now, delay);
                 let at = self.now + delay;
-                self.push_host(at, id, *cause, What::Runtime(vm, pod, true));
+                let ends_at = self.datacenter.start_container(vm, pod, at, length);
+                self.push_host(at, id, *cause, What::Runtime(vm, pod, Runtime::Runs));
+                if let Some(at) = ends_at {
+                    self.push_host(at, id, *cause, What::Runtime(vm, pod, Runtime::Completes));
+                }
             }
             Effect::StopContainer(pod, delay) => {
                 let vm = self.datacenter.processes.get(id).vm;
                 let at = self.now + delay;
-                self.push_host(at, id, *cause, What::Runtime(vm, pod, false));
+                self.push_host(at, id, *cause, What::Runtime(vm, pod, Runtime::Stops));
             }
             Effect::StartUnit(unit) => {
                 let vm = self.datacenter.processes.get(id).vm;
@@ -362,8 +365,8 @@ impl Core {
                     self.start_wanted(vm, &unit, payload.cause);
                 }
             }
-            What::Runtime(vm, pod, running) => {
-                self.container_changed(vm, pod, running, payload.cause)
+            What::Runtime(vm, pod, change) => {
+                self.container_changed(vm, pod, change, payload.cause)
             }
             _ => unreachable!("an event for a process has that process as its target"),
         }
@@ -392,17 +395,25 @@ impl Core {
         &mut self,
         vm: VmId,
         pod: crate::api::Uid,
-        running: bool,
+        change: Runtime,
         cause: Option<EntryId>,
     ) {
         let host = self.datacenter.vm_mut(vm);
-        let known = match running {
-            true => host.containers.contains_key(&pod),
-            false => host.containers.remove(&pod).is_some(),
+        let known = match change {
+            Runtime::Runs => host.containers.contains_key(&pod),
+            Runtime::Stops => host.containers.remove(&pod).is_some(),
+            // What has ended by itself is kept, with how it ended, until it is removed.
+            Runtime::Completes => match host.containers.get_mut(&pod) {
+                Some(container) if container.ends_at == Some(self.now) => {
+                    container.completed = true;
+                    true
+                }
+                _ => false,
+            },
         };
         let kubelet = host.units.get("kubelet").map(|unit| unit.process);
         if let (true, Some(kubelet)) = (known, kubelet) {
-            let what = What::Container(pod, running);
+            let what = What::Container(pod, change == Runtime::Runs);
             self.push_to(self.now, kubelet, kubelet, purpose::HOST, cause, what);
         }
     }

@@ -13,7 +13,9 @@ mod record;
 mod steady;
 mod view;
 
-pub use blueprint::{Blueprint, ControlPlaneNodes, Management, RunsOn, Settings, Workload};
+pub use blueprint::{
+    Blueprint, ControlPlaneNodes, Management, RunsOn, Settings, Workload, WorkloadKind,
+};
 pub use build::{ETCD_PORT, MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
 pub use core::{Core, World};
 pub use infra::Infra;

@@ -3,13 +3,14 @@
 //! Objects as the controllers would have left them; what a periodic activity has done last is
 //! drawn by its owner when it starts.
 
-use super::blueprint::{Blueprint, ControlPlaneNodes, RunsOn, Workload};
+mod workloads;
+
+use super::blueprint::{Blueprint, ControlPlaneNodes, RunsOn};
 use super::core::Core;
 use super::process::Process;
 use crate::api::kinds::{
-    Cluster, Condition, Conditions, Deployment, InfraMachine, Lease, Machine, MachineDeployment,
-    MachinePhase, MachineSet, MachineSpec, Node, Pod, PodPhase, PodTemplate, ReplicaSet, Resources,
-    Status, Taint, TaintEffect, Toleration, taint,
+    Cluster, Condition, Conditions, InfraMachine, Lease, Machine, MachineDeployment, MachinePhase,
+    MachineSet, MachineSpec, Node, Status, Taint, TaintEffect, taint,
 };
 use crate::api::{Body, Kind, Labels, Meta, Object, Uid, labels};
 use crate::engine::{Duration, SimTime, Text};
@@ -37,11 +38,24 @@ pub fn objects(blueprint: &Blueprint) -> Objects {
     Objects { workload: maker.workload(), management: maker.management() }
 }
 
-/// The uid of a Pod's containers that run when the run begins, with the VM.
-pub fn running_pods(objects: &[Object]) -> Vec<(Text, Uid)> {
+/// A Pod whose containers run when the run begins.
+#[derive(Clone, Debug)]
+pub struct RunningPod {
+    pub vm: Text,
+    pub pod: Uid,
+    /// When they end by themselves.
+    pub completes_after: Option<Duration>,
+}
+
+/// The Pods whose containers run when the run begins.
+pub fn running_pods(objects: &[Object]) -> Vec<RunningPod> {
     objects
         .iter()
-        .filter_map(|object| Some((object.pod()?.node_name.clone(), object.meta.uid)))
+        .filter_map(|object| {
+            let body = object.pod()?;
+            let completes_after = body.template.completes_after;
+            Some(RunningPod { vm: body.node_name.clone(), pod: object.meta.uid, completes_after })
+        })
         .collect()
 }
 
@@ -94,7 +108,7 @@ impl Maker<'_> {
             self.node(&mut all, &name, RunsOn::Workers);
         }
         for workload in self.blueprint.workloads.clone() {
-            self.deployment(&mut all, &workload);
+            self.add_workload(&mut all, &workload);
         }
         all
     }
@@ -137,65 +151,6 @@ impl Maker<'_> {
         all.push(node);
         let lease = self.object(lease_meta, lease);
         all.push(lease);
-    }
-
-    fn deployment(&mut self, all: &mut Vec<Object>, workload: &Workload) {
-        let app = labels([("app", workload.name.clone())]);
-        let template = Arc::new(template(workload, &app));
-        let (planes, workers) = self.node_names();
-        let hosts = match workload.runs_on {
-            RunsOn::Workers => workers,
-            RunsOn::ControlPlane => planes,
-        };
-        // Pods that repel each other and find no Node of their own wait for one.
-        let placed = match workload.repel_each_other {
-            true => workload.replicas.min(hosts.len() as u32),
-            false if hosts.is_empty() => 0,
-            false => workload.replicas,
-        };
-        let mut meta = Meta::new(Kind::Deployment, DEFAULT, workload.name.clone());
-        meta.labels = app.clone();
-        let deployment = Deployment {
-            replicas: workload.replicas,
-            selector: app.clone(),
-            template: template.clone(),
-            updated_replicas: workload.replicas,
-            ready_replicas: placed,
-            available_replicas: placed,
-            unavailable_replicas: workload.replicas - placed,
-            status_replicas: workload.replicas,
-        };
-        let deployment = self.object(meta, deployment);
-        // The suffix stands for the template's hash; a new template would get another.
-        let set_name = Text::from(format!("{}-6d4b75cb6d", workload.name));
-        let mut meta = Meta::new(Kind::ReplicaSet, DEFAULT, set_name.clone());
-        meta = meta.owned_by(&deployment.meta);
-        meta.labels = app.clone();
-        let set = ReplicaSet {
-            replicas: workload.replicas,
-            selector: app.clone(),
-            template: template.clone(),
-            status_replicas: workload.replicas,
-            ready_replicas: placed,
-            available_replicas: placed,
-        };
-        let set = self.object(meta, set);
-        for number in 0..workload.replicas {
-            let host = (number < placed).then(|| hosts[number as usize % hosts.len()].clone());
-            let name = format!("{set_name}-{}", POD_SUFFIXES[number as usize % POD_SUFFIXES.len()]);
-            let name = match number as usize / POD_SUFFIXES.len() {
-                0 => name,
-                round => format!("{name}{round}"),
-            };
-            let mut meta = Meta::new(Kind::Pod, DEFAULT, name).owned_by(&set.meta);
-            meta.labels = app.clone();
-            let pod =
-                running_pod(&template, host, self.blueprint.settings.apiserver.default_toleration);
-            let pod = self.object(meta, pod);
-            all.push(pod);
-        }
-        all.push(deployment);
-        all.push(set);
     }
 
     fn management(&mut self) -> Vec<Object> {
@@ -291,12 +246,6 @@ impl Maker<'_> {
     }
 }
 
-/// Suffixes of the Pods' names, as ReplicaSets make them.
-const POD_SUFFIXES: [&str; 20] = [
-    "2rzk5", "88zx9", "wdtkm", "ctl4f", "lbl26", "rv9w7", "b2gwr", "nm7sw", "x8h4k", "j5v6d",
-    "9x2rw", "pngjw", "6gj29", "2jxj2", "tghlv", "vfq9g", "szjp8", "qp6cs", "kj84l", "dw8ng",
-];
-
 fn pool_labels(spec: &MachineSpec) -> Labels {
     labels([
         ("cluster.x-k8s.io/cluster-name", spec.cluster.clone()),
@@ -336,47 +285,4 @@ fn healthy_node_conditions() -> Conditions {
         Condition::new(kind, status, reason, Text::word(message), SimTime::ZERO)
     })
     .collect()
-}
-
-fn template(workload: &Workload, app: &Labels) -> PodTemplate {
-    let on_control_plane = workload.runs_on == RunsOn::ControlPlane;
-    let tolerate = Toleration {
-        key: Text::word(taint::CONTROL_PLANE),
-        effect: Some(TaintEffect::NoSchedule),
-        seconds: None,
-    };
-    PodTemplate {
-        labels: app.clone(),
-        image: workload.name.clone(),
-        requests: Resources { cpu_millis: 100, memory_mib: 128, pods: 1 },
-        grace: workload.grace,
-        node_selector: match on_control_plane {
-            true => labels([(taint::CONTROL_PLANE, Text::EMPTY)]),
-            false => Labels::default(),
-        },
-        anti_affinity: workload.repel_each_other.then(|| app.clone()),
-        tolerations: if on_control_plane { vec![tolerate] } else { Vec::new() },
-    }
-}
-
-fn running_pod(template: &Arc<PodTemplate>, host: Option<Text>, toleration: Duration) -> Pod {
-    let mut pod = Pod::new(template.clone());
-    let mut tolerations = pod.tolerations.to_vec();
-    for key in [taint::NOT_READY, taint::UNREACHABLE] {
-        tolerations.push(Toleration {
-            key: Text::word(key),
-            effect: Some(TaintEffect::NoExecute),
-            seconds: Some(toleration),
-        });
-    }
-    pod.tolerations = tolerations.into();
-    let Some(host) = host else { return pod };
-    pod.node_name = host;
-    pod.phase = PodPhase::Running;
-    pod.started = Some(SimTime::ZERO);
-    for kind in ["PodScheduled", "Initialized", "ContainersReady", "Ready"] {
-        let kind = Text::word(kind);
-        pod.conditions.set(Condition::new(kind, Status::True, "", "", SimTime::ZERO));
-    }
-    pod
 }

@@ -16,4 +16,6 @@ pub use config::{BootstrapToken, ConfigMap, KubeadmConfig, Secret, TokenUsage};
 pub use machine::{InfraMachine, Machine, MachinePhase, MachineSpec};
 pub use node::{Lease, Node, Resources, Taint, TaintEffect, taint};
 pub use pod::{Pod, PodPhase, PodTemplate, Toleration};
-pub use workload::{Deployment, EventType, KubeEvent, ReplicaSet};
+pub use workload::{
+    DaemonSet, Deployment, EventType, Job, KubeEvent, PodManagement, ReplicaSet, StatefulSet,
+};

@@ -56,6 +56,11 @@ pub mod taint {
     pub const NOT_READY: &str = "node.kubernetes.io/not-ready";
     pub const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
     pub const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
+    pub const DISK_PRESSURE: &str = "node.kubernetes.io/disk-pressure";
+    pub const MEMORY_PRESSURE: &str = "node.kubernetes.io/memory-pressure";
+    pub const PID_PRESSURE: &str = "node.kubernetes.io/pid-pressure";
+    /// Set by a person who knows that the Node is shut down for good.
+    pub const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
     pub const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 }
 

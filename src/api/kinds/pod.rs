@@ -10,6 +10,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pod {
     pub node_name: Text,
+    /// Required node affinity to the Node of this name, as a DaemonSet's Pods have; else empty.
+    pub required_node: Text,
     pub template: Arc<PodTemplate>,
     pub tolerations: Arc<[Toleration]>,
     pub phase: PodPhase,
@@ -31,6 +33,8 @@ pub struct PodTemplate {
     /// `requiredDuringSchedulingIgnoredDuringExecution` anti-affinity by hostname to these labels.
     pub anti_affinity: Option<Labels>,
     pub tolerations: Vec<Toleration>,
+    /// After how long its container ends by itself, and well; a service's never does.
+    pub completes_after: Option<Duration>,
 }
 
 /// Which taints a Pod tolerates; an empty key means every key.
@@ -52,7 +56,7 @@ pub enum PodPhase {
     Failed,
 }
 
-merge_fields!(Pod { node_name, template, tolerations, phase, started, pod_ip, restarts }
+merge_fields!(Pod { node_name, required_node, template, tolerations, phase, started, pod_ip, restarts }
     deep { conditions });
 
 impl PodPhase {
@@ -77,6 +81,7 @@ impl Pod {
     pub fn new(template: Arc<PodTemplate>) -> Pod {
         Pod {
             node_name: Text::EMPTY,
+            required_node: Text::EMPTY,
             tolerations: template.tolerations.clone().into(),
             template,
             phase: PodPhase::Pending,

@@ -1,8 +1,8 @@
-//! Deployment, ReplicaSet, and the Kubernetes kind Event.
+//! Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, and the Kubernetes kind Event.
 
-use super::PodTemplate;
+use super::{Conditions, PodTemplate, Status};
 use crate::api::merge::merge_fields;
-use crate::api::{Labels, ObjectKey};
+use crate::api::{Labels, ObjectKey, Uid};
 use crate::engine::{SimTime, Text};
 use std::sync::Arc;
 
@@ -28,6 +28,55 @@ pub struct ReplicaSet {
     pub status_replicas: u32,
     pub ready_replicas: u32,
     pub available_replicas: u32,
+}
+
+/// A StatefulSet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatefulSet {
+    pub replicas: u32,
+    pub selector: Labels,
+    pub template: Arc<PodTemplate>,
+    pub policy: PodManagement,
+    pub status_replicas: u32,
+    pub ready_replicas: u32,
+    pub available_replicas: u32,
+}
+
+/// `podManagementPolicy`: whether Pods come and go one after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PodManagement {
+    #[default]
+    OrderedReady,
+    Parallel,
+}
+
+/// A DaemonSet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DaemonSet {
+    pub selector: Labels,
+    pub template: Arc<PodTemplate>,
+    /// Nodes that should run a Pod of it (`desiredNumberScheduled`).
+    pub desired: u32,
+    /// Nodes that have one (`currentNumberScheduled`).
+    pub current: u32,
+    pub ready: u32,
+    pub available: u32,
+}
+
+/// A Job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Job {
+    /// How many Pods have to succeed; as many run at a time (`completions`, `parallelism`).
+    pub completions: u32,
+    pub backoff_limit: u32,
+    pub template: Arc<PodTemplate>,
+    pub active: u32,
+    pub succeeded: u32,
+    pub failed: u32,
+    /// Pods that are counted and still carry the finalizer (`uncountedTerminatedPods`).
+    pub uncounted: Vec<Uid>,
+    pub conditions: Conditions,
+    pub completed: Option<SimTime>,
 }
 
 /// An Event of Kubernetes: what a controller wants people to know about an object.
@@ -68,4 +117,31 @@ merge_fields!(ReplicaSet {
     ready_replicas,
     available_replicas,
 });
+merge_fields!(StatefulSet {
+    replicas,
+    selector,
+    template,
+    policy,
+    status_replicas,
+    ready_replicas,
+    available_replicas,
+});
+merge_fields!(DaemonSet { selector, template, desired, current, ready, available });
+merge_fields!(Job {
+    completions,
+    backoff_limit,
+    template,
+    active,
+    succeeded,
+    failed,
+    uncounted,
+    completed,
+} deep { conditions });
 merge_fields!(KubeEvent { kind, regarding, reason, message, source, count, first, last });
+
+impl Job {
+    /// True once it is complete or has failed for good.
+    pub fn is_finished(&self) -> bool {
+        ["Complete", "Failed"].iter().any(|kind| self.conditions.is(kind, Status::True))
+    }
+}

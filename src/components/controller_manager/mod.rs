@@ -5,26 +5,36 @@
 //!
 //! Simplified: a single instance that always leads; leader election comes with several of them.
 
+mod daemon_set;
 mod deployment;
+mod expectations;
 mod garbage;
+mod job;
 mod node_lifecycle;
 mod pod_gc;
 mod replica_set;
+mod stateful_set;
 mod taint_eviction;
 #[cfg(test)]
 mod tests;
 
-use crate::api::{Answered, Kind, ObjectKey, Selector, Verb};
+pub use daemon_set::{Suits, suits as daemon_suits, tolerations as daemon_tolerations};
+pub use job::{Completion, Settings as JobSettings, TRACKING};
+
+use crate::api::{Answered, Kind, Object, ObjectKey, Selector, Verb};
 use crate::client::{
     Alarm, Client, ClientSettings, Clients, Delta, Flight, News, Shell, ShellSettings, Work,
 };
 use crate::engine::{Delay, Duration, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
+use daemon_set::DaemonSetController;
 use deployment::DeploymentController;
 use garbage::GarbageCollector;
+use job::JobController;
 use node_lifecycle::NodeLifecycle;
 use pod_gc::PodGc;
 use replica_set::ReplicaSetController;
+use stateful_set::StatefulSetController;
 use taint_eviction::TaintEviction;
 
 /// How the controllers behave.
@@ -60,6 +70,7 @@ pub struct Settings {
     /// Tries of a write that fails, and the pause between them.
     pub write_retries: u32,
     pub write_retry_pause: Duration,
+    pub job: job::Settings,
 }
 
 /// When a Node that turned Unknown is queued for its `NoExecute` taint.
@@ -126,6 +137,9 @@ pub struct ControllerManager {
     garbage: GarbageCollector,
     deployments: Shell<DeploymentController>,
     replica_sets: Shell<ReplicaSetController>,
+    stateful_sets: Shell<StatefulSetController>,
+    daemon_sets: Shell<DaemonSetController>,
+    jobs: Shell<JobController>,
 }
 
 const MONITOR: ActivityId = ActivityId(0);
@@ -134,6 +148,21 @@ const POD_GC: ActivityId = ActivityId(2);
 
 const DEPLOYMENTS: u8 = 0;
 const REPLICA_SETS: u8 = 1;
+const STATEFUL_SETS: u8 = 2;
+const DAEMON_SETS: u8 = 3;
+const JOBS: u8 = 4;
+
+/// What the manager watches.
+const WATCHED: [Kind; 8] = [
+    Kind::Node,
+    Kind::Lease,
+    Kind::Pod,
+    Kind::Deployment,
+    Kind::ReplicaSet,
+    Kind::StatefulSet,
+    Kind::DaemonSet,
+    Kind::Job,
+];
 
 impl ControllerManager {
     /// A manager with its API server.
@@ -147,6 +176,9 @@ impl ControllerManager {
             garbage: GarbageCollector::default(),
             deployments: Shell::new(DEPLOYMENTS, DeploymentController, shell),
             replica_sets: Shell::new(REPLICA_SETS, ReplicaSetController::default(), shell),
+            stateful_sets: Shell::new(STATEFUL_SETS, StatefulSetController, shell),
+            daemon_sets: Shell::new(DAEMON_SETS, DaemonSetController::default(), shell),
+            jobs: Shell::new(JOBS, JobController::new(settings.job), shell),
             settings,
             server,
         }
@@ -183,7 +215,7 @@ impl ControllerManager {
     fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
         *self = ControllerManager::new(self.settings.clone(), self.server);
         self.node_lifecycle.begin(start);
-        for kind in [Kind::Node, Kind::Lease, Kind::Pod, Kind::Deployment, Kind::ReplicaSet] {
+        for kind in WATCHED {
             self.clients.local.watch(ctx, kind, Selector::All);
         }
         self.start_node_lifecycle(start, ctx);
@@ -196,14 +228,11 @@ impl ControllerManager {
             Kind::Node => {
                 self.node_changed(delta, ctx);
                 self.taints_changed(delta, ctx);
+                self.daemons_place_changed(delta, ctx);
             }
             Kind::Pod => {
                 self.evictable_changed(delta, ctx);
-                self.replica_sets.reconciler.observe(delta);
-                if let Some(set) = delta.object().meta.controlled_by(Kind::ReplicaSet) {
-                    let set = sibling(delta.key(), Kind::ReplicaSet, set);
-                    self.replica_sets.enqueue(ctx, &set);
-                }
+                self.workload_of_pod(delta, ctx);
             }
             Kind::ReplicaSet => {
                 self.replica_sets.enqueue(ctx, delta.key());
@@ -213,18 +242,62 @@ impl ControllerManager {
                 }
             }
             Kind::Deployment => self.deployments.enqueue(ctx, delta.key()),
+            Kind::StatefulSet => self.stateful_sets.enqueue(ctx, delta.key()),
+            Kind::DaemonSet => self.daemon_sets.enqueue(ctx, delta.key()),
+            Kind::Job => self.jobs.enqueue(ctx, delta.key()),
             _ => {}
         }
     }
 
-    fn on_answer(&mut self, token: Token, answered: Answered, ctx: &mut Ctx<Event>) {
-        let clients = &mut self.clients;
-        match token {
-            Token::Flight(Flight { controller: DEPLOYMENTS, key }) => {
-                self.deployments.on_answer(ctx, &key, answered, clients);
+    /// Whose Pod came, changed or went is looked at.
+    fn workload_of_pod(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let Some(owner) = delta.object().meta.controller() else { return };
+        let key = sibling(delta.key(), owner.kind, &owner.name);
+        match owner.kind {
+            Kind::ReplicaSet => {
+                self.replica_sets.reconciler.observe(delta);
+                self.replica_sets.enqueue(ctx, &key);
             }
-            Token::Flight(Flight { key, .. }) => {
-                self.replica_sets.on_answer(ctx, &key, answered, clients);
+            Kind::StatefulSet => self.stateful_sets.enqueue(ctx, &key),
+            Kind::DaemonSet => {
+                self.daemon_sets.reconciler.observe(delta);
+                self.daemon_sets.enqueue(ctx, &key);
+            }
+            Kind::Job => {
+                self.jobs.reconciler.observe(delta);
+                self.jobs.enqueue(ctx, &key);
+            }
+            _ => {}
+        }
+    }
+
+    /// A Node came, or another set of DaemonSets may suit it.
+    fn daemons_place_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let looks = |object: &Object| {
+            let taints = object.node().map(|node| node.taints.clone());
+            (object.meta.labels.clone(), taints)
+        };
+        let same = match (&delta.old, &delta.new) {
+            (Some(old), Some(new)) => looks(old) == looks(new),
+            (None, Some(_)) => false,
+            // Its Pods are the garbage collector's matter.
+            _ => true,
+        };
+        if same {
+            return;
+        }
+        let caches = &self.clients.local.caches;
+        let sets: Vec<ObjectKey> =
+            caches.list(Kind::DaemonSet).map(|set| set.key().clone()).collect();
+        for set in sets {
+            self.daemon_sets.enqueue(ctx, &set);
+        }
+    }
+
+    fn on_answer(&mut self, token: Token, answered: Answered, ctx: &mut Ctx<Event>) {
+        match token {
+            Token::Flight(Flight { controller, key }) => {
+                self.resume(controller, &key, answered, ctx);
             }
             Token::Health(node) => self.health_written(&node, answered.is_ok(), ctx),
             Token::Eviction(pod, asked) => self.eviction_answered(&pod, asked, &answered, ctx),
@@ -233,10 +306,31 @@ impl ControllerManager {
         }
     }
 
+    fn resume(
+        &mut self,
+        controller: u8,
+        key: &ObjectKey,
+        answered: Answered,
+        ctx: &mut Ctx<Event>,
+    ) {
+        let clients = &mut self.clients;
+        match controller {
+            DEPLOYMENTS => self.deployments.on_answer(ctx, key, answered, clients),
+            REPLICA_SETS => self.replica_sets.on_answer(ctx, key, answered, clients),
+            STATEFUL_SETS => self.stateful_sets.on_answer(ctx, key, answered, clients),
+            DAEMON_SETS => self.daemon_sets.on_answer(ctx, key, answered, clients),
+            _ => self.jobs.on_answer(ctx, key, answered, clients),
+        }
+    }
+
     fn work(&mut self, work: &Work, ctx: &mut Ctx<Event>) {
+        let clients = &mut self.clients;
         match work.controller {
-            DEPLOYMENTS => self.deployments.on_work(ctx, work, &mut self.clients),
-            _ => self.replica_sets.on_work(ctx, work, &mut self.clients),
+            DEPLOYMENTS => self.deployments.on_work(ctx, work, clients),
+            REPLICA_SETS => self.replica_sets.on_work(ctx, work, clients),
+            STATEFUL_SETS => self.stateful_sets.on_work(ctx, work, clients),
+            DAEMON_SETS => self.daemon_sets.on_work(ctx, work, clients),
+            _ => self.jobs.on_work(ctx, work, clients),
         }
     }
 

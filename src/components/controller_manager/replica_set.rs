@@ -4,20 +4,17 @@
 //! an eviction is accepted, wherever the old Pod's containers may still run. Follows
 //! `k/k:pkg/controller/replicaset`; Pods are created one after the other, not in growing batches.
 
+use super::expectations::Expectations;
 use crate::api::kinds::{Pod, ReplicaSet};
 use crate::api::{Answer, Kind, Meta, Object, ObjectKey, Verb};
 use crate::client::{Delta, Reconciler, Reply, Step, View};
 use crate::engine::{Purpose, Text, name_suffix};
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The controller, with what it expects its watch to show soon.
 #[derive(Clone, Debug, Default)]
 pub struct ReplicaSetController {
-    /// Pods that it created or deleted and has not heard of yet, by ReplicaSet: the cache may be
-    /// behind, and what is already on its way must not be done twice.
-    created: BTreeMap<Text, BTreeSet<Text>>,
-    deleted: BTreeSet<ObjectKey>,
+    expected: Expectations,
 }
 
 /// Where a reconcile waits.
@@ -33,13 +30,8 @@ const POD_NAME: Purpose = Purpose(10);
 impl ReplicaSetController {
     /// The watch shows a Pod.
     pub fn observe(&mut self, delta: &Delta) {
-        if let Some(set) = delta.object().meta.controlled_by(Kind::ReplicaSet)
-            && let Some(created) = self.created.get_mut(set)
-        {
-            created.remove(delta.name());
-        }
-        if delta.new.as_ref().is_none_or(|pod| pod.meta.is_deleting()) {
-            self.deleted.remove(delta.key());
+        if let Some(set) = delta.object().meta.controlled_by(Kind::ReplicaSet) {
+            self.expected.observe(set, delta);
         }
     }
 
@@ -48,7 +40,7 @@ impl ReplicaSetController {
         view.local
             .list(Kind::Pod)
             .filter(|pod| pod.meta.controller().is_some_and(|by| by.uid == set.meta.uid))
-            .filter(|pod| !pod.meta.is_deleting() && !self.deleted.contains(pod.key()))
+            .filter(|pod| !pod.meta.is_deleting() && !self.expected.is_leaving(pod.key()))
             .filter(|pod| pod.pod().is_some_and(|body| !body.phase.is_terminal()))
             .cloned()
             .collect()
@@ -61,13 +53,13 @@ impl ReplicaSetController {
         let mut meta = meta.owned_by(&object.meta);
         meta.labels = set.template.labels.clone();
         let pod = Object::new(meta, Pod::new(set.template.clone()));
-        self.created.entry(object.name().clone()).or_default().insert(name);
+        self.expected.creates(object.name(), name);
         Step::ask(Verb::Create(Arc::new(pod)), State::Created)
     }
 
     fn delete(&mut self, pod: &Object) -> Step<State> {
         let key = pod.key().clone();
-        self.deleted.insert(key.clone());
+        self.expected.deletes(key.clone());
         let verb = Verb::Delete { key: key.clone(), grace: None, uid: Some(pod.meta.uid) };
         Step::ask(verb, State::Deleted(key))
     }
@@ -86,7 +78,7 @@ impl Reconciler for ReplicaSetController {
             return Step::done();
         };
         let active = self.active(&object, view);
-        let coming = self.created.get(&key.name).map_or(0, BTreeSet::len);
+        let coming = self.expected.coming(&key.name);
         let have = active.len() + coming;
         let wanted = set.replicas as usize;
         if have < wanted {
@@ -118,7 +110,7 @@ impl Reconciler for ReplicaSetController {
                 self.begin(key, view)
             }
             (State::Created, Reply::Answer(Err(error))) => {
-                self.created.remove(&key.name);
+                self.expected.creation_failed(&key.name);
                 Step::Done(crate::client::Outcome::error(error.message))
             }
             (State::Deleted(pod), Reply::Answer(Ok(_))) => {
@@ -126,7 +118,7 @@ impl Reconciler for ReplicaSetController {
                 self.begin(key, view)
             }
             (State::Deleted(pod), Reply::Answer(Err(error))) => {
-                self.deleted.remove(&pod);
+                self.expected.deletion_failed(&pod);
                 Step::Done(crate::client::Outcome::error(error.message))
             }
             _ => Step::done(),

@@ -1,5 +1,7 @@
 //! The controllers of the manager, each with its events in and effects out.
 
+mod workloads;
+
 use super::*;
 use crate::api::kinds::{
     Condition, Conditions, Lease, Node, Pod, PodPhase, PodTemplate, ReplicaSet, Status, Taint,
@@ -43,6 +45,11 @@ fn settings() -> Settings {
         request_burst: 30,
         write_retries: 5,
         write_retry_pause: Duration::from_millis(20),
+        job: JobSettings {
+            backoff_first: secs(10),
+            backoff_limit: secs(600),
+            completion: Completion::Reasoned,
+        },
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pods from watch to running to gone.
 //!
 //! Containers belong to the runtime: they run on while the kubelet is away, and are found again
-//! when it returns. Simplified: one container per Pod, which never crashes by itself.
+//! when it returns. Simplified: one container per Pod, which never crashes; a Job's ends well.
 
 use super::{AGENT, Event, Kubelet};
 use crate::api::kinds::{Condition, Pod, PodPhase, Status};
@@ -65,6 +65,7 @@ impl Kubelet {
         let terminal = object.pod().is_some_and(|pod| pod.phase.is_terminal());
         let stage = match () {
             () if ctx.runs_container(uid) => Stage::Running,
+            () if ctx.completed_container(uid) || is_lost(object) => Stage::Stopped,
             () if terminal || object.meta.is_deleting() => Stage::Stopped,
             () => {
                 let delay = ctx.draw_delay(POD_SYNC, self.settings.pod_sync);
@@ -81,7 +82,9 @@ impl Kubelet {
         };
         let pull = ctx.draw_delay(IMAGE_PULL, self.settings.image_pull);
         let start = ctx.draw_delay(CONTAINER_START, self.settings.container_start);
-        ctx.start_container(taken.uid, pull + start);
+        let pod = self.client.caches.get(key).and_then(|object| object.pod());
+        let length = pod.and_then(|pod| pod.template.completes_after);
+        ctx.start_container(taken.uid, pull + start, length);
     }
 
     /// The container runtime reports.
@@ -111,7 +114,12 @@ impl Kubelet {
                 let (grace, uid) = (Some(Duration::ZERO), Some(taken.uid));
                 self.write(key, Verb::Delete { key: key.clone(), grace, uid }, ctx);
             }
-            (None, Stage::Running) => self.report_running(key, &object, ctx),
+            (None, Stage::Running) => self.report_pod(key, &object, say_running, ctx),
+            (None, Stage::Stopped) => {
+                let completed = ctx.completed_container(taken.uid);
+                let say = if completed { say_succeeded } else { say_failed };
+                self.report_pod(key, &object, say, ctx);
+            }
             _ => {}
         }
     }
@@ -128,9 +136,15 @@ impl Kubelet {
         }
     }
 
-    fn report_running(&mut self, key: &ObjectKey, object: &Arc<Object>, ctx: &mut Ctx<Event>) {
+    fn report_pod(
+        &mut self,
+        key: &ObjectKey,
+        object: &Arc<Object>,
+        say: fn(&mut Pod, SimTime) -> bool,
+        ctx: &mut Ctx<Event>,
+    ) {
         let mut changed = Object::clone(object);
-        if changed.pod_mut().is_some_and(|pod| say_running(pod, ctx.now())) {
+        if changed.pod_mut().is_some_and(|pod| say(pod, ctx.now())) {
             let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
             self.write(key, verb, ctx);
         }
@@ -183,4 +197,34 @@ fn say_running(pod: &mut Pod, now: SimTime) -> bool {
         }
     }
     news
+}
+
+/// What a kubelet says of a Pod whose containers have done their work; true if that is news.
+fn say_succeeded(pod: &mut Pod, now: SimTime) -> bool {
+    say_ended(pod, PodPhase::Succeeded, "PodCompleted", now)
+}
+
+/// What it says of one whose containers are lost and must not be started again.
+fn say_failed(pod: &mut Pod, now: SimTime) -> bool {
+    say_ended(pod, PodPhase::Failed, "PodFailed", now)
+}
+
+fn say_ended(pod: &mut Pod, phase: PodPhase, reason: &'static str, now: SimTime) -> bool {
+    if pod.phase.is_terminal() {
+        return false;
+    }
+    pod.phase = phase;
+    for kind in ["ContainersReady", "Ready"] {
+        let (kind, reason) = (Text::word(kind), Text::word(reason));
+        pod.conditions.say(Condition::new(kind, Status::False, reason, "", now));
+    }
+    true
+}
+
+/// True for a Pod that ran, has no containers any more, and is not to be started again
+/// (`restartPolicy: Never`, as a Job's).
+fn is_lost(object: &Object) -> bool {
+    object
+        .pod()
+        .is_some_and(|pod| pod.phase == PodPhase::Running && pod.template.completes_after.is_some())
 }

@@ -218,7 +218,7 @@ fn a_pod_is_started_and_then_reported_running() {
     bench.timers.retain(|(_, event)| matches!(event, Event::StartPod(_)));
     let (_, start) = bench.timers.remove(0);
     let effects = bench.play(Input::Due(start));
-    assert!(matches!(effects[..], [Effect::StartContainer(Uid(5), _)]), "{effects:?}");
+    assert!(matches!(effects[..], [Effect::StartContainer(Uid(5), _, None)]), "{effects:?}");
     bench.play(Input::Container(Uid(5), true));
     let running = bench.grant("patch Pod/web");
     let body = running.pod().expect("a Pod");
@@ -232,11 +232,7 @@ fn a_deleted_pod_is_stopped_within_its_grace_and_then_let_go() {
     bench.play(Input::Container(Uid(5), true));
     bench.writes();
     let grace = Duration::from_secs(1);
-    bench
-        .bed
-        .vm
-        .containers
-        .insert(Uid(5), crate::infra::Container { running_from: SimTime::ZERO, stopped: false });
+    bench.bed.vm.containers.insert(Uid(5), container(false));
     bench.asked.clear();
     let mut kubelet = with_pods(&[pod(|_| {})]);
     kubelet.bed.vm.containers.clone_from(&bench.bed.vm.containers);
@@ -253,4 +249,46 @@ fn a_deleted_pod_is_stopped_within_its_grace_and_then_let_go() {
     );
     kubelet.play(Input::Container(Uid(5), false));
     assert!(kubelet.waiting().contains(&"delete Pod/web".to_owned()), "{:?}", kubelet.waiting());
+}
+
+fn container(completed: bool) -> crate::infra::Container {
+    crate::infra::Container { running_from: SimTime::ZERO, ends_at: None, completed }
+}
+
+/// A Job's Pod that has been running.
+fn working(object: &mut Object) {
+    let template =
+        PodTemplate { completes_after: Some(Duration::from_secs(60)), ..PodTemplate::default() };
+    let pod = object.pod_mut().expect("a Pod");
+    pod.template = Arc::new(template);
+    pod.phase = PodPhase::Running;
+}
+
+#[test]
+fn a_pod_whose_work_is_done_is_reported_succeeded() {
+    let mut kubelet = with_pods(&[]);
+    kubelet.shows(WatchKind::Added, pod(|_| {}));
+    kubelet.play(Input::Container(Uid(5), true));
+    kubelet.grant("patch Pod/web");
+    kubelet.bed.vm.containers.insert(Uid(5), container(true));
+    kubelet.play(Input::Container(Uid(5), false));
+    let ended = kubelet.grant("patch Pod/web");
+    let body = ended.pod().expect("a Pod");
+    assert_eq!(body.phase, PodPhase::Succeeded);
+    assert_eq!(body.conditions.get("Ready").expect("said").reason, "PodCompleted");
+}
+
+#[test]
+fn work_that_ended_or_was_lost_while_no_kubelet_looked_is_not_begun_again() {
+    for (kept, phase) in [(true, PodPhase::Succeeded), (false, PodPhase::Failed)] {
+        let mut kubelet = with_pods(&[]);
+        if kept {
+            kubelet.bed.vm.containers.insert(Uid(5), container(true));
+        }
+        kubelet.shows(WatchKind::Added, pod(working));
+        let ended = kubelet.grant("patch Pod/web");
+        assert_eq!(ended.pod().expect("a Pod").phase, phase);
+        let starts = |event: &Event| matches!(event, Event::StartPod(_));
+        assert!(!kubelet.timers.iter().any(|(_, event)| starts(event)));
+    }
 }

@@ -1,0 +1,265 @@
+//! DaemonSet: one Pod on each Node that it suits.
+//!
+//! Its Pods are placed by the scheduler like all others, each with an affinity to its Node, and
+//! tolerate what their Node suffers: no eviction, no cordon. A Pod that terminates still has the
+//! place. Follows `k/k:pkg/controller/daemon`; rolling updates and the pause before a failed Pod is
+//! replaced again and again are not modeled.
+
+use super::expectations::Expectations;
+use crate::api::kinds::{DaemonSet, Node, Pod, TaintEffect, Toleration, taint};
+use crate::api::{Answered, Kind, Meta, Object, ObjectKey, Verb};
+use crate::client::{Delta, Outcome, Reconciler, Reply, Step, View};
+use crate::engine::{Purpose, Text, name_suffix};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The controller, with what it expects its watch to show soon.
+#[derive(Clone, Debug, Default)]
+pub struct DaemonSetController {
+    expected: Expectations,
+}
+
+/// What is left to do in one turn, and the step that is under way.
+#[derive(Clone, Debug)]
+pub enum State {
+    Created(Plan),
+    Deleted(ObjectKey, Plan),
+    Counted,
+}
+
+/// What one turn does, last first.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Nodes that need a Pod.
+    create: Vec<Text>,
+    delete: Vec<Arc<Object>>,
+}
+
+/// What a Node is to a DaemonSet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suits {
+    /// A Pod should run there.
+    Run,
+    /// A Pod that is there may stay; no new one comes.
+    Keep,
+    Not,
+}
+
+const POD_NAME: Purpose = Purpose(11);
+
+impl DaemonSetController {
+    /// The watch shows a Pod.
+    pub fn observe(&mut self, delta: &Delta) {
+        if let Some(set) = delta.object().meta.controlled_by(Kind::DaemonSet) {
+            self.expected.observe(set, delta);
+        }
+    }
+
+    /// The next step of a plan; the counts come last.
+    fn go_on(&mut self, key: &ObjectKey, mut plan: Plan, view: &mut View) -> Step<State> {
+        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        let Some(set) = object.daemon_set() else { return Step::done() };
+        if let Some(node) = plan.create.pop() {
+            let suffix = name_suffix((view.draw)(POD_NAME));
+            let name = Text::from(format!("{}-{suffix}", object.name()));
+            self.expected.creates(object.name(), name.clone());
+            let pod = new_pod(&object, set, name, node);
+            return Step::ask(Verb::Create(Arc::new(pod)), State::Created(plan));
+        }
+        if let Some(pod) = plan.delete.pop() {
+            let key = pod.key().clone();
+            self.expected.deletes(key.clone());
+            let verb = Verb::Delete { key: key.clone(), grace: None, uid: Some(pod.meta.uid) };
+            return Step::ask(verb, State::Deleted(key, plan));
+        }
+        count(&object, set, view)
+    }
+
+    fn plan(&self, object: &Object, set: &DaemonSet, view: &mut View) -> Plan {
+        let mut plan = Plan::default();
+        let pods = pods_by_node(object, view);
+        let nodes: Vec<Arc<Object>> = view.local.list(Kind::Node).cloned().collect();
+        for node in nodes.iter().rev() {
+            let Some(body) = node.node() else { continue };
+            let there = pods.get(node.name()).map_or(&[][..], Vec::as_slice);
+            let suits = suits(set, node, body);
+            if suits == Suits::Run && there.is_empty() {
+                plan.create.push(node.name().clone());
+            }
+            let leaves = there.iter().filter(|pod| !pod.meta.is_deleting());
+            for pod in leaves {
+                let ended = pod.pod().is_some_and(|body| body.phase.is_terminal());
+                if ended && suits != Suits::Not {
+                    warn_of_ended(object.key(), pod, node.name(), view);
+                }
+                if ended || suits == Suits::Not {
+                    plan.delete.push(pod.clone());
+                }
+            }
+        }
+        // A Pod that was never bound, and whose Node is gone.
+        let is_gone = |node: &Text| view.local.named(Kind::Node, &Text::EMPTY, node).is_none();
+        for pod in pods.iter().filter(|(node, _)| is_gone(node)).flat_map(|(_, pods)| pods) {
+            let unbound = pod.pod().is_some_and(|body| body.node_name.is_empty());
+            if unbound && !pod.meta.is_deleting() {
+                plan.delete.push(pod.clone());
+            }
+        }
+        plan
+    }
+}
+
+impl Reconciler for DaemonSetController {
+    type State = State;
+
+    fn agent(&self) -> &'static str {
+        "daemonset-controller"
+    }
+
+    fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
+        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        let Some(set) = object.daemon_set().filter(|_| !object.meta.is_deleting()) else {
+            return Step::done();
+        };
+        // While its own Pods are still on their way nothing new is begun.
+        let plan = match self.expected.coming(&key.name) {
+            0 => self.plan(&object, set, view),
+            _ => Plan::default(),
+        };
+        self.go_on(key, plan, view)
+    }
+
+    fn resume(
+        &mut self,
+        key: &ObjectKey,
+        state: State,
+        reply: Reply,
+        view: &mut View,
+    ) -> Step<State> {
+        let Reply::Answer(answered) = reply else { return Step::done() };
+        let failed = |answered: Answered| answered.err().map(|error| error.message);
+        match state {
+            State::Created(plan) => {
+                let created = answered.as_ref().ok().and_then(|answer| answer.object());
+                if let Some(pod) = created {
+                    let message = format!("Created pod: {}", pod.name());
+                    view.event(key, "SuccessfulCreate", message);
+                }
+                if let Some(error) = failed(answered) {
+                    self.expected.creation_failed(&key.name);
+                    return Step::Done(Outcome::error(error));
+                }
+                self.go_on(key, plan, view)
+            }
+            State::Deleted(pod, plan) => {
+                if let Some(error) = failed(answered) {
+                    self.expected.deletion_failed(&pod);
+                    return Step::Done(Outcome::error(error));
+                }
+                view.event(key, "SuccessfulDelete", format!("Deleted pod: {}", pod.name));
+                self.go_on(key, plan, view)
+            }
+            State::Counted => Step::done(),
+        }
+    }
+}
+
+/// Whether a Pod of the set should be on a Node. Room is the scheduler's matter.
+pub fn suits(set: &DaemonSet, node: &Object, body: &Node) -> Suits {
+    if !node.meta.matches(&set.template.node_selector) {
+        return Suits::Not;
+    }
+    let tolerations = tolerations(set);
+    let untolerated =
+        |taint: &&crate::api::kinds::Taint| !tolerations.iter().any(|t| t.covers(taint));
+    let mut refused = body.taints.iter().filter(untolerated).peekable();
+    if refused.peek().is_none() {
+        return Suits::Run;
+    }
+    match refused.any(|taint| taint.effect == TaintEffect::NoExecute) {
+        true => Suits::Not,
+        false => Suits::Keep,
+    }
+}
+
+/// What a Pod of the set tolerates: its own, and what the controller adds to every one.
+pub fn tolerations(set: &DaemonSet) -> Vec<Toleration> {
+    let mut all = set.template.tolerations.clone();
+    for (key, effect) in [
+        (taint::NOT_READY, TaintEffect::NoExecute),
+        (taint::UNREACHABLE, TaintEffect::NoExecute),
+        (taint::DISK_PRESSURE, TaintEffect::NoSchedule),
+        (taint::MEMORY_PRESSURE, TaintEffect::NoSchedule),
+        (taint::PID_PRESSURE, TaintEffect::NoSchedule),
+        (taint::UNSCHEDULABLE, TaintEffect::NoSchedule),
+    ] {
+        all.push(Toleration { key: Text::word(key), effect: Some(effect), seconds: None });
+    }
+    all
+}
+
+/// A Pod for one Node; the scheduler binds it.
+pub fn new_pod(object: &Object, set: &DaemonSet, name: Text, node: Text) -> Object {
+    let meta = Meta::new(Kind::Pod, object.key().namespace.clone(), name);
+    let mut meta = meta.owned_by(&object.meta);
+    meta.labels = set.template.labels.clone();
+    let mut pod = Pod::new(set.template.clone());
+    pod.tolerations = tolerations(set).into();
+    pod.required_node = node;
+    Object::new(meta, pod)
+}
+
+fn warn_of_ended(set: &ObjectKey, pod: &Object, node: &Text, view: &mut View) {
+    let what = format!("{}/{} on node {node}", pod.key().namespace, pod.name());
+    match pod.pod().map(|body| body.phase.name()) {
+        Some("Failed") => {
+            let message = format!("Found failed daemon pod {what}, will try to kill it");
+            view.warn(set, "FailedDaemonPod", message);
+        }
+        _ => {
+            let message = format!("Found succeeded daemon pod {what}, will try to delete it");
+            view.event(set, "SucceededDaemonPod", message);
+        }
+    }
+}
+
+/// The set's Pods by the Node that they are on, or meant for.
+fn pods_by_node(set: &Object, view: &View) -> BTreeMap<Text, Vec<Arc<Object>>> {
+    let mut all: BTreeMap<Text, Vec<Arc<Object>>> = BTreeMap::new();
+    let owned = view
+        .local
+        .list(Kind::Pod)
+        .filter(|pod| pod.meta.controller().is_some_and(|by| by.uid == set.meta.uid));
+    for pod in owned {
+        let Some(body) = pod.pod() else { continue };
+        let node = match body.node_name.is_empty() {
+            true => &body.required_node,
+            false => &body.node_name,
+        };
+        all.entry(node.clone()).or_default().push(pod.clone());
+    }
+    all
+}
+
+fn count(object: &Arc<Object>, set: &DaemonSet, view: &View) -> Step<State> {
+    let pods = pods_by_node(object, view);
+    let (mut desired, mut current, mut ready) = (0, 0, 0);
+    for node in view.local.list(Kind::Node) {
+        let Some(body) = node.node() else { continue };
+        if suits(set, node, body) != Suits::Run {
+            continue;
+        }
+        desired += 1;
+        if let Some(there) = pods.get(node.name()) {
+            current += 1;
+            ready += u32::from(there.iter().any(|pod| pod.pod().is_some_and(Pod::is_ready)));
+        }
+    }
+    let mut changed = Object::clone(object);
+    let Some(body) = changed.daemon_set_mut() else { return Step::done() };
+    (body.desired, body.current, body.ready, body.available) = (desired, current, ready, ready);
+    if changed == **object {
+        return Step::done();
+    }
+    Step::write(Verb::Patch { base: object.clone(), changed: Arc::new(changed) }, State::Counted)
+}

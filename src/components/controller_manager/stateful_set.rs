@@ -1,0 +1,144 @@
+//! StatefulSet: Pods with names of their own, never two of one name.
+//!
+//! A Pod's identity is its name, so a replacement can exist only when the old object is gone: on a
+//! Node that is lost, not before somebody ends it there. In order, a Pod that terminates or is not
+//! ready holds up all that come after it. Follows
+//! `k/k:pkg/controller/statefulset/stateful_set_control.go`; revisions are not modeled.
+
+use crate::api::kinds::{Pod, PodManagement, PodPhase, StatefulSet};
+use crate::api::{Kind, Meta, Object, ObjectKey, Verb};
+use crate::client::{Outcome, Reconciler, Reply, Step, View};
+use crate::engine::Text;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The controller; what exists says all that it needs to know.
+#[derive(Clone, Debug)]
+pub struct StatefulSetController;
+
+/// Where a reconcile waits.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// The Pod of this ordinal is being created, or deleted.
+    Created(u32),
+    Deleted(u32),
+    Counted,
+}
+
+impl Reconciler for StatefulSetController {
+    type State = State;
+
+    fn agent(&self) -> &'static str {
+        "statefulset-controller"
+    }
+
+    fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
+        sync(key, 0, view)
+    }
+
+    fn resume(
+        &mut self,
+        key: &ObjectKey,
+        state: State,
+        reply: Reply,
+        view: &mut View,
+    ) -> Step<State> {
+        let (ordinal, reason, done) = match state {
+            State::Created(ordinal) => (ordinal, "SuccessfulCreate", "create"),
+            State::Deleted(ordinal) => (ordinal, "SuccessfulDelete", "delete"),
+            State::Counted => return Step::done(),
+        };
+        let Reply::Answer(answered) = reply else { return Step::done() };
+        if let Err(error) = answered {
+            return Step::Done(Outcome::error(error.message));
+        }
+        let (set, pod) = (&key.name, pod_name(&key.name, ordinal));
+        view.event(key, reason, format!("{done} Pod {pod} in StatefulSet {set} successful"));
+        let policy = view.local.get(key).and_then(|set| Some(set.stateful_set()?.policy));
+        match policy {
+            Some(PodManagement::Parallel) => sync(key, ordinal + 1, view),
+            // The watch shows what was written, and that is the next turn.
+            _ => Step::done(),
+        }
+    }
+}
+
+/// Looks at each ordinal from `first` on; in order, the first that needs something ends the turn.
+fn sync(key: &ObjectKey, first: u32, view: &mut View) -> Step<State> {
+    let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+    let Some(set) = object.stateful_set().filter(|_| !object.meta.is_deleting()) else {
+        return Step::done();
+    };
+    let pods = owned_pods(&object, view);
+    let in_order = set.policy == PodManagement::OrderedReady;
+    for ordinal in first..set.replicas {
+        let Some(object_and_pod) = pods.get(&ordinal) else {
+            return create(&object, set, ordinal);
+        };
+        let (pod, body) = object_and_pod;
+        if body.phase.is_terminal() && !pod.meta.is_deleting() {
+            // However it ended: a new Pod comes when this one is gone.
+            return delete(pod, ordinal);
+        }
+        if in_order && (pod.meta.is_deleting() || !is_running_and_ready(body)) {
+            return count(&object, &pods);
+        }
+    }
+    let condemned = pods.iter().rev().filter(|(ordinal, _)| **ordinal >= set.replicas.max(first));
+    for (ordinal, (pod, _)) in condemned {
+        match pod.meta.is_deleting() {
+            false => return delete(pod, *ordinal),
+            true if in_order => break,
+            true => {}
+        }
+    }
+    count(&object, &pods)
+}
+
+fn create(object: &Object, set: &StatefulSet, ordinal: u32) -> Step<State> {
+    let name = pod_name(object.name(), ordinal);
+    let meta = Meta::new(Kind::Pod, object.key().namespace.clone(), name);
+    let mut meta = meta.owned_by(&object.meta);
+    meta.labels = set.template.labels.clone();
+    let pod = Object::new(meta, Pod::new(set.template.clone()));
+    Step::ask(Verb::Create(Arc::new(pod)), State::Created(ordinal))
+}
+
+fn delete(pod: &Object, ordinal: u32) -> Step<State> {
+    let verb = Verb::Delete { key: pod.key().clone(), grace: None, uid: Some(pod.meta.uid) };
+    Step::ask(verb, State::Deleted(ordinal))
+}
+
+/// The name by which a Pod is what it is.
+pub fn pod_name(set: &str, ordinal: u32) -> Text {
+    Text::from(format!("{set}-{ordinal}"))
+}
+
+/// The set's Pods by ordinal.
+fn owned_pods(set: &Object, view: &View) -> BTreeMap<u32, (Arc<Object>, Pod)> {
+    view.local
+        .list(Kind::Pod)
+        .filter(|pod| pod.meta.controller().is_some_and(|by| by.uid == set.meta.uid))
+        .filter_map(|pod| {
+            let ordinal = pod.name().rsplit_once('-')?.1.parse().ok()?;
+            Some((ordinal, (pod.clone(), pod.pod()?.clone())))
+        })
+        .collect()
+}
+
+fn is_running_and_ready(pod: &Pod) -> bool {
+    pod.phase == PodPhase::Running && pod.is_ready()
+}
+
+fn count(object: &Arc<Object>, pods: &BTreeMap<u32, (Arc<Object>, Pod)>) -> Step<State> {
+    let mut changed = Object::clone(object);
+    let Some(body) = changed.stateful_set_mut() else { return Step::done() };
+    let count = |pods: usize| u32::try_from(pods).unwrap_or(u32::MAX);
+    body.status_replicas = count(pods.len());
+    body.ready_replicas = count(pods.values().filter(|(_, pod)| is_running_and_ready(pod)).count());
+    body.available_replicas = body.ready_replicas;
+    if changed == **object {
+        return Step::done();
+    }
+    Step::write(Verb::Patch { base: object.clone(), changed: Arc::new(changed) }, State::Counted)
+}

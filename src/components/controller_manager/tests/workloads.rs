@@ -1,0 +1,322 @@
+//! StatefulSet, DaemonSet and Job.
+
+use super::*;
+use crate::api::kinds::{DaemonSet, Job, PodManagement, StatefulSet};
+use crate::api::labels;
+
+/// A Pod that this object manages; with a uid of its own, if it is shown.
+fn owned(owner: &Object, name: &'static str, node: &'static str) -> Object {
+    let mut pod = pod(name, node);
+    pod.meta = pod.meta.owned_by(&owner.meta);
+    pod.meta.uid = Uid(1000 + u64::from(name.as_bytes()[name.len() - 1]));
+    pod
+}
+
+fn terminating(mut pod: Object) -> Object {
+    let (at, grace) = (SimTime::ZERO + Duration::from_secs(30), Duration::from_secs(30));
+    pod.meta.deletion = Some(crate::api::Deletion { at, grace });
+    pod
+}
+
+fn with_phase(mut pod: Object, phase: PodPhase) -> Object {
+    pod.pod_mut().expect("a Pod").phase = phase;
+    pod
+}
+
+fn template() -> Arc<PodTemplate> {
+    Arc::new(PodTemplate { grace: Duration::from_secs(30), ..PodTemplate::default() })
+}
+
+fn stateful_set(replicas: u32, policy: PodManagement) -> Object {
+    let set = StatefulSet { replicas, policy, template: template(), ..StatefulSet::default() };
+    let mut object = Object::new(Meta::new(Kind::StatefulSet, "default", "db"), set);
+    object.meta.uid = Uid(7);
+    object
+}
+
+/// Lets queued work begin and decide; counts are written down as they are wanted.
+fn settle(manager: &mut Manager) {
+    for _ in 0..6 {
+        manager.pass(Duration::from_millis(1));
+        for counts in ["patch StatefulSet/db", "patch DaemonSet/agent"] {
+            if manager.waiting().iter().any(|words| words == counts) {
+                manager.grant(counts);
+            }
+        }
+    }
+}
+
+/// What the manager wants to do to Pods now.
+fn pod_writes(manager: &mut Manager) -> Vec<String> {
+    settle(manager);
+    manager.waiting().into_iter().filter(|words| words.contains(" Pod/")).collect()
+}
+
+#[test]
+fn a_stateful_set_creates_its_pods_in_order_each_after_the_last_is_ready() {
+    let set = stateful_set(3, PodManagement::OrderedReady);
+    let mut manager = manager(settings(), std::slice::from_ref(&set));
+    assert_eq!(pod_writes(&mut manager), ["create Pod/db-0"]);
+    let created = manager.grant("create Pod/db-0");
+    let mut shown = Object::clone(&created);
+    shown.meta.uid = Uid(70);
+    manager.shows(WatchKind::Added, shown.clone());
+    assert!(pod_writes(&mut manager).is_empty(), "db-0 is not ready yet");
+    *shown.pod_mut().expect("a Pod") = pod("db-0", "a").pod().expect("a Pod").clone();
+    manager.shows(WatchKind::Modified, shown);
+    assert_eq!(pod_writes(&mut manager), ["create Pod/db-1"]);
+    let event = about(&mut manager, "create Event/").remove(0).1.expect("an Event");
+    let message = &event.event().expect("an Event").message;
+    assert_eq!(message, "create Pod db-0 in StatefulSet db successful");
+}
+
+#[test]
+fn in_parallel_it_creates_them_all() {
+    let set = stateful_set(3, PodManagement::Parallel);
+    let mut manager = manager(settings(), &[set]);
+    for name in ["db-0", "db-1", "db-2"] {
+        assert_eq!(pod_writes(&mut manager), [format!("create Pod/{name}")]);
+        manager.grant(&format!("create Pod/{name}"));
+    }
+}
+
+#[test]
+fn a_terminating_pod_is_not_replaced_before_its_object_is_gone() {
+    let set = stateful_set(3, PodManagement::OrderedReady);
+    let old = owned(&set, "db-1", "a");
+    let objects = [
+        node("a"),
+        lease("a", 1),
+        set.clone(),
+        owned(&set, "db-0", "a"),
+        terminating(old.clone()),
+        owned(&set, "db-2", "a"),
+    ];
+    let mut manager = manager(settings(), &objects);
+    assert!(pod_writes(&mut manager).is_empty());
+    manager.shows(WatchKind::Deleted, old);
+    assert_eq!(pod_writes(&mut manager), ["create Pod/db-1"]);
+}
+
+#[test]
+fn in_order_a_terminating_pod_holds_up_those_after_it_and_in_parallel_it_does_not() {
+    for (policy, wanted) in
+        [(PodManagement::OrderedReady, vec![]), (PodManagement::Parallel, vec!["create Pod/db-1"])]
+    {
+        let set = stateful_set(2, policy);
+        let first = terminating(owned(&set, "db-0", "a"));
+        let mut manager = manager(settings(), &[node("a"), lease("a", 1), set, first]);
+        assert_eq!(pod_writes(&mut manager), wanted, "{policy:?}");
+    }
+}
+
+#[test]
+fn a_failed_pod_of_a_stateful_set_is_deleted_so_that_a_new_one_can_come() {
+    let set = stateful_set(1, PodManagement::OrderedReady);
+    let failed = with_phase(owned(&set, "db-0", "a"), PodPhase::Failed);
+    let mut manager = manager(settings(), &[node("a"), lease("a", 1), set, failed.clone()]);
+    assert_eq!(pod_writes(&mut manager), ["delete Pod/db-0"]);
+    manager.grant("delete Pod/db-0");
+    manager.shows(WatchKind::Deleted, failed);
+    assert_eq!(pod_writes(&mut manager), ["create Pod/db-0"]);
+}
+
+#[test]
+fn a_smaller_stateful_set_loses_its_last_pod_first() {
+    let set = stateful_set(1, PodManagement::OrderedReady);
+    let pods = ["db-0", "db-1", "db-2"].map(|name| owned(&set, name, "a"));
+    let mut objects = vec![node("a"), lease("a", 1), set];
+    objects.extend(pods);
+    let mut manager = manager(settings(), &objects);
+    assert_eq!(pod_writes(&mut manager), ["delete Pod/db-2"]);
+}
+
+fn daemon_set() -> Object {
+    let set = DaemonSet { template: template(), ..DaemonSet::default() };
+    let mut object = Object::new(Meta::new(Kind::DaemonSet, "default", "agent"), set);
+    object.meta.uid = Uid(8);
+    object
+}
+
+fn tainted(name: &'static str, key: &'static str, effect: TaintEffect) -> Object {
+    let mut node = node(name);
+    node.node_mut().expect("a Node").taints = vec![Taint::new(key, effect, None)];
+    node
+}
+
+#[test]
+fn a_daemon_set_puts_one_pod_on_each_node_that_it_suits() {
+    let plane = tainted("p", taint::CONTROL_PLANE, TaintEffect::NoSchedule);
+    let cordoned = tainted("c", taint::UNSCHEDULABLE, TaintEffect::NoSchedule);
+    let mut manager = manager(settings(), &[node("a"), plane, cordoned, daemon_set()]);
+    let mut wanted = Vec::new();
+    for _ in 0..2 {
+        let [write] = &pod_writes(&mut manager)[..] else { panic!("{:?}", manager.waiting()) };
+        let write = write.clone();
+        let created = manager.grant(&write);
+        let body = created.pod().expect("a Pod").clone();
+        assert!(body.node_name.is_empty(), "the scheduler binds it");
+        wanted.push(body.required_node.to_string());
+        let unreachable = Taint::new(taint::UNREACHABLE, TaintEffect::NoExecute, None);
+        let tolerated = body.tolerates(&unreachable).expect("tolerated");
+        assert_eq!(tolerated.seconds, None, "for ever");
+    }
+    assert_eq!(wanted, ["a", "c"]);
+    assert!(pod_writes(&mut manager).is_empty(), "not on the control plane, and none twice");
+}
+
+#[test]
+fn a_new_node_gets_its_daemon_pod_once_it_is_ready() {
+    let set = daemon_set();
+    let mut manager = manager(settings(), &[node("a"), owned(&set, "agent-x", "a"), set]);
+    assert!(pod_writes(&mut manager).is_empty());
+    let unready = tainted("b", taint::NOT_READY, TaintEffect::NoSchedule);
+    manager.shows(WatchKind::Added, unready);
+    assert!(pod_writes(&mut manager).is_empty());
+    manager.shows(WatchKind::Modified, node("b"));
+    let writes = pod_writes(&mut manager);
+    assert!(writes.len() == 1 && writes[0].starts_with("create Pod/agent-"), "{writes:?}");
+}
+
+#[test]
+fn a_daemon_pod_stays_on_an_unreachable_node_and_leaves_one_that_is_out_of_service() {
+    // Taint eviction marks it, and the DaemonSet deletes it.
+    let leaves = vec!["patch Pod/agent-x", "delete Pod/agent-x"];
+    for (key, wanted) in [(taint::UNREACHABLE, vec![]), (taint::OUT_OF_SERVICE, leaves)] {
+        let set = daemon_set();
+        let lost = tainted("a", key, TaintEffect::NoExecute);
+        let pod = owned(&set, "agent-x", "a");
+        let mut manager = manager(settings(), &[node("a"), pod, set]);
+        settle(&mut manager);
+        manager.shows(WatchKind::Modified, lost);
+        let writes: Vec<String> = pod_writes(&mut manager);
+        assert_eq!(writes, wanted, "{key}");
+    }
+}
+
+#[test]
+fn a_daemon_pod_that_terminates_still_has_its_place() {
+    let set = daemon_set();
+    let pod = terminating(owned(&set, "agent-x", "a"));
+    let mut manager = manager(settings(), &[node("a"), pod.clone(), set]);
+    assert!(pod_writes(&mut manager).is_empty());
+    manager.shows(WatchKind::Deleted, pod);
+    assert_eq!(pod_writes(&mut manager).len(), 1);
+}
+
+fn job(backoff_limit: u32) -> Object {
+    let job = Job { completions: 1, backoff_limit, template: template(), ..Job::default() };
+    let mut object = Object::new(Meta::new(Kind::Job, "default", "backup"), job);
+    object.meta.uid = Uid(9);
+    object
+}
+
+fn job_pod(job: &Object, name: &'static str, phase: PodPhase) -> Object {
+    let mut pod = with_phase(owned(job, name, "a"), phase);
+    pod.meta.finalizers = Arc::new([TRACKING]);
+    pod.pod_mut().expect("a Pod").conditions =
+        [Condition::new("Ready", Status::False, "", "", SimTime::ZERO)].into_iter().collect();
+    pod
+}
+
+/// The Job as the manager wants it stored.
+fn tracked(manager: &mut Manager) -> Job {
+    settle(manager);
+    manager.grant("update Job/backup").job().expect("a Job").clone()
+}
+
+#[test]
+fn a_job_is_complete_when_its_pod_has_succeeded_and_lets_the_pod_go() {
+    let job = job(6);
+    let done = job_pod(&job, "backup-x", PodPhase::Succeeded);
+    let mut manager = manager(settings(), &[job.clone(), done.clone()]);
+    let tracked = tracked(&mut manager);
+    assert_eq!((tracked.succeeded, tracked.failed, tracked.active), (1, 0, 0));
+    let complete = tracked.conditions.get("Complete").expect("complete");
+    assert_eq!(complete.message, "Reached expected number of succeeded pods");
+    assert_eq!(tracked.uncounted, [done.meta.uid]);
+    let mut shown = job;
+    *shown.job_mut().expect("a Job") = tracked;
+    manager.shows(WatchKind::Modified, shown);
+    settle(&mut manager);
+    let released = manager.grant("patch Pod/backup-x");
+    assert!(released.meta.finalizers.is_empty());
+    assert!(pod_writes(&mut manager).is_empty(), "nothing is created any more");
+}
+
+#[test]
+fn a_pod_that_is_deleted_counts_as_failed_and_is_replaced() {
+    let job = job(6);
+    let gone = terminating(job_pod(&job, "backup-x", PodPhase::Running));
+    let mut manager = manager(settings(), &[job, gone]);
+    manager.pass(Duration::from_secs(11));
+    // Its Ready turned False at 0: more than the 10 s of a first failure ago.
+    let writes = pod_writes(&mut manager);
+    assert!(writes.len() == 1 && writes[0].starts_with("create Pod/backup-"), "{writes:?}");
+    let created = manager.grant(&writes[0].clone());
+    assert_eq!(created.meta.finalizers[..], [TRACKING]);
+}
+
+#[test]
+fn a_failed_pod_is_replaced_only_after_a_pause() {
+    let job = job(6);
+    let failed = job_pod(&job, "backup-x", PodPhase::Failed);
+    let mut manager = manager(settings(), &[job.clone(), failed]);
+    let counted = tracked(&mut manager);
+    assert_eq!((counted.failed, counted.active), (1, 0));
+    let mut shown = job;
+    *shown.job_mut().expect("a Job") = counted;
+    manager.shows(WatchKind::Modified, shown.clone());
+    settle(&mut manager);
+    let released = manager.grant("patch Pod/backup-x");
+    let mut free = Object::clone(&released);
+    free.meta.finalizers = Arc::new([]);
+    manager.shows(WatchKind::Modified, free);
+    settle(&mut manager);
+    let cleared = manager.grant("update Job/backup");
+    assert!(cleared.job().expect("a Job").uncounted.is_empty());
+    manager.shows(WatchKind::Modified, Object::clone(&cleared));
+    assert!(pod_writes(&mut manager).is_empty());
+    manager.pass(Duration::from_secs(9));
+    assert!(pod_writes(&mut manager).is_empty(), "10 s have not passed");
+    manager.pass(Duration::from_secs(1));
+    assert_eq!(pod_writes(&mut manager).len(), 1);
+}
+
+#[test]
+fn past_its_backoff_limit_a_job_is_given_up() {
+    let job = job(0);
+    let failed = job_pod(&job, "backup-x", PodPhase::Failed);
+    let mut manager = manager(settings(), &[job, failed]);
+    let counted = tracked(&mut manager);
+    let why = counted.conditions.get("Failed").expect("given up");
+    assert_eq!(why.reason, "BackoffLimitExceeded");
+    assert!(pod_writes(&mut manager).is_empty());
+}
+
+#[test]
+fn a_stale_job_is_refused_and_counted_again() {
+    let job = job(6);
+    let done = job_pod(&job, "backup-x", PodPhase::Succeeded);
+    let mut manager = manager(settings(), &[job, done]);
+    settle(&mut manager);
+    let (connection, request) = manager.asked.remove(0);
+    let conflict = ApiError::new(crate::api::Reason::Conflict, "the object has been modified");
+    manager.answer(connection, request.id, Err(conflict));
+    manager.pass(Duration::from_millis(5));
+    assert_eq!(tracked(&mut manager).succeeded, 1);
+}
+
+#[test]
+fn labels_say_where_a_daemon_set_belongs() {
+    let mut set = daemon_set();
+    let body = set.daemon_set_mut().expect("a DaemonSet");
+    let selector = labels([("disk", Text::word("ssd"))]);
+    body.template = Arc::new(PodTemplate { node_selector: selector.clone(), ..Default::default() });
+    let body = set.daemon_set().expect("a DaemonSet");
+    let mut here = node("a");
+    let of = |node: &Object| daemon_suits(body, node, node.node().expect("a Node"));
+    assert_eq!(of(&here), Suits::Not);
+    here.meta.labels = selector;
+    assert_eq!(of(&here), Suits::Run);
+}

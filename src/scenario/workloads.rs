@@ -1,0 +1,177 @@
+//! Workloads as a platform or a scenario writes them, and what they mean.
+
+use super::mistake::{Mistake, nearest};
+use super::yaml::{Source, Spanned};
+use crate::api::kinds::PodManagement;
+use crate::engine::{Duration, Text};
+use crate::world::{RunsOn, Workload, WorkloadKind};
+use serde::Deserialize;
+
+/// A workload that runs when the run begins.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct WrittenWorkload {
+    pub name: Spanned<String>,
+    /// `Deployment` if absent.
+    kind: Option<Spanned<String>>,
+    /// A number, or `perControlPlane` for one on each control-plane VM.
+    replicas: Option<Spanned<String>>,
+    /// `workers` if absent.
+    runs_on: Option<Spanned<String>>,
+    #[serde(default)]
+    repel_each_other: bool,
+    /// `terminationGracePeriodSeconds`; 30s if absent.
+    grace: Option<Spanned<String>>,
+    /// A StatefulSet's: `OrderedReady` if absent.
+    pod_management_policy: Option<Spanned<String>>,
+    /// A Job's: for how long each of its Pods works.
+    run_time: Option<Spanned<String>>,
+    /// A Job's: 6 if absent.
+    backoff_limit: Option<Spanned<u32>>,
+}
+
+/// The kinds, as they are written.
+const KINDS: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", "Job", "Pod"];
+/// `terminationGracePeriodSeconds` and `backoffLimit` where nothing is said, as in Kubernetes.
+const GRACE: Duration = Duration::from_secs(30);
+const BACKOFF_LIMIT: u32 = 6;
+/// More Pods of one workload are not a scenario of this release.
+const MOST_REPLICAS: u32 = 10_000;
+
+impl WrittenWorkload {
+    /// What is meant, in a cluster of so many control-plane VMs.
+    pub fn resolve(&self, source: &Source, control_planes: u32) -> Result<Workload, Mistake> {
+        let kind = self.kind(source)?;
+        Ok(Workload {
+            name: self.name(source)?,
+            replicas: self.replicas(source, kind, control_planes)?,
+            runs_on: match self.runs_on.as_ref() {
+                None => RunsOn::Workers,
+                Some(at) => match one_of(source, at, &["workers", "controlPlane"], "place")? {
+                    "workers" => RunsOn::Workers,
+                    _ => RunsOn::ControlPlane,
+                },
+            },
+            repel_each_other: self.repel_each_other,
+            grace: self.grace.as_ref().map_or(Ok(GRACE), |grace| duration(source, grace))?,
+            kind,
+        })
+    }
+
+    fn name(&self, source: &Source) -> Result<Text, Mistake> {
+        let name = &self.name.value;
+        let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let edge = |c: Option<char>| c.is_some_and(|c| letter(c) && c != '-');
+        let fits = name.len() <= 52 && name.chars().all(letter);
+        if fits && edge(name.chars().next()) && edge(name.chars().last()) {
+            return Ok(Text::from(name.as_str()));
+        }
+        let message = format!(
+            "a workload cannot be named `{name}`; write up to 52 lower-case letters, digits and \
+             `-`, for example `web`"
+        );
+        Err(source.mistake(&self.name, message))
+    }
+
+    fn kind(&self, source: &Source) -> Result<WorkloadKind, Mistake> {
+        let written = match &self.kind {
+            None => "Deployment",
+            Some(kind) => one_of(source, kind, &KINDS, "kind of workload")?,
+        };
+        let misplaced = |owner: &str| format!("only a {owner} has this; this is a {written}");
+        if let Some(policy) = self.pod_management_policy.as_ref().filter(|_| written != KINDS[1]) {
+            return Err(source.mistake(policy, misplaced("StatefulSet")));
+        }
+        if let Some(time) = self.run_time.as_ref().filter(|_| written != "Job") {
+            return Err(source.mistake(time, misplaced("Job")));
+        }
+        if let Some(limit) = self.backoff_limit.as_ref().filter(|_| written != "Job") {
+            return Err(source.mistake(limit, misplaced("Job")));
+        }
+        Ok(match written {
+            "StatefulSet" => WorkloadKind::StatefulSet(self.policy(source)?),
+            "DaemonSet" => WorkloadKind::DaemonSet,
+            "Job" => self.job(source)?,
+            "Pod" => WorkloadKind::Pod,
+            _ => WorkloadKind::Deployment,
+        })
+    }
+
+    fn policy(&self, source: &Source) -> Result<PodManagement, Mistake> {
+        let Some(policy) = &self.pod_management_policy else {
+            return Ok(PodManagement::OrderedReady);
+        };
+        Ok(match one_of(source, policy, &["OrderedReady", "Parallel"], "policy")? {
+            "Parallel" => PodManagement::Parallel,
+            _ => PodManagement::OrderedReady,
+        })
+    }
+
+    fn job(&self, source: &Source) -> Result<WorkloadKind, Mistake> {
+        let Some(run_time) = &self.run_time else {
+            let message = "a Job says for how long its Pods work; write `runTime: 10m`";
+            return Err(source.mistake(&self.name, message));
+        };
+        let length = duration(source, run_time)?;
+        if length.is_zero() {
+            let message = "a Job's Pods work for some time; write for example `runTime: 10m`";
+            return Err(source.mistake(run_time, message));
+        }
+        let backoff_limit = self.backoff_limit.as_ref().map_or(BACKOFF_LIMIT, |limit| limit.value);
+        Ok(WorkloadKind::Job { run_time: length, backoff_limit })
+    }
+
+    fn replicas(
+        &self,
+        source: &Source,
+        kind: WorkloadKind,
+        control_planes: u32,
+    ) -> Result<u32, Mistake> {
+        match (&self.replicas, kind) {
+            (None, WorkloadKind::DaemonSet) => Ok(0),
+            (Some(replicas), WorkloadKind::DaemonSet) => {
+                let message = "a DaemonSet has a Pod on each Node; leave `replicas` out";
+                Err(source.mistake(replicas, message))
+            }
+            (None, WorkloadKind::Job { .. } | WorkloadKind::Pod) => Ok(1),
+            (None, _) => {
+                let message = "how many Pods? write for example `replicas: 3`";
+                Err(source.mistake(&self.name, message))
+            }
+            (Some(replicas), _) if replicas.value == "perControlPlane" => Ok(control_planes),
+            (Some(replicas), _) => match replicas.value.parse() {
+                Ok(count) if count <= MOST_REPLICAS => Ok(count),
+                _ => {
+                    let message = format!(
+                        "`{}` replicas are not possible; write a number up to {MOST_REPLICAS}, or \
+                         `perControlPlane` for one on each control-plane VM",
+                        replicas.value
+                    );
+                    Err(source.mistake(replicas, message))
+                }
+            },
+        }
+    }
+}
+
+fn one_of<'a>(
+    source: &Source,
+    written: &'a Spanned<String>,
+    known: &[&str],
+    what: &str,
+) -> Result<&'a str, Mistake> {
+    let name = written.value.as_str();
+    if known.contains(&name) {
+        return Ok(name);
+    }
+    let hint = match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known: {}", known.join(", ")),
+    };
+    Err(source.mistake(written, format!("no {what} `{name}`; {hint}")))
+}
+
+fn duration(source: &Source, written: &Spanned<String>) -> Result<Duration, Mistake> {
+    let parsed = written.value.parse::<Duration>();
+    parsed.map_err(|error| source.mistake(written, error.to_string()))
+}

@@ -1,0 +1,252 @@
+//! The workloads with which a run begins, and their Pods: placed, running and ready.
+//!
+//! Each is as its controller and the scheduler would have left it.
+
+use super::super::blueprint::{RunsOn, Workload, WorkloadKind};
+use super::{DEFAULT, Maker};
+use crate::api::kinds::{
+    Condition, DaemonSet, Deployment, Job, Pod, PodManagement, PodPhase, PodTemplate, ReplicaSet,
+    Resources, StatefulSet, Status, TaintEffect, Toleration, taint,
+};
+use crate::api::{Body, Kind, Labels, Meta, Object, labels};
+use crate::components::controller_manager::{TRACKING, daemon_tolerations};
+use crate::engine::{Duration, SimTime, Text};
+use std::sync::Arc;
+
+/// A workload in the making.
+struct Making<'a> {
+    workload: &'a Workload,
+    app: Labels,
+    template: Arc<PodTemplate>,
+    /// The Nodes on which it may run.
+    hosts: Vec<Text>,
+    /// How many of its Pods have found a Node.
+    placed: u32,
+}
+
+impl Maker<'_> {
+    pub(super) fn add_workload(&mut self, all: &mut Vec<Object>, workload: &Workload) {
+        let app = labels([("app", workload.name.clone())]);
+        let template = Arc::new(template(workload, &app));
+        let (planes, workers) = self.node_names();
+        let hosts = match workload.runs_on {
+            RunsOn::Workers => workers,
+            RunsOn::ControlPlane => planes,
+        };
+        // Pods that repel each other and find no Node of their own wait for one.
+        let placed = match workload.repel_each_other {
+            true => workload.replicas.min(hosts.len() as u32),
+            false if hosts.is_empty() => 0,
+            false => workload.replicas,
+        };
+        let making = Making { workload, app, template, hosts, placed };
+        match workload.kind {
+            WorkloadKind::Deployment => self.deployment(all, &making),
+            WorkloadKind::StatefulSet(policy) => self.stateful_set(all, &making, policy),
+            WorkloadKind::DaemonSet => self.daemon_set(all, &making),
+            WorkloadKind::Job { backoff_limit, .. } => self.job(all, &making, backoff_limit),
+            WorkloadKind::Pod => self.bare_pods(all, &making),
+        }
+    }
+
+    fn owner(&mut self, kind: Kind, making: &Making, body: impl Into<Body>) -> Object {
+        let mut meta = Meta::new(kind, DEFAULT, making.workload.name.clone());
+        meta.labels = making.app.clone();
+        self.object(meta, body)
+    }
+
+    /// The Pod of this number, on the Node that it has found, if it has.
+    fn pod(&mut self, making: &Making, number: u32, name: Text, owner: Option<&Meta>) -> Object {
+        let Making { hosts, placed, .. } = making;
+        let host = (number < *placed).then(|| hosts[number as usize % hosts.len()].clone());
+        let mut meta = Meta::new(Kind::Pod, DEFAULT, name);
+        if let Some(owner) = owner {
+            meta = meta.owned_by(owner);
+        }
+        meta.labels = making.app.clone();
+        let toleration = self.blueprint.settings.apiserver.default_toleration;
+        self.object(meta, running_pod(&making.template, host, toleration))
+    }
+
+    fn deployment(&mut self, all: &mut Vec<Object>, making: &Making) {
+        let Making { workload, app, template, placed, .. } = making;
+        let deployment = Deployment {
+            replicas: workload.replicas,
+            selector: app.clone(),
+            template: template.clone(),
+            updated_replicas: workload.replicas,
+            ready_replicas: *placed,
+            available_replicas: *placed,
+            unavailable_replicas: workload.replicas - placed,
+            status_replicas: workload.replicas,
+        };
+        let deployment = self.owner(Kind::Deployment, making, deployment);
+        // The suffix stands for the template's hash; a new template would get another.
+        let set_name = Text::from(format!("{}-6d4b75cb6d", workload.name));
+        let mut meta = Meta::new(Kind::ReplicaSet, DEFAULT, set_name.clone());
+        meta = meta.owned_by(&deployment.meta);
+        meta.labels = app.clone();
+        let set = ReplicaSet {
+            replicas: workload.replicas,
+            selector: app.clone(),
+            template: template.clone(),
+            status_replicas: workload.replicas,
+            ready_replicas: *placed,
+            available_replicas: *placed,
+        };
+        let set = self.object(meta, set);
+        for number in 0..workload.replicas {
+            let name = suffixed(&set_name, number);
+            let pod = self.pod(making, number, name, Some(&set.meta));
+            all.push(pod);
+        }
+        all.push(deployment);
+        all.push(set);
+    }
+
+    fn stateful_set(&mut self, all: &mut Vec<Object>, making: &Making, policy: PodManagement) {
+        let Making { workload, app, template, placed, .. } = making;
+        // In order, the first Pod that finds no Node holds up all after it.
+        let created = match policy {
+            PodManagement::OrderedReady => workload.replicas.min(placed + 1),
+            PodManagement::Parallel => workload.replicas,
+        };
+        let set = StatefulSet {
+            replicas: workload.replicas,
+            selector: app.clone(),
+            template: template.clone(),
+            policy,
+            status_replicas: created,
+            ready_replicas: *placed,
+            available_replicas: *placed,
+        };
+        let set = self.owner(Kind::StatefulSet, making, set);
+        for number in 0..created {
+            let name = Text::from(format!("{}-{number}", workload.name));
+            let pod = self.pod(making, number, name, Some(&set.meta));
+            all.push(pod);
+        }
+        all.push(set);
+    }
+
+    fn daemon_set(&mut self, all: &mut Vec<Object>, making: &Making) {
+        let nodes = making.hosts.len() as u32;
+        let set = DaemonSet {
+            selector: making.app.clone(),
+            template: making.template.clone(),
+            desired: nodes,
+            current: nodes,
+            ready: nodes,
+            available: nodes,
+        };
+        let tolerations = daemon_tolerations(&set);
+        let set = self.owner(Kind::DaemonSet, making, set);
+        let everywhere = Making {
+            workload: making.workload,
+            app: making.app.clone(),
+            template: making.template.clone(),
+            hosts: making.hosts.clone(),
+            placed: nodes,
+        };
+        for number in 0..nodes {
+            let name = suffixed(&making.workload.name, number);
+            let mut pod = self.pod(&everywhere, number, name, Some(&set.meta));
+            if let Some(body) = pod.pod_mut() {
+                body.tolerations = tolerations.clone().into();
+                body.required_node = body.node_name.clone();
+            }
+            all.push(pod);
+        }
+        all.push(set);
+    }
+
+    /// Its Pods have just been started: how long they still run is what the platform says.
+    fn job(&mut self, all: &mut Vec<Object>, making: &Making, backoff_limit: u32) {
+        let Making { workload, template, .. } = making;
+        let job = Job {
+            completions: workload.replicas,
+            backoff_limit,
+            template: template.clone(),
+            active: workload.replicas,
+            ..Job::default()
+        };
+        let job = self.owner(Kind::Job, making, job);
+        for number in 0..workload.replicas {
+            let name = suffixed(&workload.name, number);
+            let mut pod = self.pod(making, number, name, Some(&job.meta));
+            pod.meta.finalizers = Arc::new([TRACKING]);
+            all.push(pod);
+        }
+        all.push(job);
+    }
+
+    /// Pods that nobody would replace.
+    fn bare_pods(&mut self, all: &mut Vec<Object>, making: &Making) {
+        for (number, name) in (0..).zip(making.workload.bare_pods()) {
+            let pod = self.pod(making, number, name, None);
+            all.push(pod);
+        }
+    }
+}
+
+/// A name with a suffix such as controllers draw.
+fn suffixed(of: &str, number: u32) -> Text {
+    let suffix = POD_SUFFIXES[number as usize % POD_SUFFIXES.len()];
+    match number as usize / POD_SUFFIXES.len() {
+        0 => Text::from(format!("{of}-{suffix}")),
+        round => Text::from(format!("{of}-{suffix}{round}")),
+    }
+}
+
+/// Suffixes of the Pods' names, as ReplicaSets make them.
+const POD_SUFFIXES: [&str; 20] = [
+    "2rzk5", "88zx9", "wdtkm", "ctl4f", "lbl26", "rv9w7", "b2gwr", "nm7sw", "x8h4k", "j5v6d",
+    "9x2rw", "pngjw", "6gj29", "2jxj2", "tghlv", "vfq9g", "szjp8", "qp6cs", "kj84l", "dw8ng",
+];
+
+fn template(workload: &Workload, app: &Labels) -> PodTemplate {
+    let on_control_plane = workload.runs_on == RunsOn::ControlPlane;
+    let tolerate = Toleration {
+        key: Text::word(taint::CONTROL_PLANE),
+        effect: Some(TaintEffect::NoSchedule),
+        seconds: None,
+    };
+    PodTemplate {
+        labels: app.clone(),
+        image: workload.name.clone(),
+        requests: Resources { cpu_millis: 100, memory_mib: 128, pods: 1 },
+        grace: workload.grace,
+        node_selector: match on_control_plane {
+            true => labels([(taint::CONTROL_PLANE, Text::EMPTY)]),
+            false => Labels::default(),
+        },
+        anti_affinity: workload.repel_each_other.then(|| app.clone()),
+        tolerations: if on_control_plane { vec![tolerate] } else { Vec::new() },
+        completes_after: match workload.kind {
+            WorkloadKind::Job { run_time, .. } => Some(run_time),
+            _ => None,
+        },
+    }
+}
+
+fn running_pod(template: &Arc<PodTemplate>, host: Option<Text>, toleration: Duration) -> Pod {
+    let mut pod = Pod::new(template.clone());
+    let mut tolerations = pod.tolerations.to_vec();
+    for key in [taint::NOT_READY, taint::UNREACHABLE] {
+        tolerations.push(Toleration {
+            key: Text::word(key),
+            effect: Some(TaintEffect::NoExecute),
+            seconds: Some(toleration),
+        });
+    }
+    pod.tolerations = tolerations.into();
+    let Some(host) = host else { return pod };
+    pod.node_name = host;
+    pod.phase = PodPhase::Running;
+    pod.started = Some(SimTime::ZERO);
+    for kind in ["PodScheduled", "Initialized", "ContainersReady", "Ready"] {
+        let kind = Text::word(kind);
+        pod.conditions.set(Condition::new(kind, Status::True, "", "", SimTime::ZERO));
+    }
+    pod
+}
