@@ -215,3 +215,19 @@ fn the_last_line_of_json_lines_is_the_summary() {
     assert_eq!(summary["firstFault"], 60.0);
     assert!(entries.iter().enumerate().all(|(at, entry)| entry["id"] == at as u64 + 1));
 }
+
+#[test]
+fn an_estimate_is_the_same_at_any_number_of_threads() {
+    let words = |jobs: &'static str, output: &'static str| {
+        let args = ["estimate", "worker-kubelet-stopped", "--runs", "12", "--jobs", jobs];
+        let ran = healsim(&[&args[..], &["-o", output]].concat());
+        assert_eq!(ran.status.code(), Some(0));
+        String::from_utf8(ran.stdout).expect("text")
+    };
+    for output in ["table", "json"] {
+        let one = words("1", output);
+        assert!(one.contains("recovered by replacement") && one.contains("Machine/new"), "{one}");
+        assert_eq!(one, words("2", output));
+        assert_eq!(one, words("7", output));
+    }
+}

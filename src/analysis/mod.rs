@@ -2,9 +2,12 @@
 //!
 //! Reads runs and changes none. It does not know how anything is printed.
 
+mod estimate;
 pub mod fidelity;
 mod milestones;
+mod parallel;
 #[cfg(test)]
 mod tests;
 
+pub use estimate::{Estimate, Outcome, Times, estimate};
 pub use milestones::{Milestone, milestones};

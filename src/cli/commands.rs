@@ -5,11 +5,11 @@
 use super::args::{Common, OutFile};
 use super::output::{note, print, write_file};
 use super::player::{Player, Question};
-use super::{Check, Cli, Command, Get, List, Run, Show};
+use super::{Check, Cli, Command, Estimate, EstimateFormat, Get, List, Run, Show};
 use crate::report::{self, Case, Format, Style};
 use crate::timeline;
 use clap::Parser;
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 /// Why a command ended; the number is the exit code.
@@ -45,6 +45,7 @@ pub fn execute(command: &Command, player: &impl Player) -> Exit {
         Command::List(list) => list_all(list, player),
         Command::Show(show) => show_one(show, player),
         Command::Get(get) => get_at(get, player),
+        Command::Estimate(asked) => play_many(asked, player),
     };
     match result {
         Ok(exit) => exit,
@@ -221,6 +222,18 @@ fn get_at(asked: &Get, player: &impl Player) -> Result<Exit, Trouble> {
     };
     let text = player.get(&asked.input, &asked.common.options(), &question)?;
     print(text.as_bytes()).map_err(stdout)?;
+    Ok(Exit::Done)
+}
+
+fn play_many(asked: &Estimate, player: &impl Player) -> Result<Exit, Trouble> {
+    let estimate = player.estimate(&asked.input, &asked.common.options(), &asked.many())?;
+    let mut bytes = Vec::new();
+    match asked.output {
+        EstimateFormat::Table => report::write_estimate(&estimate, Style::Colored, &mut bytes),
+        EstimateFormat::Json => writeln!(bytes, "{}", report::estimate_json(&estimate)),
+    }
+    .map_err(stdout)?;
+    print(&bytes).map_err(stdout)?;
     Ok(Exit::Done)
 }
 

@@ -1,7 +1,8 @@
 //! The player behind the command line: scenarios from the library, played and shown.
 
 use super::args::Moment;
-use super::player::{Listing, Options, Player, Question, Resource, Shown, View};
+use super::player::{Listing, Many, Options, Player, Question, Resource, Shown, View};
+use crate::analysis;
 use crate::engine::SimTime;
 use crate::report::kubectl;
 use crate::scenario::{self, Game, KINDS, Mistake, models};
@@ -40,6 +41,16 @@ impl Player for Library {
             Some(source) => Ok(source.text),
             None => Err(vec![models::unknown(kind, name, &known)]),
         }
+    }
+
+    fn estimate(
+        &self,
+        input: &str,
+        options: &Options,
+        many: &Many,
+    ) -> Result<analysis::Estimate, Vec<String>> {
+        let seeds = many.first_seed..many.first_seed.saturating_add(many.runs);
+        Ok(analysis::estimate(&game(input, options)?, seeds, many.jobs))
     }
 
     fn get(&self, input: &str, options: &Options, asked: &Question) -> Result<String, Vec<String>> {

@@ -14,7 +14,7 @@ mod tests;
 pub use args::{Moment, Seeds, Setting};
 pub use commands::{Exit, execute, main};
 pub use game::Library;
-pub use player::{Listing, Options, Player, Question, Resource, Shown, View};
+pub use player::{Listing, Many, Options, Player, Question, Resource, Shown, View};
 
 use crate::report::Format;
 use args::{Common, OutFile};
@@ -42,6 +42,7 @@ pub enum Command {
     List(List),
     Show(Show),
     Get(Get),
+    Estimate(Estimate),
 }
 
 /// Play scenarios and print what happened
@@ -152,6 +153,50 @@ pub struct Get {
     pub output: Option<View>,
     #[command(flatten)]
     pub common: Common,
+}
+
+/// Play one scenario many times: when each milestone comes, and how the runs end
+///
+/// Plays consecutive seeds in parallel; any number of jobs gives the same result. Expectations are
+/// not judged.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  healsim estimate worker-kubelet-stopped --runs 10000
+  healsim estimate mine.yaml --runs 200 --jobs 2 -o json")]
+pub struct Estimate {
+    /// The scenario: a name or a file
+    #[arg(value_name = "NAME|FILE")]
+    pub input: String,
+    /// How many runs
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub runs: u64,
+    /// The seed of the first run
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many runs are played at once; by default as many as there are processors
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// What to print
+    #[arg(short = 'o', value_name = "FORMAT", default_value = "table")]
+    pub output: EstimateFormat,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// How an estimate is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EstimateFormat {
+    Table,
+    Json,
+}
+
+impl Estimate {
+    /// The question as the player takes it.
+    fn many(&self) -> Many {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        let jobs = self.jobs.map_or_else(processors, usize::from);
+        Many { first_seed: self.seed, runs: self.runs, jobs }
+    }
 }
 
 impl Get {

@@ -3,6 +3,7 @@
 //! An interface only, so that the command line is tested without a world.
 
 use super::args::{Moment, Setting};
+use crate::analysis;
 use crate::engine::Duration;
 use crate::timeline::Run;
 use clap::ValueEnum;
@@ -18,6 +19,13 @@ pub trait Player {
     fn list(&self, what: Listing, platform: Option<&str>) -> Result<Vec<String>, Vec<String>>;
     /// The data of a scenario or platform, ending in a line's end.
     fn show(&self, what: Shown, name: &str) -> Result<String, Vec<String>>;
+    /// Plays one scenario many times.
+    fn estimate(
+        &self,
+        input: &str,
+        options: &Options,
+        many: &Many,
+    ) -> Result<analysis::Estimate, Vec<String>>;
     /// What kubectl would print.
     fn get(&self, input: &str, options: &Options, get: &Question) -> Result<String, Vec<String>>;
 }
@@ -28,6 +36,14 @@ pub struct Options {
     pub platform: Option<String>,
     pub until: Option<Duration>,
     pub set: Vec<Setting>,
+}
+
+/// How often a scenario is played, and on how many threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Many {
+    pub first_seed: u64,
+    pub runs: u64,
+    pub jobs: usize,
 }
 
 /// One `get`.

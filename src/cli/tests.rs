@@ -29,6 +29,16 @@ impl Player for Fake {
     fn show(&self, _: Shown, name: &str) -> Result<String, Vec<String>> {
         Ok(format!("{name}\n"))
     }
+    fn estimate(
+        &self,
+        input: &str,
+        options: &Options,
+        many: &Many,
+    ) -> Result<crate::analysis::Estimate, Vec<String>> {
+        let scenario = self.lint(input, options)?.into();
+        let Many { first_seed, runs, .. } = *many;
+        Ok(crate::analysis::Estimate { scenario, first_seed, runs, ..Default::default() })
+    }
     fn get(&self, _: &str, _: &Options, question: &Question) -> Result<String, Vec<String>> {
         Ok(format!("{question:?}\n"))
     }
@@ -82,7 +92,12 @@ fn wrong_usage_is_exit_code_2() {
         "get nodes --at 1m --after 1m a",
         "get leases --at 1m a",
         "list things",
-        "estimate a",
+        "estimate",
+        "estimate a b",
+        "estimate a --runs 0",
+        "estimate a --jobs 0",
+        "estimate a -o csv",
+        "why a",
         "run a --free",
     ] {
         assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");

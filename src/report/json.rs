@@ -98,7 +98,7 @@ fn signed(fault: SimTime, at: SimTime) -> String {
 }
 
 /// Seconds with as many decimals as they need, at least one.
-fn length(length: Option<Duration>) -> String {
+pub(super) fn length(length: Option<Duration>) -> String {
     let Some(length) = length else { return null() };
     let micros = length.as_micros();
     let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
@@ -110,11 +110,11 @@ fn null() -> String {
     "null".to_owned()
 }
 
-fn object(members: impl IntoIterator<Item = (&'static str, String)>) -> String {
+pub(super) fn object(members: impl IntoIterator<Item = (&'static str, String)>) -> String {
     let members = members.into_iter().map(|(key, value)| format!("\"{key}\":{value}"));
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
-fn list(items: impl Iterator<Item = String>) -> String {
+pub(super) fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(","))
 }

@@ -4,6 +4,7 @@
 //! caller's choice, and a page is 100 columns wide everywhere, so that equal runs give equal text.
 
 mod clock;
+mod estimate;
 mod json;
 mod junit;
 pub mod kubectl;
@@ -15,6 +16,7 @@ mod tests;
 mod timeline;
 mod words;
 
+pub use estimate::{estimate_json, write_estimate};
 pub use junit::{Case, write_junit};
 pub use page::Style;
 

@@ -1,7 +1,6 @@
 //! Plays the simulated side of a comparison: many seeds of one scenario, in parallel.
-//!
-//! Runs share nothing, so the number of threads changes no result.
 
+use super::super::parallel::each;
 use super::steps::{Steps, of_timeline};
 use crate::api::Kind;
 use crate::engine::{Duration, SimTime, Text};
@@ -9,7 +8,6 @@ use crate::scenario::{Game, Mistake, Observer, load};
 use crate::world::View;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::thread;
 
 /// Which scenario is played how often.
 #[derive(Clone, Debug)]
@@ -75,21 +73,8 @@ impl Campaign {
 
     /// Plays every seed and returns what came of each, in their order.
     fn each<T: Send>(&self, play: impl Fn(u64) -> T + Sync) -> Vec<T> {
-        let jobs = self.jobs.max(1);
-        let play = &play;
-        let mut found: BTreeMap<u64, T> = BTreeMap::new();
-        thread::scope(|scope| {
-            let workers: Vec<_> = (0..jobs)
-                .map(|job| {
-                    let seeds = self.seeds.clone().filter(move |seed| seed % jobs == job);
-                    scope.spawn(move || seeds.map(|seed| (seed, play(seed))).collect::<Vec<_>>())
-                })
-                .collect();
-            for worker in workers {
-                found.extend(worker.join().expect("a run does not panic"));
-            }
-        });
-        found.into_values().collect()
+        let jobs = usize::try_from(self.jobs).unwrap_or(usize::MAX);
+        each(self.seeds.clone(), jobs, play)
     }
 }
 
