@@ -27,6 +27,8 @@ pub enum Message {
     Datacenter(u32, DatacenterRequest),
     /// The task of this number has ended.
     DatacenterTask(u32, TaskEnd),
+    /// To a subscriber: a VM of this name was created, powered, booted or deleted.
+    VmChanged(Text),
 }
 
 /// What an API server asks of etcd.
@@ -85,16 +87,36 @@ pub struct Committed {
 /// What the datacenter's management is asked to do; each is a task that takes its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatacenterRequest {
-    /// Clones a VM from the template, gives it its user data, and powers it on.
-    Clone { vm: Text, user_data: Text },
+    /// Looks a VM up by its name.
+    Find { vm: Text },
+    /// Clones a VM from the template, gives it its user data, and powers it on. Without a UUID it
+    /// gets a new one.
+    Clone { vm: Text, uuid: Option<Text>, user_data: Text },
+    /// Powers a VM on; well done if it is on.
+    PowerOn { vm: Text },
     /// Powers a VM off, if it is on, and deletes it with its disk; well done if there is none.
     Destroy { vm: Text },
+    /// Tells of every VM's changes from now on, as long as the connection lasts.
+    Subscribe,
+}
+
+/// A VM as its management sees it from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VmFacts {
+    pub is_on: bool,
+    /// What its firmware says that it is.
+    pub uuid: Text,
+    /// What the guest's tools report; nothing until the guest has booted.
+    pub ip: Option<Text>,
 }
 
 /// How a task ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaskEnd {
     Done,
+    Found(VmFacts),
+    /// There is no VM of this name.
+    NotFound,
     /// A VM of this name exists.
     DuplicateName,
 }

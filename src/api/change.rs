@@ -4,7 +4,7 @@
 //! Events are not changes. Fields, values and reasons are named as in the recordings of the real
 //! systems, so that the two can be laid side by side.
 
-use super::kinds::{Conditions, ConfigMap, Node, Pod, PodPhase, Secret};
+use super::kinds::{Conditions, ConfigMap, Node, Pod, PodPhase, Secret, VirtualMachine};
 use super::{Body, Deletion, Labels, Object, rfc3339};
 use crate::engine::Text;
 use crate::timeline::Value;
@@ -155,12 +155,34 @@ impl Found {
                 self.field("ready", truth(old.is_some_and(|old| old.ready)), truth(config.ready));
                 self.conditions(old.map(|old| &old.conditions), &config.conditions);
             }
+            Body::VSphereMachine(infra) => {
+                let old = old.and_then(Object::vsphere_machine);
+                let before = old.map(|old| &old.provider_id);
+                self.field("providerID", text_of(before), text_of(Some(&infra.provider_id)));
+                let before = old.map(|old| &old.vm_status);
+                self.field("vmstatus", text_of(before), text_of(Some(&infra.vm_status)));
+                self.conditions(old.map(|old| &old.conditions), &infra.conditions);
+                self.field("ready", truth(old.is_some_and(|old| old.ready)), truth(infra.ready));
+            }
+            Body::VirtualMachine(vm) => {
+                self.virtual_machine(old.and_then(Object::virtual_machine), vm);
+            }
             Body::Cluster(cluster) => {
                 let old = old.and_then(Object::cluster);
                 self.conditions(old.map(|old| &old.conditions), &cluster.conditions);
             }
             _ => self.counts_of_sets(old, new),
         }
+    }
+
+    /// `spec` is said only where it changes by itself; what is wanted of a new one is known.
+    fn virtual_machine(&mut self, old: Option<&VirtualMachine>, new: &VirtualMachine) {
+        self.conditions(old.map(|old| &old.conditions), &new.conditions);
+        let power = |vm: &VirtualMachine| text_of(Some(&Text::word(vm.power.name())));
+        self.field("powerState", old.map_or(Value::Null, power), power(new));
+        let before = old.map(|old| &old.bios_uuid);
+        self.field("biosUUID", text_of(before), text_of(Some(&new.bios_uuid)));
+        self.field("primaryIP4", text_of(old.map(|old| &old.ip)), text_of(Some(&new.ip)));
     }
 
     fn node(&mut self, old: Option<&Node>, new: &Node) {

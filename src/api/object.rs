@@ -3,7 +3,7 @@
 use super::kinds::{
     Cluster, ConfigMap, DaemonSet, Deployment, InfraMachine, Job, KubeEvent, KubeadmConfig, Lease,
     Machine, MachineDeployment, MachineHealthCheck, MachineSet, Node, Pod, ReplicaSet, Secret,
-    StatefulSet,
+    StatefulSet, VSphereMachine, VirtualMachine,
 };
 use super::{Merge, Meta};
 use crate::engine::Text;
@@ -31,6 +31,8 @@ pub enum Kind {
     MachineHealthCheck,
     InfraMachine,
     KubeadmConfig,
+    VSphereMachine,
+    VirtualMachine,
 }
 
 /// Kind, namespace and name; unique at any one time.
@@ -50,7 +52,7 @@ pub struct Object {
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Kind; 18] = [
+    pub const ALL: [Kind; 20] = [
         Kind::Node,
         Kind::Lease,
         Kind::Pod,
@@ -69,6 +71,8 @@ impl Kind {
         Kind::MachineHealthCheck,
         Kind::InfraMachine,
         Kind::KubeadmConfig,
+        Kind::VSphereMachine,
+        Kind::VirtualMachine,
     ];
 
     /// The kind's own name.
@@ -92,6 +96,8 @@ impl Kind {
             Kind::MachineHealthCheck => "MachineHealthCheck",
             Kind::InfraMachine => "InfraMachine",
             Kind::KubeadmConfig => "KubeadmConfig",
+            Kind::VSphereMachine => "VSphereMachine",
+            Kind::VirtualMachine => "VirtualMachine",
         }
     }
 
@@ -124,6 +130,8 @@ impl Kind {
             | Kind::MachineHealthCheck => "cluster.x-k8s.io/v1beta1",
             Kind::InfraMachine => "infrastructure.cluster.x-k8s.io/v1beta1",
             Kind::KubeadmConfig => "bootstrap.cluster.x-k8s.io/v1beta1",
+            Kind::VSphereMachine => "vmware.infrastructure.cluster.x-k8s.io/v1beta1",
+            Kind::VirtualMachine => "vmoperator.vmware.com/v1alpha2",
         }
     }
 }
@@ -203,9 +211,38 @@ bodies! {
     MachineHealthCheck(MachineHealthCheck) machine_health_check machine_health_check_mut,
     InfraMachine(InfraMachine) infra_machine infra_machine_mut,
     KubeadmConfig(KubeadmConfig) kubeadm_config kubeadm_config_mut,
+    VSphereMachine(VSphereMachine) vsphere_machine vsphere_machine_mut,
+    VirtualMachine(VirtualMachine) virtual_machine virtual_machine_mut,
+}
+
+/// What every provider's object says of itself: Cluster API's contract with providers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Provided<'a> {
+    pub provider_id: &'a Text,
+    pub ready: bool,
+}
+
+impl Body {
+    /// A new object of a provider's kind, as it is cloned from a template.
+    pub fn of_infrastructure(kind: Kind) -> Body {
+        match kind {
+            Kind::VSphereMachine => VSphereMachine::default().into(),
+            _ => InfraMachine::default().into(),
+        }
+    }
 }
 
 impl Object {
+    /// What it says to Cluster API, if it is a provider's object.
+    pub fn provided(&self) -> Option<Provided<'_>> {
+        let (provider_id, ready) = match &self.body {
+            Body::InfraMachine(infra) => (&infra.provider_id, infra.ready),
+            Body::VSphereMachine(infra) => (&infra.provider_id, infra.ready),
+            _ => return None,
+        };
+        Some(Provided { provider_id, ready })
+    }
+
     /// An object that has not been created yet.
     pub fn new(meta: Meta, body: impl Into<Body>) -> Object {
         Object { meta, body: body.into() }

@@ -8,18 +8,19 @@ mod cluster;
 mod informer;
 mod limiter;
 mod queue;
+mod reconcile;
 mod shell;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod vcenter;
 
 pub use api::{Alarm, Api, Incoming, Ring};
 pub use cluster::{Caches, Client, ClientSettings, News, Token};
 pub use informer::{Cache, Delta};
 pub use limiter::TokenBucket;
 pub use queue::{Backoff, WorkQueue};
-pub use shell::{
-    Ask, Call, Clients, EventDraft, Flight, Outcome, Reconciler, Reply, Shell, ShellSettings, Step,
-    Target, View, Work,
-};
+pub use reconcile::{Ask, EventDraft, Outcome, Reconciler, Reply, Step, Target, View};
+pub use shell::{Call, Clients, Flight, Shell, ShellSettings, Work};
+pub use vcenter::VcenterClient;

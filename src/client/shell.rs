@@ -1,102 +1,18 @@
 //! The shell in which a controller runs: queue, workers, backoff, and talking to API servers.
 //!
-//! A reconcile is resumable plain data. It never sends anything itself: it returns the next step,
-//! and the shell delivers the answer. Follows controller-runtime's controller and client-go's
-//! sample controller; what any controller decides is not known here.
+//! It plays reconciles step by step. Follows controller-runtime's controller and client-go's sample
+//! controller; what any controller decides is not known here.
 
 use super::api::Alarm;
 use super::cluster::{Caches, Client};
 use super::queue::{Backoff, WorkQueue};
-use crate::api::kinds::EventType;
-use crate::api::{Answered, ObjectKey, Verb};
-use crate::engine::{Delay, Duration, Purpose, SimTime, Text};
+use super::reconcile::{Ask, EventDraft, Outcome, Reconciler, Reply, Step, Target, View};
+use crate::api::{Answered, ObjectKey};
+use crate::engine::{Delay, Duration, Purpose, Text};
 use crate::infra::Ctx;
 use crate::timeline::EntryId;
+use crate::wire::{DatacenterRequest, TaskEnd};
 use std::collections::{BTreeMap, VecDeque};
-
-/// A controller: what to do about one object, step by step.
-pub trait Reconciler {
-    /// Where a reconcile in flight stands; one variant for each place where it waits.
-    type State: Clone + std::fmt::Debug;
-
-    /// The controller's user agent and the source of its Events.
-    fn agent(&self) -> &'static str;
-
-    /// Begins to reconcile an object.
-    fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<Self::State>;
-
-    /// Goes on with the answer to the last step.
-    fn resume(
-        &mut self,
-        key: &ObjectKey,
-        state: Self::State,
-        reply: Reply,
-        view: &mut View,
-    ) -> Step<Self::State>;
-}
-
-/// The next step of a reconcile.
-#[derive(Clone, Debug)]
-pub enum Step<S> {
-    /// Asks; any answer, good or bad, resumes the reconcile.
-    Ask(Ask, S),
-    /// Writes; a failure ends the reconcile with an error.
-    Write(Ask, S),
-    /// Blocks its worker for a while.
-    Wait(Duration, S),
-    Done(Outcome),
-}
-
-/// A request to one of the two clusters.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    pub target: Target,
-    pub verb: Verb,
-}
-
-/// Which cluster: the one whose objects are reconciled, or the one that they describe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    Local,
-    Remote,
-}
-
-/// What resumes a reconcile.
-#[derive(Clone, Debug)]
-pub enum Reply {
-    Answer(Answered),
-    /// The wait is over.
-    Elapsed,
-}
-
-/// How a reconcile ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// The earliest time at which the answer can change by itself.
-    pub requeue_after: Option<Duration>,
-    /// It failed, and is tried again with a growing pause.
-    pub error: Option<Text>,
-}
-
-/// What a reconcile sees, and what it says beside its steps.
-pub struct View<'a> {
-    pub now: SimTime,
-    pub local: &'a Caches,
-    pub remote: &'a Caches,
-    /// For draws that are the controller's own, such as the suffix of a new name.
-    pub draw: &'a mut dyn FnMut(Purpose) -> u64,
-    pub events: Vec<EventDraft>,
-    pub logs: Vec<Text>,
-}
-
-/// An Event to record in the local cluster.
-#[derive(Clone, Debug)]
-pub struct EventDraft {
-    pub kind: EventType,
-    pub regarding: ObjectKey,
-    pub reason: &'static str,
-    pub message: Text,
-}
 
 /// The clients of a manager; without a remote one, both clusters are the same.
 #[derive(Clone, Debug)]
@@ -163,66 +79,8 @@ pub struct Shell<R: Reconciler> {
     flights: BTreeMap<ObjectKey, InFlight<R::State>>,
     /// Keys whose turn came while every worker was busy.
     starved: VecDeque<(ObjectKey, Option<EntryId>)>,
-}
-
-impl Outcome {
-    /// Nothing more to do until something changes.
-    pub fn done() -> Outcome {
-        Outcome::default()
-    }
-
-    /// Look again after a while.
-    pub fn after(delay: Duration) -> Outcome {
-        Outcome { requeue_after: Some(delay), error: None }
-    }
-
-    /// Failed; try again with a growing pause.
-    pub fn error(why: impl Into<Text>) -> Outcome {
-        Outcome { requeue_after: None, error: Some(why.into()) }
-    }
-}
-
-impl<S> Step<S> {
-    /// Ends, with nothing more to do until something changes.
-    pub fn done() -> Step<S> {
-        Step::Done(Outcome::done())
-    }
-
-    /// Writes to the local cluster.
-    pub fn write(verb: Verb, then: S) -> Step<S> {
-        Step::Write(Ask { target: Target::Local, verb }, then)
-    }
-
-    /// Writes to the remote cluster.
-    pub fn write_remote(verb: Verb, then: S) -> Step<S> {
-        Step::Write(Ask { target: Target::Remote, verb }, then)
-    }
-
-    /// Asks the remote cluster.
-    pub fn ask_remote(verb: Verb, then: S) -> Step<S> {
-        Step::Ask(Ask { target: Target::Remote, verb }, then)
-    }
-
-    /// Asks the local cluster.
-    pub fn ask(verb: Verb, then: S) -> Step<S> {
-        Step::Ask(Ask { target: Target::Local, verb }, then)
-    }
-}
-
-impl View<'_> {
-    /// Records a Normal Event.
-    pub fn event(&mut self, regarding: &ObjectKey, reason: &'static str, message: impl Into<Text>) {
-        self.say(EventType::Normal, regarding, reason, message.into());
-    }
-
-    /// Records a Warning Event.
-    pub fn warn(&mut self, regarding: &ObjectKey, reason: &'static str, message: impl Into<Text>) {
-        self.say(EventType::Warning, regarding, reason, message.into());
-    }
-
-    fn say(&mut self, kind: EventType, regarding: &ObjectKey, reason: &'static str, message: Text) {
-        self.events.push(EventDraft { kind, regarding: regarding.clone(), reason, message });
-    }
+    /// Calls that the owner has not made yet.
+    calls: Vec<(ObjectKey, DatacenterRequest)>,
 }
 
 impl<T: Clone> Clients<T> {
@@ -261,6 +119,7 @@ impl<R: Reconciler> Shell<R> {
             settings,
             flights: BTreeMap::new(),
             starved: VecDeque::new(),
+            calls: Vec::new(),
         }
     }
 
@@ -328,6 +187,25 @@ impl<R: Reconciler> Shell<R> {
         T: Clone + From<Flight>,
     {
         self.resume(ctx, key, Reply::Answer(answered), clients);
+    }
+
+    /// The calls of reconciles that wait for them, to be made by the owner.
+    pub fn take_calls(&mut self) -> Vec<(ObjectKey, DatacenterRequest)> {
+        std::mem::take(&mut self.calls)
+    }
+
+    /// A call of this shell has ended.
+    pub fn on_task<E, T>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        key: &ObjectKey,
+        end: Result<TaskEnd, Text>,
+        clients: &mut Clients<T>,
+    ) where
+        E: From<Work> + From<Alarm>,
+        T: Clone + From<Flight>,
+    {
+        self.resume(ctx, key, Reply::Task(end), clients);
     }
 
     fn begin<E, T>(
@@ -438,18 +316,25 @@ impl<R: Reconciler> Shell<R> {
         let must_succeed = matches!(step, Step::Write(..));
         match step {
             Step::Ask(ask, state) | Step::Write(ask, state) => {
-                let decided = None;
-                self.flights.insert(key.clone(), InFlight { state, cause, must_succeed, decided });
+                self.keep(key, state, cause, must_succeed);
                 self.send(ctx, key, ask, clients);
             }
+            Step::Call(request, state) => {
+                self.keep(key, state, cause, must_succeed);
+                self.calls.push((key.clone(), request));
+            }
             Step::Wait(delay, state) => {
-                let decided = None;
-                self.flights.insert(key.clone(), InFlight { state, cause, must_succeed, decided });
+                self.keep(key, state, cause, must_succeed);
                 let work = Work { controller: self.number, key: key.clone(), call: Call::Resume };
                 ctx.after(delay, E::from(work));
             }
             Step::Done(outcome) => self.end(ctx, key, &outcome, clients),
         }
+    }
+
+    fn keep(&mut self, key: &ObjectKey, state: R::State, cause: Option<EntryId>, must: bool) {
+        let flight = InFlight { state, cause, must_succeed: must, decided: None };
+        self.flights.insert(key.clone(), flight);
     }
 
     fn end<E, T>(

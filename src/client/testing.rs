@@ -5,7 +5,7 @@ use crate::api::{Answer, Answered, Kind, Object, Request, Revision, Verb, WatchE
 use crate::engine::Duration;
 use crate::infra::testbed::Testbed;
 use crate::infra::{ConnectionId, Ctx, Effect, Input, Start};
-use crate::wire::Message;
+use crate::wire::{DatacenterRequest, Message, TaskEnd};
 use std::sync::Arc;
 
 /// A component, its host, and the requests that wait for an answer.
@@ -17,6 +17,8 @@ pub struct Bench<C, E> {
     pub asked: Vec<(ConnectionId, Request)>,
     /// Timers that were set and have not been played.
     pub timers: Vec<(Duration, E)>,
+    /// Requests to the datacenter's management without an end, oldest first.
+    pub calls: Vec<(ConnectionId, u32, DatacenterRequest)>,
     watches: Vec<(Kind, ConnectionId, u32)>,
     revision: u64,
 }
@@ -36,6 +38,7 @@ impl<C, E: Clone> Bench<C, E> {
             react,
             asked: Vec::new(),
             timers: Vec::new(),
+            calls: Vec::new(),
             watches: Vec::new(),
             revision: 100,
         };
@@ -66,7 +69,20 @@ impl<C, E: Clone> Bench<C, E> {
         let effects = self.bed.play(|ctx| react(component, input, ctx));
         self.asked.extend(crate::infra::testbed::requests(&effects));
         self.timers.extend(crate::infra::testbed::timers(&effects));
+        self.calls.extend(effects.iter().filter_map(|effect| match effect {
+            Effect::Send(to, Message::Datacenter(number, request)) => {
+                Some((*to, *number, request.clone()))
+            }
+            _ => None,
+        }));
         effects
+    }
+
+    /// Ends the oldest request to the datacenter's management; returns what it was.
+    pub fn end_call(&mut self, end: TaskEnd) -> DatacenterRequest {
+        let (from, number, request) = self.calls.remove(0);
+        self.play(Input::Message(from, Message::DatacenterTask(number, end)));
+        request
     }
 
     /// Answers a request.

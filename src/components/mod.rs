@@ -10,3 +10,5 @@ pub mod kubeadm;
 pub mod kubectl;
 pub mod kubelet;
 pub mod scheduler;
+pub mod vm_operator;
+pub mod vsphere_provider;

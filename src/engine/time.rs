@@ -99,6 +99,11 @@ impl Duration {
         Duration(u64::try_from(scaled).expect("a scaled duration fits the simulated clock"))
     }
 
+    /// What is left of this length after whole periods; nothing if the period is nothing.
+    pub fn modulo(self, period: Duration) -> Duration {
+        Duration(self.0.checked_rem(period.0).unwrap_or(0))
+    }
+
     /// Doubled until `limit`.
     pub fn doubled_up_to(self, limit: Duration) -> Duration {
         Duration(self.0.saturating_mul(2)).min(limit)

@@ -72,6 +72,8 @@ pub enum Phase {
     AfterPause,
     /// Anywhere in its period: the loop has been running for long.
     Stationary,
+    /// After this pause: the loop has been running for long, and it is known where it stands.
+    In(Duration),
 }
 
 /// The state of a declared activity.
@@ -97,6 +99,7 @@ impl Rhythmic {
         match phase {
             Phase::Now => Duration::ZERO,
             Phase::AfterPause => self.pause(draw),
+            Phase::In(pause) => pause,
             Phase::Stationary => {
                 // Jitter is small against the period; its mean suffices for the phase.
                 let mean = self.activity.period.scaled(200 + self.activity.jitter_percent, 200);

@@ -3,7 +3,7 @@
 //! Nothing here reaches another component, the store or the truth about the datacenter.
 
 use super::process::ProcessState;
-use super::{ActivityId, Address, Broken, ConnectionId, Disk, ProcessId, Vm};
+use super::{ActivityId, Address, Broken, ConnectionId, Disk, Inventory, ProcessId, Vm};
 use crate::api::{Object, Uid};
 use crate::engine::{
     Activity, Delay, Duration, Owner, Phase, Purpose, Random, Rhythm, SimTime, Text,
@@ -25,6 +25,8 @@ pub enum Input<E> {
     Broken(ConnectionId, Broken),
     /// The container runtime reports that a Pod's containers run, or have stopped.
     Container(Uid, bool),
+    /// The datacenter tells its management that a VM was created, powered, booted or deleted.
+    VmChanged(Text),
 }
 
 /// How a process begins.
@@ -76,7 +78,13 @@ pub enum VmAction {
     /// A VM from the template, powered on; its units start after `boot`.
     CreateAndPowerOn {
         vm: Text,
+        uuid: Text,
         user_data: Text,
+        boot: Duration,
+    },
+    /// Its units start after `boot`; its disk is as it was.
+    PowerOn {
+        vm: Text,
         boot: Duration,
     },
     PowerOff {
@@ -95,6 +103,7 @@ pub struct Ctx<'a, E> {
     cause: Option<EntryId>,
     process: &'a mut ProcessState,
     vm: &'a mut Vm,
+    inventory: Option<Inventory<'a>>,
     random: &'a Random,
     effects: &'a mut Vec<Effect<E>>,
 }
@@ -103,14 +112,14 @@ impl<'a, E> Ctx<'a, E> {
     /// The context of one event.
     pub fn new(
         me: ProcessId,
-        now: SimTime,
-        cause: Option<EntryId>,
+        (now, cause): (SimTime, Option<EntryId>),
         process: &'a mut ProcessState,
         vm: &'a mut Vm,
+        inventory: Option<Inventory<'a>>,
         random: &'a Random,
         effects: &'a mut Vec<Effect<E>>,
     ) -> Ctx<'a, E> {
-        Ctx { me, now, cause, process, vm, random, effects }
+        Ctx { me, now, cause, process, vm, inventory, random, effects }
     }
 
     /// The VM's clock.
@@ -121,6 +130,11 @@ impl<'a, E> Ctx<'a, E> {
     /// The VM's name.
     pub fn host(&self) -> &Text {
         &self.vm.name
+    }
+
+    /// What the VM's firmware says that it is.
+    pub fn uuid(&self) -> &Text {
+        &self.vm.uuid
     }
 
     /// The process's own number, as a server notes it down.
@@ -155,8 +169,13 @@ impl<'a, E> Ctx<'a, E> {
         if delay.low == delay.high {
             return delay.low;
         }
+        delay.pick(self.draw_for(purpose, sender, count))
+    }
+
+    /// The draw in serving the `count`-th request of a sender.
+    pub fn draw_for(&self, purpose: Purpose, sender: Owner, count: u64) -> u64 {
         // A server has one stream per sender: its own name is in the purpose's number only.
-        delay.pick(self.random.draw(sender.part(u64::from(purpose.0) + 1), purpose, count))
+        self.random.draw(sender.part(u64::from(purpose.0) + 1), purpose, count)
     }
 
     /// Sets a timer.
@@ -263,6 +282,11 @@ impl<'a, E> Ctx<'a, E> {
     /// Has the datacenter's management act; only its own process may.
     pub fn datacenter(&mut self, action: VmAction) {
         self.effects.push(Effect::Datacenter(action));
+    }
+
+    /// The datacenter's VMs; only its own management is shown them.
+    pub fn inventory(&self) -> Option<Inventory<'a>> {
+        self.inventory
     }
 
     /// The entry that led to this event.

@@ -3,8 +3,8 @@
 //! Each change returns what happened, so that `world` can tell those who notice and write it down.
 
 use super::{
-    Address, Broken, ConnectionId, Container, KeepAlive, Network, Power, ProcessId, Processes, Vm,
-    VmId,
+    Address, Broken, ConnectionId, Container, Inventory, KeepAlive, Network, Power, ProcessId,
+    ProcessState, Processes, Vm, VmId,
 };
 use crate::api::Uid;
 use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text};
@@ -70,8 +70,24 @@ impl Datacenter {
     pub fn add_appliance(&mut self, name: &'static str) -> VmId {
         let mut vm = Vm::new(Text::word(name));
         vm.power = Power::On;
+        vm.is_appliance = true;
         self.vms.push(vm);
         VmId(u32::try_from(self.vms.len() - 1).expect("fewer than 2^32 VMs"))
+    }
+
+    /// Every VM's number, by name.
+    pub(super) fn names(&self) -> &BTreeMap<Text, VmId> {
+        &self.by_name
+    }
+
+    /// A process and its VM to change, beside the network's view of the others if that VM is an
+    /// appliance.
+    pub fn host(&mut self, id: ProcessId) -> (&mut ProcessState, &mut Vm, Option<Inventory<'_>>) {
+        let process = self.processes.get_mut(id);
+        let (before, rest) = self.vms.split_at_mut(process.vm.0 as usize);
+        let (vm, after) = rest.split_first_mut().expect("a process runs on a VM");
+        let inventory = vm.is_appliance.then(|| Inventory::around(&self.by_name, before, after));
+        (process, vm, inventory)
     }
 
     /// The VM of a name.
@@ -138,6 +154,7 @@ impl Datacenter {
             return;
         }
         self.vm_mut(vm).power = Power::Off;
+        self.vm_mut(vm).booted = false;
         then.push(Happening::PowerChanged(vm));
         let victims: Vec<ProcessId> = self
             .processes

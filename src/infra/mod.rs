@@ -5,6 +5,7 @@
 
 mod ctx;
 mod datacenter;
+mod inventory;
 mod network;
 mod process;
 #[cfg(test)]
@@ -15,8 +16,9 @@ mod vm;
 
 pub use ctx::{Ctx, Effect, Input, Start, Trace, VmAction};
 pub use datacenter::{Datacenter, Happening, Latency};
+pub use inventory::Inventory;
 pub use network::{
     Address, Broken, ConnectionId, ConnectionState, EndpointId, KeepAlive, Network, Port, Route,
 };
 pub use process::{ActivityId, ProcessId, ProcessState, Processes};
-pub use vm::{Container, Disk, Power, Restart, Unit, Vm, VmId};
+pub use vm::{Container, Disk, Power, Restart, Unit, Vm, VmId, bios_uuid};

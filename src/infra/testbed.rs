@@ -1,7 +1,8 @@
 //! A host for one component under test: events in, effects out, nothing else.
 
 use super::{
-    ConnectionId, Ctx, Effect, Input, ProcessId, Start, Trace, Vm, VmId, process::ProcessState,
+    ConnectionId, Ctx, Datacenter, Effect, Input, Inventory, ProcessId, Start, Trace, Vm, VmId,
+    process::ProcessState,
 };
 use crate::api::{Answered, Request, WatchEvent};
 use crate::engine::{Duration, Random, SimTime};
@@ -14,6 +15,8 @@ pub struct Testbed<E> {
     pub vm: Vm,
     pub process: ProcessState,
     pub cause: Option<EntryId>,
+    /// The VMs that it is shown, if it is the datacenter's management.
+    pub datacenter: Option<Datacenter>,
     random: Random,
     /// Everything that was asked for since the last `take`.
     pub effects: Vec<Effect<E>>,
@@ -31,6 +34,7 @@ impl<E: Clone> Testbed<E> {
             vm: vm_state,
             process,
             cause: None,
+            datacenter: None,
             random: Random::new(1),
             effects: Vec::new(),
         }
@@ -40,10 +44,10 @@ impl<E: Clone> Testbed<E> {
     pub fn play(&mut self, react: impl FnOnce(&mut Ctx<E>)) -> Vec<Effect<E>> {
         let mut ctx = Ctx::new(
             ProcessId(0),
-            self.now,
-            self.cause,
+            (self.now, self.cause),
             &mut self.process,
             &mut self.vm,
+            self.datacenter.as_ref().map(Inventory::of),
             &self.random,
             &mut self.effects,
         );

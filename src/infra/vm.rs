@@ -5,7 +5,7 @@
 
 use super::ProcessId;
 use crate::api::Uid;
-use crate::engine::{Duration, SimTime, Text};
+use crate::engine::{Duration, Owner, SimTime, Text};
 use std::collections::BTreeMap;
 
 /// A VM's number; VMs of one name that follow each other have different numbers.
@@ -16,7 +16,17 @@ pub struct VmId(pub u32);
 #[derive(Clone, Debug)]
 pub struct Vm {
     pub name: Text,
+    /// What the firmware tells the guest that it is (BIOS UUID); the name, unless it was given one.
+    pub uuid: Text,
+    /// The address of its network interface, which stays with the name.
+    pub ip: Text,
     pub power: Power,
+    /// True while its guest runs, which then has its address.
+    pub booted: bool,
+    /// How often it was powered on.
+    pub starts: u32,
+    /// True if it belongs to the datacenter itself and is not among its VMs.
+    pub is_appliance: bool,
     pub disk: Disk,
     /// What systemd manages, by name; enabled units start when the VM boots.
     pub units: BTreeMap<Text, Unit>,
@@ -33,6 +43,22 @@ pub enum Power {
     Off,
     /// Destroyed: only its number is left.
     Gone,
+}
+
+/// A UUID as vCenter makes them, out of 120 random bits.
+pub fn bios_uuid(high: u64, low: u64) -> Text {
+    let digits = format!("42{:014x}{low:016x}", high >> 8);
+    let part = |from: usize, to: usize| &digits[from..to];
+    let parts = [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)];
+    Text::from(parts.join("-"))
+}
+
+/// The address that the network gives an interface of this name.
+///
+/// Simplified: a function of the name. Two names may share an address; nobody is reached by it.
+fn address_of(name: &str) -> Text {
+    let number = Owner::named(name).number();
+    Text::from(format!("10.244.{}.{}", number >> 8 & 0xff, number % 253 + 2))
 }
 
 /// The files of a VM, by path.
@@ -96,9 +122,15 @@ impl Container {
 impl Vm {
     /// A VM that is off, with an empty disk.
     pub fn new(name: impl Into<Text>) -> Vm {
+        let name = name.into();
         Vm {
-            name: name.into(),
+            uuid: name.clone(),
+            ip: address_of(&name),
+            name,
             power: Power::Off,
+            booted: false,
+            starts: 0,
+            is_appliance: false,
             disk: Disk::default(),
             units: BTreeMap::new(),
             containers: BTreeMap::new(),

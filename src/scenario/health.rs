@@ -131,9 +131,15 @@ fn suits(set: &DaemonSet, node: &Object, body: &Node) -> bool {
 }
 
 fn nothing_is_being_deleted(view: View) -> bool {
-    [Kind::Node, Kind::Pod, Kind::Machine, Kind::InfraMachine]
-        .into_iter()
-        .all(|kind| view.objects(kind).all(|object| !object.meta.is_deleting()))
+    let kinds = [
+        Kind::Node,
+        Kind::Pod,
+        Kind::Machine,
+        Kind::InfraMachine,
+        Kind::VSphereMachine,
+        Kind::VirtualMachine,
+    ];
+    kinds.into_iter().all(|kind| view.objects(kind).all(|object| !object.meta.is_deleting()))
 }
 
 /// The Pods of a workload that are Ready and whose containers run.

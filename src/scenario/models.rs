@@ -22,6 +22,7 @@ pub struct Platform {
     pub control_plane_nodes: ControlPlaneNodes,
     pub control_planes: u32,
     pub workers: u32,
+    pub provider: WrittenProvider,
     pub workloads: Vec<WrittenWorkload>,
     pub catalog: Catalog,
 }
@@ -33,8 +34,9 @@ struct WrittenPlatform {
     kubernetes: String,
     etcd: String,
     cluster_api: String,
+    vm_operator: Option<String>,
     kubernetes_version: String,
-    infra_provider: String,
+    infra_provider: WrittenProvider,
     management: WrittenManagement,
     control_plane_nodes: WrittenNodes,
     cluster: WrittenCluster,
@@ -55,6 +57,15 @@ enum WrittenManagement {
 enum WrittenNodes {
     Cluster,
     External,
+}
+
+/// Who makes VMs of Machines.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WrittenProvider {
+    /// A plain provider: delays only.
+    Delay,
+    VmOperator,
 }
 
 /// A release's numbers and rules.
@@ -121,11 +132,6 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
         return Err(Mistake::of("platform", unknown("platform", name, &platforms())));
     };
     let written: WrittenPlatform = source.parse()?;
-    if written.infra_provider != "delay" {
-        let message =
-            format!("no infrastructure provider `{}`; known: delay", written.infra_provider);
-        return Err(Mistake::of(&source.file, message));
-    }
     let mut catalog = Catalog::default();
     for (prefix, folder, release) in [
         ("kubernetes", "kubernetes", &written.kubernetes),
@@ -133,6 +139,9 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
         ("clusterApi", "cluster-api", &written.cluster_api),
     ] {
         add_release(&mut catalog, prefix, folder, release, &source)?;
+    }
+    if let Some(release) = &written.vm_operator {
+        add_release(&mut catalog, "", "vm-operator", release, &source)?;
     }
     catalog.add("", written.settings);
     let count = |count: Option<Spanned<u32>>| count.map_or(1, |count| count.value);
@@ -150,6 +159,7 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
         },
         control_planes: count(written.cluster.control_plane),
         workers: count(written.cluster.workers),
+        provider: written.infra_provider,
         workloads: written.workloads,
         catalog,
     })

@@ -1,19 +1,20 @@
 //! From the catalog's keys to the settings of every component: the only place that knows both.
 
 use super::catalog::Catalog;
-use super::models::{self, Platform};
+use super::models::{self, Platform, WrittenProvider};
 use super::workloads::WrittenWorkload;
+use crate::api::Kind;
 use crate::api::kinds::{
     Conditions, MachineHealthCheck, MaxUnhealthy, Resources, Status, UnhealthyCondition,
 };
 use crate::client::{Backoff, ClientSettings, ShellSettings};
 use crate::components::{
     apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubectl,
-    kubelet, scheduler,
+    kubelet, scheduler, vm_operator, vsphere_provider,
 };
 use crate::engine::{Duration, Text};
 use crate::infra::{KeepAlive, Latency};
-use crate::world::{Blueprint, ETCD_PORT, Settings};
+use crate::world::{Blueprint, ETCD_PORT, Provider, Settings};
 
 /// A world of this platform with so many VMs.
 pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blueprint {
@@ -34,6 +35,7 @@ pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blue
 
 fn settings(platform: &Platform) -> Settings {
     let all = &platform.catalog;
+    let provider = provider(platform);
     Settings {
         etcd: etcd::Settings {
             commit: all.delay("etcd.commitLatency"),
@@ -44,14 +46,11 @@ fn settings(platform: &Platform) -> Settings {
         kubeadm: kubeadm::Settings { join: all.delay("infra.joinWorker") },
         controller_manager: controller_manager(all),
         scheduler: scheduler(all),
-        cluster_api: cluster_api(all),
-        infra_provider: infra_provider::Settings {
-            client: client(all),
-            provider_prefix: all.word("infra.providerIDPrefix"),
-            backoff_first: all.duration("clusterApi.backoffFirst"),
-            backoff_limit: all.duration("clusterApi.backoffLimit"),
-        },
+        cluster_api: cluster_api(all, provider.kind()),
+        provider,
         hypervisor: hypervisor::Settings {
+            find: all.delay("infra.findVm"),
+            power_on: all.delay("infra.powerOn"),
             clone_and_power_on: all.delay("infra.cloneAndPowerOn"),
             boot: all.delay("infra.boot"),
             delete: all.delay("infra.deleteVm"),
@@ -68,6 +67,63 @@ fn settings(platform: &Platform) -> Settings {
         node_drain_timeout: all.duration("clusterApi.nodeDrainTimeout"),
         node_deletion_timeout: all.duration("clusterApi.nodeDeletionTimeout"),
         unit_restart: all.duration("kubernetes.kubeletRestart"),
+    }
+}
+
+fn provider(platform: &Platform) -> Provider {
+    let all = &platform.catalog;
+    match platform.provider {
+        WrittenProvider::Delay => Provider::Delay(infra_provider::Settings {
+            client: client(all),
+            provider_prefix: all.word("infra.providerIDPrefix"),
+            backoff_first: all.duration("clusterApi.backoffFirst"),
+            backoff_limit: all.duration("clusterApi.backoffLimit"),
+        }),
+        WrittenProvider::VmOperator => {
+            let (provider, operator) = (vsphere_provider(all), vm_operator(all));
+            Provider::VmOperator { provider, operator }
+        }
+    }
+}
+
+fn vsphere_provider(all: &Catalog) -> vsphere_provider::Settings {
+    vsphere_provider::Settings {
+        client: client(all),
+        shell: ShellSettings { workers: size(all.count("capv.workers")), ..supervisor_shell(all) },
+        requeue: all.duration("capv.requeue"),
+        resync: all.duration("capv.resync"),
+    }
+}
+
+fn vm_operator(all: &Catalog) -> vm_operator::Settings {
+    vm_operator::Settings {
+        client: client(all),
+        shell: ShellSettings {
+            workers: size(all.count("vmOperator.maxConcurrentReconciles")),
+            ..supervisor_shell(all)
+        },
+        resync: all.duration("vmOperator.resync"),
+        resync_jitter_percent: all.count("vmOperator.resyncJitterPercent"),
+        resync_at: None,
+        rules: vm_operator::Rules {
+            async_signal: all.rule("vmOperator.asyncSignal"),
+            create_blocks: all.rule("vmOperator.createBlocks"),
+            recreate_keeps_uuid: all.rule("vmOperator.recreateKeepsUuid"),
+            requeue: all.duration("vmOperator.requeue"),
+        },
+    }
+}
+
+/// The shell of a controller beside Cluster API's: all are built on controller-runtime.
+fn supervisor_shell(all: &Catalog) -> ShellSettings {
+    ShellSettings {
+        workers: 1,
+        backoff: Backoff::new(
+            all.duration("clusterApi.backoffFirst"),
+            all.duration("clusterApi.backoffLimit"),
+        ),
+        minimum_gap: Duration::ZERO,
+        thinking: all.delay("clusterApi.thinking"),
     }
 }
 
@@ -186,7 +242,7 @@ fn scheduler(all: &Catalog) -> scheduler::Settings {
     }
 }
 
-fn cluster_api(all: &Catalog) -> cluster_api::Settings {
+fn cluster_api(all: &Catalog, infrastructure: Kind) -> cluster_api::Settings {
     let duration = |key: &str| all.duration(&format!("clusterApi.{key}"));
     let rule = |key: &str| all.rule(&format!("clusterApi.{key}"));
     let word = |key: &str| all.word(&format!("clusterApi.{key}"));
@@ -229,6 +285,7 @@ fn cluster_api(all: &Catalog) -> cluster_api::Settings {
             true => cluster_api::Wording::V1Beta1,
             false => cluster_api::Wording::V1Beta2,
         },
+        infrastructure,
     }
 }
 

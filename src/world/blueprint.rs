@@ -1,13 +1,14 @@
 //! What a world is built from: machines, workloads and numbers. Data only.
 
+use crate::api::Kind;
 use crate::api::kinds::{Condition, Conditions, MachineHealthCheck, PodManagement, Status};
 use crate::components::cluster_api::Wording;
 use crate::components::{
     apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubectl,
-    kubelet, scheduler,
+    kubelet, scheduler, vm_operator, vsphere_provider,
 };
-use crate::engine::{Duration, SimTime, Text};
-use crate::infra::{KeepAlive, Latency};
+use crate::engine::{Duration, Owner, SimTime, Text};
+use crate::infra::{KeepAlive, Latency, bios_uuid};
 
 /// Everything that a world is built from, but the seed.
 #[derive(Clone, Debug)]
@@ -84,7 +85,7 @@ pub struct Settings {
     pub controller_manager: controller_manager::Settings,
     pub scheduler: scheduler::Settings,
     pub cluster_api: cluster_api::Settings,
-    pub infra_provider: infra_provider::Settings,
+    pub provider: Provider,
     pub hypervisor: hypervisor::Settings,
     pub kubectl: kubectl::Settings,
     pub latency: Latency,
@@ -104,6 +105,36 @@ impl Workload {
                 (0..many).map(|number| Text::from(format!("{}-{number}", self.name))).collect()
             }
             _ => Vec::new(),
+        }
+    }
+}
+
+/// Who makes VMs of Machines.
+#[derive(Clone, Debug)]
+pub enum Provider {
+    /// A plain one, which never looks at a VM's power.
+    Delay(infra_provider::Settings),
+    /// VM Operator, with the vSphere provider before it.
+    VmOperator { provider: vsphere_provider::Settings, operator: vm_operator::Settings },
+}
+
+impl Provider {
+    /// The kind of its objects.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Provider::Delay(_) => Kind::InfraMachine,
+            Provider::VmOperator { .. } => Kind::VSphereMachine,
+        }
+    }
+
+    /// What the firmware of a VM that has long been there says that it is.
+    pub fn uuid_of(&self, vm: &Text) -> Text {
+        match self {
+            Provider::Delay(_) => vm.clone(),
+            Provider::VmOperator { .. } => {
+                let owner = Owner::named(vm);
+                bios_uuid(owner.number(), owner.part(1).number())
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Building a world: VMs, disks, processes, and who listens where.
 
-use super::blueprint::{Blueprint, ControlPlaneNodes, Management, Settings};
+use super::blueprint::{Blueprint, ControlPlaneNodes, Management, Provider, Settings};
 use super::core::{Core, Runtime, What, World};
 use super::process::{Buffers, Custom, CustomProcess, Process};
 use super::record::Recorder;
@@ -8,7 +8,7 @@ use super::steady;
 use crate::api::Object;
 use crate::components::{
     apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubectl,
-    kubelet, scheduler,
+    kubelet, scheduler, vm_operator, vsphere_provider,
 };
 use crate::engine::{Queue, Random, SimTime, Text};
 use crate::infra::{
@@ -48,6 +48,7 @@ impl World {
             recorder: Recorder::default(),
             clusters: BTreeMap::new(),
             played: 0,
+            management: None,
             unfurnished: Vec::new(),
         };
         let mut builder = Builder { core, components: Vec::new(), blueprint };
@@ -115,7 +116,9 @@ impl Builder {
     /// A VM that has been running for long.
     fn vm(&mut self, name: &str) -> VmId {
         let mut vm = Vm::new(name);
+        vm.uuid = self.blueprint.settings.provider.uuid_of(&vm.name);
         vm.power = Power::On;
+        vm.booted = true;
         vm.boot = self.blueprint.settings.hypervisor.boot.low;
         self.core.datacenter.add_vm(vm)
     }
@@ -174,19 +177,33 @@ impl Builder {
         let settings = self.blueprint.settings.cluster_api;
         let manager = cluster_api::ClusterApi::new(settings, management, workload);
         self.add(vm, "capi-controller-manager", None, Some(cluster.clone()), manager);
-        let settings = self.blueprint.settings.infra_provider.clone();
+        self.provider(vm, cluster);
+    }
+
+    /// What makes VMs of Machines.
+    fn provider(&mut self, vm: VmId, cluster: Text) {
+        let management = Address::Endpoint(MANAGEMENT);
         let vcenter = Address::Endpoint(VCENTER);
-        let provider = infra_provider::InfraProvider::new(settings, management, vcenter);
-        self.add(vm, "infra-provider", None, Some(cluster), provider);
+        match self.blueprint.settings.provider.clone() {
+            Provider::Delay(settings) => {
+                let provider = infra_provider::InfraProvider::new(settings, management, vcenter);
+                self.add(vm, "infra-provider", None, Some(cluster), provider);
+            }
+            Provider::VmOperator { provider, operator } => {
+                let capv = vsphere_provider::VSphereProvider::new(provider, management);
+                self.add(vm, "capv-controller-manager", None, Some(cluster.clone()), capv);
+                let vmop = vm_operator::VmOperator::new(operator, management, vcenter);
+                self.add(vm, "vmop-controller-manager", None, Some(cluster), vmop);
+            }
+        }
     }
 
     /// The datacenter's management, out of the reach of faults.
     fn vcenter(&mut self) {
         let vm = self.core.datacenter.add_appliance("vcenter");
-        let workers = (0..self.blueprint.workers).map(|n| Text::from(format!("worker-{n}")));
-        let settings = self.blueprint.settings.hypervisor;
-        let vcenter = hypervisor::Hypervisor::new(settings, workers.collect());
-        self.add(vm, "vcenter", Some(VCENTER_PORT), None, vcenter);
+        let vcenter = hypervisor::Hypervisor::new(self.blueprint.settings.hypervisor);
+        let vcenter = self.add(vm, "vcenter", Some(VCENTER_PORT), None, vcenter);
+        self.core.management = Some(vcenter);
         self.core.datacenter.network.set_endpoint(VCENTER, vec![(vm, VCENTER_PORT)]);
     }
 

@@ -31,6 +31,8 @@ pub struct Core {
     /// The cluster that a process belongs to; none for those of the datacenter.
     pub(super) clusters: BTreeMap<ProcessId, Text>,
     pub(super) played: u64,
+    /// The process that manages the datacenter.
+    pub(super) management: Option<ProcessId>,
     /// VMs that the management created and nobody has furnished with processes yet.
     pub(super) unfurnished: Vec<VmId>,
 }
@@ -53,10 +55,12 @@ pub(super) enum What {
     Message(ConnectionId, Message),
     Broken(ConnectionId, Broken),
     Container(Uid, bool),
+    /// The datacenter's management learns of a VM's change.
+    VmChanged(Text),
     /// What becomes of a Pod's containers on a VM.
     Runtime(VmId, Uid, Runtime),
-    /// A VM has booted: its units start.
-    Booted(VmId),
+    /// A VM has booted, after it was powered on for so many times: its units start.
+    Booted(VmId, u32),
     /// systemd starts a unit again.
     Restart(VmId, Text),
 }

@@ -205,8 +205,9 @@ impl Core {
     /// The datacenter's management acts.
     fn act(&mut self, id: ProcessId, action: VmAction, cause: &mut Option<EntryId>) {
         match action {
-            VmAction::CreateAndPowerOn { vm, user_data, boot } => {
+            VmAction::CreateAndPowerOn { vm, uuid, user_data, boot } => {
                 let mut new = crate::infra::Vm::new(vm);
+                new.uuid = uuid;
                 new.disk.write("/var/lib/cloud/instance/user-data.txt", user_data);
                 new.boot = boot;
                 let vm = self.datacenter.add_vm(new);
@@ -218,6 +219,12 @@ impl Core {
                 self.unfurnished.push(vm);
                 self.power_on(vm, id, cause);
             }
+            VmAction::PowerOn { vm, boot } => {
+                if let Some(vm) = self.datacenter.vm_named(&vm) {
+                    self.datacenter.vm_mut(vm).boot = boot;
+                    self.power_on(vm, id, cause);
+                }
+            }
             VmAction::PowerOff { vm } => {
                 if let Some(vm) = self.datacenter.vm_named(&vm) {
                     self.power_off(vm, cause);
@@ -225,9 +232,7 @@ impl Core {
             }
             VmAction::Destroy { vm } => {
                 if let Some(vm) = self.datacenter.vm_named(&vm) {
-                    let mut then = Vec::new();
-                    self.datacenter.destroy(vm, self.now, &mut then);
-                    self.follow(then, cause);
+                    self.destroy(vm, cause);
                 }
             }
         }
@@ -238,16 +243,25 @@ impl Core {
         if self.datacenter.vm(vm).is_on() {
             return;
         }
-        self.datacenter.vm_mut(vm).power = Power::On;
+        let state = self.datacenter.vm_mut(vm);
+        state.power = Power::On;
+        state.starts += 1;
+        let (at, starts) = (self.now + state.boot, state.starts);
         self.follow(vec![Happening::PowerChanged(vm)], cause);
-        let at = self.now + self.datacenter.vm(vm).boot;
-        self.push_host(at, source, *cause, What::Booted(vm));
+        self.push_host(at, source, *cause, What::Booted(vm, starts));
     }
 
     /// Cuts a VM's power.
     pub(super) fn power_off(&mut self, vm: VmId, cause: &mut Option<EntryId>) {
         let mut then = Vec::new();
         self.datacenter.power_off(vm, self.now, &mut then);
+        self.follow(then, cause);
+    }
+
+    /// Deletes a VM with its disk.
+    pub(super) fn destroy(&mut self, vm: VmId, cause: &mut Option<EntryId>) {
+        let mut then = Vec::new();
+        self.datacenter.destroy(vm, self.now, &mut then);
         self.follow(then, cause);
     }
 
@@ -269,7 +283,7 @@ impl Core {
 
     /// Starts a unit, unless it runs already or its VM is off.
     fn start_wanted(&mut self, vm: VmId, name: &str, cause: Option<EntryId>) {
-        if !self.datacenter.vm(vm).is_on() {
+        if !self.datacenter.vm(vm).booted {
             return;
         }
         let Some(unit) = self.datacenter.vm_mut(vm).units.get_mut(name) else { return };
@@ -324,6 +338,15 @@ impl Core {
         };
         let name = state.name.clone();
         *cause = Some(self.recorder.vm(self.now, &name, field, change, &Text::EMPTY, *cause));
+        self.tell_management(name, *cause);
+    }
+
+    /// The datacenter's management sees what becomes of its VMs, whoever did it.
+    fn tell_management(&mut self, vm: Text, cause: Option<EntryId>) {
+        if let Some(management) = self.management {
+            let what = What::VmChanged(vm);
+            self.push_to(self.now, management, management, purpose::HOST, cause, what);
+        }
     }
 
     fn process_ended(&mut self, id: ProcessId, cause: Option<EntryId>) {
@@ -358,7 +381,7 @@ impl Core {
 
     fn on_host_event(&mut self, payload: Payload) {
         match payload.what {
-            What::Booted(vm) => self.booted(vm, payload.cause),
+            What::Booted(vm, starts) => self.booted(vm, starts, payload.cause),
             What::Restart(vm, unit) => {
                 let wanted = self.datacenter.vm(vm).units.get(&unit).is_some_and(|u| u.wanted);
                 if wanted {
@@ -373,10 +396,14 @@ impl Core {
     }
 
     /// The enabled units start; what runs at first boot only is a unit like any other.
-    fn booted(&mut self, vm: VmId, cause: Option<EntryId>) {
-        if !self.datacenter.vm(vm).is_on() {
+    fn booted(&mut self, vm: VmId, starts: u32, cause: Option<EntryId>) {
+        let state = self.datacenter.vm_mut(vm);
+        if !state.is_on() || state.starts != starts {
             return;
         }
+        state.booted = true;
+        let name = state.name.clone();
+        self.tell_management(name, cause);
         let wanted: Vec<Text> = self
             .datacenter
             .vm(vm)

@@ -14,7 +14,7 @@ mod steady;
 mod view;
 
 pub use blueprint::{
-    Blueprint, ControlPlaneNodes, Management, RunsOn, Settings, Workload, WorkloadKind,
+    Blueprint, ControlPlaneNodes, Management, Provider, RunsOn, Settings, Workload, WorkloadKind,
 };
 pub use build::{ETCD_PORT, MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
 pub use core::{Core, World};

@@ -3,7 +3,7 @@
 use super::core::{Core, What};
 use crate::components::{
     apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubectl,
-    kubelet, scheduler,
+    kubelet, scheduler, vm_operator, vsphere_provider,
 };
 use crate::infra::{Ctx, Effect, Input, ProcessId};
 use crate::timeline::EntryId;
@@ -105,6 +105,8 @@ processes! {
     Scheduler(scheduler::Scheduler, scheduler::Event) scheduler,
     ClusterApi(cluster_api::ClusterApi, cluster_api::Event) cluster_api,
     InfraProvider(infra_provider::InfraProvider, infra_provider::Event) infra_provider,
+    VSphereProvider(vsphere_provider::VSphereProvider, vsphere_provider::Event) vsphere_provider,
+    VmOperator(vm_operator::VmOperator, vm_operator::Event) vm_operator,
     Hypervisor(hypervisor::Hypervisor, hypervisor::Event) hypervisor,
     Kubectl(kubectl::Kubectl, kubectl::Event) kubectl,
     Custom(Custom, u64) custom,
@@ -119,7 +121,8 @@ impl What {
             What::Message(connection, message) => Input::Message(connection, message),
             What::Broken(connection, how) => Input::Broken(connection, how),
             What::Container(pod, running) => Input::Container(pod, running),
-            What::Due(_) | What::Runtime(..) | What::Booted(_) | What::Restart(..) => {
+            What::VmChanged(vm) => Input::VmChanged(vm),
+            What::Due(_) | What::Runtime(..) | What::Booted(..) | What::Restart(..) => {
                 unreachable!("not an input of a component")
             }
         }
@@ -135,8 +138,8 @@ impl Core {
         effects: &mut Vec<Effect<E>>,
         react: impl FnOnce(&mut Ctx<E>),
     ) {
-        let process = self.datacenter.processes.get_mut(id);
-        let vm = &mut self.datacenter.vms[process.vm.0 as usize];
-        react(&mut Ctx::new(id, self.now, cause, process, vm, &self.random, effects));
+        let (process, vm, inventory) = self.datacenter.host(id);
+        let at = (self.now, cause);
+        react(&mut Ctx::new(id, at, process, vm, inventory, &self.random, effects));
     }
 }

@@ -5,15 +5,17 @@
 
 mod workloads;
 
-use super::blueprint::{Blueprint, ControlPlaneNodes, RunsOn};
+use super::blueprint::{Blueprint, ControlPlaneNodes, Provider, RunsOn, Settings};
 use super::core::Core;
 use super::process::Process;
 use crate::api::kinds::{
-    Cluster, Condition, Conditions, InfraMachine, Lease, Machine, MachineDeployment, MachinePhase,
-    MachineSet, MachineSpec, Node, Status, Taint, TaintEffect, taint,
+    Cluster, Condition, Conditions, InfraMachine, InfrastructureRef, Lease, Machine,
+    MachineDeployment, MachinePhase, MachineSet, MachineSpec, Node, PowerState, Status, Taint,
+    TaintEffect, VSphereMachine, VirtualMachine, taint,
 };
 use crate::api::{Body, Kind, Labels, Meta, Object, Uid, labels};
 use crate::engine::{Duration, SimTime, Text};
+use crate::infra::Vm;
 use crate::timeline::Value;
 use std::sync::Arc;
 
@@ -127,7 +129,7 @@ impl Maker<'_> {
     fn node(&mut self, all: &mut Vec<Object>, name: &Text, role: RunsOn) {
         let settings = &self.blueprint.settings;
         let mut node = Node {
-            provider_id: Text::from(format!("{}{name}", settings.kubelet.provider_prefix)),
+            provider_id: self.provider_id(name),
             conditions: healthy_node_conditions(),
             allocatable: settings.kubelet.resources,
             kubelet_version: settings.kubelet.version.clone(),
@@ -165,6 +167,7 @@ impl Maker<'_> {
             version: self.blueprint.settings.kubelet.version.clone(),
             provider_id: Text::EMPTY,
             data_secret_name: Text::EMPTY,
+            infrastructure: self.infrastructure(POOL),
             node_drain_timeout: self.blueprint.settings.node_drain_timeout,
             node_deletion_timeout: self.blueprint.settings.node_deletion_timeout,
         };
@@ -221,13 +224,13 @@ impl Maker<'_> {
     }
 
     fn machine(&mut self, all: &mut Vec<Object>, name: &Text, spec: &MachineSpec, set: &Meta) {
-        let provider_id =
-            Text::from(format!("{}{name}", self.blueprint.settings.kubelet.provider_prefix));
+        let provider_id = self.provider_id(name);
+        let infrastructure = self.infrastructure(name.clone());
         let mut meta = Meta::new(Kind::Machine, DEFAULT, name.clone()).owned_by(set);
         meta.labels = set_labels(spec);
         meta.finalizers = Arc::new([Text::word("machine.cluster.x-k8s.io")]);
         let machine = Machine {
-            spec: MachineSpec { provider_id: provider_id.clone(), ..spec.clone() },
+            spec: MachineSpec { provider_id, infrastructure, ..spec.clone() },
             phase: MachinePhase::Running,
             node_ref: Some(name.clone()),
             bootstrap_ready: true,
@@ -237,12 +240,66 @@ impl Maker<'_> {
             conditions: self.blueprint.settings.machine_conditions(),
         };
         let machine = self.object(meta, machine);
-        let mut meta = Meta::new(Kind::InfraMachine, DEFAULT, name.clone()).owned_by(&machine.meta);
-        meta.labels = set_labels(spec);
-        meta.finalizers = Arc::new([Text::word("infrastructure.cluster.x-k8s.io")]);
-        let infra = self.object(meta, InfraMachine { provider_id, ready: true });
+        self.provided(all, name, &machine.meta);
         all.push(machine);
-        all.push(infra);
+    }
+
+    /// The provider's objects behind a Machine.
+    fn provided(&mut self, all: &mut Vec<Object>, name: &Text, machine: &Meta) {
+        let (provider_id, labels) = (self.provider_id(name), machine.labels.clone());
+        let meta = |kind, owner: &Meta, finalizer| {
+            let mut meta = Meta::new(kind, DEFAULT, name.clone()).owned_by(owner);
+            meta.labels = labels.clone();
+            meta.finalizers = Arc::new([finalizer]);
+            meta
+        };
+        match self.blueprint.settings.provider {
+            Provider::Delay(_) => {
+                let finalizer = Text::word("infrastructure.cluster.x-k8s.io");
+                let meta = meta(Kind::InfraMachine, machine, finalizer);
+                let infra = self.object(meta, InfraMachine { provider_id, ready: true });
+                all.push(infra);
+            }
+            Provider::VmOperator { operator, .. } => {
+                let infra = meta(Kind::VSphereMachine, machine, VSphereMachine::FINALIZER);
+                let infra = self.object(infra, ready_vsphere_machine(provider_id));
+                let vm = meta(Kind::VirtualMachine, &infra.meta, VirtualMachine::FINALIZER);
+                let uuid = self.blueprint.settings.provider.uuid_of(name);
+                let keeps_uuid = operator.rules.recreate_keeps_uuid;
+                let vm = self.object(vm, running_virtual_machine(name, uuid, keeps_uuid));
+                all.extend([infra, vm]);
+            }
+        }
+    }
+
+    fn provider_id(&self, name: &Text) -> Text {
+        let Settings { kubelet, provider, .. } = &self.blueprint.settings;
+        Text::from(format!("{}{}", kubelet.provider_prefix, provider.uuid_of(name)))
+    }
+
+    fn infrastructure(&self, name: impl Into<Text>) -> InfrastructureRef {
+        let kind = self.blueprint.settings.provider.kind();
+        InfrastructureRef { kind, name: name.into() }
+    }
+}
+
+fn ready_vsphere_machine(provider_id: Text) -> VSphereMachine {
+    let kind = VSphereMachine::PROVISIONED;
+    let provisioned = Condition::new(kind, Status::True, "", "", SimTime::ZERO);
+    let conditions = [provisioned].into_iter().collect();
+    VSphereMachine { provider_id, ready: true, vm_status: Text::word("ready"), conditions }
+}
+
+fn running_virtual_machine(name: &Text, bios_uuid: Text, keeps_uuid: bool) -> VirtualMachine {
+    let created = Condition::new(VirtualMachine::CREATED, Status::True, "True", "", SimTime::ZERO);
+    VirtualMachine {
+        power_wanted: PowerState::PoweredOn,
+        bootstrap_secret: Text::EMPTY,
+        uuid_wanted: if keeps_uuid { bios_uuid.clone() } else { Text::EMPTY },
+        power: PowerState::PoweredOn,
+        bios_uuid,
+        ip: Vm::new(name.clone()).ip,
+        conditions: [created].into_iter().collect(),
     }
 }
 

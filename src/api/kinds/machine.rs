@@ -1,6 +1,7 @@
 //! Cluster API's Machine, and the infrastructure provider's counterpart.
 
 use super::Conditions;
+use crate::api::Kind;
 use crate::api::merge::merge_fields;
 use crate::engine::{Duration, SimTime, Text};
 
@@ -26,10 +27,19 @@ pub struct MachineSpec {
     pub provider_id: Text,
     /// `bootstrap.dataSecretName`: the Secret with its user data; empty until it is written.
     pub data_secret_name: Text,
+    pub infrastructure: InfrastructureRef,
     /// Nothing means: without limit.
     pub node_drain_timeout: Duration,
     /// Nothing means: retry for ever.
     pub node_deletion_timeout: Duration,
+}
+
+/// `spec.infrastructureRef`: the provider's object. A MachineSet's template refers to the template
+/// of one; only its kind counts then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InfrastructureRef {
+    pub kind: Kind,
+    pub name: Text,
 }
 
 /// `status.phase` of a Machine.
@@ -45,7 +55,7 @@ pub enum MachinePhase {
     Deleting,
 }
 
-/// The provider's object behind a Machine (`RigMachine`, `VSphereMachine` ...).
+/// The object of a plain provider behind a Machine (`RigMachine` in the recordings).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InfraMachine {
     pub provider_id: Text,
@@ -62,6 +72,12 @@ merge_fields!(Machine {
     volume_wait_started,
 } deep { conditions });
 merge_fields!(InfraMachine { provider_id, ready });
+
+impl Default for InfrastructureRef {
+    fn default() -> InfrastructureRef {
+        InfrastructureRef { kind: Kind::InfraMachine, name: Text::EMPTY }
+    }
+}
 
 impl MachinePhase {
     /// As it is written in an object.

@@ -6,6 +6,7 @@ mod config;
 mod machine;
 mod node;
 mod pod;
+mod vsphere;
 mod workload;
 
 pub use cluster_api::{
@@ -13,9 +14,10 @@ pub use cluster_api::{
 };
 pub use condition::{Condition, Conditions, Status};
 pub use config::{BootstrapToken, ConfigMap, KubeadmConfig, Secret, TokenUsage};
-pub use machine::{InfraMachine, Machine, MachinePhase, MachineSpec};
+pub use machine::{InfraMachine, InfrastructureRef, Machine, MachinePhase, MachineSpec};
 pub use node::{Lease, Node, Resources, Taint, TaintEffect, taint};
 pub use pod::{Pod, PodPhase, PodTemplate, Toleration};
+pub use vsphere::{PowerState, VSphereMachine, VirtualMachine};
 pub use workload::{
     DaemonSet, Deployment, EventType, Job, KubeEvent, PodManagement, ReplicaSet, StatefulSet,
 };

@@ -124,7 +124,7 @@ impl Apiserver {
                 self.watch_etcd(ctx);
             }
             Input::Broken(connection, how) => self.on_broken(connection, how, ctx),
-            Input::Message(..) | Input::Tick(_) | Input::Container(..) => {}
+            Input::Message(..) | Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) => {}
         }
     }
 

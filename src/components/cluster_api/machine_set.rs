@@ -5,8 +5,8 @@
 
 use super::machine_deployment::remediating;
 use super::{Marking, Settings, Wording, node_in};
-use crate::api::kinds::{Condition, InfraMachine, Machine, MachineSet, MachineSpec, Status};
-use crate::api::{Answer, Kind, Meta, Object, ObjectKey, Verb};
+use crate::api::kinds::{Condition, InfrastructureRef, Machine, MachineSet, MachineSpec, Status};
+use crate::api::{Answer, Body, Kind, Meta, Object, ObjectKey, Verb};
 use crate::client::{Delta, Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{Purpose, SimTime, Text, name_suffix};
 use std::collections::BTreeSet;
@@ -120,21 +120,25 @@ impl MachineSetController {
     fn create_infra(&self, object: &Object, set: &MachineSet, view: &mut View) -> Step<State> {
         let suffix = name_suffix((view.draw)(MACHINE_NAME));
         let name = Text::from(format!("{}-{suffix}", object.name()));
-        let mut meta = Meta::new(Kind::InfraMachine, object.key().namespace.clone(), name.clone());
+        let kind = set.template.infrastructure.kind;
+        let mut meta = Meta::new(kind, object.key().namespace.clone(), name.clone());
         meta = meta.owned_by(&object.meta);
         meta.labels = set.selector.clone();
-        let infra = Object::new(meta, InfraMachine::default());
+        let infra = Object::new(meta, Body::of_infrastructure(kind));
         Step::write(Verb::Create(Arc::new(infra)), State::InfraCreated(name))
     }
 
     fn create_machine(&mut self, object: &Object, name: Text) -> Step<State> {
         let Some(set) = object.machine_set() else { return Step::done() };
+        let infrastructure =
+            InfrastructureRef { name: name.clone(), ..set.template.infrastructure };
         let mut meta = Meta::new(Kind::Machine, object.key().namespace.clone(), name);
         meta = meta.owned_by(&object.meta);
         meta.labels = set.selector.clone();
         meta.finalizers = Arc::new([Text::word("machine.cluster.x-k8s.io")]);
         let key = meta.key.clone();
-        let spec = MachineSpec { provider_id: Text::EMPTY, ..set.template.clone() };
+        let template = set.template.clone();
+        let spec = MachineSpec { provider_id: Text::EMPTY, infrastructure, ..template };
         let machine = Machine { spec, ..Machine::default() };
         self.created.insert(key.clone());
         Step::ask(Verb::Create(Arc::new(Object::new(meta, machine))), State::Created(key))

@@ -127,7 +127,7 @@ impl ClusterApi {
                     client.on_alarm(ctx, alarm, &mut news);
                 }
             }
-            Input::Container(..) => {}
+            Input::Container(..) | Input::VmChanged(_) => {}
         }
         for item in news {
             self.on_news(item, ctx);
@@ -142,7 +142,7 @@ impl ClusterApi {
             Kind::MachineSet,
             Kind::Machine,
             Kind::MachineHealthCheck,
-            Kind::InfraMachine,
+            self.settings.infrastructure,
         ];
         for kind in own {
             self.clients.local.watch(ctx, kind, Selector::All);
@@ -213,9 +213,7 @@ impl ClusterApi {
                 }
             }
             Kind::Machine => self.machine_changed(delta, ctx),
-            Kind::InfraMachine => {
-                self.machines.enqueue(ctx, &beside(key, Kind::Machine, &key.name));
-            }
+            kind if kind == self.settings.infrastructure => self.infrastructure_changed(key, ctx),
             Kind::Node => self.node_changed(delta, ctx),
             _ => {}
         }
@@ -236,6 +234,11 @@ impl ClusterApi {
             return;
         }
         self.enqueue_checks_of(delta.object(), ctx);
+    }
+
+    /// Machine and provider's object have one name: a MachineSet makes them so.
+    fn infrastructure_changed(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
+        self.machines.enqueue(ctx, &beside(key, Kind::Machine, &key.name));
     }
 
     fn node_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {

@@ -1,5 +1,6 @@
 //! The rules and numbers of a Cluster API release, one setting per rule.
 
+use crate::api::Kind;
 use crate::client::{ClientSettings, ShellSettings};
 use crate::engine::Duration;
 
@@ -37,6 +38,10 @@ pub struct Settings {
     pub resync_jitter_percent: u64,
     pub probe: Probe,
     pub wording: Wording,
+    /// The kind of the provider's objects, of which the manager watches one.
+    ///
+    /// Simplified: the real one begins to watch a kind when it first meets a reference to it.
+    pub infrastructure: Kind,
 }
 
 /// How Nodes are drained.

@@ -51,6 +51,7 @@ fn settings() -> Settings {
         resync_jitter_percent: 10,
         probe: Probe { interval: secs(10), timeout: secs(5), failures: 10 },
         wording: Wording::V1Beta1,
+        infrastructure: Kind::InfraMachine,
     }
 }
 
@@ -87,7 +88,8 @@ fn machine(change: impl FnOnce(&mut Object)) -> Object {
     meta.labels = pool();
     meta.finalizers = Arc::new([Text::word("machine.cluster.x-k8s.io")]);
     meta.uid = Uid(9);
-    let body = Machine { node_ref: Some(Text::word("w")), ..Machine::default() };
+    let mut body = Machine { node_ref: Some(Text::word("w")), ..Machine::default() };
+    body.spec.infrastructure.name = Text::word("w");
     let mut object = Object::new(meta, body);
     change(&mut object);
     object

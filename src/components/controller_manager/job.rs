@@ -267,7 +267,7 @@ impl Reconciler for JobController {
                 }
                 return Step::Done(Outcome::error(error.message));
             }
-            Reply::Elapsed => return Step::done(),
+            Reply::Elapsed | Reply::Task(_) => return Step::done(),
         };
         match state {
             State::Created => {

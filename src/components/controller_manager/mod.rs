@@ -201,7 +201,7 @@ impl ControllerManager {
             Input::Due(Event::RetryHealth(node)) => return self.write_health(&node, ctx),
             Input::Due(Event::Evict(pod, timer)) => return self.eviction_due(&pod, timer, ctx),
             Input::Due(Event::EvictNow(pod, timer)) => return self.evict(&pod, timer, ctx),
-            Input::Container(..) => {}
+            Input::Container(..) | Input::VmChanged(_) => {}
         }
         for item in news {
             match item {

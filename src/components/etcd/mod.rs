@@ -79,7 +79,7 @@ impl Etcd {
                 self.store.compact(std::mem::replace(&mut self.compact_next, self.store.revision()))
             }
             Input::Broken(connection, _) => self.watchers.retain(|watcher| *watcher != connection),
-            Input::Message(..) | Input::Container(..) => {}
+            Input::Message(..) | Input::Container(..) | Input::VmChanged(_) => {}
         }
     }
 

@@ -8,9 +8,9 @@
 mod tests;
 
 use crate::api::{Kind, Object, ObjectKey, Selector, Verb};
-use crate::client::{Alarm, Backoff, Client, ClientSettings, News};
+use crate::client::{Alarm, Backoff, Client, ClientSettings, News, VcenterClient};
 use crate::engine::{Duration, Text};
-use crate::infra::{Address, ConnectionId, Ctx, Input};
+use crate::infra::{Address, Ctx, Input};
 use crate::wire::{DatacenterRequest, Message};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -45,12 +45,9 @@ impl From<Alarm> for Event {
 pub struct InfraProvider {
     settings: Settings,
     api: Address,
-    vcenter: Address,
+    server: Address,
     client: Client<ObjectKey>,
-    connection: Option<ConnectionId>,
-    /// Tasks under way, by number.
-    tasks: BTreeMap<u32, Task>,
-    next_task: u32,
+    vcenter: VcenterClient<Task>,
     /// Objects with a write under way.
     writing: BTreeSet<ObjectKey>,
     failures: BTreeMap<ObjectKey, Backoff>,
@@ -79,10 +76,8 @@ impl InfraProvider {
             client: Client::new(0, api, settings.client),
             settings,
             api,
-            vcenter,
-            connection: None,
-            tasks: BTreeMap::new(),
-            next_task: 0,
+            server: vcenter,
+            vcenter: VcenterClient::new(vcenter),
             writing: BTreeSet::new(),
             failures: BTreeMap::new(),
         }
@@ -93,22 +88,26 @@ impl InfraProvider {
         let mut news = Vec::new();
         match input {
             Input::Started(_) => {
-                *self = InfraProvider::new(self.settings.clone(), self.api, self.vcenter);
+                *self = InfraProvider::new(self.settings.clone(), self.api, self.server);
                 self.client.watch(ctx, Kind::InfraMachine, Selector::All);
             }
-            Input::Message(_, Message::DatacenterTask(task, _)) => self.task_ended(task, ctx),
+            Input::Message(from, Message::DatacenterTask(task, end)) => {
+                if let Some((task, _)) = self.vcenter.ended(from, task, end) {
+                    self.task_ended(&task, ctx);
+                }
+            }
             Input::Message(from, message) => {
                 self.client.on_message(ctx, from, message, &mut news);
             }
             Input::Broken(connection, how) => {
-                if self.connection == Some(connection) {
-                    self.vcenter_lost(ctx);
+                for task in self.vcenter.lost(connection).unwrap_or_default() {
+                    self.retry_later(&task.key, ctx);
                 }
                 self.client.on_broken(ctx, connection, how, &mut news);
             }
             Input::Due(Event::Client(alarm)) => self.client.on_alarm(ctx, alarm, &mut news),
             Input::Due(Event::Retry(key)) => self.reconcile(&key, ctx),
-            Input::Tick(_) | Input::Container(..) => {}
+            Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) => {}
         }
         for item in news {
             self.on_news(item, ctx);
@@ -161,26 +160,23 @@ impl InfraProvider {
 
     fn start_task(&mut self, key: &ObjectKey, wish: Wish, ctx: &mut Ctx<Event>) {
         let task = Task { key: key.clone(), wish };
-        if self.tasks.values().any(|running| *running == task) {
+        // A VM that is still being cloned is not there yet to be deleted.
+        if self.vcenter.tasks().any(|running| running.key == task.key) {
             return;
         }
-        let connection = *self.connection.get_or_insert_with(|| ctx.connect(self.vcenter));
         let vm = key.name.clone();
         let request = match wish {
             Wish::Create => {
                 let user_data = Text::from(format!("kubeadm join --node-name={vm}"));
-                DatacenterRequest::Clone { vm, user_data }
+                DatacenterRequest::Clone { uuid: Some(vm.clone()), vm, user_data }
             }
             Wish::Delete => DatacenterRequest::Destroy { vm },
         };
-        self.next_task += 1;
-        self.tasks.insert(self.next_task, task);
-        ctx.send(connection, Message::Datacenter(self.next_task, request));
+        self.vcenter.ask(ctx, request, task);
     }
 
     /// A VM of the name existed already, or exists now: both are what was wished for.
-    fn task_ended(&mut self, number: u32, ctx: &mut Ctx<Event>) {
-        let Some(task) = self.tasks.remove(&number) else { return };
+    fn task_ended(&mut self, task: &Task, ctx: &mut Ctx<Event>) {
         let Some(object) = self.client.caches.get(&task.key).cloned() else { return };
         match task.wish {
             Wish::Delete => self.patch(&object, ctx, |new| new.meta.finalizers = Arc::new([])),
@@ -207,13 +203,6 @@ impl InfraProvider {
         let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
         self.writing.insert(object.key().clone());
         self.client.ask(ctx, AGENT, verb, object.key().clone());
-    }
-
-    fn vcenter_lost(&mut self, ctx: &mut Ctx<Event>) {
-        self.connection = None;
-        for task in std::mem::take(&mut self.tasks).into_values() {
-            self.retry_later(&task.key, ctx);
-        }
     }
 
     fn retry_later(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {

@@ -5,7 +5,7 @@ use crate::api::kinds::InfraMachine;
 use crate::api::{Answer, Deletion, Meta, Request, Revision};
 use crate::engine::SimTime;
 use crate::infra::testbed::{Testbed, requests, started};
-use crate::infra::{Broken, Effect, EndpointId, Start};
+use crate::infra::{Broken, ConnectionId, Effect, EndpointId, Start};
 use crate::wire::TaskEnd;
 
 struct Provider {

@@ -93,7 +93,7 @@ impl Kubectl {
                     self.take(number, failed, ctx);
                 }
             }
-            Input::Started(_) | Input::Tick(_) | Input::Container(..) => {}
+            Input::Started(_) | Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) => {}
         }
     }
 

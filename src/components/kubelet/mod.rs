@@ -159,6 +159,7 @@ impl Kubelet {
             Input::Due(Event::NodeReady) => self.node_became_ready(ctx),
             Input::Due(Event::StartPod(key)) => self.start_pod(&key, ctx),
             Input::Due(Event::SyncPod(key)) => self.sync_pod(&key, ctx),
+            Input::VmChanged(_) => {}
         }
         for item in news {
             self.on_news(item, ctx);

@@ -88,7 +88,7 @@ impl Kubelet {
         let mut meta = Meta::new(Kind::Node, "", self.name.clone());
         meta.labels = labels([("kubernetes.io/hostname", self.name.clone())]);
         let mut node = Node {
-            provider_id: Text::from(format!("{}{}", self.settings.provider_prefix, self.name)),
+            provider_id: Text::from(format!("{}{}", self.settings.provider_prefix, ctx.uuid())),
             allocatable: self.settings.resources,
             kubelet_version: self.settings.version.clone(),
             ..Node::default()

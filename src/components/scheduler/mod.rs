@@ -114,7 +114,7 @@ impl Scheduler {
                 self.take_next(ctx);
             }
             Input::Tick(_) => self.flush(ctx),
-            Input::Container(..) => {}
+            Input::Container(..) | Input::VmChanged(_) => {}
         }
         for item in news {
             match item {

@@ -74,9 +74,9 @@ impl MachineController {
                     if had_node {
                         drained(machine, self.settings.wording, Status::True, ("", ""), now);
                     }
-                    let words = "Waiting for InfraMachine to be deleted";
+                    let kind = machine.spec.infrastructure.kind.name();
+                    let words = format!("Waiting for {kind} to be deleted");
                     let reason = "WaitingForInfrastructureDeletion";
-                    let words = Text::word(words);
                     machine.conditions.say(deleting(Status::True, reason, words, now));
                 }
             }

@@ -12,7 +12,7 @@ mod drain;
 mod status;
 
 use super::{Settings, beside};
-use crate::api::{Kind, Object, ObjectKey};
+use crate::api::{Object, ObjectKey};
 use crate::client::{Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{SimTime, Text};
 use std::collections::BTreeMap;
@@ -93,7 +93,8 @@ impl Reconciler for MachineController {
 
 /// The provider's object of a Machine.
 fn infra_of<'a>(object: &Object, view: &View<'a>) -> Option<&'a Arc<Object>> {
-    view.local.get(&beside(object.key(), Kind::InfraMachine, object.name()))
+    let reference = &object.machine()?.spec.infrastructure;
+    view.local.get(&beside(object.key(), reference.kind, &reference.name))
 }
 
 /// The name of the Node of a Machine.

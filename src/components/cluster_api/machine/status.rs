@@ -2,8 +2,8 @@
 
 use super::super::{Wording, node_in};
 use super::{MachineController, State, infra_of};
-use crate::api::kinds::{Condition, InfraMachine, Machine, MachinePhase, Node, Status};
-use crate::api::{Kind, Object, Verb};
+use crate::api::kinds::{Condition, Machine, MachinePhase, Node, Status};
+use crate::api::{Kind, Object, Provided, Verb};
 use crate::client::{Outcome, Step, View};
 use crate::engine::{SimTime, Text};
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use std::sync::Arc;
 impl MachineController {
     pub(super) fn sync(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         let mut changed = Object::clone(object);
-        let infra = infra_of(object, view).and_then(|infra| infra.infra_machine()).cloned();
+        let infra = infra_of(object, view).and_then(|infra| infra.provided());
         let Some(machine) = changed.machine_mut() else { return Step::done() };
-        self.follow_provider(machine, infra.as_ref(), view.now);
+        self.follow_provider(machine, infra, view.now);
         if self.find_node(machine, view) {
             let name = machine.node_ref.clone().unwrap_or_default();
             view.event(object.key(), "SuccessfulSetNodeRef", name);
@@ -29,22 +29,22 @@ impl MachineController {
     }
 
     /// What the provider says is taken over each time.
-    fn follow_provider(&self, machine: &mut Machine, infra: Option<&InfraMachine>, now: SimTime) {
+    fn follow_provider(&self, machine: &mut Machine, infra: Option<Provided>, now: SimTime) {
         let Some(infra) = infra else { return };
         machine.infrastructure_ready = infra.ready;
         if infra.ready {
             machine.spec.provider_id = infra.provider_id.clone();
         }
         let (status, reason, message) = match (infra.ready, self.settings.wording) {
-            (true, _) => (Status::True, "Ready", ""),
-            (false, Wording::V1Beta1) => (Status::False, "WaitingForInfrastructure", ""),
-            (false, Wording::V1Beta2) => (
-                Status::False,
-                "NotReady",
-                "InfraMachine status.initialization.provisioned is false",
-            ),
+            (true, _) => (Status::True, "Ready", Text::EMPTY),
+            (false, Wording::V1Beta1) => (Status::False, "WaitingForInfrastructure", Text::EMPTY),
+            (false, Wording::V1Beta2) => {
+                let kind = machine.spec.infrastructure.kind.name();
+                let words = format!("{kind} status.initialization.provisioned is false");
+                (Status::False, "NotReady", Text::from(words))
+            }
         };
-        let [kind, reason, message] = ["InfrastructureReady", reason, message].map(Text::word);
+        let [kind, reason] = ["InfrastructureReady", reason].map(Text::word);
         machine.conditions.say(Condition::new(kind, status, reason, message, now));
     }
 
@@ -127,7 +127,10 @@ fn v1beta2_without_node(machine: &Machine) -> (Status, &'static str, String) {
         return (Status::False, "NodeDeleted", message);
     }
     let message = match machine.spec.provider_id.is_empty() {
-        true => "Waiting for InfraMachine to report spec.providerID".to_owned(),
+        true => {
+            let kind = machine.spec.infrastructure.kind.name();
+            format!("Waiting for {kind} to report spec.providerID")
+        }
         false => {
             format!("Waiting for a Node with spec.providerID {} to exist", machine.spec.provider_id)
         }

@@ -1,0 +1,199 @@
+//! VirtualMachine: looks its VM up, does what is missing, and reports what it saw.
+//!
+//! ```text
+//! lives     find ─┬─ there and on ────────────────────────────────> report
+//!                 ├─ there and off ─> power on ─────────> find again ─> report
+//!                 └─ not there ─> user data ─> clone ───> find again ─> report
+//! goes      find ─┬─ there ─> power off and destroy ──> finalizer
+//!                 └─ not there ───────────────────────> finalizer
+//! ```
+//! A VM that is gone is made again from what the object says: the same name and bootstrap Secret,
+//! a fresh disk. Nobody asks whether its bootstrap token still lives.
+
+use super::Rules;
+use crate::api::kinds::{Condition, PowerState, Status, VirtualMachine};
+use crate::api::{Object, ObjectKey, Verb};
+use crate::client::{Outcome, Reconciler, Reply, Step, View};
+use crate::engine::{Purpose, Text};
+use crate::infra::bios_uuid;
+use crate::wire::{DatacenterRequest, TaskEnd, VmFacts};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The controller, with the creations that block nobody.
+#[derive(Clone, Debug)]
+pub struct VirtualMachineController {
+    rules: Rules,
+    creating: BTreeSet<ObjectKey>,
+    /// Creations that the owner has not sent yet.
+    creations: Vec<(ObjectKey, DatacenterRequest)>,
+}
+
+/// Where a reconcile waits.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// For the VM to be found, or not.
+    Finding,
+    /// For the new VM to be on.
+    Creating,
+    PoweringOn,
+    /// For the VM as it is after what was done.
+    FindingAgain,
+    Destroying,
+    /// For the last write: nothing follows but the outcome.
+    Last(Outcome),
+}
+
+const UUID: Purpose = Purpose(10);
+
+impl VirtualMachineController {
+    /// A controller with these rules.
+    pub fn new(rules: Rules) -> VirtualMachineController {
+        VirtualMachineController { rules, creating: BTreeSet::new(), creations: Vec::new() }
+    }
+
+    /// The creations that nobody waits for, to be asked for by the owner.
+    pub fn take_creations(&mut self) -> Vec<(ObjectKey, DatacenterRequest)> {
+        std::mem::take(&mut self.creations)
+    }
+
+    /// One of them has ended, well or not: the next look tells.
+    pub fn creation_ended(&mut self, key: &ObjectKey) {
+        self.creating.remove(key);
+    }
+
+    /// Takes the object under control. Its UUID is settled now if it is to outlive the VM.
+    ///
+    /// Simplified: VM Operator's webhook does the latter while the object is created.
+    fn adopt(&self, object: &Arc<Object>, view: &mut View) -> Step<State> {
+        let mut changed = Object::clone(object);
+        changed.meta.finalizers = Arc::new([VirtualMachine::FINALIZER]);
+        let keeps = self.rules.recreate_keeps_uuid;
+        if let Some(vm) = changed.virtual_machine_mut().filter(|vm| vm.uuid_wanted.is_empty())
+            && keeps
+        {
+            vm.uuid_wanted = bios_uuid((view.draw)(UUID), (view.draw)(UUID));
+        }
+        // The watch brings it back, held.
+        finish(object, changed, Outcome::done())
+    }
+
+    fn found(&mut self, object: &Arc<Object>, end: &TaskEnd, view: &View) -> Step<State> {
+        let Some(vm) = object.virtual_machine() else { return Step::done() };
+        let name = object.name().clone();
+        match end {
+            TaskEnd::Found(_) if object.meta.is_deleting() => {
+                Step::Call(DatacenterRequest::Destroy { vm: name }, State::Destroying)
+            }
+            _ if object.meta.is_deleting() => release(object),
+            TaskEnd::Found(facts) if !facts.is_on && vm.power_wanted == PowerState::PoweredOn => {
+                Step::Call(DatacenterRequest::PowerOn { vm: name }, State::PoweringOn)
+            }
+            TaskEnd::Found(facts) => self.report(object, facts, view),
+            _ => self.create(object, Text::from(format!("kubeadm join --node-name={name}"))),
+        }
+    }
+
+    fn create(&mut self, object: &Arc<Object>, user_data: Text) -> Step<State> {
+        let Some(vm) = object.virtual_machine() else { return Step::done() };
+        let keeps = self.rules.recreate_keeps_uuid && !vm.uuid_wanted.is_empty();
+        let uuid = keeps.then(|| vm.uuid_wanted.clone());
+        let request = DatacenterRequest::Clone { vm: object.name().clone(), uuid, user_data };
+        if self.rules.create_blocks {
+            return Step::Call(request, State::Creating);
+        }
+        self.creating.insert(object.key().clone());
+        self.creations.push((object.key().clone(), request));
+        Step::Done(Outcome::after(self.rules.requeue))
+    }
+
+    fn report(&self, object: &Arc<Object>, facts: &VmFacts, view: &View) -> Step<State> {
+        let mut changed = Object::clone(object);
+        let Some(vm) = changed.virtual_machine_mut() else { return Step::done() };
+        let created = Condition::new(VirtualMachine::CREATED, Status::True, "True", "", view.now);
+        vm.conditions.say(created);
+        vm.power = match facts.is_on {
+            true => PowerState::PoweredOn,
+            false => PowerState::PoweredOff,
+        };
+        vm.bios_uuid = facts.uuid.clone();
+        vm.ip = facts.ip.clone().unwrap_or_default();
+        // With the datacenter's events, the address is one of them.
+        let waits = facts.is_on && facts.ip.is_none() && !self.rules.async_signal;
+        let outcome = match waits {
+            true => Outcome::after(self.rules.requeue),
+            false => Outcome::done(),
+        };
+        finish(object, changed, outcome)
+    }
+}
+
+impl Reconciler for VirtualMachineController {
+    type State = State;
+
+    fn agent(&self) -> &'static str {
+        "virtualmachine-controller"
+    }
+
+    fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
+        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        let held = object.meta.finalizers.contains(&VirtualMachine::FINALIZER);
+        match (held, object.meta.is_deleting()) {
+            (false, true) => Step::done(),
+            (false, false) => self.adopt(&object, view),
+            // A VM that is being made cannot be looked at, nor deleted.
+            (true, _) if self.creating.contains(key) => {
+                Step::Done(Outcome::after(self.rules.requeue))
+            }
+            (true, _) => find(&object, State::Finding),
+        }
+    }
+
+    fn resume(
+        &mut self,
+        key: &ObjectKey,
+        state: State,
+        reply: Reply,
+        view: &mut View,
+    ) -> Step<State> {
+        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        match (state, reply) {
+            (State::Last(outcome), _) => Step::Done(outcome),
+            (_, Reply::Task(Err(error))) => Step::Done(Outcome::error(error)),
+            (State::Finding, Reply::Task(Ok(end))) => self.found(&object, &end, view),
+            (State::PoweringOn, Reply::Task(Ok(TaskEnd::NotFound))) => {
+                Step::Done(Outcome::error("the VM went while it was powered on"))
+            }
+            // One of this name that somebody else made meanwhile is taken as it is.
+            (State::Creating | State::PoweringOn, Reply::Task(Ok(_))) => {
+                find(&object, State::FindingAgain)
+            }
+            (State::FindingAgain, Reply::Task(Ok(TaskEnd::Found(facts)))) => {
+                self.report(&object, &facts, view)
+            }
+            (State::FindingAgain, _) => Step::Done(Outcome::error("the VM went again")),
+            (State::Destroying, _) => release(&object),
+            _ => Step::done(),
+        }
+    }
+}
+
+fn find(object: &Object, then: State) -> Step<State> {
+    Step::Call(DatacenterRequest::Find { vm: object.name().clone() }, then)
+}
+
+/// The VM is gone: the object may go too.
+fn release(object: &Arc<Object>) -> Step<State> {
+    let mut changed = Object::clone(object);
+    changed.meta.finalizers = Arc::new([]);
+    finish(object, changed, Outcome::done())
+}
+
+/// Writes what changed, and ends.
+fn finish(object: &Arc<Object>, changed: Object, outcome: Outcome) -> Step<State> {
+    if changed == **object {
+        return Step::Done(outcome);
+    }
+    let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
+    Step::write(verb, State::Last(outcome))
+}

@@ -1,0 +1,139 @@
+//! capv-controller-manager on a Supervisor: makes a VirtualMachine of each VSphereMachine.
+//!
+//! It reads and writes objects of the management cluster and never speaks to the datacenter; that a
+//! VM is off or gone it knows from its VirtualMachine's status, as stale as that may be. Follows
+//! `kubernetes-sigs/cluster-api-provider-vsphere`, pkg/services/vmoperator.
+
+mod reconcile;
+#[cfg(test)]
+mod tests;
+
+use crate::api::{Kind, ObjectKey, Selector};
+use crate::client::{
+    Alarm, Client, ClientSettings, Clients, Delta, Flight, News, Shell, ShellSettings, Work,
+};
+use crate::engine::{Activity, Duration, Path, Phase, Rhythm};
+use crate::infra::{ActivityId, Address, Ctx, Input, Start};
+use reconcile::VSphereMachineController;
+
+/// How the provider behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub client: ClientSettings,
+    pub shell: ShellSettings,
+    /// The next look while a VirtualMachine is not ready yet, or goes.
+    pub requeue: Duration,
+    pub resync: Duration,
+}
+
+/// What the provider reacts to besides messages and ticks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Client(Alarm),
+    Work(Work),
+}
+
+impl From<Alarm> for Event {
+    fn from(alarm: Alarm) -> Event {
+        Event::Client(alarm)
+    }
+}
+
+impl From<Work> for Event {
+    fn from(work: Work) -> Event {
+        Event::Work(work)
+    }
+}
+
+/// The provider.
+#[derive(Clone, Debug)]
+pub struct VSphereProvider {
+    settings: Settings,
+    server: Address,
+    clients: Clients<Flight>,
+    machines: Shell<VSphereMachineController>,
+}
+
+const RESYNC: ActivityId = ActivityId(0);
+
+impl VSphereProvider {
+    /// A provider with the management cluster's API server.
+    pub fn new(settings: Settings, server: Address) -> VSphereProvider {
+        let controller = VSphereMachineController::new(settings.requeue);
+        VSphereProvider {
+            clients: Clients { local: Client::new(0, server, settings.client), remote: None },
+            machines: Shell::new(0, controller, settings.shell),
+            settings,
+            server,
+        }
+    }
+
+    /// Reacts to one event.
+    pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
+        let mut news = Vec::new();
+        let client = &mut self.clients.local;
+        match input {
+            Input::Started(start) => return self.start(start, ctx),
+            Input::Tick(_) => return self.resync(ctx),
+            Input::Due(Event::Work(work)) => {
+                return self.machines.on_work(ctx, &work, &mut self.clients);
+            }
+            Input::Message(from, message) => client.on_message(ctx, from, message, &mut news),
+            Input::Broken(connection, how) => client.on_broken(ctx, connection, how, &mut news),
+            Input::Due(Event::Client(alarm)) => client.on_alarm(ctx, alarm, &mut news),
+            Input::Container(..) | Input::VmChanged(_) => {}
+        }
+        for item in news {
+            match item {
+                News::Changed(delta) => self.on_change(&delta, ctx),
+                News::Answer(Flight { key, .. }, answered) => {
+                    self.machines.on_answer(ctx, &key, answered, &mut self.clients);
+                }
+                News::Synced(_) => {}
+            }
+        }
+    }
+
+    fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        *self = VSphereProvider::new(self.settings, self.server);
+        for kind in [Kind::VSphereMachine, Kind::Machine, Kind::VirtualMachine] {
+            self.clients.local.watch(ctx, kind, Selector::All);
+        }
+        let activity = Activity {
+            period: self.settings.resync,
+            jitter_percent: 0,
+            rhythm: Rhythm::Ticker,
+            path: Path::Server,
+        };
+        let phase = match start {
+            Start::Steady => Phase::Stationary,
+            Start::Fresh => Phase::AfterPause,
+        };
+        ctx.every(RESYNC, activity, phase);
+    }
+
+    fn on_change(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let key = delta.key();
+        let concerned = match key.kind {
+            Kind::VSphereMachine => Some(key.name.clone()),
+            Kind::Machine => delta.object().machine().and_then(|machine| {
+                let reference = &machine.spec.infrastructure;
+                (reference.kind == Kind::VSphereMachine).then(|| reference.name.clone())
+            }),
+            _ => delta.object().meta.controlled_by(Kind::VSphereMachine).cloned(),
+        };
+        if let Some(name) = concerned {
+            let namespace = key.namespace.clone();
+            let key = ObjectKey { kind: Kind::VSphereMachine, namespace, name };
+            self.machines.enqueue(ctx, &key);
+        }
+    }
+
+    fn resync(&mut self, ctx: &mut Ctx<Event>) {
+        let all = self.clients.local.caches.list(Kind::VSphereMachine);
+        let keys: Vec<ObjectKey> = all.map(|object| object.key().clone()).collect();
+        for key in keys {
+            self.machines.enqueue(ctx, &key);
+        }
+    }
+}
