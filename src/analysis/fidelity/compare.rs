@@ -4,6 +4,7 @@
 //! busy recording machine may add. Rows are not independent: all steps of one run share the phases
 //! of its heartbeat and monitor. This file does not explain a disagreement, it only finds it.
 
+use super::explained::explanation;
 use super::statistics::{FAMILY_ALPHA, KolmogorovSmirnov, holm, ks_two_samples, percentile};
 use super::steps::{Seen, Step, Steps};
 use crate::engine::Duration;
@@ -11,8 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A recorded time may lie outside the simulated range by this much, or by 3 %.
 const SLACK: Duration = Duration::from_millis(1_500);
-/// Two steps of one object nearer than this have no order that a recording can be trusted for.
-const ORDER_GAP: Duration = Duration::from_millis(500);
+/// An Event is an object of its own: nearer than this to another step it has no order that a
+/// recording can be trusted for. The fields of one object have an order however near they are.
+const EVENT_GAP: Duration = Duration::from_millis(500);
+/// An order of some recorded run is foreign to the simulation if fewer of a thousand simulated
+/// runs have it.
+const FEWEST_ORDERED: usize = 5;
 /// With fewer recorded runs a distribution isn't tested.
 pub const FEWEST_FOR_KS: usize = 8;
 
@@ -26,6 +31,8 @@ pub struct Comparison {
     pub rows: Vec<Row>,
     /// A recorded run had the first of the two earlier; no simulated run has.
     pub orders: Vec<(Step, Step)>,
+    /// Orders like these for which the recording machine is to blame, with the reason.
+    pub explained: Vec<(Step, Step, &'static str)>,
     /// Steps of both sides of which no message is the same.
     pub messages: Vec<Messages>,
 }
@@ -108,10 +115,18 @@ pub fn compare(recorded: &[Steps], simulated: &[Steps]) -> Comparison {
         (row.recorded.is_none(), first)
     });
     reject_by_holm(&mut rows);
+    let (mut orders, mut explained) = (Vec::new(), Vec::new());
+    for (first, second) in foreign_orders(recorded, simulated) {
+        match explanation(&first, &second) {
+            Some(why) => explained.push((first, second, why)),
+            None => orders.push((first, second)),
+        }
+    }
     Comparison {
         recorded: recorded.len(),
         simulated: simulated.len(),
-        orders: foreign_orders(recorded, simulated),
+        orders,
+        explained,
         messages: foreign_messages(recorded, simulated),
         rows,
     }
@@ -175,21 +190,24 @@ fn foreign_orders(recorded: &[Steps], simulated: &[Steps]) -> Vec<(Step, Step)> 
         for (step, seen) in run {
             // One object's steps stand together: they begin with the same role.
             let same = run.iter().filter(|(other, _)| other.role == step.role);
-            let later = same.filter(|(_, other)| first(other) > first(seen) + ORDER_GAP);
+            let later = same.filter(|(other, at)| first(at) > first(seen) + gap(step, other));
             pairs.extend(later.map(|(other, _)| (step, other)));
         }
     }
     let is_foreign = |(one, other): &(&Step, &Step)| {
-        let mut both = simulated.iter().filter_map(|run| Some((run.get(one)?, run.get(other)?)));
-        let mut any = false;
-        let never = both.all(|(one, other)| {
-            any = true;
-            first(one) > first(other)
-        });
-        any && never
+        let both = simulated.iter().filter_map(|run| Some((run.get(one)?, run.get(other)?)));
+        let ordered: Vec<bool> = both.map(|(one, other)| first(one) <= first(other)).collect();
+        let agree = ordered.iter().filter(|agrees| **agrees).count();
+        !ordered.is_empty() && agree * 1_000 < ordered.len() * FEWEST_ORDERED
     };
     let foreign = pairs.into_iter().filter(is_foreign);
     foreign.map(|(one, other)| (one.clone(), other.clone())).collect()
+}
+
+/// How far apart two steps of one role must be before their order counts.
+fn gap(step: &Step, other: &Step) -> Duration {
+    let of_one_object = step.field != "event" && other.field != "event";
+    if of_one_object && !step.role.contains("pod") { Duration::ZERO } else { EVENT_GAP }
 }
 
 /// Steps of both sides whose messages have nothing in common.

@@ -22,8 +22,12 @@ pub fn markdown(title: &str, found: &Comparison) -> String {
         out.push_str(&line(row));
     }
     for (first, second) in &found.orders {
-        let _ = write!(out, "\nOrder that no simulated run has: {}", code(first));
+        let _ = write!(out, "\nOrder that hardly a simulated run has: {}", code(first));
         let _ = writeln!(out, " before {}.", code(second));
+    }
+    for (first, second, why) in &found.explained {
+        let _ = write!(out, "\nOrder that is explained: {}", code(first));
+        let _ = writeln!(out, " before {}: {why}.", code(second));
     }
     for both in &found.messages {
         out.push_str(&words(both));
