@@ -5,7 +5,7 @@ use super::models::{self, Platform, WrittenProvider};
 use super::workloads::WrittenWorkload;
 use crate::api::Kind;
 use crate::api::kinds::{
-    Conditions, MachineHealthCheck, MaxUnhealthy, Resources, Status, UnhealthyCondition,
+    Conditions, InFlight, MachineHealthCheck, MaxUnhealthy, Resources, Status, UnhealthyCondition,
 };
 use crate::client::{Backoff, ClientSettings, ShellSettings};
 use crate::components::{
@@ -64,6 +64,7 @@ fn settings(platform: &Platform) -> Settings {
             idle: all.duration("kubernetes.http2ReadIdleTimeout"),
             ping: all.duration("kubernetes.http2PingTimeout"),
         },
+        max_in_flight: in_flight(&all.word("clusterApi.maxInFlight")),
         node_drain_timeout: all.duration("clusterApi.nodeDrainTimeout"),
         node_deletion_timeout: all.duration("clusterApi.nodeDeletionTimeout"),
         unit_restart: all.duration("kubernetes.kubeletRestart"),
@@ -258,12 +259,23 @@ fn cluster_api(all: &Catalog, infrastructure: Kind) -> cluster_api::Settings {
         health_check_slack: duration("healthCheckSlack"),
         health_check_filters_events: rule("healthCheckFiltersEvents"),
         health_check_requeues_restricted: rule("healthCheckRequeuesRestricted"),
+        health_check_asks_cluster_first: rule("healthCheckAsksClusterFirst"),
         startup_counts_infrastructure: rule("startupCountsInfrastructure"),
         marks_deleting_machines: rule("marksDeletingMachines"),
         marking: match word("ownerRemediatedOnDelete") == "True" {
             true => cluster_api::Marking::TrueAfterwards,
             false => cluster_api::Marking::DeletingBefore,
         },
+        forgives_recovered: rule("ownerForgivesRecovered"),
+        limits_remediation: rule("ownerLimitsRemediation"),
+        delete_policy: match word("deletePolicy").as_str() {
+            "Oldest" => cluster_api::DeletePolicy::Oldest,
+            "Newest" => cluster_api::DeletePolicy::Newest,
+            _ => cluster_api::DeletePolicy::Random,
+        },
+        delete_annotation_first: rule("deleteAnnotationFirst"),
+        scale_down_blames_unknown: rule("scaleDownBlamesUnknown"),
+        deletion_looks_for_node: rule("deletionLooksForNode"),
         not_ready_requeue: duration("notReadyRequeue"),
         cache_poll: duration("cachePoll"),
         cache_timeout: duration("cacheTimeout"),
@@ -303,6 +315,7 @@ fn drain(all: &Catalog) -> cluster_api::Drain {
         unreachable_skip: duration("drainUnreachableSkip"),
         unreachable_grace: (!grace.is_zero()).then_some(grace),
         retry: duration("drainRetryInterval"),
+        repeats: all.rule("clusterApi.drainRepeats"),
     }
 }
 
@@ -312,23 +325,41 @@ fn health_check(all: &Catalog) -> MachineHealthCheck {
         status,
         timeout: all.duration(&format!("machineHealthCheck.{key}")),
     };
-    let most = all.word("machineHealthCheck.maxUnhealthy");
-    let max_unhealthy = match most.strip_suffix('%') {
-        Some(percent) => MaxUnhealthy::Percent(percent.parse().unwrap_or(100)),
-        None => MaxUnhealthy::Count(most.parse().unwrap_or(u32::MAX)),
-    };
     MachineHealthCheck {
         selector: Default::default(),
         unhealthy_conditions: vec![
             rule(Status::Unknown, "unknownTimeout"),
             rule(Status::False, "falseTimeout"),
         ],
-        max_unhealthy,
+        max_unhealthy: max_unhealthy(all),
         node_startup_timeout: all.duration("machineHealthCheck.nodeStartupTimeout"),
         expected_machines: 0,
         current_healthy: 0,
         remediations_allowed: 0,
         conditions: Conditions::default(),
+    }
+}
+
+/// `unhealthyRange` wins over `maxUnhealthy`.
+fn max_unhealthy(all: &Catalog) -> MaxUnhealthy {
+    let range = all.word("machineHealthCheck.unhealthyRange");
+    let inner = range.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let bounds = inner.and_then(|inner| inner.split_once('-'));
+    if let Some((Ok(least), Ok(most))) = bounds.map(|(a, b)| (a.parse(), b.parse())) {
+        return MaxUnhealthy::Range(least, most);
+    }
+    let most = all.word("machineHealthCheck.maxUnhealthy");
+    match most.strip_suffix('%') {
+        Some(percent) => MaxUnhealthy::Percent(percent.parse().unwrap_or(100)),
+        None => MaxUnhealthy::Count(most.parse().unwrap_or(u32::MAX)),
+    }
+}
+
+/// `none`, a count or a percentage.
+fn in_flight(text: &str) -> Option<InFlight> {
+    match text.strip_suffix('%') {
+        Some(percent) => percent.parse().ok().map(InFlight::Percent),
+        None => text.parse().ok().map(InFlight::Count),
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a world is built from: machines, workloads and numbers. Data only.
 
 use crate::api::Kind;
-use crate::api::kinds::{Condition, Conditions, MachineHealthCheck, PodManagement, Status};
+use crate::api::kinds::{
+    Condition, Conditions, InFlight, MachineHealthCheck, PodManagement, Status,
+};
 use crate::components::cluster_api::Wording;
 use crate::components::{
     apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubectl,
@@ -90,6 +92,8 @@ pub struct Settings {
     pub kubectl: kubectl::Settings,
     pub latency: Latency,
     pub keep_alive: KeepAlive,
+    /// Of the pool's MachineDeployment: how many Machines may be remediated at once.
+    pub max_in_flight: Option<InFlight>,
     pub node_drain_timeout: Duration,
     pub node_deletion_timeout: Duration,
     /// `RestartSec` of the kubelet's unit.

@@ -192,6 +192,7 @@ impl Maker<'_> {
             unavailable_replicas: 0,
             updated_replicas: workers,
             phase: Text::word("Running"),
+            max_in_flight: self.blueprint.settings.max_in_flight,
             conditions: conditions.clone(),
         };
         let set = MachineSet {
@@ -237,6 +238,7 @@ impl Maker<'_> {
             infrastructure_ready: true,
             drain_started: None,
             volume_wait_started: None,
+            pre_terminate_started: None,
             conditions: self.blueprint.settings.machine_conditions(),
         };
         let machine = self.object(meta, machine);

@@ -16,6 +16,8 @@ pub struct Machine {
     pub infrastructure_ready: bool,
     pub drain_started: Option<SimTime>,
     pub volume_wait_started: Option<SimTime>,
+    /// Since when its end waits for hooks; from then on it is not drained any more.
+    pub pre_terminate_started: Option<SimTime>,
     pub conditions: Conditions,
 }
 
@@ -70,6 +72,7 @@ merge_fields!(Machine {
     infrastructure_ready,
     drain_started,
     volume_wait_started,
+    pre_terminate_started,
 } deep { conditions });
 merge_fields!(InfraMachine { provider_id, ready });
 

@@ -10,7 +10,8 @@ mod vsphere;
 mod workload;
 
 pub use cluster_api::{
-    Cluster, MachineDeployment, MachineHealthCheck, MachineSet, MaxUnhealthy, UnhealthyCondition,
+    Cluster, InFlight, MachineDeployment, MachineHealthCheck, MachineSet, MaxUnhealthy,
+    UnhealthyCondition,
 };
 pub use condition::{Condition, Conditions, Status};
 pub use config::{BootstrapToken, ConfigMap, KubeadmConfig, Secret, TokenUsage};

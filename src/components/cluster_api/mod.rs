@@ -8,6 +8,10 @@
 //! Simplified: a single instance that always leads; bootstrap data is there from the beginning, so
 //! the phase Provisioning does not occur.
 
+#[cfg(test)]
+mod brakes_tests;
+#[cfg(test)]
+mod deletion_tests;
 mod machine;
 mod machine_deployment;
 mod machine_health_check;
@@ -16,16 +20,17 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use crate::api::kinds::Conditions;
 use crate::api::{Kind, Object, ObjectKey, Reason, Selector, Verb};
-use crate::client::{Alarm, Caches, Client, Clients, Delta, Flight, News, Shell, Target, Work};
+use crate::client::{
+    Alarm, Caches, Client, Clients, Delta, Flight, News, Shell, Target, View, Work,
+};
 use crate::engine::{Activity, Path, Phase, Rhythm, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use machine::MachineController;
 use machine_deployment::MachineDeploymentController;
 use machine_health_check::HealthCheckController;
 use machine_set::MachineSetController;
-pub use settings::{Counting, Drain, DrainStyle, Marking, Probe, Settings, Wording};
+pub use settings::{Counting, DeletePolicy, Drain, DrainStyle, Marking, Probe, Settings, Wording};
 
 /// What the manager reacts to besides messages and ticks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +114,7 @@ impl ClusterApi {
         let mut news = Vec::new();
         match input {
             Input::Started(start) => return self.start(start, ctx),
-            Input::Tick(RESYNC) => return self.resync(ctx),
+            Input::Tick(RESYNC) => return self.look_at_all(ctx),
             Input::Tick(_) => return self.probe(ctx),
             Input::Due(Event::Work(work)) => return self.work(&work, ctx),
             Input::Message(from, message) => {
@@ -215,6 +220,7 @@ impl ClusterApi {
             Kind::Machine => self.machine_changed(delta, ctx),
             kind if kind == self.settings.infrastructure => self.infrastructure_changed(key, ctx),
             Kind::Node => self.node_changed(delta, ctx),
+            Kind::Cluster if is_taken_up(delta) => self.look_at_all(ctx),
             _ => {}
         }
     }
@@ -285,7 +291,7 @@ impl ClusterApi {
     }
 
     /// Every object is looked at again.
-    fn resync(&mut self, ctx: &mut Ctx<Event>) {
+    fn look_at_all(&mut self, ctx: &mut Ctx<Event>) {
         for kind in
             [Kind::MachineDeployment, Kind::MachineSet, Kind::Machine, Kind::MachineHealthCheck]
         {
@@ -324,6 +330,12 @@ fn beside(key: &ObjectKey, kind: Kind, name: &Text) -> ObjectKey {
     ObjectKey { kind, namespace: key.namespace.clone(), name: name.clone() }
 }
 
+/// True if a Cluster is not paused any more, or has got further with its start.
+fn is_taken_up(delta: &Delta) -> bool {
+    let (Some(old), Some(new)) = (&delta.old, &delta.new) else { return true };
+    old.cluster() != new.cluster() && new.cluster().is_some_and(|cluster| !cluster.paused)
+}
+
 /// True if a Machine's change is one that health checks look at.
 fn concerns_checks(delta: &Delta) -> bool {
     let (Some(old), Some(new)) = (&delta.old, &delta.new) else { return true };
@@ -334,16 +346,34 @@ fn concerns_checks(delta: &Delta) -> bool {
         || before.conditions != after.conditions
 }
 
-/// True if a Node's conditions changed in more than their heartbeats.
+/// True if a Node's conditions changed, be it only their heartbeats.
 fn conditions_changed(delta: &Delta) -> bool {
     let (Some(old), Some(new)) = (&delta.old, &delta.new) else { return true };
-    let says = |conditions: &Conditions| -> Vec<_> {
-        conditions.iter().map(|c| (c.kind.clone(), c.status, c.reason.clone())).collect()
-    };
     match (old.node(), new.node()) {
-        (Some(old), Some(new)) => says(&old.conditions) != says(&new.conditions),
+        (Some(old), Some(new)) => old.conditions != new.conditions,
         _ => true,
     }
+}
+
+/// The annotation by which a person takes an object out of its controller's hands.
+const PAUSED: &str = "cluster.x-k8s.io/paused";
+
+/// The Cluster that an object belongs to.
+fn cluster_of<'a>(object: &Object, view: &View<'a>) -> Option<&'a std::sync::Arc<Object>> {
+    let name = object.meta.labels.get("cluster.x-k8s.io/cluster-name");
+    let mut all = view.local.list(Kind::Cluster);
+    all.find(|cluster| {
+        cluster.key().namespace == object.key().namespace
+            && name.is_none_or(|name| cluster.name() == name)
+    })
+}
+
+/// True if the object, or its whole Cluster, is paused.
+fn is_paused(object: &Object, view: &View) -> bool {
+    object.meta.annotation(PAUSED).is_some()
+        || cluster_of(object, view)
+            .and_then(|cluster| cluster.cluster())
+            .is_some_and(|cluster| cluster.paused)
 }
 
 /// The Node of a name, as the workload cluster's cache has it.

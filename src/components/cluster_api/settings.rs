@@ -19,10 +19,23 @@ pub struct Settings {
     pub health_check_requeues_restricted: bool,
     /// Whether the infrastructure's readiness restarts the startup clock.
     pub startup_counts_infrastructure: bool,
+    /// Whether a Cluster that is not up yet excuses a Machine whose Node is gone.
+    pub health_check_asks_cluster_first: bool,
     /// Whether Machines that are being deleted are marked for remediation again.
     pub marks_deleting_machines: bool,
     /// What a MachineSet writes about a Machine that it deletes for its health.
     pub marking: Marking,
+    /// Whether a MachineSet spares a marked Machine that has recovered before it acted.
+    pub forgives_recovered: bool,
+    /// Whether it looks at `maxInFlight`.
+    pub limits_remediation: bool,
+    pub delete_policy: DeletePolicy,
+    /// Whether, when it shrinks at random, the annotation `delete-machine` comes before ill health.
+    pub delete_annotation_first: bool,
+    /// Whether then a Node of unknown health counts as ill.
+    pub scale_down_blames_unknown: bool,
+    /// Whether a Machine that goes without a Node looks for one once more.
+    pub deletion_looks_for_node: bool,
     /// While not all of its Machines are ready, a MachineSet looks again this soon.
     pub not_ready_requeue: Duration,
     /// How a MachineSet waits for its cache to show what it did: how often, and for how long.
@@ -54,6 +67,17 @@ pub struct Drain {
     pub unreachable_grace: Option<Duration>,
     /// Until the next attempt or pass.
     pub retry: Duration,
+    /// Whether each reconcile drains again, even while the provider's object goes.
+    pub repeats: bool,
+}
+
+/// Which Machines go first when a MachineSet shrinks, among healthy ones that nobody named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletePolicy {
+    /// By name, in truth.
+    Random,
+    Oldest,
+    Newest,
 }
 
 /// Whether a drain blocks its worker.

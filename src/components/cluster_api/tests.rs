@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::api::kinds::{
-    Condition, InfraMachine, Machine, MachineHealthCheck, MachineSet, MaxUnhealthy, Node, Status,
-    UnhealthyCondition,
+    Cluster, Condition, Conditions, InfraMachine, Machine, MachineHealthCheck, MachineSet,
+    MaxUnhealthy, Node, Status, UnhealthyCondition,
 };
 use crate::api::{Answer, Meta, Uid, WatchKind};
 use crate::client::testing::Bench;
@@ -12,9 +12,9 @@ use crate::engine::{Delay, Duration, SimTime};
 use crate::infra::EndpointId;
 use std::sync::Arc;
 
-type Manager = Bench<ClusterApi, Event>;
+pub(super) type Manager = Bench<ClusterApi, Event>;
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     let (secs, millis) = (Duration::from_secs, Duration::from_millis);
     Settings {
         client: ClientSettings {
@@ -32,9 +32,16 @@ fn settings() -> Settings {
         health_check_slack: secs(1),
         health_check_filters_events: false,
         health_check_requeues_restricted: false,
+        health_check_asks_cluster_first: false,
         startup_counts_infrastructure: false,
         marks_deleting_machines: true,
         marking: Marking::TrueAfterwards,
+        forgives_recovered: false,
+        limits_remediation: false,
+        delete_policy: DeletePolicy::Random,
+        delete_annotation_first: false,
+        scale_down_blames_unknown: true,
+        deletion_looks_for_node: false,
         not_ready_requeue: secs(15),
         cache_poll: millis(100),
         cache_timeout: secs(10),
@@ -44,6 +51,7 @@ fn settings() -> Settings {
             unreachable_skip: secs(300),
             unreachable_grace: None,
             retry: secs(20),
+            repeats: true,
         },
         node_deletion_poll: secs(2),
         node_deletion_limit: secs(10),
@@ -55,13 +63,26 @@ fn settings() -> Settings {
     }
 }
 
-fn manager(settings: Settings, objects: &[Object]) -> Manager {
+pub(super) fn manager(settings: Settings, objects: &[Object]) -> Manager {
     let manager = ClusterApi::new(settings, Address::Endpoint(EndpointId(0)), None);
     let react = ClusterApi::on_event;
+    let mut objects = objects.to_vec();
+    if objects.iter().all(|object| object.key().kind != Kind::Cluster) {
+        objects.push(cluster(|_| {}));
+    }
     let mut bench =
-        Bench::started(manager, "capi-controller-manager", react, Start::Steady, objects);
+        Bench::started(manager, "capi-controller-manager", react, Start::Steady, &objects);
     settle(&mut bench);
     bench
+}
+
+/// A Cluster that has long been up.
+pub(super) fn cluster(change: impl FnOnce(&mut Cluster)) -> Object {
+    let up = ["InfrastructureReady", "ControlPlaneInitialized"]
+        .map(|kind| Condition::new(kind, Status::True, "", "", SimTime::ZERO));
+    let mut body = Cluster { conditions: up.into_iter().collect(), ..Cluster::default() };
+    change(&mut body);
+    Object::new(Meta::new(Kind::Cluster, "default", "c1"), body)
 }
 
 /// Lets everybody think, and drops what they write about themselves.
@@ -72,17 +93,17 @@ fn settle(bench: &mut Manager) {
     bench.writes();
 }
 
-fn node(ready: Status, since: u64) -> Object {
+pub(super) fn node(ready: Status, since: u64) -> Object {
     let since = SimTime::ZERO + Duration::from_secs(since);
     let conditions = [Condition::new("Ready", ready, "", "", since)].into_iter().collect();
     Object::new(Meta::new(Kind::Node, "", "w"), Node { conditions, ..Node::default() })
 }
 
-fn pool() -> crate::api::Labels {
+pub(super) fn pool() -> crate::api::Labels {
     crate::api::labels([("pool", Text::word("a"))])
 }
 
-fn machine(change: impl FnOnce(&mut Object)) -> Object {
+pub(super) fn machine(change: impl FnOnce(&mut Object)) -> Object {
     let set = Object::new(Meta::new(Kind::MachineSet, "default", "ms"), MachineSet::default());
     let mut meta = Meta::new(Kind::Machine, "default", "w").owned_by(&set.meta);
     meta.labels = pool();
@@ -95,7 +116,7 @@ fn machine(change: impl FnOnce(&mut Object)) -> Object {
     object
 }
 
-fn check(max: MaxUnhealthy) -> Object {
+pub(super) fn check(max: MaxUnhealthy) -> Object {
     let body = MachineHealthCheck {
         selector: pool(),
         unhealthy_conditions: vec![UnhealthyCondition {
@@ -127,7 +148,7 @@ fn said(bench: &mut Manager, kinds: &[&str]) -> Vec<String> {
         .collect()
 }
 
-const MARKS: [&str; 2] = ["HealthCheckSucceeded", "OwnerRemediated"];
+pub(super) const MARKS: [&str; 2] = ["HealthCheckSucceeded", "OwnerRemediated"];
 
 #[test]
 fn a_verdict_comes_strictly_after_the_timeout_and_marks_in_one_patch() {
@@ -205,6 +226,9 @@ fn the_end_of_a_machine_has_its_order() {
     let cordoned = bench.grant("patch Node/w");
     assert!(cordoned.node().is_some_and(|node| node.unschedulable));
     reply(&mut bench, "list Pod", Answer::List(crate::api::Revision(1), Vec::new()));
+    let told = bench.grant("patch Machine/w");
+    let health = told.machine().and_then(|body| body.conditions.get("NodeHealthy")).cloned();
+    assert_eq!(health.expect("said").reason, "Deleting", "told before it is done");
     assert!(bench.waiting().contains(&"delete InfraMachine/w".to_owned()), "{:?}", bench.waiting());
 }
 
@@ -221,7 +245,7 @@ fn on_an_unreachable_node_a_pod_is_waited_for_as_long_as_the_release_says() {
         // Its deletion time is 3 s past.
         let pods = vec![dying_pod(30)];
         reply(&mut bench, "list Pod", Answer::List(crate::api::Revision(1), pods));
-        let goes_on = bench.waiting().contains(&"delete InfraMachine/w".to_owned());
+        let goes_on = bench.waiting().contains(&"patch Machine/w".to_owned());
         assert_eq!(goes_on, !waits, "{skip} s: {:?}", bench.waiting());
     }
 }

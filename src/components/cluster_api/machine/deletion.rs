@@ -1,4 +1,13 @@
-//! The end of a Machine, in its order: drain, provider's object, Node, finalizer.
+//! The end of a Machine, in its order, each step of which may have to wait.
+//!
+//! ```text
+//! pre-drain hooks ─> drain ─> volumes ─> pre-terminate hooks ─> provider's object ─> Node ─> finalizer
+//! └──── only with a Node that it may delete ────┘
+//! ```
+//! A reconcile begins at the front each time and passes what is done. Follows `reconcileDelete`.
+//!
+//! Simplified: a Cluster or control plane that is itself being deleted does not occur; the conditions of
+//! hooks are written only where there is or was a hook.
 
 use super::super::Wording;
 use super::status::{deleting, finish};
@@ -9,19 +18,65 @@ use crate::client::{Outcome, Reply, Step, View};
 use crate::engine::{SimTime, Text};
 use std::sync::Arc;
 
+/// Annotations that hold a deletion back until their owner takes them away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hook {
+    PreDrain,
+    PreTerminate,
+}
+
+const EXCLUDE_DRAINING: &str = "machine.cluster.x-k8s.io/exclude-node-draining";
+const EXCLUDE_VOLUMES: &str = "machine.cluster.x-k8s.io/exclude-wait-for-node-volume-detach";
+
+impl Hook {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Hook::PreDrain => "pre-drain.delete.hook.machine.cluster.x-k8s.io",
+            Hook::PreTerminate => "pre-terminate.delete.hook.machine.cluster.x-k8s.io",
+        }
+    }
+
+    /// The condition of v1beta1, the reason of `Deleting`, and the word in its message.
+    const fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Hook::PreDrain => {
+                ("PreDrainDeleteHookSucceeded", "WaitingForPreDrainHook", "pre-drain")
+            }
+            Hook::PreTerminate => {
+                ("PreTerminateDeleteHookSucceeded", "WaitingForPreTerminateHook", "pre-terminate")
+            }
+        }
+    }
+
+    /// The annotations that are left, sorted and joined; empty if nobody waits.
+    fn left_on(self, object: &Object) -> String {
+        let mine = |name: &&Text| name.starts_with(self.prefix());
+        let names: Vec<&str> =
+            object.meta.annotations.keys().filter(mine).map(Text::as_str).collect();
+        names.join(",")
+    }
+}
+
 impl MachineController {
-    /// Begins where the last reconcile left off.
+    /// Begins at the front.
     pub(super) fn delete(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         let Some(machine) = object.machine() else { return Step::done() };
-        let infra = infra_of(object, view);
-        let infra_goes = infra.is_none_or(|infra| infra.meta.is_deleting());
-        if machine.node_ref.is_some() && !infra_goes && !is_drained(machine, self.settings.wording)
-        {
-            return self.drain(object, view);
+        if machine.node_ref.is_none() {
+            if self.settings.deletion_looks_for_node {
+                let mut changed = Object::clone(object);
+                if changed.machine_mut().is_some_and(|machine| self.find_node(machine, view)) {
+                    // The write wakes the Machine, which then has its Node.
+                    return finish(object, changed, Outcome::done());
+                }
+            }
+            return self.terminate(object, view);
         }
-        match infra {
-            Some(_) => self.delete_infra(object, view),
-            None => self.delete_node(object, view.now),
+        if !Hook::PreDrain.left_on(object).is_empty() {
+            return self.wait_for_hook(object, Hook::PreDrain, view);
+        }
+        match self.may_drain(object, machine, view) {
+            true => self.drain(object, view),
+            false => self.volumes(object, view),
         }
     }
 
@@ -33,11 +88,12 @@ impl MachineController {
         view: &mut View,
     ) -> Step<State> {
         match (state, reply) {
-            (State::InfraDeleted, _) => self.say_infra_goes(object, view.now),
+            (State::EndAnnounced, _) => self.delete_infra(object, view),
+            (State::InfraDeleted, _) => self.say_infra_goes(object, view),
             (State::NodeDeleted(since), Reply::Answer(answered)) => match answered {
                 Ok(_) => self.finish(object, view.now),
                 Err(error) if error.reason == Reason::NotFound => self.finish(object, view.now),
-                Err(error) => self.node_stays(object, since, error.message, view.now),
+                Err(error) => self.node_stays(object, since, error.message, view),
             },
             (State::NodeRetry(since), _) => node_deletion(object, since),
             (State::Finished, _) => remove_finalizer(object),
@@ -45,43 +101,118 @@ impl MachineController {
         }
     }
 
-    /// After the drain: the provider's object is deleted, and waited for by watch.
-    pub(super) fn delete_infra(&mut self, object: &Arc<Object>, view: &View) -> Step<State> {
+    fn may_drain(&self, object: &Object, machine: &Machine, view: &View) -> bool {
+        let limit = machine.spec.node_drain_timeout;
+        let started = machine.drain_started.filter(|_| !limit.is_zero());
+        object.meta.annotation(EXCLUDE_DRAINING).is_none()
+            && started.is_none_or(|started| view.now < started.to_whole_seconds() + limit)
+            && (self.settings.drain.repeats || !is_past_draining(object, machine, view))
+    }
+
+    /// The place of the wait for volumes. Simplified: Nodes have none that have to be detached.
+    pub(super) fn volumes(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
+        let Some(machine) = object.machine() else { return Step::done() };
+        let past = !self.settings.drain.repeats && is_past_draining(object, machine, view);
+        if object.meta.annotation(EXCLUDE_VOLUMES).is_none() && !past {
+            let node = node_name(object).unwrap_or_default();
+            let words =
+                format!("success waiting for node volumes detaching Machine's node \"{node}\"");
+            view.event(object.key(), "NodeVolumesDetached", words);
+        }
+        self.terminate(object, view)
+    }
+
+    /// Nothing holds the provider's object any more, unless somebody hooks in.
+    fn terminate(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
+        if !Hook::PreTerminate.left_on(object).is_empty() {
+            return self.wait_for_hook(object, Hook::PreTerminate, view);
+        }
+        if self.settings.wording == Wording::V1Beta1 {
+            let mut changed = Object::clone(object);
+            if let Some(machine) = changed.machine_mut() {
+                let (kind, reason) = (Text::word("NodeHealthy"), Text::word("Deleting"));
+                let gone = Condition::new(kind, Status::False, reason, "", view.now);
+                machine.conditions.say(gone);
+            }
+            if changed != **object {
+                let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
+                return Step::write(verb, State::EndAnnounced);
+            }
+        }
+        self.delete_infra(object, view)
+    }
+
+    /// Says who is waited for; the next look comes when the annotation goes.
+    fn wait_for_hook(&mut self, object: &Arc<Object>, hook: Hook, view: &mut View) -> Step<State> {
+        let hooks = hook.left_on(object);
+        let (condition, reason, word) = hook.words();
+        let message = format!("Waiting for {word} hooks to succeed (hooks: {hooks})");
+        let mut changed = Object::clone(object);
+        let Some(machine) = changed.machine_mut() else { return Step::done() };
+        if hook == Hook::PreTerminate {
+            machine.pre_terminate_started.get_or_insert(view.now);
+            self.say_drained(machine, view.now);
+        }
+        if self.settings.wording == Wording::V1Beta1 {
+            let [kind, reason] = [condition, "WaitingExternalHook"].map(Text::word);
+            machine.conditions.say(Condition::new(kind, Status::False, reason, "", view.now));
+        } else {
+            let line = format!("Waiting for {word} hooks to succeed hooks=\"{hooks}\"");
+            view.logs.push(line.into());
+        }
+        self.say_deleting(machine, (reason, message.into()), view);
+        finish(object, changed, Outcome::done())
+    }
+
+    /// The provider's object is deleted, and waited for by watch.
+    fn delete_infra(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         let Some(infra) = infra_of(object, view) else {
             return self.delete_node(object, view.now);
         };
         if infra.meta.is_deleting() {
-            return self.say_infra_goes(object, view.now);
+            return self.say_infra_goes(object, view);
         }
         let verb = Verb::Delete { key: infra.key().clone(), grace: None, uid: None };
         Step::write(verb, State::InfraDeleted)
     }
 
-    fn say_infra_goes(&mut self, object: &Arc<Object>, now: SimTime) -> Step<State> {
+    fn say_infra_goes(&mut self, object: &Arc<Object>, view: &View) -> Step<State> {
         let mut changed = Object::clone(object);
-        let had_node = node_name(object).is_some();
-        if let Some(machine) = changed.machine_mut() {
-            machine.phase = MachinePhase::Deleting;
-            match self.settings.wording {
-                Wording::V1Beta1 if had_node => {
-                    drained(machine, self.settings.wording, Status::True, ("", ""), now);
-                    let reason = Text::word("Deleting");
-                    let kind = Text::word("NodeHealthy");
-                    machine.conditions.say(Condition::new(kind, Status::False, reason, "", now));
-                }
-                Wording::V1Beta1 => {}
-                Wording::V1Beta2 => {
-                    if had_node {
-                        drained(machine, self.settings.wording, Status::True, ("", ""), now);
-                    }
-                    let kind = machine.spec.infrastructure.kind.name();
-                    let words = format!("Waiting for {kind} to be deleted");
-                    let reason = "WaitingForInfrastructureDeletion";
-                    machine.conditions.say(deleting(Status::True, reason, words, now));
-                }
+        let Some(machine) = changed.machine_mut() else { return Step::done() };
+        self.say_drained(machine, view.now);
+        for hook in [Hook::PreDrain, Hook::PreTerminate] {
+            let (condition, ..) = hook.words();
+            if machine.conditions.is(condition, Status::False) {
+                let kind = Text::word(condition);
+                machine.conditions.say(Condition::new(kind, Status::True, "", "", view.now));
             }
         }
+        let kind = machine.spec.infrastructure.kind.name();
+        let words = Text::from(format!("Waiting for {kind} to be deleted"));
+        self.say_deleting(machine, ("WaitingForInfrastructureDeletion", words), view);
         finish(object, changed, Outcome::done())
+    }
+
+    /// A drain that was begun is behind it.
+    fn say_drained(&self, machine: &mut Machine, now: SimTime) {
+        let excluded = machine.conditions.get(draining_condition(self.settings.wording)).is_none();
+        if machine.node_ref.is_some() && !excluded {
+            drained(machine, self.settings.wording, Status::True, ("", ""), now);
+        }
+    }
+
+    /// What a reconcile of a Machine that goes writes at its end.
+    pub(super) fn say_deleting(
+        &self,
+        machine: &mut Machine,
+        (reason, message): (&'static str, Text),
+        view: &View,
+    ) {
+        machine.phase = MachinePhase::Deleting;
+        if self.settings.wording == Wording::V1Beta2 {
+            machine.conditions.say(deleting(Status::True, reason, message, view.now));
+            self.say_node_of_deleting(machine, view);
+        }
     }
 
     fn delete_node(&mut self, object: &Arc<Object>, now: SimTime) -> Step<State> {
@@ -97,15 +228,17 @@ impl MachineController {
         object: &Arc<Object>,
         since: SimTime,
         error: Text,
-        now: SimTime,
+        view: &mut View,
     ) -> Step<State> {
-        if now < since + self.settings.node_deletion_limit {
+        if view.now < since + self.settings.node_deletion_limit {
             return Step::Wait(self.settings.node_deletion_poll, State::NodeRetry(since));
         }
+        let words = format!("error deleting Machine's node: {error}");
+        view.warn(object.key(), "FailedDeleteNode", words);
         let timeout = object.machine().map(|m| m.spec.node_deletion_timeout).unwrap_or_default();
-        let asked = object.meta.deletion.map_or(now, |deletion| deletion.at);
-        if !timeout.is_zero() && asked + timeout <= now {
-            return self.finish(object, now);
+        let asked = object.meta.deletion.map_or(view.now, |deletion| deletion.at);
+        if !timeout.is_zero() && asked + timeout <= view.now {
+            return self.finish(object, view.now);
         }
         Step::Done(Outcome::error(error))
     }
@@ -139,9 +272,10 @@ impl MachineController {
     }
 }
 
-/// True once the Machine's own status says so.
-fn is_drained(machine: &Machine, wording: Wording) -> bool {
-    machine.conditions.is(draining_condition(wording), Status::True)
+/// From 1.9 on nobody drains once the end of the machine has begun.
+fn is_past_draining(object: &Object, machine: &Machine, view: &View) -> bool {
+    machine.pre_terminate_started.is_some()
+        || infra_of(object, view).is_none_or(|infra| infra.meta.is_deleting())
 }
 
 /// The condition about the drain; with v1beta2 it lives on among the deprecated ones.

@@ -7,7 +7,7 @@
 
 use super::super::{DrainStyle, Wording};
 use super::deletion::{drained, draining_condition, listed};
-use super::status::{deleting, finish};
+use super::status::finish;
 use super::{MachineController, State, node_name};
 use crate::api::kinds::{MachinePhase, Status};
 use crate::api::{Answer, Kind, Object, ObjectKey, Reason, Selector, Verb, rfc3339};
@@ -71,16 +71,16 @@ impl MachineController {
                 // Without its Node there is nothing to drain.
                 Reason::NotFound => self.drain_done(object, view),
                 // Up to 1.8 a workload cluster that does not answer ends the drain, not the delay.
-                _ if self.settings.wording == Wording::V1Beta1 => self.delete_infra(object, view),
+                _ if self.settings.wording == Wording::V1Beta1 => self.volumes(object, view),
                 _ => Step::Done(Outcome::error(error.message)),
             },
             (State::Cordoned(attempt) | State::Polling(attempt), _) => list_pods(attempt),
             (State::PodsListed(attempt), reply) => match listed(reply) {
                 Ok(pods) => self.look(object, attempt, &pods, view),
-                Err(error) => self.attempt_over(object, Some(error), view.now),
+                Err(error) => self.attempt_over(object, Some(error)),
             },
             // A refused eviction is tried again by the next attempt or pass.
-            (State::Evicting(attempt), _) => self.evict_next(object, attempt, view.now),
+            (State::Evicting(attempt), _) => self.evict_next(object, attempt, view),
             _ => Step::done(),
         }
     }
@@ -133,7 +133,7 @@ impl MachineController {
                 .map(|pod| pod.key().clone())
                 .collect();
         }
-        self.evict_next(object, attempt, now)
+        self.evict_next(object, attempt, view)
     }
 
     fn is_waited_for(&self, pod: &Object, attempt: &Attempt, now: SimTime) -> bool {
@@ -148,29 +148,25 @@ impl MachineController {
         &mut self,
         object: &Arc<Object>,
         mut attempt: Attempt,
-        now: SimTime,
+        view: &View,
     ) -> Step<State> {
+        let now = view.now;
         if let Some(key) = attempt.evict.pop_front() {
             let grace = self.settings.drain.unreachable_grace.filter(|_| attempt.unreachable);
             let verb = Verb::Evict { key, grace };
             return Step::ask_remote(verb, State::Evicting(attempt));
         }
         match self.settings.drain.style {
-            DrainStyle::Passes => self.pass_over(object, &attempt, now),
+            DrainStyle::Passes => self.pass_over(object, &attempt, view),
             DrainStyle::Attempts { length, poll } => match now < attempt.since + length {
                 true => Step::Wait(poll, State::Polling(attempt)),
-                false => self.attempt_over(object, None, now),
+                false => self.attempt_over(object, None),
             },
         }
     }
 
     /// The deferred patch: only now does the phase show what is going on.
-    fn attempt_over(
-        &mut self,
-        object: &Arc<Object>,
-        error: Option<Text>,
-        _now: SimTime,
-    ) -> Step<State> {
+    fn attempt_over(&mut self, object: &Arc<Object>, error: Option<Text>) -> Step<State> {
         let mut changed = Object::clone(object);
         if let Some(machine) = changed.machine_mut() {
             machine.phase = MachinePhase::Deleting;
@@ -182,16 +178,15 @@ impl MachineController {
         finish(object, changed, outcome)
     }
 
-    fn pass_over(&mut self, object: &Arc<Object>, attempt: &Attempt, now: SimTime) -> Step<State> {
+    fn pass_over(&mut self, object: &Arc<Object>, attempt: &Attempt, view: &View) -> Step<State> {
         let mut changed = Object::clone(object);
         if let Some(machine) = changed.machine_mut() {
-            machine.phase = MachinePhase::Deleting;
-            let started = machine.drain_started.unwrap_or(now);
+            let started = machine.drain_started.unwrap_or(view.now);
             let words = Text::from(words(attempt, started));
-            machine.conditions.say(deleting(Status::True, "DrainingNode", words, now));
+            self.say_deleting(machine, ("DrainingNode", words), view);
         }
         let next = attempt.since + self.settings.drain.retry;
-        finish(object, changed, Outcome::after(next.since(now)))
+        finish(object, changed, Outcome::after(next.since(view.now)))
     }
 
     fn drain_done(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
@@ -199,9 +194,7 @@ impl MachineController {
         let node = node_name(object).unwrap_or_default();
         let words = format!("success draining Machine's node \"{node}\"");
         view.event(object.key(), "SuccessfulDrainNode", words);
-        let words = format!("success waiting for node volumes detaching Machine's node \"{node}\"");
-        view.event(object.key(), "NodeVolumesDetached", words);
-        self.delete_infra(object, view)
+        self.volumes(object, view)
     }
 }
 

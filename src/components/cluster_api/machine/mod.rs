@@ -4,14 +4,13 @@
 //! lives     provider ready ─> Node found by providerID ─> Running, whatever the Node's health
 //! goes      cordon, drain ─> provider's object ─> Node ─> finalizer
 //! ```
-//! Follows `internal/controllers/machine` of Cluster API. Hooks are not modeled yet, nor is the
-//! wait for volumes, which an unreachable Node skips anyway.
+//! Follows `internal/controllers/machine` of Cluster API.
 
 mod deletion;
 mod drain;
 mod status;
 
-use super::{Settings, beside};
+use super::{Settings, beside, is_paused};
 use crate::api::{Object, ObjectKey};
 use crate::client::{Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{SimTime, Text};
@@ -42,6 +41,8 @@ pub enum State {
     Evicting(drain::Attempt),
     /// Between two looks of one attempt.
     Polling(drain::Attempt),
+    /// The Machine was told that its end has come.
+    EndAnnounced,
     /// The provider's object was deleted.
     InfraDeleted,
     /// The Node is being deleted; since when it is tried.
@@ -70,6 +71,9 @@ impl Reconciler for MachineController {
             self.drained.remove(key);
             return Step::done();
         };
+        if is_paused(&object, view) {
+            return Step::done();
+        }
         match object.meta.is_deleting() {
             true => self.delete(&object, view),
             false => self.sync(&object, view),

@@ -49,7 +49,7 @@ impl MachineController {
     }
 
     /// Once found, a Node's name is never forgotten. True if it was found now.
-    fn find_node(&self, machine: &mut Machine, view: &View) -> bool {
+    pub(super) fn find_node(&self, machine: &mut Machine, view: &View) -> bool {
         if machine.node_ref.is_some() || machine.spec.provider_id.is_empty() {
             return false;
         }
@@ -58,6 +58,23 @@ impl MachineController {
         });
         machine.node_ref = found.map(|node| node.name().clone());
         machine.node_ref.is_some()
+    }
+
+    /// In v1beta2 a Machine's Node is looked at until the end.
+    pub(super) fn say_node_of_deleting(&self, machine: &mut Machine, view: &View) {
+        let node = machine.node_ref.as_ref().and_then(|name| node_in(view.remote, name));
+        let condition = match (node, &machine.node_ref) {
+            (Some(_), _) => self.node_healthy(machine, node.and_then(|node| node.node()), view.now),
+            (None, Some(name)) => {
+                let message = format!("Node {name} has been deleted");
+                Condition::new("NodeHealthy", Status::False, "NodeDeleted", message, view.now)
+            }
+            (None, None) => {
+                let (kind, reason) = ("NodeHealthy", "NodeDoesNotExist");
+                Condition::new(kind, Status::Unknown, reason, "Node does not exist", view.now)
+            }
+        };
+        machine.conditions.say(condition);
     }
 
     fn node_healthy(&self, machine: &Machine, node: Option<&Node>, now: SimTime) -> Condition {
@@ -123,7 +140,7 @@ fn v1beta2_health(node: &Node) -> (Status, &'static str, String) {
 
 fn v1beta2_without_node(machine: &Machine) -> (Status, &'static str, String) {
     if let Some(name) = &machine.node_ref {
-        let message = format!("Node {name} has been deleted while the machine still exists");
+        let message = format!("Node {name} has been deleted while the Machine still exists");
         return (Status::False, "NodeDeleted", message);
     }
     let message = match machine.spec.provider_id.is_empty() {

@@ -1,0 +1,146 @@
+//! A Machine's end: what holds each of its steps back.
+
+use super::brakes_tests::{annotate, say, secs};
+use super::tests::{Manager, machine, manager, node, settings};
+use super::*;
+use crate::api::kinds::{Condition, InfraMachine, Status};
+use crate::api::{Deletion, Meta, WatchKind};
+use crate::engine::{Duration, SimTime};
+use std::sync::Arc;
+
+/// A Machine that goes, shown 100 s after the beginning to a manager that knows these objects.
+fn going(rules: Settings, objects: &[Object], change: impl FnOnce(&mut Object)) -> Manager {
+    let mut bench = manager(rules, objects);
+    bench.bed.pass(secs(100));
+    let object = machine(|object| {
+        object.meta.deletion = Some(Deletion { at: SimTime::ZERO, grace: Duration::ZERO });
+        change(object);
+    });
+    bench.shows(WatchKind::Added, object);
+    for _ in 0..4 {
+        bench.pass(Duration::from_millis(1));
+    }
+    bench
+}
+
+fn infra(deleting: bool) -> Object {
+    let body = InfraMachine { ready: true, ..InfraMachine::default() };
+    let mut object = Object::new(Meta::new(Kind::InfraMachine, "default", "w"), body);
+    if deleting {
+        object.meta.deletion = Some(Deletion { at: SimTime::ZERO, grace: Duration::ZERO });
+        object.meta.finalizers = Arc::new([Text::word("infrastructure.cluster.x-k8s.io")]);
+    }
+    object
+}
+
+const EXCLUDE_DRAINING: &str = "machine.cluster.x-k8s.io/exclude-node-draining";
+const EXCLUDE_VOLUMES: &str = "machine.cluster.x-k8s.io/exclude-wait-for-node-volume-detach";
+const PRE_DRAIN: &str = "pre-drain.delete.hook.machine.cluster.x-k8s.io/mine";
+const PRE_TERMINATE: &str = "pre-terminate.delete.hook.machine.cluster.x-k8s.io/mine";
+
+fn alive() -> [Object; 2] {
+    [node(Status::True, 0), infra(false)]
+}
+
+#[test]
+fn a_pre_drain_hook_holds_back_everything() {
+    let mut bench = going(settings(), &alive(), |object| annotate(object, PRE_DRAIN));
+    let waiting = bench.grant("patch Machine/w");
+    let said = &waiting.machine().expect("a Machine").conditions;
+    let hook = said.get("PreDrainDeleteHookSucceeded").expect("said");
+    assert_eq!((hook.status, hook.reason.as_str()), (Status::False, "WaitingExternalHook"));
+    assert_eq!(bench.waiting(), Vec::<String>::new(), "nothing is drained");
+    // Without a Node there is nothing that a drain could disturb.
+    let bench = going(settings(), &alive(), |object| {
+        annotate(object, PRE_DRAIN);
+        if let Some(body) = object.machine_mut() {
+            body.node_ref = None;
+        }
+    });
+    assert_eq!(bench.waiting(), ["patch Machine/w"], "its end is announced");
+}
+
+#[test]
+fn a_pre_terminate_hook_holds_back_the_machine_itself() {
+    let rules = Settings { wording: Wording::V1Beta2, ..settings() };
+    let mut bench = going(rules, &alive(), |object| {
+        annotate(object, PRE_TERMINATE);
+        annotate(object, EXCLUDE_DRAINING);
+    });
+    let waiting = bench.grant("patch Machine/w");
+    let body = waiting.machine().expect("a Machine");
+    let deleting = body.conditions.get("Deleting").expect("said");
+    assert_eq!(deleting.reason, "WaitingForPreTerminateHook");
+    let words = format!("Waiting for pre-terminate hooks to succeed (hooks: {PRE_TERMINATE})");
+    assert_eq!(deleting.message, *words);
+    assert!(body.pre_terminate_started.is_some());
+    assert!(!bench.waiting().iter().any(|words| words.contains("InfraMachine")));
+}
+
+#[test]
+fn who_is_excluded_from_draining_loses_the_machine_at_once() {
+    let mut bench = going(settings(), &alive(), |object| annotate(object, EXCLUDE_DRAINING));
+    let told = bench.grant("patch Machine/w");
+    let health = told.machine().expect("a Machine").conditions.get("NodeHealthy").cloned();
+    assert_eq!(health.expect("said").reason, "Deleting");
+    assert!(bench.waiting().contains(&"delete InfraMachine/w".to_owned()), "{:?}", bench.waiting());
+}
+
+#[test]
+fn the_volumes_event_is_left_out_for_whom_they_are() {
+    for (annotation, told) in [(EXCLUDE_VOLUMES, false), ("example.com/other", true)] {
+        let bench = going(settings(), &alive(), |object| {
+            annotate(object, EXCLUDE_DRAINING);
+            annotate(object, annotation);
+        });
+        let events = bench.waiting().iter().filter(|words| words.contains("Event/w")).count();
+        assert_eq!(events, usize::from(told), "{:?}", bench.waiting());
+    }
+}
+
+#[test]
+fn a_drain_ends_with_its_timeout() {
+    for (limit, drains) in [(0, true), (60, false), (200, true)] {
+        let bench = going(settings(), &alive(), |object| {
+            let Some(body) = object.machine_mut() else { return };
+            body.spec.node_drain_timeout = secs(limit);
+            body.drain_started = Some(SimTime::ZERO);
+            let said = Condition::new("DrainingSucceeded", Status::False, "", "", SimTime::ZERO);
+            body.conditions.set(said);
+        });
+        let asks = bench.waiting().contains(&"get Node/w".to_owned());
+        assert_eq!(asks, drains, "{limit} s: {:?}", bench.waiting());
+    }
+}
+
+#[test]
+fn the_older_release_drains_again_while_the_machine_goes() {
+    for repeats in [true, false] {
+        let mut rules = settings();
+        rules.drain.repeats = repeats;
+        let bench = going(rules, &[node(Status::True, 0), infra(true)], |object| {
+            say(object, "DrainingSucceeded", Status::True, "");
+        });
+        let asks = bench.waiting().contains(&"get Node/w".to_owned());
+        assert_eq!(asks, repeats, "{:?}", bench.waiting());
+    }
+}
+
+#[test]
+fn a_machine_that_goes_without_a_node_may_look_for_one_once_more() {
+    let mut named = node(Status::True, 0);
+    if let Some(body) = named.node_mut() {
+        body.provider_id = Text::word("lab://w");
+    }
+    for looks in [true, false] {
+        let rules = Settings { deletion_looks_for_node: looks, ..settings() };
+        let mut bench = going(rules, &[named.clone(), infra(false)], |object| {
+            let Some(body) = object.machine_mut() else { return };
+            body.node_ref = None;
+            body.spec.provider_id = Text::word("lab://w");
+        });
+        let wrote = bench.grant("patch Machine/w");
+        let found = wrote.machine().is_some_and(|body| body.node_ref.is_some());
+        assert_eq!(found, looks);
+    }
+}

@@ -1,0 +1,360 @@
+//! MachineHealthCheck: judges Machines by their Nodes, and marks those that stay unhealthy.
+//!
+//! It deletes nothing: owners act on its mark. Without a connection to the workload cluster it
+//! judges nobody. Follows `internal/controllers/machinehealthcheck` of Cluster API.
+//!
+//! ```text
+//! paused? ─> Machines of the selector, but skipped and paused ones ─> verdicts ─> allowed?
+//!   yes  mark the unhealthy, then the healthy; come back when the next clock runs out
+//!   no   write what was found, mark nobody; come back as the release does
+//! ```
+
+mod verdict;
+
+use super::{PAUSED, Settings, Wording, cluster_of, is_paused};
+use crate::api::kinds::{Condition, EventType, MachineHealthCheck, Status};
+use crate::api::{Kind, Object, ObjectKey, Verb};
+use crate::client::{EventDraft, Outcome, Reconciler, Reply, Step, View};
+use crate::engine::{SimTime, Text};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use verdict::{Bench, Target, Verdict};
+
+/// The controller.
+#[derive(Clone, Debug)]
+pub struct HealthCheckController {
+    settings: Settings,
+    /// Whether the workload cluster's API has answered lately.
+    pub connected: bool,
+}
+
+/// Where a reconcile waits: what is still to be written, and how it will end.
+#[derive(Clone, Debug)]
+pub struct State {
+    writes: VecDeque<Write>,
+    /// What is announced once the write under way is accepted.
+    announce: Option<EventDraft>,
+    outcome: Outcome,
+}
+
+/// What is written about one object, and announced afterwards.
+#[derive(Clone, Debug, Default)]
+struct Write {
+    /// Nothing if the object says so already.
+    verb: Option<Verb>,
+    announce: Option<EventDraft>,
+}
+
+const SKIP: &str = "cluster.x-k8s.io/skip-remediation";
+
+/// What one pass found, together.
+struct Counted {
+    expected: u32,
+    healthy: u32,
+    unhealthy: u32,
+    allowed: bool,
+}
+
+impl Counted {
+    fn of(targets: &[Target], check: &MachineHealthCheck) -> Counted {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let expected = count(targets.len());
+        let healthy = count(targets.iter().filter(|target| target.is_healthy()).count());
+        let unhealthy = count(targets.iter().filter(|target| target.is_unhealthy()).count());
+        // Whoever is not healthy counts: a running clock, no Node yet, on its way out.
+        let allowed = check.max_unhealthy.allows(expected - healthy, expected);
+        Counted { expected, healthy, unhealthy, allowed }
+    }
+
+    /// Why nothing is remediated; the number of the unhealthy leaves out running clocks.
+    fn refusal(&self, check: &MachineHealthCheck) -> String {
+        let (limit, words) = match check.max_unhealthy.is_range() {
+            true => ("unhealthyRange", "does not fall within the range"),
+            false => ("maxUnhealthy", "exceeds maxUnhealthy"),
+        };
+        format!(
+            "Remediation is not allowed, the number of not started or unhealthy machines {words} \
+             (total: {}, unhealthy: {}, {limit}: {})",
+            self.expected, self.unhealthy, check.max_unhealthy
+        )
+    }
+}
+
+impl HealthCheckController {
+    /// A controller with these rules.
+    pub fn new(settings: Settings) -> HealthCheckController {
+        HealthCheckController { settings, connected: true }
+    }
+
+    /// The Machine with the verdict written into it, if that changes anything.
+    fn marked(&self, target: &Target, allowed: bool, now: SimTime) -> Option<Verb> {
+        let object = &target.object;
+        let mut changed = Object::clone(object);
+        let conditions = &mut changed.machine_mut()?.conditions;
+        let kind = Text::word("HealthCheckSucceeded");
+        match &target.verdict {
+            Verdict::Healthy if target.is_healthy() => {
+                let reason = match self.settings.wording {
+                    Wording::V1Beta1 => "",
+                    Wording::V1Beta2 => "HealthCheckSucceeded",
+                };
+                let reason = Text::word(reason);
+                conditions.say(Condition::new(kind, Status::True, reason, "", now));
+            }
+            Verdict::Unhealthy { reason, message } => {
+                let reason = Text::word(reason);
+                conditions.say(Condition::new(kind, Status::False, reason, message.clone(), now));
+                // What the owner is working on already is the owner's.
+                let marked = conditions.is("OwnerRemediated", Status::False);
+                if allowed && !marked && self.may_be_marked(object) {
+                    conditions.say(self.waiting_for_remediation(now));
+                }
+            }
+            _ => return None,
+        }
+        let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed.clone()) };
+        (changed != **object).then_some(verb)
+    }
+
+    fn may_be_marked(&self, object: &Object) -> bool {
+        !object.meta.is_deleting() || self.settings.marks_deleting_machines
+    }
+
+    fn waiting_for_remediation(&self, now: SimTime) -> Condition {
+        let message = match self.settings.wording {
+            Wording::V1Beta1 => "",
+            Wording::V1Beta2 => "Waiting for remediation",
+        };
+        let kind = Text::word("OwnerRemediated");
+        let reason = Text::word("WaitingForRemediation");
+        Condition::new(kind, Status::False, reason, Text::word(message), now)
+    }
+
+    /// The check's own status.
+    fn status(&self, object: &Arc<Object>, counted: &Counted, now: SimTime) -> Option<Verb> {
+        let mut changed = Object::clone(object);
+        let check = changed.machine_health_check_mut()?;
+        let most = check.max_unhealthy.of(counted.expected);
+        check.expected_machines = counted.expected;
+        check.current_healthy = counted.healthy;
+        check.remediations_allowed = match counted.allowed {
+            true => most.saturating_sub(counted.expected - counted.healthy),
+            false => 0,
+        };
+        let kind = Text::word("RemediationAllowed");
+        let condition = match (counted.allowed, self.settings.wording) {
+            (true, Wording::V1Beta1) => Condition::new(kind, Status::True, "", "", now),
+            (true, Wording::V1Beta2) => Condition::new(kind.clone(), Status::True, kind, "", now),
+            (false, _) => {
+                let (reason, message) = (Text::word("TooManyUnhealthy"), counted.refusal(check));
+                Condition::new(kind, Status::False, reason, message, now)
+            }
+        };
+        check.conditions.say(condition);
+        let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed.clone()) };
+        (changed != **object).then_some(verb)
+    }
+
+    /// The Event about a clock that runs, and the line about a verdict; both come with the judging.
+    fn mention(&self, check: &ObjectKey, target: &Target, allowed: bool, view: &mut View) {
+        let (key, node) = (target.object.key(), target.node_name());
+        match (&target.verdict, self.settings.wording) {
+            (Verdict::Waiting(_), Wording::V1Beta1) => {
+                let path = path(check, target);
+                let message = format!("Machine {path} has unhealthy node {node}");
+                view.event(key, "DetectedUnhealthy", message);
+            }
+            (Verdict::Unhealthy { reason, message }, wording)
+                if allowed && self.may_be_marked(&target.object) =>
+            {
+                let who = match wording {
+                    Wording::V1Beta1 => format!(
+                        "Target has failed health check, marking for remediation target=\"{}\"",
+                        path(check, target)
+                    ),
+                    Wording::V1Beta2 => format!(
+                        "Machine has failed health check, marking for remediation \
+                         Machine=\"{}/{}\" Node=\"{node}\"",
+                        key.namespace, key.name
+                    ),
+                };
+                let message = message.replace('\n', "\\n");
+                let line = format!("{who} reason=\"{reason}\" message=\"{message}\"");
+                view.logs.push(line.into());
+            }
+            _ => {}
+        }
+    }
+
+    /// The Event about a mark; it comes once the mark is written.
+    fn marked_event(
+        &self,
+        check: &ObjectKey,
+        target: &Target,
+        allowed: bool,
+    ) -> Option<EventDraft> {
+        if !allowed || !target.is_unhealthy() {
+            return None;
+        }
+        let key = target.object.key();
+        let message = match self.settings.wording {
+            Wording::V1Beta1 => {
+                format!("Machine {} has been marked as unhealthy", path(check, target))
+            }
+            Wording::V1Beta2 => format!(
+                "Machine {}/{} has been marked as unhealthy by {}/{}",
+                key.namespace, key.name, check.namespace, check.name
+            ),
+        };
+        Some(EventDraft {
+            kind: EventType::Normal,
+            regarding: key.clone(),
+            reason: "MachineMarkedUnhealthy",
+            message: message.into(),
+        })
+    }
+
+    fn announce_refusal(
+        &self,
+        key: &ObjectKey,
+        check: &MachineHealthCheck,
+        counted: &Counted,
+        view: &mut View,
+    ) {
+        let limit =
+            if check.max_unhealthy.is_range() { "unhealthy range" } else { "max unhealthy" };
+        view.logs.push(Text::from(format!(
+            "Short-circuiting remediation total target={} {limit}=\"{}\" unhealthy targets={}",
+            counted.expected, check.max_unhealthy, counted.unhealthy
+        )));
+        // Without anybody unhealthy the Event would mislead.
+        if counted.unhealthy > 0 {
+            view.warn(key, "RemediationRestricted", counted.refusal(check));
+        }
+    }
+
+    fn outcome(&self, allowed: bool, targets: &[Target]) -> Outcome {
+        let clock = |target: &Target| match target.verdict {
+            Verdict::Waiting(wait) => Some(wait),
+            _ => None,
+        };
+        match (allowed, targets.iter().filter_map(clock).min()) {
+            (true, Some(next)) => Outcome::after(next),
+            // Up to 1.11 it comes again by itself, with growing pauses; the clocks do not count.
+            (false, _) if self.settings.health_check_requeues_restricted => {
+                Outcome::error("remediation is restricted")
+            }
+            _ => Outcome::done(),
+        }
+    }
+
+    /// The Machines of the check, each with its verdict; those that are exempt are named.
+    fn targets(&self, bench: &Bench, view: &mut View) -> Vec<Target> {
+        let mut targets = Vec::new();
+        for object in view.local.list(Kind::Machine) {
+            let Some(machine) = object.machine() else { continue };
+            if !object.meta.matches(&bench.check.selector) {
+                continue;
+            }
+            let exempt = [PAUSED, SKIP].into_iter().find(|a| object.meta.annotation(a).is_some());
+            if let Some(annotation) = exempt {
+                let word = match self.settings.wording {
+                    Wording::V1Beta1 => "skipping",
+                    Wording::V1Beta2 => "Skipping",
+                };
+                view.logs.push(Text::from(format!(
+                    "{word} remediation Machine=\"{}/{}\" reason=\"machine has \\\"{annotation}\\\" \
+                     annotation\"",
+                    object.key().namespace,
+                    object.name()
+                )));
+                continue;
+            }
+            targets.push(bench.judge(object, machine, view));
+        }
+        targets
+    }
+
+    /// Announces what has been written, and goes on to the next write.
+    fn next_write(&self, mut state: State, view: &mut View) -> Step<State> {
+        while let Some(Write { verb, announce }) = state.writes.pop_front() {
+            match verb {
+                // One that fails holds up none of the others.
+                Some(verb) => {
+                    state.announce = announce;
+                    return Step::ask(verb, state);
+                }
+                None => view.events.extend(announce),
+            }
+        }
+        Step::Done(state.outcome)
+    }
+}
+
+impl Reconciler for HealthCheckController {
+    type State = State;
+
+    fn agent(&self) -> &'static str {
+        "machinehealthcheck-controller"
+    }
+
+    fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
+        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        let Some(check) = object.machine_health_check() else { return Step::done() };
+        let Some(cluster) = cluster_of(&object, view).cloned() else {
+            return Step::Done(Outcome::error("the Cluster is not found"));
+        };
+        let Some(cluster) = cluster.cluster() else { return Step::done() };
+        if is_paused(&object, view) {
+            view.logs.push(Text::word("Reconciliation is paused for this object"));
+            return Step::done();
+        }
+        let initialized = cluster.conditions.is("ControlPlaneInitialized", Status::True);
+        if initialized && (!self.connected || !view.remote.are_synced()) {
+            return Step::Done(Outcome::error("connection to the workload cluster is down"));
+        }
+        let now = view.now;
+        let targets = self.targets(&Bench { settings: &self.settings, cluster, check, now }, view);
+        let counted = Counted::of(&targets, check);
+        let allowed = counted.allowed;
+        for target in &targets {
+            self.mention(key, target, allowed, view);
+        }
+        if !allowed {
+            self.announce_refusal(key, check, &counted, view);
+        }
+        // Whoever is to be remediated is written first, unless nobody is.
+        let (first, second): (Vec<_>, Vec<_>) =
+            targets.iter().partition(|target| target.is_unhealthy() == allowed);
+        let mut writes = VecDeque::new();
+        for target in first.into_iter().chain(second) {
+            let verb = self.marked(target, allowed, now);
+            writes.push_back(Write { verb, announce: self.marked_event(key, target, allowed) });
+        }
+        let verb = self.status(&object, &counted, now);
+        writes.push_back(Write { verb, announce: None });
+        let outcome = self.outcome(allowed, &targets);
+        self.next_write(State { writes, announce: None, outcome }, view)
+    }
+
+    fn resume(
+        &mut self,
+        _: &ObjectKey,
+        mut state: State,
+        reply: Reply,
+        view: &mut View,
+    ) -> Step<State> {
+        let announce = state.announce.take();
+        match reply {
+            Reply::Answer(Err(error)) => state.outcome = Outcome::error(error.message),
+            _ => view.events.extend(announce),
+        }
+        self.next_write(state, view)
+    }
+}
+
+/// Check, Machine and Node with their namespace, as the older release names a target.
+fn path(check: &ObjectKey, target: &Target) -> String {
+    let key = target.object.key();
+    format!("{}/{}/{}/{}", key.namespace, check.name, key.name, target.node_name())
+}

@@ -1,0 +1,350 @@
+//! MachineSet: as many Machines as are wanted, and an end for those marked unhealthy.
+//!
+//! Machines that are being deleted still count, so a replacement comes only when the old one is
+//! gone. Follows `internal/controllers/machineset` of Cluster API.
+//!
+//! ```text
+//! begin ─> remediate ─> scale up, or down ─> wait for the cache ─> status
+//! ```
+//! What is to be done is decided at the beginning, from one look at the cache, and then done act by
+//! act. Simplified: preflight checks always pass (no control plane of its own is being upgraded), and
+//! there is one MachineSet, which is of the current revision.
+
+mod remediation;
+mod scale;
+
+use super::machine_deployment::remediating;
+use super::{Settings, Wording, is_paused, node_in};
+use crate::api::kinds::{Condition, InfrastructureRef, Machine, MachineSpec, Status};
+use crate::api::{Answer, Body, Kind, Meta, Object, ObjectKey, Reason, Verb};
+use crate::client::{Delta, Outcome, Reconciler, Reply, Step, View};
+use crate::engine::{Purpose, SimTime, Text, name_suffix};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// The controller, with the Machines that it expects its watch to show or to drop soon.
+#[derive(Clone, Debug)]
+pub struct MachineSetController {
+    settings: Settings,
+    created: BTreeSet<ObjectKey>,
+    deleted: BTreeSet<ObjectKey>,
+}
+
+/// What is still to be done in one reconcile, and the list that it was decided on.
+#[derive(Clone, Debug)]
+pub struct Work {
+    listed: Vec<Arc<Object>>,
+    todo: VecDeque<Act>,
+    /// Whether the cache has to show what was done before the status is written.
+    scaled: bool,
+    error: Option<Text>,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug)]
+enum Act {
+    Patch(Verb),
+    /// Deletes a Machine, then writes this, if it is to be told afterwards.
+    Delete {
+        machine: ObjectKey,
+        then: Option<Verb>,
+        /// The Event of scaling down, for a Machine that nobody marked.
+        announced: bool,
+    },
+    /// The provider's object and the Machine, both of one name.
+    Create,
+}
+
+/// Where a reconcile waits.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// A patch was sent.
+    Patched(Box<Work>),
+    Deleted(Box<Work>, ObjectKey, Option<Verb>, bool),
+    /// The provider's object is there; the Machine of the same name follows.
+    InfraCreated(Box<Work>, Text),
+    Created(Box<Work>, ObjectKey),
+    /// Waits for the cache to show what was done; the status comes last.
+    Catching(Box<Work>, SimTime),
+    Counted(Outcome),
+}
+
+/// The status as the list has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Counts {
+    replicas: u32,
+    ready: u32,
+}
+
+const MACHINE_NAME: Purpose = Purpose(20);
+
+impl MachineSetController {
+    /// A controller with these rules.
+    pub fn new(settings: Settings) -> MachineSetController {
+        MachineSetController { settings, created: BTreeSet::new(), deleted: BTreeSet::new() }
+    }
+
+    /// The watch shows a Machine.
+    pub fn observe(&mut self, delta: &Delta) {
+        self.created.remove(delta.key());
+        if delta.new.as_ref().is_none_or(|machine| machine.meta.is_deleting()) {
+            self.deleted.remove(delta.key());
+        }
+    }
+
+    /// The log line for each Machine that is to stay and whose Node is not ready.
+    fn mention_unready(&self, machines: &[Arc<Object>], view: &mut View) {
+        for machine in machines.iter().filter(|machine| !machine.meta.is_deleting()) {
+            if counts(std::slice::from_ref(machine), view).ready == 0 {
+                view.logs.push(Text::from(format!(
+                    "Waiting for the Kubernetes node on the machine to report ready state \
+                     Machine=\"{}/{}\"",
+                    machine.key().namespace,
+                    machine.name()
+                )));
+            }
+        }
+    }
+
+    /// True if the Machine goes already, be it that the watch has not shown it yet.
+    fn goes(&self, machine: &Object) -> bool {
+        machine.meta.is_deleting() || self.deleted.contains(machine.key())
+    }
+
+    /// Does the next thing.
+    fn act(&mut self, key: &ObjectKey, mut work: Box<Work>, view: &mut View) -> Step<State> {
+        match work.todo.pop_front() {
+            Some(Act::Patch(verb)) => Step::ask(verb, State::Patched(work)),
+            Some(Act::Delete { machine, then, announced }) => {
+                self.deleted.insert(machine.clone());
+                let verb = Verb::Delete { key: machine.clone(), grace: None, uid: None };
+                Step::ask(verb, State::Deleted(work, machine, then, announced))
+            }
+            Some(Act::Create) => self.create_infra(key, work, view),
+            None if work.scaled => {
+                Step::Wait(self.settings.cache_poll, State::Catching(work, view.now))
+            }
+            None => self.count(key, &work, view),
+        }
+    }
+
+    fn create_infra(&self, key: &ObjectKey, work: Box<Work>, view: &mut View) -> Step<State> {
+        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        let Some(set) = object.machine_set() else { return Step::done() };
+        let suffix = name_suffix((view.draw)(MACHINE_NAME));
+        let name = Text::from(format!("{}-{suffix}", object.name()));
+        let kind = set.template.infrastructure.kind;
+        let mut meta = Meta::new(kind, key.namespace.clone(), name.clone());
+        meta = meta.owned_by(&object.meta);
+        meta.labels = set.selector.clone();
+        let infra = Object::new(meta, Body::of_infrastructure(kind));
+        Step::write(Verb::Create(Arc::new(infra)), State::InfraCreated(work, name))
+    }
+
+    fn create_machine(
+        &mut self,
+        key: &ObjectKey,
+        work: Box<Work>,
+        name: Text,
+        view: &View,
+    ) -> Step<State> {
+        let Some(object) = view.local.get(key) else { return Step::done() };
+        let Some(set) = object.machine_set() else { return Step::done() };
+        let infrastructure =
+            InfrastructureRef { name: name.clone(), ..set.template.infrastructure };
+        let mut meta = Meta::new(Kind::Machine, key.namespace.clone(), name);
+        meta = meta.owned_by(&object.meta);
+        meta.labels = set.selector.clone();
+        meta.finalizers = Arc::new([Text::word("machine.cluster.x-k8s.io")]);
+        let machine = meta.key.clone();
+        let template = set.template.clone();
+        let spec = MachineSpec { provider_id: Text::EMPTY, infrastructure, ..template };
+        let body = Machine { spec, ..Machine::default() };
+        self.created.insert(machine.clone());
+        let verb = Verb::Create(Arc::new(Object::new(meta, body)));
+        Step::ask(verb, State::Created(work, machine))
+    }
+
+    fn created(
+        &mut self,
+        key: &ObjectKey,
+        mut work: Box<Work>,
+        machine: &ObjectKey,
+        reply: Reply,
+        view: &mut View,
+    ) -> Step<State> {
+        if let Reply::Answer(Ok(Answer::Object(_))) = reply {
+            let words = match self.settings.wording {
+                Wording::V1Beta1 => format!("Created machine \"{}\"", machine.name),
+                Wording::V1Beta2 => format!("Created Machine \"{}\"", machine.name),
+            };
+            view.event(key, "SuccessfulCreate", words);
+            return self.act(key, work, view);
+        }
+        self.created.remove(machine);
+        let error = failure(reply).unwrap_or_default();
+        view.warn(key, "FailedCreate", format!("Failed to create machine: {error}"));
+        work.error = Some(error);
+        // Nobody wants the provider's object without its Machine.
+        let infra = super::beside(machine, self.settings.infrastructure, &machine.name);
+        let verb = Verb::Delete { key: infra, grace: None, uid: None };
+        work.todo.push_front(Act::Patch(verb));
+        self.act(key, work, view)
+    }
+
+    fn deleted(
+        &mut self,
+        key: &ObjectKey,
+        mut work: Box<Work>,
+        (machine, then, announced): (ObjectKey, Option<Verb>, bool),
+        reply: Reply,
+        view: &mut View,
+    ) -> Step<State> {
+        if let Some(error) = failure(reply) {
+            self.deleted.remove(&machine);
+            work.error = Some(error);
+            return self.act(key, work, view);
+        }
+        if announced {
+            let words = match self.settings.wording {
+                Wording::V1Beta1 => format!("Deleted machine \"{}\"", machine.name),
+                Wording::V1Beta2 => format!("Deleted Machine \"{}\"", machine.name),
+            };
+            view.event(key, "SuccessfulDelete", words);
+        }
+        if let Some(then) = then {
+            work.todo.push_front(Act::Patch(then));
+        }
+        self.act(key, work, view)
+    }
+
+    /// The status, from the list that the reconcile began with and from the Nodes as they are now.
+    fn count(&self, key: &ObjectKey, work: &Work, view: &View) -> Step<State> {
+        let Some(object) = view.local.get(key) else { return Step::done() };
+        let counts = counts(&work.listed, view);
+        let mut changed = Object::clone(object);
+        let Some(body) = changed.machine_set_mut() else { return Step::done() };
+        body.status_replicas = counts.replicas;
+        body.ready_replicas = counts.ready;
+        body.available_replicas = counts.ready;
+        if self.settings.wording == Wording::V1Beta2 {
+            body.conditions.say(remediating(object, "cluster.x-k8s.io/set-name", view));
+        }
+        let outcome = match &work.error {
+            Some(error) => Outcome::error(error.clone()),
+            None if counts.ready == body.replicas => Outcome::done(),
+            None => Outcome::after(self.settings.not_ready_requeue),
+        };
+        if changed == **object {
+            return Step::Done(outcome);
+        }
+        let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
+        Step::write(verb, State::Counted(outcome))
+    }
+
+    /// True once the cache shows what was created and deleted, or nobody waits for it any longer.
+    fn has_caught_up(&mut self, since: SimTime, now: SimTime) -> bool {
+        if now >= since + self.settings.cache_timeout {
+            self.created.clear();
+            self.deleted.clear();
+        }
+        self.created.is_empty() && self.deleted.is_empty()
+    }
+}
+
+impl Reconciler for MachineSetController {
+    type State = State;
+
+    fn agent(&self) -> &'static str {
+        "machineset-controller"
+    }
+
+    fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
+        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        let Some(set) = object.machine_set() else { return Step::done() };
+        if is_paused(&object, view) {
+            return Step::done();
+        }
+        let listed = machines_of(&object, view);
+        self.mention_unready(&listed, view);
+        let mut work = Work { listed, todo: VecDeque::new(), scaled: false, error: None };
+        self.remediate(&object, &mut work, view);
+        self.scale(&object, set, &mut work, view);
+        self.act(key, Box::new(work), view)
+    }
+
+    fn resume(
+        &mut self,
+        key: &ObjectKey,
+        state: State,
+        reply: Reply,
+        view: &mut View,
+    ) -> Step<State> {
+        match state {
+            State::Patched(mut work) => {
+                if let Some(error) = failure(reply) {
+                    work.error = Some(error);
+                }
+                self.act(key, work, view)
+            }
+            State::Deleted(work, machine, then, announced) => {
+                self.deleted(key, work, (machine, then, announced), reply, view)
+            }
+            State::InfraCreated(work, name) => self.create_machine(key, work, name, view),
+            State::Created(work, machine) => self.created(key, work, &machine, reply, view),
+            State::Catching(work, since) => match self.has_caught_up(since, view.now) {
+                true => self.count(key, &work, view),
+                false => Step::Wait(self.settings.cache_poll, State::Catching(work, since)),
+            },
+            State::Counted(outcome) => Step::Done(outcome),
+        }
+    }
+}
+
+/// Why a request failed; that its object is gone is no failure.
+fn failure(reply: Reply) -> Option<Text> {
+    match reply {
+        Reply::Answer(Err(error)) if error.reason != Reason::NotFound => Some(error.message),
+        _ => None,
+    }
+}
+
+/// The Machines that a MachineSet owns, those that are being deleted included.
+fn machines_of(set: &Object, view: &View) -> Vec<Arc<Object>> {
+    view.local
+        .list(Kind::Machine)
+        .filter(|machine| machine.meta.controller().is_some_and(|by| by.uid == set.meta.uid))
+        .cloned()
+        .collect()
+}
+
+fn counts(machines: &[Arc<Object>], view: &View) -> Counts {
+    let count = |machines: usize| u32::try_from(machines).unwrap_or(u32::MAX);
+    let ready = machines.iter().filter(|machine| {
+        let node = machine.machine().and_then(|body| body.node_ref.as_ref());
+        node.and_then(|name| node_in(view.remote, name))
+            .and_then(|node| node.node())
+            .is_some_and(|node| node.conditions.is("Ready", Status::True))
+    });
+    Counts { replicas: count(machines.len()), ready: count(ready.count()) }
+}
+
+/// The patch that changes a Machine's conditions; nothing if it changes none.
+fn told(machine: &Arc<Object>, change: impl FnOnce(&mut Machine)) -> Option<Act> {
+    let mut changed = Object::clone(machine);
+    change(changed.machine_mut()?);
+    if changed == **machine {
+        return None;
+    }
+    Some(Act::Patch(Verb::Patch { base: machine.clone(), changed: Arc::new(changed) }))
+}
+
+/// `OwnerRemediated` as a MachineSet writes it.
+fn owner_remediated(
+    status: Status,
+    reason: &'static str,
+    message: impl Into<Text>,
+    now: SimTime,
+) -> Condition {
+    Condition::new(Text::word("OwnerRemediated"), status, Text::word(reason), message, now)
+}
