@@ -116,35 +116,63 @@ fn a_missing_file_an_empty_one_and_one_of_100_mb_are_refused_at_once() {
     assert!(err(&output).contains("larger than 1 MiB"), "{}", err(&output));
     let output = healsim(&["run", &file("bytes.yaml", [0xff, 0xfe, 0x00])]);
     assert_eq!(output.status.code(), Some(3));
-    assert!(err(&output).contains("not UTF-8"), "{}", err(&output));
+    assert!(err(&output).contains("1:1: byte 0xff is not UTF-8 text"), "{}", err(&output));
 }
 
+/// The bomb stands where a scenario may have aliases, so that nothing else stops it.
 #[test]
 fn an_alias_bomb_does_not_explode() {
-    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-    for level in 1..12 {
-        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
-    }
-    let output = healsim(&["run", &file("bomb.yaml", bomb)]);
+    let fault = "- { at: 1m, stopUnit: { vm: worker-0, unit: kubelet } }";
+    assert!(VALID.contains(fault));
+    let bomb = format!("{}\n{}", fault.replacen('-', "- &f", 1), "    - *f\n".repeat(100_000));
+    let path = file("bomb.yaml", VALID.replace(&format!("{fault}\n"), &bomb));
+    let output = healsim(&["run", &path]);
     assert_eq!(output.status.code(), Some(3), "{}", err(&output));
-    assert!(!err(&output).contains("panicked"));
+    assert!(err(&output).starts_with(&format!("{path}:")), "{}", err(&output));
+    assert!(err(&output).contains("far larger than it looks"), "{}", err(&output));
 }
 
 #[test]
-fn a_mistake_in_a_command_is_shown_at_its_letter() {
-    let stop = "{ at: 1m, stopUnit: { vm: worker-0, unit: kubelet } }";
-    let typed = |command: &str| format!("{{ at: 1m, kubectl: {command} }}");
-    let words = ["no kind `nod`", "did you mean `node`?", "^"];
-    refused("kubectl1.yaml", stop, &typed("\"delete nod worker-0\""), "7:34", &words);
-    let words = ["no verb `destroy`; known: delete, cordon"];
-    refused("kubectl2.yaml", stop, &typed("destroy node worker-0"), "7:26", &words);
-    let words = ["no cluster `mangement`", "did you mean `management`?"];
-    let wrong = typed("cordon worker-0, cluster: mangement");
-    refused("kubectl3.yaml", stop, &wrong, "7:52", &words);
-    let words = ["`cluster` says where `kubectl` goes"];
-    let wrong = "{ at: 1m, cluster: workload, powerOff: { vm: worker-0 } }";
-    refused("kubectl4.yaml", stop, wrong, "7:26", &words);
+fn a_folder_and_a_byte_that_is_no_text_are_shown_with_a_way_out() {
+    let folder = env!("CARGO_TARGET_TMPDIR");
+    let output = healsim(&["run", folder]);
+    assert_eq!(output.status.code(), Some(3));
+    let shown = err(&output);
+    assert!(shown.starts_with(&format!("{folder}:1:1: is a folder; name the files")), "{shown}");
+    let text = [VALID.as_bytes(), b"  # caf\xe9\n"].concat();
+    let path = file("latin.yaml", text);
+    let output = healsim(&["run", &path]);
+    let shown = err(&output);
+    assert!(
+        shown.starts_with(&format!("{path}:9:8: byte 0xe9 is not UTF-8 text; save")),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_number_out_of_its_range_is_noted_and_no_assumption_any_more() {
+    let args = ["run", "worker-kubelet-stopped", "-o", "json", "--set", "infra.boot=1s..2s"];
+    let output = healsim(&args);
+    let noted = "note: infra.boot=1s..2s lies outside 10s..90s, where it is assumed";
+    assert!(err(&output).contains(noted), "{}", err(&output));
+    assert!(!out(&output).contains("infra.boot"), "{}", out(&output));
+}
+
+/// The first lines of the story, as they stand in the README. `INSTA_UPDATE=always` accepts others.
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = fs::read_to_string(path).expect("a README");
+    let shown = readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next());
+    let shown = shown.expect("a block of text");
+    let printed = out(&healsim(&["run", "worker-kubelet-stopped"]));
+    let story = printed.lines().skip_while(|line| !line.contains("+00:00.0  Fault/"));
+    let printed: String = story.take(14).map(|line| format!("{}\n", line.trim_end())).collect();
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::write(path, readme.replace(shown, &printed)).expect("the README can be written");
+    } else {
+        assert_eq!(shown, printed, "README.md, What you see");
+    }
 }
 
 #[test]
@@ -166,7 +194,10 @@ fn wrong_settings_and_usage_are_told_apart() {
     assert!(err(&output).contains("`soon` is not a duration"), "{}", err(&output));
     assert_eq!(healsim(&["run"]).status.code(), Some(2));
     assert_eq!(healsim(&["fuzz"]).status.code(), Some(2), "not there yet, so not known");
-    assert_eq!(healsim(&["run", "nothing"]).status.code(), Some(3));
+    assert_eq!(healsim(&["list", "invariants"]).status.code(), Some(2));
+    let output = healsim(&["run", "nothing"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(err(&output).contains(". A file is named by its path, as ./mine.yaml."));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use healsim::report::{self, Format, Style};
 use healsim::scenario::{Game, Scenario, Source, load, models};
-use healsim::timeline::{End, Run};
+use healsim::timeline::{End, Run, vocabulary};
 use proptest::prelude::*;
 
 const PLATFORMS: [&str; 3] = ["tkgs-2024", "lab-k8s-1.34-capi-1.14", "lab-k8s-1.30-capi-1.7"];
@@ -112,6 +112,29 @@ fn without_its_etcd_nothing_is_marked_deleted_or_created() {
     assert_eq!(run.end, End::Stuck);
     let api = run.availability["api"];
     assert_eq!(api.unavailable.as_secs(), 29 * 60 + 10, "from 50 s until the end at 30 min");
+}
+
+/// Else an expectation on it would be refused, or never be held against what there is.
+#[test]
+fn every_entry_is_in_the_vocabulary() {
+    let mut missing = std::collections::BTreeSet::new();
+    for name in models::scenarios() {
+        for platform in models::platforms() {
+            let scenario = load(name).expect("embedded");
+            // A scenario of the recordings names VMs that only its own cluster has.
+            let Ok(game) = Game::new(&scenario, Some(platform), &[], None) else { continue };
+            for entry in game.play(1).timeline.entries() {
+                let value = entry.to.to_string();
+                let null = entry.to == healsim::timeline::Value::Null;
+                let known = vocabulary::holds(&entry.kind, &entry.field)
+                    .is_some_and(|holds| null || holds.can_be(&value));
+                if !known {
+                    missing.insert(format!("{} {}={value}", entry.kind, entry.field));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "add to src/timeline/vocabulary.rs: {missing:#?}");
 }
 
 #[test]

@@ -21,8 +21,7 @@ pub struct Milestone {
 /// All milestones of a run, ordered by time, then entry.
 pub fn milestones(run: &Run) -> Vec<Milestone> {
     let mut found = Vec::new();
-    let changes: Vec<&Entry> =
-        run.timeline.entries().iter().filter(|entry| entry.at > SimTime::ZERO).collect();
+    let changes: Vec<&Entry> = run.timeline.happened().iter().collect();
     for entry in &changes {
         found.extend(plain(entry).map(|name| reached(name, entry.object(), entry)));
     }

@@ -9,6 +9,9 @@ fn run(lines: &str) -> Run {
     let mut timeline = Timeline::default();
     for line in lines.trim().lines() {
         timeline.push(entry(&timeline, line.trim()));
+        if line.trim().starts_with("0 ") {
+            timeline.begin();
+        }
     }
     let first_fault = Some(SimTime::from_micros(60_000_000));
     Run { first_fault, last_fault: first_fault, timeline, ..Run::default() }

@@ -8,6 +8,9 @@ use crate::report::Format;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+/// More seeds than this tell no more, and take a day.
+const MOST_SEEDS: u64 = 100_000;
+
 /// Options of every command that plays.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Common {
@@ -99,6 +102,9 @@ impl FromStr for Seeds {
     fn from_str(text: &str) -> Result<Seeds, String> {
         let ends = text.split_once("..").map(|(first, last)| (first.parse(), last.parse()));
         match ends {
+            Some((Ok(first), Ok(last))) if first <= last && last - first >= MOST_SEEDS => {
+                Err(format!("these are more than {MOST_SEEDS} seeds; write fewer"))
+            }
             Some((Ok(first), Ok(last))) if first <= last => Ok(Seeds { first, last }),
             _ => Err("write the first and the last seed, for example 1..20".to_owned()),
         }

@@ -3,7 +3,7 @@
 //! It does not know how a scenario is played; mistakes of the input arrive as finished texts.
 
 use super::args::{Common, OutFile};
-use super::output::{note, print, write_file};
+use super::output::{note, print, try_file, write_file};
 use super::player::{Player, Question};
 use super::{Check, Cli, Command, Estimate, EstimateFormat, Get, List, Run, Show};
 use crate::report::{self, Case, Format, Style};
@@ -62,9 +62,11 @@ pub fn execute(command: &Command, player: &impl Player) -> Exit {
 
 fn play(asked: &Run, player: &impl Player) -> Result<Exit, Trouble> {
     let options = asked.common.options();
+    asked.out.iter().try_for_each(|out| can_write(&out.path))?;
     let mut runs = Vec::new();
     for input in &asked.inputs {
         let mut run = player.play(input, &options, asked.seed)?;
+        doubts(&run);
         run.command = again(input, asked.seed, &asked.common);
         if asked.stats {
             stats(&run);
@@ -82,6 +84,10 @@ fn again(input: &str, seed: u64, common: &Common) -> Vec<crate::engine::Text> {
     words.extend(["--seed".to_owned(), seed.to_string()]);
     words.extend(common.words());
     words.into_iter().map(Into::into).collect()
+}
+
+fn doubts(run: &timeline::Run) {
+    run.doubts.iter().for_each(|doubt| note(&format!("note: {doubt}")));
 }
 
 fn stats(run: &timeline::Run) {
@@ -108,6 +114,10 @@ fn rendered(format: Format, runs: &[timeline::Run], style: Style) -> Result<Vec<
     Ok(bytes)
 }
 
+fn can_write(path: &std::path::Path) -> Result<(), Trouble> {
+    try_file(path).map_err(|error| file(path, &error))
+}
+
 fn verdict(run: &timeline::Run) -> Exit {
     if !run.violated.is_empty() {
         Exit::Invariant
@@ -120,6 +130,7 @@ fn verdict(run: &timeline::Run) -> Exit {
 
 /// Checks every input even when an earlier one is wrong: one call shows all mistakes.
 fn check_all(asked: &Check, player: &impl Player) -> Result<Exit, Trouble> {
+    asked.junit.iter().try_for_each(|path| can_write(path))?;
     let mut worst = Exit::Done;
     let mut mistakes = Vec::new();
     let mut cases = Vec::new();
@@ -158,6 +169,9 @@ fn check_one(asked: &Check, input: &str, player: &impl Player) -> Result<Checked
     let (mut exit, mut failed, mut played) = (Exit::Done, 0, 0);
     for seed in asked.seeds.iter() {
         let run = player.play(input, &options, seed)?;
+        if seed == asked.seeds.first {
+            doubts(&run);
+        }
         if asked.stats {
             stats(&run);
         }

@@ -27,7 +27,6 @@ impl Player for Library {
             Listing::Faults => {
                 Ok(KINDS.iter().map(|(kind, does)| format!("{kind:12} {does}")).collect())
             }
-            Listing::Invariants => Ok(Vec::new()),
             Listing::Settings => settings(platform.unwrap_or("tkgs-2024")),
         }
     }

@@ -22,8 +22,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "Exit codes: 0 done and all expectations met, 1 the program or writing \
-failed, 2 usage, 3 an input is missing, unknown or wrong, 4 an expectation failed, 5 an invariant \
-was violated, 130 interrupted.";
+failed, 2 usage, 3 an input is missing, unknown or wrong, 4 an expectation failed, 130 \
+interrupted.";
 
 /// Plays how a Kubernetes cluster heals, minute by minute, and says why.
 #[derive(Debug, Parser)]

@@ -35,6 +35,18 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
+/// Finds out whether a file could be written, before a long run is played for it.
+pub fn try_file(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
+        Ok(found) if !found.is_file() => Ok(()),
+        _ => {
+            let beside = beside(path);
+            fs::write(&beside, b"").and_then(|()| fs::remove_file(&beside))
+        }
+    }
+}
+
 /// A hidden name in the same folder: a rename works only within one file system.
 fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();

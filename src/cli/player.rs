@@ -62,7 +62,6 @@ pub enum Listing {
     Scenarios,
     Platforms,
     Faults,
-    Invariants,
     Settings,
 }
 

@@ -87,6 +87,9 @@ fn wrong_usage_is_exit_code_2() {
         "run a -o xml",
         "run a --out json",
         "check a --seeds 5..1",
+        "check a --seeds 0..99999999999999",
+        "check a --seeds 0..18446744073709551615",
+        "list invariants",
         "check a --lint --seeds 1..2",
         "get nodes a",
         "get nodes --at 1m --after 1m a",
@@ -132,6 +135,10 @@ fn the_exit_code_tells_the_worst() {
     assert_eq!(exit("check fails broken --lint"), Exit::Done);
     assert_eq!(exit("check wrong fails"), Exit::Input);
     assert_eq!(exit("run good --out json=/no/such/folder/x"), Exit::Failed);
+    // What cannot be written is found before the run, which would be in vain.
+    assert_eq!(exit("run wrong --out json=/no/such/folder/x"), Exit::Failed);
+    assert_eq!(exit("check wrong --junit /no/such/folder/x"), Exit::Failed);
+    assert_eq!(exit("run wrong --out json=/tmp"), Exit::Failed);
 }
 
 #[test]

@@ -20,6 +20,13 @@ pub struct Duration(u64);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotADuration {
     text: String,
+    why: Why,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Malformed,
+    TooLong,
 }
 
 impl SimTime {
@@ -179,7 +186,8 @@ impl FromStr for Duration {
 
     /// Reads a Go duration: a sequence of numbers, each with its unit.
     fn from_str(text: &str) -> Result<Duration, NotADuration> {
-        let wrong = || NotADuration { text: text.to_owned() };
+        let wrong = || NotADuration { text: text.to_owned(), why: Why::Malformed };
+        let too_long = || NotADuration { text: text.to_owned(), why: Why::TooLong };
         if text == "0" {
             return Ok(Duration::ZERO);
         }
@@ -197,9 +205,9 @@ impl FromStr for Duration {
             micros += length(number, unit).ok_or_else(wrong)?;
             rest = after;
         }
-        let micros = u64::try_from(micros).map_err(|_| wrong())?;
+        let micros = u64::try_from(micros).map_err(|_| too_long())?;
         // A century: longer than any question, and far from the end of the clock.
-        if micros > 100 * 366 * 86_400 * 1_000_000 { Err(wrong()) } else { Ok(Duration(micros)) }
+        if micros > 100 * 366 * 86_400 * 1_000_000 { Err(too_long()) } else { Ok(Duration(micros)) }
     }
 }
 
@@ -214,10 +222,16 @@ fn length(number: &str, unit: &str) -> Option<u128> {
         _ => return None,
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if (whole.is_empty() && fraction.is_empty()) || whole.len() > 15 || fraction.len() > 15 {
+    let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+    if (whole.is_empty() && fraction.is_empty()) || fraction.len() > 15 || !digits(fraction) {
         return None;
     }
-    let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let whole: u128 = match whole {
+        "" => 0,
+        // More digits than this are too long in any unit.
+        long if long.len() > 15 && digits(long) => return Some(u128::from(u64::MAX) + 1),
+        whole => whole.parse().ok()?,
+    };
     let scale = 10u128.pow(u32::try_from(fraction.len()).ok()?);
     let part: u128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
     Some(whole * micros + part * micros / scale)
@@ -225,12 +239,15 @@ fn length(number: &str, unit: &str) -> Option<u128> {
 
 impl fmt::Display for NotADuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` is not a duration; write numbers with units and no spaces, \
-             for example `5m`, `1h30m`, `2.5s` or `300ms`",
-            self.text
-        )
+        let text = &self.text;
+        match self.why {
+            Why::TooLong => write!(f, "`{text}` is too long; a century is the most"),
+            Why::Malformed => write!(
+                f,
+                "`{text}` is not a duration; write numbers with units and no spaces, \
+                 for example `5m`, `1h30m`, `2.5s` or `300ms`"
+            ),
+        }
     }
 }
 
@@ -259,6 +276,14 @@ mod tests {
     fn what_go_would_refuse_is_refused() {
         for text in ["", "5 min", "5", "min", "5x", "-5s", "1..2s", ".s", "99999999999h"] {
             assert!(text.parse::<Duration>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_that_is_too_long_is_told_apart_from_none() {
+        for text in ["99999999999h", "9999999h", "99999999999999999999h"] {
+            let shown = text.parse::<Duration>().expect_err("too long").to_string();
+            assert_eq!(shown, format!("`{text}` is too long; a century is the most"));
         }
     }
 

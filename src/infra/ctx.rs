@@ -185,6 +185,7 @@ impl<'a, E> Ctx<'a, E> {
 
     /// Declares a periodic activity; it ticks until the process ends.
     pub fn every(&mut self, id: ActivityId, activity: Activity, phase: Phase) {
+        assert!(!activity.period.is_zero(), "what ticks without a pause never lets time pass");
         let draw = self.activity_draw(id, 0);
         let pause = self.process.declare(id, activity).first_pause(phase, draw);
         self.effects.push(Effect::Arm(id, pause));

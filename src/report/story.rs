@@ -4,7 +4,7 @@
 //! already said. The story keeps object changes and faults and drops the echo. It knows fields by
 //! name only, and never why something happened: `-o jsonl` has everything.
 
-use crate::engine::{SimTime, Text};
+use crate::engine::Text;
 use crate::timeline::{Entry, EntryId, Timeline, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,8 +33,8 @@ pub fn steps(timeline: &Timeline) -> Vec<Step<'_>> {
     let mut steps: Vec<Step> = Vec::new();
     let mut told = Told::default();
     let mut step_of = BTreeMap::new();
-    for entry in timeline.entries() {
-        if entry.at == SimTime::ZERO || !told.is_worth(entry) {
+    for entry in timeline.happened() {
+        if !told.is_worth(entry) {
             continue;
         }
         match steps.last_mut() {

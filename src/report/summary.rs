@@ -124,7 +124,9 @@ fn expectation_row(
     style: Style,
     to: &mut impl io::Write,
 ) -> io::Result<()> {
-    let at = expectation.at.map(|at| since(run, at)).unwrap_or_default();
+    // What does not apply here was not decided at any time.
+    let at = expectation.at.filter(|_| expectation.applicable);
+    let at = at.map(|at| since(run, at)).unwrap_or_default();
     let mut line = Line::default();
     line.add(Mood::Neutral, format!("{at:>TIME$}  "));
     let (mood, word) = match (expectation.applicable, expectation.met) {

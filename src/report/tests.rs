@@ -98,6 +98,9 @@ fn entries() -> Vec<Entry> {
 fn sample() -> Run {
     let mut timeline = Timeline::default();
     for entry in entries() {
+        if entry.kind == "Fault" {
+            timeline.begin();
+        }
         timeline.push(Entry { id: timeline.next_id(), ..entry });
     }
     let fault = SimTime::from_micros(60_000_000);
@@ -121,6 +124,7 @@ fn sample() -> Run {
             range: Text::word("20s..35s"),
             source: Text::word("kubeadm join on an idle VM, estimated"),
         }],
+        doubts: Vec::new(),
         invariants_checked: 14,
         violated: Vec::new(),
         engine_events: 1_000,
@@ -355,4 +359,17 @@ fn a_format_is_known_by_its_name() {
     assert_eq!("jsonl".parse(), Ok(Format::Jsonl));
     let wrong = "xml".parse::<Format>().unwrap_err().to_string();
     assert_eq!(wrong, "`xml` is not an output format; known: timeline, summary, json, jsonl");
+}
+
+#[test]
+fn each_log_line_of_a_step_has_its_words() {
+    let mut timeline = Timeline::default();
+    for line in ["Draining Node", "Waiting for 3 Pods"] {
+        let log = change(1_000, "Process/capi@supervisor-0", "log", Value::Null, text("-"));
+        let entry = because(log, "", line, "capi@supervisor-0", 1);
+        timeline.push(Entry { id: timeline.next_id(), cause: None, ..entry });
+    }
+    let run = Run { timeline, ..sample() };
+    let shown = printed(Format::Timeline, &run, Style::Plain);
+    assert!(shown.contains("Draining Node") && shown.contains("Waiting for 3 Pods"), "{shown}");
 }

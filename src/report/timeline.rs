@@ -72,8 +72,7 @@ type Counts = BTreeMap<Text, BTreeMap<Text, BTreeMap<String, usize>>>;
 /// Cluster, kind, state, and how many begin in it.
 fn counts(run: &Run) -> Counts {
     let mut counts = Counts::new();
-    let begin = run.timeline.entries().iter().take_while(|entry| entry.at == SimTime::ZERO);
-    for entry in begin {
+    for entry in run.timeline.beginning() {
         if STATES.contains(&(entry.kind.as_str(), entry.field.as_str())) {
             let kinds = counts.entry(entry.cluster.clone()).or_default();
             let states = kinds.entry(entry.kind.clone()).or_default();
@@ -141,8 +140,10 @@ fn body(step: &Step, width: usize) -> Vec<Span> {
     let mut explained = false;
     let mut spans = Vec::new();
     for (i, entry) in step.entries.iter().enumerate() {
-        // One message explains a step; the others would say it again in other words.
-        let message = if explained { None } else { message(entry) };
+        // One message explains a step; the others would say it again in other words. What a log
+        // or an Event says is all that it is.
+        let says = matches!(entry.field.as_str(), "log" | "event");
+        let message = if explained && !says { None } else { message(entry) };
         explained |= message.is_some();
         let end = if i < last { ";" } else { "" };
         let why = why(entry, message);

@@ -5,17 +5,20 @@
 
 use super::mistake::{Mistake, nearest};
 use super::yaml::Spanned;
-use crate::engine::{Delay, Duration, Text};
+use crate::engine::{Delay, Duration, NotADuration, Text};
 use crate::timeline::Assumption;
 use serde::Deserialize;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 /// All settings of a platform, by dotted key.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     settings: BTreeMap<String, Setting>,
     taken: RefCell<BTreeSet<String>>,
+    /// What was wrong with the values that were taken.
+    mistakes: RefCell<Vec<Mistake>>,
 }
 
 /// One number or rule.
@@ -28,6 +31,8 @@ pub struct Setting {
     pub basis: Basis,
     /// Within which nobody knows where it lies.
     pub range: Option<String>,
+    /// The value that it had before `--set` changed it.
+    instead_of: Option<String>,
 }
 
 /// Where a number comes from.
@@ -83,27 +88,25 @@ impl Catalog {
             };
             let Written { flag, source, basis, range, .. } = written;
             let key = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
-            self.settings.insert(key, Setting { value, flag, source, basis, range });
+            self.settings
+                .insert(key, Setting { value, flag, source, basis, range, instead_of: None });
         }
     }
 
-    /// `--set KEY=VALUE`: the value must be of the kind that the setting has.
+    /// `--set KEY=VALUE`. Whether the value is one that the setting can have is known to whoever
+    /// takes it; see [`Catalog::mistakes`].
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Mistake> {
-        let place = format!("--set {key}={value}");
         let Some(setting) = self.settings.get_mut(key) else {
             let near = nearest(key, self.settings.keys().map(String::as_str));
             let hint = near.map_or_else(
                 || "; `healsim list settings` names them all".to_owned(),
                 |near| format!("; did you mean `{near}`?"),
             );
+            let place = format!("--set {key}={value}");
             return Err(Mistake::of(&place, format!("no setting `{key}`{hint}")));
         };
-        let wanted = Kind::of(&setting.value);
-        if Kind::of(value) != wanted {
-            let message = format!("`{value}` is not {}, as `{}` is", wanted.words(), setting.value);
-            return Err(Mistake::of(&place, message));
-        }
-        setting.value = value.to_owned();
+        let before = std::mem::replace(&mut setting.value, value.to_owned());
+        setting.instead_of.get_or_insert(before);
         Ok(())
     }
 
@@ -112,30 +115,109 @@ impl Catalog {
         self.settings.iter()
     }
 
-    /// A duration.
+    /// A length of time, perhaps none.
     pub fn duration(&self, key: &str) -> Duration {
-        self.take(key).parse().unwrap_or_else(|error| panic!("models: {key}: {error}"))
+        let text = self.take(key);
+        text.parse().unwrap_or_else(|error: NotADuration| {
+            self.note(key, error.to_string());
+            SECOND
+        })
+    }
+
+    /// The time after which something comes again: never none, else it would come again for ever at
+    /// one instant.
+    pub fn period(&self, key: &str) -> Duration {
+        let period = self.duration(key);
+        if period.is_zero() {
+            let text = self.take(key);
+            let message = "would come again and again at one instant; write more than 0, for \
+                           example 1ms";
+            self.note(key, format!("`{text}` {message}"));
+            return SECOND;
+        }
+        period
     }
 
     /// A delay that is drawn from a range.
     pub fn delay(&self, key: &str) -> Delay {
         let text = self.take(key);
-        delay(text).unwrap_or_else(|| panic!("models: {key}: `{text}` is no range of durations"))
+        delay(text).unwrap_or_else(|message| {
+            self.note(key, message);
+            Delay { low: SECOND, high: SECOND }
+        })
     }
 
-    /// A count.
-    pub fn count(&self, key: &str) -> u64 {
-        self.take(key).parse().unwrap_or_else(|error| panic!("models: {key}: {error}"))
+    /// A count within bounds, both included.
+    pub fn count(&self, key: &str, bounds: RangeInclusive<u64>) -> u64 {
+        let text = self.take(key);
+        let (least, most) = (*bounds.start(), *bounds.end());
+        text.parse().ok().filter(|count| bounds.contains(count)).unwrap_or_else(|| {
+            self.note(key, format!("`{text}` is not a whole number from {least} to {most}"));
+            least
+        })
+    }
+
+    /// A part of a whole, in percent.
+    pub fn percent(&self, key: &str) -> u64 {
+        self.count(key, 0..=100)
     }
 
     /// A rule that holds or not.
     pub fn rule(&self, key: &str) -> bool {
-        self.take(key) == "true"
+        self.choice(key, &["true", "false"]) == 0
+    }
+
+    /// One of these words, by its place among them.
+    pub fn choice(&self, key: &str, words: &[&str]) -> usize {
+        let text = self.take(key);
+        words.iter().position(|word| *word == text).unwrap_or_else(|| {
+            self.note(key, format!("`{text}` is not known; write `{}`", words.join("` or `")));
+            0
+        })
+    }
+
+    /// A value of another form; `wanted` says which.
+    pub fn parsed<T>(
+        &self,
+        key: &str,
+        wanted: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.take(key);
+        let value = parse(text);
+        if value.is_none() {
+            self.note(key, format!("`{text}` is not {wanted}"));
+        }
+        value
     }
 
     /// A word.
     pub fn word(&self, key: &str) -> Text {
         Text::from(self.take(key))
+    }
+
+    /// What was wrong with the values that were taken since it was asked last.
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        self.mistakes.take()
+    }
+
+    /// A word on each changed setting that changes nothing, or lies where nobody expects it; to be
+    /// asked once all settings were taken.
+    pub fn doubts(&self) -> Vec<Text> {
+        let taken = self.taken.borrow();
+        let doubt = |(key, setting): (&String, &Setting)| {
+            setting.instead_of.as_ref()?;
+            if !taken.contains(key) {
+                return Some(Text::from(format!("{key} changes nothing here: nobody reads it")));
+            }
+            let range = setting.range.as_ref()?;
+            let (low, high) = span(range)?;
+            let (from, to) = span(&setting.value)?;
+            let words =
+                format!("{key}={} lies outside {range}, where it is assumed", setting.value);
+            (from < low || to > high).then(|| Text::from(words))
+        };
+        self.settings.iter().filter_map(doubt).collect()
     }
 
     /// The assumed numbers that were taken.
@@ -144,7 +226,8 @@ impl Catalog {
         taken
             .iter()
             .filter_map(|key| Some((key, self.settings.get(key)?)))
-            .filter(|(_, setting)| setting.basis == Basis::Assumed)
+            // What the user has chosen is nobody's assumption.
+            .filter(|(_, setting)| setting.basis == Basis::Assumed && setting.instead_of.is_none())
             .map(|(key, setting)| Assumption {
                 key: Text::from(key.as_str()),
                 value: Text::from(setting.value.as_str()),
@@ -162,48 +245,97 @@ impl Catalog {
         self.taken.borrow_mut().insert(key.to_owned());
         &setting.value
     }
-}
 
-/// What kind of value a setting has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Rule,
-    Count,
-    Percent,
-    Duration,
-    Delay,
-    Word,
-}
-
-impl Kind {
-    fn of(value: &str) -> Kind {
-        match value {
-            "true" | "false" => Kind::Rule,
-            value if value.parse::<u64>().is_ok() => Kind::Count,
-            value if value.strip_suffix('%').is_some_and(|n| n.parse::<u32>().is_ok()) => {
-                Kind::Percent
-            }
-            value if value.parse::<Duration>().is_ok() => Kind::Duration,
-            value if delay(value).is_some() => Kind::Delay,
-            _ => Kind::Word,
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Kind::Rule => "`true` or `false`",
-            Kind::Count => "a whole number",
-            Kind::Percent => "a percentage",
-            Kind::Duration => "a duration",
-            Kind::Delay => "a range of durations LOW..HIGH",
-            Kind::Word => "a word",
+    fn note(&self, key: &str, message: String) {
+        let setting = self.settings.get(key);
+        let place = match setting.filter(|setting| setting.instead_of.is_some()) {
+            Some(setting) => format!("--set {key}={}", setting.value),
+            None => format!("models: {key}"),
+        };
+        let was = setting.and_then(|setting| setting.instead_of.as_ref());
+        let was = was.map_or_else(String::new, |was| format!(" (it is `{was}` here)"));
+        let mistake = Mistake::of(&place, format!("{message}{was}"));
+        let mut mistakes = self.mistakes.borrow_mut();
+        if !mistakes.contains(&mistake) {
+            mistakes.push(mistake);
         }
     }
 }
 
-/// `LOW..HIGH`, both durations, in this order.
-pub fn delay(text: &str) -> Option<Delay> {
-    let (low, high) = text.split_once("..")?;
-    let (low, high) = (low.parse().ok()?, high.parse().ok()?);
-    (low <= high).then_some(Delay { low, high })
+/// What stands in for a wrong value, until the mistake is reported.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// `LOW..HIGH`, both durations, in this order; or what is wrong with it.
+pub fn delay(text: &str) -> Result<Delay, String> {
+    let Some((low, high)) = text.split_once("..") else {
+        return Err(format!(
+            "`{text}` is not a range of durations; write LOW..HIGH, for example 29s..47s"
+        ));
+    };
+    let read = |text: &str| text.parse::<Duration>().map_err(|error| error.to_string());
+    let (low, high) = (read(low)?, read(high)?);
+    if low > high {
+        return Err(format!("`{text}` is reversed; write the lower bound first: {high}..{low}"));
+    }
+    Ok(Delay { low, high })
+}
+
+/// The least and the most that a text means, in microseconds or as a count.
+fn span(text: &str) -> Option<(u64, u64)> {
+    let one = |text: &str| {
+        let length = text.parse::<Duration>().map(Duration::as_micros);
+        text.parse().or(length).ok()
+    };
+    match text.split_once("..") {
+        Some((low, high)) => Some((one(low)?, one(high)?)),
+        None => Some((one(text)?, one(text)?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::models;
+
+    fn set(key: &str, value: &str) -> Catalog {
+        let mut catalog = models::platform("tkgs-2024").expect("embedded").catalog;
+        catalog.set(key, value).expect("a setting");
+        catalog
+    }
+
+    #[test]
+    fn a_changed_number_is_no_assumption_but_may_be_doubted() {
+        let catalog = set("infra.boot", "5s..20s");
+        catalog.delay("infra.boot");
+        assert!(catalog.mistakes().is_empty() && catalog.assumptions().is_empty());
+        let doubts = catalog.doubts();
+        assert_eq!(doubts[0], "infra.boot=5s..20s lies outside 10s..90s, where it is assumed");
+        let within = set("infra.boot", "15s..20s");
+        within.delay("infra.boot");
+        assert!(within.doubts().is_empty());
+        let unread = set("infra.nodeCpuMillis", "4000").doubts();
+        assert_eq!(unread[0], "infra.nodeCpuMillis changes nothing here: nobody reads it");
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_once_with_the_one_before() {
+        let catalog = set("kubernetes.podGcPeriod", "0s");
+        catalog.period("kubernetes.podGcPeriod");
+        catalog.period("kubernetes.podGcPeriod");
+        let mistakes = catalog.mistakes();
+        assert_eq!(mistakes.len(), 1);
+        let shown = mistakes[0].to_string();
+        assert!(
+            shown.starts_with("--set kubernetes.podGcPeriod=0s: `0s` would come again"),
+            "{shown}"
+        );
+        assert!(shown.ends_with("(it is `20s` here)"), "{shown}");
+    }
+
+    #[test]
+    fn a_reversed_range_is_told_apart_from_none() {
+        assert!(delay("50s..20s").expect_err("reversed").contains("reversed"));
+        assert!(delay("50s").expect_err("no range").contains("LOW..HIGH"));
+        assert!(delay("5s..x").expect_err("no duration").contains("`x` is not a duration"));
+    }
 }

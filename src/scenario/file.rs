@@ -1,14 +1,17 @@
 //! A scenario file: what is written, read into what can be played, or refused with its place.
 
+use super::documents::{check_name, the_scenario_among};
 use super::expect::{Expectation, Pattern};
 use super::faults::{Fault, KINDS, KillProcess, Kubectl, PowerOff, StopUnit};
-use super::mistake::{Mistake, nearest};
+use super::mistake::{Mistake, crop, nearest};
 use super::models::{self, Platform, WrittenCluster};
+use super::settings::blueprint;
+use super::stage::Stage;
 use super::workloads::WrittenWorkload;
 use super::yaml::{Source, Spanned};
 use crate::components::kubectl::Context;
 use crate::engine::{Duration, SimTime, Text};
-use crate::world::{Management, Workload};
+use crate::world::{Blueprint, Workload};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -24,10 +27,7 @@ pub struct Scenario {
 /// What a scenario asks for on one platform.
 #[derive(Clone, Debug)]
 pub struct Resolved {
-    pub control_planes: u32,
-    pub workers: u32,
-    /// Beside the platform's.
-    pub workloads: Vec<Workload>,
+    pub blueprint: Blueprint,
     pub faults: Vec<(SimTime, Fault)>,
     pub until: SimTime,
     pub expectations: Vec<Expectation>,
@@ -36,8 +36,10 @@ pub struct Resolved {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct WrittenFile {
-    api_version: Spanned<String>,
-    kind: Spanned<String>,
+    #[serde(rename = "apiVersion")]
+    _api_version: Spanned<String>,
+    #[serde(rename = "kind")]
+    _kind: Spanned<String>,
     metadata: Metadata,
     spec: Spec,
 }
@@ -61,7 +63,7 @@ struct Spec {
     faults: Vec<WrittenFault>,
     until: Spanned<String>,
     #[serde(default)]
-    expect: Vec<WrittenExpectation>,
+    expect: Vec<Spanned<WrittenExpectation>>,
     /// Beside the platform's.
     #[serde(default)]
     workloads: Vec<WrittenWorkload>,
@@ -129,15 +131,9 @@ const UNITS: [&str; 2] = ["kubelet", "cloud-init"];
 impl Scenario {
     /// Reads a scenario's text.
     pub fn read(source: Source) -> Result<Scenario, Mistake> {
-        let WrittenFile { api_version, kind, metadata, spec } = source.parse()?;
-        for (found, wanted, what) in
-            [(&api_version, "healsim/v1", "apiVersion"), (&kind, "Scenario", "kind")]
-        {
-            if found.value != wanted {
-                let message = format!("{what} `{}` is not known; write `{wanted}`", found.value);
-                return Err(source.mistake(found, message));
-            }
-        }
+        let source = the_scenario_among(source.documents()?)?;
+        let WrittenFile { metadata, spec, .. } = source.parse()?;
+        check_name(&source, &metadata.name)?;
         let name = Text::from(metadata.name.value.as_str());
         Ok(Scenario { name, platform: spec.platform.clone(), source, spec })
     }
@@ -157,8 +153,13 @@ impl Scenario {
         models::platform(name)
     }
 
-    /// What it asks for on a platform; every mistake that is left is found here.
-    pub fn resolve(&self, platform: &Platform) -> Result<Resolved, Vec<Mistake>> {
+    /// What it asks for on a platform, played to its own end or to another; every mistake that is
+    /// left is found here.
+    pub fn resolve(
+        &self,
+        platform: &Platform,
+        until_instead: Option<Duration>,
+    ) -> Result<Resolved, Vec<Mistake>> {
         let mut mistakes = Vec::new();
         let mut note = |mistake: Mistake| mistakes.push(mistake);
         for (key, value) in &self.spec.given {
@@ -169,29 +170,36 @@ impl Scenario {
             note(self.source.mistake(value, message));
         }
         let (control_planes, workers) = self.shape(platform, &mut note);
-        let until = self.until().unwrap_or_else(|mistake| {
+        let until = self.until(until_instead).unwrap_or_else(|mistake| {
             note(mistake);
             LONGEST
         });
-        let vms = vm_names(platform, control_planes, workers);
+        let mut blueprint = blueprint(platform, control_planes, workers);
+        blueprint.workloads.extend(self.workloads(platform, control_planes, &mut note));
+        let stage = Stage::of(blueprint.clone());
         let mut faults = Vec::new();
         for written in &self.spec.faults {
-            match self.fault(written, &vms, until) {
-                Ok(fault) => faults.push(fault),
+            match self.fault(written, &stage.vms(), until) {
+                Ok(fault) => {
+                    faults.push(fault);
+                    self.target_that_is_not_there(written, &stage).into_iter().for_each(&mut note);
+                }
                 Err(mistake) => note(mistake),
             }
         }
         faults.sort_by_key(|(at, _)| *at);
+        // With another end on the command line it is the user who cuts expectations short.
+        let first = faults.first().map_or(SimTime::ZERO, |(at, _)| *at).since(SimTime::ZERO);
+        let rest = if until_instead.is_some() { LONGEST } else { until.saturating_sub(first) };
         let mut expectations = Vec::new();
         for written in &self.spec.expect {
-            match self.expectation(written) {
+            match self.expectation(written, &stage, rest) {
                 Ok(expectation) => expectations.push(expectation),
                 Err(mistake) => note(mistake),
             }
         }
-        let workloads = self.workloads(platform, control_planes, &mut note);
         let until = SimTime::ZERO + until;
-        let resolved = Resolved { control_planes, workers, workloads, faults, until, expectations };
+        let resolved = Resolved { blueprint, faults, until, expectations };
         if mistakes.is_empty() { Ok(resolved) } else { Err(mistakes) }
     }
 
@@ -220,11 +228,16 @@ impl Scenario {
         workloads
     }
 
-    fn until(&self) -> Result<Duration, Mistake> {
-        let until = self.duration(&self.spec.until)?;
+    fn until(&self, instead: Option<Duration>) -> Result<Duration, Mistake> {
+        let until = instead.map_or_else(|| self.duration(&self.spec.until), Ok)?;
         if until.is_zero() || until > LONGEST {
-            let message = format!("a run of {until} is not possible; write up to {LONGEST}");
-            return Err(self.source.mistake(&self.spec.until, message));
+            let message = format!(
+                "a run of {until} is not possible; write a duration of up to {LONGEST}, for example `30m`"
+            );
+            return Err(match instead {
+                None => self.source.mistake(&self.spec.until, message),
+                Some(_) => Mistake::of(&format!("--until {until}"), message),
+            });
         }
         Ok(until)
     }
@@ -250,19 +263,21 @@ impl Scenario {
                 note(self.source.mistake(count, message));
             }
         }
-        (control_planes, workers.min(MOST_WORKERS))
+        (control_planes, workers.clamp(1, MOST_WORKERS))
     }
 
     fn fault(
         &self,
         written: &WrittenFault,
-        vms: &[String],
+        vms: &[&str],
         until: Duration,
     ) -> Result<(SimTime, Fault), Mistake> {
         let at = self.duration(&written.at)?;
         if at > until {
-            let message =
-                format!("the fault comes at {at}, after the run's end at {until}; raise `until`");
+            let message = format!(
+                "the fault comes at {at}, after the run's end at {until}; raise `until` (or --until), or let it \
+                 come earlier"
+            );
             return Err(self.source.mistake(&written.at, message));
         }
         let one = |spanned: &Spanned<String>, known: &[&str], what: &str| match known
@@ -271,17 +286,16 @@ impl Scenario {
             true => Ok(Text::from(spanned.value.as_str())),
             false => Err(self.unknown(spanned, known, what)),
         };
-        let vms: Vec<&str> = vms.iter().map(String::as_str).collect();
         let mut found = Vec::new();
         if let Some(on) = &written.power_off {
-            found.push(Fault::PowerOff(PowerOff { vm: one(&on.vm, &vms, "VM")? }));
+            found.push(Fault::PowerOff(PowerOff { vm: one(&on.vm, vms, "VM")? }));
         }
         if let Some(on) = &written.stop_unit {
-            let (vm, unit) = (one(&on.vm, &vms, "VM")?, one(&on.unit, &UNITS, "unit")?);
+            let (vm, unit) = (one(&on.vm, vms, "VM")?, one(&on.unit, &UNITS, "unit")?);
             found.push(Fault::StopUnit(StopUnit { vm, unit }));
         }
         if let Some(on) = &written.kill_process {
-            let (vm, process) = (one(&on.vm, &vms, "VM")?, one(&on.process, &PROGRAMS, "process")?);
+            let (vm, process) = (one(&on.vm, vms, "VM")?, one(&on.process, &PROGRAMS, "process")?);
             found.push(Fault::KillProcess(KillProcess { vm, process }));
         }
         if let Some(command) = &written.kubectl {
@@ -292,9 +306,16 @@ impl Scenario {
         }
         match found.pop() {
             Some(fault) if found.is_empty() => Ok((SimTime::ZERO + at, fault)),
-            _ => {
+            Some(last) => {
+                let names: Vec<&str> = found.iter().chain([&last]).map(Fault::kind).collect();
+                let names = names.join("` and `");
+                let message = format!("`{names}` in one item; write an item for each fault");
+                Err(self.source.mistake(&written.at, message))
+            }
+            None => {
                 let known: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
-                let message = format!("a fault is one of {}", known.join(", "));
+                let known = known.join(", ");
+                let message = format!("nothing breaks here; a fault is one of {known}");
                 Err(self.source.mistake(&written.at, message))
             }
         }
@@ -318,8 +339,24 @@ impl Scenario {
             .map_err(|(at, message)| self.source.mistake_after(text, at, message))
     }
 
+    /// A unit or a program that is not on the VM, so that the fault would hit nothing.
+    fn target_that_is_not_there(&self, written: &WrittenFault, stage: &Stage) -> Option<Mistake> {
+        let (vm, target, there, what) = match (&written.stop_unit, &written.kill_process) {
+            (Some(on), _) => (&on.vm, &on.unit, stage.units(&on.vm.value), "unit"),
+            (_, Some(on)) => (&on.vm, &on.process, stage.programs(&on.vm.value), "process"),
+            _ => return None,
+        };
+        if there.contains(&target.value.as_str()) {
+            return None;
+        }
+        let (vm, target_name) = (&vm.value, &target.value);
+        let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+        let message = format!("no {what} `{target_name}` on {vm}; there: {there}");
+        Some(self.source.mistake(target, message))
+    }
+
     fn unknown(&self, spanned: &Spanned<String>, known: &[&str], what: &str) -> Mistake {
-        let name = &spanned.value;
+        let name = &crop(&spanned.value);
         let hint = match nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => {
@@ -331,7 +368,14 @@ impl Scenario {
         self.source.mistake(spanned, format!("no {what} `{name}`; {hint}"))
     }
 
-    fn expectation(&self, written: &WrittenExpectation) -> Result<Expectation, Mistake> {
+    /// Reads an expectation of a run that goes on for `rest` after the first fault.
+    fn expectation(
+        &self,
+        item: &Spanned<WrittenExpectation>,
+        stage: &Stage,
+        rest: Duration,
+    ) -> Result<Expectation, Mistake> {
+        let written = &item.value;
         let (words, never) = match (&written.see, &written.never) {
             (Some(see), None) => (see, false),
             (None, Some(never)) => (never, true),
@@ -340,21 +384,24 @@ impl Scenario {
             }
             (None, None) => {
                 let message = "an expectation says what to `see` or what `never` to see";
-                return Err(Mistake::of(&self.source.file, message));
+                return Err(self.source.mistake(item, message));
             }
         };
-        let pattern = Pattern::read(&words.value)
+        let pattern = Pattern::read(&words.value, &|kind| stage.names(kind))
             .map_err(|(at, message)| self.source.mistake_after(words, at, message))?;
         let after = match &written.after {
             None => None,
             Some(range) => {
-                let delay = super::catalog::delay(&range.value).ok_or_else(|| {
+                let delay = super::catalog::delay(&range.value)
+                    .map_err(|message| self.source.mistake(range, message))?;
+                if delay.low > rest {
                     let message = format!(
-                        "`{}` is not a range of durations; write LOW..HIGH, for example 29s..47s",
-                        range.value
+                        "nothing can be seen {} after the first fault: the run ends {rest} after \
+                         it; raise `until` or write an earlier range",
+                        delay.low
                     );
-                    self.source.mistake(range, message)
-                })?;
+                    return Err(self.source.mistake(range, message));
+                }
                 Some((delay.low, delay.high))
             }
         };
@@ -373,15 +420,4 @@ impl Scenario {
         let parsed = spanned.value.parse::<Duration>();
         parsed.map_err(|error| self.source.mistake(spanned, error.to_string()))
     }
-}
-
-/// The names of the VMs that a fault can hit.
-fn vm_names(platform: &Platform, control_planes: u32, workers: u32) -> Vec<String> {
-    let planes = (0..control_planes).map(|number| format!("control-plane-{number}"));
-    let workers = (0..workers).map(|number| format!("worker-{number}"));
-    let mut all: Vec<String> = planes.chain(workers).collect();
-    if platform.management == Management::Separate {
-        all.push("supervisor-0".to_owned());
-    }
-    all
 }

@@ -20,8 +20,8 @@ pub struct Mistake {
 impl Mistake {
     /// A mistake that has no place in a text, such as a missing file.
     pub fn of(file: &str, message: impl Into<String>) -> Mistake {
-        let file = file.to_owned();
-        Mistake { file, place: None, message: message.into(), picture: String::new() }
+        let (file, message) = (printable(file), printable(&message.into()));
+        Mistake { file, place: None, message, picture: String::new() }
     }
 
     /// A mistake at a place in a text.
@@ -31,13 +31,9 @@ impl Mistake {
         (line, column): (usize, usize),
         message: impl Into<String>,
     ) -> Mistake {
-        let picture = picture(text, line, column);
-        Mistake {
-            file: file.to_owned(),
-            place: Some((line, column)),
-            message: message.into(),
-            picture,
-        }
+        let picture = printable(&picture(text, line, column));
+        let (file, message) = (printable(file), printable(&message.into()));
+        Mistake { file, place: Some((line, column)), message, picture }
     }
 }
 
@@ -50,6 +46,21 @@ impl fmt::Display for Mistake {
                 if self.picture.is_empty() { Ok(()) } else { write!(f, "\n{}", self.picture) }
             }
         }
+    }
+}
+
+/// A text that does nothing to a terminal but appear on it.
+fn printable(text: &str) -> String {
+    let harmless = |c: char| !c.is_control() || c == '\n';
+    text.chars().map(|c| if harmless(c) { c } else { '\u{fffd}' }).collect()
+}
+
+/// A value as it is shown in a message: what nobody would read is cut off.
+pub fn crop(value: &str) -> String {
+    const MOST: usize = 60;
+    match value.char_indices().nth(MOST) {
+        None => value.to_owned(),
+        Some((end, _)) => format!("{}...", &value[..end]),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Floor 6: scenarios: what breaks when, read from a file, played to the end, and judged.
 
 mod catalog;
+mod documents;
 mod expect;
 mod faults;
 mod file;
@@ -10,18 +11,20 @@ pub mod models;
 mod play;
 mod settings;
 mod simulation;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod workloads;
 mod yaml;
+mod yaml_words;
 
 pub use catalog::{Basis, Catalog, Setting};
-pub use expect::{Expectation, Pattern};
+pub use expect::{Expectation, Names, Pattern};
 pub use faults::{Fault, KINDS, KillProcess, Kubectl, PowerOff, StopUnit};
 pub use file::{Resolved, Scenario};
 pub use health::is_well;
 pub use mistake::Mistake;
 pub use play::{Game, load, play};
 pub use settings::blueprint;
-pub use simulation::{DEFAULT_BUDGET, Observer, Plan, Played, Simulation};
+pub use simulation::{Observer, Plan, Played, Simulation, default_budget};
 pub use yaml::Source;

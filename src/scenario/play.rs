@@ -1,11 +1,10 @@
 //! From a name or a file to a played run.
 
 use super::expect::Expectation;
-use super::file::Scenario;
+use super::file::{Resolved, Scenario};
 use super::mistake::Mistake;
 use super::models::{self, Platform};
-use super::settings::blueprint;
-use super::simulation::{DEFAULT_BUDGET, Plan, Played, Simulation};
+use super::simulation::{Plan, Played, Simulation, default_budget};
 use super::yaml::Source;
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Assumption, Run};
@@ -19,6 +18,7 @@ pub struct Game {
     plan: Plan,
     expectations: Vec<Expectation>,
     assumptions: Vec<Assumption>,
+    doubts: Vec<Text>,
 }
 
 /// Plays an embedded scenario, or a file, on its own platform.
@@ -38,10 +38,9 @@ pub fn load(input: &str) -> Result<Scenario, Vec<Mistake>> {
         }
         None => {
             let message = models::unknown("scenario", input, &models::scenarios());
-            return Err(vec![Mistake::of(
-                "scenario",
-                format!("{message} A file is named by its path"),
-            )]);
+            let stop = if message.ends_with('?') { "" } else { "." };
+            let message = format!("{message}{stop} A file is named by its path, as ./mine.yaml.");
+            return Err(vec![Mistake::of("scenario", message)]);
         }
     };
     Scenario::read(source).map_err(|mistake| vec![mistake])
@@ -60,24 +59,27 @@ impl Game {
             None => scenario.own_platform(),
         };
         let mut platform: Platform = platform.map_err(|mistake| vec![mistake])?;
-        let mut mistakes = Vec::new();
-        for (key, value) in set {
-            mistakes.extend(platform.catalog.set(key, value).err());
-        }
-        if !mistakes.is_empty() {
-            return Err(mistakes);
-        }
-        let resolved = scenario.resolve(&platform)?;
-        let mut blueprint = blueprint(&platform, resolved.control_planes, resolved.workers);
-        blueprint.workloads.extend(resolved.workloads);
-        let until = until.map_or(resolved.until, |until| SimTime::ZERO + until);
-        let plan = Plan { blueprint, faults: resolved.faults, until, budget: DEFAULT_BUDGET };
+        let wrong_keys =
+            set.iter().filter_map(|(key, value)| platform.catalog.set(key, value).err());
+        let mut mistakes: Vec<Mistake> = wrong_keys.collect();
+        let resolved = scenario.resolve(&platform, until);
+        // Only who takes a setting knows what it can be.
+        mistakes.extend(platform.catalog.mistakes());
+        let resolved = match resolved {
+            Ok(resolved) if mistakes.is_empty() => resolved,
+            Ok(_) => return Err(mistakes),
+            Err(more) => return Err(mistakes.into_iter().chain(more).collect()),
+        };
+        let Resolved { blueprint, faults, until, .. } = resolved;
+        let machines = blueprint.control_planes + blueprint.workers;
+        let plan = Plan { blueprint, faults, until, budget: default_budget(machines, until) };
         Ok(Game {
             scenario: scenario.name.clone(),
             platform: platform.name.clone(),
             plan,
             expectations: resolved.expectations,
             assumptions: platform.catalog.assumptions(),
+            doubts: platform.catalog.doubts(),
         })
     }
 
@@ -105,9 +107,8 @@ impl Game {
 
     /// Judges a run that was played to its end.
     pub fn judge(&self, played: Played, seed: u64) -> Run {
-        let entries = played.timeline.entries();
         let judge = |expectation: &Expectation| {
-            expectation.judge(entries, played.first_fault, &self.platform)
+            expectation.judge(&played.timeline, played.first_fault, &self.platform)
         };
         Run {
             scenario: self.scenario.clone(),
@@ -115,6 +116,7 @@ impl Game {
             seed,
             expectations: self.expectations.iter().map(judge).collect(),
             assumptions: self.assumptions.clone(),
+            doubts: self.doubts.clone(),
             first_fault: played.first_fault,
             last_fault: played.last_fault,
             end: played.end,

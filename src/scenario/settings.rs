@@ -39,7 +39,7 @@ fn settings(platform: &Platform) -> Settings {
     Settings {
         etcd: etcd::Settings {
             commit: all.delay("etcd.commitLatency"),
-            compaction: all.duration("etcd.compactionInterval"),
+            compaction: all.period("etcd.compactionInterval"),
         },
         apiserver: apiserver(all),
         kubelet: kubelet(platform),
@@ -64,10 +64,10 @@ fn settings(platform: &Platform) -> Settings {
             idle: all.duration("kubernetes.http2ReadIdleTimeout"),
             ping: all.duration("kubernetes.http2PingTimeout"),
         },
-        max_in_flight: in_flight(&all.word("clusterApi.maxInFlight")),
+        max_in_flight: in_flight(all),
         node_drain_timeout: all.duration("clusterApi.nodeDrainTimeout"),
         node_deletion_timeout: all.duration("clusterApi.nodeDeletionTimeout"),
-        unit_restart: all.duration("kubernetes.kubeletRestart"),
+        unit_restart: all.period("kubernetes.kubeletRestart"),
     }
 }
 
@@ -77,8 +77,8 @@ fn provider(platform: &Platform) -> Provider {
         WrittenProvider::Delay => Provider::Delay(infra_provider::Settings {
             client: client(all),
             provider_prefix: all.word("infra.providerIDPrefix"),
-            backoff_first: all.duration("clusterApi.backoffFirst"),
-            backoff_limit: all.duration("clusterApi.backoffLimit"),
+            backoff_first: all.period("clusterApi.backoffFirst"),
+            backoff_limit: all.period("clusterApi.backoffLimit"),
         }),
         WrittenProvider::VmOperator => {
             let (provider, operator) = (vsphere_provider(all), vm_operator(all));
@@ -90,9 +90,12 @@ fn provider(platform: &Platform) -> Provider {
 fn vsphere_provider(all: &Catalog) -> vsphere_provider::Settings {
     vsphere_provider::Settings {
         client: client(all),
-        shell: ShellSettings { workers: size(all.count("capv.workers")), ..supervisor_shell(all) },
-        requeue: all.duration("capv.requeue"),
-        resync: all.duration("capv.resync"),
+        shell: ShellSettings {
+            workers: size(all.count("capv.workers", 1..=1_000_000)),
+            ..supervisor_shell(all)
+        },
+        requeue: all.period("capv.requeue"),
+        resync: all.period("capv.resync"),
     }
 }
 
@@ -100,17 +103,17 @@ fn vm_operator(all: &Catalog) -> vm_operator::Settings {
     vm_operator::Settings {
         client: client(all),
         shell: ShellSettings {
-            workers: size(all.count("vmOperator.maxConcurrentReconciles")),
+            workers: size(all.count("vmOperator.maxConcurrentReconciles", 1..=1_000_000)),
             ..supervisor_shell(all)
         },
-        resync: all.duration("vmOperator.resync"),
-        resync_jitter_percent: all.count("vmOperator.resyncJitterPercent"),
+        resync: all.period("vmOperator.resync"),
+        resync_jitter_percent: all.percent("vmOperator.resyncJitterPercent"),
         resync_at: None,
         rules: vm_operator::Rules {
             async_signal: all.rule("vmOperator.asyncSignal"),
             create_blocks: all.rule("vmOperator.createBlocks"),
             recreate_keeps_uuid: all.rule("vmOperator.recreateKeepsUuid"),
-            requeue: all.duration("vmOperator.requeue"),
+            requeue: all.period("vmOperator.requeue"),
         },
     }
 }
@@ -120,8 +123,8 @@ fn supervisor_shell(all: &Catalog) -> ShellSettings {
     ShellSettings {
         workers: 1,
         backoff: Backoff::new(
-            all.duration("clusterApi.backoffFirst"),
-            all.duration("clusterApi.backoffLimit"),
+            all.period("clusterApi.backoffFirst"),
+            all.period("clusterApi.backoffLimit"),
         ),
         minimum_gap: Duration::ZERO,
         thinking: all.delay("clusterApi.thinking"),
@@ -130,20 +133,20 @@ fn supervisor_shell(all: &Catalog) -> ShellSettings {
 
 fn client(all: &Catalog) -> ClientSettings {
     ClientSettings {
-        request_timeout: all.duration("kubernetes.clientRequestTimeout"),
-        relist_first: all.duration("kubernetes.relistBackoffFirst"),
-        relist_limit: all.duration("kubernetes.relistBackoffLimit"),
+        request_timeout: all.period("kubernetes.clientRequestTimeout"),
+        relist_first: all.period("kubernetes.relistBackoffFirst"),
+        relist_limit: all.period("kubernetes.relistBackoffLimit"),
     }
 }
 
 fn apiserver(all: &Catalog) -> apiserver::Settings {
     apiserver::Settings {
         service: all.delay("kubernetes.apiserverService"),
-        request_timeout: all.duration("kubernetes.requestTimeout"),
-        mutating_timeout: all.duration("kubernetes.mutatingRequestTimeout"),
-        watch_window: size(all.count("kubernetes.watchWindow")),
+        request_timeout: all.period("kubernetes.requestTimeout"),
+        mutating_timeout: all.period("kubernetes.mutatingRequestTimeout"),
+        watch_window: size(all.count("kubernetes.watchWindow", 1..=1_000_000)),
         default_toleration: all.duration("kubernetes.defaultTolerationSeconds"),
-        etcd_retry: all.duration("kubernetes.etcdRetry"),
+        etcd_retry: all.period("kubernetes.etcdRetry"),
         etcd: ETCD_PORT,
     }
 }
@@ -151,54 +154,57 @@ fn apiserver(all: &Catalog) -> apiserver::Settings {
 fn kubelet(platform: &Platform) -> kubelet::Settings {
     let all = &platform.catalog;
     let duration = |key: &str| all.duration(&format!("kubernetes.{key}"));
+    let period = |key: &str| all.period(&format!("kubernetes.{key}"));
     let delay = |key: &str| all.delay(&format!("kubernetes.{key}"));
-    let count = |key: &str| all.count(&format!("kubernetes.{key}"));
+    let tries = |key: &str| small(all.count(&format!("kubernetes.{key}"), 1..=1000));
+    let percent = |key: &str| all.percent(&format!("kubernetes.{key}"));
     kubelet::Settings {
         client: client(all),
-        heartbeat_timeout: duration("heartbeatTimeout"),
+        heartbeat_timeout: period("heartbeatTimeout"),
         lease_duration: duration("nodeLeaseDuration"),
-        lease_renewal: duration("nodeLeaseRenewInterval"),
-        lease_jitter_percent: count("nodeLeaseRenewJitterPercent"),
-        lease_retries: small(count("nodeLeaseUpdateRetries")),
-        lease_backoff_first: duration("nodeLeaseBackoffFirst"),
-        lease_backoff_limit: duration("nodeLeaseBackoffLimit"),
-        status_period: duration("nodeStatusUpdateFrequency"),
-        status_jitter_percent: count("nodeStatusUpdateJitterPercent"),
+        lease_renewal: period("nodeLeaseRenewInterval"),
+        lease_jitter_percent: percent("nodeLeaseRenewJitterPercent"),
+        lease_retries: tries("nodeLeaseUpdateRetries"),
+        lease_backoff_first: period("nodeLeaseBackoffFirst"),
+        lease_backoff_limit: period("nodeLeaseBackoffLimit"),
+        status_period: period("nodeStatusUpdateFrequency"),
+        status_jitter_percent: percent("nodeStatusUpdateJitterPercent"),
         status_report: duration("nodeStatusReportFrequency"),
-        status_retries: small(count("nodeStatusUpdateRetry")),
-        registration_first: duration("registrationBackoffFirst"),
-        registration_limit: duration("registrationBackoffLimit"),
+        status_retries: tries("nodeStatusUpdateRetry"),
+        registration_first: period("registrationBackoffFirst"),
+        registration_limit: period("registrationBackoffLimit"),
         node_ready: delay("nodeReady"),
         provider_prefix: all.word("infra.providerIDPrefix"),
         version: platform.kubernetes_version.clone(),
         resources: Resources {
-            cpu_millis: all.count("infra.nodeCpuMillis"),
-            memory_mib: all.count("infra.nodeMemoryMib"),
+            cpu_millis: all.count("infra.nodeCpuMillis", 1..=1_000_000_000),
+            memory_mib: all.count("infra.nodeMemoryMib", 1..=1_000_000_000),
             pods: 110,
         },
         pod_sync: delay("podSync"),
         image_pull: delay("imagePull"),
         container_start: delay("containerStart"),
         container_stop: delay("containerStop"),
-        pod_status_retry: duration("podStatusRetry"),
+        pod_status_retry: period("podStatusRetry"),
     }
 }
 
 fn controller_manager(all: &Catalog) -> controller_manager::Settings {
     let duration = |key: &str| all.duration(&format!("kubernetes.{key}"));
-    let count = |key: &str| all.count(&format!("kubernetes.{key}"));
+    let period = |key: &str| all.period(&format!("kubernetes.{key}"));
+    let count = |key: &str, least| all.count(&format!("kubernetes.{key}"), least..=1_000_000);
     controller_manager::Settings {
         client: client(all),
         shell: ShellSettings {
-            workers: size(count("controllerWorkers")),
+            workers: size(count("controllerWorkers", 1)),
             backoff: Backoff::new(
-                duration("controllerBackoffFirst"),
-                duration("controllerBackoffLimit"),
+                period("controllerBackoffFirst"),
+                period("controllerBackoffLimit"),
             ),
             minimum_gap: Duration::ZERO,
             thinking: all.delay("kubernetes.controllerThinking"),
         },
-        monitor_period: duration("nodeMonitorPeriod"),
+        monitor_period: period("nodeMonitorPeriod"),
         monitor_pass: all.delay("kubernetes.nodeMonitorPass"),
         grace_period: duration("nodeMonitorGracePeriod"),
         startup_grace_period: duration("nodeStartupGracePeriod"),
@@ -206,16 +212,16 @@ fn controller_manager(all: &Catalog) -> controller_manager::Settings {
             true => controller_manager::NoExecute::SamePass,
             false => controller_manager::NoExecute::NextPass,
         },
-        eviction_interval: duration("nodeEvictionInterval"),
-        secondary_eviction_interval: duration("secondaryNodeEvictionInterval"),
-        large_zone: size(count("largeClusterSizeThreshold")),
-        unhealthy_zone_percent: size(count("unhealthyZoneThresholdPercent")),
-        taint_pass_period: duration("noExecuteTaintPassPeriod"),
-        pod_gc_period: duration("podGcPeriod"),
+        eviction_interval: period("nodeEvictionInterval"),
+        secondary_eviction_interval: period("secondaryNodeEvictionInterval"),
+        large_zone: size(count("largeClusterSizeThreshold", 0)),
+        unhealthy_zone_percent: size(all.percent("kubernetes.unhealthyZoneThresholdPercent")),
+        taint_pass_period: period("noExecuteTaintPassPeriod"),
+        pod_gc_period: period("podGcPeriod"),
         pod_gc_quarantine: duration("podGcQuarantine"),
         request_interval: duration("controllerRequestInterval"),
-        request_burst: count("controllerRequestBurst"),
-        write_retries: small(count("nodeWriteRetries")),
+        request_burst: count("controllerRequestBurst", 1),
+        write_retries: small(count("nodeWriteRetries", 1)),
         write_retry_pause: duration("nodeWriteRetryPause"),
         job: controller_manager::JobSettings {
             backoff_first: duration("jobBackoffFirst"),
@@ -232,10 +238,10 @@ fn scheduler(all: &Catalog) -> scheduler::Settings {
     scheduler::Settings {
         client: client(all),
         cycle: all.delay("kubernetes.schedulingCycle"),
-        backoff_first: all.duration("kubernetes.podInitialBackoff"),
-        backoff_limit: all.duration("kubernetes.podMaxBackoff"),
+        backoff_first: all.period("kubernetes.podInitialBackoff"),
+        backoff_limit: all.period("kubernetes.podMaxBackoff"),
         unschedulable_timeout: all.duration("kubernetes.unschedulableTimeout"),
-        unschedulable_check: all.duration("kubernetes.unschedulableCheck"),
+        unschedulable_check: all.period("kubernetes.unschedulableCheck"),
         wording: match all.rule("kubernetes.schedulerNamesTaints") {
             true => scheduler::Wording::EachTaint,
             false => scheduler::Wording::TaintsTogether,
@@ -245,13 +251,14 @@ fn scheduler(all: &Catalog) -> scheduler::Settings {
 
 fn cluster_api(all: &Catalog, infrastructure: Kind) -> cluster_api::Settings {
     let duration = |key: &str| all.duration(&format!("clusterApi.{key}"));
+    let period = |key: &str| all.period(&format!("clusterApi.{key}"));
     let rule = |key: &str| all.rule(&format!("clusterApi.{key}"));
-    let word = |key: &str| all.word(&format!("clusterApi.{key}"));
+    let choice = |key: &str, words: &[&str]| all.choice(&format!("clusterApi.{key}"), words);
     cluster_api::Settings {
         client: client(all),
         shell: ShellSettings {
-            workers: size(all.count("clusterApi.workers")),
-            backoff: Backoff::new(duration("backoffFirst"), duration("backoffLimit")),
+            workers: size(all.count("clusterApi.workers", 1..=1_000_000)),
+            backoff: Backoff::new(period("backoffFirst"), period("backoffLimit")),
             minimum_gap: duration("reconcileGap"),
             thinking: all.delay("clusterApi.thinking"),
         },
@@ -262,40 +269,40 @@ fn cluster_api(all: &Catalog, infrastructure: Kind) -> cluster_api::Settings {
         health_check_asks_cluster_first: rule("healthCheckAsksClusterFirst"),
         startup_counts_infrastructure: rule("startupCountsInfrastructure"),
         marks_deleting_machines: rule("marksDeletingMachines"),
-        marking: match word("ownerRemediatedOnDelete") == "True" {
-            true => cluster_api::Marking::TrueAfterwards,
-            false => cluster_api::Marking::DeletingBefore,
+        marking: match choice("ownerRemediatedOnDelete", &["True", "MachineDeleting"]) {
+            0 => cluster_api::Marking::TrueAfterwards,
+            _ => cluster_api::Marking::DeletingBefore,
         },
         forgives_recovered: rule("ownerForgivesRecovered"),
         limits_remediation: rule("ownerLimitsRemediation"),
-        delete_policy: match word("deletePolicy").as_str() {
-            "Oldest" => cluster_api::DeletePolicy::Oldest,
-            "Newest" => cluster_api::DeletePolicy::Newest,
+        delete_policy: match choice("deletePolicy", &["Random", "Oldest", "Newest"]) {
+            1 => cluster_api::DeletePolicy::Oldest,
+            2 => cluster_api::DeletePolicy::Newest,
             _ => cluster_api::DeletePolicy::Random,
         },
         delete_annotation_first: rule("deleteAnnotationFirst"),
         scale_down_blames_unknown: rule("scaleDownBlamesUnknown"),
         deletion_looks_for_node: rule("deletionLooksForNode"),
-        not_ready_requeue: duration("notReadyRequeue"),
-        cache_poll: duration("cachePoll"),
+        not_ready_requeue: period("notReadyRequeue"),
+        cache_poll: period("cachePoll"),
         cache_timeout: duration("cacheTimeout"),
-        scaling_phase: match word("scalingPhaseCounts") == "readyReplicas" {
-            true => cluster_api::Counting::Ready,
-            false => cluster_api::Counting::All,
+        scaling_phase: match choice("scalingPhaseCounts", &["readyReplicas", "replicas"]) {
+            0 => cluster_api::Counting::Ready,
+            _ => cluster_api::Counting::All,
         },
         drain: drain(all),
-        node_deletion_poll: duration("nodeDeletionPoll"),
+        node_deletion_poll: period("nodeDeletionPoll"),
         node_deletion_limit: duration("nodeDeletionLimit"),
-        resync: duration("resync"),
-        resync_jitter_percent: all.count("clusterApi.resyncJitterPercent"),
+        resync: period("resync"),
+        resync_jitter_percent: all.percent("clusterApi.resyncJitterPercent"),
         probe: cluster_api::Probe {
-            interval: duration("probeInterval"),
-            timeout: duration("probeTimeout"),
-            failures: all.count("clusterApi.probeFailures"),
+            interval: period("probeInterval"),
+            timeout: period("probeTimeout"),
+            failures: all.count("clusterApi.probeFailures", 1..=1_000_000),
         },
-        wording: match word("conditions") == "v1beta1" {
-            true => cluster_api::Wording::V1Beta1,
-            false => cluster_api::Wording::V1Beta2,
+        wording: match choice("conditions", &["v1beta1", "v1beta2"]) {
+            0 => cluster_api::Wording::V1Beta1,
+            _ => cluster_api::Wording::V1Beta2,
         },
         infrastructure,
     }
@@ -303,18 +310,19 @@ fn cluster_api(all: &Catalog, infrastructure: Kind) -> cluster_api::Settings {
 
 fn drain(all: &Catalog) -> cluster_api::Drain {
     let duration = |key: &str| all.duration(&format!("clusterApi.{key}"));
+    let period = |key: &str| all.period(&format!("clusterApi.{key}"));
     let grace = duration("drainUnreachableGrace");
     cluster_api::Drain {
         style: match all.rule("clusterApi.drainBlocks") {
             true => cluster_api::DrainStyle::Attempts {
-                length: duration("drainAttempt"),
-                poll: duration("drainPoll"),
+                length: period("drainAttempt"),
+                poll: period("drainPoll"),
             },
             false => cluster_api::DrainStyle::Passes,
         },
         unreachable_skip: duration("drainUnreachableSkip"),
         unreachable_grace: (!grace.is_zero()).then_some(grace),
-        retry: duration("drainRetryInterval"),
+        retry: period("drainRetryInterval"),
         repeats: all.rule("clusterApi.drainRepeats"),
     }
 }
@@ -342,24 +350,45 @@ fn health_check(all: &Catalog) -> MachineHealthCheck {
 
 /// `unhealthyRange` wins over `maxUnhealthy`.
 fn max_unhealthy(all: &Catalog) -> MaxUnhealthy {
-    let range = all.word("machineHealthCheck.unhealthyRange");
-    let inner = range.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let bounds = inner.and_then(|inner| inner.split_once('-'));
-    if let Some((Ok(least), Ok(most))) = bounds.map(|(a, b)| (a.parse(), b.parse())) {
-        return MaxUnhealthy::Range(least, most);
-    }
-    let most = all.word("machineHealthCheck.maxUnhealthy");
-    match most.strip_suffix('%') {
-        Some(percent) => MaxUnhealthy::Percent(percent.parse().unwrap_or(100)),
-        None => MaxUnhealthy::Count(most.parse().unwrap_or(u32::MAX)),
-    }
+    let range = all.parsed(
+        "machineHealthCheck.unhealthyRange",
+        "`none` or a range of numbers of Machines, for example [3-5]",
+        |text| match text {
+            "none" => Some(None),
+            text => {
+                let inner = text.strip_prefix('[')?.strip_suffix(']')?;
+                let (least, most) = inner.split_once('-')?;
+                let (least, most): (u32, u32) = (least.parse().ok()?, most.parse().ok()?);
+                (least <= most).then_some(Some(MaxUnhealthy::Range(least, most)))
+            }
+        },
+    );
+    let most = all.parsed(
+        "machineHealthCheck.maxUnhealthy",
+        "a number of Machines or a percentage up to 100%, for example 2 or 40%",
+        |text| count_or_percent(text, MaxUnhealthy::Count, MaxUnhealthy::Percent),
+    );
+    range.flatten().or(most).unwrap_or(MaxUnhealthy::Percent(100))
 }
 
 /// `none`, a count or a percentage.
-fn in_flight(text: &str) -> Option<InFlight> {
+fn in_flight(all: &Catalog) -> Option<InFlight> {
+    let wanted = "`none`, a number of Machines or a percentage up to 100%, for example 2 or 40%";
+    let found = all.parsed("clusterApi.maxInFlight", wanted, |text| match text {
+        "none" => Some(None),
+        text => count_or_percent(text, InFlight::Count, InFlight::Percent).map(Some),
+    });
+    found.flatten()
+}
+
+fn count_or_percent<T>(
+    text: &str,
+    count: impl Fn(u32) -> T,
+    percent: impl Fn(u32) -> T,
+) -> Option<T> {
     match text.strip_suffix('%') {
-        Some(percent) => percent.parse().ok().map(InFlight::Percent),
-        None => text.parse().ok().map(InFlight::Count),
+        Some(part) => part.parse().ok().filter(|part| *part <= 100).map(percent),
+        None => text.parse().ok().map(count),
     }
 }
 

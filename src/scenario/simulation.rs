@@ -53,8 +53,14 @@ pub struct Played {
     pub engine_events: u64,
 }
 
-/// A budget that no scenario of this size reaches, and a runaway run does.
-pub const DEFAULT_BUDGET: u64 = 2_000_000_000;
+/// A budget that no run of so many VMs reaches, and a runaway run does within a minute.
+///
+/// A healthy cluster plays about 5 events per VM and second; ten times as many is a runaway. The
+/// part that does not scale is for short runs with many small periods.
+pub fn default_budget(machines: u32, until: SimTime) -> u64 {
+    let seconds = until.since(SimTime::ZERO).as_secs() + 1;
+    2_000_000 + 50 * u64::from(machines) * seconds
+}
 
 /// Without an entry for this long, a run that has not recovered is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(600);

@@ -1,8 +1,10 @@
 //! Reading YAML: the only place that knows the library, and the only one that reads files.
 //!
-//! What is too large, not text, or built to explode is refused before it costs anything.
+//! What is too large, not text, or built to explode is refused before it costs anything. What the
+//! library says about a text is said in our words by `yaml_words`.
 
-use super::mistake::{Mistake, nearest};
+use super::mistake::Mistake;
+use super::yaml_words::{Trouble, trouble};
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::Read;
@@ -12,6 +14,11 @@ pub use serde_saphyr::Spanned;
 
 /// A larger scenario is a mistake, or an attack.
 const MOST_BYTES: u64 = 1 << 20;
+/// Nobody keeps more manifests in one file.
+const MOST_DOCUMENTS: usize = 64;
+/// What a text may be after its aliases are filled in: far more than a scenario of 1000 faults.
+const MOST_NODES: usize = 100_000;
+const MOST_EXPANDED_BYTES: usize = 4 << 20;
 
 /// A text with the name under which mistakes in it are reported.
 #[derive(Clone, Debug)]
@@ -30,89 +37,109 @@ impl Source {
     pub fn read(path: &Path) -> Result<Source, Mistake> {
         let name = path.display().to_string();
         let fail = |what: String| Mistake::at(&name, "", (1, 1), what);
-        let file = File::open(path).map_err(|error| fail(format!("cannot be opened: {error}")))?;
+        if path.is_dir() {
+            let files = path.join("*.yaml");
+            return Err(fail(format!("is a folder; name the files in it, as {}", files.display())));
+        }
+        let file = File::open(path).map_err(|error| {
+            fail(format!(
+                "cannot be opened: {error}; check the path, or take a name of `healsim list scenarios`"
+            ))
+        })?;
         let mut bytes = Vec::new();
         let read = file.take(MOST_BYTES + 1).read_to_end(&mut bytes);
-        read.map_err(|error| fail(format!("cannot be read: {error}")))?;
+        read.map_err(|error| fail(format!("cannot be read: {error}; is it a file?")))?;
         if bytes.len() as u64 > MOST_BYTES {
             let limit = MOST_BYTES >> 20;
             return Err(fail(format!("is larger than {limit} MiB; a scenario is a short text")));
         }
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            fail(format!("is not UTF-8 text: byte {at} belongs to no character"))
-        })?;
-        Ok(Source { file: name, text })
+        String::from_utf8(bytes)
+            .map(|text| Source { file: name.clone(), text })
+            .map_err(|error| not_text(&name, error.as_bytes(), error.utf8_error().valid_up_to()))
+    }
+
+    /// The documents of the text that are not empty, each at its own lines. A line of `---` ends a
+    /// document even within a text of several lines, so no parser is needed to find it.
+    pub fn documents(&self) -> Result<Vec<Source>, Mistake> {
+        let mut documents: Vec<String> = vec![String::new()];
+        for (number, line) in self.text.split_inclusive('\n').enumerate() {
+            let rest = line.strip_prefix("---").or_else(|| line.strip_prefix("..."));
+            let ends =
+                rest.is_some_and(|rest| rest.trim_end() == "" || rest.starts_with([' ', '\t']));
+            let current = documents.last_mut().expect("begins with one");
+            match rest.filter(|_| ends) {
+                None => current.push_str(line),
+                Some(rest) if documents.len() < MOST_DOCUMENTS => {
+                    documents.push(format!("{}   {rest}", "\n".repeat(number)));
+                }
+                Some(_) => {
+                    let message = format!("more than {MOST_DOCUMENTS} documents; split the file");
+                    return Err(Mistake::at(&self.file, &self.text, (number + 1, 1), message));
+                }
+            }
+        }
+        let says = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        documents.retain(|text| text.lines().any(says));
+        if documents.is_empty() {
+            let message =
+                "is empty; `healsim show scenario worker-kubelet-stopped` shows an example";
+            return Err(Mistake::at(&self.file, &self.text, (1, 1), message));
+        }
+        let source = |text| Source { file: self.file.clone(), text };
+        Ok(documents.into_iter().map(source).collect())
     }
 
     /// Reads the one document of the text.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Mistake> {
-        if self.text.trim().is_empty() {
-            let message =
-                "is empty; `healsim show scenario worker-kubelet-stopped` shows an example";
-            return Err(Mistake::of(&self.file, message));
-        }
-        serde_saphyr::from_str(&self.text).map_err(|error| self.translate(&error))
+        let options = serde_saphyr::options! {
+            with_snippet: false,
+            budget: serde_saphyr::budget! {
+                max_nodes: MOST_NODES,
+                max_total_scalar_bytes: MOST_EXPANDED_BYTES,
+            },
+        };
+        serde_saphyr::from_str_with_options(&self.text, options).map_err(|error| {
+            let Trouble { place, message } = trouble(&error, &self.text);
+            Mistake::at(&self.file, &self.text, place, message)
+        })
     }
 
     /// A mistake at a place that the library reports.
     pub fn mistake<T>(&self, at: &Spanned<T>, message: impl Into<String>) -> Mistake {
-        self.mistake_after(at, 0, message)
+        Mistake::at(&self.file, &self.text, place(at), message)
     }
 
-    /// A mistake some letters after the beginning of a value.
-    pub fn mistake_after<T>(
+    /// A mistake some letters after the beginning of a value; at its beginning where the value does
+    /// not stand letter by letter in the file, as in a folded text.
+    pub fn mistake_after(
         &self,
-        at: &Spanned<T>,
+        at: &Spanned<String>,
         letters: usize,
         message: impl Into<String>,
     ) -> Mistake {
-        let line = usize::try_from(at.referenced.line()).unwrap_or(1);
-        let column = usize::try_from(at.referenced.column()).unwrap_or(1);
-        let quoted = self.text.lines().nth(line - 1).is_some_and(|content| {
-            content.chars().nth(column - 1).is_some_and(|c| c == '"' || c == '\'')
-        });
-        let column = column + letters + usize::from(quoted && letters > 0);
+        let (line, column) = place(at);
+        let content = self.text.lines().nth(line - 1).unwrap_or_default();
+        let content: String = content.chars().skip(column - 1).collect();
+        let quote = usize::from(content.starts_with(['"', '\'']));
+        let letter_by_letter = content[quote..].starts_with(&at.value);
+        let within = if letters > 0 && letter_by_letter { quote + letters } else { 0 };
+        let column = column + within;
         Mistake::at(&self.file, &self.text, (line, column), message)
     }
-
-    fn translate(&self, error: &serde_saphyr::Error) -> Mistake {
-        let message = error.without_snippet().to_string();
-        // The library ends its message with the place, which stands in front here.
-        let message = message.split(" at line ").next().unwrap_or_default();
-        let message = in_our_words(message.lines().next().unwrap_or_default());
-        match error.location() {
-            Some(at) => {
-                let line = usize::try_from(at.line()).unwrap_or(1);
-                let column = usize::try_from(at.column()).unwrap_or(1);
-                Mistake::at(&self.file, &self.text, (line, column), message)
-            }
-            None => Mistake::of(&self.file, message),
-        }
-    }
 }
 
-/// The library's message, without what only its programmers understand, and with the way out.
-fn in_our_words(message: &str) -> String {
-    if let Some(key) = between(message, "duplicate mapping key: ", ",") {
-        return format!("duplicate key `{key}`; each key stands once");
-    }
-    if message.contains("from_str_multiple") || message.contains("multiple YAML documents") {
-        return "a second document; a scenario file has one".to_owned();
-    }
-    let unknown = between(message, "unknown field `", "`");
-    if let (Some(field), Some((_, known))) = (unknown, message.split_once("expected one of ")) {
-        let known: Vec<&str> = known.split(", ").map(|word| word.trim_matches('`')).collect();
-        let known_words = known.join(", ");
-        return match nearest(field, known.into_iter()) {
-            Some(near) => format!("unknown key `{field}`; did you mean `{near}`?"),
-            None => format!("unknown key `{field}`; known: {known_words}"),
-        };
-    }
-    message.to_owned()
+/// Line and column of a value, counted from 1.
+fn place<T>(at: &Spanned<T>) -> (usize, usize) {
+    let number = |number: u64| usize::try_from(number).unwrap_or(1).max(1);
+    (number(at.referenced.line()), number(at.referenced.column()))
 }
 
-fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
-    let (_, rest) = text.split_once(before)?;
-    Some(rest.split_once(after).map_or(rest, |(word, _)| word))
+/// A byte that belongs to no character, at its place.
+fn not_text(file: &str, bytes: &[u8], at: usize) -> Mistake {
+    let before = String::from_utf8_lossy(&bytes[..at]);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let byte = bytes.get(at).copied().unwrap_or_default();
+    let message = format!("byte 0x{byte:02x} is not UTF-8 text; save the file as UTF-8");
+    Mistake::at(file, &String::from_utf8_lossy(bytes), (line, column), message)
 }

@@ -46,6 +46,8 @@ pub struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     entries: Vec<Entry>,
+    /// How many of them only say what there was when the run began.
+    beginning: usize,
     hash: blake3::Hasher,
 }
 
@@ -131,6 +133,22 @@ impl Timeline {
     /// The id that the next entry gets.
     pub fn next_id(&self) -> EntryId {
         EntryId(u32::try_from(self.entries.len()).expect("fewer than 2^32 entries") + 1)
+    }
+
+    /// Says that what was written so far is the state in which the run begins. Its time does not
+    /// tell: a fault may come at the very beginning.
+    pub fn begin(&mut self) {
+        self.beginning = self.entries.len();
+    }
+
+    /// The entries of the state in which the run began.
+    pub fn beginning(&self) -> &[Entry] {
+        &self.entries[..self.beginning]
+    }
+
+    /// The entries after the beginning: what happened.
+    pub fn happened(&self) -> &[Entry] {
+        &self.entries[self.beginning..]
     }
 
     /// All entries, in order.

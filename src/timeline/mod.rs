@@ -5,6 +5,7 @@
 
 mod entry;
 mod run;
+pub mod vocabulary;
 
 pub use entry::{Entry, EntryId, Timeline, Value};
 pub use run::{Assumption, Downtime, End, Expectation, Run};

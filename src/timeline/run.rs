@@ -28,6 +28,8 @@ pub struct Run {
     pub expectations: Vec<Expectation>,
     /// The assumed numbers that the run relied on.
     pub assumptions: Vec<Assumption>,
+    /// Changed settings that a person may want to think about again, a sentence each.
+    pub doubts: Vec<Text>,
     pub invariants_checked: u32,
     /// Each broken invariant as a sentence.
     pub violated: Vec<Text>,

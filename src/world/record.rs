@@ -21,6 +21,11 @@ impl Recorder {
         &self.timeline
     }
 
+    /// The state in which the run begins is written down; what follows happens.
+    pub fn begin(&mut self) {
+        self.timeline.begin();
+    }
+
     /// All entries, at the end.
     pub fn into_timeline(self) -> Timeline {
         self.timeline

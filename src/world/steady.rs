@@ -84,6 +84,7 @@ pub fn record(core: &mut Core, components: &[Process]) {
             }
         }
     }
+    core.recorder.begin();
 }
 
 /// Makes objects, each with a uid of its own.

@@ -5,12 +5,14 @@
 mod pattern;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use pattern::Pattern;
+pub use words::Names;
 
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::{self, Entry, EntryId};
-use pattern::State;
+use crate::timeline::{self, EntryId, Timeline};
+use pattern::{Age, State};
 
 /// One line of a scenario's `expect`.
 #[derive(Clone, Debug)]
@@ -29,7 +31,7 @@ impl Expectation {
     /// Judges a timeline.
     pub fn judge(
         &self,
-        entries: &[Entry],
+        timeline: &Timeline,
         first_fault: Option<SimTime>,
         platform: &str,
     ) -> timeline::Expectation {
@@ -39,12 +41,12 @@ impl Expectation {
             ..timeline::Expectation::default()
         };
         let fault = first_fault.unwrap_or_default();
-        let found = self.first(entries, fault, self.after);
+        let found = self.first(timeline, fault, self.after);
         verdict.at = found.map(|(at, _)| at);
         verdict.entry = found.map(|(_, entry)| entry);
         verdict.met = found.is_some() != self.never;
         if !verdict.met {
-            verdict.why_not = self.why_not(entries, fault, found).into();
+            verdict.why_not = self.why_not(timeline, fault, found).into();
         }
         verdict
     }
@@ -52,20 +54,18 @@ impl Expectation {
     /// The first moment within a range at which the pattern holds.
     fn first(
         &self,
-        entries: &[Entry],
+        timeline: &Timeline,
         fault: SimTime,
         range: Option<(Duration, Duration)>,
     ) -> Option<(SimTime, EntryId)> {
         let mut state = State::default();
-        for entry in entries {
-            state.note(entry, fault);
+        timeline.beginning().iter().for_each(|entry| state.note(entry, Age::Old));
+        for entry in timeline.happened() {
+            let since = if entry.at < fault { Age::Old } else { Age::New };
+            state.note(entry, since);
             let after = entry.at.since(fault);
             let in_range = range.is_none_or(|(low, high)| (low..=high).contains(&after));
-            if entry.at >= fault
-                && entry.at > SimTime::ZERO
-                && in_range
-                && self.pattern.holds(entry, &state)
-            {
+            if since == Age::New && in_range && self.pattern.holds(entry, &state) {
                 return Some((entry.at, entry.id));
             }
         }
@@ -83,14 +83,14 @@ impl Expectation {
 
     fn why_not(
         &self,
-        entries: &[Entry],
+        timeline: &Timeline,
         fault: SimTime,
         found: Option<(SimTime, EntryId)>,
     ) -> String {
         if let Some((at, id)) = found {
             return format!("it was seen {} after the fault (entry {})", at.since(fault), id.0);
         }
-        match self.first(entries, fault, None) {
+        match self.first(timeline, fault, None) {
             Some((at, id)) => {
                 format!("it was seen {} after the fault (entry {})", at.since(fault), id.0)
             }

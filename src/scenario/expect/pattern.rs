@@ -6,30 +6,9 @@
 //! change  := "created" | "deleted" | FIELD "=" VALUE ["reason" "=" VALUE]
 //! ```
 
-use crate::engine::SimTime;
-use crate::scenario::mistake::nearest;
+use super::words::{Names, Word, check_change, check_kind, check_name, letters, words};
 use crate::timeline::{Entry, Value};
-use std::collections::BTreeMap;
-
-/// The kinds of a timeline.
-const KINDS: [&str; 16] = [
-    "Cluster",
-    "Deployment",
-    "Fault",
-    "InfraMachine",
-    "Lease",
-    "Machine",
-    "MachineDeployment",
-    "MachineHealthCheck",
-    "MachineSet",
-    "Node",
-    "Pod",
-    "Probe",
-    "Process",
-    "ReplicaSet",
-    "VM",
-    "Endpoint",
-];
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is to be seen: one change, or several things that hold at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,27 +33,32 @@ struct Clause {
 
 /// A text in which `*` stands for anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Glob(String);
+pub struct Glob(pub String);
 
 /// What every object's fields hold, as far as the entries tell.
 #[derive(Default)]
 pub struct State {
     fields: BTreeMap<(String, String), (String, String)>,
-    born: BTreeMap<String, SimTime>,
-    fault: SimTime,
+    /// The objects that came to be after the first fault.
+    born: BTreeSet<String>,
 }
 
-/// A word with the place at which it begins.
-type Word<'a> = (usize, &'a str);
+/// Whether something was so before the first fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    Old,
+    New,
+}
 
 impl Pattern {
-    /// Reads a pattern, or says at which letter it goes wrong.
-    pub fn read(text: &str) -> Result<Pattern, (usize, String)> {
+    /// Reads a pattern, or says at which letter it goes wrong. `names` are those that objects of a
+    /// kind have, where all of them are known.
+    pub fn read(text: &str, names: Names) -> Result<Pattern, (usize, String)> {
         let words = words(text)?;
         let mut clauses = Vec::new();
         for part in words.split(|(_, word)| *word == "while") {
-            let end = part.last().map_or(text.chars().count(), |(at, word)| at + word.len());
-            clauses.push(Clause::read(part, end)?);
+            let end = part.last().map_or(text.chars().count(), |(at, word)| at + letters(word));
+            clauses.push(Clause::read(part, end, names)?);
         }
         Ok(Pattern { clauses })
     }
@@ -88,20 +72,15 @@ impl Pattern {
 }
 
 impl Clause {
-    fn read(words: &[Word], end: usize) -> Result<Clause, (usize, String)> {
+    fn read(words: &[Word], end: usize, names: Names) -> Result<Clause, (usize, String)> {
         let mut words = words.iter().copied().peekable();
         let new = words.next_if(|(_, word)| *word == "new").is_some();
         let (object_at, object) = words
             .next()
             .ok_or_else(|| (end, "an object is missing, for example Node/worker-0".to_owned()))?;
         let (kind, name) = object.split_once('/').unwrap_or((object, "*"));
-        if !kind.contains('*') && !KINDS.contains(&kind) {
-            let near = nearest(kind, KINDS.into_iter());
-            let hint = near.map_or(format!("known: {}", KINDS.join(", ")), |near| {
-                format!("did you mean `{near}`?")
-            });
-            return Err((object_at, format!("no kind `{kind}`; {hint}")));
-        }
+        check_kind(object_at, kind)?;
+        check_name(object_at + letters(kind) + 1, kind, name, names)?;
         let missing = "what happens is missing: created, deleted or FIELD=VALUE".to_owned();
         let (at, change) = words.next().ok_or((end, missing))?;
         let (field, value) = match (change, change.split_once('=')) {
@@ -116,22 +95,18 @@ impl Clause {
                 return Err((at, message));
             }
         };
-        let mut clause = Clause {
-            new,
-            kind: Glob(kind.to_owned()),
-            name: Glob(name.to_owned()),
-            field: field.to_owned(),
-            value,
-            reason: None,
-            on: None,
-        };
+        check_change(at, kind, field, value.as_ref())?;
+        let (kind, name) = (Glob(kind.to_owned()), Glob(name.to_owned()));
+        let field = field.to_owned();
+        let mut clause = Clause { new, kind, name, field, value, reason: None, on: None };
         while let Some((at, word)) = words.next() {
             match word.split_once('=') {
                 Some(("reason", reason)) => clause.reason = Some(Glob(unquoted(reason))),
                 _ if word == "on" => {
-                    let name = words.next().map(|(_, name)| Glob(name.to_owned()));
-                    let missing = "a Node's name is missing after `on`".to_owned();
-                    clause.on = Some(name.ok_or((end, missing))?);
+                    let missing = || (end, "a Node's name is missing after `on`".to_owned());
+                    let (at, name) = words.next().ok_or_else(missing)?;
+                    check_name(at, "Node", name, names)?;
+                    clause.on = Some(Glob(name.to_owned()));
                 }
                 _ => {
                     let message =
@@ -177,15 +152,15 @@ impl Clause {
     }
 
     fn fits(&self, object: &str, state: &State) -> bool {
-        let is_new = || state.born.get(object).is_some_and(|born| *born >= state.fault);
         let node = || state.fields.get(&(object.to_owned(), "nodeName".to_owned()));
-        (!self.new || is_new())
+        (!self.new || state.born.contains(object))
             && self.on.as_ref().is_none_or(|on| node().is_some_and(|(node, _)| on.matches(node)))
     }
 }
 
 impl Glob {
-    fn matches(&self, text: &str) -> bool {
+    /// True if the whole text is meant.
+    pub fn matches(&self, text: &str) -> bool {
         let mut parts = self.0.split('*');
         let first = parts.next().unwrap_or_default();
         let Some(mut rest) = text.strip_prefix(first) else { return false };
@@ -203,12 +178,10 @@ impl Glob {
 
 impl State {
     /// Takes an entry in.
-    pub fn note(&mut self, entry: &Entry, fault: SimTime) {
-        self.fault = fault;
+    pub fn note(&mut self, entry: &Entry, age: Age) {
         let object = entry.object();
-        if entry.field == "exists" && entry.to != Value::Null {
-            // What was there when the run began is not new.
-            self.born.insert(object.clone(), entry.at);
+        if entry.field == "exists" && entry.to != Value::Null && age == Age::New {
+            self.born.insert(object.clone());
         }
         let key = (object, entry.field.to_string());
         match entry.to {
@@ -216,33 +189,6 @@ impl State {
             _ => drop(self.fields.insert(key, (entry.to.to_string(), entry.reason.to_string()))),
         }
     }
-}
-
-/// Splits at blanks; a quoted value may contain them.
-fn words(text: &str) -> Result<Vec<Word<'_>>, (usize, String)> {
-    let mut words = Vec::new();
-    let mut start = None;
-    let mut quoted = None;
-    for (at, letter) in text.char_indices() {
-        match (letter, quoted) {
-            ('"', None) => {
-                quoted = Some(at);
-                start = start.or(Some(at));
-            }
-            ('"', Some(_)) => quoted = None,
-            (' ', None) => {
-                if let Some(from) = start.take() {
-                    words.push((from, &text[from..at]));
-                }
-            }
-            _ => start = start.or(Some(at)),
-        }
-    }
-    if let Some(at) = quoted {
-        return Err((at, "this quotation mark is not closed".to_owned()));
-    }
-    words.extend(start.map(|from| (from, &text[from..])));
-    Ok(words)
 }
 
 fn unquoted(value: &str) -> String {

@@ -1,13 +1,18 @@
 //! The language of expectations, word by word.
 
 use super::*;
-use crate::timeline::{Timeline, Value};
+use crate::timeline::{Entry, Value};
 
-/// A timeline from lines `SECONDS KIND/NAME FIELD VALUE [REASON]`; a value of `-` is null.
-fn entries(lines: &str) -> Vec<Entry> {
+/// A timeline from lines `SECONDS KIND/NAME FIELD VALUE [REASON]`; a value of `-` is null, and the
+/// line `begins` ends the state in which the run begins.
+fn timeline(lines: &str) -> Timeline {
     let mut timeline = Timeline::default();
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let words: Vec<&str> = line.split(' ').collect();
+        if words[0] == "begins" {
+            timeline.begin();
+            continue;
+        }
         let (kind, name) = words[1].split_once('/').expect("an object");
         timeline.push(Entry {
             id: timeline.next_id(),
@@ -29,7 +34,13 @@ fn entries(lines: &str) -> Vec<Entry> {
             reads: Vec::new(),
         });
     }
-    timeline.entries().to_vec()
+    timeline
+}
+
+/// A pattern on a cluster of two workers.
+fn read(words: &str) -> Result<Pattern, (usize, String)> {
+    let named = |kind: &str| matches!(kind, "VM" | "Node" | "Machine");
+    Pattern::read(words, &|kind| named(kind).then(|| vec!["control-plane-0", "worker-0"]))
 }
 
 const RUN: &str = "
@@ -38,6 +49,7 @@ const RUN: &str = "
     0 Machine/worker-0 phase Running
     0 Pod/web-a nodeName worker-0
     0 Pod/csi-b nodeName control-plane-0
+    begins
     60 Fault/stopUnit injected Process/kubelet@worker-0
     101 Node/worker-0 Ready Unknown NodeStatusUnknown
     400 Machine/worker-0 phase Deleting
@@ -49,9 +61,9 @@ const RUN: &str = "
 
 fn judge(words: &str, never: bool, after: Option<(u64, u64)>) -> timeline::Expectation {
     let after = after.map(|(low, high)| (Duration::from_secs(low), Duration::from_secs(high)));
-    let pattern = Pattern::read(words).expect("a pattern");
+    let pattern = read(words).expect("a pattern");
     let expectation = Expectation { text: words.into(), pattern, never, after, on: Vec::new() };
-    expectation.judge(&entries(RUN), Some(SimTime::ZERO + Duration::from_secs(60)), "p")
+    expectation.judge(&timeline(RUN), Some(SimTime::ZERO + Duration::from_secs(60)), "p")
 }
 
 fn sees(words: &str) -> bool {
@@ -81,7 +93,7 @@ fn things_that_hold_at_once_are_seen_when_the_last_of_them_comes() {
     let verdict =
         judge("Machine/worker-0 phase=Running while Node/worker-0 Ready=Unknown", false, None);
     assert_eq!(verdict.at.map(|at| at.as_micros() / 1_000_000), Some(101));
-    assert!(!sees("Machine/worker-0 phase=Running while Pod/web-a exists=true"));
+    assert!(!sees("Machine/worker-0 phase=Running while Pod/web-b exists=true"));
 }
 
 #[test]
@@ -90,7 +102,7 @@ fn a_range_counts_from_the_fault_and_includes_its_bounds() {
     let late = judge("Node/worker-0 Ready=Unknown", false, Some((29, 40)));
     assert!(!late.met);
     assert_eq!(late.why_not, "it was seen 41s after the fault (entry 7)");
-    assert_eq!(judge("Node/q Ready=Unknown", false, None).why_not, "it was never seen");
+    assert_eq!(judge("Node/worker-1* Ready=Unknown", false, None).why_not, "it was never seen");
 }
 
 #[test]
@@ -101,7 +113,7 @@ fn never_is_met_by_what_does_not_happen() {
 
 #[test]
 fn a_mistake_is_shown_at_its_letter() {
-    let wrong = |words: &str| Pattern::read(words).expect_err("a mistake").0;
+    let wrong = |words: &str| read(words).expect_err("a mistake").0;
     assert_eq!(wrong("Node/worker-0 vanished"), 14);
     assert_eq!(wrong("Node/worker-0"), 13);
     assert_eq!(wrong("Node/worker-0 Ready=True sometimes"), 25);
@@ -109,4 +121,60 @@ fn a_mistake_is_shown_at_its_letter() {
     assert_eq!(wrong("Process/x log=\"open"), 14);
     assert_eq!(wrong(""), 0);
     assert_eq!(wrong("Nod/worker-0 created"), 0, "what does not exist would never be seen");
+}
+
+#[test]
+fn a_fault_at_the_very_beginning_is_told_apart_from_the_beginning_by_its_number() {
+    let lines = "
+        0 Node/worker-0 exists true
+        0 Process/kubelet@worker-0 running true
+        begins
+        0 Fault/stopUnit injected Process/kubelet@worker-0
+        0 Process/kubelet@worker-0 running -
+        0 Pod/web-a exists true
+    ";
+    let sees = |words: &str| {
+        let pattern = read(words).expect("a pattern");
+        let text = words.into();
+        let expectation = Expectation { text, pattern, never: false, after: None, on: Vec::new() };
+        expectation.judge(&timeline(lines), Some(SimTime::ZERO), "p").met
+    };
+    assert!(sees("Fault/stopUnit injected=Process/kubelet@worker-0"));
+    assert!(sees("new Pod created"));
+    assert!(!sees("Node created"), "it was there when the run began");
+    assert!(!sees("new Node created"));
+}
+
+/// Each with the letter that is meant and the way out. A `never` of these would be met for ever.
+#[test]
+fn what_no_entry_can_say_is_refused() {
+    let cases = [
+        ("Machine deletionTimestmp=set", 8, "did you mean `deletionTimestamp`?"),
+        ("Machine deletionTimestamp=yes", 26, "known: set"),
+        ("Node/wroker-0 Ready=Unknown", 5, "did you mean `worker-0`?"),
+        ("VM/worker-7 deleted", 3, "did you mean `worker-0`?"),
+        ("Node Ready=unknown", 11, "did you mean `Unknown`?"),
+        ("Node Redy=True", 5, "did you mean `Ready`?"),
+        ("Node Ready=Maybe", 11, "known: True, False, Unknown"),
+        ("Node log=x", 5, "no field `log` of Node; known:"),
+        ("Pod deleted on worker-9", 15, "did you mean `worker-0`?"),
+        ("MachineSet replicas=many", 20, "a number"),
+        ("Nod* created", 0, ""),
+        ("Gizmo* created", 0, "no kind `Gizmo*`; known: Cluster"),
+        ("Node Ready=True while Pod/\u{e9}\u{e9} phase=On", 35, "known: Pending"),
+    ];
+    for (words, at, hint) in cases {
+        match read(words) {
+            Ok(_) => assert!(hint.is_empty(), "{words} is accepted"),
+            Err((found, message)) => {
+                assert!(!hint.is_empty() && message.contains(hint), "{words}: {message}");
+                assert_eq!(found, at, "{words}: {message}");
+            }
+        }
+    }
+    for right in
+        ["Node Ready=Unk*", "Machine* replicas=2", "* exists=true", "Node/worker-* deleted"]
+    {
+        assert!(read(right).is_ok(), "{right}");
+    }
 }

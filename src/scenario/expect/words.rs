@@ -1,0 +1,112 @@
+//! The words of a pattern, each with its place, held against what a timeline can say.
+//!
+//! What no entry will ever say is refused: `never` would be met by it for ever.
+
+use super::pattern::Glob;
+use crate::scenario::mistake::nearest;
+use crate::timeline::vocabulary::{self, Holds};
+
+/// A word with the letter at which it begins, counted from 0.
+pub type Word<'a> = (usize, &'a str);
+
+/// The names that objects of a kind have, where all of them are known.
+pub type Names<'a> = &'a dyn Fn(&str) -> Option<Vec<&'a str>>;
+
+type Wrong = (usize, String);
+
+/// Splits at blanks; a quoted value may contain them.
+pub fn words(text: &str) -> Result<Vec<Word<'_>>, Wrong> {
+    let mut words = Vec::new();
+    let mut start: Option<(usize, usize)> = None;
+    let mut quoted = None;
+    for (letter, (at, c)) in text.char_indices().enumerate() {
+        match (c, quoted) {
+            ('"', None) => {
+                quoted = Some(letter);
+                start = start.or(Some((letter, at)));
+            }
+            ('"', Some(_)) => quoted = None,
+            (c, None) if c.is_whitespace() => {
+                if let Some((letter, from)) = start.take() {
+                    words.push((letter, &text[from..at]));
+                }
+            }
+            _ => start = start.or(Some((letter, at))),
+        }
+    }
+    if let Some(at) = quoted {
+        return Err((at, "this quotation mark is not closed".to_owned()));
+    }
+    words.extend(start.map(|(letter, from)| (letter, &text[from..])));
+    Ok(words)
+}
+
+/// How many letters a word has.
+pub fn letters(word: &str) -> usize {
+    word.chars().count()
+}
+
+/// A kind must be one of a timeline.
+pub fn check_kind(at: usize, kind: &str) -> Result<(), Wrong> {
+    match kinds(kind).is_empty() {
+        false => Ok(()),
+        true => Err((at, unknown("kind", kind, "", &vocabulary::kinds().collect::<Vec<_>>()))),
+    }
+}
+
+/// A name without `*` must be one of those that there are.
+pub fn check_name(at: usize, kind: &str, name: &str, names: Names) -> Result<(), Wrong> {
+    let Some(known) = names(kind).filter(|_| !name.contains('*')) else { return Ok(()) };
+    match known.contains(&name) {
+        true => Ok(()),
+        false => Err((at, unknown(kind, name, " when the run begins", &known))),
+    }
+}
+
+/// A field must be one of the kind's, and its value one that the field can hold.
+pub fn check_change(at: usize, kind: &str, field: &str, value: Option<&Glob>) -> Result<(), Wrong> {
+    let meant = kinds(kind);
+    let holds: Vec<Holds> =
+        meant.iter().filter_map(|kind| vocabulary::holds(kind, field)).collect();
+    if holds.is_empty() {
+        let fields = meant.into_iter().flat_map(vocabulary::fields);
+        let mut known: Vec<&str> = fields.map(|(name, _)| name).collect();
+        known.sort_unstable();
+        known.dedup();
+        return Err((at, unknown("field", field, &format!(" of {kind}"), &known)));
+    }
+    let Some(value) = value else { return Ok(()) };
+    if holds.iter().any(|holds| possible(*holds, value)) {
+        return Ok(());
+    }
+    let at = at + letters(field) + 1;
+    let known: Vec<&str> = holds.iter().filter_map(|h| h.words()).flatten().copied().collect();
+    match known.is_empty() {
+        true => Err((at, format!("{field} of {kind} is a number, never `{}`", value.0))),
+        false => Err((at, unknown("value", &value.0, &format!(" of {field}"), &known))),
+    }
+}
+
+fn possible(holds: Holds, value: &Glob) -> bool {
+    match holds.words() {
+        Some(words) => words.iter().any(|word| value.matches(word)),
+        None => value.0.contains('*') || holds.can_be(&value.0),
+    }
+}
+
+/// The kinds that are meant.
+fn kinds(kind: &str) -> Vec<&'static str> {
+    let meant = Glob(kind.to_owned());
+    vocabulary::kinds().filter(|known| meant.matches(known)).collect()
+}
+
+fn unknown(what: &str, name: &str, of: &str, known: &[&str]) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("no {what} `{name}`{of}; did you mean `{near}`?"),
+        None => {
+            let some: Vec<&str> = known.iter().copied().take(20).collect();
+            let more = if known.len() > 20 { " ..." } else { "" };
+            format!("no {what} `{name}`{of}; known: {}{more}", some.join(", "))
+        }
+    }
+}

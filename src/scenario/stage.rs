@@ -1,0 +1,71 @@
+//! What there is when a run begins: the names that a scenario can mean.
+//!
+//! Asked of a world that is about to begin, so that no name stands in a second list. It knows
+//! nothing of what comes to be later: such names are drawn, and no scenario can know them.
+
+use crate::api::Kind;
+use crate::world::{Blueprint, World};
+use std::collections::BTreeMap;
+
+/// The VMs of the beginning with what is on them, and the objects that are named like them.
+#[derive(Clone, Debug, Default)]
+pub struct Stage {
+    vms: BTreeMap<String, Host>,
+    nodes: Vec<String>,
+    machines: Vec<String>,
+}
+
+/// What is on one VM.
+#[derive(Clone, Debug, Default)]
+struct Host {
+    units: Vec<String>,
+    /// Programs that run.
+    programs: Vec<String>,
+}
+
+impl Stage {
+    /// What a world of this blueprint has when it begins; the same for every seed.
+    pub fn of(blueprint: Blueprint) -> Stage {
+        let world = World::new(blueprint, 0);
+        let view = world.view();
+        let names = |kind| view.objects(kind).map(|object| object.name().to_string()).collect();
+        let (nodes, machines) = (names(Kind::Node), names(Kind::Machine));
+        let host = |vm: &crate::infra::Vm| {
+            let alive = view.processes_on(&vm.name).filter(|process| process.alive);
+            let programs = alive.map(|process| process.program.to_string()).collect();
+            let units = vm.units.keys().map(ToString::to_string).collect();
+            (vm.name.to_string(), Host { units, programs })
+        };
+        let vms = world.view().vms().map(host).collect();
+        Stage { vms, nodes, machines }
+    }
+
+    /// The names of the VMs.
+    pub fn vms(&self) -> Vec<&str> {
+        self.vms.keys().map(String::as_str).collect()
+    }
+
+    /// The units of a VM.
+    pub fn units(&self, vm: &str) -> Vec<&str> {
+        self.vms.get(vm).map(|host| words(&host.units)).unwrap_or_default()
+    }
+
+    /// The programs that run on a VM.
+    pub fn programs(&self, vm: &str) -> Vec<&str> {
+        self.vms.get(vm).map(|host| words(&host.programs)).unwrap_or_default()
+    }
+
+    /// The names that objects of a kind have at the beginning, if a scenario can know them all.
+    pub fn names(&self, kind: &str) -> Option<Vec<&str>> {
+        match kind {
+            "VM" => Some(self.vms()),
+            "Node" => Some(words(&self.nodes)),
+            "Machine" => Some(words(&self.machines)),
+            _ => None,
+        }
+    }
+}
+
+fn words(all: &[String]) -> Vec<&str> {
+    all.iter().map(String::as_str).collect()
+}

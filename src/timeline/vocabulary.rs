@@ -1,0 +1,219 @@
+//! The words of a timeline: which kinds there are, which fields each has, and what these can hold.
+//!
+//! Who asks for what no entry can say would wait for ever, so questions are held against this
+//! table. A new kind of object, or a new field in `api/change.rs`, adds its line here; a test plays
+//! all scenarios and fails for what is missing.
+
+/// What a field can hold, besides nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// A text that nobody can list: a name, a message, a list of taints.
+    Text,
+    Count,
+    /// Present or absent.
+    True,
+    OneOf(&'static [&'static str]),
+}
+
+/// A name, which may end in `*` where a part of it is drawn, and what the field can hold.
+type Field = (&'static str, Holds);
+
+/// A condition's status.
+const STATUS: Holds = Holds::OneOf(&["True", "False", "Unknown"]);
+const SET: Holds = Holds::OneOf(&["set"]);
+
+/// What every object of an API has: it comes, it goes, and Events tell of it.
+const COMMON: &[Field] =
+    &[("exists", Holds::True), ("event", Holds::Text), ("deletionTimestamp", SET)];
+
+const COUNT: Holds = Holds::Count;
+
+const REPLICAS: &[Field] =
+    &[("replicas", COUNT), ("readyReplicas", COUNT), ("availableReplicas", COUNT)];
+
+/// What is no object of an API, with all of its fields.
+const THINGS: &[(&str, &[Field])] = &[
+    ("Fault", &[("injected", Holds::Text)]),
+    ("Process", &[("running", Holds::True), ("log", Holds::Text)]),
+    ("VM", &[("exists", Holds::True), ("power", Holds::OneOf(&["on", "off"]))]),
+];
+
+/// Each kind of object with the fields that it has besides the common ones.
+const OBJECTS: &[(&str, &[Field])] = &[
+    ("Cluster", &[("InfrastructureReady", STATUS), ("ControlPlaneInitialized", STATUS)]),
+    ("Deployment", REPLICAS),
+    ("ConfigMap", &[("jws-kubeconfig-*", Holds::True)]),
+    (
+        "DaemonSet",
+        &[
+            ("desiredNumberScheduled", COUNT),
+            ("currentNumberScheduled", COUNT),
+            ("numberReady", COUNT),
+            ("numberAvailable", COUNT),
+        ],
+    ),
+    ("InfraMachine", &[("providerID", Holds::Text), ("ready", Holds::True)]),
+    (
+        "Job",
+        &[
+            ("active", COUNT),
+            ("succeeded", COUNT),
+            ("failed", COUNT),
+            ("Complete", STATUS),
+            ("SuccessCriteriaMet", STATUS),
+            ("FailureTarget", STATUS),
+            ("Failed", STATUS),
+        ],
+    ),
+    (
+        "KubeadmConfig",
+        &[
+            ("dataSecretName", Holds::Text),
+            ("ready", Holds::True),
+            ("DataSecretAvailable", STATUS),
+            ("Ready", STATUS),
+        ],
+    ),
+    ("Lease", &[("holder", Holds::Text)]),
+    (
+        "Machine",
+        &[
+            (
+                "phase",
+                Holds::OneOf(&["Pending", "Provisioning", "Provisioned", "Running", "Deleting"]),
+            ),
+            ("dataSecretName", Holds::Text),
+            ("nodeRef", Holds::Text),
+            ("providerID", Holds::Text),
+            ("infrastructureReady", Holds::True),
+            ("BootstrapReady", STATUS),
+            ("BootstrapConfigReady", STATUS),
+            ("InfrastructureReady", STATUS),
+            ("NodeHealthy", STATUS),
+            ("HealthCheckSucceeded", STATUS),
+            ("OwnerRemediated", STATUS),
+            ("DrainingSucceeded", STATUS),
+            ("v1beta1.DrainingSucceeded", STATUS),
+            ("Deleting", STATUS),
+        ],
+    ),
+    (
+        "MachineDeployment",
+        &[
+            ("phase", Holds::OneOf(&["Running", "ScalingUp", "ScalingDown"])),
+            ("replicas", COUNT),
+            ("readyReplicas", COUNT),
+            ("availableReplicas", COUNT),
+            ("unavailableReplicas", COUNT),
+            ("Remediating", STATUS),
+        ],
+    ),
+    (
+        "MachineHealthCheck",
+        &[
+            ("expectedMachines", COUNT),
+            ("currentHealthy", COUNT),
+            ("remediationsAllowed", COUNT),
+            ("RemediationAllowed", STATUS),
+        ],
+    ),
+    (
+        "MachineSet",
+        &[
+            ("replicas", COUNT),
+            ("readyReplicas", COUNT),
+            ("availableReplicas", COUNT),
+            ("Remediating", STATUS),
+        ],
+    ),
+    (
+        "Node",
+        &[
+            ("Ready", STATUS),
+            ("MemoryPressure", STATUS),
+            ("DiskPressure", STATUS),
+            ("PIDPressure", STATUS),
+            ("taints", Holds::Text),
+            ("unschedulable", Holds::True),
+            ("providerID", Holds::Text),
+        ],
+    ),
+    (
+        "Pod",
+        &[
+            ("phase", Holds::OneOf(&["Pending", "Running", "Succeeded", "Failed"])),
+            ("nodeName", Holds::Text),
+            ("Ready", STATUS),
+            ("Initialized", STATUS),
+            ("ContainersReady", STATUS),
+            ("PodScheduled", STATUS),
+            ("DisruptionTarget", STATUS),
+        ],
+    ),
+    ("ReplicaSet", REPLICAS),
+    ("Secret", &[("expiration", Holds::Text)]),
+    ("StatefulSet", REPLICAS),
+    (
+        "VSphereMachine",
+        &[
+            ("providerID", Holds::Text),
+            ("vmstatus", Holds::Text),
+            ("ready", Holds::True),
+            ("Ready", STATUS),
+            ("VMProvisioned", STATUS),
+        ],
+    ),
+    (
+        "VirtualMachine",
+        &[
+            ("powerState", Holds::OneOf(&["PoweredOn", "PoweredOff"])),
+            ("biosUUID", Holds::Text),
+            ("primaryIP4", Holds::Text),
+            ("VirtualMachineCreated", STATUS),
+        ],
+    ),
+];
+
+/// The names of all kinds.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    OBJECTS.iter().chain(THINGS).map(|(kind, _)| *kind)
+}
+
+/// The fields of a kind; none if there is no such kind.
+pub fn fields(kind: &str) -> impl Iterator<Item = Field> {
+    let of = |table: &'static [(&str, &'static [Field])]| {
+        table.iter().find(|(name, _)| *name == kind).map(|(_, fields)| *fields)
+    };
+    let (object, thing) = (of(OBJECTS), of(THINGS));
+    let common = object.map_or(&[] as &[Field], |_| COMMON);
+    object.or(thing).unwrap_or_default().iter().chain(common).copied()
+}
+
+/// What a field of a kind can hold; nothing if the kind has no such field.
+pub fn holds(kind: &str, field: &str) -> Option<Holds> {
+    let is = |name: &str| match name.strip_suffix('*') {
+        Some(start) => field.starts_with(start),
+        None => field == name,
+    };
+    fields(kind).find(|(name, _)| is(name)).map(|(_, holds)| holds)
+}
+
+impl Holds {
+    /// All that a field of this sort can hold, if that can be listed.
+    pub const fn words(self) -> Option<&'static [&'static str]> {
+        match self {
+            Holds::Text | Holds::Count => None,
+            Holds::True => Some(&["true", "false"]),
+            Holds::OneOf(words) => Some(words),
+        }
+    }
+
+    /// True if a field of this sort can hold a value of this text.
+    pub fn can_be(self, text: &str) -> bool {
+        match (self, self.words()) {
+            (_, Some(words)) => words.contains(&text),
+            (Holds::Count, None) => text.parse::<i64>().is_ok(),
+            _ => true,
+        }
+    }
+}
