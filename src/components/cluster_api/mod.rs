@@ -249,10 +249,8 @@ impl ClusterApi {
 
     fn node_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
         let Some(machine) = self.machine_of(delta.object()) else { return };
+        // MachineSets watch no Nodes: they hear of one through what its Machine's status says.
         self.machines.enqueue(ctx, machine.key());
-        if let Some(owner) = machine.meta.controlled_by(Kind::MachineSet) {
-            self.sets.enqueue(ctx, &beside(machine.key(), Kind::MachineSet, owner));
-        }
         if self.settings.health_check_filters_events && !conditions_changed(delta) {
             return;
         }
