@@ -5,7 +5,7 @@
 //! a list is one field, as in an RFC 7386 merge patch, except conditions, which merge by type.
 
 use super::Meta;
-use super::kinds::Conditions;
+use super::kinds::{Condition, Conditions};
 
 /// A value that can take over what differs between two others.
 pub trait Merge {
@@ -39,11 +39,20 @@ pub(crate) use merge_fields;
 
 merge_fields!(Meta { labels, annotations, owners, finalizers });
 
+merge_fields!(Condition { status, reason, message, last_transition, last_heartbeat });
+
 impl Merge for Conditions {
     fn merge(&mut self, base: &Conditions, changed: &Conditions) {
         for condition in changed.iter() {
-            if base.get(&condition.kind) != Some(condition) {
-                self.set(condition.clone());
+            match (base.get(&condition.kind), self.get(&condition.kind).cloned()) {
+                (Some(base), _) if base == condition => {}
+                // Only the fields that the patch changes, as in a strategic merge patch: who says
+                // nothing but "still so" of what he read long ago overwrites nobody.
+                (Some(base), Some(mut mine)) => {
+                    mine.merge(base, condition);
+                    self.set(mine);
+                }
+                _ => self.set(condition.clone()),
             }
         }
         for condition in base.iter() {

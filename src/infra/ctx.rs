@@ -3,7 +3,7 @@
 //! Nothing here reaches another component, the store or the truth about the datacenter.
 
 use super::process::ProcessState;
-use super::{ActivityId, Address, Broken, ConnectionId, Disk, Inventory, ProcessId, Vm};
+use super::{ActivityId, Address, Broken, ConnectionId, Disk, Inventory, Place, ProcessId, Vm};
 use crate::api::{Object, Uid};
 use crate::engine::{
     Activity, Delay, Duration, Owner, Phase, Purpose, Random, Rhythm, SimTime, Text,
@@ -137,9 +137,20 @@ impl<'a, E> Ctx<'a, E> {
         &self.vm.uuid
     }
 
+    /// Where the VM stands, as the metadata service says.
+    pub fn place(&self) -> Option<&Place> {
+        self.vm.place.as_ref()
+    }
+
     /// The process's own number, as a server notes it down.
     pub fn process(&self) -> ProcessId {
         self.me
+    }
+
+    /// The last time that the process was frozen and thawed, as it can tell from a gap between two
+    /// looks at its clock.
+    pub fn slept(&self) -> Option<(SimTime, SimTime)> {
+        self.process.slept
     }
 
     /// Whose draws these are; a client hands it on, so that servers can address theirs.

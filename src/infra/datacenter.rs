@@ -3,8 +3,8 @@
 //! Each change returns what happened, so that `world` can tell those who notice and write it down.
 
 use super::{
-    Address, Broken, ConnectionId, Container, Inventory, KeepAlive, Network, Power, ProcessId,
-    ProcessState, Processes, Vm, VmId,
+    Address, Broken, ConnectionId, Container, Inventory, KeepAlive, Network, Place, Power,
+    ProcessId, ProcessState, Processes, Vm, VmId,
 };
 use crate::api::Uid;
 use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text};
@@ -18,6 +18,8 @@ pub struct Datacenter {
     pub network: Network,
     /// The VM that has a name now.
     by_name: BTreeMap<Text, VmId>,
+    /// How many zones there are; each new VM goes to the one with the fewest.
+    zones: u32,
     pub latency: Latency,
     pub keep_alive: KeepAlive,
 }
@@ -46,24 +48,38 @@ pub enum Happening {
 
 impl Datacenter {
     /// An empty datacenter.
-    pub fn new(latency: Latency, keep_alive: KeepAlive) -> Datacenter {
+    pub fn new(latency: Latency, keep_alive: KeepAlive, zones: u32) -> Datacenter {
         Datacenter {
             vms: Vec::new(),
             processes: Processes::default(),
             network: Network::default(),
             by_name: BTreeMap::new(),
+            zones,
             latency,
             keep_alive,
         }
     }
 
     /// Adds a VM; its name is its own until it is gone.
-    pub fn add_vm(&mut self, vm: Vm) -> VmId {
+    pub fn add_vm(&mut self, mut vm: Vm) -> VmId {
+        vm.place = self.emptiest_zone(&vm.name);
         let id = VmId(u32::try_from(self.vms.len()).expect("fewer than 2^32 VMs"));
         let earlier = self.by_name.insert(vm.name.clone(), id);
         assert!(earlier.is_none(), "the management refuses a second VM of one name");
         self.vms.push(vm);
         id
+    }
+
+    /// The zone with the fewest VMs of this kind: control planes are spread for themselves.
+    fn emptiest_zone(&self, name: &str) -> Option<Place> {
+        let kind = |name: &str| {
+            ["control-plane-", "supervisor-"].iter().position(|own| name.starts_with(own))
+        };
+        let vms_in = |zone: &Text| {
+            let alike = self.existing_vms().filter(|(_, vm)| kind(&vm.name) == kind(name));
+            alike.filter(|(_, vm)| vm.place.as_ref().is_some_and(|at| at.zone == *zone)).count()
+        };
+        (0..self.zones).map(Place::numbered).min_by_key(|place| vms_in(&place.zone))
     }
 
     /// Adds a machine that belongs to the datacenter itself and is not among its VMs.

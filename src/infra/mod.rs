@@ -21,4 +21,4 @@ pub use network::{
     Address, Broken, ConnectionId, ConnectionState, EndpointId, KeepAlive, Network, Port, Route,
 };
 pub use process::{ActivityId, ProcessId, ProcessState, Processes};
-pub use vm::{Container, Disk, Power, Restart, Unit, Vm, VmId, bios_uuid};
+pub use vm::{Container, Disk, Place, Power, Restart, Unit, Vm, VmId, bios_uuid};

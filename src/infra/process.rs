@@ -30,8 +30,12 @@ pub struct ProcessState {
     pub started: SimTime,
     /// True in a crash loop: it was started again after a life of less than a second.
     pub is_retry: bool,
-    /// The entry of its last end, for causes.
+    /// The entry of its last end, or of its freezing, for causes.
     pub ended: Option<EntryId>,
+    /// Stopped by SIGSTOP: it does nothing, and its kernel goes on for it.
+    pub frozen: Option<SimTime>,
+    /// The last time that it was frozen: from when to when.
+    pub slept: Option<(SimTime, SimTime)>,
     activities: Vec<Option<Rhythmic>>,
     draws: Vec<u64>,
     events: u32,
@@ -58,6 +62,8 @@ impl ProcessState {
             started: SimTime::ZERO,
             is_retry: false,
             ended: None,
+            frozen: None,
+            slept: None,
             activities: Vec::new(),
             draws: Vec::new(),
             events: 0,
@@ -70,6 +76,8 @@ impl ProcessState {
         self.incarnation += 1;
         self.started = now;
         self.alive = true;
+        self.frozen = None;
+        self.slept = None;
         self.activities.clear();
     }
 
@@ -77,6 +85,7 @@ impl ProcessState {
     pub fn end(&mut self, entry: Option<EntryId>) {
         self.incarnation += 1;
         self.alive = false;
+        self.frozen = None;
         self.ended = entry;
     }
 

@@ -32,8 +32,17 @@ pub struct Vm {
     pub units: BTreeMap<Text, Unit>,
     /// What the container runtime runs, by Pod.
     pub containers: BTreeMap<Uid, Container>,
+    /// Where it stands, as the metadata service tells its guest; nowhere if there are no zones.
+    pub place: Option<Place>,
     /// How long it takes from power-on until units start.
     pub boot: Duration,
+}
+
+/// A region and a zone in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub region: Text,
+    pub zone: Text,
 }
 
 /// Whether a VM runs.
@@ -95,6 +104,13 @@ pub struct Container {
     pub completed: bool,
 }
 
+impl Place {
+    /// The zone of this number in the one region that there is.
+    pub fn numbered(number: u32) -> Place {
+        Place { region: Text::word("region-0"), zone: Text::from(format!("zone-{number}")) }
+    }
+}
+
 impl Disk {
     /// A file's content.
     pub fn read(&self, path: &str) -> Option<&Text> {
@@ -134,6 +150,7 @@ impl Vm {
             disk: Disk::default(),
             units: BTreeMap::new(),
             containers: BTreeMap::new(),
+            place: None,
             boot: Duration::ZERO,
         }
     }

@@ -2,7 +2,9 @@
 
 use super::documents::{check_name, the_scenario_among};
 use super::expect::{Expectation, Pattern};
-use super::faults::{Fault, KINDS, KillProcess, Kubectl, PowerOff, StopUnit};
+use super::faults::{
+    Fault, FreezeProcess, KINDS, KillProcess, Kubectl, PowerOff, StopUnit, ThawProcess,
+};
 use super::mistake::{Mistake, crop, nearest};
 use super::models::{self, Platform, WrittenCluster};
 use super::settings::blueprint;
@@ -76,6 +78,8 @@ struct WrittenFault {
     power_off: Option<OnVm>,
     stop_unit: Option<OnUnit>,
     kill_process: Option<OnProcess>,
+    freeze_process: Option<OnProcess>,
+    thaw_process: Option<OnProcess>,
     kubectl: Option<Spanned<String>>,
     /// Which cluster `kubectl` is for.
     cluster: Option<Spanned<String>>,
@@ -115,6 +119,8 @@ struct WrittenExpectation {
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 /// More workers than this are not a scenario of this release.
 const MOST_WORKERS: u32 = 1000;
+/// More zones than this are no region.
+const MOST_ZONES: u32 = 20;
 /// The programs that `killProcess` knows.
 const PROGRAMS: [&str; 7] = [
     "kubelet",
@@ -176,6 +182,7 @@ impl Scenario {
         });
         let mut blueprint = blueprint(platform, control_planes, workers);
         blueprint.workloads.extend(self.workloads(platform, control_planes, &mut note));
+        blueprint.zones = self.zones(platform, &mut note);
         let stage = Stage::of(blueprint.clone());
         let mut faults = Vec::new();
         for written in &self.spec.faults {
@@ -201,6 +208,20 @@ impl Scenario {
         let until = SimTime::ZERO + until;
         let resolved = Resolved { blueprint, faults, until, expectations };
         if mistakes.is_empty() { Ok(resolved) } else { Err(mistakes) }
+    }
+
+    fn zones(&self, platform: &Platform, note: &mut impl FnMut(Mistake)) -> u32 {
+        let written = self.spec.cluster.as_ref().and_then(|cluster| cluster.zones.as_ref());
+        let Some(zones) = written else { return platform.zones };
+        if !(1..=MOST_ZONES).contains(&zones.value) {
+            let message = format!(
+                "{} zones are not possible; write 1 to {MOST_ZONES}, or nothing for Nodes without \
+                 zone labels",
+                zones.value
+            );
+            note(self.source.mistake(zones, message));
+        }
+        zones.value.min(MOST_ZONES)
     }
 
     /// The scenario's own workloads; their names must be free on the platform.
@@ -294,9 +315,17 @@ impl Scenario {
             let (vm, unit) = (one(&on.vm, vms, "VM")?, one(&on.unit, &UNITS, "unit")?);
             found.push(Fault::StopUnit(StopUnit { vm, unit }));
         }
-        if let Some(on) = &written.kill_process {
-            let (vm, process) = (one(&on.vm, vms, "VM")?, one(&on.process, &PROGRAMS, "process")?);
+        let place = |on: &OnProcess| {
+            Ok((one(&on.vm, vms, "VM")?, one(&on.process, &PROGRAMS, "process")?))
+        };
+        if let Some((vm, process)) = written.kill_process.as_ref().map(place).transpose()? {
             found.push(Fault::KillProcess(KillProcess { vm, process }));
+        }
+        if let Some((vm, process)) = written.freeze_process.as_ref().map(place).transpose()? {
+            found.push(Fault::FreezeProcess(FreezeProcess { vm, process }));
+        }
+        if let Some((vm, process)) = written.thaw_process.as_ref().map(place).transpose()? {
+            found.push(Fault::ThawProcess(ThawProcess { vm, process }));
         }
         if let Some(command) = &written.kubectl {
             found.push(Fault::Kubectl(self.command(command, written.cluster.as_ref())?));

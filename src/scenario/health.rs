@@ -59,7 +59,7 @@ pub fn is_well(view: View, bare: &[Text]) -> bool {
         && bare.iter().all(|name| bare_pod_is_well(view, name))
         && ["etcd", "kube-apiserver"]
             .iter()
-            .all(|program| view.hosts_of(program).all(|vm| view.runs(program, vm)))
+            .all(|program| view.hosts_of(program).all(|vm| view.works(program, vm)))
         && nothing_is_being_deleted(view)
 }
 
@@ -74,7 +74,7 @@ fn machines_are_well(view: View) -> bool {
             let name = object.name();
             machine.phase == MachinePhase::Running
                 && view.vm(name).is_some_and(|vm| vm.is_on())
-                && view.runs("kubelet", name)
+                && view.works("kubelet", name)
                 && machine.node_ref.as_ref().is_some_and(|node| {
                     view.objects(Kind::Node).any(|object| object.name() == node)
                 })
@@ -85,7 +85,7 @@ fn node_is_well(view: View, object: &Object) -> bool {
     let Some(node) = object.node() else { return false };
     node.conditions.is("Ready", Status::True)
         && !node.unschedulable
-        && view.runs("kubelet", object.name().as_str())
+        && view.works("kubelet", object.name().as_str())
 }
 
 /// A workload is well if all its Pods are ready and their containers run; a Job also once it is
@@ -240,6 +240,6 @@ fn api_level(view: View) -> Level {
     let serves = view
         .hosts_of("kube-apiserver")
         .filter(|vm| vm.starts_with("control-plane-"))
-        .any(|vm| view.runs("kube-apiserver", vm) && view.runs("etcd", vm));
+        .any(|vm| view.works("kube-apiserver", vm) && view.works("etcd", vm));
     if serves { Level::Full } else { Level::Down }
 }

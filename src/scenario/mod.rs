@@ -20,7 +20,9 @@ mod yaml_words;
 
 pub use catalog::{Basis, Catalog, Setting};
 pub use expect::{Expectation, Names, Pattern};
-pub use faults::{Fault, KINDS, KillProcess, Kubectl, PowerOff, StopUnit};
+pub use faults::{
+    Fault, FreezeProcess, KINDS, KillProcess, Kubectl, PowerOff, StopUnit, ThawProcess,
+};
 pub use file::{Resolved, Scenario};
 pub use health::is_well;
 pub use mistake::Mistake;

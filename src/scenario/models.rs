@@ -23,6 +23,7 @@ pub struct Platform {
     pub control_planes: u32,
     pub workers: u32,
     pub provider: WrittenProvider,
+    pub zones: u32,
     pub workloads: Vec<WrittenWorkload>,
     pub catalog: Catalog,
 }
@@ -82,6 +83,8 @@ struct WrittenRelease {
 pub struct WrittenCluster {
     pub control_plane: Option<Spanned<u32>>,
     pub workers: Option<Spanned<u32>>,
+    /// Over how many zones they are spread; without, Nodes have no zone labels.
+    pub zones: Option<Spanned<u32>>,
 }
 
 /// The file of this path below `models/`.
@@ -160,6 +163,7 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
         control_planes: count(written.cluster.control_plane),
         workers: count(written.cluster.workers),
         provider: written.infra_provider,
+        zones: written.cluster.zones.map_or(0, |zones| zones.value),
         workloads: written.workloads,
         catalog,
     })

@@ -25,6 +25,7 @@ pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blue
     Blueprint {
         control_planes,
         workers,
+        zones: platform.zones,
         management: platform.management,
         control_plane_nodes: platform.control_plane_nodes,
         workloads: platform.workloads.iter().map(workload).collect(),
@@ -186,6 +187,14 @@ fn kubelet(platform: &Platform) -> kubelet::Settings {
         container_start: delay("containerStart"),
         container_stop: delay("containerStop"),
         pod_status_retry: period("podStatusRetry"),
+        pod_status_sync: period("podStatusSync"),
+        status_reads: match all.rule("kubernetes.nodeStatusReadsOwnWatch") {
+            true => kubelet::StatusReads::OwnWatch,
+            false => kubelet::StatusReads::Server,
+        },
+        pleg_threshold: duration("plegThreshold"),
+        pleg_period: period("plegPeriod"),
+        pleg_relist: delay("plegRelist"),
     }
 }
 

@@ -17,6 +17,8 @@ use crate::infra::{KeepAlive, Latency, bios_uuid};
 pub struct Blueprint {
     pub control_planes: u32,
     pub workers: u32,
+    /// Over how many zones of one region the VMs are spread; none at all if 0.
+    pub zones: u32,
     pub management: Management,
     /// Whether the control plane's VMs are Nodes of the cluster.
     pub control_plane_nodes: ControlPlaneNodes,

@@ -44,12 +44,13 @@ impl World {
             now: SimTime::ZERO,
             queue: Queue::default(),
             random: Random::new(seed),
-            datacenter: Datacenter::new(settings.latency, settings.keep_alive),
+            datacenter: Datacenter::new(settings.latency, settings.keep_alive, blueprint.zones),
             recorder: Recorder::default(),
             clusters: BTreeMap::new(),
             played: 0,
             management: None,
             unfurnished: Vec::new(),
+            held: BTreeMap::new(),
         };
         let mut builder = Builder { core, components: Vec::new(), blueprint };
         builder.build();

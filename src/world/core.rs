@@ -35,6 +35,8 @@ pub struct Core {
     pub(super) management: Option<ProcessId>,
     /// VMs that the management created and nobody has furnished with processes yet.
     pub(super) unfurnished: Vec<VmId>,
+    /// What fell due for processes that are frozen, in the order in which it did.
+    pub(super) held: BTreeMap<ProcessId, Vec<(Key, Payload)>>,
 }
 
 /// A queued event.
@@ -63,6 +65,8 @@ pub(super) enum What {
     Booted(VmId, u32),
     /// systemd starts a unit again.
     Restart(VmId, Text),
+    /// A ping to this process, which was frozen at that time, has had no answer for too long.
+    PingLost(ConnectionId, ProcessId, SimTime),
 }
 
 /// What the container runtime sees a Pod's containers do.

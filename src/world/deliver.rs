@@ -26,6 +26,7 @@ impl World {
             return true;
         }
         let id = ProcessId(key.target);
+        let Some(payload) = self.core.unless_frozen(id, key, payload) else { return true };
         if !self.core.admit(id, &payload) {
             return true;
         }
@@ -114,7 +115,8 @@ impl Core {
             Effect::BecauseSilent(writer) => {
                 // A process that lives is silent for another reason, which nobody knows.
                 let process = self.datacenter.processes.get(ProcessId(writer));
-                *cause = process.ended.filter(|_| !process.alive).or(*cause);
+                let is_silent = !process.alive || process.frozen.is_some();
+                *cause = process.ended.filter(|_| is_silent).or(*cause);
             }
         }
     }
@@ -350,6 +352,7 @@ impl Core {
     }
 
     fn process_ended(&mut self, id: ProcessId, cause: Option<EntryId>) {
+        self.held.remove(&id);
         let process = self.datacenter.processes.get(id);
         let (vm, life) = (process.vm, self.now.since(process.started));
         // A crash loop changes nothing from its second round on.
@@ -376,12 +379,13 @@ impl Core {
     fn record_process(&mut self, id: ProcessId, runs: bool, cause: Option<EntryId>) -> EntryId {
         let name = self.datacenter.processes.get(id).name.clone();
         let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
-        self.recorder.process(self.now, &cluster, &name, runs, cause)
+        self.recorder.process(self.now, &cluster, &name, ("running", runs), cause)
     }
 
     fn on_host_event(&mut self, payload: Payload) {
         match payload.what {
             What::Booted(vm, starts) => self.booted(vm, starts, payload.cause),
+            What::PingLost(connection, frozen, since) => self.ping_lost(connection, frozen, since),
             What::Restart(vm, unit) => {
                 let wanted = self.datacenter.vm(vm).units.get(&unit).is_some_and(|u| u.wanted);
                 if wanted {

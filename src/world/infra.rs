@@ -70,6 +70,16 @@ impl Infra<'_> {
         self.core.push_to(now, laptop, laptop, purpose::TIMER, self.cause, what);
     }
 
+    /// `kill -STOP`.
+    pub fn freeze(&mut self, process: ProcessId) {
+        self.core.freeze(process, self.cause);
+    }
+
+    /// `kill -CONT`.
+    pub fn thaw(&mut self, process: ProcessId) {
+        self.core.thaw(process, self.cause);
+    }
+
     /// `kill -9`; systemd starts its own units again.
     pub fn kill(&mut self, process: ProcessId) {
         self.core.end_process(process, self.cause);

@@ -7,6 +7,7 @@ mod blueprint;
 mod build;
 mod core;
 mod deliver;
+mod freeze;
 mod infra;
 mod process;
 mod record;

@@ -122,7 +122,11 @@ impl What {
             What::Broken(connection, how) => Input::Broken(connection, how),
             What::Container(pod, running) => Input::Container(pod, running),
             What::VmChanged(vm) => Input::VmChanged(vm),
-            What::Due(_) | What::Runtime(..) | What::Booted(..) | What::Restart(..) => {
+            What::Due(_)
+            | What::Runtime(..)
+            | What::Booted(..)
+            | What::Restart(..)
+            | What::PingLost(..) => {
                 unreachable!("not an input of a component")
             }
         }

@@ -111,19 +111,19 @@ impl Recorder {
         self.push(entry)
     }
 
-    /// A process began or ended.
+    /// A process began or ended, or was frozen or thawed.
     pub fn process(
         &mut self,
         at: SimTime,
         cluster: &Text,
         process: &Text,
-        running: bool,
+        (field, is): (&'static str, bool),
         cause: Option<EntryId>,
     ) -> EntryId {
-        let mut entry = self.entry(at, "Process", process, "running", cause);
+        let mut entry = self.entry(at, "Process", process, field, cause);
         entry.cluster = cluster.clone();
-        entry.from = Value::Bool(!running);
-        entry.to = Value::Bool(running);
+        entry.from = Value::Bool(!is);
+        entry.to = Value::Bool(is);
         self.push(entry)
     }
 

@@ -14,9 +14,11 @@ use crate::api::kinds::{
     TaintEffect, VSphereMachine, VirtualMachine, taint,
 };
 use crate::api::{Body, Kind, Labels, Meta, Object, Uid, labels};
+use crate::components::kubelet::own_labels;
 use crate::engine::{Duration, SimTime, Text};
-use crate::infra::Vm;
+use crate::infra::{Place, Vm};
 use crate::timeline::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The namespace of everything that users make.
@@ -137,12 +139,15 @@ impl Maker<'_> {
             ..Node::default()
         };
         let mut meta = Meta::new(Kind::Node, "", name.clone());
-        let mut own = vec![("kubernetes.io/hostname", name.clone())];
+        // VMs were placed one after the other, each in the emptiest zone.
+        let number = name.rsplit_once('-').and_then(|(_, number)| number.parse::<u32>().ok());
+        let zone = number.unwrap_or(0).checked_rem(self.blueprint.zones);
+        let mut own = BTreeMap::clone(&own_labels(name, zone.map(Place::numbered).as_ref()));
         if role == RunsOn::ControlPlane {
             node.taints.push(Taint::new(taint::CONTROL_PLANE, TaintEffect::NoSchedule, None));
-            own.push((taint::CONTROL_PLANE, Text::EMPTY));
+            own.insert(Text::word(taint::CONTROL_PLANE), Text::EMPTY);
         }
-        meta.labels = Arc::new(own.into_iter().map(|(k, v)| (Text::word(k), v)).collect());
+        meta.labels = Arc::new(own);
         let node = self.object(meta, node);
         let mut lease_meta = Meta::new(Kind::Lease, "kube-node-lease", name.clone());
         lease_meta = lease_meta.owned_by(&node.meta);

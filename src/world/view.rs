@@ -61,6 +61,17 @@ impl<'a> View<'a> {
         self.processes_on(vm).any(|process| process.alive && process.program == *program)
     }
 
+    /// True if the program runs on the VM and is not frozen.
+    pub fn works(self, program: &str, vm: &'a str) -> bool {
+        self.processes_on(vm)
+            .any(|process| process.alive && process.frozen.is_none() && process.program == *program)
+    }
+
+    /// True if the program is frozen on the VM.
+    pub fn is_frozen(self, program: &str, vm: &'a str) -> bool {
+        self.processes_on(vm).any(|process| process.frozen.is_some() && process.program == *program)
+    }
+
     /// True if a Pod's containers run on a VM that is on.
     pub fn runs_container(self, vm: &str, pod: Uid) -> bool {
         self.vm(vm).is_some_and(|vm| {

@@ -16,7 +16,7 @@ pub use cluster_api::{
 pub use condition::{Condition, Conditions, Status};
 pub use config::{BootstrapToken, ConfigMap, KubeadmConfig, Secret, TokenUsage};
 pub use machine::{InfraMachine, InfrastructureRef, Machine, MachinePhase, MachineSpec};
-pub use node::{Lease, Node, Resources, Taint, TaintEffect, taint};
+pub use node::{Lease, Node, Resources, Taint, TaintEffect, label, taint};
 pub use pod::{Pod, PodPhase, PodTemplate, Toleration};
 pub use vsphere::{PowerState, VSphereMachine, VirtualMachine};
 pub use workload::{

@@ -51,6 +51,13 @@ pub struct Lease {
     pub transitions: u32,
 }
 
+/// Keys of well-known labels.
+pub mod label {
+    pub const HOSTNAME: &str = "kubernetes.io/hostname";
+    pub const REGION: &str = "topology.kubernetes.io/region";
+    pub const ZONE: &str = "topology.kubernetes.io/zone";
+}
+
 /// Keys of well-known taints.
 pub mod taint {
     pub const NOT_READY: &str = "node.kubernetes.io/not-ready";

@@ -26,7 +26,7 @@ impl Vcenter {
         let keep_alive = KeepAlive { idle: Duration::ZERO, ping: Duration::ZERO };
         let mut vcenter =
             Vcenter { hypervisor: Hypervisor::new(settings), bed: Testbed::new("vcenter", "vc") };
-        vcenter.bed.datacenter = Some(Datacenter::new(latency, keep_alive));
+        vcenter.bed.datacenter = Some(Datacenter::new(latency, keep_alive, 0));
         vcenter.add("worker-0");
         vcenter
     }

@@ -16,6 +16,8 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub use status::own_labels;
+
 use crate::api::kinds::Resources;
 use crate::api::{Kind, ObjectKey, Selector};
 use crate::client::{Alarm, Api, Client, ClientSettings, Incoming, News};
@@ -47,6 +49,13 @@ pub struct Settings {
     /// `nodeStatusReportFrequency`.
     pub status_report: Duration,
     pub status_retries: u32,
+    pub status_reads: StatusReads,
+    /// A runtime that was not looked at for longer than this is not healthy.
+    pub pleg_threshold: Duration,
+    /// How often it is looked at.
+    pub pleg_period: Duration,
+    /// How long a look takes, and how long the kubelet reckons before it looks at this in a report.
+    pub pleg_relist: Delay,
     pub registration_first: Duration,
     pub registration_limit: Duration,
     /// From the kubelet's start until the runtime, the network and storage are ready.
@@ -63,6 +72,17 @@ pub struct Settings {
     pub container_stop: Delay,
     /// Between tries to write a Pod's status.
     pub pod_status_retry: Duration,
+    /// How often the kubelet puts right what others wrote into a Pod's status.
+    pub pod_status_sync: Duration,
+}
+
+/// Where a kubelet reads its Node before it reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusReads {
+    /// At the API server, each time.
+    Server,
+    /// What its own watch showed last, the first time; at the server after a failure.
+    OwnWatch,
 }
 
 /// What a kubelet reacts to besides messages and ticks.
@@ -178,7 +198,11 @@ impl Kubelet {
         }
         self.start_status(start, ctx);
         self.start_lease(start, ctx);
+        self.start_pods(start, ctx);
         self.client.watch(ctx, Kind::Pod, Selector::OnNode(self.name.clone()));
+        if self.settings.status_reads == StatusReads::OwnWatch {
+            self.client.watch(ctx, Kind::Node, Selector::Named(self.name.clone()));
+        }
         let phase = match start {
             Start::Steady => Phase::Stationary,
             Start::Fresh => Phase::Now,
@@ -208,8 +232,9 @@ impl Kubelet {
 
     fn on_news(&mut self, news: News<ObjectKey>, ctx: &mut Ctx<Event>) {
         match news {
-            News::Changed(delta) => self.pod_changed(&delta, ctx),
-            News::Synced(_) => self.kill_orphans(ctx),
+            News::Changed(delta) if delta.key().kind == Kind::Pod => self.pod_changed(&delta, ctx),
+            News::Synced(Kind::Pod) => self.kill_orphans(ctx),
+            News::Changed(_) | News::Synced(_) => {}
             News::Answer(key, answered) => self.pod_written(&key, answered.is_ok(), ctx),
         }
     }

@@ -3,11 +3,11 @@
 //! Containers belong to the runtime: they run on while the kubelet is away, and are found again
 //! when it returns. Simplified: one container per Pod, which never crashes; a Job's ends well.
 
-use super::{AGENT, Event, Kubelet};
+use super::{AGENT, Event, Kubelet, Start};
 use crate::api::kinds::{Condition, Pod, PodPhase, Status};
 use crate::api::{Object, ObjectKey, Uid, Verb};
 use crate::client::Delta;
-use crate::engine::{Duration, Purpose, SimTime, Text};
+use crate::engine::{Duration, Purpose, SimTime, Text, below};
 use crate::infra::Ctx;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct Pods {
     taken: BTreeMap<ObjectKey, Taken>,
+    /// One of the times at which the kubelet puts right what others wrote.
+    sync_at: SimTime,
 }
 
 /// Where a Pod stands on this VM.
@@ -25,6 +27,10 @@ struct Taken {
     stage: Stage,
     /// A write about it is under way.
     writing: bool,
+    /// This kubelet has said that it runs.
+    reported: bool,
+    /// What others wrote will be put right.
+    correcting: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +45,16 @@ const POD_SYNC: Purpose = Purpose(3);
 const IMAGE_PULL: Purpose = Purpose(4);
 const CONTAINER_START: Purpose = Purpose(5);
 const CONTAINER_STOP: Purpose = Purpose(6);
+const SYNC_PHASE: Purpose = Purpose(10);
 
 impl Kubelet {
+    pub(super) fn start_pods(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        self.pods.sync_at = ctx.now();
+        if start == Start::Steady {
+            self.pods.sync_at += below(self.settings.pod_status_sync, ctx.draw(SYNC_PHASE));
+        }
+    }
+
     pub(super) fn pod_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
         let key = delta.key().clone();
         match &delta.new {
@@ -73,7 +87,10 @@ impl Kubelet {
                 Stage::Starting
             }
         };
-        self.pods.taken.insert(key.clone(), Taken { uid, stage, writing: false });
+        self.pods.taken.insert(
+            key.clone(),
+            Taken { uid, stage, writing: false, reported: false, correcting: false },
+        );
     }
 
     pub(super) fn start_pod(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
@@ -114,6 +131,9 @@ impl Kubelet {
                 let (grace, uid) = (Some(Duration::ZERO), Some(taken.uid));
                 self.write(key, Verb::Delete { key: key.clone(), grace, uid }, ctx);
             }
+            (None, Stage::Running) if taken.reported && !taken.correcting => {
+                self.put_right_later(key, &object, ctx);
+            }
             (None, Stage::Running) => self.report_pod(key, &object, say_running, ctx),
             (None, Stage::Stopped) => {
                 let completed = ctx.completed_container(taken.uid);
@@ -121,6 +141,25 @@ impl Kubelet {
                 self.report_pod(key, &object, say, ctx);
             }
             _ => {}
+        }
+    }
+
+    /// Somebody else wrote into the status of a Pod that runs and was reported so: the status
+    /// manager notices in its next round.
+    fn put_right_later(&mut self, key: &ObjectKey, object: &Object, ctx: &mut Ctx<Event>) {
+        let wrong = object.pod().is_some_and(|pod| say_running(&mut pod.clone(), ctx.now()));
+        if !wrong {
+            return;
+        }
+        let period = self.settings.pod_status_sync.as_micros().max(1);
+        let behind = ctx.now().since(self.pods.sync_at).as_micros() % period;
+        let left = match ctx.now() < self.pods.sync_at {
+            true => self.pods.sync_at.since(ctx.now()),
+            false => Duration::from_micros(period - behind),
+        };
+        if let Some(taken) = self.pods.taken.get_mut(key) {
+            taken.correcting = true;
+            ctx.after(left, Event::SyncPod(key.clone()));
         }
     }
 
@@ -147,6 +186,9 @@ impl Kubelet {
         if changed.pod_mut().is_some_and(|pod| say(pod, ctx.now())) {
             let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
             self.write(key, verb, ctx);
+        } else if let Some(taken) = self.pods.taken.get_mut(key) {
+            taken.reported |= taken.stage == Stage::Running;
+            taken.correcting = false;
         }
     }
 
@@ -160,6 +202,8 @@ impl Kubelet {
     pub(super) fn pod_written(&mut self, key: &ObjectKey, well: bool, ctx: &mut Ctx<Event>) {
         if let Some(taken) = self.pods.taken.get_mut(key) {
             taken.writing = false;
+            taken.correcting = false;
+            taken.reported |= well && taken.stage == Stage::Running;
             if !well {
                 ctx.after(self.settings.pod_status_retry, Event::SyncPod(key.clone()));
             }

@@ -3,12 +3,12 @@
 //!
 //! A Node of that name that exists is adopted as it is: its cordon and its taints stay.
 
-use super::{Beat, Event, Kubelet, STATUS, Start};
-use crate::api::kinds::{Condition, Node, Status, Taint, TaintEffect, taint};
-use crate::api::{Answer, Answered, Kind, Meta, Object, ObjectKey, Reason, Verb, labels};
+use super::{Beat, Event, Kubelet, STATUS, Start, StatusReads};
+use crate::api::kinds::{Condition, Node, Status, Taint, TaintEffect, label, taint};
+use crate::api::{Answer, Answered, Kind, Labels, Meta, Object, ObjectKey, Reason, Verb};
 use crate::client::Backoff;
 use crate::engine::{Duration, Purpose, SimTime, Text, below};
-use crate::infra::Ctx;
+use crate::infra::{Ctx, Place};
 use std::sync::Arc;
 
 /// What the loop has in its memory.
@@ -41,6 +41,9 @@ pub enum Asked {
 
 const REPORT_AGE: Purpose = Purpose(1);
 const NODE_READY: Purpose = Purpose(2);
+const LAST_RELIST: Purpose = Purpose(7);
+const RELIST: Purpose = Purpose(8);
+const RECKONING: Purpose = Purpose(9);
 
 impl Default for StatusLoop {
     fn default() -> StatusLoop {
@@ -86,7 +89,7 @@ impl Kubelet {
     pub(super) fn register(&mut self, ctx: &mut Ctx<Event>) {
         self.status.registering = true;
         let mut meta = Meta::new(Kind::Node, "", self.name.clone());
-        meta.labels = labels([("kubernetes.io/hostname", self.name.clone())]);
+        meta.labels = own_labels(&self.name, ctx.place());
         let mut node = Node {
             provider_id: Text::from(format!("{}{}", self.settings.provider_prefix, ctx.uuid())),
             allocatable: self.settings.resources,
@@ -96,7 +99,7 @@ impl Kubelet {
         // The admission plugin TaintNodesByCondition puts it on every new Node.
         let added = Some(ctx.now());
         node.taints.push(Taint::new(taint::NOT_READY, TaintEffect::NoSchedule, added));
-        self.set_conditions(&mut node, ctx.now());
+        self.set_conditions(&mut node, None, ctx.now());
         let verb = Verb::Create(Arc::new(Object::new(meta, node)));
         self.beat(verb, Beat::Status(Asked::Registration), STATUS, ctx);
     }
@@ -123,6 +126,12 @@ impl Kubelet {
     fn read_node(&mut self, ctx: &mut Ctx<Event>) {
         self.status.tries += 1;
         let key = self.node_key();
+        if self.settings.status_reads == StatusReads::OwnWatch
+            && self.status.tries == 1
+            && let Some(node) = self.client.caches.get(&key).cloned()
+        {
+            return self.report(node, ctx);
+        }
         self.beat(Verb::Get(key), Beat::Status(Asked::Node), STATUS, ctx);
     }
 
@@ -185,7 +194,10 @@ impl Kubelet {
     /// Writes only if something but heartbeat times changed, or a report is due.
     fn report(&mut self, node: Arc<Object>, ctx: &mut Ctx<Event>) {
         let mut changed = Object::clone(&node);
-        let news = changed.node_mut().is_some_and(|body| self.set_conditions(body, ctx.now()));
+        let stale = self.pleg_silence(ctx);
+        let news = changed
+            .node_mut()
+            .is_some_and(|body| self.set_conditions(body, stale.as_deref(), ctx.now()));
         if !news && ctx.now() < self.status.report_at {
             self.status.node = Some(node);
             return self.end_status_pass(ctx);
@@ -203,10 +215,12 @@ impl Kubelet {
     }
 
     /// True if anything but times changed.
-    fn set_conditions(&self, node: &mut Node, now: SimTime) -> bool {
-        let (status, reason, message) = match self.status.ready {
-            true => (Status::True, "KubeletReady", "kubelet is posting ready status"),
-            false => (Status::False, "KubeletNotReady", "CSINode is not yet initialized"),
+    fn set_conditions(&self, node: &mut Node, unhealthy: Option<&str>, now: SimTime) -> bool {
+        let unready =
+            unhealthy.or((!self.status.ready).then_some("CSINode is not yet initialized"));
+        let (status, reason, ready_message) = match unready {
+            None => (Status::True, "KubeletReady", Text::word("kubelet is posting ready status")),
+            Some(why) => (Status::False, "KubeletNotReady", Text::from(why)),
         };
         let all = [
             (
@@ -227,17 +241,65 @@ impl Kubelet {
                 "KubeletHasSufficientPID",
                 "kubelet has sufficient PID available",
             ),
-            ("Ready", status, reason, message),
         ];
-        let mut news = false;
-        for (kind, status, reason, message) in all {
+        let pressures = all.map(|(kind, status, reason, message)| {
             let [kind, reason, message] = [kind, reason, message].map(Text::word);
-            news |= node.conditions.confirm(Condition::new(kind, status, reason, message, now));
+            Condition::new(kind, status, reason, message, now)
+        });
+        let ready = Condition::new("Ready", status, reason, ready_message, now);
+        let mut news = false;
+        for condition in pressures.into_iter().chain([ready]) {
+            news |= node.conditions.confirm(condition);
         }
         news
     }
 
+    /// What is wrong with a runtime that nobody has looked at for too long. A process that was
+    /// frozen looks again as soon as it runs; a report that is quicker than that look says so.
+    fn pleg_silence(&self, ctx: &mut Ctx<Event>) -> Option<String> {
+        let (from, to) = ctx.slept()?;
+        let now = ctx.now();
+        // Who was thawed long ago has looked since.
+        if self.settings.pleg_relist.high < now.since(to) {
+            return None;
+        }
+        let last = below(self.settings.pleg_period, ctx.draw(LAST_RELIST));
+        let silence = now.since(from) + last;
+        let look = ctx.draw_delay(RELIST, self.settings.pleg_relist);
+        let reckoning = ctx.draw_delay(RECKONING, self.settings.pleg_relist);
+        let too_long = silence > self.settings.pleg_threshold;
+        (too_long && now + reckoning < to + look).then(|| {
+            format!(
+                "PLEG is not healthy: pleg was last seen active {} ago; threshold is {}",
+                go_duration(silence),
+                go_duration(self.settings.pleg_threshold)
+            )
+        })
+    }
+
     fn node_key(&self) -> ObjectKey {
         ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: self.name.clone() }
+    }
+}
+
+/// The labels with which a kubelet registers its Node.
+pub fn own_labels(name: &Text, place: Option<&Place>) -> Labels {
+    let mut own = vec![(label::HOSTNAME, name.clone())];
+    if let Some(place) = place {
+        own.extend([(label::REGION, place.region.clone()), (label::ZONE, place.zone.clone())]);
+    }
+    Arc::new(own.into_iter().map(|(key, value)| (Text::word(key), value)).collect())
+}
+
+/// A length as Go prints it: `3m20.655546s`, `3m0s`.
+fn go_duration(length: Duration) -> String {
+    let (minutes, seconds) = (length.as_secs() / 60, length.as_secs() % 60);
+    let fraction = format!("{:06}", length.as_micros() % 1_000_000);
+    let fraction = fraction.trim_end_matches('0');
+    let point = if fraction.is_empty() { "" } else { "." };
+    match minutes {
+        0 => format!("{seconds}{point}{fraction}s"),
+        minutes if minutes < 60 => format!("{minutes}m{seconds}{point}{fraction}s"),
+        minutes => format!("{}h{}m{seconds}{point}{fraction}s", minutes / 60, minutes % 60),
     }
 }

@@ -40,6 +40,11 @@ fn settings() -> Settings {
         container_start: fixed(500),
         container_stop: fixed(2000),
         pod_status_retry: secs(10),
+        pod_status_sync: secs(10),
+        status_reads: StatusReads::Server,
+        pleg_threshold: secs(180),
+        pleg_period: secs(1),
+        pleg_relist: Delay { low: Duration::from_millis(1), high: Duration::from_millis(20) },
     }
 }
 
@@ -291,4 +296,65 @@ fn work_that_ended_or_was_lost_while_no_kubelet_looked_is_not_begun_again() {
         let starts = |event: &Event| matches!(event, Event::StartPod(_));
         assert!(!kubelet.timers.iter().any(|(_, event)| starts(event)));
     }
+}
+
+#[test]
+fn a_kubelet_that_reads_its_own_watch_reports_what_it_sees_there() {
+    let settings = Settings { status_reads: StatusReads::OwnWatch, ..kubelet().settings };
+    let kubelet = Kubelet::new(settings, Address::Endpoint(EndpointId(1)), Text::word("w"));
+    fn configured(kubelet: &mut Kubelet, input: Input<Event>, ctx: &mut Ctx<Event>) {
+        ctx.disk().write(CONFIG, "kind: KubeletConfiguration");
+        kubelet.on_event(input, ctx);
+    }
+    let mut node = node(true);
+    let objects = [node.clone()];
+    let mut bench = Bench::started(kubelet, "kubelet", configured, Start::Steady, &objects);
+    let at = bench.waiting().iter().position(|words| words == "get Node/w").expect("it adopts");
+    let (connection, request) = bench.asked.remove(at);
+    bench.answer(connection, request.id, Ok(Answer::Object(Arc::new(node.clone()))));
+    bench.writes();
+    bench.play(Input::Tick(STATUS));
+    assert!(!bench.waiting().contains(&"get Node/w".to_owned()), "{:?}", bench.waiting());
+    assert!(bench.writes().is_empty(), "nothing is new");
+    let body = node.node_mut().expect("a Node");
+    let unknown = crate::api::kinds::Status::Unknown;
+    let ready = crate::api::kinds::Condition::new("Ready", unknown, "", "", SimTime::ZERO);
+    body.conditions.set(ready);
+    bench.shows(WatchKind::Modified, node);
+    bench.play(Input::Tick(STATUS));
+    let written = bench.grant("patch Node/w");
+    assert!(written.node().expect("a Node").conditions.is("Ready", Status::True));
+}
+
+#[test]
+fn a_kubelet_that_slept_too_long_may_report_its_runtime_unhealthy() {
+    let mut unhealthy = 0;
+    for slept in (150..250).chain(150..250) {
+        let mut bench = started(Start::Steady, &[]);
+        let answer = |bench: &mut Bench<Kubelet, Event>| {
+            let at = bench.waiting().iter().position(|words| words == "get Node/w");
+            let (connection, request) = bench.asked.remove(at.expect("it reads"));
+            bench.answer(connection, request.id, Ok(Answer::Object(Arc::new(node(true)))));
+        };
+        answer(&mut bench);
+        bench.writes();
+        let from = bench.bed.now;
+        bench.bed.pass(Duration::from_secs(slept));
+        bench.bed.process.slept = Some((from, bench.bed.now));
+        bench.play(Input::Tick(STATUS));
+        answer(&mut bench);
+        for (_, written) in bench.writes() {
+            let Some(written) = written.filter(|object| object.node().is_some()) else { continue };
+            let ready = written.node().expect("a Node").conditions.get("Ready").cloned();
+            let ready = ready.expect("a report");
+            if ready.status == Status::False {
+                unhealthy += 1;
+                assert!(slept >= 179, "{slept} s are not too long");
+                let message = ready.message.as_str();
+                assert!(message.starts_with("PLEG is not healthy: pleg was last seen active"));
+                assert!(message.ends_with("threshold is 3m0s"), "{message}");
+            }
+        }
+    }
+    assert!(unhealthy > 0, "who is quicker than its look at the runtime says so");
 }

@@ -3,11 +3,13 @@
 //! No fault can touch a Kubernetes object: `inject` gets VMs, disks, units and processes only. What a
 //! person does with kubectl is typed on a laptop, and asks an API server.
 
+mod freeze_process;
 mod kill_process;
 mod kubectl;
 mod power_off;
 mod stop_unit;
 
+pub use freeze_process::{FreezeProcess, ThawProcess};
 pub use kill_process::KillProcess;
 pub use kubectl::Kubectl;
 pub use power_off::PowerOff;
@@ -22,17 +24,24 @@ pub enum Fault {
     PowerOff(PowerOff),
     StopUnit(StopUnit),
     KillProcess(KillProcess),
+    FreezeProcess(FreezeProcess),
+    ThawProcess(ThawProcess),
     Kubectl(Kubectl),
 }
 
 /// Every kind of fault with what it does, for `healsim list faults`.
-pub const KINDS: [(&str, &str); 4] = [
+pub const KINDS: [(&str, &str); 6] = [
     ("powerOff", "cuts a VM's power, as in vCenter: { vm: worker-0 }"),
     ("stopUnit", "systemctl stop, for good: { vm: worker-0, unit: kubelet }"),
     (
         "killProcess",
         "kill -9; systemd restarts its own units: { vm: control-plane-0, process: etcd }",
     ),
+    (
+        "freezeProcess",
+        "kill -STOP: it hangs, its connections stay: { vm: worker-0, process: kubelet }",
+    ),
+    ("thawProcess", "kill -CONT: { vm: worker-0, process: kubelet }"),
     ("kubectl", "what a person does, from a laptop: \"delete node worker-0\"; see docs/faults.md"),
 ];
 
@@ -43,6 +52,8 @@ impl Fault {
             Fault::PowerOff(_) => "powerOff",
             Fault::StopUnit(_) => "stopUnit",
             Fault::KillProcess(_) => "killProcess",
+            Fault::FreezeProcess(_) => "freezeProcess",
+            Fault::ThawProcess(_) => "thawProcess",
             Fault::Kubectl(_) => "kubectl",
         }
     }
@@ -53,6 +64,8 @@ impl Fault {
             Fault::PowerOff(fault) => fault.resolve(view),
             Fault::StopUnit(fault) => fault.resolve(view),
             Fault::KillProcess(fault) => fault.resolve(view),
+            Fault::FreezeProcess(fault) => fault.resolve(view),
+            Fault::ThawProcess(fault) => fault.resolve(view),
             Fault::Kubectl(fault) => fault.resolve(view),
         }
     }
@@ -75,6 +88,8 @@ impl Fault {
                 Fault::PowerOff(fault) => fault.inject(infra),
                 Fault::StopUnit(fault) => fault.inject(infra),
                 Fault::KillProcess(fault) => fault.inject(infra),
+                Fault::FreezeProcess(fault) => fault.inject(infra),
+                Fault::ThawProcess(fault) => fault.inject(infra),
                 Fault::Kubectl(fault) => fault.inject(infra, target),
             }
         });

@@ -1,0 +1,85 @@
+//! Frozen processes: SIGSTOP and SIGCONT.
+//!
+//! Simplified: a connection without requests stays open however long its client is frozen; an API
+//! server would close it after 90 s, and the thawed client open another within milliseconds.
+
+use super::core::{Core, Payload, What, purpose};
+use crate::engine::{Duration, Key, SimTime};
+use crate::infra::{Broken, ConnectionId, ProcessId};
+use crate::timeline::EntryId;
+
+/// What reading a socket takes longer than looking at the clock, when a process is thawed.
+const READING: Duration = Duration::from_micros(1);
+
+impl Core {
+    /// What falls due for a frozen process waits until it is thawed.
+    pub(super) fn unless_frozen(
+        &mut self,
+        id: ProcessId,
+        key: Key,
+        payload: Payload,
+    ) -> Option<Payload> {
+        if self.datacenter.processes.get(id).frozen.is_none() {
+            return Some(payload);
+        }
+        self.held.entry(id).or_default().push((key, payload));
+        None
+    }
+
+    /// SIGSTOP: nothing happens in the process any more. Its kernel keeps its connections; only a
+    /// peer that pings at a higher level notices, as clients of an API server do.
+    pub(super) fn freeze(&mut self, id: ProcessId, cause: Option<EntryId>) {
+        let now = self.now;
+        let process = self.datacenter.processes.get_mut(id);
+        if !process.alive || process.frozen.is_some() {
+            return;
+        }
+        process.frozen = Some(now);
+        let entry = self.record_frozen(id, true, cause);
+        self.datacenter.processes.get_mut(id).ended = Some(entry);
+        for (connection, peer, _) in self.datacenter.network.of(id) {
+            let Some(client) = peer.filter(|_| connection.client != id) else { continue };
+            let keep_alive = self.datacenter.keep_alive;
+            let at = self.datacenter.network.given_up_at(connection, keep_alive, now);
+            let what = What::PingLost(connection, id, now);
+            self.push_host(at, client, Some(entry), what);
+        }
+    }
+
+    /// SIGCONT: what fell due meanwhile is noticed at once, and then what lies in the sockets.
+    pub(super) fn thaw(&mut self, id: ProcessId, cause: Option<EntryId>) {
+        let now = self.now;
+        let process = self.datacenter.processes.get_mut(id);
+        let Some(from) = process.frozen.take() else { return };
+        process.slept = Some((from, now));
+        self.record_frozen(id, false, cause);
+        for (key, payload) in self.held.remove(&id).unwrap_or_default() {
+            // A timer is seen to be over by looking at the clock; a message has to be read first.
+            let at = match &payload.what {
+                What::Due(_) | What::Tick(..) | What::Started(_) => now,
+                _ => now + READING,
+            };
+            self.queue.push(Key { at, ..key }, payload);
+        }
+    }
+
+    fn record_frozen(&mut self, id: ProcessId, frozen: bool, cause: Option<EntryId>) -> EntryId {
+        let name = self.datacenter.processes.get(id).name.clone();
+        let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
+        self.recorder.process(self.now, &cluster, &name, ("frozen", frozen), cause)
+    }
+
+    /// A client gives up its connection to a process that is still frozen.
+    pub(super) fn ping_lost(
+        &mut self,
+        connection: ConnectionId,
+        frozen: ProcessId,
+        since: SimTime,
+    ) {
+        if self.datacenter.processes.get(frozen).frozen == Some(since) {
+            let client = connection.client;
+            let what = What::Broken(connection, Broken::Lost);
+            self.push_to(self.now, client, client, purpose::CONNECTION, None, what);
+        }
+    }
+}
