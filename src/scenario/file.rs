@@ -315,9 +315,8 @@ impl Scenario {
             let (vm, unit) = (one(&on.vm, vms, "VM")?, one(&on.unit, &UNITS, "unit")?);
             found.push(Fault::StopUnit(StopUnit { vm, unit }));
         }
-        let place = |on: &OnProcess| {
-            Ok((one(&on.vm, vms, "VM")?, one(&on.process, &PROGRAMS, "process")?))
-        };
+        let place =
+            |on: &OnProcess| Ok((one(&on.vm, vms, "VM")?, one(&on.process, &PROGRAMS, "process")?));
         if let Some((vm, process)) = written.kill_process.as_ref().map(place).transpose()? {
             found.push(Fault::KillProcess(KillProcess { vm, process }));
         }

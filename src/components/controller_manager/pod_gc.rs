@@ -1,10 +1,11 @@
-//! Pod garbage collection: Pods of Nodes that no longer exist.
+//! Pod garbage collection: Pods of Nodes that no longer exist, or are out of service.
 //!
 //! Follows `k/k:pkg/controller/podgc/gc_controller.go`: a pass every 20 s; a missing Node waits 40 s
-//! in quarantine and is looked up live before its Pods go.
+//! in quarantine and is looked up live before its Pods go. Pods that terminate on a Node that is not
+//! ready and that a person has declared out of service are ended in the next pass.
 
 use super::{ControllerManager, Event, POD_GC, Token};
-use crate::api::kinds::{Condition, PodPhase, Status};
+use crate::api::kinds::{Condition, PodPhase, Status, taint};
 use crate::api::{Answered, Kind, Object, ObjectKey, Reason, Verb};
 use crate::engine::{Activity, Duration, Path, Phase, Rhythm, SimTime, Text};
 use crate::infra::{Ctx, Start};
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const AGENT: &str = "pod-garbage-collector";
+const NODE_GONE: &str = "PodGC: node no longer exists";
 
 /// Nodes that are missing.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +48,9 @@ impl ControllerManager {
 
     pub(super) fn pod_gc_pass(&mut self, ctx: &mut Ctx<Event>) {
         let now = ctx.now();
+        for pod in self.pods_out_of_service() {
+            self.mark_failed(&pod, None, ctx);
+        }
         let gone = self.nodes_without_object();
         self.pod_gc.missing.retain(|node, _| gone.contains(node));
         for node in gone {
@@ -68,7 +73,7 @@ impl ControllerManager {
         match (asked, answered) {
             (Asked::Node(node), Err(error)) if error.reason == Reason::NotFound => {
                 for pod in self.pods_on(&node) {
-                    self.mark_failed(&pod, ctx);
+                    self.mark_failed(&pod, Some(NODE_GONE), ctx);
                 }
             }
             (Asked::Mark(key), Ok(_)) => {
@@ -81,21 +86,39 @@ impl ControllerManager {
         }
     }
 
-    fn mark_failed(&mut self, pod: &Arc<Object>, ctx: &mut Ctx<Event>) {
+    /// Declares a Pod failed; when that is written it is deleted at once.
+    fn mark_failed(&mut self, pod: &Arc<Object>, why: Option<&'static str>, ctx: &mut Ctx<Event>) {
         let mut changed = Object::clone(pod);
         if let Some(body) = changed.pod_mut().filter(|body| !body.phase.is_terminal()) {
             body.phase = PodPhase::Failed;
-            body.conditions.say(Condition::new(
-                Text::word("DisruptionTarget"),
-                Status::True,
-                Text::word("DeletionByPodGC"),
-                Text::word("PodGC: node no longer exists"),
-                ctx.now(),
-            ));
+            if let Some(why) = why {
+                let [kind, reason, message] =
+                    ["DisruptionTarget", "DeletionByPodGC", why].map(Text::word);
+                let mark = Condition::new(kind, Status::True, reason, message, ctx.now());
+                body.conditions.say(mark);
+            }
         }
         let key = pod.key().clone();
         let verb = Verb::Patch { base: pod.clone(), changed: Arc::new(changed) };
         self.ask(AGENT, verb, Token::PodGc(Asked::Mark(key)), ctx);
+    }
+
+    /// Pods that terminate on a Node that is not ready and has the out-of-service taint.
+    fn pods_out_of_service(&self) -> Vec<Arc<Object>> {
+        let caches = &self.clients.local.caches;
+        let is_out = |node: &Text| {
+            let object = caches.named(Kind::Node, &Text::EMPTY, node);
+            object.and_then(|object| object.node()).is_some_and(|node| {
+                !node.conditions.is("Ready", Status::True)
+                    && node.taints.iter().any(|taint| taint.key == *taint::OUT_OF_SERVICE)
+            })
+        };
+        caches
+            .list(Kind::Pod)
+            .filter(|object| object.meta.is_deleting())
+            .filter(|object| object.pod().is_some_and(|pod| is_out(&pod.node_name)))
+            .cloned()
+            .collect()
     }
 
     /// Pods that are being deleted and never ran anywhere.

@@ -1,6 +1,7 @@
 //! The controllers of the manager, each with its events in and effects out.
 
 mod workloads;
+mod zones;
 
 use super::*;
 use crate::api::kinds::{

@@ -18,7 +18,7 @@ use super::{ControllerManager, Event, MONITOR, NoExecute, TAINT_PASS, Token};
 use crate::api::kinds::{Condition, EventType, Node, Status};
 use crate::api::{Kind, Object, ObjectKey, Verb};
 use crate::client::Delta;
-use crate::engine::{Activity, Path, Phase, Purpose, Rhythm, SimTime, Text};
+use crate::engine::{Activity, Path, Phase, Purpose, Rhythm, SimTime, Text, index_below};
 use crate::infra::{Ctx, Start};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,6 +28,7 @@ const AGENT: &str = "node-lifecycle";
 /// The source of this controller's Events.
 const EVENT_SOURCE: &str = "node-controller";
 const PASS_TIME: Purpose = Purpose(0);
+const FIRST_NODE: Purpose = Purpose(1);
 
 /// What the controller has in its memory.
 #[derive(Clone, Debug, Default)]
@@ -95,14 +96,20 @@ impl ControllerManager {
             return;
         }
         self.forget_removed(ctx);
-        let nodes: Vec<Arc<Object>> = self.clients.local.caches.list(Kind::Node).cloned().collect();
+        let mut nodes: Vec<Arc<Object>> =
+            self.clients.local.caches.list(Kind::Node).cloned().collect();
+        // The real one ranges over a map, which begins anywhere: who is first is chance.
+        let first = index_below(nodes.len() as u64, ctx.draw(FIRST_NODE));
+        nodes.rotate_left(usize::try_from(first).expect("an index of a list"));
         let mut counts = zones::Counts::default();
         for object in &nodes {
             let Some(node) = object.node() else { continue };
             let zone = zones::zone_of(&object.meta.labels);
             self.welcome(object, node, &zone, ctx);
             let judged = self.judge(object, node, ctx);
-            counts.add(&zone, judged.current == Status::True);
+            if !zones::is_excluded(&object.meta.labels) {
+                counts.add(&zone, judged.current == Status::True);
+            }
             self.queue_or_release(object, &zone, judged, ctx);
         }
         self.node_lifecycle.steady = false;

@@ -4,6 +4,7 @@
 //! controller.
 
 use super::super::{ControllerManager, Event, Settings};
+use crate::api::kinds::label;
 use crate::api::{Kind, Labels};
 use crate::client::TokenBucket;
 use crate::engine::{Duration, SimTime, Text};
@@ -17,14 +18,14 @@ pub struct Zones {
     zones: BTreeMap<Text, Zone>,
     /// The zone of each Node that is not ready, and the entry that says so.
     places: BTreeMap<Text, (Text, Option<EntryId>)>,
-    all_full: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Zone {
     state: State,
     /// Between two taints; none at all if there is none.
-    limiter: Option<TokenBucket>,
+    interval: Option<Duration>,
+    limiter: TokenBucket,
     waiting: VecDeque<(Text, Option<EntryId>)>,
     /// Waiting or tainted already: not queued again before it was ready.
     queued: BTreeSet<Text>,
@@ -32,6 +33,8 @@ struct Zone {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// No pass has judged it yet.
+    Initial,
     Normal,
     Partial,
     Full,
@@ -41,9 +44,19 @@ enum State {
 #[derive(Clone, Debug, Default)]
 pub struct Counts(BTreeMap<Text, (usize, usize)>);
 
-/// The zone that a Node's labels put it in.
+/// The zone that a Node's labels put it in: region and zone together. Without labels all Nodes are
+/// in one zone, the control plane's among them.
 pub fn zone_of(labels: &Labels) -> Text {
-    labels.get("topology.kubernetes.io/zone").cloned().unwrap_or_default()
+    let label = |key: &str| labels.get(key).map_or("", Text::as_str);
+    match (label(label::REGION), label(label::ZONE)) {
+        ("", "") => Text::EMPTY,
+        (region, zone) => Text::from(format!("{region}/{zone}")),
+    }
+}
+
+/// True for a Node that does not count when the state of its zone is judged.
+pub fn is_excluded(labels: &Labels) -> bool {
+    labels.contains_key("node.kubernetes.io/exclude-disruption")
 }
 
 impl Counts {
@@ -58,8 +71,9 @@ impl Zones {
     /// Makes sure that a zone is there.
     pub fn add(&mut self, zone: &Text, settings: &Settings) {
         self.zones.entry(zone.clone()).or_insert_with(|| Zone {
-            state: State::Normal,
-            limiter: Some(TokenBucket::new(settings.eviction_interval, 1)),
+            state: State::Initial,
+            interval: Some(settings.eviction_interval),
+            limiter: TokenBucket::new(settings.eviction_interval, 1),
             waiting: VecDeque::new(),
             queued: BTreeSet::new(),
         });
@@ -79,12 +93,15 @@ impl Zones {
         }
     }
 
-    /// Queues a Node for its taint, once.
+    /// Queues a Node for its taint. One that waits already goes to the end, as each pass takes all
+    /// out and puts them in again; one that was served is not queued before it was ready.
     pub fn queue(&mut self, node: &Text) {
         let (zone, cause) = self.places.get(node).cloned().unwrap_or_default();
-        if let Some(zone) = self.zones.get_mut(&zone)
-            && zone.queued.insert(node.clone())
-        {
+        let Some(zone) = self.zones.get_mut(&zone) else { return };
+        let waits = zone.waiting.iter().position(|(waiting, _)| waiting == node);
+        if let Some(entry) = waits.and_then(|place| zone.waiting.remove(place)) {
+            zone.waiting.push_back(entry);
+        } else if zone.queued.insert(node.clone()) {
             zone.waiting.push_back((node.clone(), cause));
         }
     }
@@ -102,28 +119,26 @@ impl Zones {
     /// The next Node that a limiter lets through.
     pub fn next(&mut self, now: SimTime) -> Option<(Text, Option<EntryId>)> {
         self.zones.values_mut().find_map(|zone| {
-            if zone.waiting.is_empty() || !zone.limiter.as_mut()?.try_take(now) {
-                return None;
-            }
-            zone.waiting.pop_front()
+            let may =
+                !zone.waiting.is_empty() && zone.interval.is_some() && zone.limiter.try_take(now);
+            if may { zone.waiting.pop_front() } else { None }
         })
     }
 
-    fn set(&mut self, name: &Text, state: State, interval: Option<Duration>, now: SimTime) {
-        let Some(zone) = self.zones.get_mut(name) else { return };
-        if zone.state == state {
+    /// Gives a zone another pace. A limiter that comes in place of one without a token, or of one
+    /// that lets nothing through, begins without a token too.
+    fn swap_limiter(&mut self, name: &Text, interval: Option<Duration>, now: SimTime) {
+        let Some(zone) = self.zones.get_mut(name).filter(|zone| zone.interval != interval) else {
             return;
-        }
-        zone.state = state;
-        let was_stopped = zone.limiter.is_none();
-        zone.limiter = interval.map(|interval| {
-            let mut limiter = TokenBucket::new(interval, 1);
-            // A limiter that comes in place of one that lets nothing through begins empty.
-            if was_stopped {
-                limiter.drain(now);
+        };
+        let had_token = zone.interval.is_some() && zone.limiter.try_take(now);
+        zone.interval = interval;
+        if let Some(interval) = interval {
+            zone.limiter = TokenBucket::new(interval, 1);
+            if !had_token {
+                zone.limiter.drain(now);
             }
-            limiter
-        });
+        }
     }
 }
 
@@ -135,17 +150,29 @@ impl ControllerManager {
             .iter()
             .map(|(zone, (up, down))| (zone.clone(), self.state(*up, *down), up + down))
             .collect();
-        let all_full =
-            !states.is_empty() && states.iter().all(|(_, state, _)| *state == State::Full);
-        let was_full = std::mem::replace(&mut self.node_lifecycle.zones.all_full, all_full);
-        match (was_full, all_full) {
-            (false, true) => self.enter_master_disruption(ctx),
-            (true, false) => self.leave_master_disruption(ctx),
-            _ => {}
+        let all_full = states.iter().all(|(_, state, _)| *state == State::Full);
+        let zones = &mut self.node_lifecycle.zones.zones;
+        for (_, zone) in zones.iter_mut().filter(|(name, _)| !counts.0.contains_key(*name)) {
+            zone.state = State::Initial; // All its Nodes are gone, or do not count.
         }
-        for (zone, state, size) in states {
-            let interval = self.interval(state, size).filter(|_| !all_full);
-            self.node_lifecycle.zones.set(&zone, state, interval, ctx.now());
+        let judged = zones.iter().filter(|(name, _)| counts.0.contains_key(*name));
+        let was_full = judged.into_iter().all(|(_, zone)| zone.state == State::Full);
+        match (was_full, all_full) {
+            (true, true) => return,
+            (false, true) => return self.enter_master_disruption(ctx),
+            (true, false) => self.leave_master_disruption(ctx),
+            (false, false) => {}
+        }
+        for (name, state, size) in states {
+            let Some(zone) = self.node_lifecycle.zones.zones.get_mut(&name) else { continue };
+            let before = std::mem::replace(&mut zone.state, state);
+            if before != state || was_full {
+                if !was_full && before != State::Initial {
+                    ctx.log(new_state(&name, state));
+                }
+                let interval = self.interval(state, size);
+                self.node_lifecycle.zones.swap_limiter(&name, interval, ctx.now());
+            }
         }
     }
 
@@ -160,7 +187,7 @@ impl ControllerManager {
 
     fn interval(&self, state: State, size: usize) -> Option<Duration> {
         match state {
-            State::Normal | State::Full => Some(self.settings.eviction_interval),
+            State::Initial | State::Normal | State::Full => Some(self.settings.eviction_interval),
             State::Partial if size > self.settings.large_zone => {
                 Some(self.settings.secondary_eviction_interval)
             }
@@ -174,12 +201,19 @@ impl ControllerManager {
             "Controller detected that all Nodes are not-Ready. Entering master disruption mode",
         );
         let nodes: Vec<_> = self.clients.local.caches.list(Kind::Node).cloned().collect();
+        let zones = &mut self.node_lifecycle.zones;
+        let names: Vec<Text> = zones.zones.keys().cloned().collect();
+        for zone in zones.zones.values_mut() {
+            // What waits is taken out, and put in again by the next pass.
+            zone.waiting.clear();
+            zone.queued.clear();
+            zone.state = State::Full;
+        }
+        for name in names {
+            zones.swap_limiter(&name, None, ctx.now());
+        }
         for node in nodes {
             self.remove_no_execute(&node, ctx);
-        }
-        for zone in self.node_lifecycle.zones.zones.values_mut() {
-            zone.limiter = None;
-            zone.state = State::Full;
         }
     }
 
@@ -190,4 +224,17 @@ impl ControllerManager {
             health.probed = now;
         }
     }
+}
+
+/// The controller's log line for a zone whose state has changed.
+fn new_state(zone: &Text, state: State) -> String {
+    let state = match state {
+        State::Initial => "Initial",
+        State::Normal => "Normal",
+        State::Partial => "PartialDisruption",
+        State::Full => "FullDisruption",
+    };
+    format!(
+        "\"Controller detected that zone is now in new state\" zone=\"{zone}\" newState=\"{state}\""
+    )
 }
