@@ -124,15 +124,14 @@ impl Catalog {
         })
     }
 
-    /// The time after which something comes again: never none, else it would come again for ever at
-    /// one instant.
+    /// The time after which something comes again: never next to none, else it would come again
+    /// and again and time would hardly pass.
     pub fn period(&self, key: &str) -> Duration {
         let period = self.duration(key);
-        if period.is_zero() {
+        if period < SHORTEST_PERIOD {
             let text = self.take(key);
-            let message = "would come again and again at one instant; write more than 0, for \
-                           example 1ms";
-            self.note(key, format!("`{text}` {message}"));
+            let message = "would come again and again without end; write at least";
+            self.note(key, format!("`{text}` {message} {SHORTEST_PERIOD}"));
             return SECOND;
         }
         period
@@ -262,6 +261,8 @@ impl Catalog {
     }
 }
 
+/// The real components have nothing below 5 ms.
+const SHORTEST_PERIOD: Duration = Duration::from_millis(1);
 /// What stands in for a wrong value, until the mistake is reported.
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -108,7 +108,7 @@ fn vm_operator(all: &Catalog) -> vm_operator::Settings {
             ..supervisor_shell(all)
         },
         resync: all.period("vmOperator.resync"),
-        resync_jitter_percent: all.percent("vmOperator.resyncJitterPercent"),
+        resync_jitter_percent: all.count("vmOperator.resyncJitterPercent", 0..=99),
         resync_at: None,
         rules: vm_operator::Rules {
             async_signal: all.rule("vmOperator.asyncSignal"),
