@@ -1,1 +1,126 @@
 //! The network's ways to fail, and what outlives what.
+
+use super::*;
+use crate::api::Uid;
+use crate::engine::{Delay, Duration, Random, SimTime, Text};
+
+/// Two VMs, a client on the first and a server on the second, both alive.
+struct Pair {
+    datacenter: Datacenter,
+    client: ProcessId,
+    server: ProcessId,
+    there: VmId,
+}
+
+const PORT: Port = Port(6443);
+const SERVER: EndpointId = EndpointId(0);
+
+fn at(millis: u64) -> SimTime {
+    SimTime::ZERO + Duration::from_millis(millis)
+}
+
+fn pair() -> Pair {
+    let latency = Latency {
+        between_vms: Delay::fixed(Duration::from_millis(2)),
+        loopback: Delay::fixed(Duration::from_millis(1)),
+    };
+    let keep_alive = KeepAlive { idle: Duration::from_secs(30), ping: Duration::from_secs(15) };
+    let mut datacenter = Datacenter::new(latency, keep_alive);
+    let [here, there] = ["here", "there"].map(|name| {
+        let mut vm = Vm::new(name);
+        vm.power = Power::On;
+        datacenter.add_vm(vm)
+    });
+    let client = datacenter.processes.add(ProcessState::new("client", here, "here", None));
+    let server = datacenter.processes.add(ProcessState::new("server", there, "there", Some(PORT)));
+    for process in [client, server] {
+        datacenter.processes.get_mut(process).start(SimTime::ZERO);
+    }
+    datacenter.network.set_endpoint(SERVER, vec![(there, PORT)]);
+    Pair { datacenter, client, server, there }
+}
+
+impl Pair {
+    fn connect(&mut self, now: SimTime) -> ConnectionId {
+        let count = self.datacenter.processes.get_mut(self.client).next_connection();
+        let id = ConnectionId { client: self.client, count };
+        self.datacenter.connect(id, Address::Endpoint(SERVER), &Random::new(1), now);
+        id
+    }
+
+    fn route(&self, id: ConnectionId, now: SimTime) -> Route {
+        let Datacenter { network, vms, processes, .. } = &self.datacenter;
+        network.route(id, self.client, vms, processes, now)
+    }
+}
+
+#[test]
+fn a_message_arrives_after_the_handshake_and_its_way() {
+    let mut pair = pair();
+    let id = pair.connect(at(0));
+    assert_eq!(pair.route(id, at(0)), Route::Deliver { to: pair.server, at: at(6) });
+    assert_eq!(pair.route(id, at(100)), Route::Deliver { to: pair.server, at: at(102) });
+}
+
+#[test]
+fn a_live_host_without_the_process_refuses_after_a_round_trip() {
+    let mut pair = pair();
+    pair.datacenter.end_process(pair.server, at(1), &mut Vec::new());
+    let id = pair.connect(at(10));
+    assert_eq!(pair.route(id, at(10)), Route::Fail { at: at(14), how: Broken::Refused });
+}
+
+#[test]
+fn a_process_that_ends_on_a_live_host_resets_its_connections() {
+    let mut pair = pair();
+    let id = pair.connect(at(0));
+    let mut then = Vec::new();
+    pair.datacenter.end_process(pair.server, at(50), &mut then);
+    let (who, how) = (pair.client, Broken::Reset);
+    let told = Happening::ConnectionEnds { who, connection: id, at: at(52), how };
+    assert!(then.contains(&told), "{then:?}");
+    // A server that has been started again is another one: it knows nothing of the connection.
+    pair.datacenter.processes.get_mut(pair.server).start(at(60));
+    assert_eq!(pair.route(id, at(70)), Route::Silent, "closed: nothing is told twice");
+}
+
+#[test]
+fn a_host_without_power_is_silent_until_the_keep_alive_misses() {
+    let mut pair = pair();
+    let id = pair.connect(at(0));
+    pair.datacenter.network.heard(id, at(20_000));
+    let mut then = Vec::new();
+    pair.datacenter.power_off(pair.there, at(21_000), &mut then);
+    assert_eq!(pair.route(id, at(21_001)), Route::Silent);
+    // 30 s after the last frame a ping, 15 s later nothing is left to hope for.
+    let (who, how) = (pair.client, Broken::Lost);
+    let told = Happening::ConnectionEnds { who, connection: id, at: at(65_000), how };
+    assert!(then.contains(&told), "{then:?}");
+    let another = pair.connect(at(22_000));
+    assert_eq!(pair.route(another, at(22_000)), Route::Silent, "nobody refuses either");
+}
+
+#[test]
+fn a_container_outlives_its_kubelet_but_not_its_vm() {
+    let mut pair = pair();
+    let pod = Uid(7);
+    pair.datacenter.start_container(pair.there, pod, at(0), None);
+    pair.datacenter.end_process(pair.server, at(1), &mut Vec::new());
+    let runs = |pair: &Pair| pair.datacenter.vm(pair.there).containers.contains_key(&pod);
+    assert!(runs(&pair));
+    let mut then = Vec::new();
+    pair.datacenter.power_off(pair.there, at(2), &mut then);
+    assert!(!runs(&pair));
+    assert!(then.contains(&Happening::ContainerStopped(pair.there, pod)));
+}
+
+#[test]
+fn a_file_outlives_a_power_cut_but_not_its_disk() {
+    let mut pair = pair();
+    pair.datacenter.vm_mut(pair.there).disk.write("/a", "b");
+    pair.datacenter.power_off(pair.there, at(1), &mut Vec::new());
+    assert_eq!(pair.datacenter.vm(pair.there).disk.read("/a"), Some(&Text::word("b")));
+    pair.datacenter.destroy(pair.there, at(2), &mut Vec::new());
+    assert_eq!(pair.datacenter.vm(pair.there).disk.read("/a"), None);
+    assert_eq!(pair.datacenter.vm_named("there"), None, "the name is free again");
+}

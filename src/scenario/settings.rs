@@ -180,7 +180,7 @@ fn kubelet(platform: &Platform) -> kubelet::Settings {
         resources: Resources {
             cpu_millis: all.count("infra.nodeCpuMillis", 1..=1_000_000_000),
             memory_mib: all.count("infra.nodeMemoryMib", 1..=1_000_000_000),
-            pods: 110,
+            pods: all.count("kubernetes.maxPods", 1..=100_000),
         },
         pod_sync: delay("podSync"),
         image_pull: delay("imagePull"),
