@@ -158,23 +158,6 @@ fn a_number_out_of_its_range_is_noted_and_no_assumption_any_more() {
     assert!(!out(&output).contains("infra.boot"), "{}", out(&output));
 }
 
-/// The first lines of the story, as they stand in the README. `INSTA_UPDATE=always` accepts others.
-#[test]
-fn the_readme_shows_what_the_program_prints() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let readme = fs::read_to_string(path).expect("a README");
-    let shown = readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next());
-    let shown = shown.expect("a block of text");
-    let printed = out(&healsim(&["run", "worker-kubelet-stopped"]));
-    let story = printed.lines().skip_while(|line| !line.contains("+00:00.0  Fault/"));
-    let printed: String = story.take(14).map(|line| format!("{}\n", line.trim_end())).collect();
-    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
-        fs::write(path, readme.replace(shown, &printed)).expect("the README can be written");
-    } else {
-        assert_eq!(shown, printed, "README.md, What you see");
-    }
-}
-
 #[test]
 fn a_mistake_in_an_expectation_is_shown_at_its_letter() {
     let expect = "until: 30m\n  expect:\n    - { see: \"Node/worker-0 vanished\" }";

@@ -141,6 +141,12 @@ fn a_fault_that_can_hit_nothing_is_refused() {
             "7:53",
             &["no unit `kubelet` on supervisor-0", "there: none"],
         ),
+        (
+            FAULT,
+            "{ at: 1m, freezeProcess: { vm: worker-0, process: kube-scheduler } }",
+            "7:57",
+            &["no process `kube-scheduler` on worker-0", "there: kubelet"],
+        ),
         (FAULT, "{ at: 1m }", "7:13", &["nothing breaks here", "stopUnit"]),
         (
             FAULT,

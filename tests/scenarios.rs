@@ -137,6 +137,23 @@ fn every_entry_is_in_the_vocabulary() {
     assert!(missing.is_empty(), "add to src/timeline/vocabulary.rs: {missing:#?}");
 }
 
+/// The first lines of the story, as they stand in the README. `INSTA_UPDATE=always` accepts others.
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(path).expect("a README");
+    let shown = readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next());
+    let shown = shown.expect("a block of text");
+    let printed = text(&game(NAME, "tkgs-2024", &[]).play(1), Format::Timeline);
+    let story = printed.lines().skip_while(|line| !line.contains("+00:00.0  Fault/"));
+    let printed: String = story.take(14).map(|line| format!("{}\n", line.trim_end())).collect();
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        std::fs::write(path, readme.replace(shown, &printed)).expect("the README can be written");
+    } else {
+        assert_eq!(shown, printed, "README.md, What you see");
+    }
+}
+
 #[test]
 fn goldens_hold_the_whole_story() {
     insta::with_settings!({ snapshot_path => "golden", prepend_module_to_snapshot => false }, {

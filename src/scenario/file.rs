@@ -369,7 +369,9 @@ impl Scenario {
 
     /// A unit or a program that is not on the VM, so that the fault would hit nothing.
     fn target_that_is_not_there(&self, written: &WrittenFault, stage: &Stage) -> Option<Mistake> {
-        let (vm, target, there, what) = match (&written.stop_unit, &written.kill_process) {
+        let WrittenFault { kill_process, freeze_process, thaw_process, .. } = written;
+        let process = kill_process.as_ref().or(freeze_process.as_ref()).or(thaw_process.as_ref());
+        let (vm, target, there, what) = match (&written.stop_unit, process) {
             (Some(on), _) => (&on.vm, &on.unit, stage.units(&on.vm.value), "unit"),
             (_, Some(on)) => (&on.vm, &on.process, stage.programs(&on.vm.value), "process"),
             _ => return None,
