@@ -23,6 +23,9 @@ pub struct Common {
     /// Change a number (see `healsim list settings`); may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Setting>,
+    /// Draw what the scenario pins with `given` from the seed instead
+    #[arg(long)]
+    pub free: bool,
 }
 
 /// One `--set KEY=VALUE`.
@@ -58,7 +61,8 @@ pub enum Moment {
 impl Common {
     /// The options as the player takes them.
     pub fn options(&self) -> Options {
-        Options { platform: self.platform.clone(), until: self.until, set: self.set.clone() }
+        let Common { platform, until, set, free } = self.clone();
+        Options { platform, until, set, free }
     }
 
     /// The words that give these options again.
@@ -68,6 +72,7 @@ impl Common {
         self.platform.iter().for_each(|platform| add("--platform", platform.clone()));
         self.until.iter().for_each(|until| add("--until", until.to_string()));
         self.set.iter().for_each(|set| add("--set", format!("{}={}", set.key, set.value)));
+        words.extend(self.free.then(|| "--free".to_owned()));
         words
     }
 }

@@ -85,7 +85,9 @@ fn game(input: &str, options: &Options) -> Result<Game, Vec<String>> {
     let set: Vec<(String, String)> =
         options.set.iter().map(|set| (set.key.clone(), set.value.clone())).collect();
     let scenario = scenario::load(input).map_err(texts)?;
-    Game::new(&scenario, options.platform.as_deref(), &set, options.until).map_err(texts)
+    let game = Game::new(&scenario, options.platform.as_deref(), &set, options.until);
+    let game = game.map_err(texts)?;
+    Ok(if options.free { game.free() } else { game })
 }
 
 fn texts(mistakes: Vec<Mistake>) -> Vec<String> {

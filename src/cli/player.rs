@@ -36,6 +36,8 @@ pub struct Options {
     pub platform: Option<String>,
     pub until: Option<Duration>,
     pub set: Vec<Setting>,
+    /// Whether what the scenario pins is drawn.
+    pub free: bool,
 }
 
 /// How often a scenario is played, and on how many threads.

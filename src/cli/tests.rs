@@ -101,7 +101,7 @@ fn wrong_usage_is_exit_code_2() {
         "estimate a --jobs 0",
         "estimate a -o csv",
         "why a",
-        "run a --free",
+        "run a --freely",
     ] {
         assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
     }

@@ -2,16 +2,15 @@
 
 use super::documents::{check_name, the_scenario_among};
 use super::expect::{Expectation, Pattern};
-use super::faults::{
-    Fault, FreezeProcess, KINDS, KillProcess, Kubectl, PowerOff, StopUnit, ThawProcess,
-};
+use super::fault_words::WrittenFault;
+use super::faults::Fault;
+use super::given::Given;
 use super::mistake::{Mistake, crop, nearest};
 use super::models::{self, Platform, WrittenCluster};
 use super::settings::blueprint;
 use super::stage::Stage;
 use super::workloads::WrittenWorkload;
 use super::yaml::{Source, Spanned};
-use crate::components::kubectl::Context;
 use crate::engine::{Duration, SimTime, Text};
 use crate::world::{Blueprint, Workload};
 use serde::Deserialize;
@@ -22,7 +21,7 @@ use std::collections::BTreeMap;
 pub struct Scenario {
     pub name: Text,
     pub platform: Spanned<String>,
-    source: Source,
+    pub(super) source: Source,
     spec: Spec,
 }
 
@@ -30,6 +29,7 @@ pub struct Scenario {
 #[derive(Clone, Debug)]
 pub struct Resolved {
     pub blueprint: Blueprint,
+    pub given: Given,
     pub faults: Vec<(SimTime, Fault)>,
     pub until: SimTime,
     pub expectations: Vec<Expectation>,
@@ -72,40 +72,6 @@ struct Spec {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct WrittenFault {
-    at: Spanned<String>,
-    power_off: Option<OnVm>,
-    stop_unit: Option<OnUnit>,
-    kill_process: Option<OnProcess>,
-    freeze_process: Option<OnProcess>,
-    thaw_process: Option<OnProcess>,
-    kubectl: Option<Spanned<String>>,
-    /// Which cluster `kubectl` is for.
-    cluster: Option<Spanned<String>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OnVm {
-    vm: Spanned<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OnUnit {
-    vm: Spanned<String>,
-    unit: Spanned<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OnProcess {
-    vm: Spanned<String>,
-    process: Spanned<String>,
-}
-
-#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenExpectation {
     see: Option<Spanned<String>>,
@@ -121,19 +87,6 @@ const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 const MOST_WORKERS: u32 = 1000;
 /// More zones than this are no region.
 const MOST_ZONES: u32 = 20;
-/// The programs that `killProcess` knows.
-const PROGRAMS: [&str; 7] = [
-    "kubelet",
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "capi-controller-manager",
-    "infra-provider",
-];
-/// The units that a VM has.
-const UNITS: [&str; 2] = ["kubelet", "cloud-init"];
-
 impl Scenario {
     /// Reads a scenario's text.
     pub fn read(source: Source) -> Result<Scenario, Mistake> {
@@ -168,13 +121,6 @@ impl Scenario {
     ) -> Result<Resolved, Vec<Mistake>> {
         let mut mistakes = Vec::new();
         let mut note = |mistake: Mistake| mistakes.push(mistake);
-        for (key, value) in &self.spec.given {
-            let message = format!(
-                "no hidden phase `{}` on platform `{}`; it has none that could be given",
-                key, platform.name
-            );
-            note(self.source.mistake(value, message));
-        }
         let (control_planes, workers) = self.shape(platform, &mut note);
         let until = self.until(until_instead).unwrap_or_else(|mistake| {
             note(mistake);
@@ -183,6 +129,7 @@ impl Scenario {
         let mut blueprint = blueprint(platform, control_planes, workers);
         blueprint.workloads.extend(self.workloads(platform, control_planes, &mut note));
         blueprint.zones = self.zones(platform, &mut note);
+        let given = self.given(&blueprint, &mut note);
         let stage = Stage::of(blueprint.clone());
         let mut faults = Vec::new();
         for written in &self.spec.faults {
@@ -206,7 +153,7 @@ impl Scenario {
             }
         }
         let until = SimTime::ZERO + until;
-        let resolved = Resolved { blueprint, faults, until, expectations };
+        let resolved = Resolved { blueprint, given, faults, until, expectations };
         if mistakes.is_empty() { Ok(resolved) } else { Err(mistakes) }
     }
 
@@ -222,6 +169,17 @@ impl Scenario {
             note(self.source.mistake(zones, message));
         }
         zones.value.min(MOST_ZONES)
+    }
+
+    /// The phases that it pins.
+    fn given(&self, blueprint: &Blueprint, note: &mut impl FnMut(Mistake)) -> Given {
+        let mut given = Given::default();
+        for (key, value) in &self.spec.given {
+            if let Err(message) = given.note(key, &value.value, blueprint) {
+                note(self.source.mistake(value, message));
+            }
+        }
+        given
     }
 
     /// The scenario's own workloads; their names must be free on the platform.
@@ -287,105 +245,8 @@ impl Scenario {
         (control_planes, workers.clamp(1, MOST_WORKERS))
     }
 
-    fn fault(
-        &self,
-        written: &WrittenFault,
-        vms: &[&str],
-        until: Duration,
-    ) -> Result<(SimTime, Fault), Mistake> {
-        let at = self.duration(&written.at)?;
-        if at > until {
-            let message = format!(
-                "the fault comes at {at}, after the run's end at {until}; raise `until` (or --until), or let it \
-                 come earlier"
-            );
-            return Err(self.source.mistake(&written.at, message));
-        }
-        let one = |spanned: &Spanned<String>, known: &[&str], what: &str| match known
-            .contains(&spanned.value.as_str())
-        {
-            true => Ok(Text::from(spanned.value.as_str())),
-            false => Err(self.unknown(spanned, known, what)),
-        };
-        let mut found = Vec::new();
-        if let Some(on) = &written.power_off {
-            found.push(Fault::PowerOff(PowerOff { vm: one(&on.vm, vms, "VM")? }));
-        }
-        if let Some(on) = &written.stop_unit {
-            let (vm, unit) = (one(&on.vm, vms, "VM")?, one(&on.unit, &UNITS, "unit")?);
-            found.push(Fault::StopUnit(StopUnit { vm, unit }));
-        }
-        let place =
-            |on: &OnProcess| Ok((one(&on.vm, vms, "VM")?, one(&on.process, &PROGRAMS, "process")?));
-        if let Some((vm, process)) = written.kill_process.as_ref().map(place).transpose()? {
-            found.push(Fault::KillProcess(KillProcess { vm, process }));
-        }
-        if let Some((vm, process)) = written.freeze_process.as_ref().map(place).transpose()? {
-            found.push(Fault::FreezeProcess(FreezeProcess { vm, process }));
-        }
-        if let Some((vm, process)) = written.thaw_process.as_ref().map(place).transpose()? {
-            found.push(Fault::ThawProcess(ThawProcess { vm, process }));
-        }
-        if let Some(command) = &written.kubectl {
-            found.push(Fault::Kubectl(self.command(command, written.cluster.as_ref())?));
-        } else if let Some(cluster) = &written.cluster {
-            let message = "`cluster` says where `kubectl` goes; this is another fault";
-            return Err(self.source.mistake(cluster, message));
-        }
-        match found.pop() {
-            Some(fault) if found.is_empty() => Ok((SimTime::ZERO + at, fault)),
-            Some(last) => {
-                let names: Vec<&str> = found.iter().chain([&last]).map(Fault::kind).collect();
-                let names = names.join("` and `");
-                let message = format!("`{names}` in one item; write an item for each fault");
-                Err(self.source.mistake(&written.at, message))
-            }
-            None => {
-                let known: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
-                let known = known.join(", ");
-                let message = format!("nothing breaks here; a fault is one of {known}");
-                Err(self.source.mistake(&written.at, message))
-            }
-        }
-    }
-
-    /// What a person types, and in which cluster.
-    fn command(
-        &self,
-        text: &Spanned<String>,
-        cluster: Option<&Spanned<String>>,
-    ) -> Result<Kubectl, Mistake> {
-        let context = match cluster.map(|cluster| (cluster, cluster.value.as_str())) {
-            None => None,
-            Some((_, "management")) => Some(Context::Management),
-            Some((_, "workload")) => Some(Context::Workload),
-            Some((cluster, _)) => {
-                return Err(self.unknown(cluster, &["management", "workload"], "cluster"));
-            }
-        };
-        Kubectl::read(&text.value, context)
-            .map_err(|(at, message)| self.source.mistake_after(text, at, message))
-    }
-
-    /// A unit or a program that is not on the VM, so that the fault would hit nothing.
-    fn target_that_is_not_there(&self, written: &WrittenFault, stage: &Stage) -> Option<Mistake> {
-        let WrittenFault { kill_process, freeze_process, thaw_process, .. } = written;
-        let process = kill_process.as_ref().or(freeze_process.as_ref()).or(thaw_process.as_ref());
-        let (vm, target, there, what) = match (&written.stop_unit, process) {
-            (Some(on), _) => (&on.vm, &on.unit, stage.units(&on.vm.value), "unit"),
-            (_, Some(on)) => (&on.vm, &on.process, stage.programs(&on.vm.value), "process"),
-            _ => return None,
-        };
-        if there.contains(&target.value.as_str()) {
-            return None;
-        }
-        let (vm, target_name) = (&vm.value, &target.value);
-        let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
-        let message = format!("no {what} `{target_name}` on {vm}; there: {there}");
-        Some(self.source.mistake(target, message))
-    }
-
-    fn unknown(&self, spanned: &Spanned<String>, known: &[&str], what: &str) -> Mistake {
+    /// A name that is none of those that are known.
+    pub(super) fn unknown(&self, spanned: &Spanned<String>, known: &[&str], what: &str) -> Mistake {
         let name = &crop(&spanned.value);
         let hint = match nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -446,7 +307,8 @@ impl Scenario {
         Ok(Expectation { text, pattern, never, after, on })
     }
 
-    fn duration(&self, spanned: &Spanned<String>) -> Result<Duration, Mistake> {
+    /// A duration.
+    pub(super) fn duration(&self, spanned: &Spanned<String>) -> Result<Duration, Mistake> {
         let parsed = spanned.value.parse::<Duration>();
         parsed.map_err(|error| self.source.mistake(spanned, error.to_string()))
     }

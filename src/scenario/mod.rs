@@ -3,8 +3,10 @@
 mod catalog;
 mod documents;
 mod expect;
+mod fault_words;
 mod faults;
 mod file;
+mod given;
 mod health;
 mod mistake;
 pub mod models;
@@ -21,7 +23,8 @@ mod yaml_words;
 pub use catalog::{Basis, Catalog, Setting};
 pub use expect::{Expectation, Names, Pattern};
 pub use faults::{
-    Fault, FreezeProcess, KINDS, KillProcess, Kubectl, PowerOff, StopUnit, ThawProcess,
+    DeleteVm, Fault, FreezeProcess, KINDS, KillProcess, Kubectl, PowerOff, PowerOn, RemoveFile,
+    StartUnit, StopUnit, ThawProcess,
 };
 pub use file::{Resolved, Scenario};
 pub use health::is_well;

@@ -2,6 +2,7 @@
 
 use super::expect::Expectation;
 use super::file::{Resolved, Scenario};
+use super::given::Given;
 use super::mistake::Mistake;
 use super::models::{self, Platform};
 use super::simulation::{Plan, Played, Simulation, default_budget};
@@ -17,6 +18,7 @@ pub struct Game {
     pub platform: Text,
     plan: Plan,
     expectations: Vec<Expectation>,
+    given: Given,
     assumptions: Vec<Assumption>,
     doubts: Vec<Text>,
 }
@@ -70,7 +72,9 @@ impl Game {
             Ok(_) => return Err(mistakes),
             Err(more) => return Err(mistakes.into_iter().chain(more).collect()),
         };
-        let Resolved { blueprint, faults, until, .. } = resolved;
+        let Resolved { mut blueprint, faults, until, given, .. } = resolved;
+        let first_fault = faults.first().map_or(SimTime::ZERO, |(at, _)| *at);
+        given.pin(&mut blueprint, first_fault);
         let machines = blueprint.control_planes + blueprint.workers;
         let plan = Plan { blueprint, faults, until, budget: default_budget(machines, until) };
         Ok(Game {
@@ -78,9 +82,18 @@ impl Game {
             platform: platform.name.clone(),
             plan,
             expectations: resolved.expectations,
+            given,
             assumptions: platform.catalog.assumptions(),
             doubts: platform.catalog.doubts(),
         })
+    }
+
+    /// The same with nothing given: every hidden phase is drawn from the seed.
+    pub fn free(mut self) -> Game {
+        self.given = Given::default();
+        let first_fault = self.first_fault().unwrap_or_default();
+        self.given.pin(&mut self.plan.blueprint, first_fault);
+        self
     }
 
     /// The run at its beginning.
@@ -114,6 +127,7 @@ impl Game {
             scenario: self.scenario.clone(),
             platform: self.platform.clone(),
             seed,
+            given: self.given.words(),
             expectations: self.expectations.iter().map(judge).collect(),
             assumptions: self.assumptions.clone(),
             doubts: self.doubts.clone(),

@@ -50,6 +50,27 @@ impl Infra<'_> {
         self.core.power_off(vm, &mut self.cause);
     }
 
+    /// Powers a VM on, as in vCenter; it takes as long to boot as it last did.
+    pub fn power_on(&mut self, vm: VmId) {
+        let management = self.core.management.expect("every datacenter has its management");
+        self.core.power_on(vm, management, &mut self.cause);
+    }
+
+    /// Deletes a VM with its disk, as in vCenter.
+    pub fn delete(&mut self, vm: VmId) {
+        self.core.destroy(vm, &mut self.cause);
+    }
+
+    /// `rm`.
+    pub fn remove_file(&mut self, vm: VmId, path: &str) {
+        self.core.datacenter.vm_mut(vm).disk.remove(path);
+    }
+
+    /// `systemctl start`.
+    pub fn start_unit(&mut self, vm: VmId, unit: &str) {
+        self.core.start_unit(vm, unit, self.cause);
+    }
+
     /// `systemctl stop`: the unit's process ends and is not started again.
     pub fn stop_unit(&mut self, vm: VmId, unit: &str) {
         let Some(unit) = self.core.datacenter.vm_mut(vm).units.get_mut(unit) else { return };

@@ -57,6 +57,13 @@ pub enum Event {
     Subscribe,
 }
 
+impl Settings {
+    /// The shortest resync period that a process can draw.
+    pub fn shortest_resync(&self) -> Duration {
+        self.resync.scaled(100 - self.resync_jitter_percent.min(100), 100)
+    }
+}
+
 impl From<Alarm> for Event {
     fn from(alarm: Alarm) -> Event {
         Event::Client(alarm)
@@ -157,8 +164,8 @@ impl VmOperator {
     /// As controller-runtime draws it: once, around what was asked for.
     fn period(&self, ctx: &mut Ctx<Event>) -> Duration {
         let Settings { resync, resync_jitter_percent: jitter, .. } = self.settings;
-        let least = resync.scaled(100 - jitter.min(100), 100);
-        least + below(resync.scaled(2 * jitter, 100), ctx.draw(PERIOD))
+        let spread = resync.scaled(2 * jitter.min(100), 100);
+        self.settings.shortest_resync() + below(spread, ctx.draw(PERIOD))
     }
 
     fn subscribe(&mut self, ctx: &mut Ctx<Event>) {

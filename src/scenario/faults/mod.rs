@@ -3,16 +3,26 @@
 //! No fault can touch a Kubernetes object: `inject` gets VMs, disks, units and processes only. What a
 //! person does with kubectl is typed on a laptop, and asks an API server.
 
+mod delete_vm;
 mod freeze_process;
 mod kill_process;
 mod kubectl;
 mod power_off;
+mod power_on;
+mod remove_file;
+mod start_unit;
 mod stop_unit;
+#[cfg(test)]
+mod tests;
 
+pub use delete_vm::DeleteVm;
 pub use freeze_process::{FreezeProcess, ThawProcess};
 pub use kill_process::KillProcess;
 pub use kubectl::Kubectl;
 pub use power_off::PowerOff;
+pub use power_on::PowerOn;
+pub use remove_file::RemoveFile;
+pub use start_unit::StartUnit;
 pub use stop_unit::StopUnit;
 
 use crate::engine::Text;
@@ -22,7 +32,11 @@ use crate::world::{View, World};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     PowerOff(PowerOff),
+    PowerOn(PowerOn),
+    DeleteVm(DeleteVm),
     StopUnit(StopUnit),
+    StartUnit(StartUnit),
+    RemoveFile(RemoveFile),
     KillProcess(KillProcess),
     FreezeProcess(FreezeProcess),
     ThawProcess(ThawProcess),
@@ -30,9 +44,13 @@ pub enum Fault {
 }
 
 /// Every kind of fault with what it does, for `healsim list faults`.
-pub const KINDS: [(&str, &str); 6] = [
+pub const KINDS: [(&str, &str); 10] = [
     ("powerOff", "cuts a VM's power, as in vCenter: { vm: worker-0 }"),
+    ("powerOn", "powers a VM on, as in vCenter: { vm: worker-0 }"),
+    ("deleteVm", "deletes a VM from disk, as in vCenter: { vm: worker-0 }"),
     ("stopUnit", "systemctl stop, for good: { vm: worker-0, unit: kubelet }"),
+    ("startUnit", "systemctl start: { vm: worker-0, unit: kubelet }"),
+    ("removeFile", "rm: { vm: worker-0, path: /var/lib/kubelet/config.yaml }"),
     (
         "killProcess",
         "kill -9; systemd restarts its own units: { vm: control-plane-0, process: etcd }",
@@ -50,7 +68,11 @@ impl Fault {
     pub const fn kind(&self) -> &'static str {
         match self {
             Fault::PowerOff(_) => "powerOff",
+            Fault::PowerOn(_) => "powerOn",
+            Fault::DeleteVm(_) => "deleteVm",
             Fault::StopUnit(_) => "stopUnit",
+            Fault::StartUnit(_) => "startUnit",
+            Fault::RemoveFile(_) => "removeFile",
             Fault::KillProcess(_) => "killProcess",
             Fault::FreezeProcess(_) => "freezeProcess",
             Fault::ThawProcess(_) => "thawProcess",
@@ -62,7 +84,11 @@ impl Fault {
     pub fn resolve(&self, view: View) -> Option<String> {
         match self {
             Fault::PowerOff(fault) => fault.resolve(view),
+            Fault::PowerOn(fault) => fault.resolve(view),
+            Fault::DeleteVm(fault) => fault.resolve(view),
             Fault::StopUnit(fault) => fault.resolve(view),
+            Fault::StartUnit(fault) => fault.resolve(view),
+            Fault::RemoveFile(fault) => fault.resolve(view),
             Fault::KillProcess(fault) => fault.resolve(view),
             Fault::FreezeProcess(fault) => fault.resolve(view),
             Fault::ThawProcess(fault) => fault.resolve(view),
@@ -86,7 +112,11 @@ impl Fault {
             let Some(target) = &target else { return };
             match self {
                 Fault::PowerOff(fault) => fault.inject(infra),
+                Fault::PowerOn(fault) => fault.inject(infra),
+                Fault::DeleteVm(fault) => fault.inject(infra),
                 Fault::StopUnit(fault) => fault.inject(infra),
+                Fault::StartUnit(fault) => fault.inject(infra),
+                Fault::RemoveFile(fault) => fault.inject(infra),
                 Fault::KillProcess(fault) => fault.inject(infra),
                 Fault::FreezeProcess(fault) => fault.inject(infra),
                 Fault::ThawProcess(fault) => fault.inject(infra),
