@@ -123,9 +123,10 @@ fn virtual_machines(entries: &[Entry]) -> Vec<Milestone> {
 }
 
 fn finds_no_signature(entry: &Entry) -> bool {
-    entry.field == "log"
-        && entry.name.starts_with("kubeadm@")
-        && entry.message.contains("could not find a JWS signature")
+    // By hand, or by cloud-init at a first boot; the words differ between releases.
+    let by_kubeadm = entry.name.starts_with("kubeadm@") || entry.name.starts_with("cloud-init@");
+    let words = ["could not find a JWS signature", "does not yet contain a JWS signature"];
+    entry.field == "log" && by_kubeadm && words.iter().any(|said| entry.message.contains(said))
 }
 
 /// Evicted Pods, each paired with the new Pod that its controller made in its place.

@@ -5,6 +5,7 @@
 
 mod change;
 mod error;
+mod join;
 pub mod kinds;
 mod merge;
 mod meta;
@@ -14,6 +15,7 @@ mod wall_clock;
 
 pub use change::{Change, changes};
 pub use error::{ApiError, Reason};
+pub use join::{JoinConfiguration, RetryJoin};
 pub use merge::Merge;
 pub use meta::{Deletion, Labels, Meta, OwnerReference, Revision, Uid, labels};
 pub use object::{Body, Kind, Object, ObjectKey, Provided};

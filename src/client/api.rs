@@ -181,6 +181,11 @@ impl<T: Clone> Api<T> {
         given_up
     }
 
+    /// True if this is the client's connection.
+    pub fn is_on(&self, connection: ConnectionId) -> bool {
+        self.connection == Some(connection)
+    }
+
     /// Drops the connection, so that the next request opens another.
     pub fn disconnect<E>(&mut self, ctx: &mut Ctx<E>) {
         if let Some(connection) = self.connection.take() {

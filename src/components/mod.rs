@@ -1,6 +1,7 @@
 //! Floor 4: one folder per process. They never import each other.
 
 pub mod apiserver;
+pub mod bootstrap_provider;
 pub mod cluster_api;
 pub mod controller_manager;
 pub mod etcd;

@@ -4,6 +4,7 @@ use super::catalog::{Catalog, Written};
 use super::mistake::{Mistake, nearest};
 use super::workloads::WrittenWorkload;
 use super::yaml::{Source, Spanned};
+use crate::components::cluster_api::Bootstrap;
 use crate::engine::Text;
 use crate::world::{ControlPlaneNodes, Management};
 use serde::Deserialize;
@@ -20,6 +21,7 @@ pub struct Platform {
     pub kubernetes_version: Text,
     pub management: Management,
     pub control_plane_nodes: ControlPlaneNodes,
+    pub bootstrap: Bootstrap,
     pub control_planes: u32,
     pub workers: u32,
     pub provider: WrittenProvider,
@@ -38,6 +40,7 @@ struct WrittenPlatform {
     vm_operator: Option<String>,
     kubernetes_version: String,
     infra_provider: WrittenProvider,
+    bootstrap: WrittenBootstrap,
     management: WrittenManagement,
     control_plane_nodes: WrittenNodes,
     cluster: WrittenCluster,
@@ -51,6 +54,14 @@ enum WrittenManagement {
     Separate,
     #[serde(rename = "self")]
     Own,
+}
+
+/// Where the user data of new Machines comes from.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum WrittenBootstrap {
+    Given,
+    Kubeadm,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -135,6 +146,15 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
         return Err(Mistake::of("platform", unknown("platform", name, &platforms())));
     };
     let written: WrittenPlatform = source.parse()?;
+    match (&written.infra_provider, written.bootstrap) {
+        (WrittenProvider::Delay, WrittenBootstrap::Given)
+        | (WrittenProvider::VmOperator, WrittenBootstrap::Kubeadm) => {}
+        _ => {
+            let message = "`infraProvider: delay` goes with `bootstrap: given`, because its VMs get \
+                           no user data, and `infraProvider: vm-operator` with `bootstrap: kubeadm`";
+            return Err(Mistake::of(&source.file, message));
+        }
+    }
     let mut catalog = Catalog::default();
     for (prefix, folder, release) in [
         ("kubernetes", "kubernetes", &written.kubernetes),
@@ -159,6 +179,10 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
         control_plane_nodes: match written.control_plane_nodes {
             WrittenNodes::Cluster => ControlPlaneNodes::InCluster,
             WrittenNodes::External => ControlPlaneNodes::External,
+        },
+        bootstrap: match written.bootstrap {
+            WrittenBootstrap::Given => Bootstrap::Given,
+            WrittenBootstrap::Kubeadm => Bootstrap::Kubeadm,
         },
         control_planes: count(written.cluster.control_plane),
         workers: count(written.cluster.workers),

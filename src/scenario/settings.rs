@@ -3,14 +3,14 @@
 use super::catalog::Catalog;
 use super::models::{self, Platform, WrittenProvider};
 use super::workloads::WrittenWorkload;
-use crate::api::Kind;
 use crate::api::kinds::{
     Conditions, InFlight, MachineHealthCheck, MaxUnhealthy, Resources, Status, UnhealthyCondition,
 };
+use crate::api::{Kind, RetryJoin};
 use crate::client::{Backoff, ClientSettings, ShellSettings};
 use crate::components::{
-    apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubectl,
-    kubelet, scheduler, vm_operator, vsphere_provider,
+    apiserver, bootstrap_provider, cluster_api, controller_manager, etcd, hypervisor,
+    infra_provider, kubeadm, kubectl, kubelet, scheduler, vm_operator, vsphere_provider,
 };
 use crate::engine::{Duration, Text};
 use crate::infra::{KeepAlive, Latency};
@@ -44,10 +44,11 @@ fn settings(platform: &Platform) -> Settings {
         },
         apiserver: apiserver(all),
         kubelet: kubelet(platform),
-        kubeadm: kubeadm::Settings { join: all.delay("infra.joinWorker") },
+        kubeadm: kubeadm(all),
         controller_manager: controller_manager(all),
         scheduler: scheduler(all),
-        cluster_api: cluster_api(all, provider.kind()),
+        cluster_api: cluster_api(platform, provider.kind()),
+        bootstrap_provider: bootstrap_provider(all),
         provider,
         hypervisor: hypervisor::Settings {
             find: all.delay("infra.findVm"),
@@ -240,6 +241,7 @@ fn controller_manager(all: &Catalog) -> controller_manager::Settings {
                 false => controller_manager::Completion::Bare,
             },
         },
+        signing: all.delay("kubernetes.bootstrapSigning"),
     }
 }
 
@@ -258,19 +260,62 @@ fn scheduler(all: &Catalog) -> scheduler::Settings {
     }
 }
 
-fn cluster_api(all: &Catalog, infrastructure: Kind) -> cluster_api::Settings {
+fn kubeadm(all: &Catalog) -> kubeadm::Settings {
+    let duration = |key: &str| all.duration(&format!("kubernetes.{key}"));
+    let jitter_percent = all.count("kubernetes.discoveryJitterPercent", 0..=1_000);
+    kubeadm::Settings {
+        checks: all.delay("kubernetes.joinChecks"),
+        retry: all.period("kubernetes.discoveryRetry"),
+        rhythm: match all.rule("kubernetes.discoveryOnBeat") {
+            true => kubeadm::Rhythm::Beat,
+            false => kubeadm::Rhythm::Pause { jitter_percent },
+        },
+        request_timeout: duration("discoveryRequestTimeout"),
+        limit: duration("discoveryTimeout"),
+        wording: match all.rule("kubernetes.discoveryNamesError") {
+            true => kubeadm::Wording::Retrying,
+            false => kubeadm::Wording::WillTryAgain,
+        },
+        join: all.delay("infra.joinWorker"),
+    }
+}
+
+fn bootstrap_provider(all: &Catalog) -> bootstrap_provider::Settings {
+    let duration = |key: &str| all.duration(&format!("clusterApi.{key}"));
+    let retry = RetryJoin {
+        tries: small(all.count("clusterApi.retryJoinTries", 1..=1_000)),
+        pause: duration("retryJoinPause"),
+    };
+    bootstrap_provider::Settings {
+        client: client(all),
+        shell: shell(all),
+        token_ttl: duration("bootstrapTokenTtl"),
+        token_check: all.period("clusterApi.bootstrapTokenCheck"),
+        token_refresh_below: duration("bootstrapTokenRefreshBelow"),
+        retry: all.rule("clusterApi.retryJoin").then_some(retry),
+    }
+}
+
+/// How the controllers of Cluster API's managers work.
+fn shell(all: &Catalog) -> ShellSettings {
+    let period = |key: &str| all.period(&format!("clusterApi.{key}"));
+    ShellSettings {
+        workers: size(all.count("clusterApi.workers", 1..=1_000_000)),
+        backoff: Backoff::new(period("backoffFirst"), period("backoffLimit")),
+        minimum_gap: all.duration("clusterApi.reconcileGap"),
+        thinking: all.delay("clusterApi.thinking"),
+    }
+}
+
+fn cluster_api(platform: &Platform, infrastructure: Kind) -> cluster_api::Settings {
+    let all = &platform.catalog;
     let duration = |key: &str| all.duration(&format!("clusterApi.{key}"));
     let period = |key: &str| all.period(&format!("clusterApi.{key}"));
     let rule = |key: &str| all.rule(&format!("clusterApi.{key}"));
     let choice = |key: &str, words: &[&str]| all.choice(&format!("clusterApi.{key}"), words);
     cluster_api::Settings {
         client: client(all),
-        shell: ShellSettings {
-            workers: size(all.count("clusterApi.workers", 1..=1_000_000)),
-            backoff: Backoff::new(period("backoffFirst"), period("backoffLimit")),
-            minimum_gap: duration("reconcileGap"),
-            thinking: all.delay("clusterApi.thinking"),
-        },
+        shell: shell(all),
         health_check_gap: duration("healthCheckGap"),
         health_check_slack: duration("healthCheckSlack"),
         health_check_filters_events: rule("healthCheckFiltersEvents"),
@@ -309,6 +354,7 @@ fn cluster_api(all: &Catalog, infrastructure: Kind) -> cluster_api::Settings {
             timeout: period("probeTimeout"),
             failures: all.count("clusterApi.probeFailures", 1..=1_000_000),
         },
+        bootstrap: platform.bootstrap,
         wording: match choice("conditions", &["v1beta1", "v1beta2"]) {
             0 => cluster_api::Wording::V1Beta1,
             _ => cluster_api::Wording::V1Beta2,

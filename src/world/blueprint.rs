@@ -4,10 +4,10 @@ use crate::api::Kind;
 use crate::api::kinds::{
     Condition, Conditions, InFlight, MachineHealthCheck, PodManagement, Status,
 };
-use crate::components::cluster_api::Wording;
+use crate::components::cluster_api::{Bootstrap, Wording};
 use crate::components::{
-    apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubectl,
-    kubelet, scheduler, vm_operator, vsphere_provider,
+    apiserver, bootstrap_provider, cluster_api, controller_manager, etcd, hypervisor,
+    infra_provider, kubeadm, kubectl, kubelet, scheduler, vm_operator, vsphere_provider,
 };
 use crate::engine::{Duration, Owner, SimTime, Text};
 use crate::infra::{KeepAlive, Latency, bios_uuid};
@@ -89,6 +89,7 @@ pub struct Settings {
     pub controller_manager: controller_manager::Settings,
     pub scheduler: scheduler::Settings,
     pub cluster_api: cluster_api::Settings,
+    pub bootstrap_provider: bootstrap_provider::Settings,
     pub provider: Provider,
     pub hypervisor: hypervisor::Settings,
     pub kubectl: kubectl::Settings,
@@ -182,6 +183,18 @@ impl Settings {
                 "",
                 SimTime::ZERO,
             ));
+        }
+        let bootstrap = match (self.cluster_api.wording, self.cluster_api.bootstrap) {
+            (Wording::V1Beta1, Bootstrap::Given) => None,
+            (Wording::V1Beta1, Bootstrap::Kubeadm) => Some(("BootstrapReady", "")),
+            (Wording::V1Beta2, Bootstrap::Given) => {
+                Some(("BootstrapConfigReady", "DataSecretProvided"))
+            }
+            (Wording::V1Beta2, Bootstrap::Kubeadm) => Some(("BootstrapConfigReady", "Ready")),
+        };
+        if let Some((kind, reason)) = bootstrap {
+            let [kind, reason] = [kind, reason].map(Text::word);
+            conditions.set(Condition::new(kind, Status::True, reason, "", SimTime::ZERO));
         }
         if self.cluster_api.wording == Wording::V1Beta2 {
             conditions.set(never("Deleting", "NotDeleting"));

@@ -7,8 +7,8 @@ use super::record::Recorder;
 use super::steady;
 use crate::api::Object;
 use crate::components::{
-    apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubectl,
-    kubelet, scheduler, vm_operator, vsphere_provider,
+    apiserver, bootstrap_provider, cluster_api, controller_manager, etcd, hypervisor,
+    infra_provider, kubeadm, kubectl, kubelet, scheduler, vm_operator, vsphere_provider,
 };
 use crate::engine::{Queue, Random, SimTime, Text};
 use crate::infra::{
@@ -178,6 +178,13 @@ impl Builder {
         let settings = self.blueprint.settings.cluster_api;
         let manager = cluster_api::ClusterApi::new(settings, management, workload);
         self.add(vm, "capi-controller-manager", None, Some(cluster.clone()), manager);
+        if self.blueprint.settings.cluster_api.bootstrap == cluster_api::Bootstrap::Kubeadm {
+            let settings = self.blueprint.settings.bootstrap_provider;
+            let provider =
+                bootstrap_provider::BootstrapProvider::new(settings, management, workload);
+            let program = "capi-kubeadm-bootstrap-controller-manager";
+            self.add(vm, program, None, Some(cluster.clone()), provider);
+        }
         self.provider(vm, cluster);
     }
 
@@ -241,7 +248,7 @@ fn install_units(core: &mut Core, components: &mut Vec<Process>, settings: &Sett
     let name = core.datacenter.vm(vm).name.clone();
     let kubelet =
         kubelet::Kubelet::new(settings.kubelet.clone(), Address::Endpoint(WORKLOAD), name);
-    let kubeadm = kubeadm::Kubeadm::new(settings.kubeadm);
+    let kubeadm = kubeadm::Kubeadm::new(settings.kubeadm, Address::Endpoint(WORKLOAD));
     let units = [
         ("kubelet", Restart::After(settings.unit_restart), Process::from(kubelet)),
         ("cloud-init", Restart::Never, Process::from(kubeadm)),

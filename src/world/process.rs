@@ -2,8 +2,8 @@
 
 use super::core::{Core, What};
 use crate::components::{
-    apiserver, cluster_api, controller_manager, etcd, hypervisor, infra_provider, kubeadm, kubectl,
-    kubelet, scheduler, vm_operator, vsphere_provider,
+    apiserver, bootstrap_provider, cluster_api, controller_manager, etcd, hypervisor,
+    infra_provider, kubeadm, kubectl, kubelet, scheduler, vm_operator, vsphere_provider,
 };
 use crate::infra::{Ctx, Effect, Input, ProcessId};
 use crate::timeline::EntryId;
@@ -104,6 +104,8 @@ processes! {
         controller_manager,
     Scheduler(scheduler::Scheduler, scheduler::Event) scheduler,
     ClusterApi(cluster_api::ClusterApi, cluster_api::Event) cluster_api,
+    BootstrapProvider(bootstrap_provider::BootstrapProvider, bootstrap_provider::Event)
+        bootstrap_provider,
     InfraProvider(infra_provider::InfraProvider, infra_provider::Event) infra_provider,
     VSphereProvider(vsphere_provider::VSphereProvider, vsphere_provider::Event) vsphere_provider,
     VmOperator(vm_operator::VmOperator, vm_operator::Event) vm_operator,

@@ -9,13 +9,14 @@ use super::blueprint::{Blueprint, ControlPlaneNodes, Provider, RunsOn, Settings}
 use super::core::Core;
 use super::process::Process;
 use crate::api::kinds::{
-    Cluster, Condition, Conditions, InfraMachine, InfrastructureRef, Lease, Machine,
-    MachineDeployment, MachinePhase, MachineSet, MachineSpec, Node, PowerState, Status, Taint,
-    TaintEffect, VSphereMachine, VirtualMachine, taint,
+    Cluster, Condition, Conditions, ConfigMap, InfraMachine, InfrastructureRef, KubeadmConfig,
+    Lease, Machine, MachineDeployment, MachinePhase, MachineSet, MachineSpec, Node, PowerState,
+    Secret, Status, Taint, TaintEffect, VSphereMachine, VirtualMachine, taint,
 };
-use crate::api::{Body, Kind, Labels, Meta, Object, Uid, labels};
+use crate::api::{Body, JoinConfiguration, Kind, Labels, Meta, Object, Uid, labels};
+use crate::components::cluster_api::Bootstrap;
 use crate::components::kubelet::own_labels;
-use crate::engine::{Duration, SimTime, Text};
+use crate::engine::{Duration, Owner, SimTime, Text};
 use crate::infra::{Place, Vm};
 use crate::timeline::Value;
 use std::collections::BTreeMap;
@@ -115,7 +116,47 @@ impl Maker<'_> {
         for workload in self.blueprint.workloads.clone() {
             self.add_workload(&mut all, &workload);
         }
+        all.push(self.cluster_info());
         all
+    }
+
+    /// What joining machines ask for. The tokens of those that have joined are long gone, and with
+    /// them their signatures.
+    fn cluster_info(&mut self) -> Object {
+        let kubeconfig = Text::word("server: https://workload:6443");
+        let data = [(Text::word("kubeconfig"), kubeconfig)].into();
+        let namespace = ConfigMap::CLUSTER_INFO_NAMESPACE;
+        let meta = Meta::new(Kind::ConfigMap, namespace, ConfigMap::CLUSTER_INFO);
+        self.object(meta, ConfigMap { data })
+    }
+
+    /// What the Machine's VM once joined with; nobody has touched it since.
+    fn bootstrap(&mut self, all: &mut Vec<Object>, machine: &Meta) {
+        let name = &machine.key.name;
+        let hash = format!("{:016x}", Owner::named(name).number());
+        let join = JoinConfiguration {
+            node_name: name.clone(),
+            token_id: Text::from(&hash[10..]),
+            token_secret: Text::from(hash.as_str()),
+            retry: self.blueprint.settings.bootstrap_provider.retry,
+        };
+        let mut conditions = Conditions::default();
+        for kind in ["DataSecretAvailable", "Ready"].map(Text::word) {
+            conditions.set(Condition::new(kind, Status::True, "", "", SimTime::ZERO));
+        }
+        let config = KubeadmConfig {
+            ready: true,
+            data_secret_name: name.clone(),
+            token: Text::from(format!("{}.{}", join.token_id, join.token_secret)),
+            conditions,
+        };
+        let mut meta = Meta::new(Kind::KubeadmConfig, DEFAULT, name.clone()).owned_by(machine);
+        meta.labels = machine.labels.clone();
+        let config = self.object(meta, config);
+        let mut meta = Meta::new(Kind::Secret, DEFAULT, name.clone()).owned_by(&config.meta);
+        meta.labels = machine.labels.clone();
+        let secret = self.object(meta, Secret::of_user_data(join.to_user_data()));
+        all.extend([config, secret]);
     }
 
     fn node_names(&self) -> (Vec<Text>, Vec<Text>) {
@@ -236,8 +277,10 @@ impl Maker<'_> {
         let mut meta = Meta::new(Kind::Machine, DEFAULT, name.clone()).owned_by(set);
         meta.labels = set_labels(spec);
         meta.finalizers = Arc::new([Text::word("machine.cluster.x-k8s.io")]);
+        let kubeadm = self.blueprint.settings.cluster_api.bootstrap == Bootstrap::Kubeadm;
+        let data_secret_name = if kubeadm { name.clone() } else { Text::EMPTY };
         let machine = Machine {
-            spec: MachineSpec { provider_id, infrastructure, ..spec.clone() },
+            spec: MachineSpec { provider_id, data_secret_name, infrastructure, ..spec.clone() },
             phase: MachinePhase::Running,
             node_ref: Some(name.clone()),
             bootstrap_ready: true,
@@ -249,6 +292,9 @@ impl Maker<'_> {
         };
         let machine = self.object(meta, machine);
         self.provided(all, name, &machine.meta);
+        if kubeadm {
+            self.bootstrap(all, &machine.meta);
+        }
         all.push(machine);
     }
 
@@ -302,7 +348,7 @@ fn running_virtual_machine(name: &Text, bios_uuid: Text, keeps_uuid: bool) -> Vi
     let created = Condition::new(VirtualMachine::CREATED, Status::True, "True", "", SimTime::ZERO);
     VirtualMachine {
         power_wanted: PowerState::PoweredOn,
-        bootstrap_secret: Text::EMPTY,
+        bootstrap_secret: name.clone(),
         uuid_wanted: if keeps_uuid { bios_uuid.clone() } else { Text::EMPTY },
         power: PowerState::PoweredOn,
         bios_uuid,

@@ -73,6 +73,8 @@ impl Merge for BTreeMap<Text, Text> {
 impl Secret {
     /// The type of a bootstrap token's Secret.
     pub const TOKEN: Text = Text::word("bootstrap.kubernetes.io/token");
+    /// Where tokens live.
+    pub const TOKEN_NAMESPACE: Text = Text::word("kube-system");
     /// The type of Cluster API's own Secrets.
     pub const CLUSTER_API: Text = Text::word("cluster.x-k8s.io/secret");
     /// The key of a Machine's user data.
@@ -113,8 +115,10 @@ impl BootstrapToken {
 }
 
 impl ConfigMap {
-    /// The name of the one that joining machines ask for, in `kube-public`.
+    /// The name of the one that joining machines ask for, and its namespace.
     pub const CLUSTER_INFO: Text = Text::word("cluster-info");
+    /// What everybody may read, unknown machines too.
+    pub const CLUSTER_INFO_NAMESPACE: Text = Text::word("kube-public");
 
     /// What begins the keys of its signatures, before a token's id.
     pub const SIGNATURE: &str = "jws-kubeconfig-";

@@ -5,9 +5,10 @@
 //! `kubernetes-sigs/cluster-api`, releases 1.7 and 1.14; where they differ, a setting named for the
 //! rule says which.
 //!
-//! Simplified: a single instance that always leads; bootstrap data is there from the beginning, so
-//! the phase Provisioning does not occur.
+//! Simplified: a single instance that always leads.
 
+#[cfg(test)]
+mod bootstrap_tests;
 #[cfg(test)]
 mod brakes_tests;
 #[cfg(test)]
@@ -30,7 +31,9 @@ use machine::MachineController;
 use machine_deployment::MachineDeploymentController;
 use machine_health_check::HealthCheckController;
 use machine_set::MachineSetController;
-pub use settings::{Counting, DeletePolicy, Drain, DrainStyle, Marking, Probe, Settings, Wording};
+pub use settings::{
+    Bootstrap, Counting, DeletePolicy, Drain, DrainStyle, Marking, Probe, Settings, Wording,
+};
 
 /// What the manager reacts to besides messages and ticks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,6 +155,9 @@ impl ClusterApi {
         for kind in own {
             self.clients.local.watch(ctx, kind, Selector::All);
         }
+        if self.settings.bootstrap == Bootstrap::Kubeadm {
+            self.clients.local.watch(ctx, Kind::KubeadmConfig, Selector::All);
+        }
         self.clients.of(Target::Remote).watch(ctx, Kind::Node, Selector::All);
         let activity = |period, jitter_percent| Activity {
             period,
@@ -219,6 +225,9 @@ impl ClusterApi {
             }
             Kind::Machine => self.machine_changed(delta, ctx),
             kind if kind == self.settings.infrastructure => self.infrastructure_changed(key, ctx),
+            Kind::KubeadmConfig => {
+                self.machines.enqueue(ctx, &beside(key, Kind::Machine, &key.name));
+            }
             Kind::Node => self.node_changed(delta, ctx),
             Kind::Cluster if is_taken_up(delta) => self.look_at_all(ctx),
             _ => {}

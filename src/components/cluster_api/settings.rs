@@ -50,6 +50,7 @@ pub struct Settings {
     pub resync: Duration,
     pub resync_jitter_percent: u64,
     pub probe: Probe,
+    pub bootstrap: Bootstrap,
     pub wording: Wording,
     /// The kind of the provider's objects, of which the manager watches one.
     ///
@@ -103,6 +104,15 @@ pub enum Marking {
 pub enum Counting {
     Ready,
     All,
+}
+
+/// Where the user data of new Machines comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bootstrap {
+    /// `dataSecretName` stands in the template; nothing has to be made.
+    Given,
+    /// Each Machine has a KubeadmConfig, from which the bootstrap provider makes it.
+    Kubeadm,
 }
 
 /// The look whether the workload cluster's API answers.

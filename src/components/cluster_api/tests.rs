@@ -58,6 +58,7 @@ pub(super) fn settings() -> Settings {
         resync: secs(600),
         resync_jitter_percent: 10,
         probe: Probe { interval: secs(10), timeout: secs(5), failures: 10 },
+        bootstrap: Bootstrap::Given,
         wording: Wording::V1Beta1,
         infrastructure: Kind::InfraMachine,
     }

@@ -5,6 +5,9 @@
 //!
 //! Simplified: a single instance that always leads; leader election comes with several of them.
 
+mod bootstrap;
+#[cfg(test)]
+mod bootstrap_tests;
 mod daemon_set;
 mod deployment;
 mod expectations;
@@ -27,6 +30,7 @@ use crate::client::{
 };
 use crate::engine::{Delay, Duration, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
+use bootstrap::Bootstrap;
 use daemon_set::DaemonSetController;
 use deployment::DeploymentController;
 use garbage::GarbageCollector;
@@ -71,6 +75,8 @@ pub struct Settings {
     pub write_retries: u32,
     pub write_retry_pause: Duration,
     pub job: job::Settings,
+    /// From a change of tokens or `cluster-info` until the new signatures are asked to be written.
+    pub signing: Delay,
 }
 
 /// When a Node that turned Unknown is queued for its `NoExecute` taint.
@@ -93,6 +99,10 @@ pub enum Event {
     Evict(ObjectKey, u32),
     /// The client's limit lets an eviction's requests through.
     EvictNow(ObjectKey, u32),
+    /// The signatures in `cluster-info` are computed.
+    Sign,
+    /// A bootstrap token's time may be over.
+    TokenDue(ObjectKey),
 }
 
 impl From<Alarm> for Event {
@@ -135,6 +145,7 @@ pub struct ControllerManager {
     taint_eviction: TaintEviction,
     pod_gc: PodGc,
     garbage: GarbageCollector,
+    bootstrap: Bootstrap,
     deployments: Shell<DeploymentController>,
     replica_sets: Shell<ReplicaSetController>,
     stateful_sets: Shell<StatefulSetController>,
@@ -174,6 +185,7 @@ impl ControllerManager {
             taint_eviction: TaintEviction::new(&settings),
             pod_gc: PodGc::default(),
             garbage: GarbageCollector::default(),
+            bootstrap: Bootstrap::new(&settings, server),
             deployments: Shell::new(DEPLOYMENTS, DeploymentController, shell),
             replica_sets: Shell::new(REPLICA_SETS, ReplicaSetController::default(), shell),
             stateful_sets: Shell::new(STATEFUL_SETS, StatefulSetController, shell),
@@ -187,6 +199,10 @@ impl ControllerManager {
     /// Reacts to one event.
     pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
         let mut news = Vec::new();
+        let input = match self.bootstrap_input(input, ctx) {
+            Some(input) => input,
+            None => return,
+        };
         let client = &mut self.clients.local;
         match input {
             Input::Started(start) => return self.start(start, ctx),
@@ -201,6 +217,7 @@ impl ControllerManager {
             Input::Due(Event::RetryHealth(node)) => return self.write_health(&node, ctx),
             Input::Due(Event::Evict(pod, timer)) => return self.eviction_due(&pod, timer, ctx),
             Input::Due(Event::EvictNow(pod, timer)) => return self.evict(&pod, timer, ctx),
+            Input::Due(Event::Sign | Event::TokenDue(_)) => {}
             Input::Container(..) | Input::VmChanged(_) => {}
         }
         for item in news {
@@ -218,6 +235,7 @@ impl ControllerManager {
         for kind in WATCHED {
             self.clients.local.watch(ctx, kind, Selector::All);
         }
+        self.start_bootstrap(ctx);
         self.start_node_lifecycle(start, ctx);
         self.start_pod_gc(start, ctx);
     }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 type Manager = Bench<ControllerManager, Event>;
 
-fn settings() -> Settings {
+pub fn settings() -> Settings {
     let (secs, fixed) = (Duration::from_secs, |millis| Delay::fixed(Duration::from_millis(millis)));
     Settings {
         client: ClientSettings {
@@ -46,6 +46,7 @@ fn settings() -> Settings {
         request_burst: 30,
         write_retries: 5,
         write_retry_pause: Duration::from_millis(20),
+        signing: fixed(1),
         job: JobSettings {
             backoff_first: secs(10),
             backoff_limit: secs(600),

@@ -1,65 +1,215 @@
 //! cloud-init with kubeadm: makes a Node out of a VM at its first boot.
 //!
-//! Simplified: joining is one delay here; discovery, the bootstrap token and its time limit are
-//! not modeled yet, so a join never fails.
+//! It reads what lies on its VM's disk and asks the cluster's endpoint; whose VM this is, and whether
+//! it ever was a Node under this name, it does not know. Follows `k/k:cmd/kubeadm/app/discovery/token`
+//! and the script around kubeadm of Cluster API's bootstrap provider.
+//!
+//! ```text
+//! first boot ─> checks ─> discovery ─ trusted ─> TLS bootstrap, kubelet ─> done
+//!                  ^         └ 5 min ─> failed ─> pause ┐   (with the script, some tries)
+//!                  └────────────────────────────────────┘
+//! ```
+//! Simplified: what follows discovery is one delay and does not fail; the second look at
+//! `cluster-info`, with the pinned certificate, is not played.
 
+mod discovery;
 #[cfg(test)]
 mod tests;
 
-use crate::engine::{Delay, Purpose};
-use crate::infra::{Ctx, Input};
+use crate::api::{JoinConfiguration, RetryJoin, rfc3339};
+use crate::client::{Alarm, Api, Incoming};
+use crate::engine::{Delay, Duration, Purpose, Text};
+use crate::infra::{Address, Ctx, Input};
+use discovery::Discovery;
+pub use discovery::{Rhythm, Wording};
 
-/// How long joining takes.
+/// How joining goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// From cloud-init's start until the kubelet is started with its configuration.
+    /// kubeadm's checks before it asks the cluster.
+    pub checks: Delay,
+    /// Between two looks at `cluster-info`, and when they come.
+    pub retry: Duration,
+    pub rhythm: Rhythm,
+    /// How long one look may take.
+    pub request_timeout: Duration,
+    /// How long discovery goes on.
+    pub limit: Duration,
+    pub wording: Wording,
+    /// From trust in the cluster until the kubelet is started with its configuration.
     pub join: Delay,
 }
 
-/// What it reacts to.
+/// What it reacts to besides messages. Where a number stands, it is the try that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    Client(Alarm),
+    /// The checks are through.
+    Checked,
+    /// Look at `cluster-info` again.
+    Look(u32),
+    /// Discovery has gone on for long enough.
+    Limit(u32),
+    /// The script's pause is over.
+    Again,
     Joined,
+}
+
+impl From<Alarm> for Event {
+    fn from(alarm: Alarm) -> Event {
+        Event::Client(alarm)
+    }
 }
 
 /// The first boot's work.
 #[derive(Clone, Debug)]
 pub struct Kubeadm {
     settings: Settings,
+    server: Address,
+    api: Api<u32>,
+    /// What the user data says, where it names a token.
+    configuration: Option<JoinConfiguration>,
+    /// Tries of the join, this one included.
+    tries: u32,
+    discovery: Option<Discovery>,
 }
 
 const JOIN: Purpose = Purpose(0);
+const CHECKS: Purpose = Purpose(1);
 const USER_DATA: &str = "/var/lib/cloud/instance/user-data.txt";
 /// Where cloud-init notes that the first boot is behind it.
 const DONE: &str = "/var/lib/cloud/instance/boot-finished";
 /// What the kubelet needs before it can run.
 const KUBELET_CONFIG: &str = "/var/lib/kubelet/config.yaml";
+const PREFLIGHT: &str = "kubeadm join phase preflight \
+                         --ignore-preflight-errors=DirAvailable--etc-kubernetes-manifests";
+const KUBELET_START: &str = "kubeadm join phase kubelet-start";
 
 impl Kubeadm {
-    /// cloud-init as it lies in the template.
-    pub fn new(settings: Settings) -> Kubeadm {
-        Kubeadm { settings }
+    /// cloud-init as it lies in the template, with the cluster's endpoint.
+    pub fn new(settings: Settings, server: Address) -> Kubeadm {
+        Kubeadm {
+            settings,
+            server,
+            api: Api::new(0, server, settings.request_timeout),
+            configuration: None,
+            tries: 0,
+            discovery: None,
+        }
     }
 
     /// Reacts to one event.
     pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
         match input {
-            Input::Started(_) => {
-                let is_first_boot = ctx.disk().read(DONE).is_none();
-                if !is_first_boot || ctx.disk().read(USER_DATA).is_none() {
-                    return ctx.exit();
+            Input::Started(_) => self.start(ctx),
+            Input::Due(Event::Checked) => self.discover(ctx),
+            Input::Due(Event::Look(of)) if self.is_discovering(of) => self.look(ctx),
+            Input::Due(Event::Limit(of)) if self.is_discovering(of) => self.give_up(ctx),
+            Input::Due(Event::Again) => self.try_to_join(ctx),
+            Input::Due(Event::Joined) => self.joined(ctx),
+            Input::Due(Event::Client(_)) => {
+                for incoming in self.api.on_alarm(ctx) {
+                    self.heard(incoming, ctx);
                 }
-                let join = ctx.draw_delay(JOIN, self.settings.join);
-                ctx.after(join, Event::Joined);
             }
-            Input::Due(Event::Joined) => {
-                ctx.disk().write(KUBELET_CONFIG, "kind: KubeletConfiguration");
-                ctx.disk().write(DONE, "");
-                ctx.log("This node has joined the cluster");
-                ctx.start_unit("kubelet");
-                ctx.exit();
+            Input::Message(from, message) => {
+                if let Some(incoming) = self.api.on_message(from, message) {
+                    self.heard(incoming, ctx);
+                }
             }
-            _ => {}
+            Input::Broken(connection, how) => {
+                for incoming in self.api.on_broken(connection, how) {
+                    self.heard(incoming, ctx);
+                }
+            }
+            Input::Due(_) | Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) => {}
         }
     }
+
+    fn start(&mut self, ctx: &mut Ctx<Event>) {
+        *self = Kubeadm::new(self.settings, self.server);
+        let is_first_boot = ctx.disk().read(DONE).is_none();
+        let user_data = ctx.disk().read(USER_DATA).cloned().unwrap_or_default();
+        if !is_first_boot || !user_data.contains("kubeadm join") {
+            return ctx.exit();
+        }
+        self.configuration = JoinConfiguration::from_user_data(&user_data);
+        match self.configuration {
+            Some(_) => self.try_to_join(ctx),
+            // Where nobody hands out tokens, trust comes with the VM.
+            None => self.trusted(ctx),
+        }
+    }
+
+    fn try_to_join(&mut self, ctx: &mut Ctx<Event>) {
+        self.tries += 1;
+        self.say_phase("running", PREFLIGHT, ctx);
+        ctx.log("[preflight] Running pre-flight checks");
+        let checks = ctx.draw_delay(CHECKS, self.settings.checks);
+        ctx.after(checks, Event::Checked);
+    }
+
+    fn heard(&mut self, incoming: Incoming<u32>, ctx: &mut Ctx<Event>) {
+        if let Incoming::Answer(of, answered) = incoming
+            && self.is_discovering(of)
+        {
+            self.looked(answered, ctx);
+        }
+    }
+
+    /// The cluster is who it says it is, or cannot be anybody else.
+    fn trusted(&mut self, ctx: &mut Ctx<Event>) {
+        self.discovery = None;
+        if self.configuration.is_some() {
+            self.say_phase("kubeadm reported successful execution for", PREFLIGHT, ctx);
+            self.say_phase("running", KUBELET_START, ctx);
+        }
+        let join = ctx.draw_delay(JOIN, self.settings.join);
+        ctx.after(join, Event::Joined);
+    }
+
+    fn joined(&mut self, ctx: &mut Ctx<Event>) {
+        ctx.disk().write(KUBELET_CONFIG, "kind: KubeletConfiguration");
+        ctx.log("This node has joined the cluster");
+        ctx.start_unit("kubelet");
+        finish(ctx);
+    }
+
+    /// kubeadm has exited with an error; the script, if there is one, tries again after a pause.
+    fn failed(&mut self, ctx: &mut Ctx<Event>) {
+        self.discovery = None;
+        self.api.disconnect(ctx);
+        ctx.log("To see the stack trace of this error execute with --v=5 or higher");
+        let Some(RetryJoin { tries, pause }) = self.script() else { return finish(ctx) };
+        let time = clock(ctx);
+        ctx.log(format!("!!! [{time}] kubeadm reported failed action(s) for '{PREFLIGHT}'"));
+        if self.tries < tries {
+            return ctx.after(pause, Event::Again);
+        }
+        ctx.log(format!("!!! [{time}] too many errors, exiting"));
+        finish(ctx);
+    }
+
+    fn script(&self) -> Option<RetryJoin> {
+        self.configuration.as_ref().and_then(|configuration| configuration.retry)
+    }
+
+    /// The script says what it does, and when.
+    fn say_phase(&self, what: &str, phase: &str, ctx: &mut Ctx<Event>) {
+        if self.script().is_some() {
+            let time = clock(ctx);
+            ctx.log(format!("+++ [{time}] {what} '{phase}'"));
+        }
+    }
+}
+
+/// cloud-init has run once, well or not: it does not run again on this disk.
+fn finish(ctx: &mut Ctx<Event>) {
+    ctx.disk().write(DONE, "");
+    ctx.exit();
+}
+
+/// The time as the script writes it.
+fn clock(ctx: &Ctx<Event>) -> Text {
+    Text::from(rfc3339(ctx.now()).replace('Z', "+00:00"))
 }

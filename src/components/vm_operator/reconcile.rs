@@ -12,7 +12,7 @@
 
 use super::Rules;
 use crate::api::kinds::{Condition, PowerState, Status, VirtualMachine};
-use crate::api::{Object, ObjectKey, Verb};
+use crate::api::{Answer, Answered, Kind, Object, ObjectKey, Verb};
 use crate::client::{Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{Purpose, Text};
 use crate::infra::bios_uuid;
@@ -34,6 +34,8 @@ pub struct VirtualMachineController {
 pub enum State {
     /// For the VM to be found, or not.
     Finding,
+    /// For the Secret with the user data of a VM that is to be made.
+    ReadingUserData,
     /// For the new VM to be on.
     Creating,
     PoweringOn,
@@ -90,7 +92,30 @@ impl VirtualMachineController {
                 Step::Call(DatacenterRequest::PowerOn { vm: name }, State::PoweringOn)
             }
             TaskEnd::Found(facts) => self.report(object, facts, view),
-            _ => self.create(object, Text::from(format!("kubeadm join --node-name={name}"))),
+            _ => self.read_user_data(object, vm),
+        }
+    }
+
+    /// The Secret is read anew for each VM; what is in it may have been dead for long.
+    fn read_user_data(&mut self, object: &Arc<Object>, vm: &VirtualMachine) -> Step<State> {
+        if vm.bootstrap_secret.is_empty() {
+            return self.create(object, Text::EMPTY);
+        }
+        let namespace = object.key().namespace.clone();
+        let name = vm.bootstrap_secret.clone();
+        let key = ObjectKey { kind: Kind::Secret, namespace, name };
+        Step::ask(Verb::Get(key), State::ReadingUserData)
+    }
+
+    fn user_data_read(&mut self, object: &Arc<Object>, answered: Answered) -> Step<State> {
+        let secret = match answered {
+            Ok(Answer::Object(secret)) => secret,
+            Ok(_) => return Step::done(),
+            Err(error) => return Step::Done(Outcome::error(error.message)),
+        };
+        match secret.secret().and_then(|secret| secret.user_data()) {
+            Some(user_data) => self.create(object, user_data.clone()),
+            None => Step::Done(Outcome::error("the bootstrap Secret has no user data")),
         }
     }
 
@@ -161,6 +186,9 @@ impl Reconciler for VirtualMachineController {
             (State::Last(outcome), _) => Step::Done(outcome),
             (_, Reply::Task(Err(error))) => Step::Done(Outcome::error(error)),
             (State::Finding, Reply::Task(Ok(end))) => self.found(&object, &end, view),
+            (State::ReadingUserData, Reply::Answer(answered)) => {
+                self.user_data_read(&object, answered)
+            }
             (State::PoweringOn, Reply::Task(Ok(TaskEnd::NotFound))) => {
                 Step::Done(Outcome::error("the VM went while it was powered on"))
             }

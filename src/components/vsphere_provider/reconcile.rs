@@ -44,6 +44,9 @@ impl VSphereMachineController {
         let Some(machine) = machine.and_then(|machine| machine.machine()) else {
             return Step::done();
         };
+        if machine.spec.data_secret_name.is_empty() {
+            return self.report(object, ("", Some("WaitingForBootstrapData")), None, view.now);
+        }
         let found = view.local.get(&virtual_machine(object)).cloned();
         match &found {
             None => {

@@ -1,8 +1,9 @@
 //! The end of a Machine, in its order, each step of which may have to wait.
 //!
 //! ```text
-//! pre-drain hooks ─> drain ─> volumes ─> pre-terminate hooks ─> provider's object ─> Node ─> finalizer
-//! └──── only with a Node that it may delete ────┘
+//! pre-drain hooks ─> drain ─> volumes ─> pre-terminate hooks
+//! └─── only with a Node that it may delete ───┘
+//!   ─> provider's object ─> bootstrap configuration ─> Node ─> finalizer
 //! ```
 //! A reconcile begins at the front each time and passes what is done. Follows `reconcileDelete`.
 //!
@@ -11,7 +12,7 @@
 
 use super::super::Wording;
 use super::status::{deleting, finish};
-use super::{MachineController, State, infra_of, node_name};
+use super::{MachineController, State, bootstrap_of, infra_of, node_name};
 use crate::api::kinds::{Condition, Machine, MachinePhase, Status};
 use crate::api::{Answer, Kind, Object, ObjectKey, Reason, Verb};
 use crate::client::{Outcome, Reply, Step, View};
@@ -90,6 +91,7 @@ impl MachineController {
         match (state, reply) {
             (State::EndAnnounced, _) => self.delete_infra(object, view),
             (State::InfraDeleted, _) => self.say_infra_goes(object, view),
+            (State::BootstrapDeleted, _) => self.say_bootstrap_goes(object, view),
             (State::NodeDeleted(since), Reply::Answer(answered)) => match answered {
                 Ok(_) => self.finish(object, view.now),
                 Err(error) if error.reason == Reason::NotFound => self.finish(object, view.now),
@@ -167,7 +169,7 @@ impl MachineController {
     /// The provider's object is deleted, and waited for by watch.
     fn delete_infra(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         let Some(infra) = infra_of(object, view) else {
-            return self.delete_node(object, view.now);
+            return self.delete_bootstrap(object, view);
         };
         if infra.meta.is_deleting() {
             return self.say_infra_goes(object, view);
@@ -190,6 +192,26 @@ impl MachineController {
         let kind = machine.spec.infrastructure.kind.name();
         let words = Text::from(format!("Waiting for {kind} to be deleted"));
         self.say_deleting(machine, ("WaitingForInfrastructureDeletion", words), view);
+        finish(object, changed, Outcome::done())
+    }
+
+    /// Strictly after the provider's object: what the VM was started with stays as long as the VM.
+    fn delete_bootstrap(&mut self, object: &Arc<Object>, view: &View) -> Step<State> {
+        let Some(config) = bootstrap_of(object, view) else {
+            return self.delete_node(object, view.now);
+        };
+        if config.meta.is_deleting() {
+            return self.say_bootstrap_goes(object, view);
+        }
+        let verb = Verb::Delete { key: config.key().clone(), grace: None, uid: None };
+        Step::write(verb, State::BootstrapDeleted)
+    }
+
+    fn say_bootstrap_goes(&mut self, object: &Arc<Object>, view: &View) -> Step<State> {
+        let mut changed = Object::clone(object);
+        let Some(machine) = changed.machine_mut() else { return Step::done() };
+        let words = Text::word("Waiting for KubeadmConfig to be deleted");
+        self.say_deleting(machine, ("WaitingForBootstrapDeletion", words), view);
         finish(object, changed, Outcome::done())
     }
 

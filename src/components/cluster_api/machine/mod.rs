@@ -1,8 +1,8 @@
 //! Machine: from its provider's object to its Node, and back.
 //!
 //! ```text
-//! lives     provider ready ─> Node found by providerID ─> Running, whatever the Node's health
-//! goes      cordon, drain ─> provider's object ─> Node ─> finalizer
+//! lives     bootstrap data ─> provider ready ─> Node found by providerID ─> Running, whatever the Node's health
+//! goes      cordon, drain ─> provider's object ─> bootstrap configuration ─> Node ─> finalizer
 //! ```
 //! Follows `internal/controllers/machine` of Cluster API.
 
@@ -11,7 +11,7 @@ mod drain;
 mod status;
 
 use super::{Settings, beside, is_paused};
-use crate::api::{Object, ObjectKey};
+use crate::api::{Kind, Object, ObjectKey};
 use crate::client::{Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{SimTime, Text};
 use std::collections::BTreeMap;
@@ -45,6 +45,8 @@ pub enum State {
     EndAnnounced,
     /// The provider's object was deleted.
     InfraDeleted,
+    /// The bootstrap configuration was deleted.
+    BootstrapDeleted,
     /// The Node is being deleted; since when it is tried.
     NodeDeleted(SimTime),
     NodeRetry(SimTime),
@@ -99,6 +101,11 @@ impl Reconciler for MachineController {
 fn infra_of<'a>(object: &Object, view: &View<'a>) -> Option<&'a Arc<Object>> {
     let reference = &object.machine()?.spec.infrastructure;
     view.local.get(&beside(object.key(), reference.kind, &reference.name))
+}
+
+/// The bootstrap configuration of a Machine, where it has one.
+fn bootstrap_of<'a>(object: &Object, view: &View<'a>) -> Option<&'a Arc<Object>> {
+    view.local.get(&beside(object.key(), Kind::KubeadmConfig, object.name()))
 }
 
 /// The name of the Node of a Machine.

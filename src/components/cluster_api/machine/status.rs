@@ -1,8 +1,8 @@
 //! What a living Machine's status says, written in one patch at the end of a reconcile.
 
-use super::super::{Wording, node_in};
-use super::{MachineController, State, infra_of};
-use crate::api::kinds::{Condition, Machine, MachinePhase, Node, Status};
+use super::super::{Bootstrap, Wording, node_in};
+use super::{MachineController, State, bootstrap_of, infra_of};
+use crate::api::kinds::{Condition, KubeadmConfig, Machine, MachinePhase, Node, Status};
 use crate::api::{Kind, Object, Provided, Verb};
 use crate::client::{Outcome, Step, View};
 use crate::engine::{SimTime, Text};
@@ -13,6 +13,8 @@ impl MachineController {
         let mut changed = Object::clone(object);
         let infra = infra_of(object, view).and_then(|infra| infra.provided());
         let Some(machine) = changed.machine_mut() else { return Step::done() };
+        let config = bootstrap_of(object, view).and_then(|config| config.kubeadm_config());
+        self.follow_bootstrap(machine, config, view.now);
         self.follow_provider(machine, infra, view.now);
         if self.find_node(machine, view) {
             let name = machine.node_ref.clone().unwrap_or_default();
@@ -26,6 +28,34 @@ impl MachineController {
         }
         machine.phase = phase(machine);
         finish(object, changed, Outcome::done())
+    }
+
+    /// The name of its user data is taken over once, when the bootstrap provider has written it.
+    fn follow_bootstrap(
+        &self,
+        machine: &mut Machine,
+        config: Option<&KubeadmConfig>,
+        now: SimTime,
+    ) {
+        let wording = self.settings.wording;
+        if self.settings.bootstrap == Bootstrap::Given {
+            if wording == Wording::V1Beta2 {
+                machine.conditions.say(bootstrap_ready(wording, true, "DataSecretProvided", now));
+            }
+            return;
+        }
+        let Some(config) = config else { return };
+        machine.bootstrap_ready = config.ready;
+        if config.ready && machine.spec.data_secret_name.is_empty() {
+            machine.spec.data_secret_name = config.data_secret_name.clone();
+        }
+        let reason = match (config.ready, wording) {
+            (true, Wording::V1Beta1) => "",
+            (true, Wording::V1Beta2) => "Ready",
+            (false, Wording::V1Beta1) => "WaitingForDataSecret",
+            (false, Wording::V1Beta2) => "NotReady",
+        };
+        machine.conditions.say(bootstrap_ready(wording, config.ready, reason, now));
     }
 
     /// What the provider says is taken over each time.
@@ -155,9 +185,29 @@ fn v1beta2_without_node(machine: &Machine) -> (Status, &'static str, String) {
     (Status::Unknown, "InspectionFailed", message)
 }
 
+/// The condition about a Machine's bootstrap data.
+fn bootstrap_ready(wording: Wording, ready: bool, reason: &'static str, now: SimTime) -> Condition {
+    let kind = match wording {
+        Wording::V1Beta1 => "BootstrapReady",
+        Wording::V1Beta2 => "BootstrapConfigReady",
+    };
+    let (status, message) = match (ready, wording) {
+        (true, _) => (Status::True, ""),
+        (false, Wording::V1Beta1) => (Status::False, ""),
+        (false, Wording::V1Beta2) => {
+            (Status::False, "KubeadmConfig status.initialization.dataSecretCreated is false")
+        }
+    };
+    let [kind, reason, message] = [kind, reason, message].map(Text::word);
+    Condition::new(kind, status, reason, message, now)
+}
+
 /// Later lines win; a Node's health is not among them.
 pub fn phase(machine: &Machine) -> MachinePhase {
     let mut phase = MachinePhase::Pending;
+    if machine.bootstrap_ready && !machine.infrastructure_ready {
+        phase = MachinePhase::Provisioning;
+    }
     if !machine.spec.provider_id.is_empty() {
         phase = MachinePhase::Provisioned;
     }

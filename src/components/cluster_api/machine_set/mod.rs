@@ -14,8 +14,10 @@ mod remediation;
 mod scale;
 
 use super::machine_deployment::remediating;
-use super::{Settings, Wording, is_paused, node_in};
-use crate::api::kinds::{Condition, InfrastructureRef, Machine, MachineSpec, Status};
+use super::{Bootstrap, Settings, Wording, is_paused, node_in};
+use crate::api::kinds::{
+    Condition, InfrastructureRef, KubeadmConfig, Machine, MachineSet, MachineSpec, Status,
+};
 use crate::api::{Answer, Body, Kind, Meta, Object, ObjectKey, Reason, Verb};
 use crate::client::{Delta, Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{Purpose, SimTime, Text, name_suffix};
@@ -63,6 +65,8 @@ pub enum State {
     Deleted(Box<Work>, ObjectKey, Option<Verb>, bool),
     /// The provider's object is there; the Machine of the same name follows.
     InfraCreated(Box<Work>, Text),
+    /// The bootstrap configuration is there; the provider's object of the same name follows.
+    BootstrapCreated(Box<Work>, Text),
     Created(Box<Work>, ObjectKey),
     /// Waits for the cache to show what was done; the status comes last.
     Catching(Box<Work>, SimTime),
@@ -120,7 +124,7 @@ impl MachineSetController {
                 let verb = Verb::Delete { key: machine.clone(), grace: None, uid: None };
                 Step::ask(verb, State::Deleted(work, machine, then, announced))
             }
-            Some(Act::Create) => self.create_infra(key, work, view),
+            Some(Act::Create) => self.create(key, work, view),
             None if work.scaled => {
                 Step::Wait(self.settings.cache_poll, State::Catching(work, view.now))
             }
@@ -128,16 +132,31 @@ impl MachineSetController {
         }
     }
 
-    fn create_infra(&self, key: &ObjectKey, work: Box<Work>, view: &mut View) -> Step<State> {
-        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
-        let Some(set) = object.machine_set() else { return Step::done() };
+    /// The bootstrap configuration, then the provider's object, then the Machine, of one name.
+    fn create(&self, key: &ObjectKey, work: Box<Work>, view: &mut View) -> Step<State> {
         let suffix = name_suffix((view.draw)(MACHINE_NAME));
-        let name = Text::from(format!("{}-{suffix}", object.name()));
+        let name = Text::from(format!("{}-{suffix}", key.name));
+        if self.settings.bootstrap == Bootstrap::Given {
+            return self.create_infra(key, work, name, view);
+        }
+        let Some(object) = view.local.get(key) else { return Step::done() };
+        let Some(set) = object.machine_set() else { return Step::done() };
+        let config = KubeadmConfig::default();
+        let config = part(object, set, Kind::KubeadmConfig, &name, config);
+        Step::write(Verb::Create(Arc::new(config)), State::BootstrapCreated(work, name))
+    }
+
+    fn create_infra(
+        &self,
+        key: &ObjectKey,
+        work: Box<Work>,
+        name: Text,
+        view: &View,
+    ) -> Step<State> {
+        let Some(object) = view.local.get(key) else { return Step::done() };
+        let Some(set) = object.machine_set() else { return Step::done() };
         let kind = set.template.infrastructure.kind;
-        let mut meta = Meta::new(kind, key.namespace.clone(), name.clone());
-        meta = meta.owned_by(&object.meta);
-        meta.labels = set.selector.clone();
-        let infra = Object::new(meta, Body::of_infrastructure(kind));
+        let infra = part(object, set, kind, &name, Body::of_infrastructure(kind));
         Step::write(Verb::Create(Arc::new(infra)), State::InfraCreated(work, name))
     }
 
@@ -290,6 +309,7 @@ impl Reconciler for MachineSetController {
             State::Deleted(work, machine, then, announced) => {
                 self.deleted(key, work, (machine, then, announced), reply, view)
             }
+            State::BootstrapCreated(work, name) => self.create_infra(key, work, name, view),
             State::InfraCreated(work, name) => self.create_machine(key, work, name, view),
             State::Created(work, machine) => self.created(key, work, &machine, reply, view),
             State::Catching(work, since) => match self.has_caught_up(since, view.now) {
@@ -347,4 +367,18 @@ fn owner_remediated(
     now: SimTime,
 ) -> Condition {
     Condition::new(Text::word("OwnerRemediated"), status, Text::word(reason), message, now)
+}
+
+/// An object that a new Machine of the set goes with, under the Machine's name.
+fn part(
+    object: &Object,
+    set: &MachineSet,
+    kind: Kind,
+    name: &Text,
+    body: impl Into<Body>,
+) -> Object {
+    let mut meta = Meta::new(kind, object.key().namespace.clone(), name.clone());
+    meta = meta.owned_by(&object.meta);
+    meta.labels = set.selector.clone();
+    Object::new(meta, body)
 }
