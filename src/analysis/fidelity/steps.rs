@@ -54,6 +54,8 @@ const CORE: &[(&str, &[&str])] = &[
         &["exists", "phase", "Ready", "nodeName", "deletionTimestamp", "DisruptionTarget", "event"],
     ),
     ("ReplicaSet", &["event"]),
+    ("StatefulSet", &["event"]),
+    ("DaemonSet", &["event"]),
     (
         "Machine",
         &[
@@ -96,9 +98,12 @@ fn of_rows(rows: &[Row]) -> Vec<Steps> {
 /// Time and victim of each fault, as a recording's driver or a simulation wrote it.
 fn faults(rows: &[Row]) -> Vec<(i64, String)> {
     let victim = |row: &Row| {
-        let killed = row.kind == "Process" && row.field == "running" && row.by == "driver";
+        let by_driver = row.kind == "Process" && row.by == "driver";
+        let killed = by_driver && row.field == "running" && is_false(row);
+        let frozen = by_driver && row.field == "frozen" && !is_false(row);
         match row.name.strip_prefix("kubelet@") {
-            Some(node) if killed && is_false(row) => Some(node.to_owned()),
+            Some(node) if killed || frozen => Some(node.to_owned()),
+            _ if row.kind == "Node" && row.field == "deleteRequested" => Some(row.name.clone()),
             _ if row.kind == "Node" && row.field == "fault" => Some(row.name.clone()),
             _ if row.kind == "Fault" && row.field == "injected" => {
                 let target = row.to.as_deref()?;
@@ -107,7 +112,10 @@ fn faults(rows: &[Row]) -> Vec<(i64, String)> {
             _ => None,
         }
     };
-    rows.iter().filter_map(|row| Some((row.micros, victim(row)?))).collect()
+    // What is done to a victim later belongs to its first fault.
+    let mut hit = BTreeSet::new();
+    let faults = rows.iter().filter_map(|row| Some((row.micros, victim(row)?)));
+    faults.filter(|(_, victim)| hit.insert(victim.clone())).collect()
 }
 
 fn is_false(row: &Row) -> bool {
@@ -203,6 +211,7 @@ impl Roles {
         let mut roles = Roles { words: Words::default(), objects: BTreeMap::new() };
         roles.words.add(victim, "$victim");
         let on_victim = pods_on(rows, fault, victim);
+        let several = on_victim.iter().map(|pod| app_of(pod)).collect::<BTreeSet<_>>().len() > 1;
         let mut born: BTreeMap<(&str, &str), bool> = BTreeMap::new();
         for row in rows {
             // Known from a row before the fault, or else born after it.
@@ -213,12 +222,11 @@ impl Roles {
                 "Node" | "Machine" | "InfraMachine" if name == victim => ("$victim", true),
                 "Node" | "Machine" | "InfraMachine" if is_born => ("$new", alone),
                 "Node" | "Machine" | "InfraMachine" => ("$other", false),
-                "Pod" if on_victim.contains(name) => ("$pod", true),
+                "Pod" if on_victim.contains(name) => (pod_word(name, several), true),
                 "Pod" if is_born => ("$newpod", alone),
                 "Pod" => ("$otherpod", false),
-                "ReplicaSet" | "MachineSet" | "MachineDeployment" | "MachineHealthCheck" => {
-                    (kind, alone)
-                }
+                "ReplicaSet" | "StatefulSet" | "DaemonSet" | "MachineSet" | "MachineDeployment"
+                | "MachineHealthCheck" => (kind, alone),
                 _ => continue,
             };
             roles.words.add(name, &if word == kind { format!("${kind}") } else { word.to_owned() });
@@ -233,6 +241,20 @@ impl Roles {
     fn role(&self, row: &Row) -> Option<String> {
         self.objects.get(&(row.kind.clone(), row.name.clone())).cloned()
     }
+}
+
+/// The part of a Pod on the victim; where Pods of several workloads are, each has its own.
+fn pod_word(name: &str, several: bool) -> &'static str {
+    match app_of(name) {
+        "db" if several => "$pod-of-db",
+        "agent" if several => "$pod-of-agent",
+        _ => "$pod",
+    }
+}
+
+/// The workload that a Pod is named for.
+fn app_of(name: &str) -> &str {
+    name.split('-').next().unwrap_or(name)
 }
 
 /// The Pods that were bound to `victim` when the fault came.

@@ -46,6 +46,8 @@ impl Words {
             format!("$infra{rest}")
         } else if is_time(name) {
             format!("$time{rest}")
+        } else if is_measured_length(name) {
+            format!("$length{rest}")
         } else {
             word.to_owned()
         }
@@ -63,6 +65,15 @@ fn is_time(word: &str) -> bool {
         })
 }
 
+/// True for a length that was measured, as `3m20.655546358s`; a set one has no fraction.
+fn is_measured_length(word: &str) -> bool {
+    let digit = |letter: char| letter.is_ascii_digit();
+    word.ends_with('s')
+        && word.contains('.')
+        && word.starts_with(digit)
+        && word.chars().all(|letter| digit(letter) || ".hms".contains(letter))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +85,12 @@ mod tests {
         words.add("web-x", "$pod");
         let said = words.abstracted("Pod default/web-x: on worker-1, not worker-10 (worker-1).");
         assert_eq!(said, "Pod default/$pod: on $victim, not worker-10 ($victim).");
+    }
+
+    #[test]
+    fn a_measured_length_is_abstracted_and_a_set_one_is_not() {
+        let said = Words::default().abstracted("seen 3m20.655546358s ago; threshold is 3m0s");
+        assert_eq!(said, "seen $length ago; threshold is 3m0s");
     }
 
     #[test]

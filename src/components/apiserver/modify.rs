@@ -100,7 +100,7 @@ impl Modification {
                 let uid = Some(object.meta.uid);
                 Some(Modification::Delete { key: key.clone(), grace: *grace, uid })
             }
-            // A Pod that was terminating is seen with its new grace period before it goes.
+            // A Pod is seen with its grace period before it goes.
             Modification::Delete { key, .. }
                 if object.pod().is_some()
                     && object.meta.deletion.is_some_and(|d| d.grace.is_zero())
@@ -127,7 +127,8 @@ impl Modification {
                     return Decision::Refuse(wrong_uid(self.key()));
                 }
                 delete(&mut new, *grace, now);
-                if current.meta.is_deleting() && new != *current {
+                // A Pod is seen with its grace period, even one of nothing, before it goes.
+                if (current.meta.is_deleting() || current.pod().is_some()) && new != *current {
                     new.meta.writer = writer;
                     return Decision::Write(Box::new(new));
                 }

@@ -49,10 +49,15 @@ fn a_deleted_pod_stays_until_its_kubelet_lets_go() {
 
 #[test]
 fn a_pod_that_runs_nowhere_is_gone_at_once() {
-    assert!(matches!(delete(&pod(""), None), Decision::Remove));
     let mut failed = pod("worker-0");
     failed.pod_mut().expect("a pod").phase = PodPhase::Failed;
-    assert!(matches!(delete(&failed, None), Decision::Remove));
+    for object in [pod(""), failed] {
+        let last = written(delete(&object, None));
+        assert_eq!(last.meta.deletion.map(|d| d.grace), Some(Duration::ZERO), "seen so");
+        let next = Modification::Delete { key: last.key().clone(), grace: None, uid: None };
+        let then = next.next_after(&last).expect("and removed");
+        assert!(matches!(then.decide(&last, NOW, 0), Decision::Remove));
+    }
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub enum Asked {
     Refresh,
     /// The Lease, because renewing failed or there is none in memory.
     LookUp,
+    /// The Node, which is to own a new Lease.
+    Owner,
     Creation,
 }
 
@@ -93,8 +95,11 @@ impl Kubelet {
             }
             (Asked::LookUp, Ok(Answer::Object(lease))) => self.lease_found(lease, true, ctx),
             (Asked::LookUp, Err(error)) if error.reason == Reason::NotFound => {
-                self.create_lease(ctx);
+                self.ask_lease(Verb::Get(self.node_key()), Asked::Owner, ctx);
             }
+            (Asked::Owner, Ok(Answer::Object(node))) => self.create_lease(&node, ctx),
+            // Without its Node no Lease is made: the next tick tries again.
+            (Asked::Owner, _) => self.end_lease_pass(ctx),
             (Asked::Creation, Ok(Answer::Object(lease))) => self.lease_found(lease, false, ctx),
             (Asked::Refresh, _) => self.retry_or_look_up(ctx),
             (Asked::LookUp | Asked::Creation, _) => self.look_up_later(ctx),
@@ -134,9 +139,8 @@ impl Kubelet {
         ctx.after(pause, Event::EnsureLease);
     }
 
-    /// A Lease is owned by its Node, so there is none before the Node is known.
-    fn create_lease(&mut self, ctx: &mut Ctx<Event>) {
-        let Some(node) = self.status.node() else { return self.look_up_later(ctx) };
+    /// A Lease is owned by its Node, so there is none before the Node is there.
+    fn create_lease(&mut self, node: &Object, ctx: &mut Ctx<Event>) {
         let meta = Meta::new(Kind::Lease, NAMESPACE, self.name.clone()).owned_by(&node.meta);
         let lease = Lease {
             holder: self.name.clone(),

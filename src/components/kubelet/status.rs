@@ -60,13 +60,6 @@ impl Default for StatusLoop {
     }
 }
 
-impl StatusLoop {
-    /// The Node, once it is registered.
-    pub fn node(&self) -> Option<&Arc<Object>> {
-        self.node.as_ref()
-    }
-}
-
 impl Kubelet {
     pub(super) fn start_status(&mut self, start: Start, ctx: &mut Ctx<Event>) {
         let first = self.settings.registration_first;
@@ -277,7 +270,7 @@ impl Kubelet {
         })
     }
 
-    fn node_key(&self) -> ObjectKey {
+    pub(super) fn node_key(&self) -> ObjectKey {
         ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: self.name.clone() }
     }
 }
