@@ -127,7 +127,10 @@ impl Scenario {
             LONGEST
         });
         let mut blueprint = blueprint(platform, control_planes, workers);
-        blueprint.workloads.extend(self.workloads(platform, control_planes, &mut note));
+        let own = self.workloads(control_planes, &mut note);
+        let replaced = |name: &Text| own.iter().any(|workload| workload.name == *name);
+        blueprint.workloads.retain(|workload| !replaced(&workload.name));
+        blueprint.workloads.extend(own);
         blueprint.zones = self.zones(platform, &mut note);
         let given = self.given(&blueprint, &mut note);
         let stage = Stage::of(blueprint.clone());
@@ -182,15 +185,9 @@ impl Scenario {
         given
     }
 
-    /// The scenario's own workloads; their names must be free on the platform.
-    fn workloads(
-        &self,
-        platform: &Platform,
-        control_planes: u32,
-        note: &mut impl FnMut(Mistake),
-    ) -> Vec<Workload> {
-        let mut taken: Vec<&str> =
-            platform.workloads.iter().map(|workload| workload.name.value.as_str()).collect();
+    /// The scenario's own workloads; each takes the place of the platform's of its name.
+    fn workloads(&self, control_planes: u32, note: &mut impl FnMut(Mistake)) -> Vec<Workload> {
+        let mut taken: Vec<&str> = Vec::new();
         let mut workloads = Vec::new();
         for written in &self.spec.workloads {
             let name = written.name.value.as_str();

@@ -175,3 +175,66 @@ fn duration(source: &Source, written: &Spanned<String>) -> Result<Duration, Mist
     let parsed = written.value.parse::<Duration>();
     parsed.map_err(|error| source.mistake(written, error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Game, Scenario};
+
+    /// The mistakes of a scenario with these workloads.
+    fn mistakes(workloads: &[&str]) -> Vec<String> {
+        let lines: String = workloads.iter().map(|line| format!("    - {{ {line} }}\n")).collect();
+        let text = format!(
+            "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: w }}\nspec:\n  platform: \
+             tkgs-2024\n  faults: []\n  until: 1m\n  workloads:\n{lines}"
+        );
+        let wrong = match Scenario::read(Source::embedded("w.yaml", &text)) {
+            Err(mistake) => vec![mistake],
+            Ok(scenario) => Game::new(&scenario, None, &[], None).err().unwrap_or_default(),
+        };
+        let first_line = |mistake: &Mistake| mistake.to_string().lines().next().map(str::to_owned);
+        wrong.iter().filter_map(first_line).collect()
+    }
+
+    #[test]
+    fn every_kind_is_understood_and_may_replace_the_platforms() {
+        let all = [
+            "name: web, replicas: 2",
+            "name: db, kind: StatefulSet, replicas: 3, podManagementPolicy: Parallel",
+            "name: agent, kind: DaemonSet, runsOn: controlPlane",
+            "name: backup, kind: Job, runTime: 5m, backoffLimit: 0",
+            "name: lone, kind: Pod",
+        ];
+        assert_eq!(mistakes(&all), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_at_its_place_with_a_way_out() {
+        for (line, at, words) in [
+            ("name: db, kind: Stateful, replicas: 1", "Stateful,", "did you mean `StatefulSet`?"),
+            ("name: db, replicas: -1", "-1", "write a number up to 10000"),
+            ("name: db, replicas: many", "many", "or `perControlPlane`"),
+            ("name: db", "db", "write for example `replicas: 3`"),
+            ("name: a, kind: DaemonSet, replicas: 3", "3", "leave `replicas` out"),
+            ("name: j, kind: Job", "j,", "write `runTime: 10m`"),
+            ("name: j, kind: Job, runTime: 0s", "0s", "for example `runTime: 10m`"),
+            ("name: j, kind: Job, runTime: 5 min", "5 min", "5 min"),
+            ("name: w, replicas: 1, runTime: 5m", "5m", "only a Job has this"),
+            (
+                "name: w, replicas: 1, podManagementPolicy: Parallel",
+                "Parallel",
+                "only a StatefulSet",
+            ),
+            ("name: w, replicas: 1, runsOn: nodes", "nodes", "known: workers, controlPlane"),
+            ("name: Web_1, replicas: 1", "Web", "lower-case letters"),
+        ] {
+            let column = 9 + line.find(at).expect("a part of the line");
+            let found = mistakes(&[line]);
+            assert_eq!(found.len(), 1, "{line}: {found:?}");
+            assert!(found[0].starts_with(&format!("w.yaml:9:{column}: ")), "{line}: {found:?}");
+            assert!(found[0].contains(words), "{line}: {found:?}");
+        }
+        let twice = mistakes(&["name: x, replicas: 1", "name: x, kind: Pod"]);
+        assert!(twice[0].starts_with("w.yaml:10:15: there is a workload `x` already"), "{twice:?}");
+    }
+}
