@@ -353,6 +353,12 @@ fn counts(object: &Object) -> Vec<(&'static str, Value)> {
             ("currentHealthy", count(check.current_healthy)),
             ("remediationsAllowed", count(check.remediations_allowed)),
         ],
+        Body::PodDisruptionBudget(budget) => vec![
+            ("expectedPods", count(budget.expected_pods)),
+            ("desiredHealthy", count(budget.desired_healthy)),
+            ("currentHealthy", count(budget.current_healthy)),
+            ("disruptionsAllowed", count(budget.disruptions_allowed)),
+        ],
         _ => Vec::new(),
     }
 }

@@ -9,6 +9,8 @@ use std::fmt;
 pub struct ApiError {
     pub reason: Reason,
     pub message: Text,
+    /// What `details.causes` adds to the message; empty if there is nothing to add.
+    pub cause: Text,
 }
 
 /// The machine-readable reasons in use, spelled as in `metav1.StatusReason`.
@@ -31,7 +33,13 @@ pub enum Reason {
 impl ApiError {
     /// A refusal with a reason and its words.
     pub fn new(reason: Reason, message: impl Into<Text>) -> ApiError {
-        ApiError { reason, message: message.into() }
+        ApiError { reason, message: message.into(), cause: Text::EMPTY }
+    }
+
+    /// The same refusal with a cause.
+    pub fn caused_by(mut self, cause: impl Into<Text>) -> ApiError {
+        self.cause = cause.into();
+        self
     }
 
     /// The object does not exist.

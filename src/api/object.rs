@@ -2,8 +2,8 @@
 
 use super::kinds::{
     Cluster, ConfigMap, DaemonSet, Deployment, InfraMachine, Job, KubeEvent, KubeadmConfig, Lease,
-    Machine, MachineDeployment, MachineHealthCheck, MachineSet, Node, Pod, ReplicaSet, Secret,
-    StatefulSet, VSphereMachine, VirtualMachine,
+    Machine, MachineDeployment, MachineHealthCheck, MachineSet, Node, Pod, PodDisruptionBudget,
+    ReplicaSet, Secret, StatefulSet, VSphereMachine, VirtualMachine,
 };
 use super::{Merge, Meta};
 use crate::engine::Text;
@@ -33,6 +33,7 @@ pub enum Kind {
     KubeadmConfig,
     VSphereMachine,
     VirtualMachine,
+    PodDisruptionBudget,
 }
 
 /// Kind, namespace and name; unique at any one time.
@@ -52,7 +53,7 @@ pub struct Object {
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Kind; 20] = [
+    pub const ALL: [Kind; 21] = [
         Kind::Node,
         Kind::Lease,
         Kind::Pod,
@@ -73,6 +74,7 @@ impl Kind {
         Kind::KubeadmConfig,
         Kind::VSphereMachine,
         Kind::VirtualMachine,
+        Kind::PodDisruptionBudget,
     ];
 
     /// The kind's own name.
@@ -98,6 +100,7 @@ impl Kind {
             Kind::KubeadmConfig => "KubeadmConfig",
             Kind::VSphereMachine => "VSphereMachine",
             Kind::VirtualMachine => "VirtualMachine",
+            Kind::PodDisruptionBudget => "PodDisruptionBudget",
         }
     }
 
@@ -132,6 +135,7 @@ impl Kind {
             Kind::KubeadmConfig => "bootstrap.cluster.x-k8s.io/v1beta1",
             Kind::VSphereMachine => "vmware.infrastructure.cluster.x-k8s.io/v1beta1",
             Kind::VirtualMachine => "vmoperator.vmware.com/v1alpha2",
+            Kind::PodDisruptionBudget => "policy/v1",
         }
     }
 }
@@ -213,6 +217,7 @@ bodies! {
     KubeadmConfig(KubeadmConfig) kubeadm_config kubeadm_config_mut,
     VSphereMachine(VSphereMachine) vsphere_machine vsphere_machine_mut,
     VirtualMachine(VirtualMachine) virtual_machine virtual_machine_mut,
+    PodDisruptionBudget(PodDisruptionBudget) pod_disruption_budget pod_disruption_budget_mut,
 }
 
 /// What every provider's object says of itself: Cluster API's contract with providers.

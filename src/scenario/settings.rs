@@ -148,6 +148,8 @@ fn apiserver(all: &Catalog) -> apiserver::Settings {
         mutating_timeout: all.period("kubernetes.mutatingRequestTimeout"),
         watch_window: size(all.count("kubernetes.watchWindow", 1..=1_000_000)),
         default_toleration: all.duration("kubernetes.defaultTolerationSeconds"),
+        eviction_tries: small(all.count("kubernetes.evictionTries", 1..=1_000)),
+        eviction_pause: all.duration("kubernetes.evictionPause"),
         etcd_retry: all.period("kubernetes.etcdRetry"),
         etcd: ETCD_PORT,
     }
@@ -229,6 +231,7 @@ fn controller_manager(all: &Catalog) -> controller_manager::Settings {
         taint_pass_period: period("noExecuteTaintPassPeriod"),
         pod_gc_period: period("podGcPeriod"),
         pod_gc_quarantine: duration("podGcQuarantine"),
+        disrupted_pod_timeout: duration("disruptedPodTimeout"),
         request_interval: duration("controllerRequestInterval"),
         request_burst: count("controllerRequestBurst", 1),
         write_retries: small(count("nodeWriteRetries", 1)),
@@ -372,6 +375,7 @@ fn drain(all: &Catalog) -> cluster_api::Drain {
             true => cluster_api::DrainStyle::Attempts {
                 length: period("drainAttempt"),
                 poll: period("drainPoll"),
+                refused_retry: period("drainRefusedRetry"),
             },
             false => cluster_api::DrainStyle::Passes,
         },

@@ -2,7 +2,7 @@
 
 use super::mistake::{Mistake, nearest};
 use super::yaml::{Source, Spanned};
-use crate::api::kinds::PodManagement;
+use crate::api::kinds::{Amount, PodManagement, Wanted};
 use crate::engine::{Duration, Text};
 use crate::world::{RunsOn, Workload, WorkloadKind};
 use serde::Deserialize;
@@ -22,6 +22,9 @@ pub struct WrittenWorkload {
     repel_each_other: bool,
     /// `terminationGracePeriodSeconds`; 30s if absent.
     grace: Option<Spanned<String>>,
+    /// Its PodDisruptionBudget: one of the two, a number or a percentage.
+    min_available: Option<Spanned<String>>,
+    max_unavailable: Option<Spanned<String>>,
     /// A StatefulSet's: `OrderedReady` if absent.
     pod_management_policy: Option<Spanned<String>>,
     /// A Job's: for how long each of its Pods works.
@@ -54,8 +57,27 @@ impl WrittenWorkload {
             },
             repel_each_other: self.repel_each_other,
             grace: self.grace.as_ref().map_or(Ok(GRACE), |grace| duration(source, grace))?,
+            budget: self.budget(source, kind)?,
             kind,
         })
+    }
+
+    fn budget(&self, source: &Source, kind: WorkloadKind) -> Result<Option<Wanted>, Mistake> {
+        let (written, wanted): (_, fn(Amount) -> Wanted) =
+            match (&self.min_available, &self.max_unavailable) {
+                (None, None) => return Ok(None),
+                (Some(at_least), None) => (at_least, Wanted::MinAvailable),
+                (None, Some(at_most)) => (at_most, Wanted::MaxUnavailable),
+                (Some(_), Some(both)) => {
+                    let message = "a budget has either `minAvailable` or `maxUnavailable`";
+                    return Err(source.mistake(both, message));
+                }
+            };
+        if !matches!(kind, WorkloadKind::Deployment | WorkloadKind::StatefulSet(_)) {
+            let message = "only a Deployment and a StatefulSet have a budget here";
+            return Err(source.mistake(written, message));
+        }
+        Ok(Some(wanted(amount(source, written)?)))
     }
 
     fn name(&self, source: &Source) -> Result<Text, Mistake> {
@@ -152,6 +174,22 @@ impl WrittenWorkload {
             },
         }
     }
+}
+
+/// A number of Pods, or a percentage of them.
+fn amount(source: &Source, written: &Spanned<String>) -> Result<Amount, Mistake> {
+    let text = written.value.as_str();
+    let read = match text.strip_suffix('%') {
+        Some(percent) => percent.parse().ok().filter(|p| *p <= 100).map(Amount::Percent),
+        None => text.parse().ok().filter(|count| *count <= MOST_REPLICAS).map(Amount::Count),
+    };
+    read.ok_or_else(|| {
+        let message = format!(
+            "`{text}` is not an amount of Pods; write a number up to {MOST_REPLICAS}, or a \
+             percentage such as 50%"
+        );
+        source.mistake(written, message)
+    })
 }
 
 fn one_of<'a>(

@@ -2,7 +2,7 @@
 
 use crate::api::Kind;
 use crate::api::kinds::{
-    Condition, Conditions, InFlight, MachineHealthCheck, PodManagement, Status,
+    Condition, Conditions, InFlight, MachineHealthCheck, PodManagement, Status, Wanted,
 };
 use crate::components::cluster_api::{Bootstrap, Wording};
 use crate::components::{
@@ -55,6 +55,8 @@ pub struct Workload {
     /// Required anti-affinity of its Pods among themselves, by hostname.
     pub repel_each_other: bool,
     pub grace: Duration,
+    /// What its PodDisruptionBudget wants, if it has one.
+    pub budget: Option<Wanted>,
 }
 
 /// Who looks after a workload's Pods.

@@ -6,6 +6,7 @@ mod config;
 mod machine;
 mod node;
 mod pod;
+mod policy;
 mod vsphere;
 mod workload;
 
@@ -18,6 +19,7 @@ pub use config::{BootstrapToken, ConfigMap, KubeadmConfig, Secret, TokenUsage};
 pub use machine::{InfraMachine, InfrastructureRef, Machine, MachinePhase, MachineSpec};
 pub use node::{Lease, Node, Resources, Taint, TaintEffect, label, taint};
 pub use pod::{Pod, PodPhase, PodTemplate, Toleration};
+pub use policy::{Amount, PodDisruptionBudget, Wanted};
 pub use vsphere::{PowerState, VSphereMachine, VirtualMachine};
 pub use workload::{
     DaemonSet, Deployment, EventType, Job, KubeEvent, PodManagement, ReplicaSet, StatefulSet,

@@ -4,6 +4,9 @@
 //! It knows the rules of objects (conflicts, graceful deletion, finalizers, admission), not what
 //! any client wants with them. Follows `k/k:staging/src/k8s.io/apiserver`.
 
+mod eviction;
+#[cfg(test)]
+mod eviction_tests;
 mod modify;
 #[cfg(test)]
 mod tests;
@@ -15,6 +18,7 @@ use crate::api::{
 use crate::engine::{Delay, Duration, Purpose, SimTime};
 use crate::infra::{Address, Broken, ConnectionId, Ctx, Input, Port, ProcessId};
 use crate::wire::{Message, StoreAnswer, StoreOperation, StoreRequest};
+use eviction::{Eviction, Waits};
 use modify::{Decision, Modification};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +37,9 @@ pub struct Settings {
     pub watch_window: usize,
     /// How long Pods tolerate unready and unreachable Nodes, unless they say otherwise.
     pub default_toleration: Duration,
+    /// How often an eviction tries to write a budget that others write too, and the pause between.
+    pub eviction_tries: u32,
+    pub eviction_pause: Duration,
     /// Between tries to reach etcd.
     pub etcd_retry: Duration,
     /// Where its etcd listens.
@@ -48,6 +55,8 @@ pub enum Event {
     Deadline,
     /// Time to try etcd again.
     Reconnect,
+    /// Time to look at a contended budget again.
+    RetryEviction(u32),
 }
 
 /// One API server process.
@@ -82,6 +91,8 @@ enum Stage {
     Updating(ObjectKey),
     /// The change is computed on the object as it is, and proposed.
     Modifying(Modification),
+    /// Whether the Pod may be evicted is being found out.
+    Evicting(Eviction),
     /// Not a client's: the watch on etcd.
     WatchingEtcd,
 }
@@ -123,6 +134,7 @@ impl Apiserver {
                 self.reconnecting = false;
                 self.watch_etcd(ctx);
             }
+            Input::Due(Event::RetryEviction(id)) => self.retry_eviction(id, ctx),
             Input::Broken(connection, how) => self.on_broken(connection, how, ctx),
             Input::Message(..) | Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) => {}
         }
@@ -176,6 +188,10 @@ impl Apiserver {
                     StoreOperation::Transact { key: key.clone(), expected, put, by, writer };
                 (Stage::Updating(key), operation)
             }
+            Verb::Evict { key, grace } => {
+                let eviction = Eviction { key: key.clone(), grace: *grace, waits: Waits::Pod };
+                (Stage::Evicting(eviction), StoreOperation::Get(key.clone()))
+            }
             verb => {
                 let modification = Modification::of(verb);
                 let operation = StoreOperation::Get(modification.key().clone());
@@ -208,6 +224,7 @@ impl Apiserver {
                     None => self.answer(id, Ok(Answer::Object(object)), ctx),
                 }
             }
+            (Stage::Evicting(eviction), answer) => self.eviction_stored(id, eviction, answer, ctx),
             (Stage::WatchingEtcd, answer) => {
                 self.open.remove(&id);
                 self.on_etcd_watch(answer, ctx);
@@ -260,6 +277,21 @@ impl Apiserver {
                     ctx.send(open.client, Message::Watch(event));
                 }
             }
+        }
+    }
+
+    /// Who asked for a request, as the store notes it down.
+    fn author(&self, id: u32) -> Option<(&'static str, u32)> {
+        self.open.get(&id).map(|open| (open.request.agent, open.writer.0))
+    }
+
+    fn stage_of(&self, id: u32) -> Option<Stage> {
+        self.open.get(&id).map(|open| open.stage.clone())
+    }
+
+    fn wait_in(&mut self, id: u32, stage: Stage) {
+        if let Some(open) = self.open.get_mut(&id) {
+            open.stage = stage;
         }
     }
 

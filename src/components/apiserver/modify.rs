@@ -76,7 +76,6 @@ impl Modification {
         match verb.clone() {
             Verb::Patch { base, changed } => Modification::Patch { base, changed },
             Verb::Delete { key, grace, uid } => Modification::Delete { key, grace, uid },
-            Verb::Evict { key, grace } => Modification::MarkEvicted { key, grace },
             Verb::Bind { pod, uid, node } => Modification::Bind { pod, uid, node },
             other => unreachable!("{} is no modification", other.name()),
         }

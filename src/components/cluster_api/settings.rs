@@ -84,8 +84,9 @@ pub enum DeletePolicy {
 /// Whether a drain blocks its worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DrainStyle {
-    /// Attempts that last this long and look this often (up to 1.8). Each evicts every Pod.
-    Attempts { length: Duration, poll: Duration },
+    /// Attempts that last this long and look this often (up to 1.8). Each evicts every Pod, and
+    /// tries one that a budget refuses again after `refused_retry`.
+    Attempts { length: Duration, poll: Duration, refused_retry: Duration },
     /// Single passes. Pods that are being deleted are not evicted again.
     Passes,
 }

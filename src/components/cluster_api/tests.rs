@@ -47,7 +47,7 @@ pub(super) fn settings() -> Settings {
         cache_timeout: secs(10),
         scaling_phase: Counting::Ready,
         drain: Drain {
-            style: DrainStyle::Attempts { length: secs(20), poll: secs(1) },
+            style: DrainStyle::Attempts { length: secs(20), poll: secs(1), refused_retry: secs(5) },
             unreachable_skip: secs(300),
             unreachable_grace: None,
             retry: secs(20),

@@ -10,6 +10,7 @@ mod bootstrap;
 mod bootstrap_tests;
 mod daemon_set;
 mod deployment;
+mod disruption;
 mod expectations;
 mod garbage;
 mod job;
@@ -33,6 +34,7 @@ use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use bootstrap::Bootstrap;
 use daemon_set::DaemonSetController;
 use deployment::DeploymentController;
+use disruption::DisruptionController;
 use garbage::GarbageCollector;
 use job::JobController;
 use node_lifecycle::NodeLifecycle;
@@ -68,6 +70,8 @@ pub struct Settings {
     pub taint_pass_period: Duration,
     pub pod_gc_period: Duration,
     pub pod_gc_quarantine: Duration,
+    /// For how long a granted eviction may fail to show before its Pod counts again.
+    pub disrupted_pod_timeout: Duration,
     /// Between two requests, and how many may go at once (`--kube-api-qps`, `--kube-api-burst`).
     pub request_interval: Duration,
     pub request_burst: u64,
@@ -151,6 +155,7 @@ pub struct ControllerManager {
     stateful_sets: Shell<StatefulSetController>,
     daemon_sets: Shell<DaemonSetController>,
     jobs: Shell<JobController>,
+    budgets: Shell<DisruptionController>,
 }
 
 const MONITOR: ActivityId = ActivityId(0);
@@ -162,9 +167,10 @@ const REPLICA_SETS: u8 = 1;
 const STATEFUL_SETS: u8 = 2;
 const DAEMON_SETS: u8 = 3;
 const JOBS: u8 = 4;
+const BUDGETS: u8 = 5;
 
 /// What the manager watches.
-const WATCHED: [Kind; 8] = [
+const WATCHED: [Kind; 9] = [
     Kind::Node,
     Kind::Lease,
     Kind::Pod,
@@ -173,6 +179,7 @@ const WATCHED: [Kind; 8] = [
     Kind::StatefulSet,
     Kind::DaemonSet,
     Kind::Job,
+    Kind::PodDisruptionBudget,
 ];
 
 impl ControllerManager {
@@ -191,6 +198,11 @@ impl ControllerManager {
             stateful_sets: Shell::new(STATEFUL_SETS, StatefulSetController, shell),
             daemon_sets: Shell::new(DAEMON_SETS, DaemonSetController::default(), shell),
             jobs: Shell::new(JOBS, JobController::new(settings.job), shell),
+            budgets: Shell::new(
+                BUDGETS,
+                DisruptionController::new(settings.disrupted_pod_timeout),
+                shell,
+            ),
             settings,
             server,
         }
@@ -250,6 +262,7 @@ impl ControllerManager {
             }
             Kind::Pod => {
                 self.evictable_changed(delta, ctx);
+                self.budgeted_changed(delta, ctx);
                 self.workload_of_pod(delta, ctx);
             }
             Kind::ReplicaSet => {
@@ -263,7 +276,17 @@ impl ControllerManager {
             Kind::StatefulSet => self.stateful_sets.enqueue(ctx, delta.key()),
             Kind::DaemonSet => self.daemon_sets.enqueue(ctx, delta.key()),
             Kind::Job => self.jobs.enqueue(ctx, delta.key()),
+            Kind::PodDisruptionBudget => self.budgets.enqueue(ctx, delta.key()),
             _ => {}
+        }
+    }
+
+    /// A Pod came, changed or went: the budgets that count it are counted anew.
+    fn budgeted_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let budgets = self.clients.local.caches.list(Kind::PodDisruptionBudget);
+        let concerned: Vec<ObjectKey> = disruption::concerned(delta, budgets).collect();
+        for budget in concerned {
+            self.budgets.enqueue(ctx, &budget);
         }
     }
 
@@ -337,6 +360,7 @@ impl ControllerManager {
             REPLICA_SETS => self.replica_sets.on_answer(ctx, key, answered, clients),
             STATEFUL_SETS => self.stateful_sets.on_answer(ctx, key, answered, clients),
             DAEMON_SETS => self.daemon_sets.on_answer(ctx, key, answered, clients),
+            BUDGETS => self.budgets.on_answer(ctx, key, answered, clients),
             _ => self.jobs.on_answer(ctx, key, answered, clients),
         }
     }
@@ -348,6 +372,7 @@ impl ControllerManager {
             REPLICA_SETS => self.replica_sets.on_work(ctx, work, clients),
             STATEFUL_SETS => self.stateful_sets.on_work(ctx, work, clients),
             DAEMON_SETS => self.daemon_sets.on_work(ctx, work, clients),
+            BUDGETS => self.budgets.on_work(ctx, work, clients),
             _ => self.jobs.on_work(ctx, work, clients),
         }
     }

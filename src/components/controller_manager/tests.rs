@@ -42,6 +42,7 @@ pub fn settings() -> Settings {
         taint_pass_period: Duration::from_millis(100),
         pod_gc_period: secs(20),
         pod_gc_quarantine: secs(40),
+        disrupted_pod_timeout: secs(120),
         request_interval: Duration::from_millis(50),
         request_burst: 30,
         write_retries: 5,

@@ -5,8 +5,8 @@
 use super::super::blueprint::{RunsOn, Workload, WorkloadKind};
 use super::{DEFAULT, Maker};
 use crate::api::kinds::{
-    Condition, DaemonSet, Deployment, Job, Pod, PodManagement, PodPhase, PodTemplate, ReplicaSet,
-    Resources, StatefulSet, Status, TaintEffect, Toleration, taint,
+    Condition, DaemonSet, Deployment, Job, Pod, PodDisruptionBudget, PodManagement, PodPhase,
+    PodTemplate, ReplicaSet, Resources, StatefulSet, Status, TaintEffect, Toleration, taint,
 };
 use crate::api::{Body, Kind, Labels, Meta, Object, labels};
 use crate::components::controller_manager::{TRACKING, daemon_tolerations};
@@ -47,6 +47,21 @@ impl Maker<'_> {
             WorkloadKind::Job { backoff_limit, .. } => self.job(all, &making, backoff_limit),
             WorkloadKind::Pod => self.bare_pods(all, &making),
         }
+        self.budget(all, &making);
+    }
+
+    /// The budget over a workload's Pods, as its controller has left it.
+    fn budget(&mut self, all: &mut Vec<Object>, making: &Making) {
+        let Some(wanted) = making.workload.budget else { return };
+        let replicas = making.workload.replicas;
+        let mut budget = PodDisruptionBudget::new(making.app.clone(), wanted);
+        budget.observed_generation = budget.generation;
+        budget.expected_pods = replicas;
+        budget.current_healthy = making.placed;
+        budget.desired_healthy = wanted.desired_healthy(replicas);
+        budget.disruptions_allowed = making.placed.saturating_sub(budget.desired_healthy);
+        let budget = self.owner(Kind::PodDisruptionBudget, making, budget);
+        all.push(budget);
     }
 
     fn owner(&mut self, kind: Kind, making: &Making, body: impl Into<Body>) -> Object {

@@ -11,6 +11,7 @@
 //! hooks are written only where there is or was a hook.
 
 use super::super::Wording;
+use super::drain::drain_timed_out;
 use super::status::{deleting, finish};
 use super::{MachineController, State, bootstrap_of, infra_of, node_name};
 use crate::api::kinds::{Condition, Machine, MachinePhase, Status};
@@ -104,10 +105,8 @@ impl MachineController {
     }
 
     fn may_drain(&self, object: &Object, machine: &Machine, view: &View) -> bool {
-        let limit = machine.spec.node_drain_timeout;
-        let started = machine.drain_started.filter(|_| !limit.is_zero());
         object.meta.annotation(EXCLUDE_DRAINING).is_none()
-            && started.is_none_or(|started| view.now < started.to_whole_seconds() + limit)
+            && !drain_timed_out(machine, view.now)
             && (self.settings.drain.repeats || !is_past_draining(object, machine, view))
     }
 
@@ -218,7 +217,8 @@ impl MachineController {
     /// A drain that was begun is behind it.
     fn say_drained(&self, machine: &mut Machine, now: SimTime) {
         let excluded = machine.conditions.get(draining_condition(self.settings.wording)).is_none();
-        if machine.node_ref.is_some() && !excluded {
+        // One that ran out of time has not succeeded.
+        if machine.node_ref.is_some() && !excluded && !drain_timed_out(machine, now) {
             drained(machine, self.settings.wording, Status::True, ("", ""), now);
         }
     }

@@ -3,17 +3,21 @@
 //! Up to 1.8 an attempt blocks its worker for 20 s, looks every second and evicts every Pod, dying
 //! ones too. From 1.9 it is one pass without waiting, each 20 s, that leaves dying Pods alone. On
 //! an unreachable Node (Ready is Unknown) Pods are not waited for once their deletion time is long
-//! enough past: nobody there will end them.
+//! enough past: nobody there will end them. An eviction that a disruption budget refuses is tried
+//! again every 5 s within an attempt, or by the next pass; only the Machine's `nodeDrainTimeout`
+//! ends that.
 
 use super::super::{DrainStyle, Wording};
 use super::deletion::{drained, draining_condition, listed};
 use super::status::finish;
 use super::{MachineController, State, node_name};
-use crate::api::kinds::{MachinePhase, Status};
-use crate::api::{Answer, Kind, Object, ObjectKey, Reason, Selector, Verb, rfc3339};
+use crate::api::kinds::{Machine, MachinePhase, Status};
+use crate::api::{
+    Answer, Answered, ApiError, Kind, Object, ObjectKey, Reason, Selector, Verb, rfc3339,
+};
 use crate::client::{Outcome, Reply, Step, View};
 use crate::engine::{SimTime, Text};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// One attempt, or one pass.
@@ -25,8 +29,18 @@ pub struct Attempt {
     /// Pods to evict; filled by the first look.
     evict: VecDeque<ObjectKey>,
     evicted: bool,
-    /// Pods that are waited for, by key, with whether they are being deleted.
-    waiting: Vec<(ObjectKey, bool)>,
+    /// The Pod whose eviction was asked for last.
+    asked: Option<ObjectKey>,
+    /// Pods that are waited for.
+    waiting: Vec<ObjectKey>,
+    /// Those among them that are being deleted, or whose eviction was granted.
+    dying: BTreeSet<ObjectKey>,
+    /// Those whose eviction was refused, and why.
+    refused: BTreeMap<ObjectKey, Text>,
+    /// When refused evictions are tried again within this attempt.
+    retry_at: Option<SimTime>,
+    /// Pods that an attempt gave up, because their eviction failed for another reason.
+    given_up: BTreeSet<ObjectKey>,
 }
 
 impl MachineController {
@@ -79,8 +93,10 @@ impl MachineController {
                 Ok(pods) => self.look(object, attempt, &pods, view),
                 Err(error) => self.attempt_over(object, Some(error)),
             },
-            // A refused eviction is tried again by the next attempt or pass.
-            (State::Evicting(attempt), _) => self.evict_next(object, attempt, view),
+            (State::Evicting(attempt), Reply::Answer(answered)) => {
+                let attempt = self.evicted(attempt, answered, view);
+                self.evict_next(object, attempt, view)
+            }
             _ => Step::done(),
         }
     }
@@ -94,7 +110,12 @@ impl MachineController {
             unreachable,
             evict: VecDeque::new(),
             evicted: false,
+            asked: None,
             waiting: Vec::new(),
+            dying: BTreeSet::new(),
+            refused: BTreeMap::new(),
+            retry_at: None,
+            given_up: BTreeSet::new(),
         };
         self.drained.insert(object.key().clone(), now);
         if node.node().is_some_and(|body| body.unschedulable) {
@@ -119,11 +140,15 @@ impl MachineController {
         let now = view.now;
         let waited: Vec<&Arc<Object>> =
             pods.iter().filter(|pod| self.is_waited_for(pod, &attempt, now)).collect();
-        attempt.waiting =
-            waited.iter().map(|pod| (pod.key().clone(), pod.meta.is_deleting())).collect();
         if waited.is_empty() {
-            return self.drain_done(object, view);
+            return match attempt.given_up.is_empty() {
+                true => self.drain_done(object, view),
+                false => self.attempt_over(object, None),
+            };
         }
+        attempt.waiting = waited.iter().map(|pod| pod.key().clone()).collect();
+        let dying = waited.iter().filter(|pod| pod.meta.is_deleting());
+        attempt.dying = dying.map(|pod| pod.key().clone()).collect();
         if !attempt.evicted {
             attempt.evicted = true;
             let dying_too = matches!(self.settings.drain.style, DrainStyle::Attempts { .. });
@@ -132,8 +157,43 @@ impl MachineController {
                 .filter(|pod| dying_too || !pod.meta.is_deleting())
                 .map(|pod| pod.key().clone())
                 .collect();
+        } else if attempt.retry_at.is_some_and(|at| at <= now) {
+            attempt.retry_at = None;
+            let refused = std::mem::take(&mut attempt.refused).into_keys();
+            attempt.evict = refused.filter(|pod| attempt.waiting.contains(pod)).collect();
         }
         self.evict_next(object, attempt, view)
+    }
+
+    /// Notes what became of an eviction.
+    fn evicted(&self, mut attempt: Attempt, answered: Answered, view: &mut View) -> Attempt {
+        let Some(pod) = attempt.asked.take() else { return attempt };
+        let style = self.settings.drain.style;
+        match (answered, style) {
+            (Ok(_), _) => drop(attempt.dying.insert(pod)),
+            (Err(error), _) if error.reason == Reason::NotFound => {
+                attempt.waiting.retain(|waiting| *waiting != pod);
+            }
+            (Err(error), DrainStyle::Attempts { refused_retry, .. })
+                if error.reason == Reason::TooManyRequests =>
+            {
+                view.logs.push(Text::from(format!(
+                    "error when evicting pods/\"{}\" -n \"{}\" (will retry after {}s): {error}",
+                    pod.name,
+                    pod.namespace,
+                    refused_retry.as_secs()
+                )));
+                let at = view.now + refused_retry;
+                attempt.retry_at = Some(attempt.retry_at.map_or(at, |sooner| sooner.min(at)));
+                attempt.refused.insert(pod, error.message);
+            }
+            // kubectl's drain does not wait for a Pod whose eviction failed, and fails itself.
+            (Err(_), DrainStyle::Attempts { .. }) => drop(attempt.given_up.insert(pod)),
+            (Err(error), DrainStyle::Passes) => {
+                attempt.refused.insert(pod, refusal_words(&error));
+            }
+        }
+        attempt
     }
 
     fn is_waited_for(&self, pod: &Object, attempt: &Attempt, now: SimTime) -> bool {
@@ -141,25 +201,30 @@ impl MachineController {
         // Whole seconds are compared, as kubectl's drain does it.
         let dead_for = |at: SimTime| now.since(at).as_secs();
         let long_dead = pod.meta.deletion.is_some_and(|deletion| dead_for(deletion.at) > skip);
-        !(attempt.unreachable && long_dead)
+        !(attempt.unreachable && long_dead) && !attempt.given_up.contains(pod.key())
     }
 
     fn evict_next(
         &mut self,
         object: &Arc<Object>,
         mut attempt: Attempt,
-        view: &View,
+        view: &mut View,
     ) -> Step<State> {
         let now = view.now;
         if let Some(key) = attempt.evict.pop_front() {
             let grace = self.settings.drain.unreachable_grace.filter(|_| attempt.unreachable);
+            attempt.asked = Some(key.clone());
             let verb = Verb::Evict { key, grace };
             return Step::ask_remote(verb, State::Evicting(attempt));
         }
         match self.settings.drain.style {
+            DrainStyle::Passes if attempt.waiting.is_empty() => self.drain_done(object, view),
             DrainStyle::Passes => self.pass_over(object, &attempt, view),
-            DrainStyle::Attempts { length, poll } => match now < attempt.since + length {
-                true => Step::Wait(poll, State::Polling(attempt)),
+            DrainStyle::Attempts { length, poll, .. } => match now < attempt.since + length {
+                true => {
+                    let retry = attempt.retry_at.map_or(poll, |at| at.since(now));
+                    Step::Wait(poll.min(retry), State::Polling(attempt))
+                }
                 false => self.attempt_over(object, None),
             },
         }
@@ -209,15 +274,55 @@ fn list_pods(attempt: Attempt) -> Step<State> {
     Step::ask_remote(verb, State::PodsListed(attempt))
 }
 
+/// True if the Machine's `nodeDrainTimeout` has passed since its drain began.
+pub fn drain_timed_out(machine: &Machine, now: SimTime) -> bool {
+    let timeout = machine.spec.node_drain_timeout;
+    !timeout.is_zero()
+        && machine.drain_started.is_some_and(|started| started.to_whole_seconds() + timeout <= now)
+}
+
 /// What the condition Deleting says while a drain goes on.
 fn words(attempt: &Attempt, started: SimTime) -> String {
     let mut words = format!("Drain not completed yet (started at {}):", rfc3339(started));
-    for (pod, dying) in &attempt.waiting {
-        let what = match dying {
-            true => "deletionTimestamp set, but still not removed from the Node",
-            false => "eviction requested, but still not removed from the Node",
-        };
-        words.push_str(&format!("\n* Pod {}/{}: {what}", pod.namespace, pod.name));
+    let mut add = |pods: &[&ObjectKey], what: &str| {
+        let kind = if pods.len() > 1 { "Pods" } else { "Pod" };
+        words.push_str(&format!("\n* {kind} {}: {what}", pod_list(pods)));
+    };
+    let dying: Vec<&ObjectKey> =
+        attempt.waiting.iter().filter(|pod| attempt.dying.contains(pod)).collect();
+    if !dying.is_empty() {
+        add(&dying, "deletionTimestamp set, but still not removed from the Node");
+    }
+    let mut refused: BTreeMap<&Text, Vec<&ObjectKey>> = BTreeMap::new();
+    for (pod, why) in &attempt.refused {
+        refused.entry(why).or_default().push(pod);
+    }
+    for (why, pods) in refused {
+        add(&pods, why);
     }
     words
+}
+
+/// Why an eviction failed, as the condition Deleting says it.
+fn refusal_words(error: &ApiError) -> Text {
+    let budget = "Cannot evict pod as it would violate the pod's disruption budget.";
+    Text::from(match (error.reason, error.message.strip_prefix(budget)) {
+        (Reason::TooManyRequests, Some(_)) => {
+            format!(
+                "cannot evict pod as it would violate the pod's disruption budget. {}",
+                error.cause
+            )
+        }
+        _ => format!("failed to evict Pod, {error}"),
+    })
+}
+
+/// The first three Pods, and how many more there are.
+fn pod_list(pods: &[&ObjectKey]) -> String {
+    let mut names: Vec<String> =
+        pods.iter().take(3).map(|pod| format!("{}/{}", pod.namespace, pod.name)).collect();
+    if pods.len() > 3 {
+        names.push(format!("... ({} more)", pods.len() - 3));
+    }
+    names.join(", ")
 }

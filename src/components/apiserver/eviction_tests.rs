@@ -1,0 +1,259 @@
+//! Evictions: what the budgets say, and what the server asks etcd on the way.
+
+use super::eviction::{Verdict, asks_no_budget, judge};
+use super::*;
+use crate::api::kinds::{Amount, Condition, Pod, PodDisruptionBudget, PodPhase, Status, Wanted};
+use crate::api::{Deletion, Kind, Meta, labels};
+use crate::engine::{Owner, Text};
+use crate::infra::testbed::{Testbed, started, timers};
+use crate::infra::{Effect, Start};
+
+const NOW: SimTime = SimTime::from_micros(100_000_000);
+const CLIENT: ConnectionId = ConnectionId { client: ProcessId(9), count: 1 };
+
+fn pod(change: impl FnOnce(&mut Pod)) -> Object {
+    let mut pod = Pod::new(Arc::default());
+    pod.node_name = Text::word("worker-0");
+    pod.phase = PodPhase::Running;
+    pod.conditions.set(Condition::new("Ready", Status::True, "", "", SimTime::ZERO));
+    change(&mut pod);
+    let mut object = Object::new(Meta::new(Kind::Pod, "default", "web-1"), pod);
+    object.meta.labels = labels([("app", Text::word("web"))]);
+    object.meta.resource_version = Revision(5);
+    object
+}
+
+fn budget(name: &'static str, change: impl FnOnce(&mut PodDisruptionBudget)) -> Object {
+    let selector = labels([("app", Text::word("web"))]);
+    let wanted = Wanted::MinAvailable(Amount::Count(2));
+    let mut body = PodDisruptionBudget::new(selector, wanted);
+    body.observed_generation = 1;
+    body.current_healthy = 3;
+    body.desired_healthy = 2;
+    body.expected_pods = 3;
+    body.disruptions_allowed = 1;
+    change(&mut body);
+    let mut object = Object::new(Meta::new(Kind::PodDisruptionBudget, "default", name), body);
+    object.meta.resource_version = Revision(7);
+    object
+}
+
+fn unready(pod: &mut Pod) {
+    pod.conditions.set(Condition::new("Ready", Status::False, "", "", SimTime::ZERO));
+}
+
+fn verdict(pod: &Object, budgets: Vec<Object>) -> Verdict {
+    let budgets: Vec<Arc<Object>> = budgets.into_iter().map(Arc::new).collect();
+    judge(pod, &budgets, NOW)
+}
+
+fn refusal(verdict: Verdict) -> ApiError {
+    match verdict {
+        Verdict::Refuse(error) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn who_serves_nobody_or_goes_already_is_no_matter_of_budgets() {
+    assert!(!asks_no_budget(&pod(|_| {})));
+    for phase in [PodPhase::Pending, PodPhase::Succeeded, PodPhase::Failed] {
+        assert!(asks_no_budget(&pod(|pod| pod.phase = phase)), "{phase:?}");
+    }
+    let mut terminating = pod(|_| {});
+    terminating.meta.deletion = Some(Deletion { at: NOW, grace: Duration::from_secs(30) });
+    assert!(asks_no_budget(&terminating), "what a taint has condemned passes every budget");
+}
+
+#[test]
+fn without_a_budget_of_its_own_a_pod_goes_freely() {
+    let mut elsewhere = budget("other", |_| {});
+    elsewhere.meta.key.namespace = Text::word("kube-system");
+    let unselective = budget("all", |body| body.selector = Default::default());
+    let verdict = verdict(&pod(|_| {}), vec![elsewhere, unselective]);
+    assert!(matches!(verdict, Verdict::Free), "{verdict:?}");
+}
+
+#[test]
+fn two_budgets_over_one_pod_are_an_error() {
+    let error = refusal(verdict(&pod(|_| {}), vec![budget("a", |_| {}), budget("b", |_| {})]));
+    assert_eq!(error.reason, Reason::InternalError);
+    assert!(error.message.starts_with("This pod has more than one PodDisruptionBudget"));
+}
+
+#[test]
+fn a_pod_that_is_not_ready_costs_nothing_while_enough_others_are() {
+    let ill = pod(unready);
+    let enough = |body: &mut PodDisruptionBudget| {
+        body.current_healthy = 2;
+        body.disruptions_allowed = 0;
+    };
+    assert!(matches!(verdict(&ill, vec![budget("web", enough)]), Verdict::Free));
+    let too_few = |body: &mut PodDisruptionBudget| {
+        body.current_healthy = 1;
+        body.disruptions_allowed = 0;
+    };
+    let error = refusal(verdict(&ill, vec![budget("web", too_few)]));
+    assert_eq!(error.cause, "The disruption budget web needs 2 healthy pods and has 1 currently");
+    let nothing_wanted = |body: &mut PodDisruptionBudget| {
+        body.desired_healthy = 0;
+        body.disruptions_allowed = 0;
+    };
+    refusal(verdict(&ill, vec![budget("web", nothing_wanted)]));
+}
+
+#[test]
+fn a_budget_that_nobody_has_counted_yet_grants_nothing() {
+    let error = refusal(verdict(&pod(|_| {}), vec![budget("web", |b| b.observed_generation = 0)]));
+    assert_eq!(error.reason, Reason::TooManyRequests);
+    assert_eq!(error.cause, "The disruption budget web is still being processed by the server.");
+}
+
+#[test]
+fn a_spent_budget_refuses_with_its_numbers() {
+    let spent = budget("web", |body| body.disruptions_allowed = 0);
+    let error = refusal(verdict(&pod(|_| {}), vec![spent]));
+    assert_eq!(error.reason, Reason::TooManyRequests);
+    let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+    assert_eq!(error.message, message);
+    assert_eq!(error.cause, "The disruption budget web needs 2 healthy pods and has 3 currently");
+}
+
+#[test]
+fn a_granted_eviction_is_noted_in_the_budget() {
+    let Verdict::Spend(spent) = verdict(&pod(|_| {}), vec![budget("web", |_| {})]) else {
+        panic!("granted")
+    };
+    let body = spent.pod_disruption_budget().expect("a budget");
+    assert_eq!(body.disruptions_allowed, 0);
+    assert_eq!(body.disrupted_pods.get("web-1"), Some(&NOW));
+}
+
+/// A server in the middle of an eviction, with etcd played by hand.
+struct Server {
+    apiserver: Apiserver,
+    bed: Testbed<Event>,
+    asked: Vec<StoreRequest>,
+    answered: Vec<Answered>,
+    pending: Vec<Event>,
+}
+
+impl Server {
+    fn evicting() -> Server {
+        let settings = Settings {
+            service: Delay::fixed(Duration::from_millis(1)),
+            request_timeout: Duration::from_secs(60),
+            mutating_timeout: Duration::from_secs(34),
+            watch_window: 10,
+            default_toleration: Duration::from_secs(300),
+            eviction_tries: 3,
+            eviction_pause: Duration::from_millis(500),
+            etcd_retry: Duration::from_secs(1),
+            etcd: Port(2379),
+        };
+        let mut server = Server {
+            apiserver: Apiserver::new(settings),
+            bed: Testbed::new("kube-apiserver", "control-plane-0"),
+            asked: Vec::new(),
+            answered: Vec::new(),
+            pending: Vec::new(),
+        };
+        server.play(started(Start::Fresh));
+        server.asked.clear();
+        let verb = Verb::Evict { key: pod(|_| {}).key().clone(), grace: None };
+        let sender = Owner::named("test");
+        let request = Request { id: 1, agent: "test", sender, count: 0, verb };
+        server.play(Input::Message(CLIENT, Message::Request(Box::new(request))));
+        server.due(|event| matches!(event, Event::Serve(_)));
+        server
+    }
+
+    fn play(&mut self, input: Input<Event>) {
+        let apiserver = &mut self.apiserver;
+        let effects = self.bed.play(|ctx| apiserver.on_event(input, ctx));
+        self.pending.extend(timers(&effects).into_iter().map(|(_, event)| event));
+        for effect in effects {
+            match effect {
+                Effect::Send(_, Message::Store(request)) => self.asked.push(request),
+                Effect::Send(CLIENT, Message::Answer(_, answered)) => self.answered.push(answered),
+                _ => {}
+            }
+        }
+    }
+
+    fn due(&mut self, which: fn(&Event) -> bool) {
+        let at = self.pending.iter().position(which).expect("a timer");
+        let event = self.pending.remove(at);
+        self.play(Input::Due(event));
+    }
+
+    /// Etcd answers the oldest question; what it was, in a word.
+    fn stored(&mut self, answer: StoreAnswer) -> &'static str {
+        let request = self.asked.remove(0);
+        self.play(Input::Message(CLIENT, Message::Stored(request.id, answer)));
+        match request.operation {
+            StoreOperation::Get(_) => "get",
+            StoreOperation::Range(_) => "range",
+            StoreOperation::Transact { put: Some(_), .. } => "put",
+            StoreOperation::Transact { .. } => "delete",
+            StoreOperation::Watch(_) => "watch",
+        }
+    }
+}
+
+fn value(object: &Object) -> StoreAnswer {
+    StoreAnswer::Value(Revision(9), Some(Arc::new(object.clone())))
+}
+
+#[test]
+fn an_eviction_reads_the_pod_then_the_budgets_spends_one_and_marks_the_pod() {
+    let mut server = Server::evicting();
+    assert_eq!(server.stored(value(&pod(|_| {}))), "get");
+    let budgets = vec![Arc::new(budget("web", |_| {}))];
+    assert_eq!(server.stored(StoreAnswer::Values(Revision(9), budgets)), "range");
+    let spent = Arc::new(budget("web", |_| {}));
+    assert_eq!(server.stored(StoreAnswer::Committed(spent)), "put");
+    let StoreOperation::Transact { put: Some(marked), .. } = &server.asked[0].operation else {
+        panic!("{:?}", server.asked)
+    };
+    assert!(marked.pod().is_some_and(|pod| pod.conditions.is("DisruptionTarget", Status::True)));
+    assert!(server.answered.is_empty(), "the deletion is still to come");
+}
+
+#[test]
+fn of_two_evictions_at_once_the_slower_one_asks_the_budget_again() {
+    let mut server = Server::evicting();
+    server.stored(value(&pod(|_| {})));
+    let budgets = vec![Arc::new(budget("web", |_| {}))];
+    server.stored(StoreAnswer::Values(Revision(9), budgets));
+    server.stored(StoreAnswer::Conflict(None));
+    assert!(server.asked.is_empty(), "it pauses");
+    server.due(|event| matches!(event, Event::RetryEviction(_)));
+    let spent = budget("web", |body| body.disruptions_allowed = 0);
+    assert_eq!(server.stored(value(&spent)), "get");
+    let Err(error) = &server.answered[0] else { panic!("{:?}", server.answered) };
+    assert_eq!(error.reason, Reason::TooManyRequests, "the other one has spent it");
+}
+
+#[test]
+fn a_budget_that_others_keep_writing_is_given_up() {
+    let mut server = Server::evicting();
+    server.stored(value(&pod(|_| {})));
+    let budgets = vec![Arc::new(budget("web", |_| {}))];
+    server.stored(StoreAnswer::Values(Revision(9), budgets));
+    for _ in 0..2 {
+        server.stored(StoreAnswer::Conflict(None));
+        server.due(|event| matches!(event, Event::RetryEviction(_)));
+        server.stored(value(&budget("web", |_| {})));
+    }
+    server.stored(StoreAnswer::Conflict(None));
+    let Err(error) = &server.answered[0] else { panic!("{:?}", server.answered) };
+    assert_eq!(error.message, "couldn't update PodDisruptionBudget \"web\" due to conflicts");
+}
+
+#[test]
+fn a_pod_that_is_gone_cannot_be_evicted() {
+    let mut server = Server::evicting();
+    server.stored(StoreAnswer::Value(Revision(9), None));
+    assert_eq!(server.answered[0].as_ref().expect_err("gone").reason, Reason::NotFound);
+}
