@@ -5,7 +5,7 @@ use crate::api::kinds::{
     Cluster, Condition, Conditions, InfraMachine, Machine, MachineHealthCheck, MachineSet,
     MaxUnhealthy, Node, Status, UnhealthyCondition,
 };
-use crate::api::{Answer, Meta, Uid, WatchKind};
+use crate::api::{Answer, ApiError, Meta, Uid, WatchKind};
 use crate::client::testing::Bench;
 use crate::client::{Backoff, ClientSettings, ShellSettings};
 use crate::engine::{Delay, Duration, SimTime};
@@ -249,4 +249,88 @@ fn on_an_unreachable_node_a_pod_is_waited_for_as_long_as_the_release_says() {
         let goes_on = bench.waiting().contains(&"patch Machine/w".to_owned());
         assert_eq!(goes_on, !waits, "{skip} s: {:?}", bench.waiting());
     }
+}
+
+/// A Pod that runs on the Node `w`.
+fn running_pod() -> Arc<Object> {
+    let mut pod = Object::clone(&dying_pod(0));
+    pod.meta.deletion = None;
+    Arc::new(pod)
+}
+
+fn pods_are(bench: &mut Manager, pods: Vec<Arc<Object>>) {
+    reply(bench, "list Pod", Answer::List(crate::api::Revision(1), pods));
+}
+
+/// Refuses the eviction that is asked for.
+fn refuse(bench: &mut Manager, error: ApiError) {
+    let place = bench.waiting().iter().position(|words| words == "evict Pod/web");
+    let (connection, request) = bench.asked.remove(place.expect("an eviction"));
+    bench.answer(connection, request.id, Err(error));
+}
+
+fn over_budget() -> ApiError {
+    let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+    let cause = "The disruption budget web needs 3 healthy pods and has 3 currently";
+    ApiError::new(Reason::TooManyRequests, message).caused_by(cause)
+}
+
+/// A Machine whose reachable Node is cordoned, with one Pod whose eviction is asked for.
+fn evicting(settings: Settings) -> Manager {
+    let mut bench = ending(settings);
+    bench.grant("patch Machine/w");
+    reply(&mut bench, "get Node/w", Answer::Object(Arc::new(node(Status::True, 0))));
+    bench.grant("patch Node/w");
+    pods_are(&mut bench, vec![running_pod()]);
+    bench
+}
+
+#[test]
+fn within_an_attempt_a_refused_eviction_is_tried_again_after_five_seconds() {
+    let mut bench = evicting(settings());
+    refuse(&mut bench, over_budget());
+    for second in 1..=5 {
+        assert!(!bench.waiting().contains(&"evict Pod/web".to_owned()), "second {second}");
+        bench.pass(Duration::from_secs(1));
+        pods_are(&mut bench, vec![running_pod()]);
+    }
+    assert!(bench.waiting().contains(&"evict Pod/web".to_owned()), "{:?}", bench.waiting());
+}
+
+#[test]
+fn an_attempt_that_fails_for_another_reason_is_over_and_the_machine_waits() {
+    let mut bench = evicting(settings());
+    refuse(&mut bench, ApiError::new(Reason::InternalError, "no"));
+    bench.pass(Duration::from_secs(1));
+    pods_are(&mut bench, vec![running_pod()]);
+    let phase = bench.grant("patch Machine/w");
+    assert_eq!(phase.machine().expect("a Machine").phase.name(), "Deleting");
+    assert!(!bench.waiting().contains(&"delete InfraMachine/w".to_owned()));
+}
+
+#[test]
+fn a_pass_says_which_budget_stands_in_the_way() {
+    let mut rules = Settings { wording: Wording::V1Beta2, ..settings() };
+    rules.drain.style = DrainStyle::Passes;
+    let mut bench = evicting(rules);
+    refuse(&mut bench, over_budget());
+    let said = bench.grant("patch Machine/w");
+    let deleting = said.machine().expect("a Machine").conditions.get("Deleting").cloned();
+    let message = deleting.expect("said").message;
+    let words = "\n* Pod default/web: cannot evict pod as it would violate the pod's disruption \
+                 budget. The disruption budget web needs 3 healthy pods and has 3 currently";
+    assert!(message.ends_with(words), "{message}");
+}
+
+#[test]
+fn a_granted_eviction_is_said_to_be_under_way() {
+    let mut rules = Settings { wording: Wording::V1Beta2, ..settings() };
+    rules.drain.style = DrainStyle::Passes;
+    let mut bench = evicting(rules);
+    reply(&mut bench, "evict Pod/web", Answer::Done);
+    let said = bench.grant("patch Machine/w");
+    let deleting = said.machine().expect("a Machine").conditions.get("Deleting").cloned();
+    let message = deleting.expect("said").message;
+    let words = "\n* Pod default/web: deletionTimestamp set, but still not removed from the Node";
+    assert!(message.ends_with(words), "{message}");
 }

@@ -11,6 +11,8 @@ mod bootstrap_tests;
 mod daemon_set;
 mod deployment;
 mod disruption;
+#[cfg(test)]
+mod disruption_tests;
 mod expectations;
 mod garbage;
 mod job;

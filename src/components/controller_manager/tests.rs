@@ -14,7 +14,7 @@ use crate::engine::SimTime;
 use crate::infra::EndpointId;
 use std::sync::Arc;
 
-type Manager = Bench<ControllerManager, Event>;
+pub(super) type Manager = Bench<ControllerManager, Event>;
 
 pub fn settings() -> Settings {
     let (secs, fixed) = (Duration::from_secs, |millis| Delay::fixed(Duration::from_millis(millis)));
@@ -56,7 +56,7 @@ pub fn settings() -> Settings {
     }
 }
 
-fn manager(settings: Settings, objects: &[Object]) -> Manager {
+pub(super) fn manager(settings: Settings, objects: &[Object]) -> Manager {
     let manager = ControllerManager::new(settings, Address::Endpoint(EndpointId(1)));
     let react = ControllerManager::on_event;
     Bench::started(manager, "kube-controller-manager", react, Start::Steady, objects)
@@ -81,7 +81,7 @@ fn lease(name: &'static str, renewed: u64) -> Object {
     Object::new(Meta::new(Kind::Lease, "kube-node-lease", name).owned_by(&node(name).meta), lease)
 }
 
-fn pod(name: &'static str, node: &'static str) -> Object {
+pub(super) fn pod(name: &'static str, node: &'static str) -> Object {
     let mut pod =
         Pod::new(Arc::new(PodTemplate { grace: Duration::from_secs(30), ..Default::default() }));
     pod.node_name = Text::word(node);
