@@ -29,6 +29,21 @@ pub enum Message {
     DatacenterTask(u32, TaskEnd),
     /// To a subscriber: a VM of this name was created, powered, booted or deleted.
     VmChanged(Text),
+    /// A user's request to an app; a container answers with the same.
+    App(u32),
+    /// What the ingress says to the request of this number.
+    AppServed(u32, Served),
+}
+
+/// How a user's request came out at the ingress, if anything came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// A running container has answered.
+    Well,
+    /// The app has no ready endpoint.
+    NoEndpoint,
+    /// The endpoint that was chosen refused.
+    BadGateway,
 }
 
 /// What an API server asks of etcd.

@@ -2,7 +2,7 @@
 
 use healsim::api::kinds::{Amount, Wanted};
 use healsim::engine::{Duration, SimTime, Text};
-use healsim::scenario::{DEFAULT_BUDGET, Fault, Kubectl, Plan, PowerOff, Simulation};
+use healsim::scenario::{Fault, Kubectl, Plan, PowerOff, Simulation};
 use healsim::scenario::{blueprint, models};
 use healsim::timeline::{Entry, Timeline, Value};
 
@@ -29,7 +29,7 @@ impl Case {
         blueprint.workloads[0].budget = Some(self.wanted);
         blueprint.settings.node_drain_timeout = self.drain_timeout;
         let until = SimTime::ZERO + Duration::from_secs(3600);
-        let plan = Plan { blueprint, faults: vec![(at(60), fault)], until, budget: DEFAULT_BUDGET };
+        let plan = Plan { blueprint, faults: vec![(at(60), fault)], until, budget: 20_000_000 };
         let mut simulation = Simulation::new(plan, 1);
         simulation.run_to_end();
         simulation.finish().timeline

@@ -245,3 +245,34 @@ fn an_estimate_is_the_same_at_any_number_of_threads() {
         assert_eq!(one, words("7", output));
     }
 }
+
+#[test]
+fn a_probe_of_nothing_of_too_much_or_twice_is_refused() {
+    let probes = |list: &str| format!("until: 30m\n  probes: [{list}]");
+    let wrong = |name: &str, list: &str, place: &str, words: &[&str]| {
+        refused(name, "until: 30m", &probes(list), place, words);
+    };
+    let near = ["no workload `wep`", "did you mean `web`?"];
+    wrong("app.yaml", "{ app: wep }", "9:19", &near);
+    wrong("often.yaml", "{ deploy: 1s }", "9:22", &["a Deployment every 1s is too often", "10s"]);
+    wrong("soon.yaml", "{ deploy: soon }", "9:22", &["`soon` is not a duration"]);
+    wrong("both.yaml", "{ app: web, deploy: 1m }", "9:19", &["either `app` or `deploy`"]);
+    let twice = "{ deploy: 1m }, { deploy: 2m }";
+    wrong("twice.yaml", twice, "9:38", &["there is such a probe already"]);
+    wrong("what.yaml", "{ ap: web }", "9:14", &["unknown key `ap`", "did you mean `app`?"]);
+}
+
+#[test]
+fn a_budget_of_no_amount_of_both_kinds_or_of_a_job_is_refused() {
+    let wrong = |name: &str, words: &str, place: &str, says: &str| {
+        let workload = format!("{{ name: db, replicas: 3, {words} }}");
+        let to = format!("until: 30m\n  workloads:\n    - {workload}");
+        refused(name, "until: 30m", &to, place, &[says]);
+    };
+    wrong("half.yaml", "minAvailable: half", "10:46", "`half` is not an amount of Pods");
+    wrong("most.yaml", "maxUnavailable: 101%", "10:48", "`101%` is not an amount of Pods");
+    let both = "minAvailable: 1, maxUnavailable: 1";
+    wrong("budgets.yaml", both, "10:65", "either `minAvailable` or `maxUnavailable`");
+    let job = "kind: Job, runTime: 5m, minAvailable: 1";
+    wrong("job.yaml", job, "10:70", "only a Deployment and a StatefulSet have a budget");
+}

@@ -79,6 +79,7 @@ fn plain(entry: &Entry) -> Option<&'static str> {
         })
         .map(|(_, _, _, name)| *name)
         .or_else(|| api_server(entry))
+        .or_else(|| app(entry))
         .or_else(|| owner_refuses(entry).then_some("remediationRefused"))
 }
 
@@ -88,6 +89,18 @@ fn api_server(entry: &Entry) -> Option<&'static str> {
         Value::Bool(running) if server && entry.field == "running" => {
             Some(if *running { "apiserverUp" } else { "apiserverDown" })
         }
+        _ => None,
+    }
+}
+
+/// An app goes down, and comes back, for the user who asks it.
+fn app(entry: &Entry) -> Option<&'static str> {
+    if entry.kind != "Probe" || !entry.name.starts_with("app-") || entry.field != "status" {
+        return None;
+    }
+    match (entry.from.as_text(), entry.to.as_text()) {
+        (_, Some("down")) => Some("appUnavailable"),
+        (Some("down"), Some(_)) => Some("appAvailable"),
         _ => None,
     }
 }

@@ -36,6 +36,7 @@ fn entry(timeline: &Timeline, line: &str) -> Entry {
         by: Text::EMPTY,
         cause: None,
         reads: Vec::new(),
+        took: None,
     }
 }
 
@@ -189,4 +190,20 @@ fn recovery_points_at_the_last_entry_before_it() {
     let mut run = run("100 Pod/a phase Pending Running\n900 Lease/b holder x y");
     run.recovered_at = Some(SimTime::from_micros(100_500_000));
     assert_eq!(named(&run), ["100 recovered Cluster/workload #1"]);
+}
+
+#[test]
+fn an_app_goes_down_and_comes_back_for_its_user() {
+    let run = run("
+        0 Probe/app-web status - ok
+        60 Probe/app-web status ok degraded Timeout
+        64 Probe/app-web status degraded down Timeout
+        70 Probe/deploy status ok down Timeout
+        90 Probe/app-web status down degraded
+        120 Probe/app-web status degraded ok
+    ");
+    assert_eq!(
+        named(&run),
+        ["64 appUnavailable Probe/app-web #3", "90 appAvailable Probe/app-web #5"]
+    );
 }

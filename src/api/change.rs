@@ -306,7 +306,8 @@ fn wanted(object: &Object) -> Value {
     Value::Count(i64::from(replicas))
 }
 
-/// The replica counts of a set's status, and of a health check's.
+/// The replica counts of a set's status, and of a health check's; of a slice, the endpoints that
+/// are ready.
 fn counts(object: &Object) -> Vec<(&'static str, Value)> {
     let count = |count: u32| Value::Count(i64::from(count));
     match &object.body {
@@ -359,6 +360,10 @@ fn counts(object: &Object) -> Vec<(&'static str, Value)> {
             ("currentHealthy", count(budget.current_healthy)),
             ("disruptionsAllowed", count(budget.disruptions_allowed)),
         ],
+        Body::EndpointSlice(slice) => {
+            let ready = slice.endpoints.iter().filter(|endpoint| endpoint.ready).count();
+            vec![("endpoints", count(u32::try_from(ready).unwrap_or(u32::MAX)))]
+        }
         _ => Vec::new(),
     }
 }

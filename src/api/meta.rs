@@ -5,6 +5,9 @@ use crate::engine::{Duration, SimTime, Text};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// The namespace in which a user tries whether deploying works; nobody writes down what happens there.
+pub const PROBES: Text = Text::word("probes");
+
 /// A store's revision; an object's is its `resourceVersion`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revision(pub u64);

@@ -17,7 +17,7 @@ pub use change::{Change, changes};
 pub use error::{ApiError, Reason};
 pub use join::{JoinConfiguration, RetryJoin};
 pub use merge::Merge;
-pub use meta::{Deletion, Labels, Meta, OwnerReference, Revision, Uid, labels};
+pub use meta::{Deletion, Labels, Meta, OwnerReference, PROBES, Revision, Uid, labels};
 pub use object::{Body, Kind, Object, ObjectKey, Provided};
 pub use request::{Answer, Answered, Request, Selector, Verb, WatchEvent, WatchKind};
 pub use wall_clock::{AGE_AT_BEGIN, rfc3339};

@@ -1,9 +1,9 @@
 //! An object of any kind, and how it is named.
 
 use super::kinds::{
-    Cluster, ConfigMap, DaemonSet, Deployment, InfraMachine, Job, KubeEvent, KubeadmConfig, Lease,
-    Machine, MachineDeployment, MachineHealthCheck, MachineSet, Node, Pod, PodDisruptionBudget,
-    ReplicaSet, Secret, StatefulSet, VSphereMachine, VirtualMachine,
+    Cluster, ConfigMap, DaemonSet, Deployment, EndpointSlice, InfraMachine, Job, KubeEvent,
+    KubeadmConfig, Lease, Machine, MachineDeployment, MachineHealthCheck, MachineSet, Node, Pod,
+    PodDisruptionBudget, ReplicaSet, Secret, Service, StatefulSet, VSphereMachine, VirtualMachine,
 };
 use super::{Merge, Meta};
 use crate::engine::Text;
@@ -34,6 +34,8 @@ pub enum Kind {
     VSphereMachine,
     VirtualMachine,
     PodDisruptionBudget,
+    Service,
+    EndpointSlice,
 }
 
 /// Kind, namespace and name; unique at any one time.
@@ -53,7 +55,7 @@ pub struct Object {
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Kind; 21] = [
+    pub const ALL: [Kind; 23] = [
         Kind::Node,
         Kind::Lease,
         Kind::Pod,
@@ -75,6 +77,8 @@ impl Kind {
         Kind::VSphereMachine,
         Kind::VirtualMachine,
         Kind::PodDisruptionBudget,
+        Kind::Service,
+        Kind::EndpointSlice,
     ];
 
     /// The kind's own name.
@@ -101,6 +105,8 @@ impl Kind {
             Kind::VSphereMachine => "VSphereMachine",
             Kind::VirtualMachine => "VirtualMachine",
             Kind::PodDisruptionBudget => "PodDisruptionBudget",
+            Kind::Service => "Service",
+            Kind::EndpointSlice => "EndpointSlice",
         }
     }
 
@@ -122,7 +128,12 @@ impl Kind {
     /// The API group and version.
     pub const fn api_version(self) -> &'static str {
         match self {
-            Kind::Node | Kind::Pod | Kind::Event | Kind::Secret | Kind::ConfigMap => "v1",
+            Kind::Node
+            | Kind::Pod
+            | Kind::Event
+            | Kind::Service
+            | Kind::Secret
+            | Kind::ConfigMap => "v1",
             Kind::Lease => "coordination.k8s.io/v1",
             Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet => "apps/v1",
             Kind::Job => "batch/v1",
@@ -136,6 +147,7 @@ impl Kind {
             Kind::VSphereMachine => "vmware.infrastructure.cluster.x-k8s.io/v1beta1",
             Kind::VirtualMachine => "vmoperator.vmware.com/v1alpha2",
             Kind::PodDisruptionBudget => "policy/v1",
+            Kind::EndpointSlice => "discovery.k8s.io/v1",
         }
     }
 }
@@ -218,6 +230,8 @@ bodies! {
     VSphereMachine(VSphereMachine) vsphere_machine vsphere_machine_mut,
     VirtualMachine(VirtualMachine) virtual_machine virtual_machine_mut,
     PodDisruptionBudget(PodDisruptionBudget) pod_disruption_budget pod_disruption_budget_mut,
+    Service(Service) service service_mut,
+    EndpointSlice(EndpointSlice) endpoint_slice endpoint_slice_mut,
 }
 
 /// What every provider's object says of itself: Cluster API's contract with providers.

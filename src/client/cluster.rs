@@ -31,6 +31,8 @@ pub struct Client<T> {
     pub api: Api<Token<T>>,
     pub caches: Caches,
     recorded: BTreeMap<Recorded, Arc<Object>>,
+    /// How often each agent that counts for itself has asked.
+    asked: BTreeMap<&'static str, u64>,
 }
 
 /// The caches of a client's informers.
@@ -100,6 +102,7 @@ impl<T: Clone> Client<T> {
             api: Api::new(number, server, settings.request_timeout),
             caches: Caches::default(),
             recorded: BTreeMap::new(),
+            asked: BTreeMap::new(),
         }
     }
 
@@ -120,6 +123,21 @@ impl<T: Clone> Client<T> {
         token: T,
     ) {
         self.api.send(ctx, agent, verb, Token::Own(token));
+    }
+
+    /// Asks likewise, with an address of the agent's own for the server's draws.
+    pub fn ask_counting_for_itself<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        agent: &'static str,
+        verb: Verb,
+        token: T,
+    ) {
+        let asked = self.asked.entry(agent).or_insert(0);
+        *asked += 1;
+        let (sender, count) = (ctx.owner().part(Owner::named(agent).number()), *asked);
+        let timeout = self.settings.request_timeout;
+        self.api.send_as(ctx, agent, verb, Token::Own(token), timeout, sender, count);
     }
 
     /// Takes a message, if it came on this client's connection.

@@ -17,6 +17,12 @@ pub trait Reconciler {
     /// The controller's user agent and the source of its Events.
     fn agent(&self) -> &'static str;
 
+    /// True if its requests address servers' draws by themselves: where it has more to do, nobody
+    /// else's times move.
+    fn counts_for_itself(&self) -> bool {
+        false
+    }
+
     /// Begins to reconcile an object.
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<Self::State>;
 

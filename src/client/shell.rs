@@ -241,7 +241,11 @@ impl<R: Reconciler> Shell<R> {
         T: Clone + From<Flight>,
     {
         let flight = Flight { controller: self.number, key: key.clone() };
-        clients.of(ask.target).ask(ctx, self.reconciler.agent(), ask.verb, T::from(flight));
+        let (client, agent) = (clients.of(ask.target), self.reconciler.agent());
+        match self.reconciler.counts_for_itself() {
+            true => client.ask_counting_for_itself(ctx, agent, ask.verb, T::from(flight)),
+            false => client.ask(ctx, agent, ask.verb, T::from(flight)),
+        }
     }
 
     fn resume<E, T>(

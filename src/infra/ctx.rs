@@ -45,6 +45,8 @@ pub enum Effect<E> {
     /// Arms a declared activity; the pause is already drawn.
     Arm(ActivityId, Duration),
     Connect(ConnectionId, Address),
+    /// Connects to the containers of a Pod on the VM of a name.
+    ConnectToContainer(ConnectionId, Text, Uid),
     Send(ConnectionId, Message),
     Close(ConnectionId),
     /// The Pod's containers run after a delay, and end by themselves after a length, if they do.
@@ -70,6 +72,22 @@ pub enum Trace {
     Log(Text),
     /// A line that a person reads on a terminal.
     Printed(Text),
+    /// Things stand otherwise for a user.
+    Probe(ProbeReport),
+}
+
+/// A change of how things stand for a user who tries them.
+#[derive(Clone, Debug)]
+pub struct ProbeReport {
+    /// The user, as `app-web`.
+    pub probe: Text,
+    pub from: &'static str,
+    pub to: &'static str,
+    /// How the deciding try failed; empty if it succeeded.
+    pub reason: Text,
+    pub message: Text,
+    /// How long that try took.
+    pub took: Duration,
 }
 
 /// What only the datacenter's management can do.
@@ -227,6 +245,13 @@ impl<'a, E> Ctx<'a, E> {
     pub fn connect(&mut self, to: Address) -> ConnectionId {
         let id = ConnectionId { client: self.me, count: self.process.next_connection() };
         self.effects.push(Effect::Connect(id, to));
+        id
+    }
+
+    /// Opens a connection to the containers of a Pod on the VM of this name.
+    pub fn connect_to_container(&mut self, vm: Text, pod: Uid) -> ConnectionId {
+        let id = ConnectionId { client: self.me, count: self.process.next_connection() };
+        self.effects.push(Effect::ConnectToContainer(id, vm, pod));
         id
     }
 

@@ -129,8 +129,7 @@ impl Datacenter {
     /// Opens a connection; which backend, and how far away, is drawn now.
     pub fn connect(&mut self, id: ConnectionId, to: Address, random: &Random, now: SimTime) {
         let client = self.processes.get(id.client);
-        let owner = Owner::named("network").part(u64::from(id.count));
-        let owner = owner.part(random.draw(client.owner, Purpose(0xfffe), u64::from(id.count)));
+        let owner = self.link(id, random);
         let (target, delay) = match to {
             Address::Here(port) => (Some((client.vm, port)), self.latency.loopback),
             Address::Endpoint(endpoint) => {
@@ -145,6 +144,27 @@ impl Datacenter {
         let latency = delay.pick(random.draw(owner, Purpose(0), 0));
         self.network.open(id, target, latency, &self.processes, now);
         // A host that is off answers nothing: the client's own timers must tell.
+    }
+
+    /// Opens a connection to the containers of a Pod on the VM that has this name now.
+    pub fn connect_to_container(
+        &mut self,
+        id: ConnectionId,
+        (vm, pod): (&str, Uid),
+        random: &Random,
+        now: SimTime,
+    ) {
+        let latency =
+            self.latency.between_vms.pick(random.draw(self.link(id, random), Purpose(0), 0));
+        let to = (self.vm_named(vm), pod);
+        self.network.open_to_container(id, to, latency, &self.processes, now);
+    }
+
+    /// Whose draws a connection's are.
+    fn link(&self, id: ConnectionId, random: &Random) -> Owner {
+        let client = self.processes.get(id.client);
+        let owner = Owner::named("network").part(u64::from(id.count));
+        owner.part(random.draw(client.owner, Purpose(0xfffe), u64::from(id.count)))
     }
 
     /// Ends a process on a live host: its peers' hosts tell them.

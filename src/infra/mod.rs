@@ -14,7 +14,7 @@ pub mod testbed;
 mod tests;
 mod vm;
 
-pub use ctx::{Ctx, Effect, Input, Start, Trace, VmAction};
+pub use ctx::{Ctx, Effect, Input, ProbeReport, Start, Trace, VmAction};
 pub use datacenter::{Datacenter, Happening, Latency};
 pub use inventory::Inventory;
 pub use network::{

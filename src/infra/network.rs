@@ -5,6 +5,7 @@
 //! an **answer** that says no, is a message like any other and not known here.
 
 use super::{ProcessId, Processes, Vm, VmId};
+use crate::api::Uid;
 use crate::engine::{Duration, SimTime};
 use std::collections::BTreeMap;
 
@@ -59,6 +60,10 @@ pub enum Route {
         to: ProcessId,
         at: SimTime,
     },
+    /// A container answers with the same message.
+    Echo {
+        at: SimTime,
+    },
     /// The sender learns that the connection is over.
     Fail {
         at: SimTime,
@@ -74,6 +79,8 @@ pub struct ConnectionState {
     /// Where it leads; nowhere if the endpoint has no backend.
     host: Option<VmId>,
     server: Option<ProcessId>,
+    /// It leads to the containers of a Pod, not to a process.
+    container: Option<Uid>,
     client_incarnation: u32,
     server_incarnation: u32,
     /// One way, drawn once when the connection opened; so messages cannot overtake each other.
@@ -114,8 +121,31 @@ impl Network {
         let state = ConnectionState {
             host: to.map(|(vm, _)| vm),
             server,
+            container: None,
             client_incarnation: processes.get(id.client).incarnation,
             server_incarnation: server.map_or(0, |server| processes.get(server).incarnation),
+            latency,
+            established: now + latency * 2,
+            heard: now,
+        };
+        self.connections.insert(id, state);
+    }
+
+    /// Opens a connection to the containers of a Pod; to nowhere if the VM is gone.
+    pub fn open_to_container(
+        &mut self,
+        id: ConnectionId,
+        (vm, pod): (Option<VmId>, Uid),
+        latency: Duration,
+        processes: &Processes,
+        now: SimTime,
+    ) {
+        let state = ConnectionState {
+            host: vm,
+            server: None,
+            container: Some(pod),
+            client_incarnation: processes.get(id.client).incarnation,
+            server_incarnation: 0,
             latency,
             established: now + latency * 2,
             heard: now,
@@ -155,6 +185,17 @@ impl Network {
             return Route::Silent;
         }
         let back = now + connection.latency * 2;
+        if let Some(pod) = connection.container {
+            // The address of a VM that is gone is nobody's: nothing comes back.
+            let Some(host) = host else { return Route::Silent };
+            let containers = &vms[host.0 as usize].containers;
+            return match containers.get(&pod).is_some_and(|found| found.is_running(now)) {
+                true => {
+                    Route::Echo { at: now.max(connection.established) + connection.latency * 2 }
+                }
+                false => Route::Fail { at: back, how: Broken::Refused },
+            };
+        }
         let (peer, incarnation) = match connection.server {
             _ if !from_client => (id.client, connection.client_incarnation),
             Some(server) => (server, connection.server_incarnation),

@@ -124,3 +124,39 @@ fn a_file_outlives_a_power_cut_but_not_its_disk() {
     assert_eq!(pair.datacenter.vm(pair.there).disk.read("/a"), None);
     assert_eq!(pair.datacenter.vm_named("there"), None, "the name is free again");
 }
+
+const POD: Uid = Uid(5);
+
+impl Pair {
+    /// A pair whose second VM runs a Pod's container.
+    fn with_pod() -> Pair {
+        let mut pair = pair();
+        pair.datacenter.start_container(pair.there, POD, at(0), None);
+        pair
+    }
+
+    /// What becomes of a request to the Pod.
+    fn ask(&mut self) -> Route {
+        let count = self.datacenter.processes.get_mut(self.client).next_connection();
+        let id = ConnectionId { client: self.client, count };
+        self.datacenter.connect_to_container(id, ("there", POD), &Random::new(1), at(1000));
+        self.route(id, at(1000))
+    }
+}
+
+#[test]
+fn a_container_answers_while_it_runs_and_refuses_once_it_is_gone() {
+    let mut pair = Pair::with_pod();
+    assert_eq!(pair.ask(), Route::Echo { at: at(1008) });
+    pair.datacenter.vm_mut(pair.there).containers.clear();
+    assert_eq!(pair.ask(), Route::Fail { at: at(1004), how: Broken::Refused });
+}
+
+#[test]
+fn a_vm_without_power_and_one_that_is_gone_are_silent() {
+    let mut pair = Pair::with_pod();
+    pair.datacenter.power_off(pair.there, at(1), &mut Vec::new());
+    assert_eq!(pair.ask(), Route::Silent);
+    pair.datacenter.destroy(pair.there, at(2), &mut Vec::new());
+    assert_eq!(pair.ask(), Route::Silent);
+}

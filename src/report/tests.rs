@@ -27,6 +27,7 @@ fn change(millis: u64, object: &str, field: &str, from: Value, to: Value) -> Ent
         by: Text::EMPTY,
         cause: None,
         reads: Vec::new(),
+        took: None,
     }
 }
 

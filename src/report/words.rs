@@ -41,6 +41,7 @@ pub fn mood(entry: &Entry) -> Mood {
         ("taints", _) => good_if(taint_change(&entry.from, &entry.to).starts_with('-')),
         ("power", to) => good_if(to.as_text() == Some("on")),
         ("phase", to) => phase(to.as_text()),
+        ("status", to) => good_if(to.as_text() == Some("ok")),
         ("nodeRef" | "nodeName", Value::Text(_)) => Mood::Good,
         ("event", to) => good_if(!to.as_text().is_some_and(|reason| reason.contains("Failed"))),
         ("Deleting" | "OwnerRemediated", _) => Mood::Neutral,

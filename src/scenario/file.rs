@@ -7,6 +7,7 @@ use super::faults::Fault;
 use super::given::Given;
 use super::mistake::{Mistake, crop, nearest};
 use super::models::{self, Platform, WrittenCluster};
+use super::probes::{self, WrittenProbe};
 use super::settings::blueprint;
 use super::stage::Stage;
 use super::workloads::WrittenWorkload;
@@ -69,6 +70,9 @@ struct Spec {
     /// Beside the platform's.
     #[serde(default)]
     workloads: Vec<WrittenWorkload>,
+    /// Users who try whether things work.
+    #[serde(default)]
+    probes: Vec<WrittenProbe>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,6 +136,10 @@ impl Scenario {
         blueprint.workloads.retain(|workload| !replaced(&workload.name));
         blueprint.workloads.extend(own);
         blueprint.zones = self.zones(platform, &mut note);
+        let workloads = platform.workloads.iter().chain(&self.spec.workloads);
+        let apps: Vec<&str> = workloads.map(|workload| workload.name.value.as_str()).collect();
+        let wanted = probes::resolve(&self.spec.probes, &self.source, &apps, &mut note);
+        blueprint.users = probes::users(wanted, &platform.catalog);
         let given = self.given(&blueprint, &mut note);
         let stage = Stage::of(blueprint.clone());
         let mut faults = Vec::new();

@@ -2,7 +2,7 @@
 //! inside the cluster sees it.
 
 use crate::api::kinds::{DaemonSet, MachinePhase, Node, Status};
-use crate::api::{Body, Kind, Object};
+use crate::api::{Body, Kind, Object, PROBES};
 use crate::components::controller_manager;
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::Downtime;
@@ -55,7 +55,9 @@ pub fn is_well(view: View, bare: &[Text]) -> bool {
         && view.objects(Kind::Node).all(|node| node_is_well(view, node))
         && WORKLOADS
             .iter()
-            .all(|kind| view.objects(*kind).all(|workload| workload_is_well(view, workload)))
+            .flat_map(|kind| view.objects(*kind))
+            .filter(|workload| is_wanted(workload))
+            .all(|workload| workload_is_well(view, workload))
         && bare.iter().all(|name| bare_pod_is_well(view, name))
         && ["etcd", "kube-apiserver"]
             .iter()
@@ -130,6 +132,11 @@ fn suits(set: &DaemonSet, node: &Object, body: &Node) -> bool {
     controller_manager::daemon_suits(set, node, body) == controller_manager::Suits::Run
 }
 
+/// False for what a user makes only to see whether that works.
+fn is_wanted(object: &Object) -> bool {
+    object.key().namespace != PROBES
+}
+
 fn nothing_is_being_deleted(view: View) -> bool {
     let kinds = [
         Kind::Node,
@@ -139,7 +146,8 @@ fn nothing_is_being_deleted(view: View) -> bool {
         Kind::VSphereMachine,
         Kind::VirtualMachine,
     ];
-    kinds.into_iter().all(|kind| view.objects(kind).all(|object| !object.meta.is_deleting()))
+    let mut wanted = kinds.into_iter().flat_map(|kind| view.objects(kind)).filter(|o| is_wanted(o));
+    wanted.all(|object| !object.meta.is_deleting())
 }
 
 /// The Pods of a workload that are Ready and whose containers run.
@@ -191,7 +199,8 @@ impl Services {
         self.note(Text::word("api"), now, api_level(view));
         // A Job serves nobody.
         let serving = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
-        for workload in serving.into_iter().flat_map(|kind| view.objects(kind)) {
+        let serving = serving.into_iter().flat_map(|kind| view.objects(kind));
+        for workload in serving.filter(|object| is_wanted(object)) {
             let name = Text::from(format!("app/{}", workload.name()));
             let wanted = wanted_pods(view, workload);
             // While the API is away its objects are what they were; the containers are the truth.

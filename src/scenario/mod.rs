@@ -11,6 +11,7 @@ mod health;
 mod mistake;
 pub mod models;
 mod play;
+mod probes;
 mod settings;
 mod simulation;
 mod stage;

@@ -160,6 +160,7 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
         ("kubernetes", "kubernetes", &written.kubernetes),
         ("etcd", "etcd", &written.etcd),
         ("clusterApi", "cluster-api", &written.cluster_api),
+        ("users", "users", &"default".to_owned()),
     ] {
         add_release(&mut catalog, prefix, folder, release, &source)?;
     }

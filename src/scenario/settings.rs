@@ -30,6 +30,7 @@ pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blue
         control_plane_nodes: platform.control_plane_nodes,
         workloads: platform.workloads.iter().map(workload).collect(),
         health_check: health_check(&platform.catalog),
+        users: None,
         settings: settings(platform),
     }
 }
@@ -133,7 +134,8 @@ fn supervisor_shell(all: &Catalog) -> ShellSettings {
     }
 }
 
-fn client(all: &Catalog) -> ClientSettings {
+/// How every client of an API server behaves.
+pub fn client(all: &Catalog) -> ClientSettings {
     ClientSettings {
         request_timeout: all.period("kubernetes.clientRequestTimeout"),
         relist_first: all.period("kubernetes.relistBackoffFirst"),

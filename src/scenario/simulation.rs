@@ -5,6 +5,7 @@
 
 use super::faults::Fault;
 use super::health::{Health, Services};
+use super::probes::downtimes;
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Downtime, End, Timeline};
 use crate::world::{Blueprint, View, World};
@@ -156,13 +157,20 @@ impl Simulation {
         let end = self.end(recovered_at);
         let engine_events = self.world.played();
         let faults = &self.plan.faults[..self.struck];
+        let mut availability = self.services.downtimes();
+        // Where a user asks, what he finds is truer than what runs.
+        if let Some(users) = &self.plan.blueprint.users {
+            let entries = self.world.timeline().entries();
+            let from = faults.first().map(|(at, _)| *at);
+            availability.extend(downtimes(entries, from, ended_at, users.app.outage));
+        }
         Played {
             first_fault: faults.first().map(|(at, _)| *at),
             last_fault: faults.last().map(|(at, _)| *at),
             end,
             ended_at,
             recovered_at,
-            availability: self.services.downtimes(),
+            availability,
             engine_events,
             timeline: self.world.into_timeline(),
         }

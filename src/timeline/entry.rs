@@ -1,6 +1,6 @@
 //! One timeline entry, its JSON form, and the list of them with a rolling hash.
 
-use crate::engine::{SimTime, Text};
+use crate::engine::{Duration, SimTime, Text};
 use serde_json::json;
 
 /// The ordinal of an entry; 1 is the first.
@@ -40,6 +40,8 @@ pub struct Entry {
     pub cause: Option<EntryId>,
     /// Further entries that the deciding read had seen.
     pub reads: Vec<EntryId>,
+    /// How long the deciding try took (a probe's entry only).
+    pub took: Option<Duration>,
 }
 
 /// All entries of a run in order, and the hash over them.
@@ -115,6 +117,9 @@ impl Entry {
         add("cause", json!(self.cause.map(|cause| cause.0)));
         if !self.reads.is_empty() {
             add("reads", json!(self.reads.iter().map(|read| read.0).collect::<Vec<_>>()));
+        }
+        if let Some(took) = self.took {
+            line.push_str(&format!(",\"took\":{}", (SimTime::ZERO + took).seconds_text()));
         }
         line.push('}');
         line

@@ -34,6 +34,7 @@ const REPLICAS: &[Field] =
 /// What is no object of an API, with all of its fields.
 const THINGS: &[(&str, &[Field])] = &[
     ("Fault", &[("injected", Holds::Text)]),
+    ("Probe", &[("status", Holds::OneOf(&["ok", "degraded", "down"]))]),
     ("Process", &[("running", Holds::True), ("log", Holds::Text)]),
     ("VM", &[("exists", Holds::True), ("power", Holds::OneOf(&["on", "off"]))]),
 ];
@@ -52,6 +53,7 @@ const OBJECTS: &[(&str, &[Field])] = &[
             ("numberAvailable", COUNT),
         ],
     ),
+    ("EndpointSlice", &[("endpoints", COUNT)]),
     ("InfraMachine", &[("providerID", Holds::Text), ("ready", Holds::True)]),
     (
         "Job",
@@ -150,8 +152,18 @@ const OBJECTS: &[(&str, &[Field])] = &[
             ("DisruptionTarget", STATUS),
         ],
     ),
+    (
+        "PodDisruptionBudget",
+        &[
+            ("expectedPods", COUNT),
+            ("desiredHealthy", COUNT),
+            ("currentHealthy", COUNT),
+            ("disruptionsAllowed", COUNT),
+        ],
+    ),
     ("ReplicaSet", REPLICAS),
     ("Secret", &[("expiration", Holds::Text)]),
+    ("Service", &[]),
     ("StatefulSet", REPLICAS),
     (
         "VSphereMachine",

@@ -7,7 +7,8 @@ use crate::api::kinds::{
 use crate::components::cluster_api::{Bootstrap, Wording};
 use crate::components::{
     apiserver, bootstrap_provider, cluster_api, controller_manager, etcd, hypervisor,
-    infra_provider, kubeadm, kubectl, kubelet, scheduler, vm_operator, vsphere_provider,
+    infra_provider, ingress, kubeadm, kubectl, kubelet, prober, scheduler, vm_operator,
+    vsphere_provider,
 };
 use crate::engine::{Duration, Owner, SimTime, Text};
 use crate::infra::{KeepAlive, Latency, bios_uuid};
@@ -25,7 +26,27 @@ pub struct Blueprint {
     pub workloads: Vec<Workload>,
     /// The check over the workers, but its selector.
     pub health_check: MachineHealthCheck,
+    /// Who tries from outside whether things work.
+    pub users: Option<Users>,
     pub settings: Settings,
+}
+
+/// Users who try whether things work, and how they do it.
+#[derive(Clone, Debug)]
+pub struct Users {
+    pub probes: Vec<Probe>,
+    pub ingress: ingress::Settings,
+    pub app: prober::app::Settings,
+    pub deploy: prober::deploy::Settings,
+}
+
+/// One user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// Asks the app of this name through its ingress.
+    App(Text),
+    /// Deploys something this often.
+    Deploy(Duration),
 }
 
 /// Which cluster runs Cluster API.
@@ -145,6 +166,22 @@ impl Provider {
                 bios_uuid(owner.number(), owner.part(1).number())
             }
         }
+    }
+}
+
+impl Blueprint {
+    /// The apps that users ask through an ingress.
+    pub fn asked_apps(&self) -> Vec<Text> {
+        let probes = self.users.iter().flat_map(|users| &users.probes);
+        let mut apps: Vec<Text> = probes
+            .filter_map(|probe| match probe {
+                Probe::App(app) => Some(app.clone()),
+                Probe::Deploy(_) => None,
+            })
+            .collect();
+        apps.sort_unstable();
+        apps.dedup();
+        apps
     }
 }
 

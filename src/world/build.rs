@@ -1,6 +1,6 @@
 //! Building a world: VMs, disks, processes, and who listens where.
 
-use super::blueprint::{Blueprint, ControlPlaneNodes, Management, Provider, Settings};
+use super::blueprint::{Blueprint, ControlPlaneNodes, Management, Probe, Provider, Settings};
 use super::core::{Core, Runtime, What, World};
 use super::process::{Buffers, Custom, CustomProcess, Process};
 use super::record::Recorder;
@@ -8,7 +8,8 @@ use super::steady;
 use crate::api::Object;
 use crate::components::{
     apiserver, bootstrap_provider, cluster_api, controller_manager, etcd, hypervisor,
-    infra_provider, kubeadm, kubectl, kubelet, scheduler, vm_operator, vsphere_provider,
+    infra_provider, ingress, kubeadm, kubectl, kubelet, prober, scheduler, vm_operator,
+    vsphere_provider,
 };
 use crate::engine::{Queue, Random, SimTime, Text};
 use crate::infra::{
@@ -30,6 +31,11 @@ pub const MANAGEMENT: EndpointId = EndpointId(0);
 pub const WORKLOAD: EndpointId = EndpointId(1);
 /// The datacenter's management.
 pub const VCENTER: EndpointId = EndpointId(2);
+
+/// The port of an app's ingress.
+pub const INGRESS_PORT: Port = Port(80);
+/// The first of the load balancers before the ingresses of apps.
+const INGRESSES: u8 = 100;
 
 /// The name of the cluster in which apps run, and of the one that manages it.
 pub const WORKLOAD_CLUSTER: Text = Text::word("workload");
@@ -112,6 +118,7 @@ impl Builder {
             self.node(worker, &pods);
         }
         self.laptop();
+        self.users();
     }
 
     /// A VM that has been running for long.
@@ -222,6 +229,32 @@ impl Builder {
         let (management, workload) = (Address::Endpoint(MANAGEMENT), Address::Endpoint(WORKLOAD));
         let kubectl = kubectl::Kubectl::new(settings, management, workload);
         self.add(vm, "kubectl", None, None, kubectl);
+    }
+
+    /// Users with their ingresses, out of the reach of faults. They come last, so that everybody
+    /// else has the numbers that he has without them.
+    fn users(&mut self) {
+        let Some(users) = self.blueprint.users.clone() else { return };
+        let api = Address::Endpoint(WORKLOAD);
+        let cluster = || Some(WORKLOAD_CLUSTER);
+        let apps = self.blueprint.asked_apps();
+        for (app, endpoint) in apps.iter().zip(INGRESSES..) {
+            let endpoint = EndpointId(endpoint);
+            let vm = self.core.datacenter.add_appliance("ingress");
+            let ingress = ingress::Ingress::new(users.ingress, api, app.clone());
+            self.add(vm, "ingress", Some(INGRESS_PORT), cluster(), ingress);
+            self.core.datacenter.network.set_endpoint(endpoint, vec![(vm, INGRESS_PORT)]);
+            let vm = self.core.datacenter.add_appliance("user");
+            let user = prober::app::AppProber::new(users.app, Address::Endpoint(endpoint), app);
+            self.add(vm, "app-prober", None, cluster(), user);
+        }
+        for probe in &users.probes {
+            let Probe::Deploy(interval) = probe else { continue };
+            let settings = prober::deploy::Settings { interval: *interval, ..users.deploy };
+            let vm = self.core.datacenter.add_appliance("user");
+            let user = prober::deploy::DeployProber::new(settings, api);
+            self.add(vm, "deploy-prober", None, cluster(), user);
+        }
     }
 
     /// A VM that is a Node: its kubelet, with the files that joining has written, and its Pods.

@@ -88,6 +88,10 @@ impl Core {
             Effect::Connect(connection, to) => {
                 self.datacenter.connect(connection, to, &self.random, self.now);
             }
+            Effect::ConnectToContainer(connection, vm, pod) => {
+                let (random, now) = (&self.random, self.now);
+                self.datacenter.connect_to_container(connection, (&vm, pod), random, now);
+            }
             Effect::Send(connection, message) => self.send(id, connection, message, *cause),
             Effect::Close(connection) => self.close(id, connection, *cause),
             Effect::StartContainer(pod, delay, length) => {
@@ -156,6 +160,10 @@ impl Core {
                 let what = What::Message(connection, message);
                 self.push_to(at, to, from, purpose::MESSAGE, cause, what);
             }
+            Route::Echo { at } => {
+                let what = What::Message(connection, message);
+                self.push_to(at, from, from, purpose::MESSAGE, cause, what);
+            }
             Route::Fail { at, how } => {
                 let what = What::Broken(connection, how);
                 self.push_to(at, from, from, purpose::CONNECTION, cause, what);
@@ -189,6 +197,11 @@ impl Core {
                     *cause,
                 );
                 *cause = entry.or(*cause);
+            }
+            Trace::Probe(report) => {
+                let by = self.datacenter.processes.get(id).name.clone();
+                let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
+                *cause = Some(self.recorder.probe(self.now, &cluster, report, by, *cause));
             }
             Trace::Log(line) => {
                 let process = self.datacenter.processes.get(id);

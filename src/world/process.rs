@@ -3,7 +3,8 @@
 use super::core::{Core, What};
 use crate::components::{
     apiserver, bootstrap_provider, cluster_api, controller_manager, etcd, hypervisor,
-    infra_provider, kubeadm, kubectl, kubelet, scheduler, vm_operator, vsphere_provider,
+    infra_provider, ingress, kubeadm, kubectl, kubelet, prober, scheduler, vm_operator,
+    vsphere_provider,
 };
 use crate::infra::{Ctx, Effect, Input, ProcessId};
 use crate::timeline::EntryId;
@@ -111,6 +112,9 @@ processes! {
     VmOperator(vm_operator::VmOperator, vm_operator::Event) vm_operator,
     Hypervisor(hypervisor::Hypervisor, hypervisor::Event) hypervisor,
     Kubectl(kubectl::Kubectl, kubectl::Event) kubectl,
+    Ingress(ingress::Ingress, ingress::Event) ingress,
+    AppProber(prober::app::AppProber, prober::app::Event) app_prober,
+    DeployProber(prober::deploy::DeployProber, prober::deploy::Event) deploy_prober,
     Custom(Custom, u64) custom,
 }
 

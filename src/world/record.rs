@@ -2,8 +2,9 @@
 //!
 //! It looks and writes down; nothing depends on what it wrote but causes.
 
-use crate::api::{Body, Object, changes};
+use crate::api::{Body, Object, PROBES, changes};
 use crate::engine::{SimTime, Text};
+use crate::infra::ProbeReport;
 use crate::timeline::{Entry, EntryId, Timeline, Value};
 use std::collections::BTreeSet;
 
@@ -42,6 +43,10 @@ impl Recorder {
         cause: Option<EntryId>,
     ) -> Option<EntryId> {
         let object = new.or(old)?;
+        // What a user tries over and over is no news; what comes of it is.
+        if object.key().namespace == PROBES {
+            return None;
+        }
         let found = changes(old, new);
         if found.is_empty() {
             return None;
@@ -68,6 +73,7 @@ impl Recorder {
                 by: by.clone(),
                 cause,
                 reads: Vec::new(),
+                took: None,
             };
             first = first.or(Some(entry.id));
             last = Some(entry.id);
@@ -124,6 +130,26 @@ impl Recorder {
         entry.cluster = cluster.clone();
         entry.from = Value::Bool(!is);
         entry.to = Value::Bool(is);
+        self.push(entry)
+    }
+
+    /// Things stand otherwise for a user who tries them.
+    pub fn probe(
+        &mut self,
+        at: SimTime,
+        cluster: &Text,
+        report: ProbeReport,
+        by: Text,
+        cause: Option<EntryId>,
+    ) -> EntryId {
+        let mut entry = self.entry(at, "Probe", &report.probe, "status", cause);
+        entry.cluster = cluster.clone();
+        entry.from = Value::Text(Text::word(report.from));
+        entry.to = Value::Text(Text::word(report.to));
+        entry.reason = report.reason;
+        entry.message = report.message;
+        entry.by = by;
+        entry.took = Some(report.took);
         self.push(entry)
     }
 
@@ -209,6 +235,7 @@ impl Recorder {
             by: Text::EMPTY,
             cause,
             reads: Vec::new(),
+            took: None,
         }
     }
 

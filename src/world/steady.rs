@@ -6,6 +6,7 @@
 mod workloads;
 
 use super::blueprint::{Blueprint, ControlPlaneNodes, Provider, RunsOn, Settings};
+use super::build::WORKLOAD_CLUSTER;
 use super::core::Core;
 use super::process::Process;
 use crate::api::kinds::{
@@ -79,6 +80,12 @@ pub fn record(core: &mut Core, components: &[Process]) {
             core.recorder.initial(cluster, "Process", &process.name, "running", Value::Bool(true));
         }
     }
+    for component in components {
+        if let Some(probe) = probe_of(component) {
+            let ok = Value::Text(Text::word("ok"));
+            core.recorder.initial(&WORKLOAD_CLUSTER, "Probe", probe, "status", ok);
+        }
+    }
     for (component, (id, _)) in components.iter().zip(core.datacenter.processes.iter()) {
         if let Process::Etcd(etcd) = component {
             let cluster = core.clusters.get(&id).unwrap_or(&none);
@@ -88,6 +95,15 @@ pub fn record(core: &mut Core, components: &[Process]) {
         }
     }
     core.recorder.begin();
+}
+
+/// What a user's tries are called.
+fn probe_of(component: &Process) -> Option<&Text> {
+    match component {
+        Process::AppProber(user) => Some(user.probe()),
+        Process::DeployProber(user) => Some(user.probe()),
+        _ => None,
+    }
 }
 
 /// Makes objects, each with a uid of its own.
@@ -117,6 +133,9 @@ impl Maker<'_> {
             self.add_workload(&mut all, &workload);
         }
         all.push(self.cluster_info());
+        for app in self.blueprint.asked_apps() {
+            self.add_service(&mut all, &app);
+        }
         all
     }
 

@@ -7,6 +7,7 @@ mod machine;
 mod node;
 mod pod;
 mod policy;
+mod service;
 mod vsphere;
 mod workload;
 
@@ -20,6 +21,7 @@ pub use machine::{InfraMachine, InfrastructureRef, Machine, MachinePhase, Machin
 pub use node::{Lease, Node, Resources, Taint, TaintEffect, label, taint};
 pub use pod::{Pod, PodPhase, PodTemplate, Toleration};
 pub use policy::{Amount, PodDisruptionBudget, Wanted};
+pub use service::{Endpoint, EndpointSlice, SERVICE_NAME, Service};
 pub use vsphere::{PowerState, VSphereMachine, VirtualMachine};
 pub use workload::{
     DaemonSet, Deployment, EventType, Job, KubeEvent, PodManagement, ReplicaSet, StatefulSet,

@@ -61,6 +61,10 @@ impl Reconciler for DisruptionController {
         "disruption-controller"
     }
 
+    fn counts_for_itself(&self) -> bool {
+        true
+    }
+
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
         let Some(object) = view.local.get(key).cloned() else { return Step::done() };
         let Some(body) = object.pod_disruption_budget() else { return Step::done() };

@@ -13,6 +13,9 @@ mod deployment;
 mod disruption;
 #[cfg(test)]
 mod disruption_tests;
+mod endpoint_slice;
+#[cfg(test)]
+mod endpoint_slice_tests;
 mod expectations;
 mod garbage;
 mod job;
@@ -37,6 +40,7 @@ use bootstrap::Bootstrap;
 use daemon_set::DaemonSetController;
 use deployment::DeploymentController;
 use disruption::DisruptionController;
+use endpoint_slice::EndpointSliceController;
 use garbage::GarbageCollector;
 use job::JobController;
 use node_lifecycle::NodeLifecycle;
@@ -158,6 +162,7 @@ pub struct ControllerManager {
     daemon_sets: Shell<DaemonSetController>,
     jobs: Shell<JobController>,
     budgets: Shell<DisruptionController>,
+    endpoint_slices: Shell<EndpointSliceController>,
 }
 
 const MONITOR: ActivityId = ActivityId(0);
@@ -170,9 +175,10 @@ const STATEFUL_SETS: u8 = 2;
 const DAEMON_SETS: u8 = 3;
 const JOBS: u8 = 4;
 const BUDGETS: u8 = 5;
+const ENDPOINT_SLICES: u8 = 6;
 
 /// What the manager watches.
-const WATCHED: [Kind; 9] = [
+const WATCHED: [Kind; 11] = [
     Kind::Node,
     Kind::Lease,
     Kind::Pod,
@@ -182,6 +188,8 @@ const WATCHED: [Kind; 9] = [
     Kind::DaemonSet,
     Kind::Job,
     Kind::PodDisruptionBudget,
+    Kind::Service,
+    Kind::EndpointSlice,
 ];
 
 impl ControllerManager {
@@ -200,6 +208,7 @@ impl ControllerManager {
             stateful_sets: Shell::new(STATEFUL_SETS, StatefulSetController, shell),
             daemon_sets: Shell::new(DAEMON_SETS, DaemonSetController::default(), shell),
             jobs: Shell::new(JOBS, JobController::new(settings.job), shell),
+            endpoint_slices: Shell::new(ENDPOINT_SLICES, EndpointSliceController, shell),
             budgets: Shell::new(
                 BUDGETS,
                 DisruptionController::new(settings.disrupted_pod_timeout),
@@ -265,6 +274,7 @@ impl ControllerManager {
             Kind::Pod => {
                 self.evictable_changed(delta, ctx);
                 self.budgeted_changed(delta, ctx);
+                self.endpoint_changed(delta, ctx);
                 self.workload_of_pod(delta, ctx);
             }
             Kind::ReplicaSet => {
@@ -279,6 +289,13 @@ impl ControllerManager {
             Kind::DaemonSet => self.daemon_sets.enqueue(ctx, delta.key()),
             Kind::Job => self.jobs.enqueue(ctx, delta.key()),
             Kind::PodDisruptionBudget => self.budgets.enqueue(ctx, delta.key()),
+            Kind::Service => self.endpoint_slices.enqueue(ctx, delta.key()),
+            Kind::EndpointSlice => {
+                if let Some(service) = delta.object().meta.controlled_by(Kind::Service) {
+                    let service = sibling(delta.key(), Kind::Service, service);
+                    self.endpoint_slices.enqueue(ctx, &service);
+                }
+            }
             _ => {}
         }
     }
@@ -289,6 +306,15 @@ impl ControllerManager {
         let concerned: Vec<ObjectKey> = disruption::concerned(delta, budgets).collect();
         for budget in concerned {
             self.budgets.enqueue(ctx, &budget);
+        }
+    }
+
+    /// A Pod came, changed or went: the Services that it serves are looked at.
+    fn endpoint_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let services = self.clients.local.caches.list(Kind::Service);
+        let concerned: Vec<ObjectKey> = endpoint_slice::concerned(delta, services).collect();
+        for service in concerned {
+            self.endpoint_slices.enqueue(ctx, &service);
         }
     }
 
@@ -363,6 +389,7 @@ impl ControllerManager {
             STATEFUL_SETS => self.stateful_sets.on_answer(ctx, key, answered, clients),
             DAEMON_SETS => self.daemon_sets.on_answer(ctx, key, answered, clients),
             BUDGETS => self.budgets.on_answer(ctx, key, answered, clients),
+            ENDPOINT_SLICES => self.endpoint_slices.on_answer(ctx, key, answered, clients),
             _ => self.jobs.on_answer(ctx, key, answered, clients),
         }
     }
@@ -375,6 +402,7 @@ impl ControllerManager {
             STATEFUL_SETS => self.stateful_sets.on_work(ctx, work, clients),
             DAEMON_SETS => self.daemon_sets.on_work(ctx, work, clients),
             BUDGETS => self.budgets.on_work(ctx, work, clients),
+            ENDPOINT_SLICES => self.endpoint_slices.on_work(ctx, work, clients),
             _ => self.jobs.on_work(ctx, work, clients),
         }
     }

@@ -32,6 +32,7 @@ fn timeline(lines: &str) -> Timeline {
             by: Text::EMPTY,
             cause: None,
             reads: Vec::new(),
+            took: None,
         });
     }
     timeline

@@ -5,8 +5,9 @@
 use super::super::blueprint::{RunsOn, Workload, WorkloadKind};
 use super::{DEFAULT, Maker};
 use crate::api::kinds::{
-    Condition, DaemonSet, Deployment, Job, Pod, PodDisruptionBudget, PodManagement, PodPhase,
-    PodTemplate, ReplicaSet, Resources, StatefulSet, Status, TaintEffect, Toleration, taint,
+    Condition, DaemonSet, Deployment, Endpoint, EndpointSlice, Job, Pod, PodDisruptionBudget,
+    PodManagement, PodPhase, PodTemplate, ReplicaSet, Resources, SERVICE_NAME, Service,
+    StatefulSet, Status, TaintEffect, Toleration, taint,
 };
 use crate::api::{Body, Kind, Labels, Meta, Object, labels};
 use crate::components::controller_manager::{TRACKING, daemon_tolerations};
@@ -62,6 +63,31 @@ impl Maker<'_> {
         budget.disruptions_allowed = making.placed.saturating_sub(budget.desired_healthy);
         let budget = self.owner(Kind::PodDisruptionBudget, making, budget);
         all.push(budget);
+    }
+
+    /// The Service of an app that users ask, with its endpoints.
+    pub(super) fn add_service(&mut self, all: &mut Vec<Object>, app: &Text) {
+        let selector = labels([("app", app.clone())]);
+        let meta = Meta::new(Kind::Service, DEFAULT, app.clone());
+        let service = self.object(meta, Service { selector: selector.clone() });
+        let pods = all.iter().filter(|object| object.meta.matches(&selector));
+        let mut endpoints: Vec<Endpoint> = pods
+            .filter_map(|object| Some((object, object.pod().filter(|pod| pod.is_ready())?)))
+            .map(|(object, pod)| Endpoint {
+                pod: object.name().clone(),
+                uid: object.meta.uid,
+                node: pod.node_name.clone(),
+                ready: true,
+                serving: true,
+                terminating: false,
+            })
+            .collect();
+        endpoints.sort_by(|one, other| one.pod.cmp(&other.pod));
+        let name = format!("{app}-9l4dx");
+        let mut meta = Meta::new(Kind::EndpointSlice, DEFAULT, name).owned_by(&service.meta);
+        meta.labels = labels([(SERVICE_NAME, app.clone())]);
+        let slice = self.object(meta, EndpointSlice { endpoints });
+        all.extend([service, slice]);
     }
 
     fn owner(&mut self, kind: Kind, making: &Making, body: impl Into<Body>) -> Object {
