@@ -10,8 +10,8 @@ use healsim::timeline::{End, Run};
 
 const THEN: &str = "tkgs-2024";
 const NOW: &str = "tkgs-current";
-const SCENARIOS: [&str; 3] =
-    ["worker-power-off", "worker-kubelet-stopped", "worker-kubelet-crashed"];
+const SCENARIOS: [&str; 4] =
+    ["worker-power-off", "worker-vm-deleted", "worker-kubelet-stopped", "worker-kubelet-crashed"];
 
 fn game(name: &str, platform: &str, set: &[(&str, &str)], until: Option<Duration>) -> Game {
     let set: Vec<(String, String)> =
@@ -68,6 +68,7 @@ const VERDICT: (&str, &str) = ("machineHealthCheck.unknownTimeout", "10m");
 const SLOW_BOOT: (&str, &str) = ("infra.boot", "3m..3m");
 const WATCHED: (&str, &str) = ("vmOperator.asyncSignal", "true");
 const UNWATCHED: (&str, &str) = ("vmOperator.asyncSignal", "false");
+const QUICK_DRAIN: (&str, &str) = ("clusterApi.drainUnreachableSkip", "1s");
 const NO_CLONE: (&str, &str) = ("infra.cloneAndPowerOn", "2h..2h");
 const NO_JOIN: (&str, &str) = ("infra.joinWorker", "2h..2h");
 
@@ -100,12 +101,78 @@ fn each_line_of_a_power_off_fails_when_its_mechanism_is_changed() {
 }
 
 #[test]
+fn each_line_of_a_deleted_vm_fails_when_its_mechanism_is_changed() {
+    let then = [
+        ("see Node/worker-0 Ready=Unknown after", GRACE),
+        ("VirtualMachine/worker-0 powerState=PoweredOn while", GRACE),
+        ("HealthCheckSucceeded=False", VERDICT),
+        ("see Node/worker-0 unschedulable=true while", VERDICT),
+        ("see Machine/worker-0 phase=Deleting after", VERDICT),
+        ("VM/worker-0 created while", WATCHED),
+        ("log=*failed*to*load*", WATCHED),
+        ("log=*cluster-info*does*not*yet*", WATCHED),
+        ("see Node/worker-0 Ready=Unknown while", WATCHED),
+        ("VirtualMachine/worker-0 deleted", QUICK_DRAIN),
+        ("see Machine/worker-0 deleted", QUICK_DRAIN),
+        ("new VM/md-0-* created", NO_CLONE),
+        ("new Node/md-0-* Ready=True", NO_JOIN),
+    ];
+    fails_with("worker-vm-deleted", THEN, &then);
+    let now = [
+        ("see Node/worker-0 Ready=Unknown after", GRACE),
+        ("HealthCheckSucceeded=False", VERDICT),
+        ("see Machine/worker-0 phase=Deleting after", VERDICT),
+        ("see VM/worker-0 created after", UNWATCHED),
+        ("log=*failed*to*load*", UNWATCHED),
+        ("log=*could*not*find*", UNWATCHED),
+        ("see Machine/worker-0 deleted", ("clusterApi.drainUnreachableSkip", "300s")),
+        ("new VM/md-0-* created", NO_CLONE),
+        ("new Node/md-0-* Ready=True", NO_JOIN),
+    ];
+    fails_with("worker-vm-deleted", NOW, &now);
+}
+
+/// Without a new disk there is nothing to join again.
+#[test]
+fn a_vm_that_keeps_its_disk_needs_no_token() {
+    let text = models::scenario("worker-vm-deleted").expect("embedded").text;
+    let text = text.replace("deleteVm:", "powerOff:").replace("Resync: 8m", "Resync: 2m");
+    let scenario = Scenario::read(Source::embedded("off.yaml", &text)).expect("a scenario");
+    let run = Game::new(&scenario, None, &[], None).expect("valid").play(1);
+    assert!(
+        failed(&run).contains(&"never Node/worker-0 Ready=True".to_owned()),
+        "{:?}",
+        failed(&run)
+    );
+}
+
+/// The page: a functioning cluster 13 minutes after. Grace 40 s, health check 300 s, the Pod's 30 s,
+/// the drain's rule for unreachable Nodes (300 s, or 1 s), deletion, clone, boot and join.
+#[test]
+fn a_deleted_vm_costs_13_minutes_then_and_half_of_the_drain_less_now() {
+    for (platform, low, high) in [(THEN, 750, 870), (NOW, 450, 570)] {
+        let game = game("worker-vm-deleted", platform, &[], Some(Duration::from_secs(17 * 60)));
+        let mut times: Vec<Duration> = (1..=41)
+            .map(|seed| {
+                let run = game.play(seed);
+                for milestone in ["vmRecreated", "joinFailed"] {
+                    assert!(reached(&run, milestone, "VM/worker-0").is_some(), "seed {seed}");
+                }
+                run.recovery_time().expect("it recovers")
+            })
+            .collect();
+        times.sort_unstable();
+        let median = times[times.len() / 2].as_secs();
+        assert!((low..=high).contains(&median), "{platform}: {median} s");
+    }
+}
+
+#[test]
 fn each_line_about_virtual_machines_of_a_dead_kubelet_fails_when_its_mechanism_is_changed() {
-    let quick_drain = ("clusterApi.drainUnreachableSkip", "1s");
     for name in ["worker-kubelet-stopped", "worker-kubelet-crashed"] {
         let cases = [
             ("VirtualMachine/worker-0 powerState=PoweredOn while", GRACE),
-            ("VirtualMachine/worker-0 deletionTimestamp=set while", quick_drain),
+            ("VirtualMachine/worker-0 deletionTimestamp=set while", QUICK_DRAIN),
         ];
         fails_with(name, THEN, &cases);
     }
