@@ -288,3 +288,41 @@ fn the_datacenters_events_wake_it_where_it_listens() {
         }
     }
 }
+
+/// One whose VM is not there, and whose user data is in a Secret.
+fn bootstrapped() -> Operator {
+    let object = vm("w", |object| {
+        let vm = object.virtual_machine_mut().expect("of its kind");
+        vm.bootstrap_secret = Text::word("w-secret");
+    });
+    let mut bench = operator(settings(), Start::Fresh, &[object]);
+    bench.end_call(TaskEnd::NotFound);
+    bench
+}
+
+fn reply(bench: &mut Operator, answered: crate::api::Answered) {
+    assert_eq!(bench.waiting(), ["get Secret/w-secret"]);
+    let (connection, request) = bench.asked.remove(0);
+    bench.answer(connection, request.id, answered);
+}
+
+#[test]
+fn a_new_disk_gets_the_user_data_that_the_secret_has_however_old() {
+    let mut bench = bootstrapped();
+    let secret = crate::api::kinds::Secret::of_user_data("kubeadm join with an old token");
+    let meta = Meta::new(Kind::Secret, "default", "w-secret");
+    let secret = Arc::new(Object::new(meta, secret));
+    reply(&mut bench, Ok(crate::api::Answer::Object(secret)));
+    let clone = bench.end_call(TaskEnd::Done);
+    let DatacenterRequest::Clone { user_data, .. } = clone else { panic!("{clone:?}") };
+    assert_eq!(user_data, "kubeadm join with an old token");
+}
+
+#[test]
+fn without_its_secret_nothing_is_made_and_it_is_tried_again() {
+    let mut bench = bootstrapped();
+    reply(&mut bench, Err(crate::api::ApiError::unreachable("gone")));
+    assert_eq!(calls(&bench), [""; 0]);
+    bench.pass(Duration::from_secs(5));
+    assert_eq!(calls(&bench), ["find w"]);
+}
