@@ -35,7 +35,7 @@ const REPLICAS: &[Field] =
 const THINGS: &[(&str, &[Field])] = &[
     ("Fault", &[("injected", Holds::Text)]),
     ("Probe", &[("status", Holds::OneOf(&["ok", "degraded", "down"]))]),
-    ("Process", &[("running", Holds::True), ("log", Holds::Text)]),
+    ("Process", &[("running", Holds::True), ("frozen", Holds::True), ("log", Holds::Text)]),
     ("VM", &[("exists", Holds::True), ("power", Holds::OneOf(&["on", "off"]))]),
 ];
 
