@@ -333,6 +333,7 @@ fn cluster_api(platform: &Platform, infrastructure: Kind) -> cluster_api::Settin
             _ => cluster_api::Marking::DeletingBefore,
         },
         forgives_recovered: rule("ownerForgivesRecovered"),
+        ready_counts_deleting: rule("readyCountsDeleting"),
         limits_remediation: rule("ownerLimitsRemediation"),
         delete_policy: match choice("deletePolicy", &["Random", "Oldest", "Newest"]) {
             1 => cluster_api::DeletePolicy::Oldest,

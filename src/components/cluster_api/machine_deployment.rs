@@ -19,12 +19,27 @@ pub struct MachineDeploymentController {
 #[derive(Clone, Debug)]
 pub enum State {
     Written,
+    /// Its MachineSet has another size now; what is announced about it.
+    Scaled(Text),
 }
 
 impl MachineDeploymentController {
     /// A controller with these rules.
     pub fn new(settings: Settings) -> MachineDeploymentController {
         MachineDeploymentController { settings }
+    }
+
+    /// The words of the Event about another size.
+    fn scaled(&self, set: &Object, wanted: u32) -> Text {
+        let had = set.machine_set().map_or(0, |body| body.replicas);
+        let (namespace, name) = (&set.key().namespace, set.name());
+        Text::from(match self.settings.wording {
+            Wording::V1Beta1 => format!("Scaled MachineSet {namespace}/{name}: {had} -> {wanted}"),
+            Wording::V1Beta2 => {
+                let way = if wanted > had { "up" } else { "down" };
+                format!("Scaled {way} MachineSet {name}: {had} -> {wanted}")
+            }
+        })
     }
 
     fn count(&self, body: &mut MachineDeployment, set: &Object) {
@@ -64,14 +79,13 @@ impl Reconciler for MachineDeploymentController {
             .find(|set| set.meta.controller().is_some_and(|owner| owner.uid == object.meta.uid));
         let Some(set) = set.cloned() else { return Step::done() };
         if set.machine_set().is_some_and(|body| body.replicas != deployment.replicas) {
+            let words = self.scaled(&set, deployment.replicas);
             let mut changed = Object::clone(&set);
             if let Some(body) = changed.machine_set_mut() {
                 body.replicas = deployment.replicas;
             }
-            return Step::write(
-                Verb::Patch { base: set, changed: Arc::new(changed) },
-                State::Written,
-            );
+            let verb = Verb::Patch { base: set, changed: Arc::new(changed) };
+            return Step::write(verb, State::Scaled(words));
         }
         let mut changed = Object::clone(&object);
         let Some(body) = changed.machine_deployment_mut() else { return Step::done() };
@@ -85,7 +99,10 @@ impl Reconciler for MachineDeploymentController {
         Step::write(Verb::Patch { base: object, changed: Arc::new(changed) }, State::Written)
     }
 
-    fn resume(&mut self, _: &ObjectKey, _: State, _: Reply, _: &mut View) -> Step<State> {
+    fn resume(&mut self, key: &ObjectKey, state: State, _: Reply, view: &mut View) -> Step<State> {
+        if let State::Scaled(words) = state {
+            view.event(key, "SuccessfulScale", words);
+        }
         Step::done()
     }
 }

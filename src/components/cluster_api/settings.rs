@@ -27,6 +27,8 @@ pub struct Settings {
     pub marking: Marking,
     /// Whether a MachineSet spares a marked Machine that has recovered before it acted.
     pub forgives_recovered: bool,
+    /// Whether a Machine that goes still counts as ready while its Node is.
+    pub ready_counts_deleting: bool,
     /// Whether it looks at `maxInFlight`.
     pub limits_remediation: bool,
     pub delete_policy: DeletePolicy,

@@ -37,6 +37,7 @@ pub(super) fn settings() -> Settings {
         marks_deleting_machines: true,
         marking: Marking::TrueAfterwards,
         forgives_recovered: false,
+        ready_counts_deleting: true,
         limits_remediation: false,
         delete_policy: DeletePolicy::Random,
         delete_annotation_first: false,

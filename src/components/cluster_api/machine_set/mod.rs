@@ -99,7 +99,7 @@ impl MachineSetController {
     /// The log line for each Machine that is to stay and whose Node is not ready.
     fn mention_unready(&self, machines: &[Arc<Object>], view: &mut View) {
         for machine in machines.iter().filter(|machine| !machine.meta.is_deleting()) {
-            if counts(std::slice::from_ref(machine), view).ready == 0 {
+            if !has_ready_node(machine, view) {
                 view.logs.push(Text::from(format!(
                     "Waiting for the Kubernetes node on the machine to report ready state \
                      Machine=\"{}/{}\"",
@@ -237,10 +237,19 @@ impl MachineSetController {
         self.act(key, work, view)
     }
 
+    fn counts(&self, machines: &[Arc<Object>], view: &View) -> Counts {
+        let count = |machines: usize| u32::try_from(machines).unwrap_or(u32::MAX);
+        let ready = machines.iter().filter(|machine| {
+            has_ready_node(machine, view)
+                && (self.settings.ready_counts_deleting || !machine.meta.is_deleting())
+        });
+        Counts { replicas: count(machines.len()), ready: count(ready.count()) }
+    }
+
     /// The status, from the list that the reconcile began with and from the Nodes as they are now.
     fn count(&self, key: &ObjectKey, work: &Work, view: &View) -> Step<State> {
         let Some(object) = view.local.get(key) else { return Step::done() };
-        let counts = counts(&work.listed, view);
+        let counts = self.counts(&work.listed, view);
         let mut changed = Object::clone(object);
         let Some(body) = changed.machine_set_mut() else { return Step::done() };
         body.status_replicas = counts.replicas;
@@ -338,15 +347,11 @@ fn machines_of(set: &Object, view: &View) -> Vec<Arc<Object>> {
         .collect()
 }
 
-fn counts(machines: &[Arc<Object>], view: &View) -> Counts {
-    let count = |machines: usize| u32::try_from(machines).unwrap_or(u32::MAX);
-    let ready = machines.iter().filter(|machine| {
-        let node = machine.machine().and_then(|body| body.node_ref.as_ref());
-        node.and_then(|name| node_in(view.remote, name))
-            .and_then(|node| node.node())
-            .is_some_and(|node| node.conditions.is("Ready", Status::True))
-    });
-    Counts { replicas: count(machines.len()), ready: count(ready.count()) }
+fn has_ready_node(machine: &Object, view: &View) -> bool {
+    let node = machine.machine().and_then(|body| body.node_ref.as_ref());
+    node.and_then(|name| node_in(view.remote, name))
+        .and_then(|node| node.node())
+        .is_some_and(|node| node.conditions.is("Ready", Status::True))
 }
 
 /// The patch that changes a Machine's conditions; nothing if it changes none.
