@@ -159,6 +159,19 @@ fn a_number_out_of_its_range_is_noted_and_no_assumption_any_more() {
 }
 
 #[test]
+fn a_fault_has_a_time_or_waits_for_something() {
+    let stop = "{ at: 1m, stopUnit: { vm: worker-0, unit: kubelet } }";
+    let wrong = "{ at: 1m, when: \"Node Ready=Unknown\", powerOff: { vm: worker-0 } }";
+    refused("when1.yaml", stop, wrong, "7:23", &["`at` and `when` exclude each other"]);
+    let wrong = "{ at: 1m, after: 5s, powerOff: { vm: worker-0 } }";
+    refused("when2.yaml", stop, wrong, "7:24", &["`after` goes with `when`"]);
+    let wrong = "{ when: \"Nod Ready=Unknown\", powerOff: { vm: worker-0 } }";
+    refused("when3.yaml", stop, wrong, "7:15", &["no kind `Nod`", "did you mean `Node`?"]);
+    let wrong = "{ when: \"Node Ready=Unknown\", powerOff: { vm: worker-0 } }";
+    refused("when4.yaml", stop, wrong, "7:15", &["the first fault needs a time"]);
+}
+
+#[test]
 fn a_mistake_in_an_expectation_is_shown_at_its_letter() {
     let expect = "until: 30m\n  expect:\n    - { see: \"Node/worker-0 vanished\" }";
     refused("expect.yaml", "until: 30m", expect, "10:29", &["`vanished` is not known"]);

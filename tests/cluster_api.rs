@@ -96,3 +96,151 @@ fn an_object_that_does_not_exist_is_the_servers_answer() {
     let run = play(NEW, &[], &["at: 1m, kubectl: \"delete node worker-9\""], "2m");
     assert_eq!(read(&run), ["Error from server (NotFound): nodes \"worker-9\" not found"]);
 }
+
+const DEAD: &str = "at: 1m, powerOff: { vm: worker-0 }";
+
+/// When the Machine was deleted, if it was.
+fn deleted(run: &Run, machine: &str) -> Option<u64> {
+    let entries = seen(run, &format!("Machine/{machine}"), "deletionTimestamp");
+    let fault = run.first_fault?;
+    entries.first().map(|entry| entry.at.since(fault).as_secs())
+}
+
+#[test]
+fn with_each_brake_nothing_is_deleted_and_without_it_something_is() {
+    for platform in [OLD, NEW] {
+        let plain = play(platform, &[], &[DEAD], "8m");
+        assert!(deleted(&plain, "worker-0").is_some(), "{platform}: without a brake");
+        let typed = |command: &str| format!("at: 30s, kubectl: {command:?}");
+        let annotations = [
+            "annotate machine worker-0 cluster.x-k8s.io/skip-remediation=",
+            "annotate machine worker-0 cluster.x-k8s.io/paused=",
+            "annotate mhc node-unhealthy-5m cluster.x-k8s.io/paused=",
+            "annotate machineset md-0-5k7x2 cluster.x-k8s.io/paused=",
+        ];
+        for command in annotations {
+            let run = play(platform, &[], &[&typed(command), DEAD], "8m");
+            assert_eq!(deleted(&run, "worker-0"), None, "{platform}: {command}");
+        }
+        let settings = [
+            ("machineHealthCheck.maxUnhealthy", "0%"),
+            ("machineHealthCheck.unhealthyRange", "[2-4]"),
+            ("machineHealthCheck.unknownTimeout", "20m"),
+        ];
+        for set in settings {
+            let run = play(platform, &[set], &[DEAD], "8m");
+            assert_eq!(deleted(&run, "worker-0"), None, "{platform}: {set:?}");
+        }
+    }
+}
+
+#[test]
+fn a_brake_that_is_released_lets_the_machine_go() {
+    let skip = "at: 30s, kubectl: \"annotate machine worker-0 cluster.x-k8s.io/skip-remediation=\"";
+    let release =
+        "at: 8m, kubectl: \"annotate machine worker-0 cluster.x-k8s.io/skip-remediation-\"";
+    for platform in [OLD, NEW] {
+        let run = play(platform, &[], &[skip, DEAD, release], "10m");
+        let after = deleted(&run, "worker-0").expect("deleted");
+        // The first fault is what was typed at 30 s.
+        assert!((450..=467).contains(&after), "{platform}: {after}");
+    }
+}
+
+#[test]
+fn a_person_can_have_a_healthy_machine_remediated() {
+    let ask = "at: 1m, kubectl: \"annotate machine worker-0 cluster.x-k8s.io/remediate-machine=\"";
+    for platform in [OLD, NEW, "tkgs-2024"] {
+        let run = play(platform, &[], &[ask], "4m");
+        assert!(deleted(&run, "worker-0").is_some_and(|after| after <= 16), "{platform}");
+        let said = seen(&run, "Machine/worker-0", "HealthCheckSucceeded");
+        assert!(said[0].reason.starts_with("HasRemediate"), "{}", said[0].reason);
+    }
+}
+
+#[test]
+fn hooks_hold_a_deletion_until_they_are_taken_away() {
+    for (prefix, drains) in [("pre-drain", false), ("pre-terminate", true)] {
+        let hook = format!("{prefix}.delete.hook.machine.cluster.x-k8s.io/mine");
+        let set = format!("at: 30s, kubectl: \"annotate machine worker-0 {hook}=\"");
+        let delete = "at: 1m, kubectl: \"delete machine worker-0\"";
+        let free = format!("at: 5m, kubectl: \"annotate machine worker-0 {hook}-\"");
+        for platform in [OLD, NEW] {
+            let held = play(platform, &[], &[&set, delete], "9m");
+            assert!(seen(&held, "Machine/worker-0", "exists").is_empty(), "{platform} {prefix}");
+            let cordoned = !seen(&held, "Node/worker-0", "unschedulable").is_empty();
+            assert_eq!(cordoned, drains, "{platform} {prefix}");
+            let freed = play(platform, &[], &[&set, delete, &free], "9m");
+            let gone = seen(&freed, "Machine/worker-0", "exists");
+            assert_eq!(gone.len(), 1, "{platform} {prefix}");
+        }
+    }
+}
+
+#[test]
+fn a_pool_is_scaled_down_by_the_machine_that_a_person_names() {
+    let name = "at: 30s, kubectl: \"annotate machine worker-2 cluster.x-k8s.io/delete-machine=\"";
+    let scale = "at: 1m, kubectl: \"scale md md-0 --replicas=3\"";
+    for platform in [OLD, NEW] {
+        let run = play(platform, &[], &[name, scale], "9m");
+        assert!(deleted(&run, "worker-2").is_some(), "{platform}");
+        assert!(["worker-0", "worker-1", "worker-3"].iter().all(|w| deleted(&run, w).is_none()));
+        let larger = "at: 1m, kubectl: \"scale md md-0 --replicas=6\"";
+        let run = play(platform, &[], &[larger], "9m");
+        let new = |entry: &&Entry| {
+            entry.kind == *"Node" && entry.field == *"Ready" && entry.to == Value::text("True")
+        };
+        let joined = run.timeline.entries().iter().filter(|e| e.at > run.first_fault.unwrap());
+        assert_eq!(joined.filter(new).count(), 2, "{platform}: two more Nodes");
+    }
+}
+
+#[test]
+fn a_machine_that_nobody_may_drain_goes_at_once() {
+    let exclude = "machine.cluster.x-k8s.io/exclude-node-draining";
+    let annotate = format!("at: 30s, kubectl: \"annotate machine worker-0 {exclude}=\"");
+    for platform in [OLD, NEW] {
+        let run = play(platform, &[], &[&annotate, DEAD], "8m");
+        assert!(seen(&run, "Node/worker-0", "unschedulable").is_empty(), "{platform}");
+        assert_eq!(seen(&run, "Machine/worker-0", "exists").len(), 1, "{platform}: it is gone");
+    }
+    // Without limit the drain of an unreachable Node lasts for 300 s after the Pods' 30 s.
+    for (limit, gone) in [("0s", false), ("60s", true)] {
+        let set = ("clusterApi.nodeDrainTimeout", limit);
+        let run = play(OLD, &[set], &[DEAD], "9m");
+        assert_eq!(!seen(&run, "Machine/worker-0", "exists").is_empty(), gone, "{limit}");
+    }
+}
+
+#[test]
+fn no_more_machines_are_remediated_at_once_than_the_pool_allows() {
+    let both = [DEAD, "at: 1m, powerOff: { vm: worker-1 }"];
+    let all = ("machineHealthCheck.maxUnhealthy", "100%");
+    // When each deletion was asked for, and when the first Machine was gone.
+    let times = |set: &[(&str, &str)]| {
+        let run = play(NEW, set, &both, "12m");
+        let at = |field| {
+            ["worker-0", "worker-1"]
+                .map(|w| seen(&run, &format!("Machine/{w}"), field).first().map(|entry| entry.at))
+        };
+        let (mut asked, mut gone) = (at("deletionTimestamp"), at("exists"));
+        asked.sort();
+        gone.sort();
+        (asked[1].expect("both are deleted"), gone[0].expect("one is gone"))
+    };
+    let (second, first_gone) = times(&[all]);
+    assert!(second < first_gone, "both go at once");
+    let (second, first_gone) = times(&[all, ("clusterApi.maxInFlight", "1")]);
+    assert!(second > first_gone, "the other waits");
+}
+
+#[test]
+fn a_fault_may_wait_for_what_is_seen() {
+    let back = "when: \"Node/worker-0 Ready=Unknown\", after: 30s, powerOn: { vm: worker-0 }";
+    let run = play(NEW, &[], &[DEAD, back], "5m");
+    let unknown = seen(&run, "Node/worker-0", "Ready")[0].at;
+    let on = seen(&run, "Fault/powerOn", "injected")[0].at;
+    assert_eq!(on.since(unknown).as_secs(), 30);
+    assert!(run.recovered_at > Some(on), "nothing before the last fault counts");
+    assert_eq!(run.last_fault, Some(on));
+}

@@ -38,6 +38,18 @@ impl Text {
     }
 }
 
+/// True if a text fits a pattern in which `*` stands for anything.
+pub fn is_like(text: &str, pattern: &str) -> bool {
+    let Some((first, mut rest)) = pattern.split_once('*') else { return text == pattern };
+    let Some(mut text) = text.strip_prefix(first) else { return false };
+    while let Some((part, after)) = rest.split_once('*') {
+        let Some(at) = text.find(part) else { return false };
+        text = &text[at + part.len()..];
+        rest = after;
+    }
+    text.ends_with(rest)
+}
+
 impl Default for Text {
     fn default() -> Text {
         Text::EMPTY

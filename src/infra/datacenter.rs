@@ -7,7 +7,7 @@ use super::{
     ProcessId, ProcessState, Processes, Vm, VmId,
 };
 use crate::api::Uid;
-use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text};
+use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text, is_like};
 use std::collections::BTreeMap;
 
 /// Everything physical.
@@ -109,6 +109,14 @@ impl Datacenter {
     /// The VM of a name.
     pub fn vm_named(&self, name: &str) -> Option<VmId> {
         self.by_name.get(name).copied()
+    }
+
+    /// The VM of a name in which `*` stands for anything: the first by name.
+    pub fn vm_like(&self, pattern: &str) -> Option<VmId> {
+        if !pattern.contains('*') {
+            return self.vm_named(pattern);
+        }
+        self.by_name.iter().find(|(name, _)| is_like(name, pattern)).map(|(_, id)| *id)
     }
 
     /// A VM by number.

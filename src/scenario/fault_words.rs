@@ -1,5 +1,6 @@
 //! The words of a scenario's faults, read into faults or refused with their place.
 
+use super::expect::Pattern;
 use super::faults::{
     DeleteVm, Fault, FreezeProcess, KINDS, KillProcess, Kubectl, PowerOff, PowerOn, RemoveFile,
     StartUnit, StopUnit, ThawProcess,
@@ -16,7 +17,10 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct WrittenFault {
-    at: Spanned<String>,
+    at: Option<Spanned<String>>,
+    /// What it waits for, in the place of a time.
+    when: Option<Spanned<String>>,
+    after: Option<Spanned<String>>,
     power_off: Option<OnVm>,
     power_on: Option<OnVm>,
     delete_vm: Option<OnVm>,
@@ -29,6 +33,12 @@ pub struct WrittenFault {
     kubectl: Option<Spanned<String>>,
     /// Which cluster `kubectl` is for.
     cluster: Option<Spanned<String>>,
+}
+
+/// When a fault comes: at a time, or so long after something was seen.
+pub enum Moment {
+    At(SimTime),
+    When(Pattern, Duration),
 }
 
 #[derive(Debug, Deserialize)]
@@ -58,6 +68,13 @@ struct OnProcess {
     process: Spanned<String>,
 }
 
+impl WrittenFault {
+    /// True if it waits for something and has no time.
+    pub fn waits(&self) -> bool {
+        self.at.is_none() && self.when.is_some()
+    }
+}
+
 /// The programs that `killProcess` knows.
 const PROGRAMS: [&str; 9] = [
     "kubelet",
@@ -74,36 +91,77 @@ const PROGRAMS: [&str; 9] = [
 const UNITS: [&str; 2] = ["kubelet", "cloud-init"];
 
 impl Scenario {
-    /// Reads a fault that must come before the run's end, on one of these VMs.
+    /// Reads a fault that must come before the run's end, on what there is when it begins.
     pub(super) fn fault(
         &self,
         written: &WrittenFault,
-        vms: &[&str],
+        stage: &Stage,
         until: Duration,
-    ) -> Result<(SimTime, Fault), Mistake> {
-        let at = self.duration(&written.at)?;
-        if at > until {
-            let message = format!(
-                "the fault comes at {at}, after the run's end at {until}; raise `until` (or \
-                 --until), or let it come earlier"
-            );
-            return Err(self.source.mistake(&written.at, message));
-        }
-        let mut found = self.found(written, vms)?;
+    ) -> Result<(Moment, Fault), Mistake> {
+        let moment = self.moment(written, stage, until)?;
+        let mut found = self.found(written, &stage.vms())?;
         match found.pop() {
-            Some(fault) if found.is_empty() => Ok((SimTime::ZERO + at, fault)),
+            Some(fault) if found.is_empty() => Ok((moment, fault)),
             Some(last) => {
                 let names: Vec<&str> = found.iter().chain([&last]).map(Fault::kind).collect();
                 let names = names.join("` and `");
                 let message = format!("`{names}` in one item; write an item for each fault");
-                Err(self.source.mistake(&written.at, message))
+                Err(self.in_fault(written, &message))
             }
             None => {
                 let known: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
                 let known = known.join(", ");
                 let message = format!("nothing breaks here; a fault is one of {known}");
-                Err(self.source.mistake(&written.at, message))
+                Err(self.in_fault(written, &message))
             }
+        }
+    }
+
+    /// When a fault comes.
+    fn moment(
+        &self,
+        written: &WrittenFault,
+        stage: &Stage,
+        until: Duration,
+    ) -> Result<Moment, Mistake> {
+        let after = written.after.as_ref();
+        let after = after.map(|after| Ok((after, self.duration(after)?))).transpose()?;
+        match (&written.at, &written.when) {
+            (Some(at), None) => {
+                if let Some((after, _)) = after {
+                    let message = "`after` goes with `when`; a fault with `at` has its time";
+                    return Err(self.source.mistake(after, message));
+                }
+                let time = self.duration(at)?;
+                if time > until {
+                    let message = format!(
+                        "the fault comes at {time}, after the run's end at {until}; raise `until` \
+                         (or --until), or let it come earlier"
+                    );
+                    return Err(self.source.mistake(at, message));
+                }
+                Ok(Moment::At(SimTime::ZERO + time))
+            }
+            (None, Some(when)) => {
+                let pattern = Pattern::read(&when.value, &|kind| stage.names(kind))
+                    .map_err(|(at, message)| self.source.mistake_after(when, at, message))?;
+                Ok(Moment::When(pattern, after.map_or(Duration::ZERO, |(_, after)| after)))
+            }
+            (Some(_), Some(when)) => {
+                Err(self.source.mistake(when, "`at` and `when` exclude each other"))
+            }
+            (None, None) => {
+                let message = "a fault says `at` which time it comes, or `when` what is seen";
+                Err(Mistake::of(&self.source.file, message))
+            }
+        }
+    }
+
+    /// A mistake of a whole fault, shown at its moment.
+    pub(super) fn in_fault(&self, written: &WrittenFault, message: &str) -> Mistake {
+        match written.at.as_ref().or(written.when.as_ref()) {
+            Some(place) => self.source.mistake(place, message),
+            None => Mistake::of(&self.source.file, message),
         }
     }
 
@@ -113,6 +171,10 @@ impl Scenario {
             .contains(&spanned.value.as_str())
         {
             true => Ok(Text::from(spanned.value.as_str())),
+            // A VM that does not exist yet is named by a part of its name.
+            false if what == "VM" && spanned.value.contains('*') => {
+                Ok(Text::from(spanned.value.as_str()))
+            }
             false => Err(self.unknown(spanned, known, what)),
         };
         let mut found = Vec::new();
@@ -204,7 +266,8 @@ impl Scenario {
             (_, Some(on)) => (&on.vm, &on.process, stage.programs(&on.vm.value), "process"),
             _ => return None,
         };
-        if there.contains(&target.value.as_str()) {
+        let comes_later = vm.value.contains('*');
+        if comes_later || there.contains(&target.value.as_str()) {
             return None;
         }
         let (vm, target_name) = (&vm.value, &target.value);

@@ -1,8 +1,9 @@
 //! A scenario file: what is written, read into what can be played, or refused with its place.
 
+use super::awaited::Awaited;
 use super::documents::{check_name, the_scenario_among};
 use super::expect::{Expectation, Pattern};
-use super::fault_words::WrittenFault;
+use super::fault_words::{Moment, WrittenFault};
 use super::faults::Fault;
 use super::given::Given;
 use super::mistake::{Mistake, crop, nearest};
@@ -32,6 +33,7 @@ pub struct Resolved {
     pub blueprint: Blueprint,
     pub given: Given,
     pub faults: Vec<(SimTime, Fault)>,
+    pub awaited: Vec<Awaited>,
     pub until: SimTime,
     pub expectations: Vec<Expectation>,
 }
@@ -142,17 +144,24 @@ impl Scenario {
         blueprint.users = probes::users(wanted, &platform.catalog);
         let given = self.given(&blueprint, &mut note);
         let stage = Stage::of(blueprint.clone());
-        let mut faults = Vec::new();
+        let (mut faults, mut awaited) = (Vec::new(), Vec::new());
         for written in &self.spec.faults {
-            match self.fault(written, &stage.vms(), until) {
-                Ok(fault) => {
-                    faults.push(fault);
+            match self.fault(written, &stage, until) {
+                Ok((Moment::At(at), fault)) => {
+                    faults.push((at, fault));
                     self.target_that_is_not_there(written, &stage).into_iter().for_each(&mut note);
+                }
+                Ok((Moment::When(pattern, after), fault)) => {
+                    awaited.push(Awaited { pattern, after, fault });
                 }
                 Err(mistake) => note(mistake),
             }
         }
         faults.sort_by_key(|(at, _)| *at);
+        let waits = self.spec.faults.first().filter(|first| first.waits() && faults.is_empty());
+        if let Some(waits) = waits {
+            note(self.in_fault(waits, "the first fault needs a time: `at` in the place of `when`"));
+        }
         // With another end on the command line it is the user who cuts expectations short.
         let first = faults.first().map_or(SimTime::ZERO, |(at, _)| *at).since(SimTime::ZERO);
         let rest = if until_instead.is_some() { LONGEST } else { until.saturating_sub(first) };
@@ -164,7 +173,7 @@ impl Scenario {
             }
         }
         let until = SimTime::ZERO + until;
-        let resolved = Resolved { blueprint, given, faults, until, expectations };
+        let resolved = Resolved { blueprint, given, faults, awaited, until, expectations };
         if mistakes.is_empty() { Ok(resolved) } else { Err(mistakes) }
     }
 

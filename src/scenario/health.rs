@@ -30,6 +30,13 @@ impl Health {
         Health { not_before, bare, well_since: None, recovered: None }
     }
 
+    /// One more fault will strike: nothing before it counts.
+    pub fn wait_until(&mut self, fault: SimTime) {
+        self.not_before = self.not_before.max(fault);
+        self.well_since = None;
+        self.recovered = None;
+    }
+
     /// Judges the world as it is.
     pub fn look(&mut self, view: View) {
         if self.recovered.is_some() || view.now() < self.not_before {

@@ -1,5 +1,6 @@
 //! Floor 6: scenarios: what breaks when, read from a file, played to the end, and judged.
 
+mod awaited;
 mod catalog;
 mod documents;
 mod expect;

@@ -72,11 +72,12 @@ impl Game {
             Ok(_) => return Err(mistakes),
             Err(more) => return Err(mistakes.into_iter().chain(more).collect()),
         };
-        let Resolved { mut blueprint, faults, until, given, .. } = resolved;
+        let Resolved { mut blueprint, faults, awaited, until, given, .. } = resolved;
         let first_fault = faults.first().map_or(SimTime::ZERO, |(at, _)| *at);
         given.pin(&mut blueprint, first_fault);
         let machines = blueprint.control_planes + blueprint.workers;
-        let plan = Plan { blueprint, faults, until, budget: default_budget(machines, until) };
+        let budget = default_budget(machines, until);
+        let plan = Plan { blueprint, faults, awaited, until, budget };
         Ok(Game {
             scenario: scenario.name.clone(),
             platform: platform.name.clone(),

@@ -3,6 +3,7 @@
 //! Faults come between events: one at time t comes before every event at t. Nothing here decides
 //! what the world does.
 
+use super::awaited::{Awaited, Lookout};
 use super::faults::Fault;
 use super::health::{Health, Services};
 use super::probes::downtimes;
@@ -17,6 +18,8 @@ pub struct Plan {
     pub blueprint: Blueprint,
     /// In order of time.
     pub faults: Vec<(SimTime, Fault)>,
+    /// Those that come when something is seen.
+    pub awaited: Vec<Awaited>,
     pub until: SimTime,
     /// The most events that may be played.
     pub budget: u64,
@@ -35,6 +38,7 @@ pub struct Simulation {
     plan: Plan,
     /// How many faults have struck.
     struck: usize,
+    lookout: Lookout,
     health: Health,
     services: Services,
     /// How many entries had been written when the world was last judged.
@@ -77,6 +81,7 @@ impl Simulation {
         Simulation {
             health: Health::new(last.unwrap_or_default(), bare),
             services: Services::new(first),
+            lookout: Lookout::new(plan.awaited.clone(), first.unwrap_or_default()),
             world,
             plan,
             struck: 0,
@@ -194,11 +199,21 @@ impl Simulation {
         [fault, self.world.next_at()].into_iter().flatten().min()
     }
 
+    /// Takes in the faults that have waited for what was just seen.
+    fn release(&mut self) {
+        for (at, fault) in self.lookout.look(self.world.timeline()) {
+            let place = self.plan.faults.partition_point(|(other, _)| *other <= at);
+            self.plan.faults.insert(place.max(self.struck), (at, fault));
+            self.health.wait_until(at);
+        }
+    }
+
     /// The world is judged whenever something was written down: nothing else changes its health.
     fn judge(&mut self) {
         let entries = self.world.timeline().entries().len();
         if entries != self.judged {
             self.judged = entries;
+            self.release();
             let view = self.world.view();
             self.services.look(view);
             self.health.look(view);

@@ -33,9 +33,9 @@ impl World {
 }
 
 impl Infra<'_> {
-    /// The VM of a name.
+    /// The VM of a name; with `*` in it, the first that fits.
     pub fn vm(&self, name: &str) -> Option<VmId> {
-        self.core.datacenter.vm_named(name)
+        self.core.datacenter.vm_like(name)
     }
 
     /// The process of a program on a VM.

@@ -43,16 +43,16 @@ impl<'a> View<'a> {
         self.datacenter().existing_vms().map(|(_, vm)| vm)
     }
 
-    /// The VM of a name.
+    /// The VM of a name; with `*` in it, the first that fits.
     pub fn vm(self, name: &str) -> Option<&'a Vm> {
         let datacenter = self.datacenter();
-        datacenter.vm_named(name).map(|id| datacenter.vm(id))
+        datacenter.vm_like(name).map(|id| datacenter.vm(id))
     }
 
     /// The processes on a VM that exists, living and dead.
     pub fn processes_on(self, vm: &'a str) -> impl Iterator<Item = &'a ProcessState> {
         let datacenter = self.datacenter();
-        let id = datacenter.vm_named(vm);
+        let id = datacenter.vm_like(vm);
         datacenter.processes.iter().map(|(_, p)| p).filter(move |p| Some(p.vm) == id)
     }
 

@@ -7,12 +7,11 @@ mod pattern;
 mod tests;
 mod words;
 
-pub use pattern::Pattern;
+pub use pattern::{Age, Pattern, State};
 pub use words::Names;
 
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{self, EntryId, Timeline};
-use pattern::{Age, State};
 
 /// One line of a scenario's `expect`.
 #[derive(Clone, Debug)]

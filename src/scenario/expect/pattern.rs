@@ -7,6 +7,7 @@
 //! ```
 
 use super::words::{Names, Word, check_change, check_kind, check_name, letters, words};
+use crate::engine::is_like;
 use crate::timeline::{Entry, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +37,7 @@ struct Clause {
 pub struct Glob(pub String);
 
 /// What every object's fields hold, as far as the entries tell.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub struct State {
     fields: BTreeMap<(String, String), (String, String)>,
     /// The objects that came to be after the first fault.
@@ -161,18 +162,7 @@ impl Clause {
 impl Glob {
     /// True if the whole text is meant.
     pub fn matches(&self, text: &str) -> bool {
-        let mut parts = self.0.split('*');
-        let first = parts.next().unwrap_or_default();
-        let Some(mut rest) = text.strip_prefix(first) else { return false };
-        let mut parts: Vec<&str> = parts.collect();
-        let Some(last) = parts.pop() else { return rest.is_empty() };
-        for part in parts {
-            match rest.find(part) {
-                Some(at) => rest = &rest[at + part.len()..],
-                None => return false,
-            }
-        }
-        rest.ends_with(last)
+        is_like(text, &self.0)
     }
 }
 

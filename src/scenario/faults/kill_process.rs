@@ -13,8 +13,9 @@ pub struct KillProcess {
 impl KillProcess {
     /// The process, if it runs.
     pub fn resolve(&self, view: View) -> Option<String> {
-        let runs = view.runs(&self.process, &self.vm);
-        runs.then(|| format!("Process/{}@{}", self.process, self.vm))
+        let vm = view.vm(&self.vm)?;
+        let runs = view.runs(&self.process, &vm.name);
+        runs.then(|| format!("Process/{}@{}", self.process, vm.name))
     }
 
     /// Kills it.

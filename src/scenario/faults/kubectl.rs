@@ -12,7 +12,7 @@
 use crate::api::kinds::TaintEffect;
 use crate::api::{Kind, Object, ObjectKey};
 use crate::components::kubectl::{Action, Command, Context};
-use crate::engine::{Duration, Text};
+use crate::engine::{Duration, Text, is_like};
 use crate::scenario::mistake::nearest;
 use crate::world::{Infra, View};
 use std::sync::Arc;
@@ -312,18 +312,6 @@ fn unknown(what: &str, word: &str, known: &[&str]) -> String {
         Some(near) => format!("no {what} `{word}`; did you mean `{near}`?"),
         None => format!("no {what} `{word}`; known: {}", known.join(", ")),
     }
-}
-
-/// True if a name fits a pattern in which `*` stands for anything.
-fn is_like(name: &str, pattern: &str) -> bool {
-    let Some((first, mut rest)) = pattern.split_once('*') else { return name == pattern };
-    let Some(mut name) = name.strip_prefix(first) else { return false };
-    while let Some((part, after)) = rest.split_once('*') {
-        let Some(at) = name.find(part) else { return false };
-        name = &name[at + part.len()..];
-        rest = after;
-    }
-    name.ends_with(rest)
 }
 
 #[cfg(test)]
