@@ -29,7 +29,8 @@ impl Case {
         blueprint.workloads[0].budget = Some(self.wanted);
         blueprint.settings.node_drain_timeout = self.drain_timeout;
         let until = SimTime::ZERO + Duration::from_secs(3600);
-        let plan = Plan { blueprint, faults: vec![(at(60), fault)], until, budget: 20_000_000 };
+        let faults = vec![(at(60), fault)];
+        let plan = Plan { blueprint, faults, awaited: Vec::new(), until, budget: 20_000_000 };
         let mut simulation = Simulation::new(plan, 1);
         simulation.run_to_end();
         simulation.finish().timeline
