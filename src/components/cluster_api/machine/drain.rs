@@ -201,7 +201,8 @@ impl MachineController {
         // Whole seconds are compared, as kubectl's drain does it.
         let dead_for = |at: SimTime| now.since(at).as_secs();
         let long_dead = pod.meta.deletion.is_some_and(|deletion| dead_for(deletion.at) > skip);
-        !(attempt.unreachable && long_dead) && !attempt.given_up.contains(pod.key())
+        let skipped = attempt.unreachable && long_dead;
+        !skipped && !attempt.given_up.contains(pod.key())
     }
 
     fn evict_next(
