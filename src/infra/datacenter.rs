@@ -43,7 +43,8 @@ pub enum Happening {
         how: Broken,
     },
     ContainerStopped(VmId, Uid),
-    PowerChanged(VmId),
+    /// To this; a later change may have followed already.
+    PowerChanged(VmId, Power),
 }
 
 impl Datacenter {
@@ -199,7 +200,7 @@ impl Datacenter {
         }
         self.vm_mut(vm).power = Power::Off;
         self.vm_mut(vm).booted = false;
-        then.push(Happening::PowerChanged(vm));
+        then.push(Happening::PowerChanged(vm, Power::Off));
         let victims: Vec<ProcessId> = self
             .processes
             .iter()
@@ -230,7 +231,7 @@ impl Datacenter {
         gone.power = Power::Gone;
         gone.disk = Default::default();
         gone.units.clear();
-        then.push(Happening::PowerChanged(vm));
+        then.push(Happening::PowerChanged(vm, Power::Gone));
     }
 
     /// The container runtime has started a Pod's containers, which end by themselves after

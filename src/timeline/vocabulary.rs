@@ -103,6 +103,7 @@ const OBJECTS: &[(&str, &[Field])] = &[
         "MachineDeployment",
         &[
             ("phase", Holds::OneOf(&["Running", "ScalingUp", "ScalingDown"])),
+            ("spec.replicas", COUNT),
             ("replicas", COUNT),
             ("readyReplicas", COUNT),
             ("availableReplicas", COUNT),
@@ -122,6 +123,7 @@ const OBJECTS: &[(&str, &[Field])] = &[
     (
         "MachineSet",
         &[
+            ("spec.replicas", COUNT),
             ("replicas", COUNT),
             ("readyReplicas", COUNT),
             ("availableReplicas", COUNT),

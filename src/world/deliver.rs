@@ -262,7 +262,7 @@ impl Core {
         state.power = Power::On;
         state.starts += 1;
         let (at, starts) = (self.now + state.boot, state.starts);
-        self.follow(vec![Happening::PowerChanged(vm)], cause);
+        self.follow(vec![Happening::PowerChanged(vm, Power::On)], cause);
         self.push_host(at, source, *cause, What::Booted(vm, starts));
     }
 
@@ -330,7 +330,7 @@ impl Core {
     fn follow(&mut self, then: Vec<Happening>, cause: &mut Option<EntryId>) {
         for happening in then {
             match happening {
-                Happening::PowerChanged(vm) => self.power_changed(vm, cause),
+                Happening::PowerChanged(vm, power) => self.power_changed(vm, power, cause),
                 Happening::ProcessEnded(process) => self.process_ended(process, *cause),
                 Happening::ConnectionEnds { who, connection, at, how } => {
                     let what = What::Broken(connection, how);
@@ -342,16 +342,15 @@ impl Core {
         }
     }
 
-    fn power_changed(&mut self, vm: VmId, cause: &mut Option<EntryId>) {
-        let state = self.datacenter.vm(vm);
-        let (field, change) = match state.power {
+    fn power_changed(&mut self, vm: VmId, power: Power, cause: &mut Option<EntryId>) {
+        let (field, change) = match power {
             Power::On => ("power", (Value::Text(Text::word("off")), Value::Text(Text::word("on")))),
             Power::Off => {
                 ("power", (Value::Text(Text::word("on")), Value::Text(Text::word("off"))))
             }
             Power::Gone => ("exists", (Value::Bool(true), Value::Null)),
         };
-        let name = state.name.clone();
+        let name = self.datacenter.vm(vm).name.clone();
         *cause = Some(self.recorder.vm(self.now, &name, field, change, &Text::EMPTY, *cause));
         self.tell_management(name, *cause);
     }
