@@ -37,7 +37,8 @@ pub struct ProcessState {
     /// The last time that it was frozen: from when to when.
     pub slept: Option<(SimTime, SimTime)>,
     activities: Vec<Option<Rhythmic>>,
-    draws: Vec<u64>,
+    /// How many draws each purpose has had; few purposes, with numbers far apart.
+    draws: Vec<(Purpose, u64)>,
     events: u32,
     connections: u32,
 }
@@ -91,12 +92,12 @@ impl ProcessState {
 
     /// The address of the next draw for a purpose.
     pub fn next_draw(&mut self, purpose: Purpose) -> u64 {
-        let place = usize::from(purpose.0);
-        if self.draws.len() <= place {
-            self.draws.resize(place + 1, 0);
+        if let Some((_, count)) = self.draws.iter_mut().find(|(other, _)| *other == purpose) {
+            *count += 1;
+            return *count - 1;
         }
-        self.draws[place] += 1;
-        self.draws[place] - 1
+        self.draws.push((purpose, 1));
+        0
     }
 
     /// The count of the next event that it queues.
