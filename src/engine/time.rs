@@ -55,7 +55,16 @@ impl SimTime {
 
     /// Seconds since the run began with six decimals, as it stands in a timeline entry.
     pub fn seconds_text(self) -> String {
-        format!("{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
+        let mut text = Vec::new();
+        self.write_seconds(&mut text);
+        String::from_utf8(text).expect("digits are text")
+    }
+
+    /// Appends the same to bytes.
+    pub fn write_seconds(self, to: &mut Vec<u8>) {
+        use std::io::Write;
+        let (seconds, micros) = (self.0 / 1_000_000, self.0 % 1_000_000);
+        write!(to, "{seconds}.{micros:06}").expect("memory takes it");
     }
 }
 

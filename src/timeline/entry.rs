@@ -1,7 +1,6 @@
 //! One timeline entry, its JSON form, and the list of them with a rolling hash.
 
 use crate::engine::{Duration, SimTime, Text};
-use serde_json::json;
 
 /// The ordinal of an entry; 1 is the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +50,8 @@ pub struct Timeline {
     /// How many of them only say what there was when the run began.
     beginning: usize,
     hash: blake3::Hasher,
+    /// The latest line, kept to spare allocations.
+    line: Vec<u8>,
 }
 
 impl Value {
@@ -59,13 +60,12 @@ impl Value {
         Value::Text(text.into())
     }
 
-    /// The value as it stands in JSON.
-    pub fn to_json(&self) -> serde_json::Value {
+    fn write_json(&self, line: &mut Vec<u8>) {
         match self {
-            Value::Null => serde_json::Value::Null,
-            Value::Bool(truth) => json!(truth),
-            Value::Count(count) => json!(count),
-            Value::Text(text) => json!(text.as_str()),
+            Value::Null => write_plain(line, &()),
+            Value::Bool(truth) => write_plain(line, truth),
+            Value::Count(count) => write_plain(line, count),
+            Value::Text(text) => write_plain(line, text),
         }
     }
 
@@ -97,41 +97,62 @@ impl Entry {
 
     /// The entry as one line of JSON Lines, without the line's end.
     pub fn to_json_line(&self) -> String {
-        let mut line = format!("{{\"id\":{},\"t\":{}", self.id.0, self.at.seconds_text());
-        let mut add = |name: &str, value: serde_json::Value| {
-            line.push_str(&format!(",\"{name}\":{value}"));
-        };
+        let mut line = Vec::with_capacity(256);
+        self.write_json(&mut line);
+        String::from_utf8(line).expect("JSON is text")
+    }
+
+    /// Appends the entry's JSON, in one line.
+    fn write_json(&self, line: &mut Vec<u8>) {
+        line.extend_from_slice(b"{\"id\":");
+        write_plain(line, &self.id.0);
+        write_field(line, "t", |line| self.at.write_seconds(line));
         if !self.cluster.is_empty() {
-            add("cluster", json!(self.cluster));
+            write_field(line, "cluster", |line| write_plain(line, &self.cluster));
         }
-        add("object", json!(self.object()));
-        add("field", json!(self.field));
-        add("from", self.from.to_json());
-        add("to", self.to.to_json());
+        write_field(line, "object", |line| write_plain(line, &self.object()));
+        write_field(line, "field", |line| write_plain(line, &self.field));
+        write_field(line, "from", |line| self.from.write_json(line));
+        write_field(line, "to", |line| self.to.write_json(line));
         for (name, text) in [("reason", &self.reason), ("message", &self.message), ("by", &self.by)]
         {
             if !text.is_empty() {
-                add(name, json!(text));
+                write_field(line, name, |line| write_plain(line, text));
             }
         }
-        add("cause", json!(self.cause.map(|cause| cause.0)));
+        write_field(line, "cause", |line| write_plain(line, &self.cause.map(|cause| cause.0)));
         if !self.reads.is_empty() {
-            add("reads", json!(self.reads.iter().map(|read| read.0).collect::<Vec<_>>()));
+            let reads: Vec<u32> = self.reads.iter().map(|read| read.0).collect();
+            write_field(line, "reads", |line| write_plain(line, &reads));
         }
         if let Some(took) = self.took {
-            line.push_str(&format!(",\"took\":{}", (SimTime::ZERO + took).seconds_text()));
+            write_field(line, "took", |line| (SimTime::ZERO + took).write_seconds(line));
         }
-        line.push('}');
-        line
+        line.push(b'}');
     }
+}
+
+/// Appends a field of a JSON object that has one already.
+fn write_field(line: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
+    line.extend_from_slice(b",\"");
+    line.extend_from_slice(name.as_bytes());
+    line.extend_from_slice(b"\":");
+    value(line);
+}
+
+/// Appends what every value of a timeline is in JSON: a text, a number, a truth, a list of numbers.
+fn write_plain(line: &mut Vec<u8>, value: &impl serde::Serialize) {
+    serde_json::to_writer(line, value).expect("a plain value, written to memory");
 }
 
 impl Timeline {
     /// Appends an entry; its id must be the next ordinal.
     pub fn push(&mut self, entry: Entry) {
         assert_eq!(entry.id, self.next_id(), "timeline entries are numbered without gaps");
-        self.hash.update(entry.to_json_line().as_bytes());
-        self.hash.update(b"\n");
+        self.line.clear();
+        entry.write_json(&mut self.line);
+        self.line.push(b'\n');
+        self.hash.update(&self.line);
         self.entries.push(entry);
     }
 
