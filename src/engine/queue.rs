@@ -23,9 +23,18 @@ pub struct Key {
 /// Events with their keys; the earliest key comes out first.
 #[derive(Clone, Debug)]
 pub struct Queue<T> {
-    heap: BinaryHeap<Reverse<(Key, u32)>>,
+    heap: BinaryHeap<Reverse<Place>>,
     slab: Vec<Option<T>>,
     free: Vec<u32>,
+}
+
+/// A key, packed so that two are compared in at most three steps, with the slot of its event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    at: SimTime,
+    target_and_source: u64,
+    purpose_and_k: u64,
+    slot: u32,
 }
 
 impl<T> Default for Queue<T> {
@@ -47,20 +56,20 @@ impl<T> Queue<T> {
                 u32::try_from(self.slab.len() - 1).expect("fewer than 2^32 pending events")
             }
         };
-        self.heap.push(Reverse((key, slot)));
+        self.heap.push(Reverse(Place::new(key, slot)));
     }
 
     /// Takes the event with the smallest key.
     pub fn pop(&mut self) -> Option<(Key, T)> {
-        let Reverse((key, slot)) = self.heap.pop()?;
-        let event = self.slab[slot as usize].take().expect("a queued slot holds its event");
-        self.free.push(slot);
-        Some((key, event))
+        let Reverse(place) = self.heap.pop()?;
+        let event = self.slab[place.slot as usize].take().expect("a queued slot holds its event");
+        self.free.push(place.slot);
+        Some((place.key(), event))
     }
 
     /// When the next event falls due.
     pub fn next_at(&self) -> Option<SimTime> {
-        self.heap.peek().map(|Reverse((key, _))| key.at)
+        self.heap.peek().map(|Reverse(place)| place.at)
     }
 
     /// How many events are pending.
@@ -71,6 +80,30 @@ impl<T> Queue<T> {
     /// True if nothing is pending.
     pub fn is_empty(&self) -> bool {
         self.heap.is_empty()
+    }
+}
+
+impl Place {
+    fn new(key: Key, slot: u32) -> Place {
+        let pair = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+        Place {
+            at: key.at,
+            target_and_source: pair(key.target, key.source),
+            purpose_and_k: pair(u32::from(key.purpose), key.k),
+            slot,
+        }
+    }
+
+    fn key(self) -> Key {
+        let high = |pair: u64| (pair >> 32) as u32;
+        let low = |pair: u64| pair as u32;
+        Key {
+            at: self.at,
+            target: high(self.target_and_source),
+            source: low(self.target_and_source),
+            purpose: high(self.purpose_and_k) as u16,
+            k: low(self.purpose_and_k),
+        }
     }
 }
 
