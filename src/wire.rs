@@ -18,13 +18,13 @@ pub enum Message {
     /// The API server ends the watch of this number.
     WatchEnded(u32, ApiError),
     /// An API server asks its etcd.
-    Store(StoreRequest),
+    Store(Box<StoreRequest>),
     /// Etcd answers the request of this number.
     Stored(u32, StoreAnswer),
     /// Etcd reports a committed change of a watched kind.
     Committed(Committed),
     /// A provider asks the datacenter's management (vCenter).
-    Datacenter(u32, DatacenterRequest),
+    Datacenter(u32, Box<DatacenterRequest>),
     /// The task of this number has ended.
     DatacenterTask(u32, TaskEnd),
     /// To a subscriber: a VM of this name was created, powered, booted or deleted.

@@ -71,7 +71,7 @@ impl<C, E: Clone> Bench<C, E> {
         self.timers.extend(crate::infra::testbed::timers(&effects));
         self.calls.extend(effects.iter().filter_map(|effect| match effect {
             Effect::Send(to, Message::Datacenter(number, request)) => {
-                Some((*to, *number, request.clone()))
+                Some((*to, *number, (**request).clone()))
             }
             _ => None,
         }));

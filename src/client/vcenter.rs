@@ -26,7 +26,7 @@ impl<T> VcenterClient<T> {
         let connection = *self.connection.get_or_insert_with(|| ctx.connect(self.server));
         self.next += 1;
         self.tasks.insert(self.next, token);
-        ctx.send(connection, Message::Datacenter(self.next, request));
+        ctx.send(connection, Message::Datacenter(self.next, Box::new(request)));
     }
 
     /// What a task was for that has ended; nothing if it was of an earlier connection.

@@ -174,7 +174,7 @@ impl Server {
         self.pending.extend(timers(&effects).into_iter().map(|(_, event)| event));
         for effect in effects {
             match effect {
-                Effect::Send(_, Message::Store(request)) => self.asked.push(request),
+                Effect::Send(_, Message::Store(request)) => self.asked.push(*request),
                 Effect::Send(CLIENT, Message::Answer(_, answered)) => self.answered.push(answered),
                 _ => {}
             }

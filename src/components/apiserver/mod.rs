@@ -208,7 +208,7 @@ impl Apiserver {
         let Some(open) = self.open.get_mut(&id) else { return };
         open.stage = stage;
         let (sender, count) = (open.request.sender, open.request.count);
-        ctx.send(etcd, Message::Store(StoreRequest { id, operation, sender, count }));
+        ctx.send(etcd, Message::Store(Box::new(StoreRequest { id, operation, sender, count })));
     }
 
     fn on_stored(&mut self, id: u32, answer: StoreAnswer, ctx: &mut Ctx<Event>) {
@@ -337,7 +337,7 @@ impl Apiserver {
         let stage = Stage::WatchingEtcd;
         let id = self.enter(Open { client: etcd, writer, request, deadline, stage });
         let operation = StoreOperation::Watch(self.watches.heard());
-        ctx.send(etcd, Message::Store(StoreRequest { id, operation, sender, count }));
+        ctx.send(etcd, Message::Store(Box::new(StoreRequest { id, operation, sender, count })));
     }
 
     fn on_etcd_watch(&mut self, answer: StoreAnswer, ctx: &mut Ctx<Event>) {

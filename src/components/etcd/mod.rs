@@ -73,7 +73,7 @@ impl Etcd {
     pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
         match input {
             Input::Started(start) => self.start(start, ctx),
-            Input::Message(from, Message::Store(request)) => self.serve(from, request, ctx),
+            Input::Message(from, Message::Store(request)) => self.serve(from, *request, ctx),
             Input::Due(Event::Durable(proposal)) => self.commit(proposal, ctx),
             Input::Tick(_) => {
                 self.store.compact(std::mem::replace(&mut self.compact_next, self.store.revision()))

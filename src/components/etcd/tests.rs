@@ -33,7 +33,7 @@ fn started(objects: Vec<Object>) -> (Etcd, Testbed<Event>) {
 
 fn request(id: u32, operation: StoreOperation) -> Input<Event> {
     let request = StoreRequest { id, operation, sender: Owner::named("test"), count: 0 };
-    Input::Message(CLIENT, Message::Store(request))
+    Input::Message(CLIENT, Message::Store(Box::new(request)))
 }
 
 fn put(name: &'static str, expected: u64) -> StoreOperation {
@@ -71,12 +71,12 @@ fn a_put_gets_the_next_revision_and_reaches_every_watcher_before_its_answer() {
     let (mut etcd, mut bed) = started(vec![lease("a")]);
     let watch = Input::Message(
         WATCHER,
-        Message::Store(StoreRequest {
+        Message::Store(Box::new(StoreRequest {
             id: 7,
             operation: StoreOperation::Watch(None),
             sender: Owner::default(),
             count: 0,
-        }),
+        })),
     );
     bed.play(|ctx| etcd.on_event(watch, ctx));
     let messages = propose(&mut etcd, &mut bed, put("b", 0));

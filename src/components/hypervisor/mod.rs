@@ -76,7 +76,7 @@ impl Hypervisor {
     pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
         match input {
             Input::Message(client, Message::Datacenter(number, request)) => {
-                self.begin(Task { client, number, request }, ctx);
+                self.begin(Task { client, number, request: *request }, ctx);
             }
             Input::Due(Event::TaskDue(task)) => self.finish(task, ctx),
             Input::VmChanged(vm) => {

@@ -48,7 +48,7 @@ impl Vcenter {
     }
 
     fn ask(&mut self, request: DatacenterRequest) -> Vec<Effect<Event>> {
-        self.play(Input::Message(CLIENT, Message::Datacenter(1, request)))
+        self.play(Input::Message(CLIENT, Message::Datacenter(1, Box::new(request))))
     }
 
     /// Asks, and lets the task run; returns how long it took and what it did.

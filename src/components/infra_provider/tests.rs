@@ -54,7 +54,7 @@ fn infra(change: impl FnOnce(&mut Object)) -> Object {
 
 fn task(effects: &[Effect<Event>]) -> Option<(ConnectionId, u32, DatacenterRequest)> {
     effects.iter().find_map(|effect| match effect {
-        Effect::Send(to, Message::Datacenter(n, request)) => Some((*to, *n, request.clone())),
+        Effect::Send(to, Message::Datacenter(n, request)) => Some((*to, *n, (**request).clone())),
         _ => None,
     })
 }
