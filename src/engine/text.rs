@@ -77,7 +77,10 @@ impl From<String> for Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Text {
-        Text(Repr::Shared(text.into()))
+        match text {
+            "" => Text::EMPTY,
+            text => Text(Repr::Shared(text.into())),
+        }
     }
 }
 

@@ -79,6 +79,11 @@ impl Conditions {
         self.status(kind) == Some(status)
     }
 
+    /// True if the condition of this type says what this one does, whenever it came to.
+    pub fn says(&self, condition: &Condition) -> bool {
+        self.get(&condition.kind).is_some_and(|mine| mine.says_the_same_as(condition))
+    }
+
     /// Puts the condition in the place of an earlier one of its type, as it is.
     pub fn set(&mut self, condition: Condition) {
         match self.0.iter_mut().find(|mine| mine.kind == condition.kind) {

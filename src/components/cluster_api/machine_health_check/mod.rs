@@ -88,32 +88,39 @@ impl HealthCheckController {
 
     /// The Machine with the verdict written into it, if that changes anything.
     fn marked(&self, target: &Target, allowed: bool, now: SimTime) -> Option<Verb> {
-        let object = &target.object;
-        let mut changed = Object::clone(object);
-        let conditions = &mut changed.machine_mut()?.conditions;
-        let kind = Text::word("HealthCheckSucceeded");
+        let conditions = &target.object.machine()?.conditions;
+        let mut news = self.said(target, allowed, now).into_iter().flatten().peekable();
+        // Most Machines of a large pool say so already, at every look.
+        while news.next_if(|condition| conditions.says(condition)).is_some() {}
+        news.peek()?;
+        let mut changed = Object::clone(&target.object);
+        for condition in news {
+            changed.machine_mut()?.conditions.say(condition);
+        }
+        Some(Verb::Patch { base: target.object.clone(), changed: Arc::new(changed) })
+    }
+
+    /// What a Machine has to say about its verdict, and to whom it is handed over.
+    fn said(&self, target: &Target, allowed: bool, now: SimTime) -> [Option<Condition>; 2] {
+        let succeeded = |status, reason, message: &Text| {
+            let kind = Text::word("HealthCheckSucceeded");
+            Some(Condition::new(kind, status, Text::word(reason), message.clone(), now))
+        };
         match &target.verdict {
             Verdict::Healthy if target.is_healthy() => {
                 let reason = match self.settings.wording {
                     Wording::V1Beta1 => "",
                     Wording::V1Beta2 => "HealthCheckSucceeded",
                 };
-                let reason = Text::word(reason);
-                conditions.say(Condition::new(kind, Status::True, reason, "", now));
+                [succeeded(Status::True, reason, &Text::EMPTY), None]
             }
             Verdict::Unhealthy { reason, message } => {
-                let reason = Text::word(reason);
-                conditions.say(Condition::new(kind, Status::False, reason, message.clone(), now));
-                // What the owner is working on already is the owner's.
-                let marked = conditions.is("OwnerRemediated", Status::False);
-                if allowed && !marked && self.may_be_marked(object) {
-                    conditions.say(self.waiting_for_remediation(now));
-                }
+                let waits = allowed && self.may_be_marked(&target.object) && !is_owners(target);
+                let handed_over = waits.then(|| self.waiting_for_remediation(now));
+                [succeeded(Status::False, reason, message), handed_over]
             }
-            _ => return None,
+            _ => [None, None],
         }
-        let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed.clone()) };
-        (changed != **object).then_some(verb)
     }
 
     fn may_be_marked(&self, object: &Object) -> bool {
@@ -151,8 +158,8 @@ impl HealthCheckController {
             }
         };
         check.conditions.say(condition);
-        let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed.clone()) };
-        (changed != **object).then_some(verb)
+        let is_news = changed != **object;
+        is_news.then(|| Verb::Patch { base: object.clone(), changed: Arc::new(changed) })
     }
 
     /// The Event about a clock that runs, and the line about a verdict; both come with the judging.
@@ -329,10 +336,14 @@ impl Reconciler for HealthCheckController {
         let mut writes = VecDeque::new();
         for target in first.into_iter().chain(second) {
             let verb = self.marked(target, allowed, now);
-            writes.push_back(Write { verb, announce: self.marked_event(key, target, allowed) });
+            let announce = self.marked_event(key, target, allowed);
+            if verb.is_some() || announce.is_some() {
+                writes.push_back(Write { verb, announce });
+            }
         }
-        let verb = self.status(&object, &counted, now);
-        writes.push_back(Write { verb, announce: None });
+        if let Some(verb) = self.status(&object, &counted, now) {
+            writes.push_back(Write { verb: Some(verb), announce: None });
+        }
         let outcome = self.outcome(allowed, &targets);
         self.next_write(State { writes, announce: None, outcome }, view)
     }
@@ -351,6 +362,12 @@ impl Reconciler for HealthCheckController {
         }
         self.next_write(state, view)
     }
+}
+
+/// True if the owner is working on it already.
+fn is_owners(target: &Target) -> bool {
+    let machine = target.object.machine();
+    machine.is_some_and(|machine| machine.conditions.is("OwnerRemediated", Status::False))
 }
 
 /// Check, Machine and Node with their namespace, as the older release names a target.
