@@ -289,3 +289,15 @@ fn a_budget_of_no_amount_of_both_kinds_or_of_a_job_is_refused() {
     let job = "kind: Job, runTime: 5m, minAvailable: 1";
     wrong("job.yaml", job, "10:70", "only a Deployment and a StatefulSet have a budget");
 }
+
+#[test]
+fn a_volume_for_several_or_for_daemons_is_refused() {
+    let wrong = |name: &str, words: &str, place: &str| {
+        let to = format!("until: 30m\n  workloads:\n    - {{ name: db, {words} }}");
+        let says = ["a volume is exclusive", "a StatefulSet, or a Deployment or Pod with"];
+        refused(name, "until: 30m", &to, place, &says);
+    };
+    wrong("several.yaml", "replicas: 3, volume: true", "10:40");
+    wrong("daemons.yaml", "kind: DaemonSet, volume: true", "10:44");
+    wrong("job.yaml", "kind: Job, replicas: 1, runTime: 5m, volume: true", "10:64");
+}

@@ -4,7 +4,9 @@
 //! Events are not changes. Fields, values and reasons are named as in the recordings of the real
 //! systems, so that the two can be laid side by side.
 
-use super::kinds::{Conditions, ConfigMap, Node, Pod, PodPhase, Secret, VirtualMachine};
+use super::kinds::{
+    Conditions, ConfigMap, Node, Pod, PodPhase, Secret, VirtualMachine, VolumeNames,
+};
 use super::{Body, Deletion, Labels, Object, rfc3339};
 use crate::engine::Text;
 use crate::timeline::Value;
@@ -171,6 +173,13 @@ impl Found {
                 let old = old.and_then(Object::cluster);
                 self.conditions(old.map(|old| &old.conditions), &cluster.conditions);
             }
+            Body::VolumeAttachment(attachment) => {
+                let old = old.and_then(Object::volume_attachment);
+                let before = truth(old.is_some_and(|old| old.attached));
+                self.field("attached", before, truth(attachment.attached));
+                let before = old.map(|old| &old.node_name);
+                self.field("nodeName", text_of(before), text_of(Some(&attachment.node_name)));
+            }
             _ => self.counts_of_sets(old, new),
         }
     }
@@ -195,6 +204,13 @@ impl Found {
         );
         let before = old.map(|old| &old.provider_id);
         self.field("providerID", text_of(before), text_of(Some(&new.provider_id)));
+        let none = VolumeNames::default();
+        for (field, before, after) in [
+            ("volumesAttached", old.map(|old| &old.volumes_attached), &new.volumes_attached),
+            ("volumesInUse", old.map(|old| &old.volumes_in_use), &new.volumes_in_use),
+        ] {
+            self.field(field, volumes_text(before.unwrap_or(&none)), volumes_text(after));
+        }
     }
 
     fn pod(&mut self, old: Option<&Pod>, new: &Pod) {
@@ -281,6 +297,12 @@ fn text_of(text: Option<&Text>) -> Value {
 /// A truth that is absent from the object while it is false.
 fn truth(truth: bool) -> Value {
     if truth { Value::Bool(true) } else { Value::Null }
+}
+
+/// All volumes, joined by commas.
+fn volumes_text(names: &VolumeNames) -> Value {
+    let names: Vec<&str> = names.0.iter().map(Text::as_str).collect();
+    if names.is_empty() { Value::Null } else { Value::text(names.join(",")) }
 }
 
 /// All taints as `key:effect`, sorted and joined by commas.

@@ -2,8 +2,9 @@
 
 use super::kinds::{
     Cluster, ConfigMap, DaemonSet, Deployment, EndpointSlice, InfraMachine, Job, KubeEvent,
-    KubeadmConfig, Lease, Machine, MachineDeployment, MachineHealthCheck, MachineSet, Node, Pod,
-    PodDisruptionBudget, ReplicaSet, Secret, Service, StatefulSet, VSphereMachine, VirtualMachine,
+    KubeadmConfig, Lease, Machine, MachineDeployment, MachineHealthCheck, MachineSet, Node,
+    PersistentVolumeClaim, Pod, PodDisruptionBudget, ReplicaSet, Secret, Service, StatefulSet,
+    VSphereMachine, VirtualMachine, VolumeAttachment,
 };
 use super::{Merge, Meta};
 use crate::engine::Text;
@@ -36,6 +37,8 @@ pub enum Kind {
     PodDisruptionBudget,
     Service,
     EndpointSlice,
+    PersistentVolumeClaim,
+    VolumeAttachment,
 }
 
 /// Kind, namespace and name; unique at any one time.
@@ -55,7 +58,7 @@ pub struct Object {
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Kind; 23] = [
+    pub const ALL: [Kind; 25] = [
         Kind::Node,
         Kind::Lease,
         Kind::Pod,
@@ -79,6 +82,8 @@ impl Kind {
         Kind::PodDisruptionBudget,
         Kind::Service,
         Kind::EndpointSlice,
+        Kind::PersistentVolumeClaim,
+        Kind::VolumeAttachment,
     ];
 
     /// The kind's own name.
@@ -107,6 +112,8 @@ impl Kind {
             Kind::PodDisruptionBudget => "PodDisruptionBudget",
             Kind::Service => "Service",
             Kind::EndpointSlice => "EndpointSlice",
+            Kind::PersistentVolumeClaim => "PersistentVolumeClaim",
+            Kind::VolumeAttachment => "VolumeAttachment",
         }
     }
 
@@ -117,7 +124,7 @@ impl Kind {
 
     /// True if its objects live in namespaces.
     pub const fn is_namespaced(self) -> bool {
-        !matches!(self, Kind::Node)
+        !matches!(self, Kind::Node | Kind::VolumeAttachment)
     }
 
     /// The API group; empty for the core group.
@@ -132,6 +139,7 @@ impl Kind {
             | Kind::Pod
             | Kind::Event
             | Kind::Service
+            | Kind::PersistentVolumeClaim
             | Kind::Secret
             | Kind::ConfigMap => "v1",
             Kind::Lease => "coordination.k8s.io/v1",
@@ -148,6 +156,7 @@ impl Kind {
             Kind::VirtualMachine => "vmoperator.vmware.com/v1alpha2",
             Kind::PodDisruptionBudget => "policy/v1",
             Kind::EndpointSlice => "discovery.k8s.io/v1",
+            Kind::VolumeAttachment => "storage.k8s.io/v1",
         }
     }
 }
@@ -232,6 +241,9 @@ bodies! {
     PodDisruptionBudget(PodDisruptionBudget) pod_disruption_budget pod_disruption_budget_mut,
     Service(Service) service service_mut,
     EndpointSlice(EndpointSlice) endpoint_slice endpoint_slice_mut,
+    PersistentVolumeClaim(PersistentVolumeClaim)
+        persistent_volume_claim persistent_volume_claim_mut,
+    VolumeAttachment(VolumeAttachment) volume_attachment volume_attachment_mut,
 }
 
 /// What every provider's object says of itself: Cluster API's contract with providers.

@@ -9,7 +9,7 @@ use super::given::Given;
 use super::mistake::{Mistake, crop, nearest};
 use super::models::{self, Platform, WrittenCluster};
 use super::probes::{self, WrittenProbe};
-use super::settings::blueprint;
+use super::settings::{add_volumes, blueprint};
 use super::stage::Stage;
 use super::workloads::WrittenWorkload;
 use super::yaml::{Source, Spanned};
@@ -138,6 +138,7 @@ impl Scenario {
         blueprint.workloads.retain(|workload| !replaced(&workload.name));
         blueprint.workloads.extend(own);
         blueprint.zones = self.zones(platform, &mut note);
+        add_volumes(&mut blueprint, &platform.catalog);
         let workloads = platform.workloads.iter().chain(&self.spec.workloads);
         let apps: Vec<&str> = workloads.map(|workload| workload.name.value.as_str()).collect();
         let wanted = probes::resolve(&self.spec.probes, &self.source, &apps, &mut note);

@@ -69,6 +69,7 @@ fn settings(platform: &Platform) -> Settings {
         },
         max_in_flight: in_flight(all),
         node_drain_timeout: all.duration("clusterApi.nodeDrainTimeout"),
+        node_volume_detach_timeout: all.duration("clusterApi.nodeVolumeDetachTimeout"),
         node_deletion_timeout: all.duration("clusterApi.nodeDeletionTimeout"),
         unit_restart: all.period("kubernetes.kubeletRestart"),
     }
@@ -132,6 +133,27 @@ fn supervisor_shell(all: &Catalog) -> ShellSettings {
         minimum_gap: Duration::ZERO,
         thinking: all.delay("clusterApi.thinking"),
     }
+}
+
+/// Fills in how volumes are moved, if anything has one: nobody else relies on these numbers.
+pub fn add_volumes(blueprint: &mut Blueprint, all: &Catalog) {
+    if blueprint.workloads.iter().all(|workload| workload.volume.is_none()) {
+        return;
+    }
+    let period = |key: &str| all.period(&format!("kubernetes.{key}"));
+    let delay = |key: &str| all.delay(&format!("kubernetes.{key}"));
+    blueprint.settings.controller_manager.volumes = controller_manager::VolumeSettings {
+        pass_period: period("attachDetachPeriod"),
+        unmount_limit: all.duration("kubernetes.forcedDetach"),
+        attach: delay("volumeAttach"),
+        detach: delay("volumeDetach"),
+    };
+    blueprint.settings.kubelet.volumes = kubelet::VolumeSettings {
+        retry_first: period("volumeRetryFirst"),
+        retry_limit: period("volumeRetryLimit"),
+        mount: delay("volumeMount"),
+        unmount: delay("volumeUnmount"),
+    };
 }
 
 /// How every client of an API server behaves.
@@ -200,6 +222,7 @@ fn kubelet(platform: &Platform) -> kubelet::Settings {
         pleg_threshold: duration("plegThreshold"),
         pleg_period: period("plegPeriod"),
         pleg_relist: delay("plegRelist"),
+        volumes: kubelet::VolumeSettings::default(),
     }
 }
 
@@ -234,6 +257,7 @@ fn controller_manager(all: &Catalog) -> controller_manager::Settings {
         pod_gc_period: period("podGcPeriod"),
         pod_gc_quarantine: duration("podGcQuarantine"),
         disrupted_pod_timeout: duration("disruptedPodTimeout"),
+        volumes: controller_manager::VolumeSettings::default(),
         request_interval: duration("controllerRequestInterval"),
         request_burst: count("controllerRequestBurst", 1),
         write_retries: small(count("nodeWriteRetries", 1)),

@@ -2,7 +2,7 @@
 
 use super::mistake::{Mistake, nearest};
 use super::yaml::{Source, Spanned};
-use crate::api::kinds::{Amount, PodManagement, Wanted};
+use crate::api::kinds::{Amount, PodManagement, VolumeSource, Wanted};
 use crate::engine::{Duration, Text};
 use crate::world::{RunsOn, Workload, WorkloadKind};
 use serde::Deserialize;
@@ -25,6 +25,8 @@ pub struct WrittenWorkload {
     /// Its PodDisruptionBudget: one of the two, a number or a percentage.
     min_available: Option<Spanned<String>>,
     max_unavailable: Option<Spanned<String>>,
+    /// True if it has an exclusive volume: a StatefulSet's Pods one each.
+    volume: Option<Spanned<bool>>,
     /// A StatefulSet's: `OrderedReady` if absent.
     pod_management_policy: Option<Spanned<String>>,
     /// A Job's: for how long each of its Pods works.
@@ -58,8 +60,28 @@ impl WrittenWorkload {
             repel_each_other: self.repel_each_other,
             grace: self.grace.as_ref().map_or(Ok(GRACE), |grace| duration(source, grace))?,
             budget: self.budget(source, kind)?,
+            volume: self.volume(source, kind)?,
             kind,
         })
+    }
+
+    fn volume(&self, source: &Source, kind: WorkloadKind) -> Result<Option<VolumeSource>, Mistake> {
+        let Some(wished) = self.volume.as_ref().filter(|wished| wished.value) else {
+            return Ok(None);
+        };
+        let replicas = self.replicas.as_ref().map(|replicas| replicas.value.as_str());
+        match (kind, replicas) {
+            (WorkloadKind::StatefulSet(_), _) => Ok(Some(VolumeSource::PerPod)),
+            (WorkloadKind::Deployment, Some("1")) | (WorkloadKind::Pod, None | Some("1")) => {
+                let claim = format!("data-{}", self.name.value);
+                Ok(Some(VolumeSource::Claim(Text::from(claim))))
+            }
+            _ => {
+                let message = "a volume is exclusive: it needs a StatefulSet, or a Deployment or \
+                               Pod with `replicas: 1`";
+                Err(source.mistake(wished, message))
+            }
+        }
     }
 
     fn budget(&self, source: &Source, kind: WorkloadKind) -> Result<Option<Wanted>, Mistake> {

@@ -96,6 +96,8 @@ const OBJECTS: &[(&str, &[Field])] = &[
             ("OwnerRemediated", STATUS),
             ("DrainingSucceeded", STATUS),
             ("v1beta1.DrainingSucceeded", STATUS),
+            ("VolumeDetachSucceeded", STATUS),
+            ("v1beta1.VolumeDetachSucceeded", STATUS),
             ("Deleting", STATUS),
         ],
     ),
@@ -139,6 +141,8 @@ const OBJECTS: &[(&str, &[Field])] = &[
             ("PIDPressure", STATUS),
             ("taints", Holds::Text),
             ("unschedulable", Holds::True),
+            ("volumesAttached", Holds::Text),
+            ("volumesInUse", Holds::Text),
             ("providerID", Holds::Text),
         ],
     ),
@@ -154,6 +158,7 @@ const OBJECTS: &[(&str, &[Field])] = &[
             ("DisruptionTarget", STATUS),
         ],
     ),
+    ("PersistentVolumeClaim", &[]),
     (
         "PodDisruptionBudget",
         &[
@@ -186,6 +191,7 @@ const OBJECTS: &[(&str, &[Field])] = &[
             ("VirtualMachineCreated", STATUS),
         ],
     ),
+    ("VolumeAttachment", &[("attached", Holds::True), ("nodeName", Holds::Text)]),
 ];
 
 /// The names of all kinds.

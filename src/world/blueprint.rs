@@ -2,7 +2,8 @@
 
 use crate::api::Kind;
 use crate::api::kinds::{
-    Condition, Conditions, InFlight, MachineHealthCheck, PodManagement, Status, Wanted,
+    Condition, Conditions, InFlight, MachineHealthCheck, PodManagement, Status, VolumeSource,
+    Wanted,
 };
 use crate::components::cluster_api::{Bootstrap, Wording};
 use crate::components::{
@@ -78,6 +79,8 @@ pub struct Workload {
     pub grace: Duration,
     /// What its PodDisruptionBudget wants, if it has one.
     pub budget: Option<Wanted>,
+    /// Its exclusive volume, if it has one: one for each Pod name, or one for all.
+    pub volume: Option<VolumeSource>,
 }
 
 /// Who looks after a workload's Pods.
@@ -121,6 +124,7 @@ pub struct Settings {
     /// Of the pool's MachineDeployment: how many Machines may be remediated at once.
     pub max_in_flight: Option<InFlight>,
     pub node_drain_timeout: Duration,
+    pub node_volume_detach_timeout: Duration,
     pub node_deletion_timeout: Duration,
     /// `RestartSec` of the kubelet's unit.
     pub unit_restart: Duration,

@@ -235,6 +235,7 @@ impl Maker<'_> {
             data_secret_name: Text::EMPTY,
             infrastructure: self.infrastructure(POOL),
             node_drain_timeout: self.blueprint.settings.node_drain_timeout,
+            node_volume_detach_timeout: self.blueprint.settings.node_volume_detach_timeout,
             node_deletion_timeout: self.blueprint.settings.node_deletion_timeout,
         };
         let mut all = vec![cluster];

@@ -32,6 +32,8 @@ pub struct MachineSpec {
     pub infrastructure: InfrastructureRef,
     /// Nothing means: without limit.
     pub node_drain_timeout: Duration,
+    /// Nothing means: without limit.
+    pub node_volume_detach_timeout: Duration,
     /// Nothing means: retry for ever.
     pub node_deletion_timeout: Duration,
 }

@@ -1,6 +1,6 @@
 //! Node, and the Lease that shows that its kubelet lives.
 
-use super::Conditions;
+use super::{Conditions, VolumeNames};
 use crate::api::merge::{Merge, merge_fields};
 use crate::engine::{Duration, SimTime, Text};
 
@@ -14,6 +14,10 @@ pub struct Node {
     pub allocatable: Resources,
     pub kubelet_version: Text,
     pub internal_ip: Text,
+    /// `status.volumesAttached`: the attach/detach controller's.
+    pub volumes_attached: VolumeNames,
+    /// `status.volumesInUse`: the kubelet's.
+    pub volumes_in_use: VolumeNames,
 }
 
 /// A taint on a Node.
@@ -72,7 +76,7 @@ pub mod taint {
 }
 
 merge_fields!(Node { unschedulable, provider_id, allocatable, kubelet_version, internal_ip }
-    deep { taints, conditions });
+    deep { taints, conditions, volumes_attached, volumes_in_use });
 merge_fields!(Lease { holder, duration, acquired, renewed, transitions });
 
 /// Taints merge by key and effect: two writers who each add one do not undo each other.

@@ -1,6 +1,6 @@
 //! Pod, and the template from which controllers make Pods.
 
-use super::{Conditions, Resources, Status, Taint, TaintEffect};
+use super::{Conditions, Resources, Status, Taint, TaintEffect, VolumeSource};
 use crate::api::Labels;
 use crate::api::merge::merge_fields;
 use crate::engine::{Duration, SimTime, Text};
@@ -35,6 +35,8 @@ pub struct PodTemplate {
     pub tolerations: Vec<Toleration>,
     /// After how long its container ends by itself, and well; a service's never does.
     pub completes_after: Option<Duration>,
+    /// Its exclusive volume, if it has one.
+    pub volume: Option<VolumeSource>,
 }
 
 /// Which taints a Pod tolerates; an empty key means every key.

@@ -1,10 +1,10 @@
 //! A Machine's end: what holds each of its steps back.
 
 use super::brakes_tests::{annotate, say, secs};
-use super::tests::{Manager, machine, manager, node, settings};
+use super::tests::{Manager, machine, manager, node, reply, settings};
 use super::*;
-use crate::api::kinds::{Condition, InfraMachine, Status};
-use crate::api::{Deletion, Meta, WatchKind};
+use crate::api::kinds::{Condition, InfraMachine, Status, VolumeAttachment};
+use crate::api::{Answer, Deletion, Meta, Revision, WatchKind};
 use crate::engine::{Duration, SimTime};
 use std::sync::Arc;
 
@@ -142,5 +142,64 @@ fn a_machine_that_goes_without_a_node_may_look_for_one_once_more() {
         let wrote = bench.grant("patch Machine/w");
         let found = wrote.machine().is_some_and(|body| body.node_ref.is_some());
         assert_eq!(found, looks);
+    }
+}
+
+/// A Node of this health that has a volume.
+fn with_volume(ready: Status) -> [Object; 2] {
+    let mut node = node(ready, 0);
+    if let Some(body) = node.node_mut() {
+        body.volumes_attached.0.insert(Text::word("pvc-1"));
+    }
+    [node, infra(false)]
+}
+
+#[test]
+fn a_machine_waits_for_the_volumes_of_its_node_unless_that_is_unreachable() {
+    for (ready, waits) in [(Status::True, true), (Status::False, true), (Status::Unknown, false)] {
+        let objects = with_volume(ready);
+        let mut bench = going(settings(), &objects, |object| annotate(object, EXCLUDE_DRAINING));
+        let told = bench.grant("patch Machine/w");
+        let conditions = &told.machine().expect("a Machine").conditions;
+        let said = conditions.get("VolumeDetachSucceeded").map(|said| said.reason.as_str());
+        assert_eq!(said, waits.then_some("WaitingForVolumeDetach"), "{}", ready.name());
+        let goes = bench.waiting().contains(&"delete InfraMachine/w".to_owned());
+        assert_eq!(goes, !waits, "{}: {:?}", ready.name(), bench.waiting());
+    }
+}
+
+#[test]
+fn a_wait_for_volumes_ends_with_its_timeout() {
+    for (limit, waits) in [(0, true), (60, false), (200, true)] {
+        let mut bench = going(settings(), &with_volume(Status::True), |object| {
+            annotate(object, EXCLUDE_DRAINING);
+            let Some(body) = object.machine_mut() else { return };
+            body.spec.node_volume_detach_timeout = secs(limit);
+            body.volume_wait_started = Some(SimTime::ZERO);
+        });
+        bench.grant("patch Machine/w");
+        let goes = bench.waiting().contains(&"delete InfraMachine/w".to_owned());
+        assert_eq!(goes, !waits, "{limit} s: {:?}", bench.waiting());
+    }
+}
+
+#[test]
+fn the_newer_release_waits_for_attachments_too() {
+    for (there, waits) in [("w", true), ("another", false)] {
+        let mut rules = Settings { wording: Wording::V1Beta2, ..settings() };
+        rules.drain.style = DrainStyle::Passes;
+        rules.drain.repeats = false;
+        let mut bench = going(rules, &alive(), |object| {
+            annotate(object, EXCLUDE_DRAINING);
+            if let Some(body) = object.machine_mut() {
+                body.volume_wait_started = Some(SimTime::ZERO);
+            }
+        });
+        let (node_name, volume_name) = (Text::word(there), Text::word("pvc-1"));
+        let body = VolumeAttachment { node_name, volume_name, attached: true };
+        let one = Object::new(Meta::new(Kind::VolumeAttachment, "", "csi-1"), body);
+        reply(&mut bench, "list VolumeAttachment", Answer::List(Revision(1), vec![Arc::new(one)]));
+        let goes = bench.waiting().contains(&"delete InfraMachine/w".to_owned());
+        assert_eq!(goes, !waits, "{there}: {:?}", bench.waiting());
     }
 }

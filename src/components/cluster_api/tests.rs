@@ -201,7 +201,7 @@ fn ending(settings: Settings) -> Manager {
 }
 
 /// Answers the oldest request of this kind with this.
-fn reply(bench: &mut Manager, what: &str, answer: Answer) {
+pub(super) fn reply(bench: &mut Manager, what: &str, answer: Answer) {
     let words = |at: &usize| bench.waiting()[*at] == what;
     let at = (0..bench.asked.len()).find(words);
     let at = at.unwrap_or_else(|| panic!("{what}: {:?}", bench.waiting()));

@@ -5,6 +5,9 @@
 //!
 //! Simplified: a single instance that always leads; leader election comes with several of them.
 
+mod attach_detach;
+#[cfg(test)]
+mod attach_detach_tests;
 mod bootstrap;
 #[cfg(test)]
 mod bootstrap_tests;
@@ -27,6 +30,7 @@ mod taint_eviction;
 #[cfg(test)]
 mod tests;
 
+pub use attach_detach::VolumeSettings;
 pub use daemon_set::{Suits, suits as daemon_suits, tolerations as daemon_tolerations};
 pub use job::{Completion, Settings as JobSettings, TRACKING};
 
@@ -36,6 +40,7 @@ use crate::client::{
 };
 use crate::engine::{Delay, Duration, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
+use attach_detach::AttachDetach;
 use bootstrap::Bootstrap;
 use daemon_set::DaemonSetController;
 use deployment::DeploymentController;
@@ -76,6 +81,8 @@ pub struct Settings {
     pub taint_pass_period: Duration,
     pub pod_gc_period: Duration,
     pub pod_gc_quarantine: Duration,
+    /// How volumes are moved from Node to Node.
+    pub volumes: VolumeSettings,
     /// For how long a granted eviction may fail to show before its Pod counts again.
     pub disrupted_pod_timeout: Duration,
     /// Between two requests, and how many may go at once (`--kube-api-qps`, `--kube-api-burst`).
@@ -109,6 +116,11 @@ pub enum Event {
     Evict(ObjectKey, u32),
     /// The client's limit lets an eviction's requests through.
     EvictNow(ObjectKey, u32),
+    /// Some volume may not be where it is wanted.
+    VolumePass,
+    /// The attacher has done what it was to do with a volume on a Node.
+    VolumeAttached(attach_detach::Place),
+    VolumeDetached(attach_detach::Place),
     /// The signatures in `cluster-info` are computed.
     Sign,
     /// A bootstrap token's time may be over.
@@ -135,6 +147,7 @@ enum Token {
     Health(Text),
     Eviction(ObjectKey, taint_eviction::Asked),
     PodGc(pod_gc::Asked),
+    Volume(attach_detach::Place, attach_detach::Asked),
     /// Its answer changes nothing: the next pass looks again.
     Unheeded,
 }
@@ -155,6 +168,7 @@ pub struct ControllerManager {
     taint_eviction: TaintEviction,
     pod_gc: PodGc,
     garbage: GarbageCollector,
+    volumes: AttachDetach,
     bootstrap: Bootstrap,
     deployments: Shell<DeploymentController>,
     replica_sets: Shell<ReplicaSetController>,
@@ -178,7 +192,7 @@ const BUDGETS: u8 = 5;
 const ENDPOINT_SLICES: u8 = 6;
 
 /// What the manager watches.
-const WATCHED: [Kind; 11] = [
+const WATCHED: [Kind; 13] = [
     Kind::Node,
     Kind::Lease,
     Kind::Pod,
@@ -190,6 +204,8 @@ const WATCHED: [Kind; 11] = [
     Kind::PodDisruptionBudget,
     Kind::Service,
     Kind::EndpointSlice,
+    Kind::PersistentVolumeClaim,
+    Kind::VolumeAttachment,
 ];
 
 impl ControllerManager {
@@ -202,6 +218,7 @@ impl ControllerManager {
             taint_eviction: TaintEviction::new(&settings),
             pod_gc: PodGc::default(),
             garbage: GarbageCollector::default(),
+            volumes: AttachDetach::default(),
             bootstrap: Bootstrap::new(&settings, server),
             deployments: Shell::new(DEPLOYMENTS, DeploymentController, shell),
             replica_sets: Shell::new(REPLICA_SETS, ReplicaSetController::default(), shell),
@@ -242,6 +259,9 @@ impl ControllerManager {
             Input::Due(Event::EvictNow(pod, timer)) => return self.evict(&pod, timer, ctx),
             Input::Due(Event::Sign | Event::TokenDue(_)) => {}
             Input::Container(..) | Input::VmChanged(_) => {}
+            Input::Due(Event::VolumePass) => return self.volume_pass(ctx),
+            Input::Due(Event::VolumeAttached(place)) => return self.volume_attached(place, ctx),
+            Input::Due(Event::VolumeDetached(place)) => return self.volume_detached(place, ctx),
         }
         for item in news {
             match item {
@@ -265,6 +285,7 @@ impl ControllerManager {
 
     fn on_change(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
         self.garbage_changed(delta, ctx);
+        self.volumes_changed(delta, ctx);
         match delta.key().kind {
             Kind::Node => {
                 self.node_changed(delta, ctx);
@@ -371,6 +392,7 @@ impl ControllerManager {
             Token::Health(node) => self.health_written(&node, answered.is_ok(), ctx),
             Token::Eviction(pod, asked) => self.eviction_answered(&pod, asked, &answered, ctx),
             Token::PodGc(asked) => self.pod_gc_answered(asked, &answered, ctx),
+            Token::Volume(place, asked) => self.volume_answered(place, asked, &answered, ctx),
             Token::Unheeded => {}
         }
     }

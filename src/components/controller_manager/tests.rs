@@ -43,6 +43,12 @@ pub fn settings() -> Settings {
         pod_gc_period: secs(20),
         pod_gc_quarantine: secs(40),
         disrupted_pod_timeout: secs(120),
+        volumes: VolumeSettings {
+            pass_period: Duration::from_millis(100),
+            unmount_limit: secs(360),
+            attach: fixed(2000),
+            detach: fixed(3000),
+        },
         request_interval: Duration::from_millis(50),
         request_burst: 30,
         write_retries: 5,
@@ -62,7 +68,7 @@ pub(super) fn manager(settings: Settings, objects: &[Object]) -> Manager {
     Bench::started(manager, "kube-controller-manager", react, Start::Steady, objects)
 }
 
-fn node(name: &'static str) -> Object {
+pub fn node(name: &'static str) -> Object {
     let kinds = ["MemoryPressure", "DiskPressure", "PIDPressure"].map(|kind| (kind, Status::False));
     let conditions: Conditions = kinds
         .into_iter()

@@ -15,17 +15,22 @@ mod pods;
 mod status;
 #[cfg(test)]
 mod tests;
+mod volumes;
+#[cfg(test)]
+mod volumes_tests;
 
 pub use status::own_labels;
 
 use crate::api::kinds::Resources;
-use crate::api::{Kind, ObjectKey, Selector};
+use crate::api::{Kind, ObjectKey, Selector, Uid};
 use crate::client::{Alarm, Api, Client, ClientSettings, Incoming, News};
 use crate::engine::{Activity, Delay, Duration, Path, Phase, Rhythm, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use lease::LeaseLoop;
 use pods::Pods;
 use status::StatusLoop;
+pub use volumes::VolumeSettings;
+use volumes::Volumes;
 
 /// How a kubelet behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +79,7 @@ pub struct Settings {
     pub pod_status_retry: Duration,
     /// How often the kubelet puts right what others wrote into a Pod's status.
     pub pod_status_sync: Duration,
+    pub volumes: VolumeSettings,
 }
 
 /// Where a kubelet reads its Node before it reports.
@@ -99,6 +105,11 @@ pub enum Event {
     StartPod(ObjectKey),
     /// Try to write a Pod's status again.
     SyncPod(ObjectKey),
+    /// Look whether a Pod's volume is attached.
+    LookAtVolume(Uid),
+    /// A Pod's volume is mounted, or is not any more.
+    Mounted(Uid),
+    Unmounted(Uid),
 }
 
 impl From<Alarm> for Event {
@@ -120,12 +131,24 @@ pub struct Kubelet {
     settings: Settings,
     server: Address,
     name: Text,
-    client: Client<ObjectKey>,
+    client: Client<Asked>,
     /// Heartbeats have a connection of their own, as the real ones have.
     heartbeats: Api<Beat>,
     lease: LeaseLoop,
     status: StatusLoop,
     pods: Pods,
+    volumes: Volumes,
+}
+
+/// What a request about a Pod was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Asked {
+    /// Its status was written, or it was deleted.
+    Pod(ObjectKey),
+    /// Its claim.
+    Claim(Uid),
+    /// Whether its volume is attached.
+    Attached(Uid),
 }
 
 const LEASE: ActivityId = ActivityId(0);
@@ -142,6 +165,7 @@ impl Kubelet {
             lease: LeaseLoop::default(),
             status: StatusLoop::default(),
             pods: Pods::default(),
+            volumes: Volumes::default(),
             settings,
             server,
             name,
@@ -180,6 +204,9 @@ impl Kubelet {
             Input::Due(Event::StartPod(key)) => self.start_pod(&key, ctx),
             Input::Due(Event::SyncPod(key)) => self.sync_pod(&key, ctx),
             Input::VmChanged(_) => {}
+            Input::Due(Event::LookAtVolume(pod)) => self.look_at_volume(pod, ctx),
+            Input::Due(Event::Mounted(pod)) => self.volume_mounted(pod, ctx),
+            Input::Due(Event::Unmounted(pod)) => self.volume_unmounted(pod, ctx),
         }
         for item in news {
             self.on_news(item, ctx);
@@ -230,12 +257,18 @@ impl Kubelet {
         }
     }
 
-    fn on_news(&mut self, news: News<ObjectKey>, ctx: &mut Ctx<Event>) {
+    fn on_news(&mut self, news: News<Asked>, ctx: &mut Ctx<Event>) {
         match news {
             News::Changed(delta) if delta.key().kind == Kind::Pod => self.pod_changed(&delta, ctx),
             News::Synced(Kind::Pod) => self.kill_orphans(ctx),
             News::Changed(_) | News::Synced(_) => {}
-            News::Answer(key, answered) => self.pod_written(&key, answered.is_ok(), ctx),
+            News::Answer(Asked::Pod(key), answered) => {
+                self.pod_written(&key, answered.is_ok(), ctx);
+            }
+            News::Answer(Asked::Claim(pod), answered) => self.claim_read(pod, &answered, ctx),
+            News::Answer(Asked::Attached(pod), answered) => {
+                self.attachment_read(pod, &answered, ctx);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Containers belong to the runtime: they run on while the kubelet is away, and are found again
 //! when it returns. Simplified: one container per Pod, which never crashes; a Job's ends well.
 
-use super::{AGENT, Event, Kubelet, Start};
+use super::{AGENT, Asked, Event, Kubelet, Start};
 use crate::api::kinds::{Condition, Pod, PodPhase, Status};
 use crate::api::{Object, ObjectKey, Uid, Verb};
 use crate::client::Delta;
@@ -77,8 +77,9 @@ impl Kubelet {
             return;
         }
         let terminal = object.pod().is_some_and(|pod| pod.phase.is_terminal());
+        let runs = ctx.runs_container(uid);
         let stage = match () {
-            () if ctx.runs_container(uid) => Stage::Running,
+            () if runs => Stage::Running,
             () if ctx.completed_container(uid) || is_lost(object) => Stage::Stopped,
             () if terminal || object.meta.is_deleting() => Stage::Stopped,
             () => {
@@ -87,6 +88,9 @@ impl Kubelet {
                 Stage::Starting
             }
         };
+        if stage != Stage::Stopped {
+            self.hold_volume(object, runs, ctx);
+        }
         self.pods.taken.insert(
             key.clone(),
             Taken { uid, stage, writing: false, reported: false, correcting: false },
@@ -94,6 +98,14 @@ impl Kubelet {
     }
 
     pub(super) fn start_pod(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
+        let uid = self.pods.taken.get(key).map(|taken| taken.uid);
+        let waits = uid.is_some_and(|uid| self.awaits_volume(uid));
+        if !waits {
+            self.start_containers(key, ctx);
+        }
+    }
+
+    pub(super) fn start_containers(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
         let Some(taken) = self.pods.taken.get(key).filter(|t| t.stage == Stage::Starting) else {
             return;
         };
@@ -127,6 +139,7 @@ impl Kubelet {
             (Some(deletion), Stage::Running | Stage::Starting) => {
                 self.stop(key, taken.uid, deletion.grace, ctx);
             }
+            (Some(_), Stage::Stopped) if self.must_unmount(taken.uid, ctx) => {}
             (Some(_), Stage::Stopped) => {
                 let (grace, uid) = (Some(Duration::ZERO), Some(taken.uid));
                 self.write(key, Verb::Delete { key: key.clone(), grace, uid }, ctx);
@@ -195,7 +208,7 @@ impl Kubelet {
     fn write(&mut self, key: &ObjectKey, verb: Verb, ctx: &mut Ctx<Event>) {
         if let Some(taken) = self.pods.taken.get_mut(key) {
             taken.writing = true;
-            self.client.ask(ctx, AGENT, verb, key.clone());
+            self.client.ask(ctx, AGENT, verb, Asked::Pod(key.clone()));
         }
     }
 
@@ -212,11 +225,11 @@ impl Kubelet {
 
     /// The object is gone: whatever still runs is killed.
     fn let_go(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
-        if let Some(taken) = self.pods.taken.remove(key)
-            && taken.stage != Stage::Stopped
-        {
+        let Some(taken) = self.pods.taken.remove(key) else { return };
+        if taken.stage != Stage::Stopped {
             ctx.stop_container(taken.uid, Duration::ZERO);
         }
+        self.must_unmount(taken.uid, ctx);
     }
 
     /// Containers whose Pods were deleted while no kubelet looked.

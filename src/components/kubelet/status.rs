@@ -188,9 +188,9 @@ impl Kubelet {
     fn report(&mut self, node: Arc<Object>, ctx: &mut Ctx<Event>) {
         let mut changed = Object::clone(&node);
         let stale = self.pleg_silence(ctx);
-        let news = changed
-            .node_mut()
-            .is_some_and(|body| self.set_conditions(body, stale.as_deref(), ctx.now()));
+        let news = changed.node_mut().is_some_and(|body| {
+            self.set_conditions(body, stale.as_deref(), ctx.now()) | self.report_volumes(body)
+        });
         if !news && ctx.now() < self.status.report_at {
             self.status.node = Some(node);
             return self.end_status_pass(ctx);

@@ -45,6 +45,12 @@ fn settings() -> Settings {
         pleg_threshold: secs(180),
         pleg_period: secs(1),
         pleg_relist: Delay { low: Duration::from_millis(1), high: Duration::from_millis(20) },
+        volumes: VolumeSettings {
+            retry_first: millis(500),
+            retry_limit: secs(122),
+            mount: fixed(1000),
+            unmount: fixed(1000),
+        },
     }
 }
 
@@ -157,7 +163,7 @@ fn after_a_conflict_the_lease_is_read_before_it_is_written() {
     assert_eq!(bench.waiting(), ["get Lease/w"]);
 }
 
-fn node(ready: bool) -> Object {
+pub(super) fn node(ready: bool) -> Object {
     let mut bench = started(Start::Fresh, &[]);
     let object = bench.grant("create Node/w");
     let mut node = Object::clone(&object);
@@ -197,7 +203,7 @@ fn status_is_written_only_for_news_or_after_five_minutes() {
     assert!((1..=2).contains(&reports), "{reports} reports in ten minutes");
 }
 
-fn pod(change: impl FnOnce(&mut Object)) -> Object {
+pub(super) fn pod(change: impl FnOnce(&mut Object)) -> Object {
     let template = PodTemplate { grace: Duration::from_secs(30), ..PodTemplate::default() };
     let mut pod = Pod::new(Arc::new(template));
     pod.node_name = Text::word("w");
@@ -208,7 +214,7 @@ fn pod(change: impl FnOnce(&mut Object)) -> Object {
 }
 
 /// A kubelet on a VM that is configured from the beginning, with its Pods listed.
-fn with_pods(pods: &[Object]) -> Bench<Kubelet, Event> {
+pub(super) fn with_pods(pods: &[Object]) -> Bench<Kubelet, Event> {
     fn configured(kubelet: &mut Kubelet, input: Input<Event>, ctx: &mut Ctx<Event>) {
         ctx.disk().write(CONFIG, "kind: KubeletConfiguration");
         kubelet.on_event(input, ctx);
@@ -256,7 +262,7 @@ fn a_deleted_pod_is_stopped_within_its_grace_and_then_let_go() {
     assert!(kubelet.waiting().contains(&"delete Pod/web".to_owned()), "{:?}", kubelet.waiting());
 }
 
-fn container(completed: bool) -> crate::infra::Container {
+pub(super) fn container(completed: bool) -> crate::infra::Container {
     crate::infra::Container { running_from: SimTime::ZERO, ends_at: None, completed }
 }
 

@@ -5,9 +5,9 @@
 use super::super::blueprint::{RunsOn, Workload, WorkloadKind};
 use super::{DEFAULT, Maker};
 use crate::api::kinds::{
-    Condition, DaemonSet, Deployment, Endpoint, EndpointSlice, Job, Pod, PodDisruptionBudget,
-    PodManagement, PodPhase, PodTemplate, ReplicaSet, Resources, SERVICE_NAME, Service,
-    StatefulSet, Status, TaintEffect, Toleration, taint,
+    Condition, DaemonSet, Deployment, Endpoint, EndpointSlice, Job, PersistentVolumeClaim, Pod,
+    PodDisruptionBudget, PodManagement, PodPhase, PodTemplate, ReplicaSet, Resources, SERVICE_NAME,
+    Service, StatefulSet, Status, TaintEffect, Toleration, VolumeAttachment, claim_of, taint,
 };
 use crate::api::{Body, Kind, Labels, Meta, Object, labels};
 use crate::components::controller_manager::{TRACKING, daemon_tolerations};
@@ -49,6 +49,41 @@ impl Maker<'_> {
             WorkloadKind::Pod => self.bare_pods(all, &making),
         }
         self.budget(all, &making);
+        self.volumes(all, workload);
+    }
+
+    /// The claims of a workload's Pods, their volumes attached where the Pods are.
+    fn volumes(&mut self, all: &mut Vec<Object>, workload: &Workload) {
+        if workload.volume.is_none() {
+            return;
+        }
+        let mine = |object: &&Object| object.meta.labels.get("app") == Some(&workload.name);
+        let used: Vec<(Text, Text)> = all
+            .iter()
+            .filter(mine)
+            .filter_map(|object| Some((claim_of(object)?, object.pod()?.node_name.clone())))
+            .collect();
+        for (claim, node) in used {
+            let volume_name = Text::from(format!("pvc-{claim}"));
+            let meta = Meta::new(Kind::PersistentVolumeClaim, DEFAULT, claim);
+            let claim = PersistentVolumeClaim { volume_name: volume_name.clone() };
+            let claim = self.object(meta, claim);
+            all.push(claim);
+            if node.is_empty() {
+                continue;
+            }
+            let name = format!("csi-{volume_name}-{node}");
+            let meta = Meta::new(Kind::VolumeAttachment, "", name);
+            let (node_name, volume) = (node.clone(), volume_name.clone());
+            let attachment = VolumeAttachment { node_name, volume_name: volume, attached: true };
+            let attachment = self.object(meta, attachment);
+            all.push(attachment);
+            let host = all.iter_mut().find(|object| *object.name() == node);
+            if let Some(body) = host.and_then(Object::node_mut) {
+                body.volumes_attached.0.insert(volume_name.clone());
+                body.volumes_in_use.0.insert(volume_name);
+            }
+        }
     }
 
     /// The budget over a workload's Pods, as its controller has left it.
@@ -253,6 +288,7 @@ fn template(workload: &Workload, app: &Labels) -> PodTemplate {
         seconds: None,
     };
     PodTemplate {
+        volume: workload.volume.clone(),
         labels: app.clone(),
         image: workload.name.clone(),
         requests: Resources { cpu_millis: 100, memory_mib: 128, pods: 1 },

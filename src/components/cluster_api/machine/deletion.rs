@@ -10,7 +10,7 @@
 //! Simplified: a Cluster or control plane that is itself being deleted does not occur; the conditions of
 //! hooks are written only where there is or was a hook.
 
-use super::super::Wording;
+use super::super::{DrainStyle, Wording};
 use super::drain::drain_timed_out;
 use super::status::{deleting, finish};
 use super::{MachineController, State, bootstrap_of, infra_of, node_name};
@@ -28,7 +28,6 @@ enum Hook {
 }
 
 const EXCLUDE_DRAINING: &str = "machine.cluster.x-k8s.io/exclude-node-draining";
-const EXCLUDE_VOLUMES: &str = "machine.cluster.x-k8s.io/exclude-wait-for-node-volume-detach";
 
 impl Hook {
     const fn prefix(self) -> &'static str {
@@ -63,6 +62,12 @@ impl MachineController {
     /// Begins at the front.
     pub(super) fn delete(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         let Some(machine) = object.machine() else { return Step::done() };
+        let next = self.held_up.get(object.key()).map(|last| *last + self.settings.drain.retry);
+        if let (DrainStyle::Passes, Some(next)) = (self.settings.drain.style, next)
+            && view.now < next
+        {
+            return Step::Done(Outcome::after(next.since(view.now)));
+        }
         if machine.node_ref.is_none() {
             if self.settings.deletion_looks_for_node {
                 let mut changed = Object::clone(object);
@@ -90,6 +95,7 @@ impl MachineController {
         view: &mut View,
     ) -> Step<State> {
         match (state, reply) {
+            (State::AttachmentsListed, reply) => self.attachments_listed(object, reply, view),
             (State::EndAnnounced, _) => self.delete_infra(object, view),
             (State::InfraDeleted, _) => self.say_infra_goes(object, view),
             (State::BootstrapDeleted, _) => self.say_bootstrap_goes(object, view),
@@ -110,21 +116,8 @@ impl MachineController {
             && (self.settings.drain.repeats || !is_past_draining(object, machine, view))
     }
 
-    /// The place of the wait for volumes. Simplified: Nodes have none that have to be detached.
-    pub(super) fn volumes(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
-        let Some(machine) = object.machine() else { return Step::done() };
-        let past = !self.settings.drain.repeats && is_past_draining(object, machine, view);
-        if object.meta.annotation(EXCLUDE_VOLUMES).is_none() && !past {
-            let node = node_name(object).unwrap_or_default();
-            let words =
-                format!("success waiting for node volumes detaching Machine's node \"{node}\"");
-            view.event(object.key(), "NodeVolumesDetached", words);
-        }
-        self.terminate(object, view)
-    }
-
     /// Nothing holds the provider's object any more, unless somebody hooks in.
-    fn terminate(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
+    pub(super) fn terminate(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         if !Hook::PreTerminate.left_on(object).is_empty() {
             return self.wait_for_hook(object, Hook::PreTerminate, view);
         }
@@ -181,6 +174,7 @@ impl MachineController {
         let mut changed = Object::clone(object);
         let Some(machine) = changed.machine_mut() else { return Step::done() };
         self.say_drained(machine, view.now);
+        self.say_detached(object, machine, view.now);
         for hook in [Hook::PreDrain, Hook::PreTerminate] {
             let (condition, ..) = hook.words();
             if machine.conditions.is(condition, Status::False) {
@@ -215,7 +209,7 @@ impl MachineController {
     }
 
     /// A drain that was begun is behind it.
-    fn say_drained(&self, machine: &mut Machine, now: SimTime) {
+    pub(super) fn say_drained(&self, machine: &mut Machine, now: SimTime) {
         let excluded = machine.conditions.get(draining_condition(self.settings.wording)).is_none();
         // One that ran out of time has not succeeded.
         if machine.node_ref.is_some() && !excluded && !drain_timed_out(machine, now) {
@@ -295,7 +289,7 @@ impl MachineController {
 }
 
 /// From 1.9 on nobody drains once the end of the machine has begun.
-fn is_past_draining(object: &Object, machine: &Machine, view: &View) -> bool {
+pub fn is_past_draining(object: &Object, machine: &Machine, view: &View) -> bool {
     machine.pre_terminate_started.is_some()
         || infra_of(object, view).is_none_or(|infra| infra.meta.is_deleting())
 }

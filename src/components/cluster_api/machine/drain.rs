@@ -46,13 +46,7 @@ pub struct Attempt {
 impl MachineController {
     /// Announces the drain, then looks the Node up live.
     pub(super) fn drain(&mut self, object: &Arc<Object>, view: &View) -> Step<State> {
-        let (key, now) = (object.key(), view.now);
-        let next = self.drained.get(key).map(|last| *last + self.settings.drain.retry);
-        if let (DrainStyle::Passes, Some(next)) = (self.settings.drain.style, next)
-            && now < next
-        {
-            return Step::Done(Outcome::after(next.since(now)));
-        }
+        let now = view.now;
         let machine = object.machine();
         let announced = machine
             .is_some_and(|m| m.conditions.get(draining_condition(self.settings.wording)).is_some());
@@ -117,7 +111,7 @@ impl MachineController {
             retry_at: None,
             given_up: BTreeSet::new(),
         };
-        self.drained.insert(object.key().clone(), now);
+        self.held_up.insert(object.key().clone(), now);
         if node.node().is_some_and(|body| body.unschedulable) {
             return list_pods(attempt);
         }
@@ -256,7 +250,7 @@ impl MachineController {
     }
 
     fn drain_done(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
-        self.drained.remove(object.key());
+        self.held_up.remove(object.key());
         let node = node_name(object).unwrap_or_default();
         let words = format!("success draining Machine's node \"{node}\"");
         view.event(object.key(), "SuccessfulDrainNode", words);

@@ -9,6 +9,7 @@
 mod deletion;
 mod drain;
 mod status;
+mod volumes;
 
 use super::{Settings, beside, is_paused};
 use crate::api::{Kind, Object, ObjectKey};
@@ -21,8 +22,9 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct MachineController {
     pub(super) settings: Settings,
-    /// When each Machine's Node was last drained: a pass comes no sooner than the retry interval.
-    drained: BTreeMap<ObjectKey, SimTime>,
+    /// When each Machine's deletion was last held up by its Node's Pods or volumes: the next look
+    /// comes no sooner than the retry interval, whoever wakes it.
+    held_up: BTreeMap<ObjectKey, SimTime>,
 }
 
 /// Where a reconcile waits.
@@ -41,6 +43,8 @@ pub enum State {
     Evicting(drain::Attempt),
     /// Between two looks of one attempt.
     Polling(drain::Attempt),
+    /// The attachments of volumes are being listed.
+    AttachmentsListed,
     /// The Machine was told that its end has come.
     EndAnnounced,
     /// The provider's object was deleted.
@@ -57,7 +61,7 @@ pub enum State {
 impl MachineController {
     /// A controller with these rules.
     pub fn new(settings: Settings) -> MachineController {
-        MachineController { settings, drained: BTreeMap::new() }
+        MachineController { settings, held_up: BTreeMap::new() }
     }
 }
 
@@ -70,7 +74,7 @@ impl Reconciler for MachineController {
 
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
         let Some(object) = view.local.get(key).cloned() else {
-            self.drained.remove(key);
+            self.held_up.remove(key);
             return Step::done();
         };
         if is_paused(&object, view) {

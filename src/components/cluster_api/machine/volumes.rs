@@ -1,0 +1,133 @@
+//! The wait until the Node's volumes are detached.
+//!
+//! A VM that goes while a volume is attached may take it along. On an unreachable Node (Ready is
+//! Unknown) nobody would unmount, so nobody waits. Up to 1.8 only the Node's `volumesAttached`
+//! counts, and a change of the Node wakes the Machine; from 1.9 on what VolumeAttachments say is
+//! attached counts too, and it looks again every 20 s, no sooner.
+//!
+//! Simplified: volumes of Pods that a drain skips count too, and the message of `Deleting` does
+//! not list the claims that are waited for.
+
+use super::super::{DrainStyle, Wording, node_in};
+use super::deletion::{is_past_draining, listed};
+use super::status::finish;
+use super::{MachineController, State, node_name};
+use crate::api::kinds::{Condition, Machine, MachinePhase, Status};
+use crate::api::{Kind, Object, Selector, Verb, rfc3339};
+use crate::client::{Outcome, Reply, Step, View};
+use crate::engine::{SimTime, Text};
+use std::sync::Arc;
+
+const EXCLUDE_VOLUMES: &str = "machine.cluster.x-k8s.io/exclude-wait-for-node-volume-detach";
+
+impl MachineController {
+    pub(super) fn volumes(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
+        let Some(machine) = object.machine() else { return Step::done() };
+        let past = !self.settings.drain.repeats && is_past_draining(object, machine, view);
+        let excluded = object.meta.annotation(EXCLUDE_VOLUMES).is_some();
+        if excluded || past || timed_out(machine, view.now) {
+            return self.terminate(object, view);
+        }
+        let name = node_name(object).unwrap_or_default();
+        let node = node_in(view.remote, &name).and_then(|object| object.node());
+        let Some(node) = node.filter(|node| !node.conditions.is("Ready", Status::Unknown)) else {
+            return self.detached(object, view);
+        };
+        match self.settings.drain.style {
+            DrainStyle::Passes => {
+                let verb = Verb::List(Kind::VolumeAttachment, Selector::All);
+                Step::ask_remote(verb, State::AttachmentsListed)
+            }
+            DrainStyle::Attempts { .. } if node.volumes_attached.0.is_empty() => {
+                self.detached(object, view)
+            }
+            DrainStyle::Attempts { .. } => self.wait_for_volumes(object, view),
+        }
+    }
+
+    pub(super) fn attachments_listed(
+        &mut self,
+        object: &Arc<Object>,
+        reply: Reply,
+        view: &mut View,
+    ) -> Step<State> {
+        let name = node_name(object).unwrap_or_default();
+        let all = match listed(reply) {
+            Ok(all) => all,
+            Err(error) => {
+                let words = format!(
+                    "error waiting for node volumes detaching, Machine's node \"{name}\": {error}"
+                );
+                view.warn(object.key(), "FailedWaitForVolumeDetach", words);
+                return Step::Done(Outcome::error(error));
+            }
+        };
+        let here = |one: &Arc<Object>| {
+            let body = one.volume_attachment();
+            body.is_some_and(|attachment| attachment.attached && attachment.node_name == name)
+        };
+        let node = node_in(view.remote, &name).and_then(|object| object.node());
+        let reported = node.is_some_and(|node| !node.volumes_attached.0.is_empty());
+        match reported || all.iter().any(here) {
+            true => self.wait_for_volumes(object, view),
+            false => self.detached(object, view),
+        }
+    }
+
+    fn wait_for_volumes(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
+        let mut changed = Object::clone(object);
+        let Some(machine) = changed.machine_mut() else { return Step::done() };
+        let started = *machine.volume_wait_started.get_or_insert(view.now);
+        self.say_drained(machine, view.now);
+        let words = "Waiting for node volumes to be detached";
+        let [kind, reason] = [self.condition(), "WaitingForVolumeDetach"].map(Text::word);
+        let waits = Condition::new(kind, Status::False, reason, words, view.now);
+        machine.conditions.say(waits);
+        machine.phase = MachinePhase::Deleting;
+        let words =
+            format!("Waiting for Node volumes to be detached (started at {})", rfc3339(started));
+        self.say_deleting(machine, ("WaitingForVolumeDetach", words.into()), view);
+        let outcome = match self.settings.drain.style {
+            DrainStyle::Passes => {
+                self.held_up.insert(object.key().clone(), view.now);
+                Outcome::after(self.settings.drain.retry)
+            }
+            DrainStyle::Attempts { .. } => Outcome::done(),
+        };
+        finish(object, changed, outcome)
+    }
+
+    /// Goes on; with the next write the Machine says that nothing is waited for.
+    fn detached(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
+        let node = node_name(object).unwrap_or_default();
+        let words = format!("success waiting for node volumes detaching Machine's node \"{node}\"");
+        view.event(object.key(), "NodeVolumesDetached", words);
+        self.terminate(object, view)
+    }
+
+    /// The wait for volumes is behind it; one that ran out of time has not succeeded.
+    pub(super) fn say_detached(&self, object: &Object, machine: &mut Machine, now: SimTime) {
+        let excluded = object.meta.annotation(EXCLUDE_VOLUMES).is_some();
+        if machine.node_ref.is_some() && !excluded && !timed_out(machine, now) {
+            let kind = Text::word(self.condition());
+            machine.conditions.say(Condition::new(kind, Status::True, "", "", now));
+        }
+    }
+
+    /// With v1beta2 it lives on among the deprecated ones.
+    const fn condition(&self) -> &'static str {
+        match self.settings.wording {
+            Wording::V1Beta1 => "VolumeDetachSucceeded",
+            Wording::V1Beta2 => "v1beta1.VolumeDetachSucceeded",
+        }
+    }
+}
+
+/// True if the Machine's `nodeVolumeDetachTimeout` has passed since the wait began.
+fn timed_out(machine: &Machine, now: SimTime) -> bool {
+    let timeout = machine.spec.node_volume_detach_timeout;
+    !timeout.is_zero()
+        && machine
+            .volume_wait_started
+            .is_some_and(|started| started.to_whole_seconds() + timeout <= now)
+}
