@@ -229,6 +229,70 @@ fn get_prints_what_kubectl_would() {
     assert_eq!(late.status.code(), Some(3));
 }
 
+/// What stands in the row of a name, cell by cell.
+fn row(table: &str, name: &str) -> Vec<String> {
+    let line = table.lines().find(|line| line.split_whitespace().next() == Some(name));
+    let line = line.unwrap_or_else(|| panic!("no {name} in {table}"));
+    line.split("   ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn get_prints_each_kind_in_the_columns_of_its_server() {
+    let workloads = "until: 30m
+  workloads:
+    - { name: db, kind: StatefulSet, replicas: 2 }
+    - { name: agent, kind: DaemonSet }
+    - { name: sum, kind: Job, replicas: 1, runTime: 2m }";
+    let path = file("kinds.yaml", VALID.replace("until: 30m", workloads));
+    let get = |args: &[&str]| out(&healsim(&[&["get"], args, &[path.as_str()]].concat()));
+    let cases: [(&str, &str, &str, &[&str]); 6] = [
+        ("deployments", "NAME READY UP-TO-DATE AVAILABLE AGE", "web", &["3/3", "3", "3"]),
+        ("statefulsets", "NAME READY AGE", "db", &["2/2"]),
+        (
+            "daemonsets",
+            "NAME DESIRED CURRENT READY UP-TO-DATE AVAILABLE NODE SELECTOR AGE",
+            "agent",
+            &["3", "3", "3", "3", "3", "<none>"],
+        ),
+        ("jobs", "NAME STATUS COMPLETIONS DURATION AGE", "sum", &["Running", "0/1", "30s"]),
+        ("virtualmachines", "NAME POWER-STATE AGE", "worker-0", &["PoweredOn"]),
+        ("secrets", "NAME TYPE DATA AGE", "worker-0", &["cluster.x-k8s.io/secret", "1"]),
+    ];
+    for (resource, head, name, cells) in cases {
+        let table = get(&[resource, "--at", "30s"]);
+        let columns: Vec<&str> = table.lines().next().expect("a head").split_whitespace().collect();
+        assert_eq!(columns.join(" "), head, "{table}");
+        assert_eq!(row(&table, name)[1..=cells.len()], *cells, "{table}");
+        let yaml = get(&[resource, "--at", "30s", "-o", "yaml"]);
+        assert!(yaml.contains("kind: List") && yaml.contains(&format!("name: {name}")), "{yaml}");
+    }
+    assert_eq!(get(&["sts", "--at", "30s"]), get(&["statefulsets", "--at", "30s"]));
+}
+
+#[test]
+fn get_tells_of_work_that_is_done_and_shows_more_when_wide() {
+    let job = "until: 30m\n  workloads: [{ name: sum, kind: Job, replicas: 1, runTime: 20s }]";
+    let path = file("job-done.yaml", VALID.replace("until: 30m", job));
+    let get = |args: &[&str]| out(&healsim(&[&["get"], args, &[path.as_str()]].concat()));
+    let pods = get(&["pods", "--at", "50s"]);
+    let line = pods.lines().find(|line| line.starts_with("sum-")).expect("its Pod");
+    let cells: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(cells[1..4], ["0/1", "Completed", "0"], "{pods}");
+    let done = row(&get(&["jobs", "--at", "50s"]), "sum");
+    assert_eq!(done[1..3], ["Complete", "1/1"], "{done:?}");
+    // The Pod's work, and the seconds until the kubelet and the controller have said so.
+    assert!(done[3].starts_with('2') && done[3].ends_with('s'), "{done:?}");
+    let wide = get(&["deployments", "--at", "1m", "-o", "wide"]);
+    assert_eq!(row(&wide, "web")[5..], ["web", "web", "app=web"], "{wide}");
+    let wide = get(&["virtualmachines", "--at", "1m", "-o", "wide"]);
+    let head = wide.lines().next().expect("a head");
+    let columns: Vec<&str> = head.split_whitespace().collect();
+    assert_eq!(columns, ["NAME", "POWER-STATE", "CLASS", "IMAGE", "PRIMARY-IP4", "AGE"], "{wide}");
+    let lab = ["--platform", "lab-k8s-1.34-capi-1.14", "--at", "1m"];
+    let none = get(&[&["virtualmachines"], &lab[..]].concat());
+    assert_eq!(none, "No resources found in default namespace.\n");
+}
+
 #[test]
 fn the_last_line_of_json_lines_is_the_summary() {
     let output = healsim(&["run", "worker-kubelet-stopped", "-o", "jsonl"]);

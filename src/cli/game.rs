@@ -3,6 +3,7 @@
 use super::args::Moment;
 use super::player::{Listing, Many, Options, Player, Question, Resource, Shown, View};
 use crate::analysis;
+use crate::api::Kind;
 use crate::engine::SimTime;
 use crate::report::kubectl;
 use crate::scenario::{self, Game, KINDS, Mistake, models};
@@ -66,10 +67,16 @@ impl Player for Library {
         let mut simulation = game.begin(asked.seed);
         simulation.run_until(at);
         let resource = match asked.resource {
-            Resource::Nodes => kubectl::Resource::Nodes,
-            Resource::Machines => kubectl::Resource::Machines,
             Resource::Vms => kubectl::Resource::Vms,
-            Resource::Pods => kubectl::Resource::Pods,
+            Resource::Nodes => kubectl::Resource::Kind(Kind::Node),
+            Resource::Machines => kubectl::Resource::Kind(Kind::Machine),
+            Resource::Pods => kubectl::Resource::Kind(Kind::Pod),
+            Resource::Deployments => kubectl::Resource::Kind(Kind::Deployment),
+            Resource::StatefulSets => kubectl::Resource::Kind(Kind::StatefulSet),
+            Resource::DaemonSets => kubectl::Resource::Kind(Kind::DaemonSet),
+            Resource::Jobs => kubectl::Resource::Kind(Kind::Job),
+            Resource::VirtualMachines => kubectl::Resource::Kind(Kind::VirtualMachine),
+            Resource::Secrets => kubectl::Resource::Kind(Kind::Secret),
         };
         let form = match asked.view {
             None => kubectl::Form::Table,

@@ -81,6 +81,16 @@ pub enum Resource {
     Machines,
     Vms,
     Pods,
+    #[value(name = "deployments", alias = "deploy")]
+    Deployments,
+    #[value(name = "statefulsets", alias = "sts")]
+    StatefulSets,
+    #[value(name = "daemonsets", alias = "ds")]
+    DaemonSets,
+    Jobs,
+    #[value(name = "virtualmachines", alias = "vm")]
+    VirtualMachines,
+    Secrets,
 }
 
 /// How `get` prints it.

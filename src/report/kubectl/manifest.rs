@@ -1,8 +1,11 @@
 //! Objects as kubectl prints them with `-o yaml` and `-o json`: a List of what is stored.
 
 use super::Form;
-use crate::api::kinds::{Conditions, Machine, Node, Pod};
-use crate::api::{Body, Meta, Object, rfc3339};
+use crate::api::kinds::{
+    Conditions, DaemonSet, Deployment, Job, Machine, Node, Pod, PodManagement, Secret, StatefulSet,
+    VirtualMachine,
+};
+use crate::api::{Body, Labels, Meta, Object, rfc3339};
 use crate::engine::SimTime;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -27,6 +30,12 @@ fn to_json(object: &Object) -> Value {
         Body::Node(node) => node_json(node),
         Body::Pod(pod) => pod_json(pod),
         Body::Machine(machine) => machine_json(machine),
+        Body::Deployment(body) => deployment_json(body),
+        Body::StatefulSet(body) => stateful_set_json(body),
+        Body::DaemonSet(body) => daemon_set_json(body),
+        Body::Job(job) => job_json(job),
+        Body::VirtualMachine(body) => virtual_machine_json(body),
+        Body::Secret(body) => return secret_json(object, body),
         _ => (json!({}), json!({})),
     };
     json!({
@@ -158,6 +167,112 @@ fn machine_json(machine: &Machine) -> (Value, Value) {
     (spec, status)
 }
 
+fn deployment_json(body: &Deployment) -> (Value, Value) {
+    let status = json!({
+        "availableReplicas": body.available_replicas,
+        "readyReplicas": body.ready_replicas,
+        "replicas": body.status_replicas,
+        "unavailableReplicas": body.unavailable_replicas,
+        "updatedReplicas": body.updated_replicas,
+    });
+    (json!({ "replicas": body.replicas, "selector": selector(&body.selector) }), status)
+}
+
+fn stateful_set_json(body: &StatefulSet) -> (Value, Value) {
+    let policy = match body.policy {
+        PodManagement::OrderedReady => "OrderedReady",
+        PodManagement::Parallel => "Parallel",
+    };
+    let spec = json!({
+        "podManagementPolicy": policy,
+        "replicas": body.replicas,
+        "selector": selector(&body.selector),
+    });
+    let status = json!({
+        "availableReplicas": body.available_replicas,
+        "readyReplicas": body.ready_replicas,
+        "replicas": body.status_replicas,
+    });
+    (spec, status)
+}
+
+fn daemon_set_json(body: &DaemonSet) -> (Value, Value) {
+    let status = json!({
+        "currentNumberScheduled": body.current,
+        "desiredNumberScheduled": body.desired,
+        "numberAvailable": body.available,
+        "numberReady": body.ready,
+    });
+    (json!({ "selector": selector(&body.selector) }), status)
+}
+
+fn job_json(job: &Job) -> (Value, Value) {
+    let spec = json!({
+        "backoffLimit": job.backoff_limit,
+        "completions": job.completions,
+        "parallelism": job.completions,
+    });
+    let mut status = json!({
+        "active": job.active,
+        "conditions": conditions(&job.conditions, false),
+        "failed": job.failed,
+        "succeeded": job.succeeded,
+    });
+    if let (Some(completed), Some(status)) = (job.completed, status.as_object_mut()) {
+        status.insert("completionTime".to_owned(), time(completed));
+    }
+    (spec, status)
+}
+
+fn virtual_machine_json(body: &VirtualMachine) -> (Value, Value) {
+    let user_data = json!({ "name": body.bootstrap_secret, "key": "user-data" });
+    let spec = json!({
+        "biosUUID": body.uuid_wanted,
+        "bootstrap": { "cloudInit": { "rawCloudConfig": user_data } },
+        "powerState": body.power_wanted.name(),
+    });
+    let status = json!({
+        "biosUUID": body.bios_uuid,
+        "conditions": conditions(&body.conditions, false),
+        "network": { "primaryIP4": body.ip },
+        "powerState": body.power.name(),
+    });
+    (spec, status)
+}
+
+/// A Secret has neither spec nor status.
+fn secret_json(object: &Object, body: &Secret) -> Value {
+    let data: Map<String, Value> =
+        body.data.iter().map(|(key, value)| (key.to_string(), json!(base64(value)))).collect();
+    json!({
+        "apiVersion": object.key().kind.api_version(),
+        "data": data,
+        "kind": object.key().kind.name(),
+        "metadata": meta_json(&object.meta),
+        "type": body.kind,
+    })
+}
+
+/// A text as Secrets hold it.
+pub fn base64(text: &str) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |bytes: &[u8]| {
+        let bits = (0..3).fold(0, |bits, at| {
+            bits << 8 | usize::from(bytes.get(at).copied().unwrap_or_default())
+        });
+        let letter = |at: usize| match at <= bytes.len() {
+            true => char::from(LETTERS[bits >> (18 - 6 * at) & 63]),
+            false => '=',
+        };
+        [0, 1, 2, 3].map(letter)
+    };
+    text.as_bytes().chunks(3).flat_map(group).collect()
+}
+
+fn selector(labels: &Labels) -> Value {
+    json!({ "matchLabels": **labels })
+}
+
 fn conditions(conditions: &Conditions, heartbeats: bool) -> Vec<Value> {
     conditions
         .iter()
@@ -183,6 +298,7 @@ fn time(at: SimTime) -> Value {
     json!(rfc3339(at))
 }
 
-fn uid(number: u64) -> String {
+/// A UID in its usual form.
+pub fn uid(number: u64) -> String {
     format!("{:08x}-0000-4000-8000-{:012x}", number >> 32, number & 0xffff_ffff)
 }

@@ -1,28 +1,28 @@
 //! What kubectl would print at an instant, in its columns and words.
 //!
 //! Prints committed objects, as an API server with quorum would serve them; when none serves, what
-//! kubectl says then. Follows `k/k:pkg/printers/internalversion` and Cluster API's printer columns.
+//! kubectl says then. Follows `k/k:pkg/printers/internalversion` and the printer columns of Cluster
+//! API and VM Operator.
 
 mod manifest;
+mod rows;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::api::kinds::{Node, Pod, Status, taint};
 use crate::api::{Kind, Object};
-use crate::engine::SimTime;
 use crate::world::View;
 use manifest::manifest;
 use std::sync::Arc;
-use table::{Table, age};
+use table::Table;
 
 /// What to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
-    Nodes,
-    Machines,
+    /// The objects of a kind: those in the namespace `default`, unless the kind has none.
+    Kind(Kind),
+    /// What the datacenter has.
     Vms,
-    Pods,
 }
 
 /// How to print it.
@@ -38,131 +38,34 @@ pub enum Form {
 pub fn get(view: View, resource: Resource, form: Form) -> String {
     let kind = match resource {
         Resource::Vms => return vms(view),
-        Resource::Nodes => Kind::Node,
-        Resource::Machines => Kind::Machine,
-        Resource::Pods => Kind::Pod,
+        Resource::Kind(kind) => kind,
     };
-    if let Some(error) = unreachable(view, resource) {
+    if let Some(error) = unreachable(view, kind) {
         return error;
     }
-    let objects: Vec<&Arc<Object>> = view.objects(kind).collect();
+    let shown = |object: &&Arc<Object>| !kind.is_namespaced() || object.key().namespace == *DEFAULT;
+    let objects: Vec<&Arc<Object>> = view.objects(kind).filter(shown).collect();
     match form {
         Form::Yaml | Form::Json => manifest(&objects, form),
-        _ if objects.is_empty() => match kind {
-            Kind::Node => "No resources found\n".to_owned(),
-            _ => "No resources found in default namespace.\n".to_owned(),
-        },
-        _ => rows(view.now(), kind, &objects, form).to_string(),
-    }
-}
-
-fn rows(now: SimTime, kind: Kind, objects: &[&Arc<Object>], form: Form) -> Table {
-    let mut table = Table::new(columns(kind, form));
-    for object in objects {
-        let mut row = match kind {
-            Kind::Node => object.node().map(|node| node_row(now, object, node)),
-            Kind::Pod => object.pod().map(|pod| pod_row(now, object, pod)),
-            _ => machine_row(now, object),
+        _ if objects.is_empty() && kind.is_namespaced() => {
+            format!("No resources found in {DEFAULT} namespace.\n")
         }
-        .unwrap_or_default();
-        row.truncate(table.width());
-        table.push(row);
-    }
-    table
-}
-
-fn columns(kind: Kind, form: Form) -> &'static [&'static str] {
-    match (kind, form) {
-        (Kind::Node, Form::Wide) => &[
-            "NAME",
-            "STATUS",
-            "ROLES",
-            "AGE",
-            "VERSION",
-            "INTERNAL-IP",
-            "EXTERNAL-IP",
-            "OS-IMAGE",
-            "KERNEL-VERSION",
-            "CONTAINER-RUNTIME",
-        ],
-        (Kind::Node, _) => &["NAME", "STATUS", "ROLES", "AGE", "VERSION"],
-        (Kind::Pod, Form::Wide) => &[
-            "NAME",
-            "READY",
-            "STATUS",
-            "RESTARTS",
-            "AGE",
-            "IP",
-            "NODE",
-            "NOMINATED NODE",
-            "READINESS GATES",
-        ],
-        (Kind::Pod, _) => &["NAME", "READY", "STATUS", "RESTARTS", "AGE"],
-        _ => &["NAME", "CLUSTER", "NODENAME", "PROVIDERID", "PHASE", "AGE", "VERSION"],
+        _ if objects.is_empty() => "No resources found\n".to_owned(),
+        _ => {
+            let mut table = Table::new(rows::columns(kind, form));
+            for object in objects {
+                table.push(rows::row(view.now(), object, form));
+            }
+            table.to_string()
+        }
     }
 }
 
-fn node_row(now: SimTime, object: &Object, node: &Node) -> Vec<String> {
-    let mut status = match node.conditions.status("Ready") {
-        Some(Status::True) => "Ready",
-        Some(_) => "NotReady",
-        None => "Unknown",
-    }
-    .to_owned();
-    if node.unschedulable {
-        status.push_str(",SchedulingDisabled");
-    }
-    let role = if object.meta.labels.contains_key(taint::CONTROL_PLANE) {
-        "control-plane"
-    } else {
-        "<none>"
-    };
-    let unknown = || "<unknown>".to_owned();
-    vec![
-        object.name().to_string(),
-        status,
-        role.to_owned(),
-        age(now, object.meta.created),
-        node.kubelet_version.to_string(),
-        or_none(&node.internal_ip),
-        "<none>".to_owned(),
-        unknown(),
-        unknown(),
-        unknown(),
-    ]
-}
-
-fn pod_row(now: SimTime, object: &Object, pod: &Pod) -> Vec<String> {
-    let status = if object.meta.is_deleting() { "Terminating" } else { pod.phase.name() };
-    vec![
-        object.name().to_string(),
-        format!("{}/1", u8::from(pod.conditions.is("ContainersReady", Status::True))),
-        status.to_owned(),
-        pod.restarts.to_string(),
-        age(now, object.meta.created),
-        or_none(&pod.pod_ip),
-        or_none(&pod.node_name),
-        "<none>".to_owned(),
-        "<none>".to_owned(),
-    ]
-}
-
-fn machine_row(now: SimTime, object: &Object) -> Option<Vec<String>> {
-    let machine = object.machine()?;
-    Some(vec![
-        object.name().to_string(),
-        machine.spec.cluster.to_string(),
-        machine.node_ref.as_ref().map(ToString::to_string).unwrap_or_default(),
-        machine.spec.provider_id.to_string(),
-        machine.phase.name().to_owned(),
-        age(now, object.meta.created),
-        machine.spec.version.to_string(),
-    ])
-}
+const DEFAULT: &str = "default";
 
 /// The datacenter's own list; there is no kubectl for it.
 fn vms(view: View) -> String {
-    let mut table = Table::new(&["NAME", "POWER", "KUBELET", "CONTAINERS"]);
+    let mut table = Table::new(vec!["NAME", "POWER", "KUBELET", "CONTAINERS"]);
     for vm in view.vms() {
         let kubelet = match vm.units.contains_key("kubelet") {
             false => "<none>",
@@ -181,10 +84,11 @@ fn vms(view: View) -> String {
 }
 
 /// What kubectl says when nobody serves.
-fn unreachable(view: View, resource: Resource) -> Option<String> {
+fn unreachable(view: View, kind: Kind) -> Option<String> {
     let own = view.vm("supervisor-0").is_none();
-    let host = match resource {
-        Resource::Machines if !own => "supervisor-0",
+    let host = match kind {
+        // The Secrets of `default` are those with which machines are started.
+        Kind::Machine | Kind::VirtualMachine | Kind::Secret if !own => "supervisor-0",
         _ => "control-plane-0",
     };
     if view.runs("kube-apiserver", host) {
@@ -203,8 +107,4 @@ fn unreachable(view: View, resource: Resource) -> Option<String> {
         ),
         false => format!("Unable to connect to the server: dial tcp {host}:6443: i/o timeout\n"),
     })
-}
-
-fn or_none(text: &str) -> String {
-    if text.is_empty() { "<none>".to_owned() } else { text.to_owned() }
 }

@@ -6,23 +6,19 @@ use std::fmt;
 
 /// A table under construction.
 pub struct Table {
-    columns: &'static [&'static str],
+    columns: Vec<&'static str>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// An empty table with these columns.
-    pub fn new(columns: &'static [&'static str]) -> Table {
+    pub fn new(columns: Vec<&'static str>) -> Table {
         Table { columns, rows: Vec::new() }
     }
 
-    /// How many columns there are.
-    pub fn width(&self) -> usize {
-        self.columns.len()
-    }
-
-    /// Adds a row.
-    pub fn push(&mut self, row: Vec<String>) {
+    /// Adds a row; what it has beyond the columns is left out.
+    pub fn push(&mut self, mut row: Vec<String>) {
+        row.truncate(self.columns.len());
         self.rows.push(row);
     }
 }
@@ -45,10 +41,14 @@ impl fmt::Display for Table {
     }
 }
 
-/// The age of an object that was created at `created`, as kubectl's `HumanDuration` prints it.
+/// The age of an object that was created at `created`.
 pub fn age(now: SimTime, created: SimTime) -> String {
     let before = if created == SimTime::ZERO { AGE_AT_BEGIN } else { Default::default() };
-    let seconds = now.since(created).as_secs() + before.as_secs();
+    human(now.since(created).as_secs() + before.as_secs())
+}
+
+/// A length of so many seconds, as kubectl's `HumanDuration` prints it.
+pub fn human(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     let both = |large: u64, unit: &str, small: u64, small_unit: &str| match small {
         0 => format!("{large}{unit}"),

@@ -1,7 +1,13 @@
 //! Ages and tables as kubectl prints them.
 
+use super::Form;
+use super::manifest::base64;
+use super::rows::row;
 use super::table::{Table, age};
-use crate::engine::{Duration, SimTime};
+use crate::api::kinds::{Pod, PodPhase};
+use crate::api::{Deletion, Kind, Meta, Object};
+use crate::engine::{Duration, SimTime, Text};
+use std::sync::Arc;
 
 #[test]
 fn ages_read_as_kubectl_prints_them() {
@@ -32,7 +38,40 @@ fn ages_read_as_kubectl_prints_them() {
 
 #[test]
 fn columns_stand_three_blanks_apart() {
-    let mut table = Table::new(&["NAME", "STATUS"]);
+    let mut table = Table::new(vec!["NAME", "STATUS"]);
     table.push(vec!["worker-0".to_owned(), "NotReady,SchedulingDisabled".to_owned()]);
     assert_eq!(table.to_string(), "NAME       STATUS\nworker-0   NotReady,SchedulingDisabled\n");
+}
+
+#[test]
+fn a_pods_status_is_one_word_for_phase_deletion_and_container() {
+    let (pending, running) = (PodPhase::Pending, PodPhase::Running);
+    let cases = [
+        (pending, "", false, "Pending"),
+        (pending, "worker-0", false, "ContainerCreating"),
+        (pending, "worker-0", true, "Terminating"),
+        (running, "worker-0", false, "Running"),
+        (running, "worker-0", true, "Terminating"),
+        (PodPhase::Succeeded, "worker-0", false, "Completed"),
+        (PodPhase::Succeeded, "worker-0", true, "Completed"),
+        (PodPhase::Failed, "worker-0", true, "Failed"),
+    ];
+    for (phase, node, deleted, status) in cases {
+        let mut pod = Pod::new(Arc::default());
+        pod.phase = phase;
+        pod.node_name = Text::word(node);
+        let mut object = Object::new(Meta::new(Kind::Pod, "default", "web"), pod);
+        let deletion = Deletion { at: SimTime::ZERO, grace: Duration::ZERO };
+        object.meta.deletion = deleted.then_some(deletion);
+        let cells = row(SimTime::ZERO, &object, Form::Table);
+        assert_eq!(cells[2], status, "{} on {node:?}, deleted: {deleted}", phase.name());
+    }
+}
+
+#[test]
+fn data_of_secrets_is_in_base64() {
+    let cases = [("", ""), ("a", "YQ=="), ("ab", "YWI="), ("abc", "YWJj"), ("#?~", "Iz9+")];
+    for (text, encoded) in cases {
+        assert_eq!(base64(text), encoded, "{text}");
+    }
 }

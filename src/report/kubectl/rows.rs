@@ -1,0 +1,220 @@
+//! The columns of each kind and what stands in them, as Kubernetes 1.34 serves them (Jobs have
+//! their status since 1.31), Cluster API with v1beta1, and VM Operator with v1alpha2.
+
+use super::Form;
+use super::manifest::uid;
+use super::table::{age, human};
+use crate::api::kinds::{
+    DaemonSet, Deployment, Job, Node, Pod, PodPhase, PodTemplate, Secret, StatefulSet, Status,
+    VirtualMachine, taint,
+};
+use crate::api::{Body, Kind, Labels, Object};
+use crate::engine::SimTime;
+
+/// The columns of a kind: those of every table, and those that only `-o wide` adds; `AGE` stands
+/// before the latter, except where a custom resource names its own order.
+pub fn columns(kind: Kind, form: Form) -> Vec<&'static str> {
+    let (plain, wide): (&[&str], &[&str]) = match kind {
+        Kind::Node => (
+            &["NAME", "STATUS", "ROLES", "AGE", "VERSION"],
+            &["INTERNAL-IP", "EXTERNAL-IP", "OS-IMAGE", "KERNEL-VERSION", "CONTAINER-RUNTIME"],
+        ),
+        Kind::Pod => (
+            &["NAME", "READY", "STATUS", "RESTARTS", "AGE"],
+            &["IP", "NODE", "NOMINATED NODE", "READINESS GATES"],
+        ),
+        Kind::Deployment => (
+            &["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"],
+            &["CONTAINERS", "IMAGES", "SELECTOR"],
+        ),
+        Kind::StatefulSet => (&["NAME", "READY", "AGE"], &["CONTAINERS", "IMAGES"]),
+        Kind::DaemonSet => (
+            &[
+                "NAME",
+                "DESIRED",
+                "CURRENT",
+                "READY",
+                "UP-TO-DATE",
+                "AVAILABLE",
+                "NODE SELECTOR",
+                "AGE",
+            ],
+            &["CONTAINERS", "IMAGES", "SELECTOR"],
+        ),
+        Kind::Job => (
+            &["NAME", "STATUS", "COMPLETIONS", "DURATION", "AGE"],
+            &["CONTAINERS", "IMAGES", "SELECTOR"],
+        ),
+        Kind::Secret => (&["NAME", "TYPE", "DATA", "AGE"], &[]),
+        Kind::VirtualMachine if form == Form::Wide => {
+            (&["NAME", "POWER-STATE", "CLASS", "IMAGE", "PRIMARY-IP4", "AGE"], &[])
+        }
+        Kind::VirtualMachine => (&["NAME", "POWER-STATE", "AGE"], &[]),
+        _ => (&["NAME", "CLUSTER", "NODENAME", "PROVIDERID", "PHASE", "AGE", "VERSION"], &[]),
+    };
+    let wide = if form == Form::Wide { wide } else { &[] };
+    [plain, wide].concat()
+}
+
+/// What stands in these columns for an object; the wide ones too, whether asked for or not, except
+/// where `columns` has an order of their own for them.
+pub fn row(now: SimTime, object: &Object, form: Form) -> Vec<String> {
+    let created = age(now, object.meta.created);
+    let mut row = vec![object.name().to_string()];
+    row.extend(match &object.body {
+        Body::Node(node) => node_cells(object, node, created),
+        Body::Pod(pod) => pod_cells(object, pod, created),
+        Body::Deployment(body) => deployment_cells(body, created),
+        Body::StatefulSet(body) => stateful_set_cells(body, created),
+        Body::DaemonSet(body) => daemon_set_cells(body, created),
+        Body::Job(job) => job_cells(now, object, job, created),
+        Body::Secret(body) => secret_cells(body, created),
+        Body::VirtualMachine(body) => virtual_machine_cells(body, created, form),
+        _ => machine_cells(object, created),
+    });
+    row
+}
+
+fn node_cells(object: &Object, node: &Node, created: String) -> Vec<String> {
+    let mut status = match node.conditions.status("Ready") {
+        Some(Status::True) => "Ready",
+        Some(_) => "NotReady",
+        None => "Unknown",
+    }
+    .to_owned();
+    if node.unschedulable {
+        status.push_str(",SchedulingDisabled");
+    }
+    let role =
+        if object.meta.labels.contains_key(taint::CONTROL_PLANE) { "control-plane" } else { NONE };
+    vec![
+        status,
+        role.to_owned(),
+        created,
+        node.kubelet_version.to_string(),
+        or_none(&node.internal_ip),
+        NONE.to_owned(),
+        UNKNOWN.to_owned(),
+        UNKNOWN.to_owned(),
+        UNKNOWN.to_owned(),
+    ]
+}
+
+fn pod_cells(object: &Object, pod: &Pod, created: String) -> Vec<String> {
+    vec![
+        format!("{}/1", u8::from(pod.conditions.is("ContainersReady", Status::True))),
+        pod_status(object, pod).to_owned(),
+        pod.restarts.to_string(),
+        created,
+        or_none(&pod.pod_ip),
+        or_none(&pod.node_name),
+        NONE.to_owned(),
+        NONE.to_owned(),
+    ]
+}
+
+/// One word for phase, deletion and what the container says.
+fn pod_status(object: &Object, pod: &Pod) -> &'static str {
+    match pod.phase {
+        PodPhase::Succeeded => "Completed",
+        PodPhase::Failed => pod.phase.name(),
+        _ if object.meta.is_deleting() => "Terminating",
+        PodPhase::Pending if !pod.node_name.is_empty() => "ContainerCreating",
+        _ => pod.phase.name(),
+    }
+}
+
+fn deployment_cells(body: &Deployment, created: String) -> Vec<String> {
+    let mut cells = vec![
+        format!("{}/{}", body.ready_replicas, body.replicas),
+        body.updated_replicas.to_string(),
+        body.available_replicas.to_string(),
+        created,
+    ];
+    cells.extend(containers(&body.template));
+    cells.push(selector(&body.selector));
+    cells
+}
+
+fn stateful_set_cells(body: &StatefulSet, created: String) -> Vec<String> {
+    let mut cells = vec![format!("{}/{}", body.ready_replicas, body.replicas), created];
+    cells.extend(containers(&body.template));
+    cells
+}
+
+fn daemon_set_cells(body: &DaemonSet, created: String) -> Vec<String> {
+    // All Pods are of the one template that there is.
+    let updated = body.current;
+    let counts = [body.desired, body.current, body.ready, updated, body.available];
+    let mut cells: Vec<String> = counts.map(|count| count.to_string()).to_vec();
+    cells.extend([NONE.to_owned(), created]);
+    cells.extend(containers(&body.template));
+    cells.push(selector(&body.selector));
+    cells
+}
+
+fn job_cells(now: SimTime, object: &Object, job: &Job, created: String) -> Vec<String> {
+    let is = |kind: &str| job.conditions.is(kind, Status::True);
+    let status = match () {
+        () if is("Complete") => "Complete",
+        () if is("Failed") => "Failed",
+        () if object.meta.is_deleting() => "Terminating",
+        () if is("FailureTarget") => "FailureTarget",
+        () if is("SuccessCriteriaMet") => "SuccessCriteriaMet",
+        () => "Running",
+    };
+    // It starts in the sync that follows its creation.
+    let length = job.completed.unwrap_or(now).since(object.meta.created);
+    let mut cells = vec![
+        status.to_owned(),
+        format!("{}/{}", job.succeeded, job.completions),
+        human(length.as_secs()),
+        created,
+    ];
+    cells.extend(containers(&job.template));
+    cells.push(format!("batch.kubernetes.io/controller-uid={}", uid(object.meta.uid.0)));
+    cells
+}
+
+fn secret_cells(body: &Secret, created: String) -> Vec<String> {
+    vec![body.kind.to_string(), body.data.len().to_string(), created]
+}
+
+fn virtual_machine_cells(body: &VirtualMachine, created: String, form: Form) -> Vec<String> {
+    let mut cells = vec![body.power.name().to_owned()];
+    if form == Form::Wide {
+        cells.extend([UNKNOWN.to_owned(), UNKNOWN.to_owned(), body.ip.to_string()]);
+    }
+    cells.push(created);
+    cells
+}
+
+fn machine_cells(object: &Object, created: String) -> Vec<String> {
+    let Some(machine) = object.machine() else { return Vec::new() };
+    vec![
+        machine.spec.cluster.to_string(),
+        machine.node_ref.as_ref().map(ToString::to_string).unwrap_or_default(),
+        machine.spec.provider_id.to_string(),
+        machine.phase.name().to_owned(),
+        created,
+        machine.spec.version.to_string(),
+    ]
+}
+
+/// `CONTAINERS` and `IMAGES`: each Pod has one container, named for its image.
+fn containers(template: &PodTemplate) -> [String; 2] {
+    [or_none(&template.image), or_none(&template.image)]
+}
+
+fn selector(labels: &Labels) -> String {
+    let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    or_none(&pairs.join(","))
+}
+
+fn or_none(text: &str) -> String {
+    if text.is_empty() { NONE.to_owned() } else { text.to_owned() }
+}
+
+const NONE: &str = "<none>";
+/// What the model does not have.
+const UNKNOWN: &str = "<unknown>";
