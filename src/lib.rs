@@ -8,6 +8,7 @@ pub mod client;
 pub mod components;
 pub mod engine;
 pub mod infra;
+pub mod raft;
 pub mod report;
 pub mod scenario;
 pub mod timeline;
