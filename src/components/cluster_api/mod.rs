@@ -17,6 +17,7 @@ mod machine;
 mod machine_deployment;
 mod machine_health_check;
 mod machine_set;
+mod node_index;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -31,9 +32,11 @@ use machine::MachineController;
 use machine_deployment::MachineDeploymentController;
 use machine_health_check::HealthCheckController;
 use machine_set::MachineSetController;
+use node_index::NodeIndex;
 pub use settings::{
     Bootstrap, Counting, DeletePolicy, Drain, DrainStyle, Marking, Probe, Settings, Wording,
 };
+use std::sync::Arc;
 
 /// What the manager reacts to besides messages and ticks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +79,7 @@ pub struct ClusterApi {
     /// None where the platform manages itself.
     workload: Option<Address>,
     clients: Clients<Token>,
+    nodes: NodeIndex,
     /// Probes of the workload cluster that failed in a row.
     failed_probes: u64,
     deployments: Shell<MachineDeploymentController>,
@@ -101,6 +105,7 @@ impl ClusterApi {
         let remote = workload.map(|server| Client::new(1, server, settings.client));
         ClusterApi {
             clients: Clients { local: Client::new(0, management, settings.client), remote },
+            nodes: NodeIndex::default(),
             failed_probes: 0,
             deployments: Shell::new(DEPLOYMENTS, MachineDeploymentController::new(settings), shell),
             sets: Shell::new(SETS, MachineSetController::new(settings), shell),
@@ -237,6 +242,7 @@ impl ClusterApi {
     fn machine_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
         let key = delta.key();
         let meta = &delta.object().meta;
+        self.nodes.observe(delta);
         self.machines.enqueue(ctx, key);
         self.sets.reconciler.observe(delta);
         if let Some(owner) = meta.controlled_by(Kind::MachineSet) {
@@ -266,18 +272,9 @@ impl ClusterApi {
         self.enqueue_checks_of(&machine, ctx);
     }
 
-    /// The Machine that a Node belongs to, by reference or by what the provider called it.
-    fn machine_of(&self, node: &Object) -> Option<std::sync::Arc<Object>> {
-        let provider_id = &node.node()?.provider_id;
-        let mut machines = self.clients.local.caches.list(Kind::Machine);
-        machines
-            .find(|machine| {
-                machine.machine().is_some_and(|body| {
-                    body.node_ref.as_ref() == Some(node.name())
-                        || !provider_id.is_empty() && body.spec.provider_id == *provider_id
-                })
-            })
-            .cloned()
+    /// The Machine that a Node belongs to.
+    fn machine_of(&self, node: &Object) -> Option<Arc<Object>> {
+        self.clients.local.caches.get(self.nodes.machine_of(node)?).cloned()
     }
 
     fn enqueue_checks_of(&mut self, machine: &Object, ctx: &mut Ctx<Event>) {
@@ -366,7 +363,7 @@ fn conditions_changed(delta: &Delta) -> bool {
 const PAUSED: &str = "cluster.x-k8s.io/paused";
 
 /// The Cluster that an object belongs to.
-fn cluster_of<'a>(object: &Object, view: &View<'a>) -> Option<&'a std::sync::Arc<Object>> {
+fn cluster_of<'a>(object: &Object, view: &View<'a>) -> Option<&'a Arc<Object>> {
     let name = object.meta.labels.get("cluster.x-k8s.io/cluster-name");
     let mut all = view.local.list(Kind::Cluster);
     all.find(|cluster| {
@@ -384,6 +381,6 @@ fn is_paused(object: &Object, view: &View) -> bool {
 }
 
 /// The Node of a name, as the workload cluster's cache has it.
-fn node_in<'a>(caches: &'a Caches, name: &Text) -> Option<&'a std::sync::Arc<Object>> {
+fn node_in<'a>(caches: &'a Caches, name: &Text) -> Option<&'a Arc<Object>> {
     caches.named(Kind::Node, &Text::EMPTY, name)
 }

@@ -316,12 +316,12 @@ impl Reconciler for HealthCheckController {
             view.logs.push(Text::word("Reconciliation is paused for this object"));
             return Step::done();
         }
-        let initialized = cluster.conditions.is("ControlPlaneInitialized", Status::True);
-        if initialized && (!self.connected || !view.remote.are_synced()) {
+        let bench = Bench::new(&self.settings, cluster, check, view.now);
+        if bench.initialized && (!self.connected || !view.remote.are_synced()) {
             return Step::Done(Outcome::error("connection to the workload cluster is down"));
         }
         let now = view.now;
-        let targets = self.targets(&Bench { settings: &self.settings, cluster, check, now }, view);
+        let targets = self.targets(&bench, view);
         let counted = Counted::of(&targets, check);
         let allowed = counted.allowed;
         for target in &targets {

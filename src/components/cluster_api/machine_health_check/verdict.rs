@@ -46,6 +46,9 @@ pub enum Found {
 pub struct Bench<'a> {
     pub settings: &'a Settings,
     pub cluster: &'a Cluster,
+    /// The Cluster's `ControlPlaneInitialized` and `InfrastructureReady`.
+    pub initialized: bool,
+    infrastructure_ready: bool,
     pub check: &'a MachineHealthCheck,
     pub now: SimTime,
 }
@@ -73,7 +76,25 @@ impl Target {
     }
 }
 
-impl Bench<'_> {
+impl<'a> Bench<'a> {
+    /// A bench for one pass.
+    pub fn new(
+        settings: &'a Settings,
+        cluster: &'a Cluster,
+        check: &'a MachineHealthCheck,
+        now: SimTime,
+    ) -> Bench<'a> {
+        let is = |condition| cluster.conditions.is(condition, Status::True);
+        Bench {
+            settings,
+            cluster,
+            initialized: is("ControlPlaneInitialized"),
+            infrastructure_ready: is("InfrastructureReady"),
+            check,
+            now,
+        }
+    }
+
     /// Judges one Machine.
     pub fn judge(&self, object: &Arc<Object>, machine: &Machine, view: &View) -> Target {
         let node = self.node_of(machine, view);
@@ -84,16 +105,12 @@ impl Bench<'_> {
     /// Before the control plane is initialized nobody is asked for Nodes.
     fn node_of(&self, machine: &Machine, view: &View) -> Found {
         match &machine.node_ref {
-            Some(name) if self.cluster_is("ControlPlaneInitialized") => {
+            Some(name) if self.initialized => {
                 let node = node_in(view.remote, name).cloned();
                 node.map_or_else(|| Found::Missing(name.clone()), Found::Node)
             }
             _ => Found::None,
         }
-    }
-
-    fn cluster_is(&self, condition: &str) -> bool {
-        self.cluster.conditions.is(condition, Status::True)
     }
 
     fn verdict(&self, object: &Object, machine: &Machine, node: &Found) -> Verdict {
@@ -108,9 +125,9 @@ impl Bench<'_> {
             return gone.clone();
         }
         let is_control_plane = object.meta.labels.contains_key(CONTROL_PLANE);
-        let initialized = self.cluster_is("ControlPlaneInitialized") || is_control_plane;
+        let initialized = self.initialized || is_control_plane;
         // Nobody is blamed for a cluster that is not up yet; the Cluster's change wakes the check.
-        if !initialized || !self.cluster_is("InfrastructureReady") {
+        if !initialized || !self.infrastructure_ready {
             return self.without_clock(node);
         }
         if let Some(gone) = gone {
