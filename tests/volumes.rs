@@ -9,7 +9,12 @@ fn play(faults: &[&str], seed: u64) -> Run {
     play_on(NEW, faults, seed)
 }
 
+/// Without health checks, so that nobody but the test ends a Machine.
 fn play_on(platform: &str, faults: &[&str], seed: u64) -> Run {
+    play_with(platform, faults, seed, &[("machineHealthCheck.unknownTimeout", "24h")])
+}
+
+fn play_with(platform: &str, faults: &[&str], seed: u64, set: &[(&str, &str)]) -> Run {
     let lines: Vec<String> = faults.iter().map(|fault| format!("    - {{ {fault} }}\n")).collect();
     let text = format!(
         "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: test }}\nspec:\n  \
@@ -18,7 +23,8 @@ fn play_on(platform: &str, faults: &[&str], seed: u64) -> Run {
         lines.concat()
     );
     let scenario = Scenario::read(Source::embedded("test.yaml", &text)).expect("a scenario");
-    let set = [("machineHealthCheck.unknownTimeout".to_owned(), "24h".to_owned())];
+    let set: Vec<(String, String)> =
+        set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     Game::new(&scenario, None, &set, None).expect("valid").play(seed)
 }
 
@@ -123,5 +129,27 @@ fn a_machine_waits_until_the_volumes_of_its_node_are_detached() {
             });
             assert!(said, "{platform} {seed}");
         }
+    }
+}
+
+#[test]
+fn a_lost_node_with_a_volume_holds_its_machine_for_ever_before_that_was_mended() {
+    // One of two workers is more than the 40 % that may be ill.
+    let heals = ("machineHealthCheck.maxUnhealthy", "100%");
+    for (platform, goes) in [(OLD, false), (NEW, true)] {
+        let run = play_with(platform, &[POWER_OFF], 1, &[heals]);
+        let drained = when(&run, "Machine/worker-0", "phase", "Deleting", 0.0);
+        assert!(drained.is_some_and(|at| at > 300.0), "{platform}: {drained:?}");
+        let gone = when(&run, "InfraMachine/worker-0", "exists", "null", 0.0);
+        assert_eq!(gone.is_some(), goes, "{platform}: {gone:?}");
+        let back = when(&run, "Pod/db-0", "exists", "true", 0.0);
+        assert_eq!(back.is_some(), goes, "{platform}: {back:?}");
+    }
+    let mended = ("clusterApi.volumeWaitSkipsUnreachable", "true");
+    let limited = ("clusterApi.nodeVolumeDetachTimeout", "5m");
+    for set in [mended, limited] {
+        let run = play_with(OLD, &[POWER_OFF], 1, &[heals, set]);
+        let gone = when(&run, "InfraMachine/worker-0", "exists", "null", 0.0);
+        assert!(gone.is_some(), "{set:?}");
     }
 }

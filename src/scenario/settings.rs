@@ -367,6 +367,7 @@ fn cluster_api(platform: &Platform, infrastructure: Kind) -> cluster_api::Settin
         delete_annotation_first: rule("deleteAnnotationFirst"),
         scale_down_blames_unknown: rule("scaleDownBlamesUnknown"),
         deletion_looks_for_node: rule("deletionLooksForNode"),
+        volume_wait_skips_unreachable: rule("volumeWaitSkipsUnreachable"),
         not_ready_requeue: period("notReadyRequeue"),
         cache_poll: period("cachePoll"),
         cache_timeout: duration("cacheTimeout"),

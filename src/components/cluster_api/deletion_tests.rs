@@ -169,6 +169,15 @@ fn a_machine_waits_for_the_volumes_of_its_node_unless_that_is_unreachable() {
 }
 
 #[test]
+fn an_older_release_waits_for_those_of_an_unreachable_node_too() {
+    let rules = Settings { volume_wait_skips_unreachable: false, ..settings() };
+    let objects = with_volume(Status::Unknown);
+    let mut bench = going(rules, &objects, |object| annotate(object, EXCLUDE_DRAINING));
+    bench.grant("patch Machine/w");
+    assert!(!bench.waiting().contains(&"delete InfraMachine/w".to_owned()));
+}
+
+#[test]
 fn a_wait_for_volumes_ends_with_its_timeout() {
     for (limit, waits) in [(0, true), (60, false), (200, true)] {
         let mut bench = going(settings(), &with_volume(Status::True), |object| {

@@ -38,6 +38,8 @@ pub struct Settings {
     pub scale_down_blames_unknown: bool,
     /// Whether a Machine that goes without a Node looks for one once more.
     pub deletion_looks_for_node: bool,
+    /// Whether nobody waits for the volumes of a Node whose Ready is Unknown.
+    pub volume_wait_skips_unreachable: bool,
     /// While not all of its Machines are ready, a MachineSet looks again this soon.
     pub not_ready_requeue: Duration,
     /// How a MachineSet waits for its cache to show what it did: how often, and for how long.

@@ -43,6 +43,7 @@ pub(super) fn settings() -> Settings {
         delete_annotation_first: false,
         scale_down_blames_unknown: true,
         deletion_looks_for_node: false,
+        volume_wait_skips_unreachable: true,
         not_ready_requeue: secs(15),
         cache_poll: millis(100),
         cache_timeout: secs(10),

@@ -1,9 +1,11 @@
 //! The wait until the Node's volumes are detached.
 //!
 //! A VM that goes while a volume is attached may take it along. On an unreachable Node (Ready is
-//! Unknown) nobody would unmount, so nobody waits. Up to 1.8 only the Node's `volumesAttached`
-//! counts, and a change of the Node wakes the Machine; from 1.9 on what VolumeAttachments say is
-//! attached counts too, and it looks again every 20 s, no sooner.
+//! Unknown) nobody would unmount; older releases wait all the same, and without the Machine's time
+//! limit for ever: the volume waits for the end of the Pod, the Pod for that of the Node, and the
+//! Node for that of the Machine. Up to 1.8 only the Node's `volumesAttached` counts, and a change of
+//! the Node wakes the Machine; from 1.9 on what VolumeAttachments say is attached counts too, and it
+//! looks again every 20 s, no sooner.
 //!
 //! Simplified: volumes of Pods that a drain skips count too, and the message of `Deleting` does
 //! not list the claims that are waited for.
@@ -30,7 +32,9 @@ impl MachineController {
         }
         let name = node_name(object).unwrap_or_default();
         let node = node_in(view.remote, &name).and_then(|object| object.node());
-        let Some(node) = node.filter(|node| !node.conditions.is("Ready", Status::Unknown)) else {
+        let skips = self.settings.volume_wait_skips_unreachable;
+        let node = node.filter(|node| !skips || !node.conditions.is("Ready", Status::Unknown));
+        let Some(node) = node else {
             return self.detached(object, view);
         };
         match self.settings.drain.style {
