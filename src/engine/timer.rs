@@ -110,8 +110,11 @@ impl Rhythmic {
 
     /// A pause between two passes.
     pub fn pause(&self, draw: u64) -> Duration {
-        let most = self.activity.period.scaled(self.activity.jitter_percent, 100);
-        self.activity.period + below(most, draw)
+        let Activity { period, jitter_percent, .. } = self.activity;
+        match jitter_percent {
+            0 => period,
+            percent => period + below(period.scaled(percent, 100), draw),
+        }
     }
 }
 

@@ -26,7 +26,10 @@ impl World {
             return true;
         }
         let id = ProcessId(key.target);
-        let Some(payload) = self.core.unless_frozen(id, key, payload) else { return true };
+        if self.core.is_frozen(id) {
+            self.core.hold(id, key, payload);
+            return true;
+        }
         if !self.core.admit(id, &payload) {
             return true;
         }

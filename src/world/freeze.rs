@@ -12,18 +12,14 @@ use crate::timeline::EntryId;
 const READING: Duration = Duration::from_micros(1);
 
 impl Core {
+    /// True if the process was stopped and not continued.
+    pub(super) fn is_frozen(&self, id: ProcessId) -> bool {
+        self.datacenter.processes.get(id).frozen.is_some()
+    }
+
     /// What falls due for a frozen process waits until it is thawed.
-    pub(super) fn unless_frozen(
-        &mut self,
-        id: ProcessId,
-        key: Key,
-        payload: Payload,
-    ) -> Option<Payload> {
-        if self.datacenter.processes.get(id).frozen.is_none() {
-            return Some(payload);
-        }
+    pub(super) fn hold(&mut self, id: ProcessId, key: Key, payload: Payload) {
         self.held.entry(id).or_default().push((key, payload));
-        None
     }
 
     /// SIGSTOP: nothing happens in the process any more. Its kernel keeps its connections; only a

@@ -83,7 +83,11 @@ macro_rules! processes {
                         };
                         let effects = &mut buffers.$buffer;
                         core.with_ctx(id, cause, effects, |ctx| component.on_event(input, ctx));
-                        let mut effects = std::mem::take(&mut buffers.$buffer);
+                        // Most passes of an activity find nothing to do.
+                        if effects.is_empty() {
+                            return;
+                        }
+                        let mut effects = std::mem::take(effects);
                         let mut cause = cause;
                         for effect in effects.drain(..) {
                             core.carry_out(id, effect, &mut cause, Event::$name);
