@@ -6,8 +6,10 @@ mod estimate;
 pub mod fidelity;
 mod milestones;
 mod parallel;
+mod phases;
 #[cfg(test)]
 mod tests;
 
 pub use estimate::{Estimate, Outcome, Times, estimate};
 pub use milestones::{Milestone, milestones};
+pub use phases::{Phase, Phases, phases};
