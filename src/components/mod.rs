@@ -2,6 +2,7 @@
 
 pub mod apiserver;
 pub mod bootstrap_provider;
+pub mod cloud_controller;
 pub mod cluster_api;
 pub mod controller_manager;
 pub mod etcd;

@@ -72,7 +72,7 @@ enum WrittenNodes {
 }
 
 /// Who makes VMs of Machines.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WrittenProvider {
     /// A plain provider: delays only.

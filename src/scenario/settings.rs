@@ -9,8 +9,9 @@ use crate::api::kinds::{
 use crate::api::{Kind, RetryJoin};
 use crate::client::{Backoff, ClientSettings, ShellSettings};
 use crate::components::{
-    apiserver, bootstrap_provider, cluster_api, controller_manager, etcd, hypervisor,
-    infra_provider, kubeadm, kubectl, kubelet, scheduler, vm_operator, vsphere_provider,
+    apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
+    hypervisor, infra_provider, kubeadm, kubectl, kubelet, scheduler, vm_operator,
+    vsphere_provider,
 };
 use crate::engine::{Duration, Text};
 use crate::infra::{KeepAlive, Latency};
@@ -51,6 +52,7 @@ fn settings(platform: &Platform) -> Settings {
         cluster_api: cluster_api(platform, provider.kind()),
         bootstrap_provider: bootstrap_provider(all),
         provider,
+        cloud: (platform.provider == WrittenProvider::VmOperator).then(|| cloud_controller(all)),
         hypervisor: hypervisor::Settings {
             find: all.delay("infra.findVm"),
             power_on: all.delay("infra.powerOn"),
@@ -100,6 +102,14 @@ fn vsphere_provider(all: &Catalog) -> vsphere_provider::Settings {
         },
         requeue: all.period("capv.requeue"),
         resync: all.period("capv.resync"),
+    }
+}
+
+fn cloud_controller(all: &Catalog) -> cloud_controller::Settings {
+    cloud_controller::Settings {
+        client: client(all),
+        monitor_period: all.period("kubernetes.cloudNodeMonitorPeriod"),
+        provider_prefix: all.word("infra.providerIDPrefix"),
     }
 }
 

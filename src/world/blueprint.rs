@@ -7,8 +7,8 @@ use crate::api::kinds::{
 };
 use crate::components::cluster_api::{Bootstrap, Wording};
 use crate::components::{
-    apiserver, bootstrap_provider, cluster_api, controller_manager, etcd, hypervisor,
-    infra_provider, ingress, kubeadm, kubectl, kubelet, prober, scheduler, vm_operator,
+    apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
+    hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, prober, scheduler, vm_operator,
     vsphere_provider,
 };
 use crate::engine::{Duration, Owner, SimTime, Text};
@@ -117,6 +117,8 @@ pub struct Settings {
     pub cluster_api: cluster_api::Settings,
     pub bootstrap_provider: bootstrap_provider::Settings,
     pub provider: Provider,
+    /// Who asks the provider about Nodes that are not Ready, where it has such a controller.
+    pub cloud: Option<cloud_controller::Settings>,
     pub hypervisor: hypervisor::Settings,
     pub kubectl: kubectl::Settings,
     pub latency: Latency,

@@ -7,8 +7,8 @@ use super::record::Recorder;
 use super::steady;
 use crate::api::Object;
 use crate::components::{
-    apiserver, bootstrap_provider, cluster_api, controller_manager, etcd, hypervisor,
-    infra_provider, ingress, kubeadm, kubectl, kubelet, prober, scheduler, vm_operator,
+    apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
+    hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, prober, scheduler, vm_operator,
     vsphere_provider,
 };
 use crate::engine::{Queue, Random, SimTime, Text};
@@ -173,6 +173,11 @@ impl Builder {
         self.add(vm, "kube-controller-manager", None, cluster(), manager);
         let scheduler = scheduler::Scheduler::new(self.blueprint.settings.scheduler, local);
         self.add(vm, "kube-scheduler", None, cluster(), scheduler);
+        if let Some(cloud) = self.blueprint.settings.cloud.clone() {
+            let supervisor = Address::Endpoint(MANAGEMENT);
+            let cloud = cloud_controller::CloudController::new(cloud, local, supervisor);
+            self.add(vm, "cloud-controller-manager", None, cluster(), cloud);
+        }
     }
 
     /// What keeps the workload cluster's machines.

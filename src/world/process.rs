@@ -2,8 +2,8 @@
 
 use super::core::{Core, What};
 use crate::components::{
-    apiserver, bootstrap_provider, cluster_api, controller_manager, etcd, hypervisor,
-    infra_provider, ingress, kubeadm, kubectl, kubelet, prober, scheduler, vm_operator,
+    apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
+    hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, prober, scheduler, vm_operator,
     vsphere_provider,
 };
 use crate::infra::{Ctx, Effect, Input, ProcessId};
@@ -107,6 +107,7 @@ processes! {
     Kubeadm(kubeadm::Kubeadm, kubeadm::Event) kubeadm,
     ControllerManager(controller_manager::ControllerManager, controller_manager::Event)
         controller_manager,
+    CloudController(cloud_controller::CloudController, cloud_controller::Event) cloud_controller,
     Scheduler(scheduler::Scheduler, scheduler::Event) scheduler,
     ClusterApi(cluster_api::ClusterApi, cluster_api::Event) cluster_api,
     BootstrapProvider(bootstrap_provider::BootstrapProvider, bootstrap_provider::Event)

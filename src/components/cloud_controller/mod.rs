@@ -1,0 +1,242 @@
+//! cloud-controller-manager: tells the cluster which of its machines the cloud has lost or turned
+//! off.
+//!
+//! It asks about Nodes that are not Ready, and knows of the cloud what the VirtualMachines on the
+//! Supervisor say, which is old while VM Operator has not looked. A Node whose `providerID` no
+//! VirtualMachine has is deleted; one whose VirtualMachine is off is tainted until it is Ready.
+//! Follows the cloud node lifecycle controller of `k/k:staging/src/k8s.io/cloud-provider`, with the
+//! paravirtual provider of `kubernetes/cloud-provider-vsphere`.
+//!
+//! Simplified: one list answers both questions, and one that fails is not repeated before the next
+//! pass. Nodes of control planes are left alone: their VMs have no VirtualMachine here, so a lost
+//! one is not noticed by this controller.
+
+#[cfg(test)]
+mod tests;
+
+use crate::api::kinds::{
+    EventType, Node, PowerState, Status, Taint, TaintEffect, VirtualMachine, taint,
+};
+use crate::api::{Answer, Answered, Kind, Object, ObjectKey, Selector, Verb};
+use crate::client::{Alarm, Client, ClientSettings, News};
+use crate::engine::{Activity, Duration, Path, Phase, Rhythm, SimTime, Text};
+use crate::infra::{ActivityId, Address, Ctx, Input, Start};
+use crate::timeline::EntryId;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// How the controller behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub client: ClientSettings,
+    /// `--node-monitor-period`, counted from the end of a pass.
+    pub monitor_period: Duration,
+    /// What stands before the UUID in a `providerID`.
+    pub provider_prefix: Text,
+}
+
+/// What the controller reacts to besides messages and ticks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Client(Alarm),
+}
+
+impl From<Alarm> for Event {
+    fn from(alarm: Alarm) -> Event {
+        Event::Client(alarm)
+    }
+}
+
+/// What a request was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    /// To learn what became of this Node's machine.
+    Machines(Text),
+    /// Whatever its answer, the next Node's turn comes.
+    Written,
+}
+
+/// The controller.
+#[derive(Clone, Debug)]
+pub struct CloudController {
+    settings: Settings,
+    cluster: Address,
+    supervisor: Address,
+    client: Client<Token>,
+    cloud: Client<Token>,
+    /// The Nodes that the pass has yet to look at.
+    left: VecDeque<Text>,
+    /// What led to the last that was heard of each Node: it is looked at for that.
+    heard: BTreeMap<Text, Option<EntryId>>,
+}
+
+const AGENT: &str = "cloud-node-lifecycle-controller";
+const MONITOR: ActivityId = ActivityId(0);
+
+impl CloudController {
+    /// A controller with its cluster's API server and the Supervisor's.
+    pub fn new(settings: Settings, cluster: Address, supervisor: Address) -> CloudController {
+        CloudController {
+            client: Client::new(0, cluster, settings.client),
+            cloud: Client::new(1, supervisor, settings.client),
+            left: VecDeque::new(),
+            heard: BTreeMap::new(),
+            settings,
+            cluster,
+            supervisor,
+        }
+    }
+
+    /// Reacts to one event.
+    pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
+        let mut news = Vec::new();
+        match input {
+            Input::Started(start) => return self.start(start, ctx),
+            Input::Tick(_) => return self.pass(ctx),
+            Input::Message(from, message) => {
+                for client in [&mut self.client, &mut self.cloud] {
+                    client.on_message(ctx, from, message.clone(), &mut news);
+                }
+            }
+            Input::Broken(connection, how) => {
+                for client in [&mut self.client, &mut self.cloud] {
+                    client.on_broken(ctx, connection, how, &mut news);
+                }
+            }
+            Input::Due(Event::Client(alarm)) => {
+                for client in [&mut self.client, &mut self.cloud] {
+                    client.on_alarm(ctx, alarm, &mut news);
+                }
+            }
+            Input::Container(..) | Input::VmChanged(_) => {}
+        }
+        for item in news {
+            match item {
+                News::Answer(Token::Machines(node), answered) => {
+                    self.machines_listed(&node, &answered, ctx);
+                }
+                News::Answer(Token::Written, _) => self.look_at_next(ctx),
+                News::Changed(delta) if delta.new.is_none() => {
+                    self.heard.remove(delta.name());
+                }
+                News::Changed(delta) => {
+                    self.heard.insert(delta.name().clone(), ctx.cause());
+                }
+                News::Synced(_) => {}
+            }
+        }
+    }
+
+    fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        *self = CloudController::new(self.settings.clone(), self.cluster, self.supervisor);
+        self.client.watch(ctx, Kind::Node, Selector::All);
+        let monitor = Activity {
+            period: self.settings.monitor_period,
+            jitter_percent: 0,
+            rhythm: Rhythm::AfterEnd,
+            path: Path::Server,
+        };
+        let phase = if start == Start::Steady { Phase::Stationary } else { Phase::Now };
+        ctx.every(MONITOR, monitor, phase);
+    }
+
+    /// Looks at every Node, one after the other.
+    fn pass(&mut self, ctx: &mut Ctx<Event>) {
+        let caches = &self.client.caches;
+        if caches.are_synced() {
+            let workers = caches
+                .list(Kind::Node)
+                .filter(|node| !node.meta.labels.contains_key(taint::CONTROL_PLANE));
+            self.left = workers.map(|node| node.name().clone()).collect();
+        }
+        self.look_at_next(ctx);
+    }
+
+    fn look_at_next(&mut self, ctx: &mut Ctx<Event>) {
+        while let Some(name) = self.left.pop_front() {
+            let Some(object) = self.node(&name) else { continue };
+            let Some(node) = object.node() else { continue };
+            ctx.because(self.heard.get(&name).copied().flatten());
+            if !node.conditions.is("Ready", Status::True) {
+                let verb = Verb::List(Kind::VirtualMachine, Selector::All);
+                return self.cloud.ask(ctx, AGENT, verb, Token::Machines(name));
+            }
+            if is_tainted(node) {
+                let free = |node: &mut Node| node.taints.retain(|taint| !is_shutdown(taint));
+                return self.write(&object, free, ctx);
+            }
+        }
+        ctx.rest(MONITOR);
+    }
+
+    /// The Supervisor has said which machines there are.
+    fn machines_listed(&mut self, name: &Text, answered: &Answered, ctx: &mut Ctx<Event>) {
+        let machines = match answered {
+            Ok(Answer::List(_, machines)) => machines,
+            Ok(_) => return self.look_at_next(ctx),
+            Err(error) => {
+                ctx.log(format!("error checking if node {name} exists: {}", error.message));
+                return self.look_at_next(ctx);
+            }
+        };
+        let Some(object) = self.node(name) else { return self.look_at_next(ctx) };
+        let Some(node) = object.node() else { return self.look_at_next(ctx) };
+        ctx.because(self.heard.get(name).copied().flatten());
+        match machine_of(node, &self.settings.provider_prefix, machines) {
+            None => self.delete(&object, ctx),
+            Some(machine) if machine.power == PowerState::PoweredOff && !is_tainted(node) => {
+                let now = ctx.now();
+                self.write(&object, |node| node.taints.push(shutdown(now)), ctx);
+            }
+            Some(_) => self.look_at_next(ctx),
+        }
+    }
+
+    fn delete(&mut self, node: &Arc<Object>, ctx: &mut Ctx<Event>) {
+        let name = node.name();
+        ctx.log(format!("deleting node since it is no longer present in cloud provider: {name}"));
+        let message =
+            format!("Deleting node {name} because it does not exist in the cloud provider");
+        let (kind, reason) = (EventType::Normal, "DeletingNode");
+        self.client.record(ctx, AGENT, kind, node.key(), reason, message.into());
+        let verb = Verb::Delete { key: node.key().clone(), grace: None, uid: None };
+        self.client.ask(ctx, AGENT, verb, Token::Written);
+    }
+
+    fn write(&mut self, node: &Arc<Object>, change: impl FnOnce(&mut Node), ctx: &mut Ctx<Event>) {
+        let mut changed = Object::clone(node);
+        if let Some(body) = changed.node_mut() {
+            change(body);
+        }
+        let verb = Verb::Patch { base: node.clone(), changed: Arc::new(changed) };
+        self.client.ask(ctx, AGENT, verb, Token::Written);
+    }
+
+    fn node(&self, name: &Text) -> Option<Arc<Object>> {
+        let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: name.clone() };
+        self.client.caches.get(&key).cloned()
+    }
+}
+
+/// The VirtualMachine that a Node runs on, by the UUID in its `providerID`.
+fn machine_of<'a>(
+    node: &Node,
+    prefix: &Text,
+    machines: &'a [Arc<Object>],
+) -> Option<&'a VirtualMachine> {
+    let uuid = node.provider_id.strip_prefix(prefix.as_str())?;
+    let mut machines = machines.iter().filter_map(|object| object.virtual_machine());
+    machines.find(|machine| machine.bios_uuid == *uuid)
+}
+
+fn is_tainted(node: &Node) -> bool {
+    node.has_taint(taint::SHUTDOWN, TaintEffect::NoSchedule)
+}
+
+fn is_shutdown(found: &Taint) -> bool {
+    found.is(taint::SHUTDOWN, TaintEffect::NoSchedule)
+}
+
+fn shutdown(now: SimTime) -> Taint {
+    Taint::new(taint::SHUTDOWN, TaintEffect::NoSchedule, Some(now))
+}
