@@ -1,5 +1,6 @@
 //! The house rules that a machine can check: floors, sizes, module docs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,29 @@ fn no_file_imports_upward_or_sideways() {
     let mistakes: Vec<String> =
         sources().iter().flat_map(|(path, text)| bad_imports(path, text)).collect();
     assert!(mistakes.is_empty(), "\n{}", mistakes.join("\n"));
+}
+
+/// Two purposes of one number would share a stream: what one draws would shift the other.
+#[test]
+fn no_two_purposes_of_a_component_have_one_number() {
+    let mut seen = BTreeMap::new();
+    let mut twice = Vec::new();
+    for (path, text) in sources() {
+        let Some(component) = path.split('/').nth(2).filter(|_| path.contains("/components/"))
+        else {
+            continue;
+        };
+        for line in text.lines().filter(|line| line.contains(": Purpose = Purpose(")) {
+            let number = line.rsplit('(').next().unwrap_or_default().trim_end_matches(");");
+            let place = format!("{path}: {}", line.trim());
+            twice.extend(
+                seen.insert((component.to_owned(), number.to_owned()), place.clone())
+                    .map(|earlier| format!("{earlier} and {place}")),
+            );
+        }
+    }
+    assert!(seen.len() > 20, "the constants are looked for in vain: {seen:?}");
+    assert!(twice.is_empty(), "\n{}", twice.join("\n"));
 }
 
 #[test]

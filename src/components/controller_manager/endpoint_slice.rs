@@ -19,7 +19,7 @@ pub struct EndpointSliceController;
 #[derive(Clone, Debug)]
 pub struct Written;
 
-const SLICE_NAME: Purpose = Purpose(11);
+const SLICE_NAME: Purpose = Purpose(13);
 
 impl Reconciler for EndpointSliceController {
     type State = Written;
