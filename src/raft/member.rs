@@ -118,6 +118,10 @@ impl<E: Clone> Raft<E> {
 
     /// Reacts to a message of another member. An error ends this member.
     pub fn step(&mut self, message: Message<E>) -> Result<(), Fatal> {
+        // Not even its term counts: it may have been removed without knowing.
+        if message.body.is_response() && !self.tracker.membership.contains(message.from) {
+            return Ok(());
+        }
         if message.term > self.term {
             if !self.heed_later_term(&message) {
                 return Ok(());
@@ -290,7 +294,10 @@ impl<E: Clone> Raft<E> {
             // What cannot be passed on is lost: nobody answers a proposal or a read.
             Body::Propose(payload) => _ = self.propose(payload),
             Body::ReadIndex(context) => self.hear_read(Waiting { context, from }),
-            Body::ReadIndexResponse(state) => self.read_states.push(state),
+            Body::ReadIndexResponse(state) if self.role == Role::Follower => {
+                self.read_states.push(state);
+            }
+            Body::ReadIndexResponse(_) => {}
             Body::TransferLeader(to) => self.transfer_leadership(to),
             Body::TimeoutNow => self.hear_timeout_now(),
             Body::PreVote(_) | Body::Vote(_) => unreachable!("votes do not depend on the role"),

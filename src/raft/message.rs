@@ -55,6 +55,19 @@ pub enum Body<E> {
     TimeoutNow,
 }
 
+impl<E> Body<E> {
+    /// True if it answers what its receiver has asked as a leader or a candidate.
+    pub fn is_response(&self) -> bool {
+        matches!(
+            self,
+            Body::AppendResponse(_)
+                | Body::HeartbeatResponse { .. }
+                | Body::PreVoteResponse { .. }
+                | Body::VoteResponse { .. }
+        )
+    }
+}
+
 /// A candidate's case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Campaign {

@@ -127,8 +127,12 @@ impl<E: Clone> Raft<E> {
     /// Lets `to` campaign as soon as its log is complete.
     pub(super) fn begin_transfer(&mut self, to: MemberId) {
         let Some(place) = self.tracker.position(to) else { return };
-        let chosen = to == self.id || self.transferee == Some(to);
-        if chosen || !self.tracker.membership.is_voter(to) {
+        if !self.tracker.membership.is_voter(to) || self.transferee == Some(to) {
+            return;
+        }
+        // A new wish replaces the old one; that it should go on leading itself is one too.
+        self.transferee = None;
+        if to == self.id {
             return;
         }
         // It has one election time-out from now on.

@@ -117,6 +117,14 @@ fn a_removed_leader_keeps_its_role_but_counts_no_more_and_takes_no_proposals() {
 }
 
 #[test]
+fn the_answer_of_a_removed_member_does_not_depose_a_leader() {
+    let mut bench = Bench::leader_of(3);
+    bench.raft.apply_conf_change(ConfChange::Remove(MemberId(3)));
+    bench.hear(3, 9, appended(0));
+    assert_eq!(bench.state(), "Leader in term 2, led by 1");
+}
+
+#[test]
 fn fewer_voters_may_commit_what_waited() {
     let mut bench = Bench::leader_of(3);
     bench.propose(7);
@@ -216,6 +224,10 @@ fn a_follower_asks_its_leader_and_is_told() {
     let state = ReadState { context: ReadContext(5), index: 1 };
     bench.hear(2, 2, Body::ReadIndexResponse(state));
     assert_eq!(bench.reads(), [(5, 1)]);
+    // Who campaigns meanwhile is not told any more.
+    bench.ticks(20);
+    bench.hear(2, 2, Body::ReadIndexResponse(state));
+    assert_eq!(bench.reads(), []);
 
     let mut leader = Bench::leader_of(3);
     leader.hear(3, 0, Body::ReadIndex(ReadContext(5)));

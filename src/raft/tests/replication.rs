@@ -290,6 +290,17 @@ fn learners_and_strangers_do_not_get_the_office() {
 }
 
 #[test]
+fn a_new_wish_for_a_leader_replaces_the_old_one() {
+    let mut bench = Bench::leader_of(3);
+    bench.raft.transfer_leadership(MemberId(2));
+    bench.raft.transfer_leadership(MemberId(3));
+    assert_eq!(bench.turn(), ["2: TimeoutNow, term 2", "3: TimeoutNow, term 2"]);
+    bench.raft.transfer_leadership(MemberId(1));
+    assert_eq!(bench.raft.transferee(), None);
+    assert_eq!(bench.raft.propose(Payload::Normal(7)), Ok(()));
+}
+
+#[test]
 fn who_is_handed_the_office_campaigns_at_once_without_asking_first() {
     let mut bench = Bench::one_of(3);
     bench.hear(2, 2, heartbeat(1));
