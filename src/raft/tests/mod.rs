@@ -7,3 +7,4 @@ mod laws;
 mod network;
 mod properties;
 mod replication;
+mod timing;
