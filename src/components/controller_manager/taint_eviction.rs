@@ -69,8 +69,7 @@ impl ControllerManager {
     /// A Pod came, went or was bound.
     pub(super) fn evictable_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
         let Some(pod) = &delta.new else {
-            self.taint_eviction.timers.remove(delta.key());
-            return;
+            return self.cancel(delta.key(), ctx);
         };
         let node_of = |object: &Object| object.pod().map(|pod| pod.node_name.clone());
         if delta.old.as_ref().is_some_and(|old| node_of(old) == node_of(pod)) {

@@ -249,6 +249,21 @@ fn lost_nodes_get_their_taints_ten_seconds_apart() {
 
 #[test]
 fn a_pod_goes_when_its_tolerated_time_is_over() {
+#[test]
+fn a_pod_that_goes_by_itself_takes_its_eviction_with_it() {
+    let mut tainted = node("a");
+    tainted.node_mut().expect("a Node").taints =
+        vec![Taint::new(taint::UNREACHABLE, TaintEffect::NoExecute, Some(SimTime::ZERO))];
+    let mut manager = manager(settings(), &[node("a"), lease("a", 1), pod("web", "a")]);
+    manager.shows(WatchKind::Modified, tainted);
+    manager.writes();
+    manager.shows(WatchKind::Deleted, pod("web", "a"));
+    let (words, event) = manager.writes().remove(0);
+    assert!(words.starts_with("create Event/"), "{words}");
+    let event = event.expect("an Event");
+    assert!(format!("{event:?}").contains("Cancelling deletion of Pod default/web"), "{event:?}");
+}
+
     let mut tainted = node("a");
     let added = Some(SimTime::ZERO);
     tainted.node_mut().expect("a Node").taints =
