@@ -282,6 +282,8 @@ fn controller_manager(all: &Catalog) -> controller_manager::Settings {
         },
         signing: all.delay("kubernetes.bootstrapSigning"),
     }
+        pod_gc_pass: all.delay("kubernetes.podGcPass"),
+        pod_gc_hand_over: all.delay("kubernetes.podGcHandOver"),
 }
 
 fn scheduler(all: &Catalog) -> scheduler::Settings {

@@ -83,6 +83,10 @@ pub struct Settings {
     pub pod_gc_quarantine: Duration,
     /// How volumes are moved from Node to Node.
     pub volumes: VolumeSettings,
+    /// How long a pass of the Pod garbage collector takes.
+    pub pod_gc_pass: Delay,
+    /// By how much its delaying queue is late.
+    pub pod_gc_hand_over: Delay,
     /// For how long a granted eviction may fail to show before its Pod counts again.
     pub disrupted_pod_timeout: Duration,
     /// Between two requests, and how many may go at once (`--kube-api-qps`, `--kube-api-burst`).
@@ -110,6 +114,7 @@ pub enum Event {
     Work(Work),
     /// A monitor pass is over.
     PassEnded,
+    PodGcPassEnded,
     /// Try to write a Node's health again.
     RetryHealth(Text),
     /// A Pod's tolerated time is over, if this is still its timer.
@@ -254,6 +259,7 @@ impl ControllerManager {
             Input::Due(Event::Client(alarm)) => client.on_alarm(ctx, alarm, &mut news),
             Input::Due(Event::Work(work)) => return self.work(&work, ctx),
             Input::Due(Event::PassEnded) => return ctx.rest(MONITOR),
+            Input::Due(Event::PodGcPassEnded) => return ctx.rest(POD_GC),
             Input::Due(Event::RetryHealth(node)) => return self.write_health(&node, ctx),
             Input::Due(Event::Evict(pod, timer)) => return self.eviction_due(&pod, timer, ctx),
             Input::Due(Event::EvictNow(pod, timer)) => return self.evict(&pod, timer, ctx),

@@ -1,24 +1,27 @@
 //! Pod garbage collection: Pods of Nodes that no longer exist, or are out of service.
 //!
-//! Follows `k/k:pkg/controller/podgc/gc_controller.go`: a pass every 20 s; a missing Node waits 40 s
-//! in quarantine and is looked up live before its Pods go. Pods that terminate on a Node that is not
+//! Follows `k/k:pkg/controller/podgc/gc_controller.go`: a pass 20 s after the last; a missing Node waits
+//! 40 s in a delaying queue and is looked up live before its Pods go. Two passes later those 40 s are just
+//! over, and whether the queue hands the Node over before or after that pass is a race of milliseconds. Pods that terminate on a Node that is not
 //! ready and that a person has declared out of service are ended in the next pass.
 
 use super::{ControllerManager, Event, POD_GC, Token};
 use crate::api::kinds::{Condition, PodPhase, Status, taint};
 use crate::api::{Answered, Kind, Object, ObjectKey, Reason, Verb};
-use crate::engine::{Activity, Duration, Path, Phase, Rhythm, SimTime, Text};
+use crate::engine::{Activity, Duration, Path, Phase, Purpose, Rhythm, SimTime, Text};
 use crate::infra::{Ctx, Start};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const AGENT: &str = "pod-garbage-collector";
+const PASS_TIME: Purpose = Purpose(15);
+const HAND_OVER: Purpose = Purpose(14);
 const NODE_GONE: &str = "PodGC: node no longer exists";
 
 /// Nodes that are missing.
 #[derive(Clone, Debug, Default)]
 pub struct PodGc {
-    /// Since when each missing Node is in quarantine.
+    /// When the quarantine of each missing Node is over.
     missing: BTreeMap<Text, SimTime>,
 }
 
@@ -36,7 +39,7 @@ impl ControllerManager {
         let activity = Activity {
             period: self.settings.pod_gc_period,
             jitter_percent: 0,
-            rhythm: Rhythm::Ticker,
+            rhythm: Rhythm::AfterEnd,
             path: Path::Server,
         };
         let phase = match start {
@@ -54,14 +57,23 @@ impl ControllerManager {
         let gone = self.nodes_without_object();
         self.pod_gc.missing.retain(|node, _| gone.contains(node));
         for node in gone {
-            let since = *self.pod_gc.missing.entry(node.clone()).or_insert(now);
-            if since + self.settings.pod_gc_quarantine <= now {
+            let over = self.pod_gc.missing.get(&node).copied();
+            if over.is_none_or(|over| over <= now) {
+                // Whoever is handed over goes into quarantine again, for if nobody can tell whether
+                // it exists.
+                let late = ctx.draw_delay(HAND_OVER, self.settings.pod_gc_hand_over);
+                let again = now + self.settings.pod_gc_quarantine + late;
+                self.pod_gc.missing.insert(node.clone(), again);
+            }
+            if over.is_some_and(|over| over <= now) {
                 let key =
                     ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: node.clone() };
                 self.ask(AGENT, Verb::Get(key), Token::PodGc(Asked::Node(node)), ctx);
             }
         }
         self.collect_unscheduled(ctx);
+        let run_time = ctx.draw_delay(PASS_TIME, self.settings.pod_gc_pass);
+        ctx.after(run_time, Event::PodGcPassEnded);
     }
 
     pub(super) fn pod_gc_answered(

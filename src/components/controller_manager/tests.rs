@@ -42,6 +42,8 @@ pub fn settings() -> Settings {
         taint_pass_period: Duration::from_millis(100),
         pod_gc_period: secs(20),
         pod_gc_quarantine: secs(40),
+        pod_gc_pass: fixed(1),
+        pod_gc_hand_over: fixed(0),
         disrupted_pod_timeout: secs(120),
         volumes: VolumeSettings {
             pass_period: Duration::from_millis(100),
@@ -248,8 +250,6 @@ fn lost_nodes_get_their_taints_ten_seconds_apart() {
 }
 
 #[test]
-fn a_pod_goes_when_its_tolerated_time_is_over() {
-#[test]
 fn a_pod_that_goes_by_itself_takes_its_eviction_with_it() {
     let mut tainted = node("a");
     tainted.node_mut().expect("a Node").taints =
@@ -264,6 +264,8 @@ fn a_pod_that_goes_by_itself_takes_its_eviction_with_it() {
     assert!(format!("{event:?}").contains("Cancelling deletion of Pod default/web"), "{event:?}");
 }
 
+#[test]
+fn a_pod_goes_when_its_tolerated_time_is_over() {
     let mut tainted = node("a");
     let added = Some(SimTime::ZERO);
     tainted.node_mut().expect("a Node").taints =
@@ -338,6 +340,20 @@ fn pods_of_a_node_that_is_gone_are_collected_after_the_quarantine_and_a_live_loo
     let target = body.conditions.get("DisruptionTarget").expect("marked");
     assert_eq!(target.message, "PodGC: node no longer exists");
     assert_eq!(manager.waiting(), ["delete Pod/web"]);
+}
+
+#[test]
+fn a_node_handed_over_late_waits_for_the_next_pass() {
+    let late = Delay::fixed(Duration::from_millis(5));
+    let settings = Settings { pod_gc_hand_over: late, ..settings() };
+    let mut manager = manager(settings, &[pod("web", "gone")]);
+    for _ in 0..3 {
+        manager.play(Input::Tick(POD_GC));
+        assert!(manager.waiting().is_empty());
+        manager.pass(Duration::from_millis(20_001));
+    }
+    manager.play(Input::Tick(POD_GC));
+    assert_eq!(manager.waiting(), ["get Node/gone"]);
 }
 
 #[test]
