@@ -378,6 +378,7 @@ fn cluster_api(platform: &Platform, infrastructure: Kind) -> cluster_api::Settin
         },
         delete_annotation_first: rule("deleteAnnotationFirst"),
         scale_down_blames_unknown: rule("scaleDownBlamesUnknown"),
+        node_provisioning_says_what_for: rule("nodeProvisioningSaysWhatFor"),
         deletion_looks_for_node: rule("deletionLooksForNode"),
         volume_wait_skips_unreachable: rule("volumeWaitSkipsUnreachable"),
         not_ready_requeue: period("notReadyRequeue"),

@@ -6,7 +6,7 @@ use super::{Counting, Settings, Wording};
 use crate::api::kinds::{Condition, MachineDeployment, Status};
 use crate::api::{Kind, Object, ObjectKey, Verb};
 use crate::client::{Reconciler, Reply, Step, View};
-use crate::engine::{SimTime, Text};
+use crate::engine::Text;
 use std::sync::Arc;
 
 /// The controller; it remembers nothing.
@@ -91,7 +91,9 @@ impl Reconciler for MachineDeploymentController {
         let Some(body) = changed.machine_deployment_mut() else { return Step::done() };
         self.count(body, &set);
         if self.settings.wording == Wording::V1Beta2 {
-            body.conditions.say(remediating(&object, "cluster.x-k8s.io/deployment-name", view));
+            let label = "cluster.x-k8s.io/deployment-name";
+            let by = "MachineDeployment/MachineSet";
+            body.conditions.say(remediating(&object, label, by, view));
         }
         if changed == *object {
             return Step::done();
@@ -108,24 +110,60 @@ impl Reconciler for MachineDeploymentController {
 }
 
 /// The v1beta2 condition Remediating, over the Machines that carry this label.
-pub fn remediating(owner: &Object, label: &'static str, view: &View) -> Condition {
-    let mut words: Vec<String> = Vec::new();
+///
+/// `by` says who doesn't remediate the Machines that are unhealthy and not marked for it.
+pub fn remediating(owner: &Object, label: &'static str, by: &str, view: &View) -> Condition {
+    let (mut marked, mut unhealthy): (Vec<String>, Vec<&Text>) = (Vec::new(), Vec::new());
     for machine in view.local.list(Kind::Machine) {
         let Some(body) = machine.machine() else { continue };
         let mine = machine.meta.labels.get(label) == Some(owner.name());
         if mine && body.conditions.is("OwnerRemediated", Status::False) {
             let message = body.conditions.get("OwnerRemediated").map(|c| c.message.clone());
             let message = message.unwrap_or_default();
-            words.push(format!("* Machine {}: {message}", machine.name()));
+            marked.push(format!("* Machine {}: {message}", machine.name()));
+        }
+        if mine && body.conditions.is("HealthCheckSucceeded", Status::False) {
+            unhealthy.push(machine.name());
         }
     }
-    condition("Remediating", words, view.now)
+    let (status, reason, message) = match marked.is_empty() {
+        true => (Status::False, "NotRemediating", left_alone(unhealthy, by)),
+        false => (Status::True, "Remediating", marked.join("\n")),
+    };
+    let [kind, reason] = ["Remediating", reason].map(Text::word);
+    Condition::new(kind, status, reason, message, view.now)
 }
 
-fn condition(kind: &'static str, words: Vec<String>, now: SimTime) -> Condition {
-    let (status, reason) = match words.is_empty() {
-        true => (Status::False, "NotRemediating"),
-        false => (Status::True, "Remediating"),
+/// What is said of unhealthy Machines that nobody remediates; of more than three, how many more.
+fn left_alone(mut machines: Vec<&Text>, by: &str) -> String {
+    const NAMED: usize = 3;
+    machines.sort_unstable();
+    let named = machines.iter().take(NAMED).map(|name| name.as_str()).collect::<Vec<_>>();
+    let mut names = named.join(", ");
+    if NAMED < machines.len() {
+        names.push_str(&format!(", ... ({} more)", machines.len() - NAMED));
+    }
+    let (noun, verb) = match machines.len() {
+        0 => return String::new(),
+        1 => ("Machine", "is"),
+        _ => ("Machines", "are"),
     };
-    Condition::new(Text::word(kind), status, Text::word(reason), words.join("\n"), now)
+    format!("{noun} {names} {verb} not healthy (not to be remediated by {by})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_left_alone_is_named_up_to_three() {
+        let names: Vec<Text> = ["d", "b", "a", "c"].map(Text::word).into();
+        let said = |count: usize| left_alone(names.iter().take(count).collect(), "MachineSet");
+        assert_eq!(said(0), "");
+        assert_eq!(said(1), "Machine d is not healthy (not to be remediated by MachineSet)");
+        assert_eq!(said(2), "Machines b, d are not healthy (not to be remediated by MachineSet)");
+        let four =
+            "Machines a, b, c, ... (1 more) are not healthy (not to be remediated by MachineSet)";
+        assert_eq!(said(4), four);
+    }
 }

@@ -19,6 +19,8 @@ pub struct Settings {
     pub health_check_requeues_restricted: bool,
     /// Whether the infrastructure's readiness restarts the startup clock.
     pub startup_counts_infrastructure: bool,
+    /// Whether `NodeHealthy=False NodeProvisioning` of v1beta1 says what is waited for.
+    pub node_provisioning_says_what_for: bool,
     /// Whether a Cluster that is not up yet excuses a Machine whose Node is gone.
     pub health_check_asks_cluster_first: bool,
     /// Whether Machines that are being deleted are marked for remediation again.

@@ -34,6 +34,7 @@ pub(super) fn settings() -> Settings {
         health_check_requeues_restricted: false,
         health_check_asks_cluster_first: false,
         startup_counts_infrastructure: false,
+        node_provisioning_says_what_for: false,
         marks_deleting_machines: true,
         marking: Marking::TrueAfterwards,
         forgives_recovered: false,

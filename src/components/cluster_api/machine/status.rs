@@ -112,12 +112,14 @@ impl MachineController {
             (Wording::V1Beta1, Some(node)) => v1beta1_health(node),
             (Wording::V1Beta2, Some(node)) => v1beta2_health(node),
             (Wording::V1Beta1, None) => {
-                let reason = match () {
-                    () if machine.node_ref.is_some() => "NodeNotFound",
-                    () if machine.spec.provider_id.is_empty() => "WaitingForNodeRef",
-                    () => "NodeProvisioning",
+                let waiting = self.settings.node_provisioning_says_what_for;
+                let (reason, message) = match () {
+                    () if machine.node_ref.is_some() => ("NodeNotFound", ""),
+                    () if machine.spec.provider_id.is_empty() => ("WaitingForNodeRef", ""),
+                    () if waiting => ("NodeProvisioning", WAITING_FOR_NODE),
+                    () => ("NodeProvisioning", ""),
                 };
-                (Status::False, reason, String::new())
+                (Status::False, reason, message.to_owned())
             }
             (Wording::V1Beta2, None) => v1beta2_without_node(machine),
         };
@@ -125,6 +127,8 @@ impl MachineController {
         Condition::new(kind, status, reason, message, now)
     }
 }
+
+const WAITING_FOR_NODE: &str = "Waiting for a node with matching ProviderID to exist";
 
 /// Up to release 1.10: the worst of the Node's conditions, all named.
 fn v1beta1_health(node: &Node) -> (Status, &'static str, String) {

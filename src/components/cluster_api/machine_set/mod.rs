@@ -256,7 +256,8 @@ impl MachineSetController {
         body.ready_replicas = counts.ready;
         body.available_replicas = counts.ready;
         if self.settings.wording == Wording::V1Beta2 {
-            body.conditions.say(remediating(object, "cluster.x-k8s.io/set-name", view));
+            let label = "cluster.x-k8s.io/set-name";
+            body.conditions.say(remediating(object, label, "MachineSet", view));
         }
         let outcome = match &work.error {
             Some(error) => Outcome::error(error.clone()),
