@@ -318,3 +318,19 @@ fn a_wrong_given_is_refused_with_what_can_be_given() {
         assert!(mistake.contains(said), "{given}: {mistake}");
     }
 }
+
+#[test]
+fn a_vm_that_is_being_deleted_is_not_powered_on_again() {
+    let game = game("lab/node-deleted-kubelet-restarted", "lab-k8s-1.30-capi-1.7", &[], None);
+    let run = game.play(1);
+    let entries = run.timeline.entries();
+    let at = |field: &str, object: &str| {
+        let found = entries.iter().find(|e| e.field == *field && e.object() == object);
+        found.map(|entry| entry.at).expect("it comes")
+    };
+    let switched_on = at("injected", "Fault/powerOn");
+    assert!(at("deletionTimestamp", "InfraMachine/worker-0") < switched_on);
+    let later = entries.iter().filter(|e| e.at > switched_on);
+    let power = later.filter(|e| e.field == *"power" && e.object() == "VM/worker-0");
+    assert_eq!(power.count(), 0);
+}

@@ -94,24 +94,14 @@ pub struct ProbeReport {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VmAction {
     /// A VM from the template, powered on; its units start after `boot`.
-    CreateAndPowerOn {
-        vm: Text,
-        uuid: Text,
-        user_data: Text,
-        boot: Duration,
-    },
+    CreateAndPowerOn { vm: Text, uuid: Text, user_data: Text, boot: Duration },
     /// Its units start after `boot`; its disk is as it was.
-    PowerOn {
-        vm: Text,
-        boot: Duration,
-    },
-    PowerOff {
-        vm: Text,
-    },
+    PowerOn { vm: Text, boot: Duration },
+    /// Powers off and locks: while its deletion is under way, nobody powers it on again (vSphere's
+    /// `TaskInProgress`).
+    BeginDestroy { vm: Text },
     /// Powers off if need be, and deletes with the disk.
-    Destroy {
-        vm: Text,
-    },
+    Destroy { vm: Text },
 }
 
 /// The operating system as one process sees it during one event.

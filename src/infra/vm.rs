@@ -25,6 +25,8 @@ pub struct Vm {
     pub booted: bool,
     /// How often it was powered on.
     pub starts: u32,
+    /// True while it is being deleted.
+    pub is_locked: bool,
     /// True if it belongs to the datacenter itself and is not among its VMs.
     pub is_appliance: bool,
     pub disk: Disk,
@@ -146,6 +148,7 @@ impl Vm {
             power: Power::Off,
             booted: false,
             starts: 0,
+            is_locked: false,
             is_appliance: false,
             disk: Disk::default(),
             units: BTreeMap::new(),

@@ -243,8 +243,9 @@ impl Core {
                     self.power_on(vm, id, cause);
                 }
             }
-            VmAction::PowerOff { vm } => {
+            VmAction::BeginDestroy { vm } => {
                 if let Some(vm) = self.datacenter.vm_named(&vm) {
+                    self.datacenter.vm_mut(vm).is_locked = true;
                     self.power_off(vm, cause);
                 }
             }
@@ -256,9 +257,9 @@ impl Core {
         }
     }
 
-    /// Switches a VM on; its units start when it has booted.
+    /// Switches a VM on, unless it is being deleted; its units start when it has booted.
     pub(super) fn power_on(&mut self, vm: VmId, source: ProcessId, cause: &mut Option<EntryId>) {
-        if self.datacenter.vm(vm).is_on() {
+        if self.datacenter.vm(vm).is_on() || self.datacenter.vm(vm).is_locked {
             return;
         }
         let state = self.datacenter.vm_mut(vm);

@@ -114,7 +114,7 @@ impl Hypervisor {
                 if facts(vm, ctx).is_none() {
                     return answer(&task, TaskEnd::Done, ctx);
                 }
-                ctx.datacenter(VmAction::PowerOff { vm: vm.clone() });
+                ctx.datacenter(VmAction::BeginDestroy { vm: vm.clone() });
                 self.draw(DELETE, delete, vm, ctx)
             }
         };

@@ -149,7 +149,7 @@ fn a_destroyed_vm_loses_its_power_at_once_and_its_disk_later() {
     let mut vcenter = Vcenter::new();
     let destroy = || DatacenterRequest::Destroy { vm: Text::word("worker-0") };
     let effects = vcenter.ask(destroy());
-    assert!(matches!(effects[0], Effect::Datacenter(VmAction::PowerOff { .. })));
+    assert!(matches!(effects[0], Effect::Datacenter(VmAction::BeginDestroy { .. })));
     let (_, due) = timers(&effects).remove(0);
     let effects = vcenter.play(Input::Due(due));
     assert!(matches!(effects[0], Effect::Datacenter(VmAction::Destroy { .. })));
