@@ -1,10 +1,12 @@
 //! From the catalog's keys to the settings of every component: the only place that knows both.
 
+mod node;
+
 use super::catalog::Catalog;
 use super::models::{self, Platform, WrittenProvider};
 use super::workloads::WrittenWorkload;
 use crate::api::kinds::{
-    Conditions, InFlight, MachineHealthCheck, MaxUnhealthy, Resources, Status, UnhealthyCondition,
+    Conditions, InFlight, MachineHealthCheck, MaxUnhealthy, Status, UnhealthyCondition,
 };
 use crate::api::{Kind, RetryJoin};
 use crate::client::{Backoff, ClientSettings, ShellSettings};
@@ -45,7 +47,7 @@ fn settings(platform: &Platform) -> Settings {
             compaction: all.period("etcd.compactionInterval"),
         },
         apiserver: apiserver(all),
-        kubelet: kubelet(platform),
+        kubelet: node::kubelet(platform),
         kubeadm: kubeadm(all),
         controller_manager: controller_manager(all),
         scheduler: scheduler(all),
@@ -189,53 +191,6 @@ fn apiserver(all: &Catalog) -> apiserver::Settings {
     }
 }
 
-fn kubelet(platform: &Platform) -> kubelet::Settings {
-    let all = &platform.catalog;
-    let duration = |key: &str| all.duration(&format!("kubernetes.{key}"));
-    let period = |key: &str| all.period(&format!("kubernetes.{key}"));
-    let delay = |key: &str| all.delay(&format!("kubernetes.{key}"));
-    let tries = |key: &str| small(all.count(&format!("kubernetes.{key}"), 1..=1000));
-    let percent = |key: &str| all.percent(&format!("kubernetes.{key}"));
-    kubelet::Settings {
-        client: client(all),
-        heartbeat_timeout: period("heartbeatTimeout"),
-        lease_duration: duration("nodeLeaseDuration"),
-        lease_renewal: period("nodeLeaseRenewInterval"),
-        lease_jitter_percent: percent("nodeLeaseRenewJitterPercent"),
-        lease_retries: tries("nodeLeaseUpdateRetries"),
-        lease_backoff_first: period("nodeLeaseBackoffFirst"),
-        lease_backoff_limit: period("nodeLeaseBackoffLimit"),
-        status_period: period("nodeStatusUpdateFrequency"),
-        status_jitter_percent: percent("nodeStatusUpdateJitterPercent"),
-        status_report: duration("nodeStatusReportFrequency"),
-        status_retries: tries("nodeStatusUpdateRetry"),
-        registration_first: period("registrationBackoffFirst"),
-        registration_limit: period("registrationBackoffLimit"),
-        node_ready: delay("nodeReady"),
-        provider_prefix: all.word("infra.providerIDPrefix"),
-        version: platform.kubernetes_version.clone(),
-        resources: Resources {
-            cpu_millis: all.count("infra.nodeCpuMillis", 1..=1_000_000_000),
-            memory_mib: all.count("infra.nodeMemoryMib", 1..=1_000_000_000),
-            pods: all.count("kubernetes.maxPods", 1..=100_000),
-        },
-        pod_sync: delay("podSync"),
-        image_pull: delay("imagePull"),
-        container_start: delay("containerStart"),
-        container_stop: delay("containerStop"),
-        pod_status_retry: period("podStatusRetry"),
-        pod_status_sync: period("podStatusSync"),
-        status_reads: match all.rule("kubernetes.nodeStatusReadsOwnWatch") {
-            true => kubelet::StatusReads::OwnWatch,
-            false => kubelet::StatusReads::Server,
-        },
-        pleg_threshold: duration("plegThreshold"),
-        pleg_period: period("plegPeriod"),
-        pleg_relist: delay("plegRelist"),
-        volumes: kubelet::VolumeSettings::default(),
-    }
-}
-
 fn controller_manager(all: &Catalog) -> controller_manager::Settings {
     let duration = |key: &str| all.duration(&format!("kubernetes.{key}"));
     let period = |key: &str| all.period(&format!("kubernetes.{key}"));
@@ -266,6 +221,8 @@ fn controller_manager(all: &Catalog) -> controller_manager::Settings {
         taint_pass_period: period("noExecuteTaintPassPeriod"),
         pod_gc_period: period("podGcPeriod"),
         pod_gc_quarantine: duration("podGcQuarantine"),
+        pod_gc_pass: all.delay("kubernetes.podGcPass"),
+        pod_gc_hand_over: all.delay("kubernetes.podGcHandOver"),
         disrupted_pod_timeout: duration("disruptedPodTimeout"),
         volumes: controller_manager::VolumeSettings::default(),
         request_interval: duration("controllerRequestInterval"),
@@ -282,8 +239,6 @@ fn controller_manager(all: &Catalog) -> controller_manager::Settings {
         },
         signing: all.delay("kubernetes.bootstrapSigning"),
     }
-        pod_gc_pass: all.delay("kubernetes.podGcPass"),
-        pod_gc_hand_over: all.delay("kubernetes.podGcHandOver"),
 }
 
 fn scheduler(all: &Catalog) -> scheduler::Settings {
@@ -363,6 +318,7 @@ fn cluster_api(platform: &Platform, infrastructure: Kind) -> cluster_api::Settin
         health_check_requeues_restricted: rule("healthCheckRequeuesRestricted"),
         health_check_asks_cluster_first: rule("healthCheckAsksClusterFirst"),
         startup_counts_infrastructure: rule("startupCountsInfrastructure"),
+        node_provisioning_says_what_for: rule("nodeProvisioningSaysWhatFor"),
         marks_deleting_machines: rule("marksDeletingMachines"),
         marking: match choice("ownerRemediatedOnDelete", &["True", "MachineDeleting"]) {
             0 => cluster_api::Marking::TrueAfterwards,
@@ -378,7 +334,6 @@ fn cluster_api(platform: &Platform, infrastructure: Kind) -> cluster_api::Settin
         },
         delete_annotation_first: rule("deleteAnnotationFirst"),
         scale_down_blames_unknown: rule("scaleDownBlamesUnknown"),
-        node_provisioning_says_what_for: rule("nodeProvisioningSaysWhatFor"),
         deletion_looks_for_node: rule("deletionLooksForNode"),
         volume_wait_skips_unreachable: rule("volumeWaitSkipsUnreachable"),
         not_ready_requeue: period("notReadyRequeue"),

@@ -13,6 +13,7 @@
 mod lease;
 mod pods;
 mod status;
+pub mod storage;
 #[cfg(test)]
 mod tests;
 mod volumes;
@@ -24,7 +25,7 @@ pub use status::own_labels;
 use crate::api::kinds::Resources;
 use crate::api::{Kind, ObjectKey, Selector, Uid};
 use crate::client::{Alarm, Api, Client, ClientSettings, Incoming, News};
-use crate::engine::{Activity, Delay, Duration, Path, Phase, Rhythm, Text};
+use crate::engine::{Activity, Delay, Duration, Path, Phase, Purpose, Rhythm, SimTime, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use lease::LeaseLoop;
 use pods::Pods;
@@ -63,8 +64,9 @@ pub struct Settings {
     pub pleg_relist: Delay,
     pub registration_first: Duration,
     pub registration_limit: Duration,
-    /// From the kubelet's start until the runtime, the network and storage are ready.
-    pub node_ready: Delay,
+    /// From the start of the process until it asks for its registration.
+    pub start: Delay,
+    pub storage: storage::Settings,
     /// Before the Node's name in its `providerID`.
     pub provider_prefix: Text,
     pub version: Text,
@@ -95,11 +97,13 @@ pub enum StatusReads {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Client(Alarm),
+    /// The process is up.
+    Begin,
     /// Register again after a failure.
     Register,
     /// Look the Lease up again after failures.
     EnsureLease,
-    /// Runtime, network and storage have become ready.
+    /// Storage has become ready, and the kubelet sees it.
     NodeReady,
     /// A Pod's containers can be started.
     StartPod(ObjectKey),
@@ -138,6 +142,9 @@ pub struct Kubelet {
     status: StatusLoop,
     pods: Pods,
     volumes: Volumes,
+    /// When it asked for its registration, and for how long it had tried to make its CSINode then.
+    storage_asked: SimTime,
+    storage_lead: Duration,
 }
 
 /// What a request about a Pod was for.
@@ -154,6 +161,7 @@ enum Asked {
 const LEASE: ActivityId = ActivityId(0);
 const STATUS: ActivityId = ActivityId(1);
 const AGENT: &str = "kubelet";
+const START: Purpose = Purpose(13);
 const CONFIG: &str = "/var/lib/kubelet/config.yaml";
 
 impl Kubelet {
@@ -166,6 +174,8 @@ impl Kubelet {
             status: StatusLoop::default(),
             pods: Pods::default(),
             volumes: Volumes::default(),
+            storage_asked: SimTime::ZERO,
+            storage_lead: Duration::ZERO,
             settings,
             server,
             name,
@@ -198,6 +208,7 @@ impl Kubelet {
                 }
             }
             Input::Due(Event::Client(alarm)) => self.client.on_alarm(ctx, alarm, &mut news),
+            Input::Due(Event::Begin) => return self.begin(Start::Fresh, ctx),
             Input::Due(Event::Register) => self.register(ctx),
             Input::Due(Event::EnsureLease) => self.ensure_lease(ctx),
             Input::Due(Event::NodeReady) => self.node_became_ready(ctx),
@@ -223,6 +234,17 @@ impl Kubelet {
             ));
             return ctx.exit();
         }
+        let time = match start {
+            Start::Steady => Duration::ZERO,
+            Start::Fresh => ctx.draw_delay(START, self.settings.start),
+        };
+        match time.is_zero() {
+            true => self.begin(start, ctx),
+            false => ctx.after(time, Event::Begin),
+        }
+    }
+
+    fn begin(&mut self, start: Start, ctx: &mut Ctx<Event>) {
         self.start_status(start, ctx);
         self.start_lease(start, ctx);
         self.start_pods(start, ctx);

@@ -1,7 +1,8 @@
 //! Pods from watch to running to gone.
 //!
 //! Containers belong to the runtime: they run on while the kubelet is away, and are found again
-//! when it returns. Simplified: one container per Pod, which never crashes; a Job's ends well.
+//! when it returns. Simplified: one container per Pod, which never crashes; a Job's ends well; a Pod
+//! that is stopped goes without a last `Succeeded`.
 
 use super::{AGENT, Asked, Event, Kubelet, Start};
 use crate::api::kinds::{Condition, Pod, PodPhase, Status};
@@ -31,6 +32,11 @@ struct Taken {
     reported: bool,
     /// What others wrote will be put right.
     correcting: bool,
+    /// Its containers were gone when this kubelet first looked: they count as killed, and that has
+    /// to be said before the Pod goes.
+    lost: bool,
+    /// What is being written is not the last word.
+    more_to_say: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,10 +97,10 @@ impl Kubelet {
         if stage != Stage::Stopped {
             self.hold_volume(object, runs, ctx);
         }
-        self.pods.taken.insert(
-            key.clone(),
-            Taken { uid, stage, writing: false, reported: false, correcting: false },
-        );
+        let lost = stage == Stage::Stopped && !ctx.completed_container(uid);
+        let (writing, reported, correcting, more_to_say) = (false, false, false, false);
+        let taken = Taken { uid, stage, writing, reported, correcting, lost, more_to_say };
+        self.pods.taken.insert(key.clone(), taken);
     }
 
     pub(super) fn start_pod(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
@@ -139,6 +145,12 @@ impl Kubelet {
             (Some(deletion), Stage::Running | Stage::Starting) => {
                 self.stop(key, taken.uid, deletion.grace, ctx);
             }
+            (Some(_), Stage::Stopped) if taken.lost && !has_ended(&object) => {
+                if let Some(taken) = self.pods.taken.get_mut(key) {
+                    (taken.lost, taken.more_to_say) = (false, true);
+                }
+                self.report_pod(key, &object, say_failed, ctx);
+            }
             (Some(_), Stage::Stopped) if self.must_unmount(taken.uid, ctx) => {}
             (Some(_), Stage::Stopped) => {
                 let (grace, uid) = (Some(Duration::ZERO), Some(taken.uid));
@@ -148,6 +160,12 @@ impl Kubelet {
                 self.put_right_later(key, &object, ctx);
             }
             (None, Stage::Running) => self.report_pod(key, &object, say_running, ctx),
+            (None, Stage::Starting) if object.pod().is_some_and(Pod::is_ready) => {
+                if let Some(taken) = self.pods.taken.get_mut(key) {
+                    taken.more_to_say = true;
+                }
+                self.report_pod(key, &object, say_lost, ctx);
+            }
             (None, Stage::Stopped) => {
                 let completed = ctx.completed_container(taken.uid);
                 let say = if completed { say_succeeded } else { say_failed };
@@ -216,7 +234,12 @@ impl Kubelet {
         if let Some(taken) = self.pods.taken.get_mut(key) {
             taken.writing = false;
             taken.correcting = false;
-            taken.reported |= well && taken.stage == Stage::Running;
+            let more = std::mem::take(&mut taken.more_to_say);
+            taken.reported |= well && !more && taken.stage == Stage::Running;
+            taken.lost |= more && !well && taken.stage == Stage::Stopped;
+            if more && well && taken.stage != Stage::Starting {
+                return self.sync_pod(key, ctx);
+            }
             if !well {
                 ctx.after(self.settings.pod_status_retry, Event::SyncPod(key.clone()));
             }
@@ -256,6 +279,16 @@ fn say_running(pod: &mut Pod, now: SimTime) -> bool {
     news
 }
 
+/// What a kubelet says of a Pod that ran, and whose containers it finds gone and starts again; true
+/// if that is news.
+fn say_lost(pod: &mut Pod, now: SimTime) -> bool {
+    let said = ["ContainersReady", "Ready"].map(|kind| {
+        let [kind, reason] = [kind, "ContainersNotReady"].map(Text::word);
+        pod.conditions.say(Condition::new(kind, Status::False, reason, "", now))
+    });
+    said.contains(&true)
+}
+
 /// What a kubelet says of a Pod whose containers have done their work; true if that is news.
 fn say_succeeded(pod: &mut Pod, now: SimTime) -> bool {
     say_ended(pod, PodPhase::Succeeded, "PodCompleted", now)
@@ -276,6 +309,10 @@ fn say_ended(pod: &mut Pod, phase: PodPhase, reason: &'static str, now: SimTime)
         pod.conditions.say(Condition::new(kind, Status::False, reason, "", now));
     }
     true
+}
+
+fn has_ended(object: &Object) -> bool {
+    object.pod().is_none_or(|pod| pod.phase.is_terminal())
 }
 
 /// True for a Pod that ran, has no containers any more, and is not to be started again

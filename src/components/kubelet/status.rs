@@ -18,7 +18,7 @@ pub struct StatusLoop {
     node: Option<Arc<Object>>,
     registering: bool,
     registration: Backoff,
-    /// Runtime, network and storage are ready.
+    /// Storage is ready; runtime and network are before the kubelet is.
     ready: bool,
     /// When a report is due even if nothing changed.
     report_at: SimTime,
@@ -40,7 +40,6 @@ pub enum Asked {
 }
 
 const REPORT_AGE: Purpose = Purpose(1);
-const NODE_READY: Purpose = Purpose(2);
 const LAST_RELIST: Purpose = Purpose(7);
 const RELIST: Purpose = Purpose(8);
 const RECKONING: Purpose = Purpose(9);
@@ -72,8 +71,7 @@ impl Kubelet {
                 self.adopt(ctx);
             }
             Start::Fresh => {
-                let ready = ctx.draw_delay(NODE_READY, self.settings.node_ready);
-                ctx.after(ready, Event::NodeReady);
+                self.begin_storage(ctx);
                 self.register(ctx);
             }
         }
@@ -175,12 +173,13 @@ impl Kubelet {
         self.status.registering = false;
         if !adopted {
             self.status.report_at = ctx.now() + self.settings.status_report;
+            return self.storage_waits(ctx);
         }
-        if adopted && self.status.report_at == SimTime::ZERO || self.status.ready {
-            // A kubelet that took a Node over, or that became ready meanwhile, says so at once.
-            if self.status.report_at == SimTime::ZERO || !adopted {
-                self.sync_status(ctx);
-            }
+        self.status.ready = true;
+        // A kubelet that took a Node over says at once how it is; one that has been running knows
+        // when its next report is due.
+        if self.status.report_at == SimTime::ZERO {
+            self.sync_status(ctx);
         }
     }
 

@@ -31,7 +31,14 @@ fn settings() -> Settings {
         status_retries: 5,
         registration_first: millis(100),
         registration_limit: secs(7),
-        node_ready: fixed(1000),
+        start: fixed(0),
+        storage: storage::Settings {
+            lead: fixed(0),
+            within: storage::Pauses { first: millis(10), factor: 5, tries: 4 },
+            between: storage::Pauses { first: millis(15), factor: 6, tries: 6 },
+            jitter_percent: 0,
+            look_period: millis(100),
+        },
         provider_prefix: Text::word("vsphere://"),
         version: Text::word("v1.34.4"),
         resources: Resources { cpu_millis: 4000, memory_mib: 8192, pods: 110 },
@@ -363,4 +370,86 @@ fn a_kubelet_that_slept_too_long_may_report_its_runtime_unhealthy() {
         }
     }
     assert!(unhealthy > 0, "who is quicker than its look at the runtime says so");
+}
+
+/// Looks at the Node of a kubelet that finds one of its name.
+fn adopts(bench: &mut Bench<Kubelet, Event>) -> Arc<Object> {
+    let found = node(false);
+    let (connection, request) = bench.asked.remove(0);
+    bench.answer(connection, request.id, Err(ApiError::already_exists(found.key())));
+    for _ in 0..2 {
+        let at = bench.waiting().iter().position(|words| words == "get Node/w").expect("it reads");
+        let (connection, request) = bench.asked.remove(at);
+        bench.answer(connection, request.id, Ok(Answer::Object(Arc::new(found.clone()))));
+    }
+    bench.grant("patch Node/w")
+}
+
+#[test]
+fn a_kubelet_that_takes_a_node_over_is_ready_at_once() {
+    let mut bench = started(Start::Fresh, &[]);
+    assert_eq!(bench.waiting()[0], "create Node/w");
+    let reported = adopts(&mut bench);
+    let conditions = &reported.node().expect("a Node").conditions;
+    assert!(conditions.is("Ready", Status::True), "{conditions:?}");
+    assert!(!bench.timers.iter().any(|(_, event)| *event == Event::NodeReady));
+}
+
+#[test]
+fn a_new_node_is_ready_with_the_next_try_after_its_registration() {
+    let mut bench = started(Start::Fresh, &[]);
+    bench.timers.clear();
+    bench.bed.pass(Duration::from_millis(70));
+    bench.grant("create Node/w");
+    let ready = bench.timers.iter().find(|(_, event)| *event == Event::NodeReady);
+    // Tries after 0, 10, 60 and 310 ms; then a look each 100 ms, which may come at once.
+    let wait = ready.expect("it waits").0.as_micros() / 1000;
+    assert!((240..340).contains(&wait), "{wait} ms");
+}
+
+#[test]
+fn a_process_takes_its_time_before_it_asks_for_anything() {
+    let slow = Settings { start: Delay::fixed(Duration::from_millis(500)), ..settings() };
+    let mut kubelet = Kubelet::new(slow, Address::Endpoint(EndpointId(1)), Text::word("w"));
+    let mut bed = Testbed::new("kubelet", "w");
+    bed.vm.disk.write(CONFIG, "kind: KubeletConfiguration");
+    let effects = bed.play(|ctx| kubelet.on_event(Input::Started(Start::Fresh), ctx));
+    assert!(matches!(effects[..], [Effect::After(_, Event::Begin)]), "{effects:?}");
+    let effects = bed.play(|ctx| kubelet.on_event(Input::Due(Event::Begin), ctx));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Send(..))), "{effects:?}");
+}
+
+#[test]
+fn a_dying_pod_whose_containers_are_gone_is_called_failed_before_it_goes() {
+    let dying = pod(|object| {
+        let grace = Duration::from_secs(30);
+        object.meta.deletion = Some(Deletion { at: SimTime::ZERO + grace, grace });
+        object.pod_mut().expect("a Pod").phase = PodPhase::Running;
+    });
+    let mut bench = with_pods(&[dying]);
+    let failed = bench.grant("patch Pod/web");
+    assert_eq!(failed.pod().expect("a Pod").phase, PodPhase::Failed);
+    assert!(bench.waiting().contains(&"delete Pod/web".to_owned()), "{:?}", bench.waiting());
+}
+
+#[test]
+fn a_pod_whose_containers_are_gone_is_not_ready_until_they_run_again() {
+    let ready = pod(|object| {
+        let body = object.pod_mut().expect("a Pod");
+        body.phase = PodPhase::Running;
+        body.conditions.set(crate::api::kinds::Condition::new(
+            "Ready",
+            Status::True,
+            "",
+            "",
+            SimTime::ZERO,
+        ));
+    });
+    let mut bench = with_pods(&[ready]);
+    let lost = bench.grant("patch Pod/web");
+    let said = lost.pod().expect("a Pod").conditions.get("Ready").cloned().expect("said");
+    assert_eq!((said.status, said.reason.as_str()), (Status::False, "ContainersNotReady"));
+    bench.shows(WatchKind::Modified, Object::clone(&lost));
+    bench.play(Input::Container(Uid(5), true));
+    assert!(bench.grant("patch Pod/web").pod().expect("a Pod").is_ready());
 }
