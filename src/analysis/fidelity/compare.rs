@@ -4,7 +4,7 @@
 //! busy recording machine may add. Rows are not independent: all steps of one run share the phases
 //! of its heartbeat and monitor. This file does not explain a disagreement, it only finds it.
 
-use super::explained::explanation;
+use super::explained::{Known, explanation};
 use super::statistics::{FAMILY_ALPHA, KolmogorovSmirnov, holm, ks_two_samples, percentile};
 use super::steps::{Seen, Step, Steps};
 use crate::engine::Duration;
@@ -35,6 +35,8 @@ pub struct Comparison {
     pub explained: Vec<(Step, Step, &'static str)>,
     /// Steps of both sides of which no message is the same.
     pub messages: Vec<Messages>,
+    /// Such steps for which that is explained.
+    pub other_words: Vec<(Messages, &'static str)>,
 }
 
 /// One step on both sides.
@@ -48,6 +50,8 @@ pub struct Row {
     pub ks: Option<KolmogorovSmirnov>,
     /// True if Holm's correction over all rows rejects that both sides are the same.
     pub ks_rejected: bool,
+    /// Why it disagrees, if that is known.
+    pub why: Option<&'static str>,
 }
 
 /// Times of one side.
@@ -90,6 +94,26 @@ pub struct Messages {
 }
 
 impl Comparison {
+    /// Explains what is known to differ.
+    pub fn explain(mut self, known: &[Known]) -> Comparison {
+        for row in self.rows.iter_mut().filter(|row| row.differs()) {
+            row.why = known.iter().find(|known| known.covers(row)).map(Known::why);
+        }
+        for (first, second) in std::mem::take(&mut self.orders) {
+            match known.iter().find(|known| known.covers_order(&first, &second)) {
+                Some(known) => self.explained.push((first, second, known.why())),
+                None => self.orders.push((first, second)),
+            }
+        }
+        for both in std::mem::take(&mut self.messages) {
+            match known.iter().find(|known| known.covers_words(&both.step)) {
+                Some(known) => self.other_words.push((both, known.why())),
+                None => self.messages.push(both),
+            }
+        }
+        self
+    }
+
     /// How many findings speak against the simulation.
     pub fn disagreements(&self) -> usize {
         let steps = self.rows.iter().filter(|row| row.disagrees()).count();
@@ -98,8 +122,13 @@ impl Comparison {
 }
 
 impl Row {
-    /// True if this row speaks against the simulation.
+    /// True if this row speaks against the simulation, and nothing explains it.
     pub fn disagrees(&self) -> bool {
+        self.why.is_none() && self.differs()
+    }
+
+    /// True if the two sides differ by the criterion.
+    pub fn differs(&self) -> bool {
         let verdict =
             matches!(self.verdict, Verdict::Outside(_) | Verdict::Missing | Verdict::OnlySimulated);
         verdict || self.ks_rejected
@@ -128,6 +157,7 @@ pub fn compare(recorded: &[Steps], simulated: &[Steps]) -> Comparison {
         orders,
         explained,
         messages: foreign_messages(recorded, simulated),
+        other_words: Vec::new(),
         rows,
     }
 }
@@ -161,6 +191,7 @@ fn judge(step: &Step, recorded: &[Steps], simulated: &[Steps]) -> Row {
         verdict,
         ks,
         ks_rejected: false,
+        why: None,
     }
 }
 

@@ -83,3 +83,19 @@ fn a_distribution_is_tested_from_eight_runs() {
     assert!(found.rows[0].ks_rejected && found.rows[0].disagrees());
     assert_eq!(found.rows[0].verdict, Verdict::Inside);
 }
+
+#[test]
+fn what_is_known_to_differ_is_told_apart_by_its_reason() {
+    let recorded = [run(&[("a", 13_000), ("b", 2_000)])];
+    let simulated = [run(&[("a", 10_000)])];
+    let late = |seconds| Known::Late { roles: &["Node/$victim"], seconds, why: "slow" };
+    let missing = Known::Step { role: "Node/$victim", field: "f", value: "b", why: "fake" };
+    let disagreements =
+        |known: &[Known]| compare(&recorded, &simulated).explain(known).disagreements();
+    assert_eq!(disagreements(&[]), 2);
+    assert_eq!(disagreements(&[missing]), 1);
+    assert_eq!(disagreements(&[missing, late(2)]), 1, "3 s late");
+    assert_eq!(disagreements(&[missing, late(3)]), 0);
+    let early = [run(&[("a", 7_000)])];
+    assert_eq!(compare(&early, &simulated).explain(&[late(9)]).disagreements(), 1);
+}

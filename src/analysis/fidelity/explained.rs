@@ -1,9 +1,188 @@
-//! Orders that a recording has and the simulation (almost) never, each with its explanation.
+//! What a recording has and the simulation (almost) never, or at another time, with its explanation.
 //!
 //! A race that the recording machine's own slowness decided stays visible in the tables; it is not
 //! tuned away, and nothing that is not named here is excused.
 
+use super::compare::{Row, Verdict};
 use super::steps::Step;
+use crate::engine::Duration;
+
+/// What is known to differ in one comparison, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// One step, whatever is found about it, and its order among others.
+    Step { role: &'static str, field: &'static str, value: &'static str, why: &'static str },
+    /// Steps of these roles were recorded later than simulated, by at most so many seconds.
+    Late { roles: &'static [&'static str], seconds: u64, why: &'static str },
+    /// Two steps of one role, recorded in this order.
+    Order {
+        role: &'static str,
+        first: (&'static str, &'static str),
+        second: (&'static str, &'static str),
+        why: &'static str,
+    },
+}
+
+impl Known {
+    /// The explanation.
+    pub const fn why(&self) -> &'static str {
+        match self {
+            Known::Step { why, .. } | Known::Late { why, .. } | Known::Order { why, .. } => why,
+        }
+    }
+
+    /// True if it explains why the two sides of a row differ.
+    pub fn covers(&self, row: &Row) -> bool {
+        match self {
+            Known::Step { role, field, value, .. } => is(&row.step, role, (field, value)),
+            Known::Late { roles, seconds, .. } => {
+                let (Some(recorded), Some(simulated)) = (row.recorded, row.simulated) else {
+                    return false;
+                };
+                let latest = simulated.high + Duration::from_secs(*seconds);
+                matches!(row.verdict, Verdict::Outside(_))
+                    && roles.contains(&row.step.role.as_str())
+                    && simulated.low <= recorded.low
+                    && recorded.high <= latest
+            }
+            Known::Order { .. } => false,
+        }
+    }
+
+    /// True if it explains why a step comes in other words.
+    pub fn covers_words(&self, step: &Step) -> bool {
+        matches!(self, Known::Step { role, field, value, .. } if is(step, role, (field, value)))
+    }
+
+    /// True if it explains an order that hardly a simulated run has.
+    pub fn covers_order(&self, one: &Step, other: &Step) -> bool {
+        match self {
+            Known::Step { role, field, value, .. } => {
+                [one, other].iter().any(|step| is(step, role, (field, value)))
+            }
+            Known::Order { role, first, second, .. } => {
+                is(one, role, *first) && is(other, role, *second)
+            }
+            Known::Late { .. } => false,
+        }
+    }
+}
+
+fn is(step: &Step, role: &str, (field, value): (&str, &str)) -> bool {
+    step.role == role && step.field == field && step.value == value
+}
+
+const SATURATED: &str = "the recording machine was saturated: a step from reconcile to reconcile took 0.1 to 3 s \
+     longer than on an idle one (README of the recordings), and here several follow each other";
+const STARTED_SLOWLY: &str = "the new kubelet registered 1.6 to 2.6 s after its start in the three recordings of 1.14.0 \
+     that have this phase, and in less than 0.9 s in its others: between, the Machine is looked at, as it is once a second";
+
+/// A kubelet that comes back finds Pods without their containers.
+pub const FAKE_PROBES: Known = Known::Step {
+    role: "Pod/$pod",
+    field: "Ready",
+    value: "True",
+    why: "the probe manager of a hollow kubelet is fake: the containers of before its restart count as ready until they \
+          are found dead, 0.01 to 0.14 s later",
+};
+
+/// A Pod whose containers were gone for less time than anybody notices.
+pub const NEVER_UNREADY: [Known; 2] = [never_unready("False"), never_unready("True")];
+
+const fn never_unready(value: &'static str) -> Known {
+    Known::Step {
+        role: "Pod/$pod",
+        field: "Ready",
+        value,
+        why: "the probe manager of a hollow kubelet is fake, and a Pod that was Ready stays so over its restart; a real kubelet \
+              says that the containers are gone before it starts them again",
+    }
+}
+
+/// The Event that came 107 s after what it tells of.
+pub const SPAM_FILTER: Known = Known::Step {
+    role: "Machine/$victim",
+    field: "event",
+    value: "MachineMarkedUnhealthy",
+    why: "client-go stores no more than 25 Events at once of one object, and then one in 300 s; this Machine's were used up \
+          by DetectedUnhealthy, whose recorded counts jump from 10 to 17, so that the seventh of these Events is the \
+          first that was stored. Here no Event is dropped",
+};
+
+/// The Node was Ready before anybody looked.
+pub const READY_AT_ONCE: [Known; 3] = [
+    Known::Step {
+        role: "Machine/$new",
+        field: "NodeHealthy",
+        value: "False NodeConditionsFailed",
+        why: READY_BEFORE_THE_LOOK,
+    },
+    Known::Order {
+        role: "Machine/$new",
+        first: ("NodeHealthy", "True"),
+        second: ("nodeRef", "set"),
+        why: READY_BEFORE_THE_LOOK,
+    },
+    Known::Order {
+        role: "Machine/$new",
+        first: ("NodeHealthy", "True"),
+        second: ("phase", "Running"),
+        why: READY_BEFORE_THE_LOOK,
+    },
+];
+const READY_BEFORE_THE_LOOK: &str = "the Node was Ready 0.09 s after it registered, and the controller of the saturated \
+     machine came to look only then; here a look takes some milliseconds";
+
+/// Two controllers were woken by the same deletion.
+pub const CHECK_BEFORE_MACHINE: Known = Known::Order {
+    role: "Machine/$victim",
+    first: ("OwnerRemediated", "False WaitingForRemediation"),
+    second: ("NodeHealthy", "False NodeNotFound"),
+    why: "the same deletion wakes the health check and the Machine's controller, and which of them writes first is \
+          chance; they are 0.03 s apart in the recording",
+};
+
+/// A MachineDeployment that looked once where the model looks twice.
+pub const SEEN_ONCE: [Known; 2] = [
+    Known::Step { role: "MachineDeployment", field: "replicas", value: "3", why: WRITTEN_LATE },
+    Known::Step { role: "MachineDeployment", field: "replicas", value: "4", why: WRITTEN_LATE },
+];
+const WRITTEN_LATE: &str = "the recorded MachineSet wrote 3 late and 4 0.6 s after it, and the MachineDeployment, which \
+     looks once a second, met only the 4";
+
+/// The phase of a Machine whose Node takes its time.
+pub const PROVISIONED: Known =
+    Known::Step { role: "Machine/$new", field: "phase", value: "Provisioned", why: STARTED_SLOWLY };
+
+/// The first report of one restarted kubelet in fourteen.
+pub const CSI_NODE_LATE: [Known; 3] = [
+    csi_node_late("Ready", "False KubeletNotReady"),
+    csi_node_late("taint not-ready:NoSchedule", "added"),
+    csi_node_late("taint not-ready:NoSchedule", "gone"),
+];
+
+const fn csi_node_late(field: &'static str, value: &'static str) -> Known {
+    Known::Step {
+        role: "Node/$victim",
+        field,
+        value,
+        why: "one of fourteen restarted kubelets reported before it had found its own CSINode: seven processes started at \
+              once on two saturated cores; here reading it takes no time",
+    }
+}
+
+/// Many Pods created at once.
+pub const COMBINED: Known = Known::Step {
+    role: "ReplicaSet",
+    field: "event",
+    value: "SuccessfulCreate",
+    why: "client-go combines Events from the tenth similar one within ten minutes on, and says so; here each stands alone",
+};
+
+/// Everything that followed the first delays, up to so many seconds later.
+pub const fn late(roles: &'static [&'static str], seconds: u64) -> Known {
+    Known::Late { roles, seconds, why: SATURATED }
+}
 
 /// One order of two steps of a role, and why it is not simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +218,6 @@ pub const EXPLAINED: [Explained; 2] = [
 
 /// Why an order is foreign to the simulation, if that is known.
 pub fn explanation(first: &Step, second: &Step) -> Option<&'static str> {
-    let is = |step: &Step, role: &str, (field, value): (&str, &str)| {
-        step.role == role && step.field == field && step.value == value
-    };
     EXPLAINED
         .iter()
         .find(|known| is(first, known.role, known.first) && is(second, known.role, known.second))

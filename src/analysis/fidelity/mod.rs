@@ -9,6 +9,7 @@ pub mod campaign;
 pub mod compare;
 pub mod explained;
 pub mod heartbeats;
+pub mod recorded;
 pub mod recording;
 pub mod statistics;
 pub mod steps;

@@ -2,9 +2,9 @@
 //!
 //! Names differ from run to run, so objects are known by the part they play: `$victim` was hit by
 //! the fault, `$new` was born after it, `$pod` ran on the victim, `$newpod` was born after the
-//! fault. In a run with several faults nobody can say for which victim an object was born: there
-//! only the victim and its Pods have steps. This file knows the core fields, not whether a step is
-//! right.
+//! fault. Of several victims of one blow, one that is brought back is `$revived`. In a run with
+//! several blows nobody can say for which victim an object was born: there only the victim and its
+//! Pods have steps. This file knows the core fields, not whether a step is right.
 
 use super::recording::{Recording, Row};
 use super::words::Words;
@@ -35,12 +35,12 @@ pub struct Seen {
 /// All steps after one fault.
 pub type Steps = BTreeMap<Step, Seen>;
 
-/// The steps after each fault of a recording, in the order of the faults.
+/// The steps after each blow of a recording, in the order of the blows.
 pub fn of_recording(recording: &Recording) -> Vec<Steps> {
     of_rows(&recording.rows)
 }
 
-/// The steps after each fault of a simulated run, in the order of the faults.
+/// The steps after each blow of a simulated run, in the order of the blows.
 pub fn of_timeline(entries: &[Entry]) -> Vec<Steps> {
     let rows: Vec<Row> = entries.iter().map(Row::from_entry).collect();
     of_rows(&rows)
@@ -89,14 +89,51 @@ const REPLICAS: &[&str] = &[
 /// Of OwnerRemediated two controllers write in turn: the value that stays for this long counts.
 const TUG_OF_WAR_MICROS: i64 = 1_000_000;
 
+/// Faults this near to each other are one blow.
+const TOGETHER_MICROS: i64 = 1_000_000;
+/// A recording's driver writes a fault down after what it did, and what came of that may be seen
+/// before.
+const EARLY_MICROS: i64 = 300_000;
+
 fn of_rows(rows: &[Row]) -> Vec<Steps> {
-    let faults = faults(rows);
-    let alone = faults.len() == 1;
-    faults.iter().map(|(at, victim)| after_fault(rows, *at, victim, alone)).collect()
+    let blows = blows(rows);
+    let alone = blows.len() == 1;
+    blows.iter().map(|blow| after_blow(rows, blow, alone)).collect()
 }
 
-/// Time and victim of each fault, as a recording's driver or a simulation wrote it.
-fn faults(rows: &[Row]) -> Vec<(i64, String)> {
+/// One or more faults at once, and what is done to the same victims later.
+#[derive(Clone, Debug, Default)]
+struct Blow {
+    at: i64,
+    victims: BTreeSet<String>,
+    revived: BTreeSet<String>,
+}
+
+/// Puts faults together: what hits at once, what hits a victim again, and what hits one that was
+/// born of the blow.
+fn blows(rows: &[Row]) -> Vec<Blow> {
+    let mut blows: Vec<Blow> = Vec::new();
+    for (at, victim, revives) in faults(rows) {
+        let seen = rows.iter().find(|row| row.name == victim);
+        let born = seen.map_or(i64::MIN, |row| row.micros);
+        let again = blows.iter().position(|blow| blow.victims.contains(&victim));
+        let last = blows.last();
+        let joins = last.filter(|blow| at - blow.at <= TOGETHER_MICROS || born > blow.at);
+        let place = again.or(joins.map(|_| blows.len() - 1)).unwrap_or_else(|| {
+            blows.push(Blow { at, ..Blow::default() });
+            blows.len() - 1
+        });
+        if revives {
+            blows[place].revived.insert(victim.clone());
+        }
+        blows[place].victims.insert(victim);
+    }
+    blows
+}
+
+/// Time and victim of each fault, as a recording's driver or a simulation wrote it, and whether it
+/// brings the victim back.
+fn faults(rows: &[Row]) -> Vec<(i64, String, bool)> {
     let victim = |row: &Row| {
         let by_driver = row.kind == "Process" && row.by == "driver";
         let killed = by_driver && row.field == "running" && is_false(row);
@@ -104,7 +141,7 @@ fn faults(rows: &[Row]) -> Vec<(i64, String)> {
         match row.name.strip_prefix("kubelet@") {
             Some(node) if killed || frozen => Some(node.to_owned()),
             _ if row.kind == "Node" && row.field == "deleteRequested" => Some(row.name.clone()),
-            _ if row.kind == "Node" && row.field == "fault" => Some(row.name.clone()),
+            _ if row.field == "fault" => Some(row.name.clone()),
             _ if row.kind == "Fault" && row.field == "injected" => {
                 let target = row.to.as_deref()?;
                 target.rsplit(['/', '@']).next().map(str::to_owned)
@@ -112,21 +149,23 @@ fn faults(rows: &[Row]) -> Vec<(i64, String)> {
             _ => None,
         }
     };
-    // What is done to a victim later belongs to its first fault.
-    let mut hit = BTreeSet::new();
-    let faults = rows.iter().filter_map(|row| Some((row.micros, victim(row)?)));
-    faults.filter(|(_, victim)| hit.insert(victim.clone())).collect()
+    let revives = |row: &Row| {
+        let told = row.to.as_deref().is_some_and(|to| to.contains("started again"));
+        told || row.name == "powerOn" || row.name == "startUnit"
+    };
+    rows.iter().filter_map(|row| Some((row.micros, victim(row)?, revives(row)))).collect()
 }
 
 fn is_false(row: &Row) -> bool {
     row.to.as_deref().is_some_and(|to| to.eq_ignore_ascii_case("false"))
 }
 
-fn after_fault(rows: &[Row], fault: i64, victim: &str, alone: bool) -> Steps {
-    let roles = Roles::of(rows, fault, victim, alone);
+fn after_blow(rows: &[Row], blow: &Blow, alone: bool) -> Steps {
+    let roles = Roles::of(rows, blow, alone);
+    let begin = blow.at - EARLY_MICROS;
     let mut steps = Steps::new();
     let mut met: BTreeSet<(&str, Step)> = BTreeSet::new();
-    for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.micros > fault) {
+    for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.micros > begin) {
         if !is_core(row) || is_overwritten(rows, index) {
             continue;
         }
@@ -138,7 +177,8 @@ fn after_fault(rows: &[Row], fault: i64, victim: &str, alone: bool) -> Steps {
                 seen.messages.insert(roles.words.abstracted(&row.message));
             }
             if met.insert((&row.name, step)) {
-                seen.after.push(Duration::from_micros((row.micros - fault).unsigned_abs()));
+                let after = (row.micros - blow.at).max(0);
+                seen.after.push(Duration::from_micros(after.unsigned_abs()));
             }
         }
     }
@@ -207,19 +247,27 @@ struct Roles {
 }
 
 impl Roles {
-    fn of(rows: &[Row], fault: i64, victim: &str, alone: bool) -> Roles {
+    fn of(rows: &[Row], blow: &Blow, alone: bool) -> Roles {
         let mut roles = Roles { words: Words::default(), objects: BTreeMap::new() };
-        roles.words.add(victim, "$victim");
-        let on_victim = pods_on(rows, fault, victim);
+        let begin = blow.at - EARLY_MICROS;
+        let on_victim = pods_on(rows, begin, &blow.victims);
         let several = on_victim.iter().map(|pod| app_of(pod)).collect::<BTreeSet<_>>().len() > 1;
+        // A lone victim that is brought back is a victim like any other.
+        let some_stay = blow.victims.iter().any(|victim| !blow.revived.contains(victim));
+        let part = |name: &str| match some_stay && blow.revived.contains(name) {
+            true => "$revived",
+            false => "$victim",
+        };
         let mut born: BTreeMap<(&str, &str), bool> = BTreeMap::new();
         for row in rows {
             // Known from a row before the fault, or else born after it.
-            born.entry((&row.kind, &row.name)).or_insert(row.micros > fault);
+            born.entry((&row.kind, &row.name)).or_insert(row.micros > begin);
         }
         for ((kind, name), is_born) in born {
             let (word, has_steps) = match kind {
-                "Node" | "Machine" | "InfraMachine" if name == victim => ("$victim", true),
+                "Node" | "Machine" | "InfraMachine" if blow.victims.contains(name) => {
+                    (part(name), true)
+                }
                 "Node" | "Machine" | "InfraMachine" if is_born => ("$new", alone),
                 "Node" | "Machine" | "InfraMachine" => ("$other", false),
                 "Pod" if on_victim.contains(name) => (pod_word(name, several), true),
@@ -257,11 +305,11 @@ fn app_of(name: &str) -> &str {
     name.split('-').next().unwrap_or(name)
 }
 
-/// The Pods that were bound to `victim` when the fault came.
-fn pods_on<'a>(rows: &'a [Row], fault: i64, victim: &str) -> BTreeSet<&'a str> {
+/// The Pods that were bound to one of these when the blow came.
+fn pods_on<'a>(rows: &'a [Row], at: i64, victims: &BTreeSet<String>) -> BTreeSet<&'a str> {
     rows.iter()
-        .filter(|row| row.kind == "Pod" && row.field == "nodeName" && row.micros <= fault)
-        .filter(|row| row.to.as_deref() == Some(victim))
+        .filter(|row| row.kind == "Pod" && row.field == "nodeName" && row.micros <= at)
+        .filter(|row| row.to.as_ref().is_some_and(|node| victims.contains(node)))
         .map(|row| row.name.as_str())
         .collect()
 }

@@ -77,3 +77,19 @@ fn a_condition_is_told_apart_by_its_reason_and_carries_its_words() {
     let seen = &of_rows(&rows)[0][&step("Node/$victim", "Ready", "Unknown NodeStatusUnknown")];
     assert!(seen.messages.contains("Node $victim is silent."));
 }
+
+#[test]
+fn faults_at_once_are_one_blow_and_who_is_brought_back_has_a_part_of_its_own() {
+    let mut rows = run();
+    rows.insert(0, row(0, "Node/a", "exists", None, Some("true")));
+    rows.insert(0, row(0, "Node/b", "exists", None, Some("true")));
+    rows.push(row(60, "Fault/powerOff", "injected", None, Some("VM/b")));
+    rows.push(row(99, "Fault/powerOn", "injected", None, Some("VM/b")));
+    rows.push(row(100, "Node/b", "Ready", None, Some("True")));
+    rows.sort_by_key(|row| row.micros);
+    let blows = of_rows(&rows);
+    assert_eq!(blows.len(), 1);
+    let back = step("Node/$revived", "Ready", "True");
+    assert_eq!(blows[0][&back].after[0].as_secs(), 40);
+    assert!(blows[0].contains_key(&step("Machine/$new", "exists", "True")));
+}

@@ -5,7 +5,7 @@
 use super::compare::{Comparison, Messages, Row, Spread, Verdict};
 use super::steps::Step;
 use crate::engine::Duration;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// One section: title, table of steps, then what disagrees beyond single steps.
@@ -29,8 +29,20 @@ pub fn markdown(title: &str, found: &Comparison) -> String {
         let _ = write!(out, "\nOrder that is explained: {}", code(first));
         let _ = writeln!(out, " before {}: {why}.", code(second));
     }
+    let mut explained: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for row in found.rows.iter().filter(|row| row.differs()) {
+        if let Some(why) = row.why {
+            explained.entry(why).or_default().push(code(&row.step));
+        }
+    }
+    for (why, steps) in explained {
+        let _ = writeln!(out, "\nExplained: {}: {why}.", steps.join(", "));
+    }
     for both in &found.messages {
         out.push_str(&words(both));
+    }
+    for (both, why) in &found.other_words {
+        let _ = writeln!(out, "{}Explained: {why}.", words(both));
     }
     out
 }
@@ -43,12 +55,15 @@ fn line(row: &Row) -> String {
         code(&row.step),
         times(row.recorded),
         times(row.simulated),
-        verdict(row.verdict),
+        verdict(row),
     )
 }
 
-fn verdict(verdict: Verdict) -> String {
-    match verdict {
+fn verdict(row: &Row) -> String {
+    match row.verdict {
+        Verdict::Outside(count) if row.why.is_some() => format!("outside: {count}, explained"),
+        Verdict::Missing if row.why.is_some() => "missing, explained".to_owned(),
+        Verdict::OnlySimulated if row.why.is_some() => "only simulated, explained".to_owned(),
         Verdict::Inside => "inside".to_owned(),
         Verdict::Outside(count) => format!("**outside: {count}**"),
         Verdict::Missing => "**missing**".to_owned(),
