@@ -47,6 +47,25 @@ pub enum Call {
     Decided,
 }
 
+/// What a manager that is nothing but controllers reacts to, besides messages and ticks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ManagerEvent {
+    Client(Alarm),
+    Work(Work),
+}
+
+impl From<Alarm> for ManagerEvent {
+    fn from(alarm: Alarm) -> ManagerEvent {
+        ManagerEvent::Client(alarm)
+    }
+}
+
+impl From<Work> for ManagerEvent {
+    fn from(work: Work) -> ManagerEvent {
+        ManagerEvent::Work(work)
+    }
+}
+
 /// How a shell behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShellSettings {

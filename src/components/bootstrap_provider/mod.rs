@@ -12,9 +12,8 @@ mod config;
 mod tests;
 
 use crate::api::{Kind, ObjectKey, RetryJoin, Selector};
-use crate::client::{
-    Alarm, Client, ClientSettings, Clients, Flight, News, Shell, ShellSettings, Target, Work,
-};
+pub use crate::client::ManagerEvent as Event;
+use crate::client::{Client, ClientSettings, Clients, Flight, News, Shell, ShellSettings, Target};
 use crate::engine::Duration;
 use crate::infra::{Address, Ctx, Input};
 use config::ConfigController;
@@ -32,25 +31,6 @@ pub struct Settings {
     pub token_refresh_below: Duration,
     /// The script around kubeadm, where the Machines' template asks for it.
     pub retry: Option<RetryJoin>,
-}
-
-/// What the manager reacts to besides messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    Client(Alarm),
-    Work(Work),
-}
-
-impl From<Alarm> for Event {
-    fn from(alarm: Alarm) -> Event {
-        Event::Client(alarm)
-    }
-}
-
-impl From<Work> for Event {
-    fn from(work: Work) -> Event {
-        Event::Work(work)
-    }
 }
 
 /// The manager.

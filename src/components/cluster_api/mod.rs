@@ -23,9 +23,8 @@ mod settings;
 mod tests;
 
 use crate::api::{Kind, Object, ObjectKey, Reason, Selector, Verb};
-use crate::client::{
-    Alarm, Caches, Client, Clients, Delta, Flight, News, Shell, Target, View, Work,
-};
+pub use crate::client::ManagerEvent as Event;
+use crate::client::{Caches, Client, Clients, Delta, Flight, News, Shell, Target, View, Work};
 use crate::engine::{Activity, Path, Phase, Rhythm, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use machine::MachineController;
@@ -37,25 +36,6 @@ pub use settings::{
     Bootstrap, Counting, DeletePolicy, Drain, DrainStyle, Marking, Probe, Settings, Wording,
 };
 use std::sync::Arc;
-
-/// What the manager reacts to besides messages and ticks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    Client(Alarm),
-    Work(Work),
-}
-
-impl From<Alarm> for Event {
-    fn from(alarm: Alarm) -> Event {
-        Event::Client(alarm)
-    }
-}
-
-impl From<Work> for Event {
-    fn from(work: Work) -> Event {
-        Event::Work(work)
-    }
-}
 
 /// What a request was for.
 #[derive(Clone, Debug, PartialEq, Eq)]

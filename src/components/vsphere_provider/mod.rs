@@ -9,9 +9,8 @@ mod reconcile;
 mod tests;
 
 use crate::api::{Kind, ObjectKey, Selector};
-use crate::client::{
-    Alarm, Client, ClientSettings, Clients, Delta, Flight, News, Shell, ShellSettings, Work,
-};
+pub use crate::client::ManagerEvent as Event;
+use crate::client::{Client, ClientSettings, Clients, Delta, Flight, News, Shell, ShellSettings};
 use crate::engine::{Activity, Duration, Path, Phase, Rhythm};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use reconcile::VSphereMachineController;
@@ -24,25 +23,6 @@ pub struct Settings {
     /// The next look while a VirtualMachine is not ready yet, or goes.
     pub requeue: Duration,
     pub resync: Duration,
-}
-
-/// What the provider reacts to besides messages and ticks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    Client(Alarm),
-    Work(Work),
-}
-
-impl From<Alarm> for Event {
-    fn from(alarm: Alarm) -> Event {
-        Event::Client(alarm)
-    }
-}
-
-impl From<Work> for Event {
-    fn from(work: Work) -> Event {
-        Event::Work(work)
-    }
 }
 
 /// The provider.
