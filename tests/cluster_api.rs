@@ -12,7 +12,11 @@ fn play(platform: &str, set: &[(&str, &str)], faults: &[&str], until: &str) -> R
          platform: {platform}\n  cluster: {{ workers: 4 }}\n  faults:\n{}  until: {until}\n",
         lines.concat()
     );
-    let scenario = Scenario::read(Source::embedded("test.yaml", &text)).expect("a scenario");
+    play_text(&text, set)
+}
+
+fn play_text(text: &str, set: &[(&str, &str)]) -> Run {
+    let scenario = Scenario::read(Source::embedded("test.yaml", text)).expect("a scenario");
     let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
     let set: Vec<_> = set.iter().map(pair).collect();
     Game::new(&scenario, None, &set, None).expect("valid").play(1)
@@ -243,4 +247,31 @@ fn a_fault_may_wait_for_what_is_seen() {
     assert_eq!(on.since(unknown).as_secs(), 30);
     assert!(run.recovered_at > Some(on), "nothing before the last fault counts");
     assert_eq!(run.last_fault, Some(on));
+}
+
+/// A Pod of a DaemonSet would be made again on the cordoned Node, for ever.
+#[test]
+fn a_drain_leaves_the_pods_of_daemon_sets_alone() {
+    for platform in ["tkgs-2024", "tkgs-current"] {
+        let text = format!(
+            "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: test }}\nspec:\n  \
+             platform: {platform}\n  cluster: {{ workers: 4 }}\n  workloads:\n    \
+             - {{ name: agent, kind: DaemonSet }}\n  faults:\n    \
+             - {{ at: 1m, kubectl: \"delete machine worker-3\" }}\n  until: 10m\n"
+        );
+        let run = play_text(&text, &[]);
+        let agents = |entry: &&Entry| entry.kind == *"Pod" && entry.name.starts_with("agent-");
+        let evicted = run
+            .timeline
+            .happened()
+            .iter()
+            .filter(agents)
+            .filter(|entry| entry.reason == *"EvictionByEvictionAPI");
+        assert_eq!(evicted.count(), 0, "{platform}");
+        let gone = seen(&run, "Machine/worker-3", "exists");
+        let after = gone[0].at.since(run.first_fault.expect("a fault")).as_secs();
+        // The other Pods' 30 s, a look each 20 s, the VM's deletion.
+        assert!((5..150).contains(&after), "{platform}: {after} s");
+        assert!(run.recovery_time().is_some(), "{platform}");
+    }
 }

@@ -5,7 +5,10 @@
 //! an unreachable Node (Ready is Unknown) Pods are not waited for once their deletion time is long
 //! enough past: nobody there will end them. An eviction that a disruption budget refuses is tried
 //! again every 5 s within an attempt, or by the next pass; only the Machine's `nodeDrainTimeout`
-//! ends that.
+//! ends that. Pods of DaemonSets are neither evicted nor waited for.
+//!
+//! Simplified: whether the DaemonSet of such a Pod still exists is not asked; without it the real
+//! drain evicts the Pod.
 
 use super::super::{DrainStyle, Wording};
 use super::deletion::{drained, draining_condition, listed};
@@ -191,6 +194,9 @@ impl MachineController {
     }
 
     fn is_waited_for(&self, pod: &Object, attempt: &Attempt, now: SimTime) -> bool {
+        if is_daemon(pod) {
+            return false;
+        }
         let skip = self.settings.drain.unreachable_skip.as_secs();
         // Whole seconds are compared, as kubectl's drain does it.
         let dead_for = |at: SimTime| now.since(at).as_secs();
@@ -256,6 +262,12 @@ impl MachineController {
         view.event(object.key(), "SuccessfulDrainNode", words);
         self.volumes(object, view)
     }
+}
+
+/// True for a Pod of a DaemonSet that has not finished: it would be made again on the same Node.
+fn is_daemon(pod: &Object) -> bool {
+    let finished = pod.pod().is_some_and(|pod| pod.phase.is_terminal());
+    pod.meta.controlled_by(Kind::DaemonSet).is_some() && !finished
 }
 
 fn read_node(object: &Object) -> Step<State> {
