@@ -30,6 +30,22 @@ pub enum Reason {
     Unreachable,
 }
 
+impl Reason {
+    /// As `metav1.StatusReason` spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Reason::NotFound => "NotFound",
+            Reason::AlreadyExists => "AlreadyExists",
+            Reason::Conflict => "Conflict",
+            Reason::Expired => "Expired",
+            Reason::TooManyRequests => "TooManyRequests",
+            Reason::Timeout => "Timeout",
+            Reason::InternalError => "InternalError",
+            Reason::Unreachable => "Unreachable",
+        }
+    }
+}
+
 impl ApiError {
     /// A refusal with a reason and its words.
     pub fn new(reason: Reason, message: impl Into<Text>) -> ApiError {

@@ -173,11 +173,7 @@ impl DeployProber {
 
     fn failed(&mut self, number: u32, error: &ApiError, ctx: &mut Ctx<Event>) {
         let words = error.message.clone();
-        let how = match error.reason {
-            Reason::Unreachable => "Unreachable",
-            _ => "Refused",
-        };
-        self.ended(number, ctx, |took| Outcome::failure(how, words, took));
+        self.ended(number, ctx, |took| Outcome::failure(error.reason.as_str(), words, took));
     }
 
     /// The try is over, if it is still under way: what it made goes.

@@ -220,7 +220,7 @@ fn what_could_not_be_deleted_is_deleted_before_the_next_try() {
     let mut deployer = Deployer::trying();
     let refused = || ApiError::new(Reason::InternalError, "no");
     deployer.answer(Err(refused()));
-    assert_eq!(deployer.told, ["ok down Refused"]);
+    assert_eq!(deployer.told, ["ok down InternalError"]);
     assert_eq!(deployer.answer(Err(refused())), "delete");
     deployer.tick();
     let verbs: Vec<&str> = deployer.asked.iter().map(|(_, request)| request.verb.name()).collect();
