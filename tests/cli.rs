@@ -308,6 +308,20 @@ fn the_last_line_of_json_lines_is_the_summary() {
 }
 
 #[test]
+fn an_estimate_whose_seeds_go_over_the_largest_number_is_refused() {
+    let with = |seed: &str| {
+        let args = ["estimate", "worker-kubelet-stopped", "--runs", "2", "--until", "2m", "--seed"];
+        healsim(&[&args[..], &[seed]].concat())
+    };
+    let output = with("18446744073709551614");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err(&output).contains("the largest seed is 18446744073709551613"), "{}", err(&output));
+    let largest = with("18446744073709551613");
+    assert_eq!(largest.status.code(), Some(0), "{}", err(&largest));
+    assert!(out(&largest).contains("18446744073709551613..18446744073709551614"));
+}
+
+#[test]
 fn an_estimate_is_the_same_at_any_number_of_threads() {
     let words = |jobs: &'static str, output: &'static str| {
         let args = ["estimate", "worker-kubelet-stopped", "--runs", "12", "--jobs", jobs];

@@ -7,15 +7,18 @@ use std::thread;
 
 /// Does `play` for every seed on `jobs` threads, and returns what came of each, in their order.
 pub fn each<T: Send>(seeds: Range<u64>, jobs: usize, play: impl Fn(u64) -> T + Sync) -> Vec<T> {
-    let next = AtomicU64::new(seeds.start);
+    // Counted from 0: threads that find nothing left never count over the largest number.
+    let count = seeds.end.saturating_sub(seeds.start);
+    let next = AtomicU64::new(0);
     let found: Mutex<Vec<(u64, T)>> = Mutex::new(Vec::new());
     let work = || {
         loop {
             // Taken one by one: a long run holds up nobody but its own thread.
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            if place >= count {
                 return;
             }
+            let seed = seeds.start + place;
             let result = play(seed);
             found.lock().expect("a run does not panic").push((seed, result));
         }
@@ -41,5 +44,11 @@ mod tests {
             assert_eq!(each(3..40, jobs, |seed| seed * seed), squares);
         }
         assert!(each(5..5, 2, |seed| seed).is_empty());
+    }
+
+    #[test]
+    fn the_largest_seeds_end() {
+        let (first, end) = (u64::MAX - 2, u64::MAX);
+        assert_eq!(each(first..end, 7, |seed| seed), [first, first + 1]);
     }
 }

@@ -8,7 +8,8 @@ use super::player::{Player, Question};
 use super::{Check, Cli, Command, Estimate, EstimateFormat, Get, List, Run, Show};
 use crate::report::{self, Case, Format, Style};
 use crate::timeline;
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -34,6 +35,14 @@ pub enum Trouble {
 /// Reads the arguments and does what they say. Wrong usage ends here, with exit code 2.
 pub fn main(player: &impl Player) -> ExitCode {
     let cli = Cli::parse();
+    if let Command::Estimate(asked) = &cli.command
+        && let Err(wrong) = asked.fits()
+    {
+        let mut program = Cli::command();
+        program.build();
+        let command = program.find_subcommand_mut("estimate").expect("a command of this name");
+        command.error(ErrorKind::ValueValidation, wrong).exit();
+    }
     ExitCode::from(execute(&cli.command, player) as u8)
 }
 

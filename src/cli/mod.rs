@@ -191,6 +191,18 @@ pub enum EstimateFormat {
 }
 
 impl Estimate {
+    /// Fails with what would be right if the seeds of so many runs go over the largest number.
+    fn fits(&self) -> Result<(), String> {
+        let Estimate { seed, runs, .. } = self;
+        let largest = u64::MAX - runs;
+        match *seed <= largest {
+            true => Ok(()),
+            false => Err(format!(
+                "no {runs} runs begin with --seed {seed}: with so many, the largest seed is {largest}"
+            )),
+        }
+    }
+
     /// The question as the player takes it.
     fn many(&self) -> Many {
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
