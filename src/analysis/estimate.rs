@@ -110,11 +110,11 @@ impl Outcome {
         }
     }
 
-    fn of(run: &Run, milestones: &[Milestone]) -> Outcome {
+    pub(super) fn of(run: &Run, milestones: &[Milestone]) -> Outcome {
         let came = |name: &str| milestones.iter().any(|milestone| milestone.name == *name);
         match run.end {
             End::Recovered if came("machineDeleted") => Outcome::Replaced,
-            End::Recovered if came("vmPoweredOn") => Outcome::PoweredOn,
+            End::Recovered if powered_on_again(run) => Outcome::PoweredOn,
             End::Recovered => Outcome::CameBack,
             End::Budget => Outcome::Budget,
             _ if came("remediationRefused") => Outcome::Refused,
@@ -122,6 +122,21 @@ impl Outcome {
             End::Horizon => Outcome::Horizon,
         }
     }
+}
+
+/// A VM that had been on was off and came on again; the first power-on of a new one does not count.
+fn powered_on_again(run: &Run) -> bool {
+    let power = run.timeline.happened().iter();
+    let mut off = BTreeSet::new();
+    power.filter(|entry| entry.kind == *"VM" && entry.field == *"power").any(|entry| {
+        match entry.to.as_text() {
+            Some("off") => {
+                off.insert(&entry.name);
+                false
+            }
+            _ => off.contains(&entry.name),
+        }
+    })
 }
 
 impl Sample {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::{SimTime, Text};
-use crate::timeline::{Entry, Run, Timeline, Value};
+use crate::timeline::{End, Entry, Run, Timeline, Value};
 
 /// A line is `seconds object field from to [reason [message]]`; `-` is null.
 fn run(lines: &str) -> Run {
@@ -190,6 +190,23 @@ fn recovery_points_at_the_last_entry_before_it() {
     let mut run = run("100 Pod/a phase Pending Running\n900 Lease/b holder x y");
     run.recovered_at = Some(SimTime::from_micros(100_500_000));
     assert_eq!(named(&run), ["100 recovered Cluster/workload #1"]);
+}
+
+#[test]
+fn only_a_vm_that_was_on_before_is_powered_on_again() {
+    let begin = "0 VM/worker-0 exists - true\n0 VM/worker-0 power - on\n";
+    let outcome = |lines: &str| {
+        let run = Run { end: End::Recovered, ..run(&format!("{begin}{lines}")) };
+        Outcome::of(&run, &milestones(&run))
+    };
+    let new = "70 VM/md-0-new exists - true\n71 VM/md-0-new power off on";
+    assert_eq!(outcome(new), Outcome::CameBack);
+    let off = "60 VM/worker-0 power on off";
+    assert_eq!(outcome(off), Outcome::CameBack);
+    assert_eq!(outcome(&format!("{off}\n{new}")), Outcome::CameBack);
+    assert_eq!(outcome(&format!("{off}\n90 VM/worker-0 power off on")), Outcome::PoweredOn);
+    let both = format!("{new}\n80 VM/md-0-new power on off\n90 VM/md-0-new power off on");
+    assert_eq!(outcome(&both), Outcome::PoweredOn);
 }
 
 #[test]
