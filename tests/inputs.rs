@@ -1,8 +1,10 @@
 //! What a user can get wrong: each mistake is shown at its place, with the value and a way out.
 
 use healsim::engine::Duration;
-use healsim::scenario::{Game, Mistake, Scenario, Source};
+use healsim::scenario::{Game, Mistake, Scenario, Source, blueprint, models};
 use healsim::timeline::End;
+use healsim::world::World;
+use std::collections::BTreeSet;
 
 const VALID: &str = "apiVersion: healsim/v1
 kind: Scenario
@@ -155,6 +157,30 @@ fn a_fault_that_can_hit_nothing_is_refused() {
             &["`powerOff` and `stopUnit` in one item", "an item for each"],
         ),
     ]);
+}
+
+#[test]
+fn every_program_of_every_platform_can_be_killed_and_frozen() {
+    let mut seen = BTreeSet::new();
+    for name in models::platforms() {
+        let platform = models::platform(name).expect("a platform");
+        let world = World::new(blueprint(&platform, 1, 3), 1);
+        for vm in world.view().vms().map(|vm| vm.name.clone()) {
+            for process in world.view().processes_on(&vm).filter(|process| process.alive) {
+                let program = process.program.to_string();
+                for kind in ["killProcess", "freezeProcess"] {
+                    let fault = format!("{{ at: 1m, {kind}: {{ vm: {vm}, process: {program} }} }}");
+                    let on = format!("platform: {name}");
+                    let text = VALID.replace(FAULT, &fault).replace("platform: tkgs-2024", &on);
+                    assert_eq!(shown(read(&text, &[], None)), "nothing is wrong", "{text}");
+                }
+                seen.insert(program);
+            }
+        }
+    }
+    for program in ["cloud-controller-manager", "capi-kubeadm-bootstrap-controller-manager"] {
+        assert!(seen.contains(program), "{seen:?}");
+    }
 }
 
 #[test]

@@ -75,18 +75,6 @@ impl WrittenFault {
     }
 }
 
-/// The programs that `killProcess` knows.
-const PROGRAMS: [&str; 9] = [
-    "kubelet",
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "capi-controller-manager",
-    "infra-provider",
-    "capv-controller-manager",
-    "vmop-controller-manager",
-];
 /// The units that a VM has.
 const UNITS: [&str; 2] = ["kubelet", "cloud-init"];
 
@@ -99,7 +87,7 @@ impl Scenario {
         until: Duration,
     ) -> Result<(Moment, Fault), Mistake> {
         let moment = self.moment(written, stage, until)?;
-        let mut found = self.found(written, &stage.vms())?;
+        let mut found = self.found(written, stage)?;
         match found.pop() {
             Some(fault) if found.is_empty() => Ok((moment, fault)),
             Some(last) => {
@@ -166,7 +154,8 @@ impl Scenario {
     }
 
     /// Everything that one item breaks.
-    fn found(&self, written: &WrittenFault, vms: &[&str]) -> Result<Vec<Fault>, Mistake> {
+    fn found(&self, written: &WrittenFault, stage: &Stage) -> Result<Vec<Fault>, Mistake> {
+        let (vms, programs) = (&stage.vms(), &stage.all_programs());
         let one = |spanned: &Spanned<String>, known: &[&str], what: &str| match known
             .contains(&spanned.value.as_str())
         {
@@ -200,7 +189,7 @@ impl Scenario {
             found.push(Fault::StopUnit(StopUnit { vm, unit }));
         }
         let place =
-            |on: &OnProcess| Ok((one(&on.vm, vms, "VM")?, one(&on.process, &PROGRAMS, "process")?));
+            |on: &OnProcess| Ok((one(&on.vm, vms, "VM")?, one(&on.process, programs, "process")?));
         if let Some((vm, process)) = written.kill_process.as_ref().map(place).transpose()? {
             found.push(Fault::KillProcess(KillProcess { vm, process }));
         }

@@ -5,7 +5,7 @@
 
 use crate::api::Kind;
 use crate::world::{Blueprint, World};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The VMs of the beginning with what is on them, and the objects that are named like them.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +53,12 @@ impl Stage {
     /// The programs that run on a VM.
     pub fn programs(&self, vm: &str) -> Vec<&str> {
         self.vms.get(vm).map(|host| words(&host.programs)).unwrap_or_default()
+    }
+
+    /// The programs that run on any VM, each once.
+    pub fn all_programs(&self) -> Vec<&str> {
+        let all: BTreeSet<&str> = self.vms.keys().flat_map(|vm| self.programs(vm)).collect();
+        all.into_iter().collect()
     }
 
     /// The names that objects of a kind have at the beginning, if a scenario can know them all.
