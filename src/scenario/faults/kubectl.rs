@@ -54,12 +54,12 @@ impl Kubectl {
     /// Reads a command; without a context, its kind says in which cluster it lives.
     pub fn read(text: &str, context: Option<Context>) -> Result<Kubectl, Wrong> {
         let mut words = Words::of(text);
-        let (at, verb) = words.next("a verb, for example `delete node worker-0`")?;
+        let (at, verb) = words.next("a verb is missing, for example `delete node worker-0`")?;
         if !VERBS.contains(&verb) {
             return Err((at, unknown("verb", verb, &VERBS)));
         }
         let (kind, name) = match verb {
-            "cordon" | "uncordon" => (Kind::Node, words.next("a Node's name")?.1),
+            "cordon" | "uncordon" => (Kind::Node, words.node(verb)?),
             _ => words.object()?,
         };
         let on = words.on(kind)?;
@@ -138,9 +138,9 @@ impl<'a> Words<'a> {
     }
 
     /// Takes the first word that is left.
-    fn next(&mut self, wanted: &str) -> Result<(usize, &'a str), Wrong> {
+    fn next(&mut self, missing: &str) -> Result<(usize, &'a str), Wrong> {
         if self.words.is_empty() {
-            return Err((self.end, format!("{wanted} is missing")));
+            return Err((self.end, missing.to_owned()));
         }
         Ok(self.words.remove(0))
     }
@@ -156,7 +156,7 @@ impl<'a> Words<'a> {
 
     /// `KIND NAME`, or `KIND/NAME`.
     fn object(&mut self) -> Result<(Kind, &'a str), Wrong> {
-        let (at, word) = self.next("a kind, for example `node`")?;
+        let (at, word) = self.next("a kind is missing, for example `node`")?;
         let (kind, name) = match word.split_once('/') {
             Some((kind, name)) => (kind, Some(name)),
             None => (word, None),
@@ -165,7 +165,28 @@ impl<'a> Words<'a> {
         match name {
             Some("") => Err((at + word.chars().count(), "a name is missing".to_owned())),
             Some(name) => Ok((kind, name)),
-            None => Ok((kind, self.next("a name")?.1)),
+            None => Ok((kind, self.next("a name is missing")?.1)),
+        }
+    }
+
+    /// `NAME`, or `node/NAME`: the words of `cordon` are names of Nodes.
+    fn node(&mut self, verb: &str) -> Result<&'a str, Wrong> {
+        let (at, word) = self.next("a Node's name is missing")?;
+        if let Some((kind, name)) = word.split_once('/') {
+            return match kind_of(kind).map_err(|message| (at, message))? {
+                _ if name.is_empty() => {
+                    Err((at + word.chars().count(), "a name is missing".into()))
+                }
+                Kind::Node => Ok(name),
+                other => Err((at, format!("{verb} is for Nodes; this is a {}", other.name()))),
+            };
+        }
+        match self.words.first() {
+            Some((_, name)) if kind_of(word) == Ok(Kind::Node) => {
+                let right = format!("{verb} {name}` or `{verb} node/{name}");
+                Err((at, format!("`{word}` is read as a Node's name here; write `{right}`")))
+            }
+            _ => Ok(word),
         }
     }
 
@@ -218,7 +239,7 @@ impl<'a> Words<'a> {
         if kind != Kind::Node {
             return Err((verb_at, format!("only a node is tainted, not a {}", kind.name())));
         }
-        let (at, word) = self.next("a taint, KEY[=VALUE]:EFFECT,")?;
+        let (at, word) = self.next("a taint is missing; write KEY[=VALUE]:EFFECT, or KEY-")?;
         if let Some(word) = word.strip_suffix('-') {
             let (key, effect) = match word.split_once(':') {
                 Some((key, effect)) => (key, Some(self.effect(at + key.len() + 1, effect)?)),
@@ -247,7 +268,7 @@ impl<'a> Words<'a> {
 
     fn mark(&mut self, verb: &str) -> Result<Action, Wrong> {
         let overwrite = self.flag("--overwrite").is_some();
-        let (at, word) = self.next("KEY=VALUE, or KEY-,")?;
+        let (at, word) = self.next("KEY=VALUE, or KEY-, is missing")?;
         let (key, value) = match (word.split_once('='), word.strip_suffix('-')) {
             (Some((key, value)), _) => (key, Some(Text::from(value))),
             (None, Some(key)) => (key, None),

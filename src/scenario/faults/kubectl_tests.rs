@@ -21,6 +21,10 @@ fn each_verb_is_read_as_kubectl_would() {
     assert_eq!(action("delete po/a --grace-period=0"), Action::Delete { grace: one, force: false });
     assert_eq!(action("cordon w"), Action::Cordon(true));
     assert_eq!(action("uncordon w"), Action::Cordon(false));
+    for words in ["cordon w", "cordon node/w", "cordon no/w"] {
+        assert_eq!(read(words).command.object.to_string(), "Node/w");
+    }
+    assert_eq!(read("cordon node").command.object.name, "node");
     let (key, effect) = (Text::word("a.b/c"), TaintEffect::NoExecute);
     let taint = Action::Taint { key: key.clone(), value: Text::word("v"), effect };
     assert_eq!(action("taint node w a.b/c=v:NoExecute"), taint);
@@ -58,6 +62,13 @@ fn a_mistake_stands_at_its_letter() {
         ("destroy node w", 0, "known: delete, cordon"),
         ("delet node w", 0, "did you mean `delete`?"),
         ("delete nod w", 7, "did you mean `node`?"),
+        ("delete", 6, "a kind is missing, for example `node`"),
+        ("cordon", 6, "a Node's name is missing"),
+        ("cordon node/", 12, "a name is missing"),
+        ("cordon pod/web", 7, "cordon is for Nodes; this is a Pod"),
+        ("uncordon node w", 9, "write `uncordon w` or `uncordon node/w`"),
+        ("taint node w", 12, "a taint is missing; write KEY[=VALUE]:EFFECT"),
+        ("label node w", 12, "KEY=VALUE, or KEY-, is missing"),
         ("delete node", 11, "a name is missing"),
         ("delete node/", 12, "a name is missing"),
         ("delete node w now", 14, "`now` is not known here"),
