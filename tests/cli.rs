@@ -322,6 +322,21 @@ fn an_estimate_whose_seeds_go_over_the_largest_number_is_refused() {
 }
 
 #[test]
+fn lists_keep_their_column() {
+    for what in ["faults", "scenarios", "platforms"] {
+        let text = out(&healsim(&["list", what]));
+        let names: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+        let width = names.iter().map(|name| name.len()).max().expect("some");
+        assert!(width > 12, "{text}");
+        for line in text.lines() {
+            let (name, says) = line.split_at(width);
+            assert!(!name.trim_end().contains(' ') && says.starts_with("  "), "{line}");
+            assert!(!says.starts_with("   "), "{line}");
+        }
+    }
+}
+
+#[test]
 fn an_estimate_is_the_same_at_any_number_of_threads() {
     let words = |jobs: &'static str, output: &'static str| {
         let args = ["estimate", "worker-kubelet-stopped", "--runs", "12", "--jobs", jobs];

@@ -8,6 +8,7 @@ use crate::engine::SimTime;
 use crate::report::kubectl;
 use crate::scenario::{self, Game, KINDS, Mistake, models};
 use crate::timeline::Run;
+use std::fmt::Display;
 
 /// Plays what the library knows.
 pub struct Library;
@@ -23,11 +24,15 @@ impl Player for Library {
 
     fn list(&self, what: Listing, platform: Option<&str>) -> Result<Vec<String>, Vec<String>> {
         match what {
-            Listing::Scenarios => Ok(models::scenarios().into_iter().map(scenario_line).collect()),
-            Listing::Platforms => models::platforms().into_iter().map(platform_line).collect(),
-            Listing::Faults => {
-                Ok(KINDS.iter().map(|(kind, does)| format!("{kind:12} {does}")).collect())
+            Listing::Scenarios => {
+                Ok(table(models::scenarios().into_iter().map(|name| (name, source_of(name)))))
             }
+            Listing::Platforms => {
+                let all = models::platforms().into_iter();
+                let all = all.map(|name| Ok((name, description_of(name)?)));
+                Ok(table(all.collect::<Result<Vec<_>, Vec<String>>>()?.into_iter()))
+            }
+            Listing::Faults => Ok(table(KINDS.iter().map(|(kind, does)| (*kind, *does)))),
             Listing::Settings => settings(platform.unwrap_or("tkgs-2024")),
         }
     }
@@ -101,20 +106,26 @@ fn texts(mistakes: Vec<Mistake>) -> Vec<String> {
     mistakes.iter().map(ToString::to_string).collect()
 }
 
-fn scenario_line(name: &str) -> String {
-    let says = models::scenario(name)
+/// A line for each, the second words in one column.
+fn table<'a>(rows: impl Iterator<Item = (&'a str, impl Display)> + Clone) -> Vec<String> {
+    let width = rows.clone().map(|(name, _)| name.len()).max().unwrap_or_default();
+    rows.map(|(name, says)| format!("{name:width$}  {says}")).collect()
+}
+
+/// Where a scenario comes from, as its file says.
+fn source_of(name: &str) -> String {
+    models::scenario(name)
         .and_then(|source| {
             let line =
                 source.text.lines().find(|line| line.trim().starts_with("source:"))?.to_owned();
             Some(line.trim().trim_start_matches("source:").trim().trim_matches('"').to_owned())
         })
-        .unwrap_or_default();
-    format!("{name:28} {says}")
+        .unwrap_or_default()
 }
 
-fn platform_line(name: &str) -> Result<String, Vec<String>> {
+fn description_of(name: &str) -> Result<String, Vec<String>> {
     let platform = models::platform(name).map_err(|mistake| vec![mistake.to_string()])?;
-    Ok(format!("{name:28} {}", platform.description))
+    Ok(platform.description.to_string())
 }
 
 /// Every `--set` key: value, range if assumed, flag or field, source.
