@@ -121,7 +121,7 @@ fn became(timeline: &Timeline, object: &str, field: &str, to: &Value) -> Option<
 const WAITING: &str = "Waiting for the cluster-info ConfigMap to receive a JWS signature";
 const TRUSTED: &str = "Using provided TLSBootstrapToken";
 const UNSIGNED: &str = "could not find a JWS signature in the cluster-info ConfigMap for token ID";
-const JOINED: &str = "This node has joined the cluster";
+const JOINED: &str = "This node has joined the cluster:";
 
 // ---- beside the recording
 

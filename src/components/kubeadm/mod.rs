@@ -170,7 +170,7 @@ impl Kubeadm {
 
     fn joined(&mut self, ctx: &mut Ctx<Event>) {
         ctx.disk().write(KUBELET_CONFIG, "kind: KubeletConfiguration");
-        ctx.log("This node has joined the cluster");
+        ctx.log("This node has joined the cluster:");
         ctx.start_unit("kubelet");
         finish(ctx);
     }

@@ -122,7 +122,7 @@ fn with_a_signed_token_the_first_boot_joins_and_starts_the_kubelet() {
     assert!(join.bed.vm.disk.read(KUBELET_CONFIG).is_none(), "not before TLS bootstrap is done");
     join.until(41, |_| None);
     assert!(join.bed.vm.disk.read(KUBELET_CONFIG).is_some());
-    assert_eq!(join.said("This node has joined the cluster"), 1);
+    assert_eq!(join.said("This node has joined the cluster:"), 1);
     assert!(join.exited);
 }
 
@@ -130,7 +130,7 @@ fn with_a_signed_token_the_first_boot_joins_and_starts_the_kubelet() {
 fn where_nobody_hands_out_tokens_joining_asks_nobody() {
     let mut join = Join::new(settings(), Text::word("kubeadm join --node-name=worker-3"));
     join.until(41, |_| panic!("nobody is asked"));
-    assert_eq!(join.logs, ["This node has joined the cluster"]);
+    assert_eq!(join.logs, ["This node has joined the cluster:"]);
 }
 
 #[test]
