@@ -175,6 +175,24 @@ fn every_embedded_scenario_is_valid_on_its_own_platform() {
     }
 }
 
+/// Those of the laboratory on its older platform as well.
+#[test]
+fn every_embedded_scenario_keeps_its_own_expectations() {
+    for name in models::scenarios() {
+        let scenario = load(name).expect("readable");
+        let older = name.starts_with("lab/").then_some("lab-k8s-1.30-capi-1.7");
+        for platform in [None].into_iter().chain(older.map(Some)) {
+            let game = Game::new(&scenario, platform, &[], None).expect("valid");
+            for seed in 1..=3 {
+                let run = game.play(seed);
+                let any = run.expectations.iter().any(|line| line.applicable);
+                assert!(any || run.expectations.is_empty(), "{name}, {platform:?}: none applies");
+                assert_eq!(failed(&run), Vec::<String>::new(), "{name}, {platform:?}, seed {seed}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_fork_goes_on_like_the_run_it_was_taken_from() {
     let game = game(NAME, "tkgs-2024", &[]);

@@ -120,6 +120,7 @@ fn a_mistake_is_shown_at_its_letter() {
     assert_eq!(wrong("Node/worker-0 Ready=True sometimes"), 25);
     assert_eq!(wrong("Pod deleted on"), 14);
     assert_eq!(wrong("Process/x log=\"open"), 14);
+    assert_eq!(wrong("Process/x log=\"node \\\"worker-0\\\" deleted\""), 20);
     assert_eq!(wrong(""), 0);
     assert_eq!(wrong("Nod/worker-0 created"), 0, "what does not exist would never be seen");
 }

@@ -14,8 +14,12 @@ pub type Names<'a> = &'a dyn Fn(&str) -> Option<Vec<&'a str>>;
 
 type Wrong = (usize, String);
 
-/// Splits at blanks; a quoted value may contain them.
+/// Splits at blanks; a quoted value may contain them, but no quotation mark.
 pub fn words(text: &str) -> Result<Vec<Word<'_>>, Wrong> {
+    if let Some(at) = text.find("\\\"") {
+        let wrong = "a pattern has no `\\\"`; write `*` in the place of a quotation mark";
+        return Err((letters(&text[..at]), wrong.to_owned()));
+    }
     let mut words = Vec::new();
     let mut start: Option<(usize, usize)> = None;
     let mut quoted = None;
