@@ -134,6 +134,8 @@ pub enum TaskEnd {
     NotFound,
     /// A VM of this name exists.
     DuplicateName,
+    /// The VM is being deleted: nothing else is done to it.
+    TaskInProgress,
 }
 
 impl StoreRequest {

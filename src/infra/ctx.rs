@@ -97,8 +97,8 @@ pub enum VmAction {
     CreateAndPowerOn { vm: Text, uuid: Text, user_data: Text, boot: Duration },
     /// Its units start after `boot`; its disk is as it was.
     PowerOn { vm: Text, boot: Duration },
-    /// Powers off and locks: while its deletion is under way, nobody powers it on again (vSphere's
-    /// `TaskInProgress`).
+    /// Powers off and locks: while its deletion is under way, nobody powers it on again (vSphere Web
+    /// Services API, fault `TaskInProgress` of `PowerOnVM_Task`).
     BeginDestroy { vm: Text },
     /// Powers off if need be, and deletes with the disk.
     Destroy { vm: Text },

@@ -108,6 +108,9 @@ impl Hypervisor {
             DatacenterRequest::PowerOn { vm } => match facts(vm, ctx) {
                 None => return answer(&task, TaskEnd::NotFound, ctx),
                 Some(facts) if facts.is_on => return answer(&task, TaskEnd::Done, ctx),
+                Some(_) if self.is_destroying(vm) => {
+                    return answer(&task, TaskEnd::TaskInProgress, ctx);
+                }
                 Some(_) => self.draw(POWER_ON, power_on, vm, ctx),
             },
             DatacenterRequest::Destroy { vm } => {
@@ -139,6 +142,7 @@ impl Hypervisor {
                 TaskEnd::Done
             }
             DatacenterRequest::PowerOn { vm } if facts(vm, ctx).is_none() => TaskEnd::NotFound,
+            DatacenterRequest::PowerOn { vm } if self.is_destroying(vm) => TaskEnd::TaskInProgress,
             DatacenterRequest::PowerOn { vm } => {
                 let boot = self.draw(BOOT, boot, vm, ctx);
                 ctx.datacenter(VmAction::PowerOn { vm: vm.clone(), boot });
@@ -157,6 +161,12 @@ impl Hypervisor {
         self.tasks
             .values()
             .any(|task| matches!(&task.request, DatacenterRequest::Clone { vm, .. } if vm == name))
+    }
+
+    fn is_destroying(&self, name: &Text) -> bool {
+        self.tasks
+            .values()
+            .any(|task| matches!(&task.request, DatacenterRequest::Destroy { vm } if vm == name))
     }
 
     fn new_uuid(&mut self, vm: &Text, ctx: &Ctx<Event>) -> Text {

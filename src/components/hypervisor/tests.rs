@@ -159,6 +159,21 @@ fn a_destroyed_vm_loses_its_power_at_once_and_its_disk_later() {
 }
 
 #[test]
+fn nobody_powers_a_vm_on_that_is_being_deleted() {
+    let mut vcenter = Vcenter::new();
+    let name = || Text::word("worker-0");
+    vcenter.datacenter().power_off(VmId(0), Default::default(), &mut Vec::new());
+    let begun = vcenter.ask(DatacenterRequest::PowerOn { vm: name() });
+    let (_, due) = timers(&begun).remove(0);
+    vcenter.ask(DatacenterRequest::Destroy { vm: name() });
+    let late = vcenter.ask(DatacenterRequest::PowerOn { vm: name() });
+    assert_eq!(ended(&late), Some(TaskEnd::TaskInProgress));
+    let effects = vcenter.play(Input::Due(due));
+    assert_eq!(ended(&effects), Some(TaskEnd::TaskInProgress), "begun before");
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Datacenter(_))));
+}
+
+#[test]
 fn subscribers_hear_of_every_change_until_they_go() {
     let mut vcenter = Vcenter::new();
     let told = |effects: &[Effect<Event>]| {

@@ -192,6 +192,9 @@ impl Reconciler for VirtualMachineController {
             (State::PoweringOn, Reply::Task(Ok(TaskEnd::NotFound))) => {
                 Step::Done(Outcome::error("the VM went while it was powered on"))
             }
+            (State::PoweringOn, Reply::Task(Ok(TaskEnd::TaskInProgress))) => {
+                Step::Done(Outcome::error("the VM is being deleted"))
+            }
             // One of this name that somebody else made meanwhile is taken as it is.
             (State::Creating | State::PoweringOn, Reply::Task(Ok(_))) => {
                 find(&object, State::FindingAgain)
