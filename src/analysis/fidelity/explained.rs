@@ -184,31 +184,21 @@ pub const fn late(roles: &'static [&'static str], seconds: u64) -> Known {
     Known::Late { roles, seconds, why: SATURATED }
 }
 
-/// One order of two steps of a role, and why it is not simulated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Explained {
-    pub role: &'static str,
-    /// Field and value of the step that was recorded first.
-    pub first: (&'static str, &'static str),
-    pub second: (&'static str, &'static str),
-    pub why: &'static str,
-}
-
 /// Recorded once in seven trials.
 const LOOKED_BEFORE_AND_WROTE_AFTER: &str = "recorded once in seven trials, 0.15 s apart: the taint \
      pass looks at the Node, finds it not ready and writes; on the saturated recording machine the \
      Node became Ready between look and write, which here are milliseconds apart \
      (doNoExecuteTaintingPass looks once and writes without looking again)";
 
-/// All of them.
-pub const EXPLAINED: [Explained; 2] = [
-    Explained {
+/// Orders that are explained in every comparison.
+const EVERYWHERE: [Known; 2] = [
+    Known::Order {
         role: "Node/$new",
         first: ("Ready", "True KubeletReady"),
         second: ("taint not-ready:NoExecute", "added"),
         why: LOOKED_BEFORE_AND_WROTE_AFTER,
     },
-    Explained {
+    Known::Order {
         role: "Node/$new",
         first: ("taint not-ready:NoSchedule", "gone"),
         second: ("taint not-ready:NoExecute", "added"),
@@ -216,10 +206,7 @@ pub const EXPLAINED: [Explained; 2] = [
     },
 ];
 
-/// Why an order is foreign to the simulation, if that is known.
+/// Why an order is foreign to the simulation, if that is known of every comparison.
 pub fn explanation(first: &Step, second: &Step) -> Option<&'static str> {
-    EXPLAINED
-        .iter()
-        .find(|known| is(first, known.role, known.first) && is(second, known.role, known.second))
-        .map(|known| known.why)
+    EVERYWHERE.iter().find(|known| known.covers_order(first, second)).map(Known::why)
 }
