@@ -123,27 +123,27 @@ fn a_node_that_is_not_ready_is_waited_for_six_minutes() {
     assert!(detaches(&bench), "{:?}", bench.waiting());
 }
 
+/// A volume of a Node that nobody can write to is waited for; then its attachment goes.
+fn waits_six_minutes(bench: &mut Manager) {
+    passes(bench, Duration::ZERO);
+    passes(bench, second() * 359);
+    assert!(bench.timers.iter().all(|(_, event)| !matches!(event, Event::VolumeDetached(_))));
+    passes(bench, second());
+    bench.pass(second() * 3);
+    assert!(asks(bench, "delete VolumeAttachment"), "{:?}", bench.waiting());
+}
+
 #[test]
 fn so_is_one_that_is_gone() {
     let mut bench = manager(settings(), &[host("a", true, unknown), claim(), attached("a")]);
     bench.shows(WatchKind::Deleted, host("a", true, unknown));
-    passes(&mut bench, Duration::ZERO);
-    passes(&mut bench, second() * 359);
-    assert!(bench.timers.iter().all(|(_, event)| !matches!(event, Event::VolumeDetached(_))));
-    passes(&mut bench, second());
-    bench.pass(second() * 3);
-    assert!(asks(&bench, "delete VolumeAttachment"), "{:?}", bench.waiting());
+    waits_six_minutes(&mut bench);
 }
 
 #[test]
 fn a_manager_that_never_heard_of_the_node_waits_as_long() {
     let mut bench = manager(settings(), &[claim(), attached("a")]);
-    passes(&mut bench, Duration::ZERO);
-    passes(&mut bench, second() * 359);
-    assert!(bench.timers.iter().all(|(_, event)| !matches!(event, Event::VolumeDetached(_))));
-    passes(&mut bench, second());
-    bench.pass(second() * 3);
-    assert!(asks(&bench, "delete VolumeAttachment"), "{:?}", bench.waiting());
+    waits_six_minutes(&mut bench);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Pod garbage collection: Pods of Nodes that no longer exist, or are out of service.
 //!
-//! Follows `k/k:pkg/controller/podgc/gc_controller.go`: a pass 20 s after the last; a missing Node waits
-//! 40 s in a delaying queue and is looked up live before its Pods go. Two passes later those 40 s are just
-//! over, and whether the queue hands the Node over before or after that pass is a race of milliseconds. Pods that terminate on a Node that is not
-//! ready and that a person has declared out of service are ended in the next pass.
+//! Follows `k/k:pkg/controller/podgc/gc_controller.go`: a pass 20 s after the last; a missing Node
+//! waits 40 s in a delaying queue and is looked up live before its Pods go. Two passes later those
+//! 40 s are just over, and whether the queue hands the Node over before or after that pass is a race
+//! of milliseconds. Pods that terminate on a Node that is not ready and that a person has declared
+//! out of service are ended in the next pass.
 
 use super::{ControllerManager, Event, POD_GC, Token};
 use crate::api::kinds::{Condition, PodPhase, Status, taint};
