@@ -3,7 +3,9 @@
 //! Nothing here reaches another component, the store or the truth about the datacenter.
 
 use super::process::ProcessState;
-use super::{ActivityId, Address, Broken, ConnectionId, Disk, Inventory, Place, ProcessId, Vm};
+use super::{
+    ActivityId, Address, Broken, ConnectionId, Disk, Inventory, Place, Port, ProcessId, Vm,
+};
 use crate::api::{Object, Uid};
 use crate::engine::{
     Activity, Delay, Duration, Owner, Phase, Purpose, Random, Rhythm, SimTime, Text,
@@ -27,6 +29,8 @@ pub enum Input<E> {
     Container(Uid, bool),
     /// The datacenter tells its management that a VM was created, powered, booted or deleted.
     VmChanged(Text),
+    /// SIGTERM, to a process that catches it (`Ctx::catch_term`).
+    Terminate,
 }
 
 /// How a process begins.
@@ -42,11 +46,15 @@ pub enum Start {
 #[derive(Clone, Debug)]
 pub enum Effect<E> {
     After(Duration, E),
+    /// Written, and flushed to the disk, which takes this long if it is well.
+    Flush(Duration, E),
     /// Arms a declared activity; the pause is already drawn.
     Arm(ActivityId, Duration),
     Connect(ConnectionId, Address),
     /// Connects to the containers of a Pod on the VM of a name.
     ConnectToContainer(ConnectionId, Text, Uid),
+    /// Connects to a port of the VM of a name.
+    ConnectToVm(ConnectionId, Text, Port),
     Send(ConnectionId, Message),
     Close(ConnectionId),
     /// The Pod's containers run after a delay, and end by themselves after a length, if they do.
@@ -202,6 +210,17 @@ impl<'a, E> Ctx<'a, E> {
         self.effects.push(Effect::After(delay, event));
     }
 
+    /// Writes and flushes to the disk (fdatasync), which takes this long if the disk is well; the
+    /// timer falls due when it is done.
+    pub fn flush(&mut self, takes: Duration, event: E) {
+        self.effects.push(Effect::Flush(takes, event));
+    }
+
+    /// Installs a handler for SIGTERM, which ends a process without one.
+    pub fn catch_term(&mut self) {
+        self.process.catches_term = true;
+    }
+
     /// Declares a periodic activity; it ticks until the process ends.
     pub fn every(&mut self, id: ActivityId, activity: Activity, phase: Phase) {
         assert!(!activity.period.is_zero(), "what ticks without a pause never lets time pass");
@@ -242,6 +261,13 @@ impl<'a, E> Ctx<'a, E> {
     pub fn connect_to_container(&mut self, vm: Text, pod: Uid) -> ConnectionId {
         let id = ConnectionId { client: self.me, count: self.process.next_connection() };
         self.effects.push(Effect::ConnectToContainer(id, vm, pod));
+        id
+    }
+
+    /// Opens a connection to a port of the VM of this name.
+    pub fn connect_to_vm(&mut self, vm: Text, port: Port) -> ConnectionId {
+        let id = ConnectionId { client: self.me, count: self.process.next_connection() };
+        self.effects.push(Effect::ConnectToVm(id, vm, port));
         id
     }
 

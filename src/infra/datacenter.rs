@@ -3,7 +3,7 @@
 //! Each change returns what happened, so that `world` can tell those who notice and write it down.
 
 use super::{
-    Address, Broken, ConnectionId, Container, Inventory, KeepAlive, Network, Place, Power,
+    Address, Broken, ConnectionId, Container, Inventory, KeepAlive, Network, Place, Port, Power,
     ProcessId, ProcessState, Processes, Vm, VmId,
 };
 use crate::api::Uid;
@@ -153,6 +153,29 @@ impl Datacenter {
         let latency = delay.pick(random.draw(owner, Purpose(0), 0));
         self.network.open(id, target, latency, &self.processes, now);
         // A host that is off answers nothing: the client's own timers must tell.
+    }
+
+    /// Opens a connection to a port of the VM that has this name now; to nobody if there is none.
+    pub fn connect_to_vm(
+        &mut self,
+        id: ConnectionId,
+        (vm, port): (&str, Port),
+        random: &Random,
+        now: SimTime,
+    ) {
+        let here = self.processes.get(id.client).vm;
+        let target = self.vm_named(vm);
+        let delay = match target == Some(here) {
+            true => self.latency.loopback,
+            false => self.latency.between_vms,
+        };
+        let latency = delay.pick(random.draw(self.link(id, random), Purpose(0), 0));
+        match target {
+            Some(target) => {
+                self.network.open(id, Some((target, port)), latency, &self.processes, now);
+            }
+            None => self.network.open_to_nowhere(id, latency, &self.processes, now),
+        }
     }
 
     /// Opens a connection to the containers of a Pod on the VM that has this name now.

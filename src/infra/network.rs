@@ -131,6 +131,17 @@ impl Network {
         self.connections.insert(id, state);
     }
 
+    /// Opens a connection to an address that nobody has: nothing ever comes back.
+    pub fn open_to_nowhere(
+        &mut self,
+        id: ConnectionId,
+        latency: Duration,
+        processes: &Processes,
+        now: SimTime,
+    ) {
+        self.open_to_container(id, (None, Uid(0)), latency, processes, now);
+    }
+
     /// Opens a connection to the containers of a Pod; to nowhere if the VM is gone.
     pub fn open_to_container(
         &mut self,

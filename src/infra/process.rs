@@ -36,6 +36,8 @@ pub struct ProcessState {
     pub frozen: Option<SimTime>,
     /// The last time that it was frozen: from when to when.
     pub slept: Option<(SimTime, SimTime)>,
+    /// It has a handler for SIGTERM.
+    pub catches_term: bool,
     activities: Vec<Option<Rhythmic>>,
     /// How many draws each purpose has had; few purposes, with numbers far apart.
     draws: Vec<(Purpose, u64)>,
@@ -65,6 +67,7 @@ impl ProcessState {
             ended: None,
             frozen: None,
             slept: None,
+            catches_term: false,
             activities: Vec::new(),
             draws: Vec::new(),
             events: 0,
@@ -79,6 +82,7 @@ impl ProcessState {
         self.alive = true;
         self.frozen = None;
         self.slept = None;
+        self.catches_term = false;
         self.activities.clear();
     }
 

@@ -59,6 +59,8 @@ pub(super) enum What {
     Container(Uid, bool),
     /// The datacenter's management learns of a VM's change.
     VmChanged(Text),
+    /// SIGTERM to a process that catches it.
+    Terminate,
     /// What becomes of a Pod's containers on a VM.
     Runtime(VmId, Uid, Runtime),
     /// A VM has booted, after it was powered on for so many times: its units start.

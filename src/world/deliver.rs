@@ -87,9 +87,17 @@ impl Core {
                 let at = self.now + delay;
                 self.push_to(at, id, id, purpose::TIMER, *cause, What::Due(wrap(event)));
             }
+            Effect::Flush(takes, event) => {
+                let at = self.now + takes;
+                self.push_to(at, id, id, purpose::TIMER, *cause, What::Due(wrap(event)));
+            }
             Effect::Arm(activity, pause) => self.arm(id, activity, pause),
             Effect::Connect(connection, to) => {
                 self.datacenter.connect(connection, to, &self.random, self.now);
+            }
+            Effect::ConnectToVm(connection, vm, port) => {
+                let (random, now) = (&self.random, self.now);
+                self.datacenter.connect_to_vm(connection, (&vm, port), random, now);
             }
             Effect::ConnectToContainer(connection, vm, pod) => {
                 let (random, now) = (&self.random, self.now);
@@ -282,6 +290,15 @@ impl Core {
         let mut then = Vec::new();
         self.datacenter.destroy(vm, self.now, &mut then);
         self.follow(then, cause);
+    }
+
+    /// SIGTERM: a process that catches it ends itself in its own way.
+    pub(super) fn terminate_process(&mut self, id: ProcessId, cause: Option<EntryId>) {
+        let process = self.datacenter.processes.get(id);
+        match process.alive && process.catches_term {
+            true => self.push_to(self.now, id, id, purpose::HOST, cause, What::Terminate),
+            false => self.end_process(id, cause),
+        }
     }
 
     /// Ends a process on a live host.

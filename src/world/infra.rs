@@ -101,6 +101,11 @@ impl Infra<'_> {
         self.core.thaw(process, self.cause);
     }
 
+    /// `kill`: SIGTERM.
+    pub fn terminate(&mut self, process: ProcessId) {
+        self.core.terminate_process(process, self.cause);
+    }
+
     /// `kill -9`; systemd starts its own units again.
     pub fn kill(&mut self, process: ProcessId) {
         self.core.end_process(process, self.cause);

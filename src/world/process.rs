@@ -133,6 +133,7 @@ impl What {
             What::Broken(connection, how) => Input::Broken(connection, how),
             What::Container(pod, running) => Input::Container(pod, running),
             What::VmChanged(vm) => Input::VmChanged(vm),
+            What::Terminate => Input::Terminate,
             What::Due(_)
             | What::Runtime(..)
             | What::Booted(..)

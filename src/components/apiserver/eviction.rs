@@ -15,7 +15,7 @@ use crate::api::kinds::{Pod, PodDisruptionBudget, PodPhase};
 use crate::api::{ApiError, Kind, Object, ObjectKey, Reason};
 use crate::engine::{Duration, SimTime};
 use crate::infra::Ctx;
-use crate::wire::{StoreAnswer, StoreOperation};
+use crate::wire::{Consistency, StoreAnswer, StoreOperation};
 use std::sync::Arc;
 
 /// An eviction that is being decided.
@@ -70,7 +70,8 @@ impl Apiserver {
             }
             (Waits::Pod, StoreAnswer::Value(_, Some(pod))) => {
                 let stage = Stage::Evicting(Eviction { waits: Waits::Budgets(pod), ..eviction });
-                let operation = StoreOperation::Range(Kind::PodDisruptionBudget);
+                let operation =
+                    StoreOperation::Range(Kind::PodDisruptionBudget, Consistency::Linearizable);
                 self.ask_etcd(id, stage, operation, ctx);
             }
             (Waits::Pod, StoreAnswer::Value(_, None)) => {
@@ -141,7 +142,7 @@ impl Apiserver {
         if let Some(stage @ Stage::Evicting(_)) = self.stage_of(id)
             && let Stage::Evicting(Eviction { waits: Waits::Budget(asked), .. }) = &stage
         {
-            let operation = StoreOperation::Get(asked.budget.clone());
+            let operation = StoreOperation::Get(asked.budget.clone(), Consistency::Linearizable);
             self.ask_etcd(id, stage, operation, ctx);
         }
     }

@@ -192,8 +192,8 @@ impl Server {
         let request = self.asked.remove(0);
         self.play(Input::Message(CLIENT, Message::Stored(request.id, answer)));
         match request.operation {
-            StoreOperation::Get(_) => "get",
-            StoreOperation::Range(_) => "range",
+            StoreOperation::Get(..) => "get",
+            StoreOperation::Range(..) => "range",
             StoreOperation::Transact { put: Some(_), .. } => "put",
             StoreOperation::Transact { .. } => "delete",
             StoreOperation::Watch(_) => "watch",

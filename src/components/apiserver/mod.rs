@@ -17,7 +17,7 @@ use crate::api::{
 };
 use crate::engine::{Delay, Duration, Purpose, SimTime};
 use crate::infra::{Address, Broken, ConnectionId, Ctx, Input, Port, ProcessId};
-use crate::wire::{Message, StoreAnswer, StoreOperation, StoreRequest};
+use crate::wire::{Consistency, Message, StoreAnswer, StoreOperation, StoreRequest};
 use eviction::{Eviction, Waits};
 use modify::{Decision, Modification};
 use std::collections::BTreeMap;
@@ -136,7 +136,11 @@ impl Apiserver {
             }
             Input::Due(Event::RetryEviction(id)) => self.retry_eviction(id, ctx),
             Input::Broken(connection, how) => self.on_broken(connection, how, ctx),
-            Input::Message(..) | Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) => {}
+            Input::Message(..)
+            | Input::Tick(_)
+            | Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate => {}
         }
     }
 
@@ -166,8 +170,12 @@ impl Apiserver {
         let writer = open.writer.0;
         let by = open.request.agent;
         let (stage, operation) = match &open.request.verb {
-            Verb::Get(key) => (Stage::Reading, StoreOperation::Get(key.clone())),
-            Verb::List(kind, _) => (Stage::Reading, StoreOperation::Range(*kind)),
+            Verb::Get(key) => {
+                (Stage::Reading, StoreOperation::Get(key.clone(), Consistency::Linearizable))
+            }
+            Verb::List(kind, _) => {
+                (Stage::Reading, StoreOperation::Range(*kind, Consistency::Linearizable))
+            }
             Verb::Watch(..) => return self.open_watch(id, ctx),
             Verb::Create(object) => {
                 let uid = Uid(ctx.draw(UID));
@@ -190,11 +198,15 @@ impl Apiserver {
             }
             Verb::Evict { key, grace } => {
                 let eviction = Eviction { key: key.clone(), grace: *grace, waits: Waits::Pod };
-                (Stage::Evicting(eviction), StoreOperation::Get(key.clone()))
+                (
+                    Stage::Evicting(eviction),
+                    StoreOperation::Get(key.clone(), Consistency::Linearizable),
+                )
             }
             verb => {
                 let modification = Modification::of(verb);
-                let operation = StoreOperation::Get(modification.key().clone());
+                let operation =
+                    StoreOperation::Get(modification.key().clone(), Consistency::Linearizable);
                 (Stage::Modifying(modification), operation)
             }
         };
@@ -208,7 +220,16 @@ impl Apiserver {
         let Some(open) = self.open.get_mut(&id) else { return };
         open.stage = stage;
         let (sender, count) = (open.request.sender, open.request.count);
-        ctx.send(etcd, Message::Store(Box::new(StoreRequest { id, operation, sender, count })));
+        ctx.send(
+            etcd,
+            Message::Store(Box::new(StoreRequest {
+                id,
+                operation,
+                require_leader: false,
+                sender,
+                count,
+            })),
+        );
     }
 
     fn on_stored(&mut self, id: u32, answer: StoreAnswer, ctx: &mut Ctx<Event>) {
@@ -337,7 +358,16 @@ impl Apiserver {
         let stage = Stage::WatchingEtcd;
         let id = self.enter(Open { client: etcd, writer, request, deadline, stage });
         let operation = StoreOperation::Watch(self.watches.heard());
-        ctx.send(etcd, Message::Store(Box::new(StoreRequest { id, operation, sender, count })));
+        ctx.send(
+            etcd,
+            Message::Store(Box::new(StoreRequest {
+                id,
+                operation,
+                require_leader: false,
+                sender,
+                count,
+            })),
+        );
     }
 
     fn on_etcd_watch(&mut self, answer: StoreAnswer, ctx: &mut Ctx<Event>) {

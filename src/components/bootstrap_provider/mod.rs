@@ -87,7 +87,7 @@ impl BootstrapProvider {
                 }
             }
             Input::Due(Event::Work(work)) => self.configs.on_work(ctx, &work, &mut self.clients),
-            Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) => {}
+            Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
         }
         for item in news {
             match item {

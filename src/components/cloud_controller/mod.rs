@@ -108,7 +108,7 @@ impl CloudController {
                     client.on_alarm(ctx, alarm, &mut news);
                 }
             }
-            Input::Container(..) | Input::VmChanged(_) => {}
+            Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
         }
         for item in news {
             match item {

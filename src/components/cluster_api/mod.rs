@@ -120,7 +120,7 @@ impl ClusterApi {
                     client.on_alarm(ctx, alarm, &mut news);
                 }
             }
-            Input::Container(..) | Input::VmChanged(_) => {}
+            Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
         }
         for item in news {
             self.on_news(item, ctx);

@@ -264,7 +264,7 @@ impl ControllerManager {
             Input::Due(Event::Evict(pod, timer)) => return self.eviction_due(&pod, timer, ctx),
             Input::Due(Event::EvictNow(pod, timer)) => return self.evict(&pod, timer, ctx),
             Input::Due(Event::Sign | Event::TokenDue(_)) => {}
-            Input::Container(..) | Input::VmChanged(_) => {}
+            Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
             Input::Due(Event::VolumePass) => return self.volume_pass(ctx),
             Input::Due(Event::VolumeAttached(place)) => return self.volume_attached(place, ctx),
             Input::Due(Event::VolumeDetached(place)) => return self.volume_detached(place, ctx),

@@ -79,7 +79,7 @@ impl Etcd {
                 self.store.compact(std::mem::replace(&mut self.compact_next, self.store.revision()))
             }
             Input::Broken(connection, _) => self.watchers.retain(|watcher| *watcher != connection),
-            Input::Message(..) | Input::Container(..) | Input::VmChanged(_) => {}
+            Input::Message(..) | Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
         }
     }
 
@@ -101,10 +101,10 @@ impl Etcd {
 
     fn serve(&mut self, from: ConnectionId, request: StoreRequest, ctx: &mut Ctx<Event>) {
         let answer = match &request.operation {
-            StoreOperation::Get(key) => {
+            StoreOperation::Get(key, _) => {
                 StoreAnswer::Value(self.store.revision(), self.store.get(key))
             }
-            StoreOperation::Range(kind) => {
+            StoreOperation::Range(kind, _) => {
                 StoreAnswer::Values(self.store.revision(), self.store.range(*kind))
             }
             StoreOperation::Watch(after) => return self.watch(from, request.id, *after, ctx),

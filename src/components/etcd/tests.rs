@@ -32,7 +32,13 @@ fn started(objects: Vec<Object>) -> (Etcd, Testbed<Event>) {
 }
 
 fn request(id: u32, operation: StoreOperation) -> Input<Event> {
-    let request = StoreRequest { id, operation, sender: Owner::named("test"), count: 0 };
+    let request = StoreRequest {
+        id,
+        operation,
+        require_leader: false,
+        sender: Owner::named("test"),
+        count: 0,
+    };
     Input::Message(CLIENT, Message::Store(Box::new(request)))
 }
 
@@ -74,6 +80,7 @@ fn a_put_gets_the_next_revision_and_reaches_every_watcher_before_its_answer() {
         Message::Store(Box::new(StoreRequest {
             id: 7,
             operation: StoreOperation::Watch(None),
+            require_leader: false,
             sender: Owner::default(),
             count: 0,
         })),

@@ -107,7 +107,7 @@ impl InfraProvider {
             }
             Input::Due(Event::Client(alarm)) => self.client.on_alarm(ctx, alarm, &mut news),
             Input::Due(Event::Retry(key)) => self.reconcile(&key, ctx),
-            Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) => {}
+            Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
         }
         for item in news {
             self.on_news(item, ctx);

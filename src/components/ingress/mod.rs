@@ -102,7 +102,7 @@ impl Ingress {
             }
             Input::Due(Event::Client(alarm)) => self.client.on_alarm(ctx, alarm, &mut news),
             Input::Due(Event::Programmed) => self.program(),
-            Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) => {}
+            Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
         }
         for item in news {
             match item {

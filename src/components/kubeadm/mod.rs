@@ -122,7 +122,11 @@ impl Kubeadm {
                     self.heard(incoming, ctx);
                 }
             }
-            Input::Due(_) | Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) => {}
+            Input::Due(_)
+            | Input::Tick(_)
+            | Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate => {}
         }
     }
 

@@ -93,7 +93,11 @@ impl Kubectl {
                     self.take(number, failed, ctx);
                 }
             }
-            Input::Started(_) | Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) => {}
+            Input::Started(_)
+            | Input::Tick(_)
+            | Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate => {}
         }
     }
 

@@ -214,7 +214,7 @@ impl Kubelet {
             Input::Due(Event::NodeReady) => self.node_became_ready(ctx),
             Input::Due(Event::StartPod(key)) => self.start_pod(&key, ctx),
             Input::Due(Event::SyncPod(key)) => self.sync_pod(&key, ctx),
-            Input::VmChanged(_) => {}
+            Input::VmChanged(_) | Input::Terminate => {}
             Input::Due(Event::LookAtVolume(pod)) => self.look_at_volume(pod, ctx),
             Input::Due(Event::Mounted(pod)) => self.volume_mounted(pod, ctx),
             Input::Due(Event::Unmounted(pod)) => self.volume_unmounted(pod, ctx),

@@ -94,7 +94,7 @@ impl AppProber {
                 self.ended(connection, ctx, |took| Outcome::failure("Timeout", words, took));
             }
             Input::Due(Event::Look) => self.standing.look(&self.probe, ctx),
-            Input::Message(..) | Input::Container(..) | Input::VmChanged(_) => {}
+            Input::Message(..) | Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
         }
     }
 

@@ -114,7 +114,7 @@ impl Scheduler {
                 self.take_next(ctx);
             }
             Input::Tick(_) => self.flush(ctx),
-            Input::Container(..) | Input::VmChanged(_) => {}
+            Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
         }
         for item in news {
             match item {

@@ -137,7 +137,7 @@ impl VmOperator {
                 client.on_broken(ctx, connection, how, &mut news);
                 self.broken(connection, ctx);
             }
-            Input::Container(..) | Input::VmChanged(_) => {}
+            Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
         }
         for item in news {
             self.on_news(item, ctx);

@@ -2,9 +2,13 @@
 //!
 //! Messages are data; how they travel, and how they can fail, is `infra`'s matter.
 
-use crate::api::{Answered, ApiError, Kind, Object, ObjectKey, Request, Revision, WatchEvent};
-use crate::engine::{Owner, Text};
-use std::sync::Arc;
+mod store;
+
+use crate::api::{Answered, ApiError, Request, WatchEvent};
+use crate::engine::Text;
+pub use store::{
+    Committed, Consistency, GrpcCode, StoreAnswer, StoreError, StoreOperation, StoreRequest,
+};
 
 /// A message on a connection.
 #[derive(Clone, Debug)]
@@ -23,6 +27,12 @@ pub enum Message {
     Stored(u32, StoreAnswer),
     /// Etcd reports a committed change of a watched kind.
     Committed(Committed),
+    /// Etcd ends the stream that the request of this number opened.
+    StoreEnded(u32, StoreError),
+    /// `GET` of a health endpoint, as a kubelet or a load balancer asks.
+    HealthCheck(u32, &'static str),
+    /// The HTTP status of the check of this number.
+    Health(u32, u16),
     /// A provider asks the datacenter's management (vCenter).
     Datacenter(u32, Box<DatacenterRequest>),
     /// The task of this number has ended.
@@ -44,59 +54,6 @@ pub enum Served {
     NoEndpoint,
     /// The endpoint that was chosen refused.
     BadGateway,
-}
-
-/// What an API server asks of etcd.
-#[derive(Clone, Debug)]
-pub struct StoreRequest {
-    pub id: u32,
-    pub operation: StoreOperation,
-    /// Addresses the draw of this request's service time: who asks behind the API server, and its
-    /// count.
-    pub sender: Owner,
-    pub count: u64,
-}
-
-/// One operation on the store.
-#[derive(Clone, Debug)]
-pub enum StoreOperation {
-    Get(ObjectKey),
-    /// All objects of a kind.
-    Range(Kind),
-    /// Puts (or deletes, if there is nothing to put) if the key is still at `expected`;
-    /// revision 0 means that it must not exist.
-    Transact {
-        key: ObjectKey,
-        expected: Revision,
-        put: Option<Box<Object>>,
-        by: &'static str,
-        writer: u32,
-    },
-    /// Reports everything committed after a revision, or from now on.
-    Watch(Option<Revision>),
-}
-
-/// What etcd answers.
-#[derive(Clone, Debug)]
-pub enum StoreAnswer {
-    Value(Revision, Option<Arc<Object>>),
-    Values(Revision, Vec<Arc<Object>>),
-    /// Committed; the object as it is now, or as it was last.
-    Committed(Arc<Object>),
-    /// Somebody was faster; the object as it is.
-    Conflict(Option<Arc<Object>>),
-    /// Everything after this revision will be reported.
-    Watching(Revision),
-    /// The asked history is gone; this is the oldest revision left.
-    Compacted(Revision),
-}
-
-/// One committed change.
-#[derive(Clone, Debug)]
-pub struct Committed {
-    pub revision: Revision,
-    pub old: Option<Arc<Object>>,
-    pub new: Option<Arc<Object>>,
 }
 
 /// What the datacenter's management is asked to do; each is a task that takes its time.
@@ -136,11 +93,4 @@ pub enum TaskEnd {
     DuplicateName,
     /// The VM is being deleted: nothing else is done to it.
     TaskInProgress,
-}
-
-impl StoreRequest {
-    /// True if it must be agreed and made durable before it is answered.
-    pub fn is_proposal(&self) -> bool {
-        matches!(self.operation, StoreOperation::Transact { .. })
-    }
 }

@@ -1,0 +1,105 @@
+//! What an API server and etcd say to each other.
+
+use crate::api::{Kind, Object, ObjectKey, Revision};
+use crate::engine::{Owner, Text};
+use std::sync::Arc;
+
+/// What an API server asks of etcd.
+#[derive(Clone, Debug)]
+pub struct StoreRequest {
+    pub id: u32,
+    pub operation: StoreOperation,
+    /// Sent with metadata `hasleader: true`: rather no answer than one of a member without a leader.
+    pub require_leader: bool,
+    /// Addresses the draw of this request's service time: who asks behind the API server, and its
+    /// count.
+    pub sender: Owner,
+    pub count: u64,
+}
+
+/// One operation on the store.
+#[derive(Clone, Debug)]
+pub enum StoreOperation {
+    Get(ObjectKey, Consistency),
+    /// All objects of a kind.
+    Range(Kind, Consistency),
+    /// Puts (or deletes, if there is nothing to put) if the key is still at `expected`;
+    /// revision 0 means that it must not exist.
+    Transact {
+        key: ObjectKey,
+        expected: Revision,
+        put: Option<Box<Object>>,
+        by: &'static str,
+        writer: u32,
+    },
+    /// Reports everything committed after a revision, or from now on.
+    Watch(Option<Revision>),
+}
+
+/// What etcd answers.
+#[derive(Clone, Debug)]
+pub enum StoreAnswer {
+    Value(Revision, Option<Arc<Object>>),
+    Values(Revision, Vec<Arc<Object>>),
+    /// Committed; the object as it is now, or as it was last.
+    Committed(Arc<Object>),
+    /// Somebody was faster; the object as it is.
+    Conflict(Option<Arc<Object>>),
+    /// Everything after this revision will be reported.
+    Watching(Revision),
+    /// The asked history is gone; this is the oldest revision left.
+    Compacted(Revision),
+    /// Not done, or nobody knows whether it is done.
+    Failed(StoreError),
+}
+
+/// How fresh a read has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consistency {
+    /// As fresh as anything that was acknowledged before: a quorum is asked.
+    Linearizable,
+    /// Whatever this member has applied.
+    Serializable,
+}
+
+/// How an RPC of etcd failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreError {
+    pub code: GrpcCode,
+    pub message: Text,
+}
+
+/// The codes of gRPC that etcd answers with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrpcCode {
+    Unknown,
+    InvalidArgument,
+    DeadlineExceeded,
+    NotFound,
+    ResourceExhausted,
+    FailedPrecondition,
+    Unavailable,
+    DataLoss,
+}
+
+/// One committed change.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    pub revision: Revision,
+    pub old: Option<Arc<Object>>,
+    pub new: Option<Arc<Object>>,
+}
+
+impl StoreRequest {
+    /// True if it must be agreed and made durable before it is answered.
+    pub fn is_proposal(&self) -> bool {
+        matches!(self.operation, StoreOperation::Transact { .. })
+    }
+}
+
+impl StoreError {
+    /// An error with one of etcd's own texts.
+    pub fn new(code: GrpcCode, message: &'static str) -> StoreError {
+        StoreError { code, message: Text::word(message) }
+    }
+}
