@@ -362,9 +362,12 @@ fn a_probe_of_nothing_of_too_much_or_twice_is_refused() {
     wrong("app.yaml", "{ app: wep }", "9:19", &near);
     wrong("often.yaml", "{ deploy: 1s }", "9:22", &["a Deployment every 1s is too often", "10s"]);
     wrong("soon.yaml", "{ deploy: soon }", "9:22", &["`soon` is not a duration"]);
-    wrong("both.yaml", "{ app: web, deploy: 1m }", "9:19", &["either `app` or `deploy`"]);
+    wrong("both.yaml", "{ app: web, deploy: 1m }", "9:19", &["one of `app`, `deploy` and `api`"]);
     let twice = "{ deploy: 1m }, { deploy: 2m }";
     wrong("twice.yaml", twice, "9:38", &["there is such a probe already"]);
+    let whom = ["nobody serves the API at `worker-0`", "each, endpoint, control-plane-0"];
+    wrong("whom.yaml", "{ api: worker-0 }", "9:19", &whom);
+    wrong("again.yaml", "{ api: each }, { api: endpoint }", "9:34", &["such a probe already"]);
     wrong("what.yaml", "{ ap: web }", "9:14", &["unknown key `ap`", "did you mean `app`?"]);
 }
 

@@ -134,3 +134,18 @@ fn asking_changes_nothing_of_what_happens_otherwise() {
         assert_eq!(with.len(), without.len(), "seed {seed}");
     }
 }
+
+#[test]
+fn the_api_is_down_when_nobody_who_asks_it_has_an_answer() {
+    let run = game(&["probes: [{ api: each }]", API], "3m").play(1);
+    for probe in ["Probe/api", "Probe/api@control-plane-0"] {
+        let said = said(&run, probe);
+        let words: Vec<&str> = words(&said).into_iter().filter(|w| !w.is_empty()).collect();
+        assert!(words.contains(&"down Refused"), "{probe}: {said:?}");
+    }
+    let names: Vec<String> = milestones(&run).iter().map(|m| m.name.to_string()).collect();
+    assert!(names.contains(&"apiUnavailable".to_owned()), "{names:?}");
+    // From the last answer, at most a second before the kill, to the end.
+    let down = run.availability["api"].unavailable;
+    assert!((120..=121).contains(&down.as_secs()), "{down}");
+}

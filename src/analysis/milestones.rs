@@ -26,6 +26,7 @@ pub fn milestones(run: &Run) -> Vec<Milestone> {
         found.extend(plain(entry).map(|name| reached(name, entry.object(), entry)));
     }
     found.extend(virtual_machines(run.timeline.entries()));
+    found.extend(api(run.timeline.entries()));
     found.extend(pods(&changes));
     found.extend(replacements(run, &changes));
     found.extend(recovered(run));
@@ -103,6 +104,30 @@ fn app(entry: &Entry) -> Option<&'static str> {
         (Some("down"), Some(_)) => Some("appAvailable"),
         _ => None,
     }
+}
+
+/// The API goes down when nobody who asks it has had an answer for long, and comes back with the
+/// first answer: the users' own statuses, all together.
+fn api(entries: &[Entry]) -> Vec<Milestone> {
+    let mut down: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut found = Vec::new();
+    for entry in entries.iter().filter(|entry| is_api_user(entry)) {
+        let all_down = |down: &BTreeMap<&str, bool>| !down.is_empty() && down.values().all(|d| *d);
+        let before = all_down(&down);
+        down.insert(&entry.name, entry.to.as_text() == Some("down"));
+        match (before, all_down(&down)) {
+            (false, true) => found.push(reached("apiUnavailable", "Cluster/workload", entry)),
+            (true, false) => found.push(reached("apiAvailable", "Cluster/workload", entry)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Tells how things stand for a user of the API: `Probe/api` or `Probe/api@control-plane-0`.
+fn is_api_user(entry: &Entry) -> bool {
+    let api = entry.name == *"api" || entry.name.starts_with("api@");
+    entry.kind == "Probe" && entry.field == "status" && api
 }
 
 /// An owner that will not replace the Machine says so in the reason, not in the status.

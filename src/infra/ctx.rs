@@ -89,8 +89,10 @@ pub enum Trace {
 pub struct ProbeReport {
     /// The user, as `app-web`.
     pub probe: Text,
-    pub from: &'static str,
-    pub to: &'static str,
+    /// `status`, or `response`: what the last try got.
+    pub field: &'static str,
+    pub from: Text,
+    pub to: Text,
     /// How the deciding try failed; empty if it succeeded.
     pub reason: Text,
     pub message: Text,

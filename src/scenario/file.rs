@@ -141,7 +141,8 @@ impl Scenario {
         add_volumes(&mut blueprint, &platform.catalog);
         let workloads = platform.workloads.iter().chain(&self.spec.workloads);
         let apps: Vec<&str> = workloads.map(|workload| workload.name.value.as_str()).collect();
-        let wanted = probes::resolve(&self.spec.probes, &self.source, &apps, &mut note);
+        let wanted =
+            probes::resolve(&self.spec.probes, &self.source, (&apps, control_planes), &mut note);
         blueprint.users = probes::users(wanted, &platform.catalog);
         let given = self.given(&blueprint, &mut note);
         let stage = Stage::of(blueprint.clone());

@@ -7,7 +7,7 @@ use super::yaml::{Source, Spanned};
 use crate::components::{ingress, prober};
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Downtime, Entry};
-use crate::world::{Probe, Users};
+use crate::world::{ApiUser, Probe, Users};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -19,46 +19,86 @@ pub struct WrittenProbe {
     app: Option<Spanned<String>>,
     /// How often a Deployment is created.
     deploy: Option<Spanned<String>>,
+    /// Whom a user of the API asks, once a second.
+    api: Option<Spanned<String>>,
 }
 
 /// A Deployment that is created more often than this does not come to its end before the next.
 const SHORTEST: Duration = Duration::from_secs(10);
 
 impl WrittenProbe {
-    /// What is meant, where these workloads can be asked.
-    fn resolve(&self, source: &Source, apps: &[&str]) -> Result<Probe, Mistake> {
-        match (&self.app, &self.deploy) {
-            (Some(app), None) if apps.contains(&app.value.as_str()) => {
-                Ok(Probe::App(Text::from(app.value.as_str())))
-            }
-            (Some(app), None) => {
-                let near = nearest(&app.value, apps.iter().copied());
-                let hint = near.map_or_else(
-                    || format!("known: {}", apps.join(", ")),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                Err(source.mistake(app, format!("no workload `{}`; {hint}", app.value)))
-            }
-            (None, Some(every)) => {
-                let parsed = every.value.parse::<Duration>();
-                let every_parsed =
-                    parsed.map_err(|error| source.mistake(every, error.to_string()))?;
-                if every_parsed < SHORTEST {
-                    let message = format!(
-                        "a Deployment every {every_parsed} is too often; write {SHORTEST} or more"
-                    );
-                    return Err(source.mistake(every, message));
-                }
-                Ok(Probe::Deploy(every_parsed))
-            }
-            (Some(both), Some(_)) => {
-                Err(source.mistake(both, "a probe is either `app` or `deploy`; write two"))
-            }
-            (None, None) => {
-                let message = "a probe is `app: WORKLOAD` or `deploy: INTERVAL`";
+    /// The users that are meant, where these workloads and control planes can be asked.
+    fn resolve(
+        &self,
+        source: &Source,
+        apps: &[&str],
+        planes: &[Text],
+    ) -> Result<Vec<Probe>, Mistake> {
+        match (&self.app, &self.deploy, &self.api) {
+            (Some(app), None, None) => app_user(app, source, apps).map(|user| vec![user]),
+            (None, Some(every), None) => deployer(every, source).map(|user| vec![user]),
+            (None, None, Some(whom)) => api_users(whom, source, planes),
+            (None, None, None) => {
+                let message = "a probe is `app: WORKLOAD`, `deploy: INTERVAL` or `api: WHOM`";
                 Err(Mistake::of(&source.file, message))
             }
+            _ => {
+                let message = "a probe is one of `app`, `deploy` and `api`; write several";
+                Err(source.mistake(self.place().expect("two are written"), message))
+            }
         }
+    }
+
+    fn place(&self) -> Option<&Spanned<String>> {
+        self.app.as_ref().or(self.deploy.as_ref()).or(self.api.as_ref())
+    }
+}
+
+fn app_user(app: &Spanned<String>, source: &Source, apps: &[&str]) -> Result<Probe, Mistake> {
+    if apps.contains(&app.value.as_str()) {
+        return Ok(Probe::App(Text::from(app.value.as_str())));
+    }
+    let near = nearest(&app.value, apps.iter().copied());
+    let hint = near.map_or_else(
+        || format!("known: {}", apps.join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    Err(source.mistake(app, format!("no workload `{}`; {hint}", app.value)))
+}
+
+fn deployer(every: &Spanned<String>, source: &Source) -> Result<Probe, Mistake> {
+    let parsed = every.value.parse::<Duration>();
+    let interval = parsed.map_err(|error| source.mistake(every, error.to_string()))?;
+    if interval < SHORTEST {
+        let message =
+            format!("a Deployment every {interval} is too often; write {SHORTEST} or more");
+        return Err(source.mistake(every, message));
+    }
+    Ok(Probe::Deploy(interval))
+}
+
+/// `each`: those by whom the API's availability is defined, one pinned to each API server and one
+/// who connects anew each time.
+fn api_users(
+    whom: &Spanned<String>,
+    source: &Source,
+    planes: &[Text],
+) -> Result<Vec<Probe>, Mistake> {
+    let fresh = Probe::Api(ApiUser::Fresh);
+    let pinned = |vm: &Text| Probe::Api(ApiUser::At(vm.clone()));
+    match whom.value.as_str() {
+        "each" => Ok(planes.iter().map(pinned).chain([fresh]).collect()),
+        "endpoint" => Ok(vec![fresh]),
+        vm => match planes.iter().find(|plane| **plane == *vm) {
+            Some(plane) => Ok(vec![pinned(plane)]),
+            None => {
+                let known = ["each", "endpoint"].into_iter().chain(planes.iter().map(Text::as_str));
+                let known: Vec<&str> = known.collect();
+                let message =
+                    format!("nobody serves the API at `{vm}`; write one of {}", known.join(", "));
+                Err(source.mistake(whom, message))
+            }
+        },
     }
 }
 
@@ -66,22 +106,25 @@ impl WrittenProbe {
 pub fn resolve(
     written: &[WrittenProbe],
     source: &Source,
-    apps: &[&str],
+    (apps, control_planes): (&[&str], u32),
     note: &mut impl FnMut(Mistake),
 ) -> Vec<Probe> {
+    let planes: Vec<Text> =
+        (0..control_planes).map(|number| Text::from(format!("control-plane-{number}"))).collect();
     let mut probes: Vec<Probe> = Vec::new();
     let is_deploy = |probe: &Probe| matches!(probe, Probe::Deploy(_));
     for one in written {
-        match one.resolve(source, apps) {
-            Ok(probe) => {
-                let twice =
-                    probes.contains(&probe) || is_deploy(&probe) && probes.iter().any(is_deploy);
-                match one.app.as_ref().or(one.deploy.as_ref()).filter(|_| twice) {
+        match one.resolve(source, apps, &planes) {
+            Ok(users) => {
+                let twice = users.iter().any(|user| {
+                    probes.contains(user) || is_deploy(user) && probes.iter().any(is_deploy)
+                });
+                match one.place().filter(|_| twice) {
                     Some(place) => {
                         let message = "there is such a probe already; one of each is enough";
                         note(source.mistake(place, message));
                     }
-                    None => probes.push(probe),
+                    None => probes.extend(users),
                 }
             }
             Err(mistake) => note(mistake),
@@ -105,6 +148,12 @@ pub fn users(probes: Vec<Probe>, all: &Catalog) -> Option<Users> {
         app: prober::app::Settings {
             interval: period("askInterval"),
             timeout: period("askTimeout"),
+            outage: period("outage"),
+            calm: period("calm"),
+        },
+        api: prober::api::Settings {
+            interval: period("askInterval"),
+            timeout: period("apiTimeout"),
             outage: period("outage"),
             calm: period("calm"),
         },
@@ -143,6 +192,36 @@ pub fn downtimes(
         add(found.entry(app).or_insert_with(none), &status, was, end, from);
     }
     found
+}
+
+/// How long no user of the API had an answer, if anybody asks it: from the last answer on.
+pub fn api_downtime(
+    entries: &[Entry],
+    from: Option<SimTime>,
+    end: SimTime,
+    outage: Duration,
+) -> Option<Downtime> {
+    let mut down: BTreeMap<&Text, bool> = BTreeMap::new();
+    let mut since: Option<SimTime> = None;
+    let mut found = Downtime { unavailable: Duration::ZERO, degraded: None };
+    let is_api = |name: &Text| *name == *"api" || name.starts_with("api@");
+    let status =
+        |entry: &&Entry| entry.kind == *"Probe" && entry.field == *"status" && is_api(&entry.name);
+    for entry in entries.iter().filter(status) {
+        down.insert(&entry.name, entry.to.as_text() == Some("down"));
+        match (since, down.values().all(|is_down| *is_down)) {
+            (None, true) => since = Some(SimTime::ZERO + entry.at.since(SimTime::ZERO + outage)),
+            (Some(was), false) => {
+                add(&mut found, "down", was, entry.at, from);
+                since = None;
+            }
+            _ => {}
+        }
+    }
+    if let Some(was) = since {
+        add(&mut found, "down", was, end, from);
+    }
+    (!down.is_empty()).then_some(found)
 }
 
 fn none() -> Downtime {

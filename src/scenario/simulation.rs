@@ -6,7 +6,7 @@
 use super::awaited::{Awaited, Lookout};
 use super::faults::Fault;
 use super::health::{Health, Services};
-use super::probes::downtimes;
+use super::probes::{api_downtime, downtimes};
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Downtime, End, Timeline};
 use crate::world::{Blueprint, View, World};
@@ -168,6 +168,8 @@ impl Simulation {
             let entries = self.world.timeline().entries();
             let from = faults.first().map(|(at, _)| *at);
             availability.extend(downtimes(entries, from, ended_at, users.app.outage));
+            let api = api_downtime(entries, from, ended_at, users.api.outage);
+            availability.extend(api.map(|downtime| (Text::word("api"), downtime)));
         }
         Played {
             first_fault: faults.first().map(|(at, _)| *at),

@@ -34,7 +34,7 @@ const REPLICAS: &[Field] =
 /// What is no object of an API, with all of its fields.
 const THINGS: &[(&str, &[Field])] = &[
     ("Fault", &[("injected", Holds::Text)]),
-    ("Probe", &[("status", Holds::OneOf(&["ok", "degraded", "down"]))]),
+    ("Probe", &[("status", Holds::OneOf(&["ok", "degraded", "down"])), ("response", Holds::Text)]),
     ("Process", &[("running", Holds::True), ("frozen", Holds::True), ("log", Holds::Text)]),
     ("VM", &[("exists", Holds::True), ("power", Holds::OneOf(&["on", "off"]))]),
 ];

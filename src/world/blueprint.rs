@@ -39,6 +39,7 @@ pub struct Users {
     pub ingress: ingress::Settings,
     pub app: prober::app::Settings,
     pub deploy: prober::deploy::Settings,
+    pub api: prober::api::Settings,
 }
 
 /// One user.
@@ -48,6 +49,16 @@ pub enum Probe {
     App(Text),
     /// Deploys something this often.
     Deploy(Duration),
+    Api(ApiUser),
+}
+
+/// Over which connections a user asks the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApiUser {
+    /// One that stays with the API server of this VM.
+    At(Text),
+    /// A new one each time, through the load balancer.
+    Fresh,
 }
 
 /// Which cluster runs Cluster API.
@@ -182,7 +193,7 @@ impl Blueprint {
         let mut apps: Vec<Text> = probes
             .filter_map(|probe| match probe {
                 Probe::App(app) => Some(app.clone()),
-                Probe::Deploy(_) => None,
+                Probe::Deploy(_) | Probe::Api(_) => None,
             })
             .collect();
         apps.sort_unstable();

@@ -1,6 +1,8 @@
 //! Building a world: VMs, disks, processes, and who listens where.
 
-use super::blueprint::{Blueprint, ControlPlaneNodes, Management, Probe, Provider, Settings};
+use super::blueprint::{
+    ApiUser, Blueprint, ControlPlaneNodes, Management, Probe, Provider, Settings,
+};
 use super::core::{Core, Runtime, What, World};
 use super::process::{Buffers, Custom, CustomProcess, Process};
 use super::record::Recorder;
@@ -254,11 +256,23 @@ impl Builder {
             self.add(vm, "app-prober", None, cluster(), user);
         }
         for probe in &users.probes {
-            let Probe::Deploy(interval) = probe else { continue };
-            let settings = prober::deploy::Settings { interval: *interval, ..users.deploy };
+            let (program, user) = match probe {
+                Probe::App(_) => continue,
+                Probe::Deploy(interval) => {
+                    let settings = prober::deploy::Settings { interval: *interval, ..users.deploy };
+                    let user = prober::deploy::DeployProber::new(settings, api);
+                    ("deploy-prober", Process::from(user))
+                }
+                Probe::Api(user) => {
+                    let way = match user {
+                        ApiUser::At(vm) => prober::api::Way::Pinned(vm.clone(), API_PORT),
+                        ApiUser::Fresh => prober::api::Way::Fresh(api),
+                    };
+                    ("api-prober", prober::api::ApiProber::new(users.api, way).into())
+                }
+            };
             let vm = self.core.datacenter.add_appliance("user");
-            let user = prober::deploy::DeployProber::new(settings, api);
-            self.add(vm, "deploy-prober", None, cluster(), user);
+            self.add(vm, program, None, cluster(), user);
         }
     }
 

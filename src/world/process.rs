@@ -119,6 +119,7 @@ processes! {
     Kubectl(kubectl::Kubectl, kubectl::Event) kubectl,
     Ingress(ingress::Ingress, ingress::Event) ingress,
     AppProber(prober::app::AppProber, prober::app::Event) app_prober,
+    ApiProber(prober::api::ApiProber, prober::api::Event) api_prober,
     DeployProber(prober::deploy::DeployProber, prober::deploy::Event) deploy_prober,
     Custom(Custom, u64) custom,
 }

@@ -142,10 +142,10 @@ impl Recorder {
         by: Text,
         cause: Option<EntryId>,
     ) -> EntryId {
-        let mut entry = self.entry(at, "Probe", &report.probe, "status", cause);
+        let mut entry = self.entry(at, "Probe", &report.probe, report.field, cause);
         entry.cluster = cluster.clone();
-        entry.from = Value::Text(Text::word(report.from));
-        entry.to = Value::Text(Text::word(report.to));
+        entry.from = Value::Text(report.from);
+        entry.to = Value::Text(report.to);
         entry.reason = report.reason;
         entry.message = report.message;
         entry.by = by;

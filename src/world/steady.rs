@@ -101,6 +101,7 @@ pub fn record(core: &mut Core, components: &[Process]) {
 fn probe_of(component: &Process) -> Option<&Text> {
     match component {
         Process::AppProber(user) => Some(user.probe()),
+        Process::ApiProber(user) => Some(user.probe()),
         Process::DeployProber(user) => Some(user.probe()),
         _ => None,
     }

@@ -4,6 +4,7 @@
 //! They know what they asked and what came back, nothing of the cluster. What a user finds is a
 //! status; only its changes are told.
 
+pub mod api;
 pub mod app;
 pub mod deploy;
 #[cfg(test)]
@@ -118,8 +119,9 @@ impl Standing {
         if from != status {
             ctx.trace(Trace::Probe(ProbeReport {
                 probe: probe.clone(),
-                from: from.name(),
-                to: status.name(),
+                field: "status",
+                from: Text::word(from.name()),
+                to: Text::word(status.name()),
                 reason: Text::word(self.last.failure.unwrap_or_default()),
                 message: self.last.message.clone(),
                 took: self.last.took,

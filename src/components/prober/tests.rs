@@ -228,3 +228,122 @@ fn what_could_not_be_deleted_is_deleted_before_the_next_try() {
     let Verb::Create(object) = &deployer.asked[1].1.verb else { panic!("a creation") };
     assert_eq!(object.name().as_str(), "probe-2");
 }
+
+/// A user of the API of `control-plane-1` at 100 s, who has asked nothing yet.
+struct ApiUser {
+    prober: super::api::ApiProber,
+    bed: Testbed<super::api::Event>,
+    told: Vec<String>,
+}
+
+impl ApiUser {
+    fn new(way: super::api::Way) -> ApiUser {
+        let settings = super::api::Settings {
+            interval: SECOND,
+            timeout: SECOND * 5,
+            outage: SECOND * 5,
+            calm: SECOND * 30,
+        };
+        let prober = super::api::ApiProber::new(settings, way);
+        let mut user = ApiUser { prober, bed: Testbed::new("api-prober", "user"), told: vec![] };
+        user.play(started(Start::Steady));
+        user.bed.pass(SECOND * 100);
+        user
+    }
+
+    fn pinned() -> ApiUser {
+        let port = crate::infra::Port(6443);
+        ApiUser::new(super::api::Way::Pinned(Text::word("control-plane-1"), port))
+    }
+
+    /// Plays an input; the connections that were opened, used and closed, as `open 1`.
+    fn play(&mut self, input: Input<super::api::Event>) -> Vec<String> {
+        let prober = &mut self.prober;
+        let effects = self.bed.play(|ctx| prober.on_event(input, ctx));
+        self.told.extend(effects.iter().filter_map(|effect| match effect {
+            Effect::Trace(Trace::Probe(told)) => {
+                Some(format!("{} {} {}", told.field, told.to, told.message).trim().to_owned())
+            }
+            _ => None,
+        }));
+        let words = effects.iter().filter_map(|effect| match effect {
+            Effect::ConnectToVm(id, vm, _) => Some(format!("open {} to {vm}", id.count)),
+            Effect::Connect(id, _) => Some(format!("open {}", id.count)),
+            Effect::Send(id, _) => Some(format!("ask {}", id.count)),
+            Effect::Close(id) => Some(format!("close {}", id.count)),
+            _ => None,
+        });
+        words.collect()
+    }
+
+    fn ask(&mut self) -> Vec<String> {
+        self.play(Input::Tick(crate::infra::ActivityId(0)))
+    }
+
+    fn answer(&mut self, connection: u32, id: u32, answered: Result<(), ApiError>) -> Vec<String> {
+        let on = ConnectionId { client: crate::infra::ProcessId(0), count: connection };
+        let answered = answered.map(|()| Answer::Watching);
+        self.play(Input::Message(on, Message::Answer(id, answered)))
+    }
+}
+
+#[test]
+fn a_pinned_user_of_the_api_stays_on_his_connection_until_it_breaks() {
+    let mut user = ApiUser::pinned();
+    assert_eq!(user.ask(), ["open 1 to control-plane-1", "ask 1"]);
+    assert_eq!(user.answer(1, 1, Ok(())), [""; 0]);
+    assert_eq!(user.ask(), ["ask 1"]);
+    let on = ConnectionId { client: crate::infra::ProcessId(0), count: 1 };
+    user.play(Input::Broken(on, crate::infra::Broken::Reset));
+    let reset = "response Reset read: connection reset by peer";
+    assert_eq!(user.told, [reset, "status degraded read: connection reset by peer"]);
+    assert_eq!(user.ask(), ["open 2 to control-plane-1", "ask 2"]);
+}
+
+#[test]
+fn a_user_who_connects_anew_each_time_closes_what_he_opened() {
+    let endpoint = Address::Endpoint(EndpointId(1));
+    let mut user = ApiUser::new(super::api::Way::Fresh(endpoint));
+    assert_eq!(user.ask(), ["open 1", "ask 1"]);
+    assert_eq!(user.ask(), ["open 2", "ask 2"]);
+    assert_eq!(user.answer(1, 1, Ok(())), ["close 1"]);
+    assert_eq!(user.answer(2, 2, Ok(())), ["close 2"]);
+    assert_eq!(user.told, [""; 0]);
+}
+
+#[test]
+fn what_the_api_answers_is_told_when_it_becomes_another_answer() {
+    let mut user = ApiUser::pinned();
+    let failed = || Err(ApiError::new(Reason::InternalError, "etcdserver: request timed out"));
+    user.ask();
+    user.answer(1, 1, Ok(()));
+    for id in 2..=4 {
+        user.ask();
+        user.answer(1, id, failed());
+        user.bed.pass(SECOND);
+    }
+    let told = [
+        "response InternalError etcdserver: request timed out",
+        "status degraded etcdserver: request timed out",
+    ];
+    assert_eq!(user.told, told);
+    user.bed.pass(SECOND * 5);
+    user.ask();
+    user.answer(1, 5, failed());
+    assert_eq!(user.told[2..], ["status down etcdserver: request timed out"]);
+    user.ask();
+    user.answer(1, 6, Ok(()));
+    assert_eq!(user.told[3..], ["response 200", "status degraded"]);
+}
+
+#[test]
+fn an_answer_that_does_not_come_is_a_failure_after_the_users_patience() {
+    let mut user = ApiUser::pinned();
+    user.ask();
+    user.bed.pass(SECOND * 5);
+    user.play(Input::Due(super::api::Event::GiveUp(1)));
+    assert_eq!(user.told[0], "response Timeout no answer within 5s");
+    // What comes later counts no more.
+    user.answer(1, 1, Ok(()));
+    assert_eq!(user.told.len(), 2, "{:?}", user.told);
+}
