@@ -368,7 +368,7 @@ fn a_probe_of_nothing_of_too_much_or_twice_is_refused() {
     let whom = ["nobody serves the API at `worker-0`", "each, endpoint, control-plane-0"];
     wrong("whom.yaml", "{ api: worker-0 }", "9:19", &whom);
     wrong("again.yaml", "{ api: each }, { api: endpoint }", "9:34", &["such a probe already"]);
-    wrong("what.yaml", "{ ap: web }", "9:14", &["unknown key `ap`", "did you mean `app`?"]);
+    wrong("what.yaml", "{ apps: web }", "9:14", &["unknown key `apps`", "did you mean `app`?"]);
 }
 
 #[test]
