@@ -89,6 +89,8 @@ struct WrittenExpectation {
 
 /// A run may last a week.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+/// How many VMs a control plane can have.
+const CONTROL_PLANES: [u32; 4] = [1, 3, 5, 7];
 /// More workers than this are not a scenario of this release.
 const MOST_WORKERS: u32 = 1000;
 /// More zones than this are no region.
@@ -242,12 +244,14 @@ impl Scenario {
         let Some(cluster) = &self.spec.cluster else { return (control_planes, workers) };
         if let Some(count) = &cluster.control_plane {
             control_planes = count.value;
-            if count.value != 1 {
+            if !CONTROL_PLANES.contains(&count.value) {
                 let message = format!(
-                    "a control plane of {} is not there yet; this release plays one VM",
+                    "a control plane of {} is not possible; write 1, 3, 5 or 7: each VM has an etcd \
+                     member, and an even number of them is refused by KubeadmControlPlane too",
                     count.value
                 );
                 note(self.source.mistake(count, message));
+                control_planes = 1;
             }
         }
         if let Some(count) = &cluster.workers {

@@ -27,6 +27,7 @@ pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blue
     };
     Blueprint {
         control_planes,
+        supervisors: small(platform.catalog.count("infra.supervisors", 1..=7)),
         workers,
         zones: platform.zones,
         management: platform.management,

@@ -18,6 +18,8 @@ use crate::infra::{KeepAlive, Latency, bios_uuid};
 #[derive(Clone, Debug)]
 pub struct Blueprint {
     pub control_planes: u32,
+    /// VMs that serve the management cluster's API, each with an etcd member.
+    pub supervisors: u32,
     pub workers: u32,
     /// Over how many zones of one region the VMs are spread; none at all if 0.
     pub zones: u32,
@@ -64,7 +66,7 @@ pub enum ApiUser {
 /// Which cluster runs Cluster API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Management {
-    /// A cluster of its own, on the VM `supervisor-0`.
+    /// A cluster of its own, on the VMs `supervisor-0` and on.
     Separate,
     /// The cluster that it manages.
     Own,

@@ -101,19 +101,25 @@ impl Builder {
         if own {
             workload.extend(objects.management);
         } else {
-            let supervisor = self.vm("supervisor-0");
-            self.control_plane(supervisor, MANAGEMENT, MANAGEMENT_CLUSTER, objects.management);
-            self.healers(supervisor, MANAGEMENT_CLUSTER);
+            let supervisors = self.vms("supervisor", self.blueprint.supervisors);
+            self.servers(&supervisors, MANAGEMENT, MANAGEMENT_CLUSTER, objects.management);
+            self.healers(supervisors[0], MANAGEMENT_CLUSTER);
         }
-        let first = self.vm("control-plane-0");
-        self.control_plane(first, WORKLOAD, WORKLOAD_CLUSTER, workload);
+        let planes = self.vms("control-plane", self.blueprint.control_planes);
+        self.servers(&planes, WORKLOAD, WORKLOAD_CLUSTER, workload);
         if own {
-            self.core.datacenter.network.set_endpoint(MANAGEMENT, vec![(first, API_PORT)]);
-            self.healers(first, WORKLOAD_CLUSTER);
+            let backends = planes.iter().map(|vm| (*vm, API_PORT)).collect();
+            self.core.datacenter.network.set_endpoint(MANAGEMENT, backends);
+            self.healers(planes[0], WORKLOAD_CLUSTER);
         }
-        self.apps_control(first);
+        for plane in &planes {
+            self.apps_control(*plane);
+        }
+        self.cloud_control(planes[0]);
         if self.blueprint.control_plane_nodes == ControlPlaneNodes::InCluster {
-            self.node(first, &pods);
+            for plane in &planes {
+                self.node(*plane, &pods);
+            }
         }
         for number in 0..self.blueprint.workers {
             let worker = self.vm(&format!("worker-{number}"));
@@ -121,6 +127,11 @@ impl Builder {
         }
         self.laptop();
         self.users();
+    }
+
+    /// VMs of one kind, numbered from 0.
+    fn vms(&mut self, kind: &str, count: u32) -> Vec<VmId> {
+        (0..count).map(|number| self.vm(&format!("{kind}-{number}"))).collect()
     }
 
     /// A VM that has been running for long.
@@ -149,21 +160,22 @@ impl Builder {
         id
     }
 
-    /// Etcd and an API server, and the endpoint before it.
-    fn control_plane(
-        &mut self,
-        vm: VmId,
-        endpoint: EndpointId,
-        cluster: Text,
-        stored: Vec<Object>,
-    ) {
-        let Settings { etcd, apiserver, .. } = &self.blueprint.settings;
-        let (etcd, apiserver) = (*etcd, *apiserver);
-        let store = etcd::Etcd::new(etcd, stored);
-        self.add(vm, "etcd", Some(ETCD_PORT), Some(cluster.clone()), store);
-        let server = apiserver::Apiserver::new(apiserver);
-        self.add(vm, "kube-apiserver", Some(API_PORT), Some(cluster), server);
-        self.core.datacenter.network.set_endpoint(endpoint, vec![(vm, API_PORT)]);
+    /// On each VM an etcd member and an API server that asks it alone, and the endpoint before
+    /// them all.
+    fn servers(&mut self, vms: &[VmId], endpoint: EndpointId, cluster: Text, stored: Vec<Object>) {
+        let apiserver = self.blueprint.settings.apiserver;
+        for (vm, member) in vms.iter().zip(self.members(vms, stored)) {
+            self.add(*vm, "etcd", Some(ETCD_PORT), Some(cluster.clone()), member);
+            let server = apiserver::Apiserver::new(apiserver);
+            self.add(*vm, "kube-apiserver", Some(API_PORT), Some(cluster.clone()), server);
+        }
+        let backends = vms.iter().map(|vm| (*vm, API_PORT)).collect();
+        self.core.datacenter.network.set_endpoint(endpoint, backends);
+    }
+
+    /// Members that have long been one group.
+    fn members(&self, _vms: &[VmId], stored: Vec<Object>) -> Vec<etcd::Etcd> {
+        vec![etcd::Etcd::new(self.blueprint.settings.etcd, stored)]
     }
 
     /// What runs the workload cluster's apps. Each talks to the API server beside it.
@@ -175,10 +187,17 @@ impl Builder {
         self.add(vm, "kube-controller-manager", None, cluster(), manager);
         let scheduler = scheduler::Scheduler::new(self.blueprint.settings.scheduler, local);
         self.add(vm, "kube-scheduler", None, cluster(), scheduler);
+    }
+
+    /// What asks the provider about Nodes, where there is such a controller.
+    ///
+    /// Simplified: one of its replicas, which leads as long as it lives.
+    fn cloud_control(&mut self, vm: VmId) {
+        let local = Address::Here(API_PORT);
         if let Some(cloud) = self.blueprint.settings.cloud.clone() {
             let supervisor = Address::Endpoint(MANAGEMENT);
             let cloud = cloud_controller::CloudController::new(cloud, local, supervisor);
-            self.add(vm, "cloud-controller-manager", None, cluster(), cloud);
+            self.add(vm, "cloud-controller-manager", None, Some(WORKLOAD_CLUSTER), cloud);
         }
     }
 
