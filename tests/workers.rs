@@ -330,10 +330,11 @@ fn wrong_faults_are_refused_with_their_place_and_a_way_out() {
 fn a_wrong_given_is_refused_with_what_can_be_given() {
     let fault = "powerOff: { vm: worker-0 }";
     let cases = [
-        ("etcdElection: 3s", "no hidden phase `etcdElection`; known: vmOperatorResync"),
+        ("etcdElection: 3s", "no hidden phase `etcdElection`; known: vmOperatorResync, etcdLeader"),
         ("vmOperatorResnc: 3s", "did you mean `vmOperatorResync`?"),
         ("vmOperatorResync: 9 min", "wrong.yaml:6:30:"),
         ("vmOperatorResync: 9m1s", "one comes at least every 9m0s"),
+        ("etcdLeader: worker-0", "no control-plane VM `worker-0`; there: control-plane-0"),
     ];
     for (given, said) in cases {
         let mistake = mistake(given, fault);

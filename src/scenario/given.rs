@@ -4,7 +4,7 @@
 
 use super::mistake::nearest;
 use crate::engine::{Duration, SimTime, Text};
-use crate::world::{Blueprint, Provider};
+use crate::world::{Blueprint, Leaders, Provider};
 use std::collections::BTreeMap;
 
 /// The pinned phases of a run, counted from its first fault.
@@ -12,22 +12,39 @@ use std::collections::BTreeMap;
 pub struct Given {
     /// How far VM Operator's next resync is away.
     vm_operator_resync: Option<Duration>,
+    leaders: Leaders,
 }
 
 /// Every phase that can be given, with what it is.
-pub const PHASES: [(&str, &str); 1] =
-    [("vmOperatorResync", "how long after the first fault VM Operator's next resync comes")];
+pub const PHASES: [(&str, &str); 4] = [
+    ("vmOperatorResync", "how long after the first fault VM Operator's next resync comes"),
+    ("etcdLeader", "the control-plane VM whose etcd member leads when the run begins"),
+    ("controllerManagerLeader", "the control-plane VM whose kube-controller-manager leads"),
+    ("schedulerLeader", "the control-plane VM whose kube-scheduler leads"),
+];
 
 impl Given {
     /// Notes a phase, or says what is wrong with it on a platform of this blueprint.
     pub fn note(&mut self, key: &str, value: &str, blueprint: &Blueprint) -> Result<(), String> {
-        if key != PHASES[0].0 {
-            let known: Vec<&str> = PHASES.iter().map(|(name, _)| *name).collect();
-            return Err(match nearest(key, known.iter().copied()) {
-                Some(near) => format!("no hidden phase `{key}`; did you mean `{near}`?"),
-                None => format!("no hidden phase `{key}`; known: {}", known.join(", ")),
-            });
+        match key {
+            "vmOperatorResync" => self.note_resync(value, blueprint)?,
+            "etcdLeader" => self.leaders.etcd = Some(plane(value, blueprint)?),
+            "controllerManagerLeader" => {
+                self.leaders.controller_manager = Some(plane(value, blueprint)?);
+            }
+            "schedulerLeader" => self.leaders.scheduler = Some(plane(value, blueprint)?),
+            _ => {
+                let known: Vec<&str> = PHASES.iter().map(|(name, _)| *name).collect();
+                return Err(match nearest(key, known.iter().copied()) {
+                    Some(near) => format!("no hidden phase `{key}`; did you mean `{near}`?"),
+                    None => format!("no hidden phase `{key}`; known: {}", known.join(", ")),
+                });
+            }
         }
+        Ok(())
+    }
+
+    fn note_resync(&mut self, value: &str, blueprint: &Blueprint) -> Result<(), String> {
         let away: Duration =
             value.parse().map_err(|error: crate::engine::NotADuration| error.to_string())?;
         // A platform without VM Operator has no such phase: there is nothing to pin.
@@ -51,11 +68,31 @@ impl Given {
         if let Provider::VmOperator { operator, .. } = &mut blueprint.settings.provider {
             operator.resync_at = resync;
         }
+        blueprint.leaders = self.leaders;
     }
 
     /// The phases in words, by name.
     pub fn words(self) -> BTreeMap<Text, Text> {
-        let word = |away: Duration| (Text::word(PHASES[0].0), Text::from(away.to_string()));
-        self.vm_operator_resync.map(word).into_iter().collect()
+        let resync = self.vm_operator_resync.map(|away| away.to_string());
+        let Leaders { etcd, controller_manager, scheduler } = self.leaders;
+        let leaders = [etcd, controller_manager, scheduler].map(|leader| leader.map(plane_name));
+        let values = [resync].into_iter().chain(leaders);
+        let words = PHASES.iter().zip(values);
+        words
+            .filter_map(|((name, _), value)| Some((Text::word(name), Text::from(value?))))
+            .collect()
+    }
+}
+
+fn plane_name(number: u32) -> String {
+    format!("control-plane-{number}")
+}
+
+/// The number of the control-plane VM of this name.
+fn plane(name: &str, blueprint: &Blueprint) -> Result<u32, String> {
+    let known: Vec<String> = (0..blueprint.control_planes).map(plane_name).collect();
+    match (0..).zip(&known).find(|(_, plane)| *plane == name) {
+        Some((number, _)) => Ok(number),
+        None => Err(format!("no control-plane VM `{name}`; there: {}", known.join(", "))),
     }
 }

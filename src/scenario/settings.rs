@@ -17,7 +17,7 @@ use crate::components::{
 };
 use crate::engine::{Duration, Text};
 use crate::infra::{KeepAlive, Latency};
-use crate::world::{Blueprint, ETCD_PORT, Provider, Settings};
+use crate::world::{Blueprint, ETCD_PORT, Leaders, Provider, Settings};
 
 /// A world of this platform with so many VMs.
 pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blueprint {
@@ -29,6 +29,7 @@ pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blue
         control_planes,
         supervisors: small(platform.catalog.count("infra.supervisors", 1..=7)),
         workers,
+        leaders: Leaders::default(),
         zones: platform.zones,
         management: platform.management,
         control_plane_nodes: platform.control_plane_nodes,

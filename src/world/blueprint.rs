@@ -23,6 +23,8 @@ pub struct Blueprint {
     pub workers: u32,
     /// Over how many zones of one region the VMs are spread; none at all if 0.
     pub zones: u32,
+    /// Who leads when the run begins; drawn where it is not given.
+    pub leaders: Leaders,
     pub management: Management,
     /// Whether the control plane's VMs are Nodes of the cluster.
     pub control_plane_nodes: ControlPlaneNodes,
@@ -32,6 +34,14 @@ pub struct Blueprint {
     /// Who tries from outside whether things work.
     pub users: Option<Users>,
     pub settings: Settings,
+}
+
+/// Which control-plane VM, by its number, has the process that leads, where that is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leaders {
+    pub etcd: Option<u32>,
+    pub controller_manager: Option<u32>,
+    pub scheduler: Option<u32>,
 }
 
 /// Users who try whether things work, and how they do it.

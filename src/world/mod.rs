@@ -15,8 +15,8 @@ mod steady;
 mod view;
 
 pub use blueprint::{
-    ApiUser, Blueprint, ControlPlaneNodes, Management, Probe, Provider, RunsOn, Settings, Users,
-    Workload, WorkloadKind,
+    ApiUser, Blueprint, ControlPlaneNodes, Leaders, Management, Probe, Provider, RunsOn, Settings,
+    Users, Workload, WorkloadKind,
 };
 pub use build::{ETCD_PORT, MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
 pub use core::{Core, World};
