@@ -2,9 +2,12 @@
 //!
 //! How a command is written is the scenario's matter. The words are those of kubectl 1.32.
 
-use crate::api::kinds::{Taint, TaintEffect};
-use crate::api::{ApiError, Kind, Labels, Object, ObjectKey, Reason, Verb};
-use crate::engine::{Duration, Text};
+use super::patch::Patch;
+use crate::api::kinds::{Deployment, PodTemplate, Taint, TaintEffect};
+use crate::api::{
+    Answer, ApiError, Kind, Labels, Meta, Object, ObjectKey, Reason, Selector, Verb, labels,
+};
+use crate::engine::{Duration, SimTime, Text};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,6 +29,12 @@ pub enum Context {
 /// What is to be done to the object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
+    /// `get KIND [NAME]`: of one object, or of all of a namespace.
+    Get { one: bool },
+    /// `create deployment NAME --image=IMAGE [--replicas=N]`
+    CreateDeployment { image: Text, replicas: u32 },
+    /// `patch KIND NAME --type=merge -p JSON [--subresource=status]`
+    Patch(Box<Patch>),
     /// `delete`; the grace period is the Pod's own if none is given.
     Delete { grace: Option<Duration>, force: bool },
     /// `cordon`, `uncordon`.
@@ -65,6 +74,10 @@ impl Command {
     /// The first request.
     pub fn opening(&self) -> Verb {
         match &self.action {
+            Action::Get { one: false } => Verb::List(self.object.kind, Selector::All),
+            Action::CreateDeployment { image, replicas } => {
+                Verb::Create(Arc::new(deployment(&self.object, image, *replicas)))
+            }
             Action::Delete { grace, .. } => {
                 Verb::Delete { key: self.object.clone(), grace: *grace, uid: None }
             }
@@ -72,17 +85,36 @@ impl Command {
         }
     }
 
-    /// What it prints about an accepted deletion; nothing if it is none.
-    pub fn deleted(&self) -> Option<String> {
-        let Action::Delete { force, .. } = self.action else { return None };
-        let how = if force { "force deleted" } else { "deleted" };
-        Some(format!("{} \"{}\" {how}", resource(self.object.kind), self.object.name))
+    /// What it prints about the answer to its first request, if that is all that it asks.
+    pub fn answered(&self, answer: &Answer) -> Option<String> {
+        let name = |name: &Text| format!("{}/{name}", resource(self.object.kind));
+        match (&self.action, answer) {
+            (Action::Delete { force, .. }, _) => {
+                let how = if *force { "force deleted" } else { "deleted" };
+                Some(format!("{} \"{}\" {how}", resource(self.object.kind), self.object.name))
+            }
+            (Action::CreateDeployment { .. }, _) => {
+                Some(format!("{} created", name(&self.object.name)))
+            }
+            (Action::Get { .. }, Answer::Object(object)) => Some(name(object.name())),
+            (Action::Get { .. }, Answer::List(_, objects)) => {
+                let namespace = &self.object.namespace;
+                let mine = objects.iter().filter(|object| object.key().namespace == *namespace);
+                let names: Vec<String> = mine.map(|object| name(object.name())).collect();
+                Some(match names.is_empty() {
+                    true if namespace.is_empty() => "No resources found".to_owned(),
+                    true => format!("No resources found in {namespace} namespace."),
+                    false => names.join("\n"),
+                })
+            }
+            _ => None,
+        }
     }
 
-    /// What is to be written to the object as it was read.
-    pub fn plan(&self, read: &Arc<Object>) -> Plan {
+    /// What is to be written to the object as it was read, at this time.
+    pub fn plan(&self, read: &Arc<Object>, now: SimTime) -> Plan {
         let mut changed = Object::clone(read);
-        let done = match self.change(&mut changed) {
+        let done = match self.change(&mut changed, now) {
             Ok(done) => done,
             Err(refusal) => return Plan::Print(refusal),
         };
@@ -91,6 +123,7 @@ impl Command {
             return Plan::Print(match self.action {
                 Action::Cordon(_) => format!("{name} already {done}"),
                 Action::Annotate { .. } | Action::Label { .. } => format!("{name} not {done}"),
+                Action::Patch(_) => format!("{name} {done} (no change)"),
                 _ => format!("{name} {done}"),
             });
         }
@@ -99,9 +132,14 @@ impl Command {
     }
 
     /// Changes the object; the word for what was done to it, or why kubectl refuses.
-    fn change(&self, object: &mut Object) -> Result<&'static str, String> {
+    fn change(&self, object: &mut Object, now: SimTime) -> Result<&'static str, String> {
         match &self.action {
-            Action::Delete { .. } => Ok("deleted"),
+            // These ask once and print.
+            Action::Delete { .. } | Action::Get { .. } | Action::CreateDeployment { .. } => Ok(""),
+            Action::Patch(patch) => {
+                patch.apply(object, now);
+                Ok("patched")
+            }
             Action::Cordon(closed) => {
                 if let Some(node) = object.node_mut() {
                     node.unschedulable = *closed;
@@ -198,7 +236,22 @@ fn mark(pairs: &mut Labels, key: &Text, value: Option<&Text>, overwrite: bool) -
     Ok(())
 }
 
-fn scale(object: &mut Object, replicas: u32) {
+/// As kubectl makes it: labelled with its name, and its Pods too.
+fn deployment(key: &ObjectKey, image: &Text, replicas: u32) -> Object {
+    let app = labels([("app", key.name.clone())]);
+    let template = PodTemplate {
+        labels: app.clone(),
+        image: image.clone(),
+        grace: Duration::from_secs(30),
+        ..PodTemplate::default()
+    };
+    let mut meta = Meta::new(Kind::Deployment, key.namespace.clone(), key.name.clone());
+    meta.labels = app.clone();
+    let template = Arc::new(template);
+    Object::new(meta, Deployment { replicas, selector: app, template, ..Deployment::default() })
+}
+
+pub(super) fn scale(object: &mut Object, replicas: u32) {
     if let Some(set) = object.deployment_mut() {
         set.replicas = replicas;
     }

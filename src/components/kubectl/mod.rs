@@ -10,6 +10,7 @@
 //! connection.
 
 mod command;
+mod patch;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use crate::engine::Duration;
 use crate::infra::{Address, Ctx, Input, Trace};
 use command::Plan;
 pub use command::{Action, Command, Context};
+pub use patch::{Patch, PatchedCondition};
 use std::collections::BTreeMap;
 
 /// How kubectl behaves.
@@ -125,9 +127,9 @@ impl Kubectl {
         let words = match (answered, run.done.take()) {
             (Err(error), _) => run.command.failed(&error),
             (Ok(_), Some(done)) => done,
-            (Ok(answer), None) => match (run.command.deleted(), answer) {
-                (Some(deleted), _) => deleted,
-                (None, Answer::Object(read)) => match run.command.plan(&read) {
+            (Ok(answer), None) => match (run.command.answered(&answer), answer) {
+                (Some(words), _) => words,
+                (None, Answer::Object(read)) => match run.command.plan(&read, ctx.now()) {
                     Plan::Write(verb, done) => {
                         run.done = Some(done);
                         return run.api.send(ctx, AGENT, verb, ());

@@ -149,6 +149,56 @@ fn scale_sets_the_size_that_is_wanted() {
 }
 
 #[test]
+fn get_prints_names_of_its_namespace() {
+    let mut bench = laptop();
+    let list = |kind| command(kind, Action::Get { one: false });
+    types(&mut bench, list(Kind::Machine));
+    let other = Object::new(Meta::new(Kind::Machine, "other", "x"), Machine::default());
+    let all = vec![Arc::new(machine()), Arc::new(other)];
+    let said = reply(&mut bench, Ok(Answer::List(Default::default(), all)));
+    assert_eq!(said, ["machine.cluster.x-k8s.io/w"]);
+    types(&mut bench, list(Kind::Machine));
+    let said = reply(&mut bench, Ok(Answer::List(Default::default(), Vec::new())));
+    assert_eq!(said, ["No resources found in default namespace."]);
+    types(&mut bench, command(Kind::Node, Action::Get { one: true }));
+    assert_eq!(bench.waiting(), ["get Node/w"]);
+    let said = reply(&mut bench, Ok(Answer::Object(Arc::new(node(|_| {})))));
+    assert_eq!(said, ["node/w"]);
+}
+
+#[test]
+fn a_deployment_is_created_with_its_name_as_label() {
+    let mut bench = laptop();
+    let create = Action::CreateDeployment { image: Text::word("web"), replicas: 2 };
+    types(&mut bench, command(Kind::Deployment, create));
+    let made = crate::client::testing::words(&bench.asked[0].1).1.expect("an object");
+    let body = made.deployment().expect("a Deployment");
+    assert_eq!((body.replicas, body.template.image.as_str()), (2, "web"));
+    assert_eq!(body.selector.get("app").map(Text::as_str), Some("w"));
+    let said = reply(&mut bench, Ok(Answer::Object(made)));
+    assert_eq!(said, ["deployment.apps/w created"]);
+}
+
+#[test]
+fn a_patch_changes_what_it_names_and_nothing_else() {
+    let unknown = PatchedCondition {
+        kind: Text::word("Ready"),
+        status: crate::api::kinds::Status::Unknown,
+        reason: Text::word("NodeStatusUnknown"),
+        message: Text::EMPTY,
+    };
+    let patch = Patch { conditions: vec![unknown], ..Patch::default() };
+    let patched = command(Kind::Node, Action::Patch(Box::new(patch)));
+    let (wrote, said) = changes(patched.clone(), node(|node| node.unschedulable = true));
+    let wrote = wrote.expect("written");
+    let body = wrote.node().expect("a Node");
+    assert!(body.conditions.is("Ready", crate::api::kinds::Status::Unknown) && body.unschedulable);
+    assert_eq!(said, "node/w patched");
+    let (wrote, said) = changes(patched, Object::clone(&wrote));
+    assert_eq!((wrote, said.as_str()), (None, "node/w patched (no change)"));
+}
+
+#[test]
 fn what_a_person_reads_when_it_fails_are_kubectls_words() {
     let cordon = || command(Kind::Node, Action::Cordon(true));
     let mut bench = laptop();

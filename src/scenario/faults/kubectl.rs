@@ -1,6 +1,8 @@
 //! What a person does with kubectl, in kubectl's own words.
 //!
 //! ```text
+//! get KIND [NAME]        create deployment NAME --image=IMAGE [--replicas=N]
+//! patch KIND NAME --type=merge -p JSON [--subresource=status]
 //! delete KIND NAME [--grace-period=N] [--force]     cordon NODE        uncordon NODE
 //! taint node NAME KEY[=VALUE]:EFFECT | KEY[:EFFECT]-                   scale KIND NAME --replicas=N
 //! annotate KIND NAME KEY=VALUE | KEY- [--overwrite]     label, likewise
@@ -9,6 +11,7 @@
 //! object (by name, not being deleted) that fits when the command is typed; `on NODE` after it, for
 //! Pods, looks on one Node only. The person looks; what the command does is the API server's matter.
 
+use super::kubectl_patch;
 use crate::api::kinds::TaintEffect;
 use crate::api::{Kind, Object, ObjectKey};
 use crate::components::kubectl::{Action, Command, Context};
@@ -28,7 +31,9 @@ pub struct Kubectl {
     on: Option<Text>,
 }
 
-const VERBS: [&str; 7] = ["delete", "cordon", "uncordon", "taint", "annotate", "label", "scale"];
+const VERBS: [&str; 10] = [
+    "get", "create", "delete", "patch", "cordon", "uncordon", "taint", "annotate", "label", "scale",
+];
 
 /// What kubectl calls kinds for short.
 const SHORT: [(&str, Kind); 9] = [
@@ -60,6 +65,7 @@ impl Kubectl {
         }
         let (kind, name) = match verb {
             "cordon" | "uncordon" => (Kind::Node, words.node(verb)?),
+            "get" => words.kind_and_perhaps_name()?,
             _ => words.object()?,
         };
         let on = words.on(kind)?;
@@ -68,6 +74,9 @@ impl Kubectl {
             "taint" => words.taint(kind, at)?,
             "annotate" | "label" => words.mark(verb)?,
             "scale" => words.scale(kind, at)?,
+            "get" => Action::Get { one: !name.is_empty() },
+            "create" => words.create(kind, at)?,
+            "patch" => words.patch(kind)?,
             _ => Action::Cordon(verb == "cordon"),
         };
         let namespace = words.namespace()?;
@@ -128,11 +137,20 @@ impl<'a> Words<'a> {
     fn of(text: &'a str) -> Words<'a> {
         let mut words = Vec::new();
         let mut from = 0;
-        for word in text.split(' ') {
-            if !word.is_empty() {
+        while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
+            // What stands in quotation marks is one word.
+            let quoted = rest.strip_prefix('\'').and_then(|inner| inner.split_once('\''));
+            let (word, length) = match quoted {
+                Some((word, _)) => (word, word.len() + 2),
+                None => {
+                    let word = rest.split(' ').next().unwrap_or_default();
+                    (word, word.len())
+                }
+            };
+            if !word.is_empty() || quoted.is_some() {
                 words.push((text[..from].chars().count(), word));
             }
-            from += word.len() + 1;
+            from += length.max(1);
         }
         Words { words, end: text.trim_end().chars().count() }
     }
@@ -203,6 +221,65 @@ impl<'a> Words<'a> {
             return Err((self.end, "a Node's name is missing after `on`".to_owned()));
         }
         Ok(Some(self.words.remove(found).1))
+    }
+
+    /// `KIND`, `KIND NAME` or `KIND/NAME`; without a name, all of the kind are meant.
+    fn kind_and_perhaps_name(&mut self) -> Result<(Kind, &'a str), Wrong> {
+        let is_name = |word: &&(usize, &str)| !word.1.starts_with('-');
+        let is_one = |words: &[(usize, &str)]| {
+            words.first().is_some_and(|(_, kind)| kind.contains('/'))
+                || words.get(1).filter(is_name).is_some()
+        };
+        if is_one(&self.words) {
+            return self.object();
+        }
+        let (at, word) = self.next("a kind is missing, for example `nodes`")?;
+        Ok((kind_of(word).map_err(|message| (at, message))?, ""))
+    }
+
+    fn create(&mut self, kind: Kind, verb_at: usize) -> Result<Action, Wrong> {
+        if kind != Kind::Deployment {
+            let message = format!(
+                "a {} cannot be created so; write `create deployment NAME --image=IMAGE`",
+                kind.name()
+            );
+            return Err((verb_at, message));
+        }
+        let replicas = self.number("--replicas")?.unwrap_or(1);
+        match self.flag("--image") {
+            Some((_, Some(image))) if !image.is_empty() => {
+                Ok(Action::CreateDeployment { image: Text::from(image), replicas })
+            }
+            Some((at, _)) => Err((at, "an image's name is missing after `=`".to_owned())),
+            None => Err((self.end, "--image=IMAGE is missing".to_owned())),
+        }
+    }
+
+    fn patch(&mut self, kind: Kind) -> Result<Action, Wrong> {
+        match self.flag("--type") {
+            Some((_, Some("merge"))) => {}
+            Some((at, _)) => return Err((at, "only --type=merge is known here".to_owned())),
+            None => return Err((self.end, "--type=merge is missing".to_owned())),
+        }
+        let of_status = match self.flag("--subresource") {
+            None => false,
+            Some((_, Some("status"))) => true,
+            Some((at, _)) => return Err((at, "write --subresource=status".to_owned())),
+        };
+        let missing = "-p '{...}' is missing".to_owned();
+        let Some(found) = self.words.iter().position(|(_, word)| *word == "-p") else {
+            return Err((self.end, missing));
+        };
+        self.words.remove(found);
+        if found >= self.words.len() {
+            return Err((self.end, missing));
+        }
+        let (at, json) = self.words.remove(found);
+        let patch = kubectl_patch::read(json, of_status).map_err(|message| (at, message))?;
+        match patch.misfit(kind) {
+            Some(message) => Err((at, message)),
+            None => Ok(Action::Patch(Box::new(patch))),
+        }
     }
 
     fn namespace(&mut self) -> Result<Option<&'a str>, Wrong> {
@@ -315,7 +392,7 @@ impl<'a> Words<'a> {
 }
 
 /// The largest size or grace period that anybody means.
-const LARGEST: u32 = 100_000;
+pub(super) const LARGEST: u32 = 100_000;
 
 fn kind_of(word: &str) -> Result<Kind, String> {
     let lower = word.to_lowercase();

@@ -59,7 +59,7 @@ fn a_kind_lives_in_its_cluster_and_namespace() {
 fn a_mistake_stands_at_its_letter() {
     let cases = [
         ("", 0, "a verb"),
-        ("destroy node w", 0, "known: delete, cordon"),
+        ("destroy node w", 0, "known: get, create, delete"),
         ("delet node w", 0, "did you mean `delete`?"),
         ("delete nod w", 7, "did you mean `node`?"),
         ("delete", 6, "a kind is missing, for example `node`"),
@@ -83,12 +83,52 @@ fn a_mistake_stands_at_its_letter() {
         ("scale md w --replicas=-1", 22, "`-1` is not a number"),
         ("delete node w on worker-0", 14, "`on NODE` is for Pods"),
         ("delete pod web-* on", 19, "a Node's name is missing"),
+        ("get", 3, "a kind is missing"),
+        ("get nods", 4, "did you mean `node`?"),
+        ("create node w", 0, "write `create deployment NAME --image=IMAGE`"),
+        ("create deployment w", 19, "--image=IMAGE is missing"),
+        ("create deployment w --image=", 20, "an image's name is missing"),
+        ("patch node w -p '{}'", 20, "--type=merge is missing"),
+        ("patch node w --type=json -p '{}'", 13, "only --type=merge"),
+        ("patch node w --type=merge", 25, "-p '{...}' is missing"),
+        ("patch node w --type=merge -p '{'", 29, "is not JSON"),
+        ("patch node w --type=merge -p '{\"spec\":{\"replica\":1}}'", 29, "`spec.replicas`?"),
+        ("patch node w --type=merge -p '{\"spec\":{\"replicas\":1}}'", 29, "a Node has no spec.re"),
+        ("patch md w --type=merge -p '{\"spec\":{\"replicas\":-1}}'", 27, "cannot be `-1`"),
+        ("patch node w --type=merge -p '{\"status\":{\"conditions\":[]}}'", 29, "=status"),
+        ("patch node w --type=merge -p '[]'", 29, "a patch is an object"),
     ];
     for (text, at, words) in cases {
         let (place, message) = wrong(text);
         assert_eq!(place, at, "{text}: {message}");
         assert!(message.contains(words), "{text}: {message}");
     }
+}
+
+#[test]
+fn what_is_read_created_and_patched_is_written_as_for_kubectl() {
+    let action = |text: &str| read(text).command.action;
+    assert_eq!(action("get nodes"), Action::Get { one: false });
+    assert_eq!(action("get pods -n kube-system"), Action::Get { one: false });
+    assert_eq!(action("get no/w"), Action::Get { one: true });
+    assert_eq!(action("get node w"), Action::Get { one: true });
+    let (image, replicas) = (Text::word("web"), 2);
+    let create = Action::CreateDeployment { image, replicas };
+    assert_eq!(action("create deployment w --image=web --replicas=2"), create);
+    let Action::Patch(patch) = action(
+        "patch node w --type=merge --subresource=status -p \
+         '{\"status\": {\"conditions\": [{\"type\": \"Ready\", \"status\": \"Unknown\"}]}}'",
+    ) else {
+        panic!("a patch");
+    };
+    assert_eq!(patch.conditions.len(), 1);
+    assert_eq!(patch.conditions[0].kind, "Ready");
+    let text = "patch cluster w --type=merge -p '{\"spec\":{\"paused\":true},\"metadata\":\
+                {\"annotations\":{\"a\":\"b\",\"c\":null},\"finalizers\":[]}}'";
+    let Action::Patch(patch) = action(text) else { panic!("a patch") };
+    assert_eq!(patch.paused, Some(true));
+    assert_eq!(patch.finalizers, Some(Vec::new()));
+    assert_eq!(patch.annotations[&Text::word("c")], None);
 }
 
 #[test]

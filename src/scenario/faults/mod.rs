@@ -7,6 +7,7 @@ mod delete_vm;
 mod freeze_process;
 mod kill_process;
 mod kubectl;
+mod kubectl_patch;
 mod power_off;
 mod power_on;
 mod remove_file;
