@@ -3,8 +3,9 @@
 //! Each change returns what happened, so that `world` can tell those who notice and write it down.
 
 use super::{
-    Address, Broken, ConnectionId, Container, Inventory, KeepAlive, Network, Place, Port, Power,
-    ProcessId, ProcessState, Processes, Vm, VmId,
+    Address, Broken, ConnectionId, Container, Direction, End, Inventory, KeepAlive, Links, Network,
+    Path, Place, Port, Power, ProcessId, ProcessState, Processes, Retransmission, Transport, Vm,
+    VmId,
 };
 use crate::api::Uid;
 use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text, is_like};
@@ -16,12 +17,15 @@ pub struct Datacenter {
     pub vms: Vec<Vm>,
     pub processes: Processes,
     pub network: Network,
+    pub links: Links,
+    pub transport: Transport,
     /// The VM that has a name now.
     by_name: BTreeMap<Text, VmId>,
     /// How many zones there are; each new VM goes to the one with the fewest.
     zones: u32,
     pub latency: Latency,
     pub keep_alive: KeepAlive,
+    pub retransmission: Retransmission,
 }
 
 /// How long a message takes, one way.
@@ -42,6 +46,8 @@ pub enum Happening {
         at: SimTime,
         how: Broken,
     },
+    /// A process has left an end whose other end cannot hear of it at once.
+    Left(Direction),
     ContainerStopped(VmId, Uid),
     /// To this; a later change may have followed already.
     PowerChanged(VmId, Power),
@@ -49,15 +55,23 @@ pub enum Happening {
 
 impl Datacenter {
     /// An empty datacenter.
-    pub fn new(latency: Latency, keep_alive: KeepAlive, zones: u32) -> Datacenter {
+    pub fn new(
+        latency: Latency,
+        keep_alive: KeepAlive,
+        retransmission: Retransmission,
+        zones: u32,
+    ) -> Datacenter {
         Datacenter {
             vms: Vec::new(),
             processes: Processes::default(),
             network: Network::default(),
+            links: Links::default(),
+            transport: Transport::default(),
             by_name: BTreeMap::new(),
             zones,
             latency,
             keep_alive,
+            retransmission,
         }
     }
 
@@ -192,6 +206,33 @@ impl Datacenter {
         self.network.open_to_container(id, to, latency, &self.processes, now);
     }
 
+    /// True while no packet is lost anywhere: what is sent arrives.
+    pub fn is_calm(&self) -> bool {
+        self.links.are_whole() && self.transport.is_idle()
+    }
+
+    /// Whether packets get from an end of a connection to the other, and back.
+    pub fn path(&self, (id, end): Direction) -> Path {
+        let client = self.processes.get(id.client).vm;
+        let host = self.network.host(id).unwrap_or(client);
+        let (from, to) = if end == End::Client { (client, host) } else { (host, client) };
+        Path { there: self.links.carries(from, to), back: self.links.carries(to, from) }
+    }
+
+    /// True if what this end sends now may not arrive, or not at once.
+    pub fn is_disturbed(&self, direction: Direction) -> bool {
+        !self.is_calm()
+            && (!self.path(direction).is_whole() || self.transport.is_stalled(direction))
+    }
+
+    /// The VM on which an end of a connection is.
+    pub fn vm_of(&self, (id, end): Direction) -> Option<VmId> {
+        match end {
+            End::Client => Some(self.processes.get(id.client).vm),
+            End::Server => self.network.host(id),
+        }
+    }
+
     /// Whose draws a connection's are.
     fn link(&self, id: ConnectionId, random: &Random) -> Owner {
         let client = self.processes.get(id.client);
@@ -207,6 +248,11 @@ impl Datacenter {
         self.processes.get_mut(process).end(None);
         then.push(Happening::ProcessEnded(process));
         for (connection, peer, latency) in self.network.of(process) {
+            let end = End::of(process, connection);
+            if self.is_disturbed((connection, end)) || self.network.left(connection).is_some() {
+                then.push(Happening::Left((connection, end)));
+                continue;
+            }
             if let Some(who) = peer {
                 let at = now + latency;
                 let how = Broken::Reset;
@@ -241,6 +287,11 @@ impl Datacenter {
             self.processes.get_mut(process).end(None);
             then.push(Happening::ProcessEnded(process));
         }
+        if !self.transport.is_idle() {
+            let mut transport = std::mem::take(&mut self.transport);
+            transport.forget_senders(|direction| self.vm_of(direction) == Some(vm));
+            self.transport = transport;
+        }
         let stopped: Vec<Uid> = self.vm(vm).containers.keys().copied().collect();
         self.vm_mut(vm).containers.clear();
         then.extend(stopped.into_iter().map(|pod| Happening::ContainerStopped(vm, pod)));
@@ -250,6 +301,7 @@ impl Datacenter {
     pub fn destroy(&mut self, vm: VmId, now: SimTime, then: &mut Vec<Happening>) {
         self.power_off(vm, now, then);
         self.by_name.remove(&self.vm(vm).name.clone());
+        self.links.forget(vm);
         let gone = self.vm_mut(vm);
         gone.power = Power::Gone;
         gone.disk = Default::default();

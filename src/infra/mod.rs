@@ -6,19 +6,27 @@
 mod ctx;
 mod datacenter;
 mod inventory;
+mod links;
 mod network;
 mod process;
 #[cfg(test)]
 pub mod testbed;
 #[cfg(test)]
 mod tests;
+mod transport;
+#[cfg(test)]
+mod transport_tests;
 mod vm;
 
 pub use ctx::{Ctx, Effect, Input, ProbeReport, Start, Trace, VmAction};
 pub use datacenter::{Datacenter, Happening, Latency};
 pub use inventory::Inventory;
+pub use links::{Links, Way};
 pub use network::{
     Address, Broken, ConnectionId, ConnectionState, EndpointId, KeepAlive, Network, Port, Route,
 };
 pub use process::{ActivityId, ProcessId, ProcessState, Processes};
-pub use vm::{Container, Disk, Place, Power, Restart, Unit, Vm, VmId, bios_uuid};
+pub use transport::{
+    Again, Direction, End, Path, Retransmission, Retransmitted, Segment, Sent, Transport,
+};
+pub use vm::{Container, Disk, DiskHealth, Place, Power, Restart, Unit, Vm, VmId, bios_uuid};

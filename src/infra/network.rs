@@ -4,7 +4,7 @@
 //! dies **breaks** its connections, or leaves them hanging if its host died with it. The fourth way,
 //! an **answer** that says no, is a message like any other and not known here.
 
-use super::{ProcessId, Processes, Vm, VmId};
+use super::{End, ProcessId, Processes, Vm, VmId};
 use crate::api::Uid;
 use crate::engine::{Duration, SimTime};
 use std::collections::BTreeMap;
@@ -53,6 +53,19 @@ pub struct KeepAlive {
     pub ping: Duration,
 }
 
+impl KeepAlive {
+    /// When an end that last heard of the other at `heard`, and whose pings have been answered since,
+    /// sends the next one; never without an idle time.
+    pub fn next_ping(self, heard: SimTime, now: SimTime) -> Option<SimTime> {
+        if self.idle.is_zero() {
+            return None;
+        }
+        let silent = now.since(heard);
+        let rest = silent.modulo(self.idle);
+        Some(if silent >= self.idle && rest.is_zero() { now } else { now + (self.idle - rest) })
+    }
+}
+
 /// What becomes of a message that is sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -78,6 +91,7 @@ pub enum Route {
 pub struct ConnectionState {
     /// Where it leads; nowhere if the endpoint has no backend.
     host: Option<VmId>,
+    port: Port,
     server: Option<ProcessId>,
     /// It leads to the containers of a Pod, not to a process.
     container: Option<Uid>,
@@ -88,6 +102,8 @@ pub struct ConnectionState {
     established: SimTime,
     /// When either end last heard of the other.
     heard: SimTime,
+    /// The end that has closed, while the other cannot hear of it.
+    left: Option<End>,
 }
 
 /// All connections and load balancers.
@@ -120,6 +136,7 @@ impl Network {
         let server = to.and_then(|(vm, port)| processes.listener(vm, port));
         let state = ConnectionState {
             host: to.map(|(vm, _)| vm),
+            port: to.map_or(Port(0), |(_, port)| port),
             server,
             container: None,
             client_incarnation: processes.get(id.client).incarnation,
@@ -127,6 +144,7 @@ impl Network {
             latency,
             established: now + latency * 2,
             heard: now,
+            left: None,
         };
         self.connections.insert(id, state);
     }
@@ -153,6 +171,7 @@ impl Network {
     ) {
         let state = ConnectionState {
             host: vm,
+            port: Port(0),
             server: None,
             container: Some(pod),
             client_incarnation: processes.get(id.client).incarnation,
@@ -160,6 +179,7 @@ impl Network {
             latency,
             established: now + latency * 2,
             heard: now,
+            left: None,
         };
         self.connections.insert(id, state);
     }
@@ -167,6 +187,57 @@ impl Network {
     /// Forgets a connection.
     pub fn close(&mut self, id: ConnectionId) {
         self.connections.remove(&id);
+    }
+
+    /// A connection whose handshake does not get through: no server knows of it.
+    pub fn pend(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.server = None;
+        }
+    }
+
+    /// A connection whose handshake gets through now, to whoever listens there now.
+    pub fn establish(&mut self, id: ConnectionId, processes: &Processes, now: SimTime) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let (host, port) = (connection.host, connection.port);
+        let server = host.and_then(|host| processes.listener(host, port));
+        connection.server = server;
+        connection.server_incarnation = server.map_or(0, |id| processes.get(id).incarnation);
+        connection.established = now + connection.latency * 2;
+        connection.heard = now;
+    }
+
+    /// An end closes, and the other cannot hear of it yet.
+    pub fn leave(&mut self, id: ConnectionId, end: End) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.left = Some(end);
+        }
+    }
+
+    /// The end that has closed a connection of which the other end still has its part.
+    pub fn left(&self, id: ConnectionId) -> Option<End> {
+        self.connections.get(&id)?.left
+    }
+
+    /// Where a connection leads.
+    pub fn host(&self, id: ConnectionId) -> Option<VmId> {
+        self.connections.get(&id)?.host
+    }
+
+    /// The process at an end of a connection.
+    pub fn process_at(&self, id: ConnectionId, end: End) -> Option<ProcessId> {
+        let connection = self.connections.get(&id)?;
+        if end == End::Client { Some(id.client) } else { connection.server }
+    }
+
+    /// When either end of a connection last heard of the other.
+    pub fn heard_at(&self, id: ConnectionId) -> Option<SimTime> {
+        self.connections.get(&id).map(|connection| connection.heard)
+    }
+
+    /// All connections.
+    pub fn all(&self) -> impl Iterator<Item = ConnectionId> {
+        self.connections.keys().copied()
     }
 
     /// How long a message on a connection takes, one way.
@@ -212,7 +283,8 @@ impl Network {
             Some(server) => (server, connection.server_incarnation),
             None => return Route::Fail { at: back, how: Broken::Refused },
         };
-        if processes.get(peer).incarnation != incarnation {
+        let has_left = connection.left.is_some_and(|end| (end == End::Client) != from_client);
+        if has_left || processes.get(peer).incarnation != incarnation {
             return Route::Fail { at: back, how: Broken::Reset };
         }
         Route::Deliver { to: peer, at: now.max(connection.established) + connection.latency }

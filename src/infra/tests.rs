@@ -25,7 +25,7 @@ fn pair() -> Pair {
         loopback: Delay::fixed(Duration::from_millis(1)),
     };
     let keep_alive = KeepAlive { idle: Duration::from_secs(30), ping: Duration::from_secs(15) };
-    let mut datacenter = Datacenter::new(latency, keep_alive, 1);
+    let mut datacenter = Datacenter::new(latency, keep_alive, Retransmission::default(), 1);
     let [here, there] = ["here", "there"].map(|name| {
         let mut vm = Vm::new(name);
         vm.power = Power::On;

@@ -76,6 +76,20 @@ fn address_of(name: &str) -> Text {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Disk {
     files: BTreeMap<Text, Text>,
+    /// What somebody took away and can put back.
+    taken: BTreeMap<Text, Text>,
+    pub health: DiskHealth,
+}
+
+/// How a disk flushes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DiskHealth {
+    #[default]
+    Well,
+    /// Each flush takes so much longer.
+    Slow(Duration),
+    /// No flush ends.
+    Stalled,
 }
 
 /// A systemd unit.
@@ -127,6 +141,25 @@ impl Disk {
     /// Removes a file; false if there was none.
     pub fn remove(&mut self, path: &str) -> bool {
         self.files.remove(path).is_some()
+    }
+
+    /// Removes a file so that it can be put back.
+    pub fn take_away(&mut self, path: &str) {
+        if let Some((path, content)) = self.files.remove_entry(path) {
+            self.taken.insert(path, content);
+        }
+    }
+
+    /// True if the file was taken away, and no other stands in its place.
+    pub fn can_restore(&self, path: &str) -> bool {
+        self.taken.contains_key(path) && !self.files.contains_key(path)
+    }
+
+    /// Puts a file back that was taken away, as it was.
+    pub fn restore(&mut self, path: &str) {
+        if let Some((path, content)) = self.taken.remove_entry(path) {
+            self.files.insert(path, content);
+        }
     }
 }
 

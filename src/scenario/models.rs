@@ -161,6 +161,7 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
         ("etcd", "etcd", &written.etcd),
         ("clusterApi", "cluster-api", &written.cluster_api),
         ("users", "users", &"default".to_owned()),
+        ("network", "network", &"linux".to_owned()),
     ] {
         add_release(&mut catalog, prefix, folder, release, &source)?;
     }

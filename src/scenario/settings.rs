@@ -16,7 +16,7 @@ use crate::components::{
     vsphere_provider,
 };
 use crate::engine::{Duration, Text};
-use crate::infra::{KeepAlive, Latency};
+use crate::infra::{KeepAlive, Latency, Retransmission};
 use crate::world::{Blueprint, ETCD_PORT, Leaders, Provider, Settings};
 
 /// A world of this platform with so many VMs.
@@ -73,6 +73,7 @@ fn settings(platform: &Platform) -> Settings {
             idle: all.duration("kubernetes.http2ReadIdleTimeout"),
             ping: all.duration("kubernetes.http2PingTimeout"),
         },
+        retransmission: retransmission(all),
         max_in_flight: in_flight(all),
         node_drain_timeout: all.duration("clusterApi.nodeDrainTimeout"),
         node_volume_detach_timeout: all.duration("clusterApi.nodeVolumeDetachTimeout"),
@@ -302,6 +303,19 @@ fn shell(all: &Catalog) -> ShellSettings {
         backoff: Backoff::new(period("backoffFirst"), period("backoffLimit")),
         minimum_gap: all.duration("clusterApi.reconcileGap"),
         thinking: all.delay("clusterApi.thinking"),
+    }
+}
+
+fn retransmission(all: &Catalog) -> Retransmission {
+    let period = |key: &str| all.period(&format!("network.{key}"));
+    let tries = |key: &str| small(all.count(&format!("network.{key}"), 0..=255));
+    Retransmission {
+        first: period("retransmissionFirst"),
+        limit: period("retransmissionLimit"),
+        retries: tries("retransmissions"),
+        connect_first: period("connectRetransmissionFirst"),
+        connect_retries: tries("connectRetransmissions"),
+        orphan_retries: tries("orphanRetransmissions"),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::components::{
     vsphere_provider,
 };
 use crate::engine::{Duration, Owner, SimTime, Text};
-use crate::infra::{KeepAlive, Latency, bios_uuid};
+use crate::infra::{KeepAlive, Latency, Retransmission, bios_uuid};
 
 /// Everything that a world is built from, but the seed.
 #[derive(Clone, Debug)]
@@ -146,6 +146,7 @@ pub struct Settings {
     pub kubectl: kubectl::Settings,
     pub latency: Latency,
     pub keep_alive: KeepAlive,
+    pub retransmission: Retransmission,
     /// Of the pool's MachineDeployment: how many Machines may be remediated at once.
     pub max_in_flight: Option<InFlight>,
     pub node_drain_timeout: Duration,

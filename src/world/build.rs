@@ -52,13 +52,19 @@ impl World {
             now: SimTime::ZERO,
             queue: Queue::default(),
             random: Random::new(seed),
-            datacenter: Datacenter::new(settings.latency, settings.keep_alive, blueprint.zones),
+            datacenter: Datacenter::new(
+                settings.latency,
+                settings.keep_alive,
+                settings.retransmission,
+                blueprint.zones,
+            ),
             recorder: Recorder::default(),
             clusters: BTreeMap::new(),
             played: 0,
             management: None,
             unfurnished: Vec::new(),
             held: BTreeMap::new(),
+            unflushed: BTreeMap::new(),
         };
         let mut builder = Builder { core, components: Vec::new(), blueprint };
         builder.build();
@@ -76,9 +82,20 @@ impl World {
         program: &'static str,
         process: Box<dyn CustomProcess>,
     ) -> bool {
+        self.add_server(vm, program, None, process)
+    }
+
+    /// Adds such a process that listens on a port, if it does.
+    pub fn add_server(
+        &mut self,
+        vm: &str,
+        program: &'static str,
+        port: Option<Port>,
+        process: Box<dyn CustomProcess>,
+    ) -> bool {
         let Some(vm) = self.core.datacenter.vm_named(vm) else { return false };
         let component = Process::from(Custom(process));
-        let id = add_process(&mut self.core, &mut self.components, vm, program, None, component);
+        let id = add_process(&mut self.core, &mut self.components, vm, program, port, component);
         self.core.start_process(id, Start::Fresh, None);
         true
     }

@@ -5,7 +5,9 @@ use super::process::{Buffers, Event, Process};
 use super::record::Recorder;
 use crate::api::Uid;
 use crate::engine::{Key, Queue, Random, SimTime, Text};
-use crate::infra::{ActivityId, Broken, ConnectionId, Datacenter, ProcessId, Start, VmId};
+use crate::infra::{
+    ActivityId, Broken, ConnectionId, Datacenter, Direction, ProcessId, Start, VmId,
+};
 use crate::timeline::{EntryId, Timeline};
 use crate::wire::Message;
 use std::collections::BTreeMap;
@@ -37,6 +39,8 @@ pub struct Core {
     pub(super) unfurnished: Vec<VmId>,
     /// What fell due for processes that are frozen, in the order in which it did.
     pub(super) held: BTreeMap<ProcessId, Vec<(Key, Payload)>>,
+    /// The flushes that wait for stalled disks, in the order in which they would have ended.
+    pub(super) unflushed: BTreeMap<VmId, Vec<(Key, Payload)>>,
 }
 
 /// A queued event.
@@ -53,6 +57,8 @@ pub(super) struct Payload {
 pub(super) enum What {
     Started(Start),
     Due(Event),
+    /// What was written is safe, unless the disk is stalled; then the process goes on as with a timer.
+    Flushed(Event),
     Tick(ActivityId, crate::engine::Generation),
     Message(ConnectionId, Message),
     Broken(ConnectionId, Broken),
@@ -69,6 +75,12 @@ pub(super) enum What {
     Restart(VmId, Text),
     /// A ping to this process, which was frozen at that time, has had no answer for too long.
     PingLost(ConnectionId, ProcessId, SimTime),
+    /// A segment that was not acknowledged is sent again.
+    Retransmit(Direction, crate::engine::Generation),
+    /// An end that has heard nothing for long asks whether the other lives.
+    PingDue(Direction),
+    /// A ping of that time has had no answer for too long.
+    PingOverdue(Direction, SimTime),
 }
 
 /// What the container runtime sees a Pod's containers do.

@@ -5,11 +5,9 @@ use super::process::Event;
 use crate::engine::{Duration, Text};
 use crate::engine::{Generation, Key, Rhythm};
 use crate::infra::{
-    ActivityId, Broken, ConnectionId, Effect, Happening, Power, ProcessId, Restart, Route, Start,
-    Trace, VmAction, VmId,
+    ActivityId, Effect, Happening, Power, ProcessId, Restart, Start, Trace, VmAction, VmId,
 };
 use crate::timeline::{EntryId, Value};
-use crate::wire::Message;
 
 /// A process that ends sooner than this has not really run.
 const SHORT_LIFE: Duration = Duration::from_secs(1);
@@ -30,9 +28,13 @@ impl World {
             self.core.hold(id, key, payload);
             return true;
         }
-        if !self.core.admit(id, &payload) {
+        let payload = match payload.what {
+            What::Flushed(_) => self.core.end_flush(id, key, payload),
+            _ => Some(payload),
+        };
+        let Some(payload) = payload.filter(|payload| self.core.admit(id, payload)) else {
             return true;
-        }
+        };
         let component = &mut self.components[id.0 as usize];
         component.play(id, payload.what, payload.cause, &mut self.core, &mut self.buffers);
         self.furnish_new_vms();
@@ -51,7 +53,7 @@ impl Core {
         match &payload.what {
             What::Tick(activity, generation) => return self.tick(id, *activity, *generation),
             What::Message(connection, _) => self.datacenter.network.heard(*connection, now),
-            What::Broken(connection, _) => self.datacenter.network.close(*connection),
+            What::Broken(connection, _) => self.told(id, *connection),
             _ => {}
         }
         true
@@ -88,20 +90,23 @@ impl Core {
                 self.push_to(at, id, id, purpose::TIMER, *cause, What::Due(wrap(event)));
             }
             Effect::Flush(takes, event) => {
-                let at = self.now + takes;
-                self.push_to(at, id, id, purpose::TIMER, *cause, What::Due(wrap(event)));
+                let at = self.now + self.flush_length(id, takes);
+                self.push_to(at, id, id, purpose::TIMER, *cause, What::Flushed(wrap(event)));
             }
             Effect::Arm(activity, pause) => self.arm(id, activity, pause),
             Effect::Connect(connection, to) => {
                 self.datacenter.connect(connection, to, &self.random, self.now);
+                self.connecting(connection);
             }
             Effect::ConnectToVm(connection, vm, port) => {
                 let (random, now) = (&self.random, self.now);
                 self.datacenter.connect_to_vm(connection, (&vm, port), random, now);
+                self.connecting(connection);
             }
             Effect::ConnectToContainer(connection, vm, pod) => {
                 let (random, now) = (&self.random, self.now);
                 self.datacenter.connect_to_container(connection, (&vm, pod), random, now);
+                self.connecting(connection);
             }
             Effect::Send(connection, message) => self.send(id, connection, message, *cause),
             Effect::Close(connection) => self.close(id, connection, *cause),
@@ -148,49 +153,6 @@ impl Core {
         let key = Key { at, target: id.0, source: id.0, purpose, k };
         let what = What::Tick(activity, generation);
         self.queue.push(key, Payload { incarnation, cause: None, what });
-    }
-
-    fn send(
-        &mut self,
-        from: ProcessId,
-        connection: ConnectionId,
-        message: Message,
-        cause: Option<EntryId>,
-    ) {
-        let Core { datacenter, now, .. } = self;
-        let route = datacenter.network.route(
-            connection,
-            from,
-            &datacenter.vms,
-            &datacenter.processes,
-            *now,
-        );
-        match route {
-            Route::Silent => {}
-            Route::Deliver { to, at } => {
-                let what = What::Message(connection, message);
-                self.push_to(at, to, from, purpose::MESSAGE, cause, what);
-            }
-            Route::Echo { at } => {
-                let what = What::Message(connection, message);
-                self.push_to(at, from, from, purpose::MESSAGE, cause, what);
-            }
-            Route::Fail { at, how } => {
-                let what = What::Broken(connection, how);
-                self.push_to(at, from, from, purpose::CONNECTION, cause, what);
-            }
-        }
-    }
-
-    fn close(&mut self, id: ProcessId, connection: ConnectionId, cause: Option<EntryId>) {
-        let latency = self.datacenter.network.latency(connection).unwrap_or_default();
-        if let Some(peer) = self.datacenter.network.peer(connection, id) {
-            // Not before what was sent earlier on the same connection.
-            let at = self.now + latency;
-            let what = What::Broken(connection, Broken::Reset);
-            self.push_to(at, peer, id, purpose::CONNECTION, cause, what);
-        }
-        self.datacenter.network.close(connection);
     }
 
     fn trace(&mut self, id: ProcessId, trace: Trace, cause: &mut Option<EntryId>) {
@@ -357,6 +319,7 @@ impl Core {
                     let what = What::Broken(connection, how);
                     self.push_to(at, who, who, purpose::CONNECTION, *cause, what);
                 }
+                Happening::Left(direction) => self.leave(direction, *cause),
                 // Containers that died with their VM have nobody left to notice it.
                 Happening::ContainerStopped(..) => {}
             }
@@ -419,6 +382,9 @@ impl Core {
         match payload.what {
             What::Booted(vm, starts) => self.booted(vm, starts, payload.cause),
             What::PingLost(connection, frozen, since) => self.ping_lost(connection, frozen, since),
+            What::Retransmit(direction, due) => self.retransmit(direction, due),
+            What::PingDue(direction) => self.ping_due(direction),
+            What::PingOverdue(direction, since) => self.ping_overdue(direction, since),
             What::Restart(vm, unit) => {
                 let wanted = self.datacenter.vm(vm).units.get(&unit).is_some_and(|u| u.wanted);
                 if wanted {

@@ -52,7 +52,7 @@ impl Core {
         for (key, payload) in self.held.remove(&id).unwrap_or_default() {
             // A timer is seen to be over by looking at the clock; a message has to be read first.
             let at = match &payload.what {
-                What::Due(_) | What::Tick(..) | What::Started(_) => now,
+                What::Due(_) | What::Flushed(_) | What::Tick(..) | What::Started(_) => now,
                 _ => now + READING,
             };
             self.queue.push(Key { at, ..key }, payload);

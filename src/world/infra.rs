@@ -1,10 +1,10 @@
-//! What a fault can reach: VMs, disks, units and processes. No Kubernetes object.
+//! What a fault can reach: VMs, disks, units, links and processes. No Kubernetes object.
 
 use super::core::{Core, What, World, purpose};
 use super::process::Event;
 use crate::components::kubectl;
 use crate::engine::Text;
-use crate::infra::{ProcessId, VmId};
+use crate::infra::{DiskHealth, ProcessId, VmId, Way};
 use crate::timeline::EntryId;
 
 /// The datacenter in the hands of a fault.
@@ -63,7 +63,27 @@ impl Infra<'_> {
 
     /// `rm`.
     pub fn remove_file(&mut self, vm: VmId, path: &str) {
-        self.core.datacenter.vm_mut(vm).disk.remove(path);
+        self.core.datacenter.vm_mut(vm).disk.take_away(path);
+    }
+
+    /// Puts a file back that `remove_file` took.
+    pub fn restore_file(&mut self, vm: VmId, path: &str) {
+        self.core.datacenter.vm_mut(vm).disk.restore(path);
+    }
+
+    /// Makes a VM's disk slow, stalled or well.
+    pub fn set_disk(&mut self, vm: VmId, health: DiskHealth) {
+        self.core.set_disk(vm, health);
+    }
+
+    /// Cuts a way: its packets are lost from now on.
+    pub fn cut(&mut self, way: Way) {
+        self.core.cut(way);
+    }
+
+    /// Heals a way that was cut in the same words.
+    pub fn heal(&mut self, way: Way) {
+        self.core.heal(way);
     }
 
     /// `systemctl start`.

@@ -7,11 +7,14 @@ mod blueprint;
 mod build;
 mod core;
 mod deliver;
+mod disk;
 mod freeze;
 mod infra;
+mod messages;
 mod process;
 mod record;
 mod steady;
+mod transport;
 mod view;
 
 pub use blueprint::{
@@ -22,4 +25,4 @@ pub use build::{ETCD_PORT, MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
 pub use core::{Core, World};
 pub use infra::Infra;
 pub use process::{CustomProcess, Process};
-pub use view::View;
+pub use view::{EtcdRole, View};

@@ -136,10 +136,14 @@ impl What {
             What::VmChanged(vm) => Input::VmChanged(vm),
             What::Terminate => Input::Terminate,
             What::Due(_)
+            | What::Flushed(_)
             | What::Runtime(..)
             | What::Booted(..)
             | What::Restart(..)
-            | What::PingLost(..) => {
+            | What::PingLost(..)
+            | What::Retransmit(..)
+            | What::PingDue(..)
+            | What::PingOverdue(..) => {
                 unreachable!("not an input of a component")
             }
         }

@@ -1,11 +1,12 @@
 //! A read-only look at the whole world, for observers, invariants and reports.
 
+use super::build::WORKLOAD_CLUSTER;
 use super::core::World;
 use super::process::Process;
 use crate::api::{Kind, Object, Uid};
 use crate::components::etcd;
 use crate::engine::{SimTime, Text};
-use crate::infra::{Datacenter, ProcessState, Vm};
+use crate::infra::{Datacenter, ProcessState, Vm, VmId, Way};
 use crate::timeline::Timeline;
 use std::sync::Arc;
 
@@ -13,6 +14,13 @@ use std::sync::Arc;
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     world: &'a World,
+}
+
+/// What a member of the workload cluster's etcd does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EtcdRole {
+    Leader,
+    Follower,
 }
 
 impl World {
@@ -47,6 +55,35 @@ impl<'a> View<'a> {
     pub fn vm(self, name: &str) -> Option<&'a Vm> {
         let datacenter = self.datacenter();
         datacenter.vm_like(name).map(|id| datacenter.vm(id))
+    }
+
+    /// The number of the VM of a name; with `*` in it, the first that fits.
+    pub fn vm_id(self, name: &str) -> Option<VmId> {
+        self.datacenter().vm_like(name)
+    }
+
+    /// True if the way was cut in these words.
+    pub fn has_cut(self, way: Way) -> bool {
+        self.datacenter().links.has_cut(way)
+    }
+
+    /// The VM of the first member of the workload cluster's etcd, by name, that has this role.
+    ///
+    /// Simplified: there is one member, which leads while it works; nobody follows it.
+    pub fn etcd_member(self, role: EtcdRole) -> Option<Text> {
+        let core = &self.world.core;
+        let mut members = core.datacenter.processes.iter().filter(|(id, process)| {
+            process.program == *"etcd"
+                && process.alive
+                && process.frozen.is_none()
+                && core.clusters.get(id).is_some_and(|cluster| *cluster == WORKLOAD_CLUSTER)
+        });
+        match role {
+            EtcdRole::Leader => {
+                members.next().map(|(_, process)| core.datacenter.vm(process.vm).name.clone())
+            }
+            EtcdRole::Follower => None,
+        }
     }
 
     /// The processes on a VM that exists, living and dead.

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::infra::testbed::{Testbed, timers};
-use crate::infra::{Broken, Datacenter, Effect, KeepAlive, Latency, Power, ProcessId, Vm, VmId};
+use crate::infra::{
+    Broken, Datacenter, Effect, KeepAlive, Latency, Power, ProcessId, Retransmission, Vm, VmId,
+};
 
 const CLIENT: ConnectionId = ConnectionId { client: ProcessId(3), count: 1 };
 
@@ -26,7 +28,8 @@ impl Vcenter {
         let keep_alive = KeepAlive { idle: Duration::ZERO, ping: Duration::ZERO };
         let mut vcenter =
             Vcenter { hypervisor: Hypervisor::new(settings), bed: Testbed::new("vcenter", "vc") };
-        vcenter.bed.datacenter = Some(Datacenter::new(latency, keep_alive, 0));
+        vcenter.bed.datacenter =
+            Some(Datacenter::new(latency, keep_alive, Retransmission::default(), 0));
         vcenter.add("worker-0");
         vcenter
     }

@@ -1,0 +1,51 @@
+//! Flushes: when a disk says that what was written is safe.
+//!
+//! A stalled disk says nothing; what waits for it ends when the disk is well again, in the order in
+//! which it was asked for. A process that died meanwhile is not told.
+
+use super::core::{Core, Payload, What};
+use crate::engine::{Duration, Key};
+use crate::infra::{DiskHealth, ProcessId, VmId};
+
+impl Core {
+    /// How long a flush that takes this long on a disk that is well takes on a process's own.
+    pub(super) fn flush_length(&self, process: ProcessId, takes: Duration) -> Duration {
+        match self.disk_of(process) {
+            DiskHealth::Slow(longer) => takes + longer,
+            DiskHealth::Well | DiskHealth::Stalled => takes,
+        }
+    }
+
+    /// The flush that would end now, unless the disk is stalled, which keeps it.
+    pub(super) fn end_flush(
+        &mut self,
+        process: ProcessId,
+        key: Key,
+        payload: Payload,
+    ) -> Option<Payload> {
+        if self.disk_of(process) == DiskHealth::Stalled {
+            let vm = self.datacenter.processes.get(process).vm;
+            self.unflushed.entry(vm).or_default().push((key, payload));
+            return None;
+        }
+        let Payload { incarnation, cause, what } = payload;
+        let What::Flushed(event) = what else { unreachable!("only a flush ends here") };
+        Some(Payload { incarnation, cause, what: What::Due(event) })
+    }
+
+    /// A disk gets slow, stalls or is well again.
+    pub(super) fn set_disk(&mut self, vm: VmId, health: DiskHealth) {
+        self.datacenter.vm_mut(vm).disk.health = health;
+        if health == DiskHealth::Stalled {
+            return;
+        }
+        let now = self.now;
+        for (key, payload) in self.unflushed.remove(&vm).unwrap_or_default() {
+            self.queue.push(Key { at: now, ..key }, payload);
+        }
+    }
+
+    fn disk_of(&self, process: ProcessId) -> DiskHealth {
+        self.datacenter.vm(self.datacenter.processes.get(process).vm).disk.health
+    }
+}

@@ -1,0 +1,260 @@
+//! Connections over links that lose packets: what is sent, comes late, or is given up.
+//!
+//! Beside `deliver` only while a link is cut, or something still waits for its retransmission. What
+//! TCP does is `infra::Transport`'s matter; here its decisions reach the queue. Follows Linux for the
+//! transport, and the HTTP/2 health check of Go's clients for the keep-alive, at both ends.
+//!
+//! Simplified: pings and acknowledgments take no time of their own; through a load balancer a
+//! packet goes straight from one end to the other, so a cut link between them cuts it.
+
+use super::core::{Core, What, purpose};
+use crate::engine::{Generation, SimTime};
+use crate::infra::{
+    Broken, ConnectionId, Direction, End, ProcessId, Retransmitted, Route, Segment, Sent, Way,
+};
+use crate::timeline::EntryId;
+use crate::wire::Message;
+
+impl Core {
+    /// Cuts a way: from now on its packets are lost.
+    pub(super) fn cut(&mut self, way: Way) {
+        self.datacenter.links.cut(way);
+        let all: Vec<ConnectionId> = self.datacenter.network.all().collect();
+        for connection in all {
+            if !self.datacenter.path((connection, End::Client)).is_whole() {
+                self.watch((connection, End::Client));
+                self.watch((connection, End::Server));
+            }
+        }
+    }
+
+    /// Heals a way: what is sent from now on arrives, and the rest at its next retransmission.
+    pub(super) fn heal(&mut self, way: Way) {
+        self.datacenter.links.heal(way);
+    }
+
+    /// A connection was asked for; over a cut link the request is lost.
+    pub(super) fn connecting(&mut self, connection: ConnectionId) {
+        let datacenter = &mut self.datacenter;
+        let path = datacenter.path((connection, End::Client));
+        if !path.is_whole() {
+            datacenter.network.pend(connection);
+            let again = datacenter.transport.connect(connection, &datacenter.retransmission);
+            self.retransmit_after((connection, End::Client), again);
+        }
+    }
+
+    /// Sends on a connection whose packets may be lost.
+    pub(super) fn send_segment(&mut self, direction: Direction, segment: Segment) {
+        let datacenter = &mut self.datacenter;
+        let path = datacenter.path(direction);
+        let sent = datacenter.transport.send(direction, segment, path, &datacenter.retransmission);
+        match sent {
+            Sent::Passes(segment) => self.arrive(direction, segment),
+            Sent::PassesUnseen(segment, again) => {
+                self.arrive(direction, segment);
+                self.retransmit_after(direction, again);
+            }
+            Sent::Waits => {}
+            Sent::Lost(again) => self.retransmit_after(direction, again),
+        }
+    }
+
+    /// A retransmission is due.
+    pub(super) fn retransmit(&mut self, direction: Direction, due: Generation) {
+        let (connection, _) = direction;
+        let datacenter = &mut self.datacenter;
+        let sends = datacenter.vm_of(direction).is_some_and(|vm| datacenter.vm(vm).is_on());
+        if !sends || datacenter.network.latency(connection).is_none() {
+            datacenter.transport.forget(connection);
+            return;
+        }
+        let path = datacenter.path(direction);
+        let mut arrived = Vec::new();
+        let rules = &datacenter.retransmission;
+        match datacenter.transport.retransmit(direction, due, path, rules, &mut arrived) {
+            Retransmitted::Void | Retransmitted::Through => {}
+            Retransmitted::Again(again) => self.retransmit_after(direction, again),
+            Retransmitted::Connected => {
+                let now = self.now;
+                datacenter.network.establish(connection, &datacenter.processes, now);
+            }
+            Retransmitted::GivenUp => self.give_up(direction),
+        }
+        for segment in arrived {
+            self.arrive(direction, segment);
+        }
+    }
+
+    /// An end closes, and the other hears of it when a packet gets through.
+    pub(super) fn leave(&mut self, direction: Direction, cause: Option<EntryId>) {
+        let (connection, end) = direction;
+        let datacenter = &mut self.datacenter;
+        let other_is_gone = datacenter.network.left(connection) == Some(end.other());
+        let has_peer = datacenter.network.process_at(connection, end.other()).is_some();
+        if other_is_gone || !has_peer || datacenter.transport.is_connecting(connection) {
+            self.forget(connection);
+        } else if datacenter.network.left(connection).is_none() {
+            datacenter.network.leave(connection, end);
+            self.send_segment(direction, Segment::Close(cause));
+        }
+    }
+
+    /// An end has been told that a connection is over. Its part is forgotten; if it was itself that
+    /// gave up, the other end may still have to hear of it.
+    pub(super) fn told(&mut self, process: ProcessId, connection: ConnectionId) {
+        if self.datacenter.network.left(connection) != Some(End::of(process, connection)) {
+            self.forget(connection);
+        }
+    }
+
+    /// An end looks whether its keep-alive has to ask.
+    pub(super) fn ping_due(&mut self, direction: Direction) {
+        let (now, (connection, end)) = (self.now, direction);
+        let datacenter = &mut self.datacenter;
+        datacenter.transport.watched.remove(&direction);
+        let Some(heard) = datacenter.network.heard_at(connection) else { return };
+        if datacenter.keep_alive.next_ping(heard, now) != Some(now) {
+            return self.watch(direction);
+        }
+        let process = datacenter.network.process_at(connection, end);
+        let lives = process.is_some_and(|process| datacenter.processes.get(process).alive);
+        let is_over = datacenter.network.left(connection) == Some(end);
+        if !lives || is_over || !self.is_doubtful(connection) {
+            return;
+        }
+        if self.datacenter.transport.pings.contains_key(&direction) {
+            return;
+        }
+        self.datacenter.transport.pings.insert(direction, now);
+        let at = now + self.datacenter.keep_alive.ping;
+        let source = connection.client;
+        self.push_host(at, source, None, What::PingOverdue(direction, now));
+        self.send_segment(direction, Segment::Ping);
+    }
+
+    /// A ping has had its time.
+    pub(super) fn ping_overdue(&mut self, direction: Direction, since: SimTime) {
+        if self.datacenter.transport.pings.get(&direction) == Some(&since) {
+            self.give_up(direction);
+        }
+    }
+
+    /// A segment gets through.
+    fn arrive(&mut self, direction: Direction, segment: Segment) {
+        let (connection, end) = direction;
+        let datacenter = &mut self.datacenter;
+        let Some(latency) = datacenter.network.latency(connection) else { return };
+        let back = (connection, end.other());
+        let rules = &datacenter.retransmission;
+        if let Some(due) = datacenter.transport.acknowledged(back, rules) {
+            self.retransmit_after(back, (latency, due));
+        }
+        match segment {
+            Segment::Data(message, cause) => self.arrive_data(direction, message, cause),
+            Segment::Ping => self.arrive_ping(direction),
+            Segment::Pong => {
+                self.datacenter.transport.pings.remove(&back);
+                self.datacenter.network.heard(connection, self.now);
+                self.watch(back);
+            }
+            Segment::Close(cause) => {
+                let Some(peer) = self.datacenter.network.process_at(connection, end.other()) else {
+                    return;
+                };
+                let what = What::Broken(connection, Broken::Reset);
+                self.push_to(
+                    self.now + latency,
+                    peer,
+                    connection.client,
+                    purpose::CONNECTION,
+                    cause,
+                    what,
+                );
+            }
+        }
+    }
+
+    fn arrive_data(&mut self, direction: Direction, message: Message, cause: Option<EntryId>) {
+        let (connection, end) = direction;
+        let Some(sender) = self.datacenter.network.process_at(connection, end) else {
+            // What a container has answered.
+            let latency = self.datacenter.network.latency(connection).unwrap_or_default();
+            let route = Route::Echo { at: self.now + latency };
+            return self.follow_route(route, connection.client, connection, message, cause);
+        };
+        let back = (connection, end.other());
+        match self.route_of(connection, sender) {
+            Route::Echo { .. } if self.datacenter.is_disturbed(back) => {
+                self.send_segment(back, Segment::Data(message, cause));
+            }
+            route => self.follow_route(route, sender, connection, message, cause),
+        }
+    }
+
+    /// A ping is answered by whoever lives at the other end.
+    fn arrive_ping(&mut self, direction: Direction) {
+        let (connection, end) = direction;
+        let Some(sender) = self.datacenter.network.process_at(connection, end) else { return };
+        let back = (connection, end.other());
+        match self.route_of(connection, sender) {
+            Route::Silent => {}
+            Route::Deliver { to, .. } if self.is_frozen(to) => {}
+            Route::Deliver { .. } | Route::Echo { .. } => self.send_segment(back, Segment::Pong),
+            Route::Fail { at, how } => {
+                let what = What::Broken(connection, how);
+                self.push_to(at, sender, sender, purpose::CONNECTION, None, what);
+            }
+        }
+    }
+
+    /// The process at an end is told that its connection is lost, and its host drops it.
+    fn give_up(&mut self, direction: Direction) {
+        let (connection, end) = direction;
+        self.datacenter.transport.pings.remove(&direction);
+        let was_left = self.datacenter.network.left(connection);
+        let process = self.datacenter.network.process_at(connection, end);
+        self.leave(direction, None);
+        // The kernel of a process that has left gives up for itself.
+        if let Some(process) = process.filter(|_| was_left != Some(end)) {
+            let what = What::Broken(connection, Broken::Lost);
+            self.push_to(self.now, process, process, purpose::CONNECTION, None, what);
+        }
+    }
+
+    fn forget(&mut self, connection: ConnectionId) {
+        self.datacenter.network.close(connection);
+        if !self.datacenter.is_calm() {
+            self.datacenter.transport.forget(connection);
+        }
+    }
+
+    /// Has an end look at its keep-alive, while it may not hear of the other.
+    fn watch(&mut self, direction: Direction) {
+        let (connection, _) = direction;
+        let heard = self.datacenter.network.heard_at(connection);
+        let keep_alive = self.datacenter.keep_alive;
+        let at = heard.and_then(|heard| keep_alive.next_ping(heard, self.now));
+        let Some(at) = at else { return };
+        let has_left = self.datacenter.network.left(connection) == Some(direction.1);
+        if !has_left
+            && self.is_doubtful(connection)
+            && self.datacenter.transport.watched.insert(direction)
+        {
+            self.push_host(at, connection.client, None, What::PingDue(direction));
+        }
+    }
+
+    /// True if one of the ends may not hear of the other.
+    fn is_doubtful(&self, connection: ConnectionId) -> bool {
+        !self.datacenter.transport.is_connecting(connection)
+            && [End::Client, End::Server]
+                .into_iter()
+                .any(|end| self.datacenter.is_disturbed((connection, end)))
+    }
+
+    fn retransmit_after(&mut self, direction: Direction, (pause, due): crate::infra::Again) {
+        let at = self.now + pause;
+        self.push_host(at, direction.0.client, None, What::Retransmit(direction, due));
+    }
+}

@@ -1,0 +1,151 @@
+//! A process that writes to its disk, and what faults on the disk and signals do to it.
+
+use healsim::engine::{Duration, SimTime};
+use healsim::infra::{Ctx, DiskHealth, Input};
+use healsim::scenario::{blueprint, models};
+use healsim::world::{CustomProcess, Infra, World};
+use std::sync::{Arc, Mutex};
+
+type Noted = Arc<Mutex<Vec<String>>>;
+
+/// Every second it writes its next number, and flushes for 10 ms.
+#[derive(Clone, Debug)]
+struct Writer {
+    noted: Noted,
+    catches_term: bool,
+    number: u64,
+}
+
+/// A tick, among the numbers that are flushed.
+const TICK: u64 = 0;
+
+impl CustomProcess for Writer {
+    fn on_event(&mut self, input: Input<u64>, ctx: &mut Ctx<u64>) {
+        let second = Duration::from_secs(1);
+        match input {
+            Input::Started(_) => {
+                if self.catches_term {
+                    ctx.catch_term();
+                }
+                ctx.after(second, TICK);
+            }
+            Input::Due(TICK) => {
+                self.number += 1;
+                ctx.flush(Duration::from_millis(10), self.number);
+                ctx.after(second, TICK);
+            }
+            Input::Due(number) => self.note(ctx, &number.to_string()),
+            Input::Terminate => {
+                self.note(ctx, "told to end");
+                ctx.exit();
+            }
+            _ => {}
+        }
+    }
+
+    fn clone_box(&self) -> Box<dyn CustomProcess> {
+        Box::new(self.clone())
+    }
+}
+
+impl Writer {
+    fn note(&self, ctx: &Ctx<u64>, what: &str) {
+        let line = format!("{:.2} {what}", ctx.now().as_micros() as f64 / 1e6);
+        self.noted.lock().expect("one thread").push(line);
+    }
+}
+
+struct Stage {
+    world: World,
+    noted: Noted,
+}
+
+impl Stage {
+    fn new(catches_term: bool) -> Stage {
+        let platform = models::platform("lab-k8s-1.34-capi-1.14").expect("a platform");
+        let mut world = World::new(blueprint(&platform, 1, 1), 1);
+        let noted = Noted::default();
+        let writer = Writer { noted: noted.clone(), catches_term, number: 0 };
+        assert!(world.add_process("worker-0", "writer", Box::new(writer)));
+        Stage { world, noted }
+    }
+
+    fn until(&mut self, millis: u64) -> &mut Stage {
+        let end = SimTime::ZERO + Duration::from_millis(millis);
+        while self.world.next_at().is_some_and(|next| next <= end) {
+            self.world.step();
+        }
+        self.world.pass_until(end);
+        self
+    }
+
+    fn act(&mut self, act: impl FnOnce(&mut Infra)) -> &mut Stage {
+        self.world.inject("stallDisk", "Disk/worker-0".to_owned(), act);
+        self
+    }
+
+    fn set_disk(&mut self, health: DiskHealth) -> &mut Stage {
+        self.act(|infra| {
+            let vm = infra.vm("worker-0").expect("it exists");
+            infra.set_disk(vm, health);
+        })
+    }
+
+    fn noted(&self) -> Vec<String> {
+        self.noted.lock().expect("one thread").clone()
+    }
+}
+
+#[test]
+fn a_slow_disk_takes_so_much_longer_for_what_is_flushed_from_then_on() {
+    let mut stage = Stage::new(false);
+    let slow = DiskHealth::Slow(Duration::from_millis(200));
+    stage.until(1005).set_disk(slow).until(2500).set_disk(DiskHealth::Well).until(3500);
+    assert_eq!(stage.noted(), ["1.01 1", "2.21 2", "3.01 3"]);
+}
+
+#[test]
+fn what_waits_for_a_stalled_disk_ends_in_order_when_it_is_well_again() {
+    let mut stage = Stage::new(false);
+    stage.until(1005).set_disk(DiskHealth::Stalled).until(3500);
+    assert!(stage.noted().is_empty(), "not even the flush that was under way has ended");
+    stage.set_disk(DiskHealth::Well).until(4500);
+    assert_eq!(stage.noted(), ["3.50 1", "3.50 2", "3.50 3", "4.01 4"]);
+}
+
+#[test]
+fn a_flush_dies_with_the_process_that_waits_for_it() {
+    let mut stage = Stage::new(false);
+    stage.until(500).set_disk(DiskHealth::Stalled).until(2500).act(|infra| {
+        let writer = infra.process("writer", "worker-0").expect("it exists");
+        infra.kill(writer);
+    });
+    stage.until(3000).set_disk(DiskHealth::Well).until(9000);
+    assert!(stage.noted().is_empty());
+}
+
+#[test]
+fn a_disk_stays_stalled_over_a_power_cut() {
+    let mut stage = Stage::new(false);
+    stage.set_disk(DiskHealth::Stalled).act(|infra| {
+        let vm = infra.vm("worker-0").expect("it exists");
+        infra.power_off(vm);
+        infra.power_on(vm);
+    });
+    let vm = stage.world.view().vm("worker-0").expect("it exists");
+    assert_eq!(vm.disk.health, DiskHealth::Stalled);
+}
+
+#[test]
+fn who_catches_sigterm_ends_in_its_own_way() {
+    for (catches, told) in [(true, &["1.01 1", "1.50 told to end"][..]), (false, &["1.01 1"])] {
+        let mut stage = Stage::new(catches);
+        stage.until(1500).act(|infra| {
+            let writer = infra.process("writer", "worker-0").expect("it exists");
+            infra.terminate(writer);
+        });
+        stage.until(9000);
+        assert_eq!(stage.noted(), told);
+        assert!(!stage.world.view().runs("writer", "worker-0"));
+    }
+}
