@@ -152,6 +152,42 @@ fn a_fault_that_can_hit_nothing_is_refused() {
         (FAULT, "{ at: 1m }", "7:13", &["nothing breaks here", "stopUnit"]),
         (
             FAULT,
+            "{ at: 1m, cutLink: { from: worker-0, to: worker-0 } }",
+            "7:48",
+            &["`worker-0` is the VM that the link comes from", "name another"],
+        ),
+        (
+            FAULT,
+            "{ at: 1m, cutLink: { from: worker-0, to: worker-9 } }",
+            "7:48",
+            &["no VM `worker-9`", "did you mean `worker-0`?"],
+        ),
+        (
+            FAULT,
+            "{ at: 1m, isolateVm: { vm: leeder(etcd) } }",
+            "7:34",
+            &["no role of a VM `leeder(etcd)`", "did you mean `leader(etcd)`?"],
+        ),
+        (
+            FAULT,
+            "{ at: 1m, slowDisk: { vm: worker-0, flush: 0s } }",
+            "7:50",
+            &["slower by nothing", "`healDisk`"],
+        ),
+        (
+            FAULT,
+            "{ at: 1m, killProcess: { vm: worker-0, process: kubelet, signal: SIGHUP } }",
+            "7:72",
+            &["no signal `SIGHUP`", "known: SIGKILL, SIGTERM"],
+        ),
+        (
+            FAULT,
+            "{ at: 1m, restoreFile: { vm: worker-0, path: etc } }",
+            "7:52",
+            &["`etc` is not a whole path"],
+        ),
+        (
+            FAULT,
             "{ at: 1m, powerOff: { vm: worker-0 }, stopUnit: { vm: worker-0, unit: kubelet } }",
             "7:13",
             &["`powerOff` and `stopUnit` in one item", "an item for each"],

@@ -2,8 +2,9 @@
 
 use super::expect::Pattern;
 use super::faults::{
-    DeleteVm, Fault, FreezeProcess, KINDS, KillProcess, Kubectl, PowerOff, PowerOn, RemoveFile,
-    StartUnit, StopUnit, ThawProcess,
+    CutLink, DeleteVm, Fault, FreezeProcess, HealDisk, HealLink, IsolateVm, KINDS, KillProcess,
+    Kubectl, Link, PowerOff, PowerOn, ROLES, RejoinVm, RemoveFile, RestoreFile, Signal, SlowDisk,
+    StallDisk, StartUnit, StopUnit, ThawProcess, Ways, is_like_a_role,
 };
 use super::file::Scenario;
 use super::mistake::Mistake;
@@ -27,9 +28,17 @@ pub struct WrittenFault {
     stop_unit: Option<OnUnit>,
     start_unit: Option<OnUnit>,
     remove_file: Option<OnFile>,
-    kill_process: Option<OnProcess>,
+    restore_file: Option<OnFile>,
+    kill_process: Option<Killed>,
     freeze_process: Option<OnProcess>,
     thaw_process: Option<OnProcess>,
+    cut_link: Option<OnLink>,
+    heal_link: Option<OnLink>,
+    isolate_vm: Option<OnVm>,
+    rejoin_vm: Option<OnVm>,
+    slow_disk: Option<Slowed>,
+    stall_disk: Option<OnVm>,
+    heal_disk: Option<OnVm>,
     kubectl: Option<Spanned<String>>,
     /// Which cluster `kubectl` is for.
     cluster: Option<Spanned<String>>,
@@ -66,6 +75,30 @@ struct OnFile {
 struct OnProcess {
     vm: Spanned<String>,
     process: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Killed {
+    vm: Spanned<String>,
+    process: Spanned<String>,
+    signal: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct OnLink {
+    from: Spanned<String>,
+    to: Spanned<String>,
+    #[serde(default)]
+    one_way: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Slowed {
+    vm: Spanned<String>,
+    flush: Spanned<String>,
 }
 
 impl WrittenFault {
@@ -155,50 +188,10 @@ impl Scenario {
 
     /// Everything that one item breaks.
     fn found(&self, written: &WrittenFault, stage: &Stage) -> Result<Vec<Fault>, Mistake> {
-        let (vms, programs) = (&stage.vms(), &stage.all_programs());
-        let one = |spanned: &Spanned<String>, known: &[&str], what: &str| match known
-            .contains(&spanned.value.as_str())
-        {
-            true => Ok(Text::from(spanned.value.as_str())),
-            // A VM that does not exist yet is named by a part of its name.
-            false if what == "VM" && spanned.value.contains('*') => {
-                Ok(Text::from(spanned.value.as_str()))
-            }
-            false => Err(self.unknown(spanned, known, what)),
-        };
         let mut found = Vec::new();
-        if let Some(on) = &written.power_off {
-            found.push(Fault::PowerOff(PowerOff { vm: one(&on.vm, vms, "VM")? }));
-        }
-        if let Some(on) = &written.power_on {
-            found.push(Fault::PowerOn(PowerOn { vm: one(&on.vm, vms, "VM")? }));
-        }
-        if let Some(on) = &written.delete_vm {
-            found.push(Fault::DeleteVm(DeleteVm { vm: one(&on.vm, vms, "VM")? }));
-        }
-        if let Some(on) = &written.start_unit {
-            let (vm, unit) = (one(&on.vm, vms, "VM")?, one(&on.unit, &UNITS, "unit")?);
-            found.push(Fault::StartUnit(StartUnit { vm, unit }));
-        }
-        if let Some(on) = &written.remove_file {
-            let (vm, path) = (one(&on.vm, vms, "VM")?, self.path(&on.path)?);
-            found.push(Fault::RemoveFile(RemoveFile { vm, path }));
-        }
-        if let Some(on) = &written.stop_unit {
-            let (vm, unit) = (one(&on.vm, vms, "VM")?, one(&on.unit, &UNITS, "unit")?);
-            found.push(Fault::StopUnit(StopUnit { vm, unit }));
-        }
-        let place =
-            |on: &OnProcess| Ok((one(&on.vm, vms, "VM")?, one(&on.process, programs, "process")?));
-        if let Some((vm, process)) = written.kill_process.as_ref().map(place).transpose()? {
-            found.push(Fault::KillProcess(KillProcess { vm, process }));
-        }
-        if let Some((vm, process)) = written.freeze_process.as_ref().map(place).transpose()? {
-            found.push(Fault::FreezeProcess(FreezeProcess { vm, process }));
-        }
-        if let Some((vm, process)) = written.thaw_process.as_ref().map(place).transpose()? {
-            found.push(Fault::ThawProcess(ThawProcess { vm, process }));
-        }
+        self.on_vms(written, stage, &mut found)?;
+        self.on_what_runs(written, stage, &mut found)?;
+        self.on_links_and_disks(written, stage, &mut found)?;
         if let Some(command) = &written.kubectl {
             found.push(Fault::Kubectl(self.command(command, written.cluster.as_ref())?));
         } else if let Some(cluster) = &written.cluster {
@@ -206,6 +199,149 @@ impl Scenario {
             return Err(self.source.mistake(cluster, message));
         }
         Ok(found)
+    }
+
+    /// What breaks VMs and files.
+    fn on_vms(
+        &self,
+        written: &WrittenFault,
+        stage: &Stage,
+        found: &mut Vec<Fault>,
+    ) -> Result<(), Mistake> {
+        let vm = |name| self.vm(name, stage);
+        if let Some(on) = &written.power_off {
+            found.push(Fault::PowerOff(PowerOff { vm: vm(&on.vm)? }));
+        }
+        if let Some(on) = &written.power_on {
+            found.push(Fault::PowerOn(PowerOn { vm: vm(&on.vm)? }));
+        }
+        if let Some(on) = &written.delete_vm {
+            found.push(Fault::DeleteVm(DeleteVm { vm: vm(&on.vm)? }));
+        }
+        if let Some(on) = &written.remove_file {
+            let (vm, path) = (vm(&on.vm)?, self.path(&on.path)?);
+            found.push(Fault::RemoveFile(RemoveFile { vm, path }));
+        }
+        if let Some(on) = &written.restore_file {
+            let (vm, path) = (vm(&on.vm)?, self.path(&on.path)?);
+            found.push(Fault::RestoreFile(RestoreFile { vm, path }));
+        }
+        Ok(())
+    }
+
+    /// What breaks units and processes.
+    fn on_what_runs(
+        &self,
+        written: &WrittenFault,
+        stage: &Stage,
+        found: &mut Vec<Fault>,
+    ) -> Result<(), Mistake> {
+        let programs = stage.all_programs();
+        let unit =
+            |on: &OnUnit| Ok((self.vm(&on.vm, stage)?, self.one_of(&on.unit, &UNITS, "unit")?));
+        if let Some((vm, unit)) = written.start_unit.as_ref().map(unit).transpose()? {
+            found.push(Fault::StartUnit(StartUnit { vm, unit }));
+        }
+        if let Some((vm, unit)) = written.stop_unit.as_ref().map(unit).transpose()? {
+            found.push(Fault::StopUnit(StopUnit { vm, unit }));
+        }
+        let place = |vm: &Spanned<String>, process: &Spanned<String>| {
+            Ok((self.vm(vm, stage)?, self.one_of(process, &programs, "process")?))
+        };
+        if let Some(on) = &written.kill_process {
+            let (vm, process) = place(&on.vm, &on.process)?;
+            let signal = self.signal(on.signal.as_ref())?;
+            found.push(Fault::KillProcess(KillProcess { vm, process, signal }));
+        }
+        if let Some(on) = &written.freeze_process {
+            let (vm, process) = place(&on.vm, &on.process)?;
+            found.push(Fault::FreezeProcess(FreezeProcess { vm, process }));
+        }
+        if let Some(on) = &written.thaw_process {
+            let (vm, process) = place(&on.vm, &on.process)?;
+            found.push(Fault::ThawProcess(ThawProcess { vm, process }));
+        }
+        Ok(())
+    }
+
+    /// What breaks links and disks.
+    fn on_links_and_disks(
+        &self,
+        written: &WrittenFault,
+        stage: &Stage,
+        found: &mut Vec<Fault>,
+    ) -> Result<(), Mistake> {
+        let vm = |on: &OnVm| self.vm(&on.vm, stage);
+        if let Some(on) = &written.cut_link {
+            found.push(Fault::CutLink(CutLink { link: self.link(on, stage)? }));
+        }
+        if let Some(on) = &written.heal_link {
+            found.push(Fault::HealLink(HealLink { link: self.link(on, stage)? }));
+        }
+        if let Some(on) = &written.isolate_vm {
+            found.push(Fault::IsolateVm(IsolateVm { vm: vm(on)? }));
+        }
+        if let Some(on) = &written.rejoin_vm {
+            found.push(Fault::RejoinVm(RejoinVm { vm: vm(on)? }));
+        }
+        if let Some(on) = &written.slow_disk {
+            let (vm, flush) = (self.vm(&on.vm, stage)?, self.duration(&on.flush)?);
+            if flush.is_zero() {
+                let message = "a disk that is slower by nothing is well; write a length, for \
+                               example 200ms, or `healDisk`";
+                return Err(self.source.mistake(&on.flush, message));
+            }
+            found.push(Fault::SlowDisk(SlowDisk { vm, flush }));
+        }
+        if let Some(on) = &written.stall_disk {
+            found.push(Fault::StallDisk(StallDisk { vm: vm(on)? }));
+        }
+        if let Some(on) = &written.heal_disk {
+            found.push(Fault::HealDisk(HealDisk { vm: vm(on)? }));
+        }
+        Ok(())
+    }
+
+    /// A VM: by its name, by a part of it if the VM does not exist yet, or by what it does.
+    fn vm(&self, name: &Spanned<String>, stage: &Stage) -> Result<Text, Mistake> {
+        let word = name.value.as_str();
+        if is_like_a_role(word) {
+            return self.one_of(name, &ROLES, "role of a VM");
+        }
+        match word.contains('*') {
+            true => Ok(Text::from(word)),
+            false => self.one_of(name, &stage.vms(), "VM"),
+        }
+    }
+
+    fn one_of(
+        &self,
+        spanned: &Spanned<String>,
+        known: &[&str],
+        what: &str,
+    ) -> Result<Text, Mistake> {
+        match known.contains(&spanned.value.as_str()) {
+            true => Ok(Text::from(spanned.value.as_str())),
+            false => Err(self.unknown(spanned, known, what)),
+        }
+    }
+
+    fn link(&self, on: &OnLink, stage: &Stage) -> Result<Link, Mistake> {
+        let (from, to) = (self.vm(&on.from, stage)?, self.vm(&on.to, stage)?);
+        if from == to {
+            let message = format!("`{to}` is the VM that the link comes from; name another");
+            return Err(self.source.mistake(&on.to, message));
+        }
+        let ways = if on.one_way { Ways::One } else { Ways::Both };
+        Ok(Link { from, to, ways })
+    }
+
+    fn signal(&self, written: Option<&Spanned<String>>) -> Result<Signal, Mistake> {
+        match written.map(|signal| (signal, signal.value.as_str())) {
+            None | Some((_, "SIGKILL")) => Ok(Signal::Kill),
+            Some((_, "SIGTERM")) => Ok(Signal::Terminate),
+            Some((signal, _)) => Err(self.unknown(signal, &["SIGKILL", "SIGTERM"], "signal")),
+        }
     }
 
     /// A file is named by its whole path.
@@ -247,15 +383,16 @@ impl Scenario {
         written: &WrittenFault,
         stage: &Stage,
     ) -> Option<Mistake> {
-        let WrittenFault { kill_process, freeze_process, thaw_process, .. } = written;
-        let process = kill_process.as_ref().or(freeze_process.as_ref()).or(thaw_process.as_ref());
+        let process = [&written.freeze_process, &written.thaw_process].into_iter().flatten().next();
+        let process = process.map(|on| (&on.vm, &on.process));
+        let process = process.or(written.kill_process.as_ref().map(|on| (&on.vm, &on.process)));
         let on_unit = written.stop_unit.as_ref().or(written.start_unit.as_ref());
         let (vm, target, there, what) = match (on_unit, process) {
             (Some(on), _) => (&on.vm, &on.unit, stage.units(&on.vm.value), "unit"),
-            (_, Some(on)) => (&on.vm, &on.process, stage.programs(&on.vm.value), "process"),
+            (_, Some((vm, process))) => (vm, process, stage.programs(&vm.value), "process"),
             _ => return None,
         };
-        let comes_later = vm.value.contains('*');
+        let comes_later = vm.value.contains('*') || is_like_a_role(&vm.value);
         if comes_later || there.contains(&target.value.as_str()) {
             return None;
         }

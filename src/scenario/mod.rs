@@ -25,8 +25,9 @@ mod yaml_words;
 pub use catalog::{Basis, Catalog, Setting};
 pub use expect::{Expectation, Names, Pattern};
 pub use faults::{
-    DeleteVm, Fault, FreezeProcess, KINDS, KillProcess, Kubectl, PowerOff, PowerOn, RemoveFile,
-    StartUnit, StopUnit, ThawProcess,
+    CutLink, DeleteVm, Fault, FreezeProcess, HealDisk, HealLink, IsolateVm, KINDS, KillProcess,
+    Kubectl, Link, PowerOff, PowerOn, RejoinVm, RemoveFile, RestoreFile, Signal, SlowDisk,
+    StallDisk, StartUnit, StopUnit, ThawProcess, Ways,
 };
 pub use file::{Resolved, Scenario};
 pub use health::is_well;

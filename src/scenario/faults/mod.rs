@@ -1,28 +1,38 @@
 //! Faults: each reads the world to find its target, then breaks something in the datacenter.
 //!
-//! No fault can touch a Kubernetes object: `inject` gets VMs, disks, units and processes only. What a
+//! No fault can touch a Kubernetes object: `inject` gets VMs, disks, units, links and processes only. What a
 //! person does with kubectl is typed on a laptop, and asks an API server.
 
 mod delete_vm;
+mod disk;
 mod freeze_process;
 mod kill_process;
 mod kubectl;
 mod kubectl_patch;
+mod link;
+#[cfg(test)]
+mod link_tests;
 mod power_off;
 mod power_on;
 mod remove_file;
+mod restore_file;
+mod role;
 mod start_unit;
 mod stop_unit;
 #[cfg(test)]
 mod tests;
 
 pub use delete_vm::DeleteVm;
+pub use disk::{HealDisk, SlowDisk, StallDisk};
 pub use freeze_process::{FreezeProcess, ThawProcess};
-pub use kill_process::KillProcess;
+pub use kill_process::{KillProcess, Signal};
 pub use kubectl::Kubectl;
+pub use link::{CutLink, HealLink, IsolateVm, Link, RejoinVm, Ways};
 pub use power_off::PowerOff;
 pub use power_on::PowerOn;
 pub use remove_file::RemoveFile;
+pub use restore_file::RestoreFile;
+pub use role::{ROLES, is_like_a_role};
 pub use start_unit::StartUnit;
 pub use stop_unit::StopUnit;
 
@@ -38,29 +48,49 @@ pub enum Fault {
     StopUnit(StopUnit),
     StartUnit(StartUnit),
     RemoveFile(RemoveFile),
+    RestoreFile(RestoreFile),
     KillProcess(KillProcess),
     FreezeProcess(FreezeProcess),
     ThawProcess(ThawProcess),
+    CutLink(CutLink),
+    HealLink(HealLink),
+    IsolateVm(IsolateVm),
+    RejoinVm(RejoinVm),
+    SlowDisk(SlowDisk),
+    StallDisk(StallDisk),
+    HealDisk(HealDisk),
     Kubectl(Kubectl),
 }
 
 /// Every kind of fault with what it does, for `healsim list faults`.
-pub const KINDS: [(&str, &str); 10] = [
+pub const KINDS: [(&str, &str); 18] = [
     ("powerOff", "cuts a VM's power, as in vCenter: { vm: worker-0 }"),
     ("powerOn", "powers a VM on, as in vCenter: { vm: worker-0 }"),
     ("deleteVm", "deletes a VM from disk, as in vCenter: { vm: worker-0 }"),
     ("stopUnit", "systemctl stop, for good: { vm: worker-0, unit: kubelet }"),
     ("startUnit", "systemctl start: { vm: worker-0, unit: kubelet }"),
     ("removeFile", "rm: { vm: worker-0, path: /var/lib/kubelet/config.yaml }"),
+    ("restoreFile", "puts back what removeFile took: { vm: worker-0, path: ... }"),
     (
         "killProcess",
-        "kill -9; systemd restarts its own units: { vm: control-plane-0, process: etcd }",
+        "kill -9; systemd restarts its own units: { vm: control-plane-0, process: etcd }; \
+         signal: SIGTERM lets it end in its own way",
     ),
     (
         "freezeProcess",
         "kill -STOP: it hangs, its connections stay: { vm: worker-0, process: kubelet }",
     ),
     ("thawProcess", "kill -CONT: { vm: worker-0, process: kubelet }"),
+    (
+        "cutLink",
+        "drops packets silently, both ways or one: { from: worker-0, to: control-plane-0, oneWay: true }",
+    ),
+    ("healLink", "ends cutLink: { from: worker-0, to: control-plane-0 }"),
+    ("isolateVm", "cuts a VM off from all others, both ways: { vm: worker-0 }"),
+    ("rejoinVm", "ends isolateVm: { vm: worker-0 }"),
+    ("slowDisk", "each flush takes so much longer: { vm: control-plane-0, flush: 200ms }"),
+    ("stallDisk", "flushes do not end: { vm: control-plane-0 }"),
+    ("healDisk", "ends slowDisk and stallDisk; what waits ends: { vm: control-plane-0 }"),
     ("kubectl", "what a person does, from a laptop: \"delete node worker-0\"; see docs/faults.md"),
 ];
 
@@ -74,9 +104,17 @@ impl Fault {
             Fault::StopUnit(_) => "stopUnit",
             Fault::StartUnit(_) => "startUnit",
             Fault::RemoveFile(_) => "removeFile",
+            Fault::RestoreFile(_) => "restoreFile",
             Fault::KillProcess(_) => "killProcess",
             Fault::FreezeProcess(_) => "freezeProcess",
             Fault::ThawProcess(_) => "thawProcess",
+            Fault::CutLink(_) => "cutLink",
+            Fault::HealLink(_) => "healLink",
+            Fault::IsolateVm(_) => "isolateVm",
+            Fault::RejoinVm(_) => "rejoinVm",
+            Fault::SlowDisk(_) => "slowDisk",
+            Fault::StallDisk(_) => "stallDisk",
+            Fault::HealDisk(_) => "healDisk",
             Fault::Kubectl(_) => "kubectl",
         }
     }
@@ -90,9 +128,17 @@ impl Fault {
             Fault::StopUnit(fault) => fault.resolve(view),
             Fault::StartUnit(fault) => fault.resolve(view),
             Fault::RemoveFile(fault) => fault.resolve(view),
+            Fault::RestoreFile(fault) => fault.resolve(view),
             Fault::KillProcess(fault) => fault.resolve(view),
             Fault::FreezeProcess(fault) => fault.resolve(view),
             Fault::ThawProcess(fault) => fault.resolve(view),
+            Fault::CutLink(fault) => fault.resolve(view),
+            Fault::HealLink(fault) => fault.resolve(view),
+            Fault::IsolateVm(fault) => fault.resolve(view),
+            Fault::RejoinVm(fault) => fault.resolve(view),
+            Fault::SlowDisk(fault) => fault.resolve(view),
+            Fault::StallDisk(fault) => fault.resolve(view),
+            Fault::HealDisk(fault) => fault.resolve(view),
             Fault::Kubectl(fault) => fault.resolve(view),
         }
     }
@@ -105,8 +151,48 @@ impl Fault {
         }
     }
 
+    /// The names of VMs in it.
+    fn vms(&mut self) -> Vec<&mut Text> {
+        match self {
+            Fault::PowerOff(PowerOff { vm })
+            | Fault::PowerOn(PowerOn { vm })
+            | Fault::DeleteVm(DeleteVm { vm })
+            | Fault::StopUnit(StopUnit { vm, .. })
+            | Fault::StartUnit(StartUnit { vm, .. })
+            | Fault::RemoveFile(RemoveFile { vm, .. })
+            | Fault::RestoreFile(RestoreFile { vm, .. })
+            | Fault::KillProcess(KillProcess { vm, .. })
+            | Fault::FreezeProcess(FreezeProcess { vm, .. })
+            | Fault::ThawProcess(ThawProcess { vm, .. })
+            | Fault::IsolateVm(IsolateVm { vm })
+            | Fault::RejoinVm(RejoinVm { vm })
+            | Fault::SlowDisk(SlowDisk { vm, .. })
+            | Fault::StallDisk(StallDisk { vm })
+            | Fault::HealDisk(HealDisk { vm }) => vec![vm],
+            Fault::CutLink(CutLink { link }) | Fault::HealLink(HealLink { link }) => {
+                vec![&mut link.from, &mut link.to]
+            }
+            Fault::Kubectl(_) => Vec::new(),
+        }
+    }
+
+    /// The same fault on the VMs that have the roles in it at the moment.
+    fn with_roles_filled(&self, view: View) -> Fault {
+        let mut fault = self.clone();
+        for vm in fault.vms() {
+            if let Some(holder) = role::holder(vm, view) {
+                *vm = holder;
+            }
+        }
+        fault
+    }
+
     /// Breaks the target, if it is there; the resolved target is recorded either way.
     pub fn strike(&self, world: &mut World) {
+        self.with_roles_filled(world.view()).strike_named(world);
+    }
+
+    fn strike_named(&self, world: &mut World) {
         let target = self.resolve(world.view());
         let words = target.clone().unwrap_or_else(|| "nothing: no such target".to_owned());
         world.inject_in_words(self.kind(), words, self.words(), |infra| {
@@ -118,9 +204,17 @@ impl Fault {
                 Fault::StopUnit(fault) => fault.inject(infra),
                 Fault::StartUnit(fault) => fault.inject(infra),
                 Fault::RemoveFile(fault) => fault.inject(infra),
+                Fault::RestoreFile(fault) => fault.inject(infra),
                 Fault::KillProcess(fault) => fault.inject(infra),
                 Fault::FreezeProcess(fault) => fault.inject(infra),
                 Fault::ThawProcess(fault) => fault.inject(infra),
+                Fault::CutLink(fault) => fault.inject(infra),
+                Fault::HealLink(fault) => fault.inject(infra),
+                Fault::IsolateVm(fault) => fault.inject(infra),
+                Fault::RejoinVm(fault) => fault.inject(infra),
+                Fault::SlowDisk(fault) => fault.inject(infra),
+                Fault::StallDisk(fault) => fault.inject(infra),
+                Fault::HealDisk(fault) => fault.inject(infra),
                 Fault::Kubectl(fault) => fault.inject(infra, target),
             }
         });

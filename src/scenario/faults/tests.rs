@@ -5,12 +5,12 @@ use crate::engine::{Duration, Text};
 use crate::infra::Power;
 use crate::scenario::{blueprint, models};
 
-fn world() -> World {
+pub(super) fn world() -> World {
     let platform = models::platform("lab-k8s-1.34-capi-1.14").expect("a platform");
     World::new(blueprint(&platform, 1, 2), 1)
 }
 
-fn pass(world: &mut World, seconds: u64) {
+pub(super) fn pass(world: &mut World, seconds: u64) {
     let end = world.now() + Duration::from_secs(seconds);
     while world.next_at().is_some_and(|at| at <= end) {
         world.step();
@@ -18,15 +18,15 @@ fn pass(world: &mut World, seconds: u64) {
     world.pass_until(end);
 }
 
-fn target(world: &World) -> String {
+pub(super) fn target(world: &World) -> String {
     let last = world.timeline().entries().iter().rev().find(|entry| entry.kind == *"Fault");
     last.map(|entry| entry.to.to_string()).unwrap_or_default()
 }
 
-const NOTHING: &str = "nothing: no such target";
+pub(super) const NOTHING: &str = "nothing: no such target";
 const CONFIG: &str = "/var/lib/kubelet/config.yaml";
 
-fn w() -> Text {
+pub(super) fn w() -> Text {
     Text::word("worker-0")
 }
 
@@ -83,7 +83,7 @@ fn a_removed_file_is_missed_only_by_who_starts_anew() {
     assert!(world.view().runs("kubelet", "worker-0"), "it has read it long ago");
     Fault::RemoveFile(RemoveFile { vm: w(), path }).strike(&mut world);
     assert_eq!(target(&world), NOTHING);
-    let kill = KillProcess { vm: w(), process: Text::word("kubelet") };
+    let kill = KillProcess { vm: w(), process: Text::word("kubelet"), signal: Signal::Kill };
     Fault::KillProcess(kill).strike(&mut world);
     pass(&mut world, 60);
     assert!(!world.view().runs("kubelet", "worker-0"));
