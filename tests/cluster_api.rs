@@ -56,7 +56,8 @@ fn what_is_typed_is_a_fault_and_what_is_read_is_its_consequence() {
 
 #[test]
 fn without_an_api_server_kubectl_changes_nothing_and_says_so() {
-    let dead = "at: 50s, killProcess: { vm: control-plane-0, process: kube-apiserver }";
+    let dead = "at: 50s, removeFile: { vm: control-plane-0, \
+                path: /etc/kubernetes/manifests/kube-apiserver.yaml }";
     let delete = "at: 1m, kubectl: \"delete node worker-0\"";
     let run = play("tkgs-2024", &[], &[dead, delete], "2m");
     let words = "The connection to the server workload:6443 was refused - did you specify the \

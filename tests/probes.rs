@@ -20,8 +20,8 @@ const ASK: &str = "probes: [{ app: web }]";
 const DEPLOY: &str = "probes: [{ deploy: 1m }]";
 const POWER_OFF: &str = "faults: [{ at: 1m, powerOff: { vm: worker-0 } }]";
 const KUBELET: &str = "faults: [{ at: 1m, stopUnit: { vm: worker-0, unit: kubelet } }]";
-const API: &str =
-    "faults: [{ at: 1m, killProcess: { vm: control-plane-0, process: kube-apiserver } }]";
+const API: &str = "faults: [{ at: 1m, removeFile: { vm: control-plane-0, \
+                   path: /etc/kubernetes/manifests/kube-apiserver.yaml } }]";
 
 /// What a user says after the beginning, as `SECONDS STATUS REASON`, seconds after the fault.
 fn said(run: &Run, probe: &str) -> Vec<(f64, String)> {

@@ -98,7 +98,8 @@ fn if_the_control_planes_kubelet_stops_too_its_pods_go_too() {
 
 #[test]
 fn without_its_etcd_nothing_is_marked_deleted_or_created() {
-    let dead = "  faults:\n    - { at: 50s, killProcess: { vm: control-plane-0, process: etcd } }";
+    let dead = "  faults:\n    - { at: 50s, removeFile: { vm: control-plane-0, \
+                path: /etc/kubernetes/manifests/etcd.yaml } }";
     let run = changed("  faults:", dead).play(1);
     let after = |entry: &&healsim::timeline::Entry| Some(entry.at) > run.first_fault;
     let workload = run.timeline.entries().iter().filter(after).filter(|e| e.cluster == *"workload");

@@ -7,7 +7,7 @@
 use super::kinds::{
     Conditions, ConfigMap, Node, Pod, PodPhase, Secret, VirtualMachine, VolumeNames,
 };
-use super::{Body, Deletion, Labels, Object, rfc3339};
+use super::{Body, Deletion, Labels, MIRROR, Object, rfc3339};
 use crate::engine::Text;
 use crate::timeline::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,7 +97,9 @@ impl Found {
             Some(value) if value.is_empty() => Value::text("set"),
             Some(value) => Value::Text(value.clone()),
         };
-        let keys: BTreeSet<&Text> = old.keys().chain(new.keys()).collect();
+        // A kubelet's mark on a mirror Pod is nobody's news.
+        let keys = old.keys().chain(new.keys()).filter(|key| **key != MIRROR);
+        let keys: BTreeSet<&Text> = keys.collect();
         for key in keys.into_iter().filter(|key| old.get(*key) != new.get(*key)) {
             let field = Text::from(format!("{what} {key}"));
             let (from, to) = (held(old.get(key)), held(new.get(key)));
@@ -221,6 +223,11 @@ impl Found {
             text_of(old.map(|old| &old.node_name)),
             text_of(Some(&new.node_name)),
         );
+        if let Some(old) = old {
+            let count = |pod: &Pod| Value::Count(i64::from(pod.restarts));
+            self.field("restartCount", count(old), count(new));
+            self.field("waiting", text_of(Some(&old.waiting)), text_of(Some(&new.waiting)));
+        }
         self.conditions(old.map(|old| &old.conditions), &new.conditions);
     }
 

@@ -8,6 +8,9 @@ use std::sync::Arc;
 /// The namespace in which a user tries whether deploying works; nobody writes down what happens there.
 pub const PROBES: Text = Text::word("probes");
 
+/// The annotation of a Pod that a kubelet made to show a static Pod: nobody can end what it shows.
+pub const MIRROR: Text = Text::word("kubernetes.io/config.mirror");
+
 /// A store's revision; an object's is its `resourceVersion`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revision(pub u64);
@@ -89,6 +92,11 @@ impl Meta {
     /// True once a deletion was asked for.
     pub fn is_deleting(&self) -> bool {
         self.deletion.is_some()
+    }
+
+    /// True for a Pod that only shows what a kubelet runs from a file.
+    pub fn is_mirror(&self) -> bool {
+        self.annotations.contains_key(&MIRROR)
     }
 
     /// True if every pair of `selector` is among the labels.

@@ -11,13 +11,15 @@ mod merge;
 mod meta;
 mod object;
 mod request;
+mod static_pod;
 mod wall_clock;
 
 pub use change::{Change, changes};
 pub use error::{ApiError, Reason};
 pub use join::{JoinConfiguration, RetryJoin};
 pub use merge::Merge;
-pub use meta::{Deletion, Labels, Meta, OwnerReference, PROBES, Revision, Uid, labels};
+pub use meta::{Deletion, Labels, MIRROR, Meta, OwnerReference, PROBES, Revision, Uid, labels};
 pub use object::{Body, Kind, Object, ObjectKey, Provided};
 pub use request::{Answer, Answered, Request, Selector, Verb, WatchEvent, WatchKind};
+pub use static_pod::{MANIFESTS, ProbeKind, ProbeSpec, StaticPodManifest};
 pub use wall_clock::{AGE_AT_BEGIN, rfc3339};

@@ -43,8 +43,14 @@ impl<C, E: Clone> Bench<C, E> {
             revision: 100,
         };
         bench.play(Input::Started(start));
-        while let Some(at) = bench.asked.iter().position(|(_, request)| is_reflecting(request)) {
-            let (connection, request) = bench.asked.remove(at);
+        bench.list(objects);
+        bench
+    }
+
+    /// Answers the lists and watches that wait: these are the objects that there are.
+    pub fn list(&mut self, objects: &[Object]) {
+        while let Some(at) = self.asked.iter().position(|(_, request)| is_reflecting(request)) {
+            let (connection, request) = self.asked.remove(at);
             let answer = match &request.verb {
                 Verb::List(kind, selector) => {
                     let listed = objects.iter().filter(|object| object.key().kind == *kind);
@@ -53,14 +59,13 @@ impl<C, E: Clone> Bench<C, E> {
                     Answer::List(Revision(100), items)
                 }
                 Verb::Watch(kind, ..) => {
-                    bench.watches.push((*kind, connection, request.id));
+                    self.watches.push((*kind, connection, request.id));
                     Answer::Watching
                 }
                 _ => continue,
             };
-            bench.answer(connection, request.id, Ok(answer));
+            self.answer(connection, request.id, Ok(answer));
         }
-        bench
     }
 
     /// Plays one input and takes up what was asked and set.

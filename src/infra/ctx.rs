@@ -4,7 +4,8 @@
 
 use super::process::ProcessState;
 use super::{
-    ActivityId, Address, Broken, ConnectionId, Disk, Inventory, Place, Port, ProcessId, Vm,
+    ActivityId, Address, Broken, ConnectionId, Disk, Inventory, Place, Port, ProcessId, Program,
+    Signal, Vm,
 };
 use crate::api::{Object, Uid};
 use crate::engine::{
@@ -31,6 +32,11 @@ pub enum Input<E> {
     VmChanged(Text),
     /// SIGTERM, to a process that catches it (`Ctx::catch_term`).
     Terminate,
+    /// The container runtime has something new to show of the program of this name: its container
+    /// has ended.
+    ProgramEnded(Text),
+    /// A file was written or removed in the folder that the process watches.
+    FileChanged(Text),
 }
 
 /// How a process begins.
@@ -62,6 +68,10 @@ pub enum Effect<E> {
     /// The Pod's containers have ended after a delay.
     StopContainer(Uid, Duration),
     StartUnit(Text),
+    /// A new container of the program of this name runs.
+    StartProgram(Text),
+    /// A signal to the program that runs in the container of this name.
+    SignalProgram(Text, Signal),
     Exit,
     Trace(Trace),
     Datacenter(VmAction),
@@ -223,6 +233,11 @@ impl<'a, E> Ctx<'a, E> {
         self.process.catches_term = true;
     }
 
+    /// Wants to be told of every file that is written or removed in this folder (inotify).
+    pub fn watch_folder(&mut self, folder: &'static str) {
+        self.process.watched_folder = Some(folder);
+    }
+
     /// Declares a periodic activity; it ticks until the process ends.
     pub fn every(&mut self, id: ActivityId, activity: Activity, phase: Phase) {
         assert!(!activity.period.is_zero(), "what ticks without a pause never lets time pass");
@@ -312,6 +327,34 @@ impl<'a, E> Ctx<'a, E> {
     /// Has the container runtime stop a Pod's containers; they have ended after `delay`.
     pub fn stop_container(&mut self, pod: Uid, delay: Duration) {
         self.effects.push(Effect::StopContainer(pod, delay));
+    }
+
+    /// What the container runtime knows of the program in the container of this name.
+    pub fn program(&self, name: &str) -> Option<&Program> {
+        self.vm.programs.get(name)
+    }
+
+    /// The names of the containers of programs that run.
+    pub fn running_programs(&self) -> Vec<Text> {
+        let running = self.vm.programs.iter().filter(|(_, it)| it.running_since.is_some());
+        running.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Has the container runtime run a program in a new container.
+    pub fn start_program(&mut self, name: Text) {
+        self.effects.push(Effect::StartProgram(name));
+    }
+
+    /// Has the container runtime send a signal to a program in its container.
+    pub fn signal_program(&mut self, name: Text, signal: Signal) {
+        self.effects.push(Effect::SignalProgram(name, signal));
+    }
+
+    /// Has the container runtime remove what it kept of a program's containers that have ended.
+    pub fn remove_program(&mut self, name: &str) {
+        if let Some(program) = self.vm.programs.get_mut(name) {
+            (program.ended, program.starts) = (None, u32::from(program.running_since.is_some()));
+        }
     }
 
     /// `systemctl start`.

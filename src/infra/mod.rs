@@ -29,4 +29,7 @@ pub use process::{ActivityId, ProcessId, ProcessState, Processes};
 pub use transport::{
     Again, Direction, End, Path, Retransmission, Retransmitted, Segment, Sent, Transport,
 };
-pub use vm::{Container, Disk, DiskHealth, Place, Power, Restart, Unit, Vm, VmId, bios_uuid};
+pub use vm::{
+    Container, Disk, DiskHealth, Place, Power, Program, Restart, Signal, Unit, Vm, VmId, bios_uuid,
+    is_under,
+};

@@ -38,6 +38,8 @@ pub struct ProcessState {
     pub slept: Option<(SimTime, SimTime)>,
     /// It has a handler for SIGTERM.
     pub catches_term: bool,
+    /// The folder whose files it wants to hear of (inotify).
+    pub watched_folder: Option<&'static str>,
     activities: Vec<Option<Rhythmic>>,
     /// How many draws each purpose has had; few purposes, with numbers far apart.
     draws: Vec<(Purpose, u64)>,
@@ -68,6 +70,7 @@ impl ProcessState {
             frozen: None,
             slept: None,
             catches_term: false,
+            watched_folder: None,
             activities: Vec::new(),
             draws: Vec::new(),
             events: 0,
@@ -83,6 +86,7 @@ impl ProcessState {
         self.frozen = None;
         self.slept = None;
         self.catches_term = false;
+        self.watched_folder = None;
         self.activities.clear();
     }
 

@@ -34,6 +34,9 @@ pub struct Vm {
     pub units: BTreeMap<Text, Unit>,
     /// What the container runtime runs, by Pod.
     pub containers: BTreeMap<Uid, Container>,
+    /// Programs that the container runtime has an image of, by the name of their container. They are
+    /// processes of this world, which a container in `containers` is not.
+    pub programs: BTreeMap<Text, Program>,
     /// Where it stands, as the metadata service tells its guest; nowhere if there are no zones.
     pub place: Option<Place>,
     /// How long it takes from power-on until units start.
@@ -79,6 +82,8 @@ pub struct Disk {
     /// What somebody took away and can put back.
     taken: BTreeMap<Text, Text>,
     pub health: DiskHealth,
+    /// The files that were written or removed since anybody who watches was told.
+    changed: Vec<Text>,
 }
 
 /// How a disk flushes.
@@ -90,6 +95,28 @@ pub enum DiskHealth {
     Slow(Duration),
     /// No flush ends.
     Stalled,
+}
+
+/// A program that the container runtime starts and stops at the kubelet's wish, and what it keeps of
+/// the containers that it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program {
+    pub process: ProcessId,
+    /// Since when its container runs, if it does.
+    pub running_since: Option<SimTime>,
+    /// When the last container that has ended did so, as long as the runtime keeps it.
+    pub ended: Option<SimTime>,
+    /// How many containers of it were started, as far as the runtime knows.
+    pub starts: u32,
+}
+
+/// A signal that the container runtime sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM, which a program may catch.
+    Terminate,
+    /// SIGKILL.
+    Kill,
 }
 
 /// A systemd unit.
@@ -135,17 +162,22 @@ impl Disk {
 
     /// Writes a file.
     pub fn write(&mut self, path: impl Into<Text>, content: impl Into<Text>) {
-        self.files.insert(path.into(), content.into());
+        let path = path.into();
+        self.changed.push(path.clone());
+        self.files.insert(path, content.into());
     }
 
     /// Removes a file; false if there was none.
     pub fn remove(&mut self, path: &str) -> bool {
-        self.files.remove(path).is_some()
+        let removed = self.files.remove_entry(path);
+        self.changed.extend(removed.iter().map(|(path, _)| path.clone()));
+        removed.is_some()
     }
 
     /// Removes a file so that it can be put back.
     pub fn take_away(&mut self, path: &str) {
         if let Some((path, content)) = self.files.remove_entry(path) {
+            self.changed.push(path.clone());
             self.taken.insert(path, content);
         }
     }
@@ -158,7 +190,42 @@ impl Disk {
     /// Puts a file back that was taken away, as it was.
     pub fn restore(&mut self, path: &str) {
         if let Some((path, content)) = self.taken.remove_entry(path) {
-            self.files.insert(path, content);
+            self.write(path, content);
+        }
+    }
+
+    /// The files of a folder with their contents, by path.
+    pub fn under<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a Text, &'a Text)> {
+        self.files.iter().filter(move |(path, _)| is_under(path, folder))
+    }
+
+    /// The files that were written or removed since this was asked last.
+    pub fn take_changes(&mut self) -> Vec<Text> {
+        std::mem::take(&mut self.changed)
+    }
+}
+
+/// True if a file is in a folder, or in one within it.
+pub fn is_under(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+impl Program {
+    /// A program that runs in no container yet.
+    pub fn new(process: ProcessId) -> Program {
+        Program { process, running_since: None, ended: None, starts: 0 }
+    }
+
+    /// A container of it runs from now on.
+    pub fn begin(&mut self, now: SimTime) {
+        self.running_since = Some(now);
+        self.starts += 1;
+    }
+
+    /// Its container has ended.
+    pub fn end(&mut self, now: SimTime) {
+        if self.running_since.take().is_some() {
+            self.ended = Some(now);
         }
     }
 }
@@ -186,6 +253,7 @@ impl Vm {
             disk: Disk::default(),
             units: BTreeMap::new(),
             containers: BTreeMap::new(),
+            programs: BTreeMap::new(),
             place: None,
             boot: Duration::ZERO,
         }

@@ -1,6 +1,7 @@
 //! From the catalog's keys to the settings of every component: the only place that knows both.
 
 mod node;
+mod static_pods;
 
 use super::catalog::Catalog;
 use super::models::{self, Platform, WrittenProvider};
@@ -79,6 +80,7 @@ fn settings(platform: &Platform) -> Settings {
         node_volume_detach_timeout: all.duration("clusterApi.nodeVolumeDetachTimeout"),
         node_deletion_timeout: all.duration("clusterApi.nodeDeletionTimeout"),
         unit_restart: all.period("kubernetes.kubeletRestart"),
+        static_pods: static_pods::manifests(all),
     }
 }
 

@@ -151,6 +151,8 @@ const OBJECTS: &[(&str, &[Field])] = &[
         &[
             ("phase", Holds::OneOf(&["Pending", "Running", "Succeeded", "Failed"])),
             ("nodeName", Holds::Text),
+            ("restartCount", COUNT),
+            ("waiting", Holds::Text),
             ("Ready", STATUS),
             ("Initialized", STATUS),
             ("ContainersReady", STATUS),

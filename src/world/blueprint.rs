@@ -1,10 +1,10 @@
 //! What a world is built from: machines, workloads and numbers. Data only.
 
-use crate::api::Kind;
 use crate::api::kinds::{
     Condition, Conditions, InFlight, MachineHealthCheck, PodManagement, Status, VolumeSource,
     Wanted,
 };
+use crate::api::{Kind, StaticPodManifest};
 use crate::components::cluster_api::{Bootstrap, Wording};
 use crate::components::{
     apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
@@ -154,6 +154,8 @@ pub struct Settings {
     pub node_deletion_timeout: Duration,
     /// `RestartSec` of the kubelet's unit.
     pub unit_restart: Duration,
+    /// What kubeadm writes for a control plane whose VMs are Nodes.
+    pub static_pods: Vec<StaticPodManifest>,
 }
 
 impl Workload {

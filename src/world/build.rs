@@ -136,6 +136,7 @@ impl Builder {
         if self.blueprint.control_plane_nodes == ControlPlaneNodes::InCluster {
             for plane in &planes {
                 self.node(*plane, &pods);
+                self.core.add_static_pods(*plane, &self.blueprint.settings.static_pods);
             }
         }
         for number in 0..self.blueprint.workers {

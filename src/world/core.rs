@@ -67,6 +67,10 @@ pub(super) enum What {
     VmChanged(Text),
     /// SIGTERM to a process that catches it.
     Terminate,
+    /// A kubelet is shown that a program's container has ended.
+    ProgramEnded(Text),
+    /// A process is told of a file in the folder that it watches.
+    FileChanged(Text),
     /// What becomes of a Pod's containers on a VM.
     Runtime(VmId, Uid, Runtime),
     /// A VM has booted, after it was powered on for so many times: its units start.

@@ -37,6 +37,7 @@ impl World {
         };
         let component = &mut self.components[id.0 as usize];
         component.play(id, payload.what, payload.cause, &mut self.core, &mut self.buffers);
+        self.core.tell_of_files(self.core.datacenter.processes.get(id).vm, None);
         self.furnish_new_vms();
         true
     }
@@ -127,6 +128,10 @@ impl Core {
             Effect::StartUnit(unit) => {
                 let vm = self.datacenter.processes.get(id).vm;
                 self.start_unit(vm, &unit, *cause);
+            }
+            Effect::StartProgram(program) => self.start_program(id, &program, *cause),
+            Effect::SignalProgram(program, signal) => {
+                self.signal_program(id, &program, signal, *cause);
             }
             Effect::Exit => self.end_process(id, *cause),
             Effect::Trace(trace) => self.trace(id, trace, cause),
@@ -359,6 +364,7 @@ impl Core {
         let process = self.datacenter.processes.get_mut(id);
         process.ended = entry;
         process.is_retry = life < SHORT_LIFE;
+        self.program_ended(vm, id, entry);
         let host = self.datacenter.vm(vm);
         if !host.is_on() {
             return;

@@ -29,6 +29,9 @@ impl World {
     ) {
         let entry = self.core.recorder.fault(self.core.now, kind, target, words);
         act(&mut Infra { core: &mut self.core, cause: Some(entry) });
+        for vm in (0..).map(VmId).take(self.core.datacenter.vms.len()) {
+            self.core.tell_of_files(vm, Some(entry));
+        }
     }
 }
 
@@ -59,6 +62,11 @@ impl Infra<'_> {
     /// Deletes a VM with its disk, as in vCenter.
     pub fn delete(&mut self, vm: VmId) {
         self.core.destroy(vm, &mut self.cause);
+    }
+
+    /// Writes a file, as a person with an editor does.
+    pub fn write_file(&mut self, vm: VmId, path: &str, content: &str) {
+        self.core.datacenter.vm_mut(vm).disk.write(path, content);
     }
 
     /// `rm`.

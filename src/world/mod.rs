@@ -5,6 +5,7 @@
 
 mod blueprint;
 mod build;
+mod control_plane;
 mod core;
 mod deliver;
 mod disk;
@@ -12,6 +13,7 @@ mod freeze;
 mod infra;
 mod messages;
 mod process;
+mod programs;
 mod record;
 mod steady;
 mod transport;
@@ -21,7 +23,7 @@ pub use blueprint::{
     ApiUser, Blueprint, ControlPlaneNodes, Leaders, Management, Probe, Provider, RunsOn, Settings,
     Users, Workload, WorkloadKind,
 };
-pub use build::{ETCD_PORT, MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
+pub use build::{API_PORT, ETCD_PORT, MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
 pub use core::{Core, World};
 pub use infra::Infra;
 pub use process::{CustomProcess, Process};

@@ -135,6 +135,8 @@ impl What {
             What::Container(pod, running) => Input::Container(pod, running),
             What::VmChanged(vm) => Input::VmChanged(vm),
             What::Terminate => Input::Terminate,
+            What::ProgramEnded(program) => Input::ProgramEnded(program),
+            What::FileChanged(path) => Input::FileChanged(path),
             What::Due(_)
             | What::Flushed(_)
             | What::Runtime(..)

@@ -7,6 +7,7 @@ mod workloads;
 
 use super::blueprint::{Blueprint, ControlPlaneNodes, Provider, RunsOn, Settings};
 use super::build::WORKLOAD_CLUSTER;
+use super::control_plane::manifests;
 use super::core::Core;
 use super::process::Process;
 use crate::api::kinds::{
@@ -16,6 +17,7 @@ use crate::api::kinds::{
 };
 use crate::api::{Body, JoinConfiguration, Kind, Labels, Meta, Object, Uid, labels};
 use crate::components::cluster_api::Bootstrap;
+use crate::components::kubelet::mirror::{mirror_pod, show_running};
 use crate::components::kubelet::own_labels;
 use crate::engine::{Duration, Owner, SimTime, Text};
 use crate::infra::{Place, Vm};
@@ -41,7 +43,9 @@ pub struct Objects {
 /// All objects of a healthy cluster of this shape.
 pub fn objects(blueprint: &Blueprint) -> Objects {
     let mut maker = Maker { blueprint, uids: 0 };
-    Objects { workload: maker.workload(), management: maker.management() }
+    let (mut workload, management) = (maker.workload(), maker.management());
+    maker.mirror_pods(&mut workload);
+    Objects { workload, management }
 }
 
 /// A Pod whose containers run when the run begins.
@@ -57,6 +61,7 @@ pub struct RunningPod {
 pub fn running_pods(objects: &[Object]) -> Vec<RunningPod> {
     objects
         .iter()
+        .filter(|object| !object.meta.is_mirror())
         .filter_map(|object| {
             let body = object.pod()?;
             let completes_after = body.template.completes_after;
@@ -138,6 +143,25 @@ impl Maker<'_> {
             self.add_service(&mut all, &app);
         }
         all
+    }
+
+    /// What shows the control plane's static Pods; made last, so that all others have the numbers
+    /// that they have without them.
+    fn mirror_pods(&mut self, all: &mut Vec<Object>) {
+        let (planes, _) = self.node_names();
+        let is_plane =
+            |object: &&Object| object.key().kind == Kind::Node && planes.contains(object.name());
+        let nodes: Vec<Meta> =
+            all.iter().filter(is_plane).map(|object| object.meta.clone()).collect();
+        for node in nodes {
+            for manifest in manifests(&self.blueprint.settings.static_pods) {
+                let mut shown = mirror_pod(&manifest, &node);
+                if let Some(pod) = shown.pod_mut() {
+                    show_running(pod, SimTime::ZERO);
+                }
+                all.push(self.object(shown.meta, shown.body));
+            }
+        }
     }
 
     /// What joining machines ask for. The tokens of those that have joined are long gone, and with

@@ -19,6 +19,8 @@ pub struct Pod {
     pub started: Option<SimTime>,
     pub pod_ip: Text,
     pub restarts: u32,
+    /// Why its container waits (`state.waiting.reason`); empty if it does not.
+    pub waiting: Text,
 }
 
 /// The part of a Pod's `spec` that its controller wrote.
@@ -58,7 +60,8 @@ pub enum PodPhase {
     Failed,
 }
 
-merge_fields!(Pod { node_name, required_node, template, tolerations, phase, started, pod_ip, restarts }
+merge_fields!(Pod { node_name, required_node, template, tolerations, phase, started, pod_ip, restarts,
+    waiting }
     deep { conditions });
 
 impl PodPhase {
@@ -91,6 +94,7 @@ impl Pod {
             started: None,
             pod_ip: Text::EMPTY,
             restarts: 0,
+            waiting: Text::EMPTY,
         }
     }
 

@@ -140,7 +140,9 @@ impl Apiserver {
             | Input::Tick(_)
             | Input::Container(..)
             | Input::VmChanged(_)
-            | Input::Terminate => {}
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
         }
     }
 

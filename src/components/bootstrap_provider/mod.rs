@@ -87,7 +87,12 @@ impl BootstrapProvider {
                 }
             }
             Input::Due(Event::Work(work)) => self.configs.on_work(ctx, &work, &mut self.clients),
-            Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
+            Input::Tick(_)
+            | Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
         }
         for item in news {
             match item {

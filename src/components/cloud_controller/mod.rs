@@ -108,7 +108,11 @@ impl CloudController {
                     client.on_alarm(ctx, alarm, &mut news);
                 }
             }
-            Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
+            Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
         }
         for item in news {
             match item {

@@ -120,7 +120,11 @@ impl ClusterApi {
                     client.on_alarm(ctx, alarm, &mut news);
                 }
             }
-            Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
+            Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
         }
         for item in news {
             self.on_news(item, ctx);

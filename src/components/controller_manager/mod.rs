@@ -264,7 +264,11 @@ impl ControllerManager {
             Input::Due(Event::Evict(pod, timer)) => return self.eviction_due(&pod, timer, ctx),
             Input::Due(Event::EvictNow(pod, timer)) => return self.evict(&pod, timer, ctx),
             Input::Due(Event::Sign | Event::TokenDue(_)) => {}
-            Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
+            Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
             Input::Due(Event::VolumePass) => return self.volume_pass(ctx),
             Input::Due(Event::VolumeAttached(place)) => return self.volume_attached(place, ctx),
             Input::Due(Event::VolumeDetached(place)) => return self.volume_detached(place, ctx),

@@ -79,7 +79,12 @@ impl Etcd {
                 self.store.compact(std::mem::replace(&mut self.compact_next, self.store.revision()))
             }
             Input::Broken(connection, _) => self.watchers.retain(|watcher| *watcher != connection),
-            Input::Message(..) | Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
+            Input::Message(..)
+            | Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
         }
     }
 

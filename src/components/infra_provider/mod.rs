@@ -107,7 +107,12 @@ impl InfraProvider {
             }
             Input::Due(Event::Client(alarm)) => self.client.on_alarm(ctx, alarm, &mut news),
             Input::Due(Event::Retry(key)) => self.reconcile(&key, ctx),
-            Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
+            Input::Tick(_)
+            | Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
         }
         for item in news {
             self.on_news(item, ctx);

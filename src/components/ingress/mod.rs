@@ -102,7 +102,12 @@ impl Ingress {
             }
             Input::Due(Event::Client(alarm)) => self.client.on_alarm(ctx, alarm, &mut news),
             Input::Due(Event::Programmed) => self.program(),
-            Input::Tick(_) | Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
+            Input::Tick(_)
+            | Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
         }
         for item in news {
             match item {

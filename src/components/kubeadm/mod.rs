@@ -126,7 +126,9 @@ impl Kubeadm {
             | Input::Tick(_)
             | Input::Container(..)
             | Input::VmChanged(_)
-            | Input::Terminate => {}
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
         }
     }
 

@@ -99,7 +99,9 @@ impl Kubectl {
             | Input::Tick(_)
             | Input::Container(..)
             | Input::VmChanged(_)
-            | Input::Terminate => {}
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
         }
     }
 

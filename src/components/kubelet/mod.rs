@@ -11,7 +11,17 @@
 //! ```
 
 mod lease;
+pub mod mirror;
+#[cfg(test)]
+mod mirror_tests;
 mod pods;
+mod probes;
+#[cfg(test)]
+mod probes_tests;
+mod restarts;
+mod static_pods;
+#[cfg(test)]
+mod static_pods_tests;
 mod status;
 pub mod storage;
 #[cfg(test)]
@@ -20,15 +30,20 @@ mod volumes;
 #[cfg(test)]
 mod volumes_tests;
 
+pub use restarts::{Rechecks, RestartSettings};
+pub use static_pods::StaticPodSettings;
 pub use status::own_labels;
 
 use crate::api::kinds::Resources;
-use crate::api::{Kind, ObjectKey, Selector, Uid};
+use crate::api::{Kind, ObjectKey, ProbeKind, Selector, Uid};
 use crate::client::{Alarm, Api, Client, ClientSettings, Incoming, News};
-use crate::engine::{Activity, Delay, Duration, Path, Phase, Purpose, Rhythm, SimTime, Text};
+use crate::engine::{
+    Activity, Delay, Duration, Generation, Path, Phase, Purpose, Rhythm, SimTime, Text,
+};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use lease::LeaseLoop;
 use pods::Pods;
+use static_pods::StaticPods;
 use status::StatusLoop;
 pub use volumes::VolumeSettings;
 use volumes::Volumes;
@@ -82,6 +97,7 @@ pub struct Settings {
     /// How often the kubelet puts right what others wrote into a Pod's status.
     pub pod_status_sync: Duration,
     pub volumes: VolumeSettings,
+    pub static_pods: StaticPodSettings,
 }
 
 /// Where a kubelet reads its Node before it reports.
@@ -114,6 +130,18 @@ pub enum Event {
     /// A Pod's volume is mounted, or is not any more.
     Mounted(Uid),
     Unmounted(Uid),
+    /// The next step of a static Pod's stage.
+    StaticPod(Text, Generation),
+    /// The kubelet has looked at all containers, this program's among them.
+    ProgramSeen(Text),
+    /// The grace period of a container without a Pod is over.
+    KillOrphan(Text),
+    /// A probe has had its time.
+    ProbeLate(Text, ProbeKind, u32),
+    /// Try to write a mirror Pod again.
+    SyncMirror(Text),
+    /// Put right what others wrote into a mirror Pod.
+    CorrectMirror(Text),
 }
 
 impl From<Alarm> for Event {
@@ -142,6 +170,7 @@ pub struct Kubelet {
     status: StatusLoop,
     pods: Pods,
     volumes: Volumes,
+    statics: StaticPods,
     /// When it asked for its registration, and for how long it had tried to make its CSINode then.
     storage_asked: SimTime,
     storage_lead: Duration,
@@ -156,6 +185,8 @@ enum Asked {
     Claim(Uid),
     /// Whether its volume is attached.
     Attached(Uid),
+    /// The mirror Pod of a static Pod; true if it was to be made.
+    Mirror(Text, bool),
 }
 
 const LEASE: ActivityId = ActivityId(0);
@@ -174,6 +205,7 @@ impl Kubelet {
             status: StatusLoop::default(),
             pods: Pods::default(),
             volumes: Volumes::default(),
+            statics: StaticPods::default(),
             storage_asked: SimTime::ZERO,
             storage_lead: Duration::ZERO,
             settings,
@@ -188,14 +220,19 @@ impl Kubelet {
         match input {
             Input::Started(start) => return self.start(start, ctx),
             Input::Tick(LEASE) => return self.renew_lease(ctx),
-            Input::Tick(_) => return self.sync_status(ctx),
+            Input::Tick(STATUS) => return self.sync_status(ctx),
+            Input::Tick(activity) => return self.probe(activity, ctx),
             Input::Message(from, message) => {
+                if self.probe_answered(from, &message, ctx) {
+                    return;
+                }
                 if let Some(incoming) = self.heartbeats.on_message(from, message.clone()) {
                     return self.on_beat(incoming, ctx);
                 }
                 self.client.on_message(ctx, from, message, &mut news);
             }
             Input::Broken(connection, how) => {
+                self.probe_broken(connection, how, ctx);
                 for incoming in self.heartbeats.on_broken(connection, how) {
                     self.on_beat(incoming, ctx);
                 }
@@ -215,6 +252,16 @@ impl Kubelet {
             Input::Due(Event::StartPod(key)) => self.start_pod(&key, ctx),
             Input::Due(Event::SyncPod(key)) => self.sync_pod(&key, ctx),
             Input::VmChanged(_) | Input::Terminate => {}
+            Input::ProgramEnded(program) => return self.program_ended(&program, ctx),
+            Input::FileChanged(_) => return self.read_manifests(Start::Fresh, ctx),
+            Input::Due(Event::StaticPod(name, due)) => self.static_pod_due(&name, due, ctx),
+            Input::Due(Event::ProgramSeen(name)) => self.program_seen(&name, ctx),
+            Input::Due(Event::KillOrphan(name)) => self.kill_orphan(name, ctx),
+            Input::Due(Event::ProbeLate(name, kind, number)) => {
+                self.probe_late(&name, kind, number, ctx);
+            }
+            Input::Due(Event::SyncMirror(name)) => self.sync_mirror(&name, ctx),
+            Input::Due(Event::CorrectMirror(name)) => self.correct_mirror(&name, ctx),
             Input::Due(Event::LookAtVolume(pod)) => self.look_at_volume(pod, ctx),
             Input::Due(Event::Mounted(pod)) => self.volume_mounted(pod, ctx),
             Input::Due(Event::Unmounted(pod)) => self.volume_unmounted(pod, ctx),
@@ -248,6 +295,7 @@ impl Kubelet {
         self.start_status(start, ctx);
         self.start_lease(start, ctx);
         self.start_pods(start, ctx);
+        self.start_static_pods(start, ctx);
         self.client.watch(ctx, Kind::Pod, Selector::OnNode(self.name.clone()));
         if self.settings.status_reads == StatusReads::OwnWatch {
             self.client.watch(ctx, Kind::Node, Selector::Named(self.name.clone()));
@@ -281,13 +329,22 @@ impl Kubelet {
 
     fn on_news(&mut self, news: News<Asked>, ctx: &mut Ctx<Event>) {
         match news {
+            News::Changed(delta) if delta.object().meta.is_mirror() => {
+                self.mirror_changed(delta.key(), ctx);
+            }
             News::Changed(delta) if delta.key().kind == Kind::Pod => self.pod_changed(&delta, ctx),
-            News::Synced(Kind::Pod) => self.kill_orphans(ctx),
+            News::Synced(Kind::Pod) => {
+                self.kill_orphans(ctx);
+                self.sources_are_ready(ctx);
+            }
             News::Changed(_) | News::Synced(_) => {}
             News::Answer(Asked::Pod(key), answered) => {
                 self.pod_written(&key, answered.is_ok(), ctx);
             }
             News::Answer(Asked::Claim(pod), answered) => self.claim_read(pod, &answered, ctx),
+            News::Answer(Asked::Mirror(name, creates), answered) => {
+                self.mirror_written(&name, creates, &answered, ctx);
+            }
             News::Answer(Asked::Attached(pod), answered) => {
                 self.attachment_read(pod, &answered, ctx);
             }

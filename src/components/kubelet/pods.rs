@@ -53,6 +53,13 @@ const CONTAINER_START: Purpose = Purpose(5);
 const CONTAINER_STOP: Purpose = Purpose(6);
 const SYNC_PHASE: Purpose = Purpose(10);
 
+impl Pods {
+    /// One of the times at which the kubelet puts right what others wrote.
+    pub(super) fn sync_at(&self) -> SimTime {
+        self.sync_at
+    }
+}
+
 impl Kubelet {
     pub(super) fn start_pods(&mut self, start: Start, ctx: &mut Ctx<Event>) {
         self.pods.sync_at = ctx.now();

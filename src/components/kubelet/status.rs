@@ -269,6 +269,11 @@ impl Kubelet {
         })
     }
 
+    /// The Node as it was last read or written, once it is registered.
+    pub(super) fn registered_node(&self) -> Option<&Arc<Object>> {
+        self.status.node.as_ref()
+    }
+
     pub(super) fn node_key(&self) -> ObjectKey {
         ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: self.name.clone() }
     }

@@ -58,10 +58,11 @@ fn settings() -> Settings {
             mount: fixed(1000),
             unmount: fixed(1000),
         },
+        static_pods: super::static_pods_tests::settings(),
     }
 }
 
-fn kubelet() -> Kubelet {
+pub(super) fn kubelet() -> Kubelet {
     Kubelet::new(settings(), Address::Endpoint(EndpointId(1)), Text::word("w"))
 }
 

@@ -107,7 +107,12 @@ impl ApiProber {
                 self.ended(id, ctx, |took| Outcome::failure("Timeout", words, took));
             }
             Input::Due(Event::Look) => self.standing.look(&self.probe, ctx),
-            Input::Message(..) | Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
+            Input::Message(..)
+            | Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
         }
     }
 

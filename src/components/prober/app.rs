@@ -94,7 +94,12 @@ impl AppProber {
                 self.ended(connection, ctx, |took| Outcome::failure("Timeout", words, took));
             }
             Input::Due(Event::Look) => self.standing.look(&self.probe, ctx),
-            Input::Message(..) | Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
+            Input::Message(..)
+            | Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
         }
     }
 

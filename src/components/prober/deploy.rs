@@ -122,7 +122,11 @@ impl DeployProber {
                 let words = format!("not ready within {}", self.settings.patience);
                 self.ended(number, ctx, |took| Outcome::failure("Timeout", words, took));
             }
-            Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
+            Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
         }
     }
 

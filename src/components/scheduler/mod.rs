@@ -114,7 +114,11 @@ impl Scheduler {
                 self.take_next(ctx);
             }
             Input::Tick(_) => self.flush(ctx),
-            Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
+            Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
         }
         for item in news {
             match item {

@@ -137,7 +137,11 @@ impl VmOperator {
                 client.on_broken(ctx, connection, how, &mut news);
                 self.broken(connection, ctx);
             }
-            Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
+            Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
         }
         for item in news {
             self.on_news(item, ctx);

@@ -61,7 +61,11 @@ impl VSphereProvider {
             Input::Message(from, message) => client.on_message(ctx, from, message, &mut news),
             Input::Broken(connection, how) => client.on_broken(ctx, connection, how, &mut news),
             Input::Due(Event::Client(alarm)) => client.on_alarm(ctx, alarm, &mut news),
-            Input::Container(..) | Input::VmChanged(_) | Input::Terminate => {}
+            Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
         }
         for item in news {
             match item {

@@ -114,11 +114,12 @@ fn pod_cells(object: &Object, pod: &Pod, created: String) -> Vec<String> {
 }
 
 /// One word for phase, deletion and what the container says.
-fn pod_status(object: &Object, pod: &Pod) -> &'static str {
+fn pod_status<'a>(object: &Object, pod: &'a Pod) -> &'a str {
     match pod.phase {
         PodPhase::Succeeded => "Completed",
         PodPhase::Failed => pod.phase.name(),
         _ if object.meta.is_deleting() => "Terminating",
+        _ if !pod.waiting.is_empty() => &pod.waiting,
         PodPhase::Pending if !pod.node_name.is_empty() => "ContainerCreating",
         _ => pod.phase.name(),
     }

@@ -58,6 +58,29 @@ pub fn kubelet(platform: &Platform) -> kubelet::Settings {
         pleg_period: period("plegPeriod"),
         pleg_relist: delay("plegRelist"),
         volumes: kubelet::VolumeSettings::default(),
+        static_pods: kubelet::StaticPodSettings {
+            restart: restarts(all),
+            housekeeping: period("housekeepingPeriod"),
+            orphan_grace: duration("orphanGrace"),
+            resync: delay("podResync"),
+        },
+    }
+}
+
+/// When a kubelet starts a container again.
+fn restarts(all: &Catalog) -> kubelet::RestartSettings {
+    let period = |key: &str| all.period(&format!("kubernetes.{key}"));
+    let limit = period("restartRecheckLimit");
+    kubelet::RestartSettings {
+        first: period("restartBackoffFirst"),
+        limit: period("restartBackoffLimit"),
+        reset: period("restartBackoffReset"),
+        recheck: period("restartRecheck"),
+        recheck_jitter_percent: all.percent("kubernetes.restartRecheckJitterPercent"),
+        rechecks: match all.rule("kubernetes.restartAtBackoffEnd") {
+            true => kubelet::Rechecks::AtTheEnd { limit },
+            false => kubelet::Rechecks::EveryPeriod,
+        },
     }
 }
 

@@ -5,7 +5,8 @@
 //! an unreachable Node (Ready is Unknown) Pods are not waited for once their deletion time is long
 //! enough past: nobody there will end them. An eviction that a disruption budget refuses is tried
 //! again every 5 s within an attempt, or by the next pass; only the Machine's `nodeDrainTimeout`
-//! ends that. Pods of DaemonSets are neither evicted nor waited for.
+//! ends that. Pods of DaemonSets, and those that mirror static Pods, are neither evicted nor waited
+//! for.
 //!
 //! Simplified: whether the DaemonSet of such a Pod still exists is not asked; without it the real
 //! drain evicts the Pod.
@@ -194,7 +195,7 @@ impl MachineController {
     }
 
     fn is_waited_for(&self, pod: &Object, attempt: &Attempt, now: SimTime) -> bool {
-        if is_daemon(pod) {
+        if is_daemon(pod) || pod.meta.is_mirror() {
             return false;
         }
         let skip = self.settings.drain.unreachable_skip.as_secs();

@@ -1,0 +1,302 @@
+//! Probes: how a kubelet asks a static Pod's container whether it starts, lives and is ready.
+//!
+//! Each probe asks by HTTP on the VM's own port and has its own rhythm. A refused connection, no
+//! answer in time, and a status that is no success are failures; so many in a row count. What
+//! follows from that for the container is decided in `static_pods`. Follows
+//! `k/k:pkg/kubelet/prober`. Probes are declared activities: one that finds what the last one found
+//! changes nothing.
+//!
+//! Simplified: a probe keeps its connection while it is answered, where the real one opens another
+//! each time; of failures in a row the first is an Event. A Pod that comes back goes on in the
+//! rhythm that it had.
+
+use super::static_pods::Stage;
+use super::{Event, Kubelet, Start};
+use crate::api::kinds::EventType;
+use crate::api::{ProbeKind, ProbeSpec, StaticPodManifest};
+use crate::engine::{Activity, Path, Phase, Rhythm, SimTime, Text};
+use crate::infra::{ActivityId, Address, Broken, ConnectionId, Ctx, Port};
+use crate::wire::Message;
+use std::collections::BTreeMap;
+
+/// What the probes of one container have found.
+#[derive(Clone, Debug)]
+pub struct Probes {
+    /// What is not known is not said: a kubelet that took a container over has not asked yet.
+    started: Option<bool>,
+    ready: Option<bool>,
+    each: BTreeMap<ProbeKind, Probe>,
+}
+
+/// One probe of one container.
+#[derive(Clone, Debug, Default)]
+struct Probe {
+    connection: Option<ConnectionId>,
+    /// The number of the question without an answer, and when it was asked.
+    asked: Option<(u32, SimTime)>,
+    /// Its end is set.
+    timed: bool,
+    /// Failures in a row.
+    failures: u32,
+    /// It has led to the container's end, and waits for the next.
+    on_hold: bool,
+}
+
+/// The activities that ask, by number from `FIRST` on; they stay as long as the kubelet.
+#[derive(Clone, Debug, Default)]
+pub struct Slots {
+    slots: Vec<(Text, ProbeSpec)>,
+    /// Questions so far.
+    asked: u32,
+}
+
+/// The number of the first probe's activity.
+const FIRST: u8 = 8;
+
+impl Probes {
+    /// Of a container that has just been started.
+    pub(super) fn of_a_new_container(manifest: &StaticPodManifest) -> Probes {
+        Probes::new(manifest, Some(false))
+    }
+
+    /// Of one that ran before this kubelet did.
+    pub(super) fn of_an_unknown_container(manifest: &StaticPodManifest) -> Probes {
+        Probes::new(manifest, None)
+    }
+
+    /// Of one that has long been well.
+    pub(super) fn of_a_healthy_container() -> Probes {
+        Probes { started: Some(true), ready: Some(true), each: BTreeMap::new() }
+    }
+
+    fn new(manifest: &StaticPodManifest, until_asked: Option<bool>) -> Probes {
+        let has = |kind| manifest.probes.iter().any(|probe| probe.kind == kind);
+        let first = |kind| if has(kind) { until_asked } else { Some(true) };
+        Probes {
+            started: first(ProbeKind::Startup),
+            ready: first(ProbeKind::Readiness),
+            each: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the container is ready, if that is known.
+    pub(super) fn are_ready(&self) -> Option<bool> {
+        Some(self.started? && self.ready?)
+    }
+}
+
+impl Kubelet {
+    /// Declares the rhythm of each probe of a Pod, unless it has it already.
+    pub(super) fn declare_probes(&mut self, name: &Text, start: Start, ctx: &mut Ctx<Event>) {
+        let Some(pod) = self.statics.pods.get(name) else { return };
+        let phase = match start {
+            Start::Steady => Phase::Stationary,
+            Start::Fresh => Phase::Now,
+        };
+        for spec in pod.manifest.probes.clone() {
+            let slots = &mut self.statics.slots.slots;
+            let same = |(of, other): &(Text, ProbeSpec)| of == name && other.kind == spec.kind;
+            let place = match slots.iter().position(same) {
+                Some(place) if slots[place].1.period == spec.period => {
+                    slots[place].1 = spec;
+                    continue;
+                }
+                Some(place) => {
+                    slots[place].1 = spec;
+                    place
+                }
+                None => {
+                    slots.push((name.clone(), spec));
+                    slots.len() - 1
+                }
+            };
+            let Ok(number) = u8::try_from(place + usize::from(FIRST)) else { continue };
+            let (period, path) = (spec.period, Path::Server);
+            let activity = Activity { period, jitter_percent: 0, rhythm: Rhythm::Ticker, path };
+            ctx.every(ActivityId(number), activity, phase);
+        }
+    }
+
+    /// It is time for a probe.
+    pub(super) fn probe(&mut self, activity: ActivityId, ctx: &mut Ctx<Event>) {
+        let slot = activity.0.checked_sub(FIRST).map(usize::from);
+        let Some((name, spec)) = slot.and_then(|slot| self.statics.slots.slots.get(slot)) else {
+            return;
+        };
+        let (name, spec) = (name.clone(), *spec);
+        let Some(pod) = self.statics.pods.get_mut(&name) else { return };
+        let Stage::Running { since } = pod.stage else { return };
+        if !pod.manifest.probes.contains(&spec) || ctx.now().since(since) < spec.initial_delay {
+            return;
+        }
+        let has_started = pod.probes.started == Some(true);
+        if has_started == (spec.kind == ProbeKind::Startup) {
+            return;
+        }
+        let probe = pod.probes.each.entry(spec.kind).or_default();
+        if probe.on_hold {
+            return;
+        }
+        if probe.asked.is_none() {
+            let to = probe.connection.get_or_insert_with(|| {
+                ctx.connect(Address::Here(Port(spec.port))) //
+            });
+            self.statics.slots.asked = self.statics.slots.asked.wrapping_add(1);
+            let number = self.statics.slots.asked;
+            probe.asked = Some((number, ctx.now()));
+            probe.timed = false;
+            ctx.send(*to, Message::HealthCheck(number, spec.path));
+        }
+        // Most are answered long before the next is due: an end is set for those that are not.
+        let Some((number, at)) = probe.asked.filter(|_| !probe.timed) else { return };
+        let left = (at + spec.timeout).since(ctx.now());
+        if left < spec.period || at < ctx.now() {
+            probe.timed = true;
+            ctx.after(left, Event::ProbeLate(name, spec.kind, number));
+        }
+    }
+
+    /// An answer to a probe; false if it is none.
+    pub(super) fn probe_answered(
+        &mut self,
+        from: ConnectionId,
+        message: &Message,
+        ctx: &mut Ctx<Event>,
+    ) -> bool {
+        let Message::Health(number, status) = *message else { return false };
+        let Some((name, kind)) = self.statics.probe_on(from) else { return true };
+        let asked = self.statics.probe_mut(&name, kind).and_then(|probe| probe.asked);
+        if asked.is_some_and(|(asked, _)| asked == number) {
+            let failed = || format!("HTTP probe failed with statuscode: {status}");
+            let found = if (200..400).contains(&status) { Ok(()) } else { Err(failed()) };
+            self.probe_found(&name, kind, found, ctx);
+        }
+        true
+    }
+
+    /// The connection of a probe is over.
+    pub(super) fn probe_broken(
+        &mut self,
+        connection: ConnectionId,
+        how: Broken,
+        ctx: &mut Ctx<Event>,
+    ) {
+        let Some((name, kind)) = self.statics.probe_on(connection) else { return };
+        let Some(probe) = self.statics.probe_mut(&name, kind) else { return };
+        probe.connection = None;
+        if probe.asked.is_some() {
+            let what = match how {
+                Broken::Refused => "connect: connection refused",
+                Broken::Reset => "EOF",
+                Broken::Lost => "i/o timeout",
+            };
+            self.probe_found(&name, kind, Err(what.to_owned()), ctx);
+        }
+    }
+
+    /// A probe has had its time.
+    pub(super) fn probe_late(
+        &mut self,
+        name: &Text,
+        kind: ProbeKind,
+        number: u32,
+        ctx: &mut Ctx<Event>,
+    ) {
+        let Some(probe) = self.statics.probe_mut(name, kind) else { return };
+        if probe.asked.is_none_or(|(asked, _)| asked != number) {
+            return;
+        }
+        if let Some(connection) = probe.connection.take() {
+            ctx.close(connection);
+        }
+        let what = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
+        self.probe_found(name, kind, Err(what.to_owned()), ctx);
+    }
+
+    fn probe_found(
+        &mut self,
+        name: &Text,
+        kind: ProbeKind,
+        found: Result<(), String>,
+        ctx: &mut Ctx<Event>,
+    ) {
+        let Some(pod) = self.statics.pods.get_mut(name) else { return };
+        let spec = pod.manifest.probes.iter().find(|spec| spec.kind == kind).copied();
+        let probe = pod.probes.each.entry(kind).or_default();
+        probe.asked = None;
+        let (Some(spec), Stage::Running { .. }) = (spec, pod.stage) else { return };
+        match found {
+            Ok(()) => {
+                probe.failures = 0;
+                let news = pod.probes.say(kind, true);
+                if news {
+                    self.sync_mirror(name, ctx);
+                }
+            }
+            Err(what) => {
+                probe.failures += 1;
+                let failures = probe.failures;
+                if failures == 1 {
+                    self.say_unhealthy(name, kind, &what, ctx);
+                }
+                if failures >= spec.failure_threshold {
+                    self.failed_too_often(name, kind, ctx);
+                }
+            }
+        }
+    }
+
+    fn failed_too_often(&mut self, name: &Text, kind: ProbeKind, ctx: &mut Ctx<Event>) {
+        let Some(pod) = self.statics.pods.get_mut(name) else { return };
+        if kind == ProbeKind::Readiness {
+            if pod.probes.say(kind, false) {
+                self.sync_mirror(name, ctx);
+            }
+            return;
+        }
+        pod.probes.each.entry(kind).or_default().on_hold = true;
+        let probe = kind.name().to_lowercase();
+        let words = format!("Container {name} failed {probe} probe, will be restarted");
+        self.record_static(name, EventType::Normal, "Killing", words, ctx);
+        self.stop_unhealthy(name, ctx);
+    }
+
+    fn say_unhealthy(&mut self, name: &Text, kind: ProbeKind, what: &str, ctx: &mut Ctx<Event>) {
+        let probe = kind.name();
+        ctx.log(format!(
+            "\"Probe failed\" probeType=\"{probe}\" pod=\"kube-system/{name}-{}\" \
+             containerName=\"{name}\" probeResult=\"failure\" output=\"{what}\"",
+            self.name
+        ));
+        let words = format!("{probe} probe failed: {what}");
+        self.record_static(name, EventType::Warning, "Unhealthy", words, ctx);
+    }
+}
+
+impl Probes {
+    /// Notes what a probe has shown; true if that is news.
+    fn say(&mut self, kind: ProbeKind, well: bool) -> bool {
+        let before = self.are_ready();
+        match kind {
+            ProbeKind::Startup => self.started = Some(well),
+            ProbeKind::Readiness => self.ready = Some(well),
+            ProbeKind::Liveness => {}
+        }
+        self.are_ready() != before
+    }
+}
+
+impl super::static_pods::StaticPods {
+    /// The probe that asks on a connection.
+    fn probe_on(&self, connection: ConnectionId) -> Option<(Text, ProbeKind)> {
+        self.pods.iter().find_map(|(name, pod)| {
+            let mut each = pod.probes.each.iter();
+            let found = each.find(|(_, probe)| probe.connection == Some(connection));
+            found.map(|(kind, _)| (name.clone(), *kind))
+        })
+    }
+
+    fn probe_mut(&mut self, name: &Text, kind: ProbeKind) -> Option<&mut Probe> {
+        self.pods.get_mut(name)?.probes.each.get_mut(&kind)
+    }
+}

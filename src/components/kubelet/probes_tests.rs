@@ -1,0 +1,175 @@
+//! Probes, with a server played by hand.
+
+use super::static_pods::{Stage, Why};
+use super::static_pods_tests::{ETCD, Kubelets, spec, stage, with};
+use super::*;
+use crate::api::ProbeSpec;
+use crate::infra::testbed::logs;
+use crate::infra::{Broken, ConnectionId, Effect, Signal};
+use crate::wire::Message;
+
+/// What was asked: on which connection, and with which number and path.
+fn asked(effects: &[Effect<Event>]) -> Option<(ConnectionId, u32, &'static str)> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Send(to, Message::HealthCheck(number, path)) => Some((*to, *number, *path)),
+        _ => None,
+    })
+}
+
+/// How the played server reacts to a check.
+#[derive(Clone, Copy)]
+enum Reacts {
+    Says(u16),
+    Refuses,
+    Hangs,
+}
+
+/// The probe of this place in the manifest is due, and answered. Returns all effects, or nothing if
+/// it did not ask.
+fn probe(bench: &mut Kubelets, place: u8, reacts: Reacts) -> Option<Vec<Effect<Event>>> {
+    let mut effects = bench.play(Input::Tick(ActivityId(8 + place)));
+    let (to, number, _) = asked(&effects)?;
+    effects.extend(match reacts {
+        Reacts::Says(status) => bench.play(Input::Message(to, Message::Health(number, status))),
+        Reacts::Refuses => bench.play(Input::Broken(to, Broken::Refused)),
+        Reacts::Hangs => Vec::new(),
+    });
+    Some(effects)
+}
+
+fn is_stopped(effects: &[Effect<Event>]) -> bool {
+    effects.iter().any(|e| matches!(e, Effect::SignalProgram(_, Signal::Terminate)))
+}
+
+fn ready(bench: &Kubelets) -> Option<bool> {
+    bench.component.statics.get(&ETCD)?.probes.are_ready()
+}
+
+fn running(probes: Vec<ProbeSpec>) -> Kubelets {
+    let mut bench = with(Start::Steady, true, probes);
+    bench.list(&[]);
+    bench.bed.pass(Duration::from_secs(60));
+    bench
+}
+
+#[test]
+fn eight_failures_in_a_row_of_liveness_end_the_container_and_seven_do_not() {
+    for reacts in [Reacts::Says(500), Reacts::Refuses] {
+        let mut bench = running(vec![spec(ProbeKind::Liveness, 10, 8)]);
+        for _ in 0..7 {
+            assert!(!is_stopped(&probe(&mut bench, 0, reacts).expect("asked")));
+        }
+        probe(&mut bench, 0, Reacts::Says(200));
+        for _ in 0..7 {
+            assert!(!is_stopped(&probe(&mut bench, 0, reacts).expect("asked")));
+        }
+        assert!(is_stopped(&probe(&mut bench, 0, reacts).expect("asked")));
+        assert_eq!(stage(&bench), Some(Stage::Stopping(Why::Unhealthy(None))));
+        assert!(probe(&mut bench, 0, reacts).is_none(), "who is stopped is not asked");
+    }
+}
+
+#[test]
+fn an_answer_that_does_not_come_in_time_is_a_failure() {
+    let mut bench = running(vec![spec(ProbeKind::Liveness, 10, 1)]);
+    let effects = probe(&mut bench, 0, Reacts::Hangs).expect("asked");
+    let (to, number, path) = asked(&effects).expect("asked");
+    assert_eq!(path, "/livez");
+    bench.bed.pass(Duration::from_secs(10));
+    assert!(probe(&mut bench, 0, Reacts::Hangs).is_none(), "it waits for one answer at a time");
+    let late = bench.timers.iter().position(|(_, e)| matches!(e, Event::ProbeLate(..)));
+    let (left, late) = bench.timers.remove(late.expect("its end is set"));
+    assert_eq!(left, Duration::from_secs(5), "15 s after it was asked");
+    bench.bed.pass(left);
+    let effects = bench.play(Input::Due(late));
+    assert!(is_stopped(&effects));
+    assert!(effects.iter().any(|e| matches!(e, Effect::Close(closed) if *closed == to)));
+    let late = bench.play(Input::Message(to, Message::Health(number, 200)));
+    assert!(late.is_empty(), "what comes later is not heard: {late:?}");
+}
+
+#[test]
+fn a_timeout_that_is_shorter_than_the_period_is_kept_too() {
+    let spec = ProbeSpec { timeout: Duration::from_secs(2), ..spec(ProbeKind::Liveness, 10, 1) };
+    let mut bench = running(vec![spec]);
+    probe(&mut bench, 0, Reacts::Hangs);
+    let late = bench.timers.iter().find(|(_, e)| matches!(e, Event::ProbeLate(..)));
+    assert_eq!(late.expect("its end is set").0, Duration::from_secs(2));
+}
+
+#[test]
+fn three_failures_of_readiness_take_ready_away_and_one_success_gives_it_back() {
+    let mut bench = running(vec![spec(ProbeKind::Readiness, 1, 3)]);
+    for expected in [Some(true), Some(true), Some(false)] {
+        probe(&mut bench, 0, Reacts::Says(500));
+        assert_eq!(ready(&bench), expected);
+    }
+    assert!(matches!(stage(&bench), Some(Stage::Running { .. })), "it goes on running");
+    probe(&mut bench, 0, Reacts::Says(200));
+    assert_eq!(ready(&bench), Some(true));
+}
+
+#[test]
+fn the_startup_probe_comes_first_and_then_never_again() {
+    let probes = vec![
+        spec(ProbeKind::Startup, 10, 2),
+        spec(ProbeKind::Liveness, 10, 8),
+        spec(ProbeKind::Readiness, 1, 3),
+    ];
+    let mut bench = with(Start::Fresh, true, probes.clone());
+    assert_eq!(ready(&bench), None, "of a container that it took over it does not know yet");
+    for other in [1, 2] {
+        assert!(probe(&mut bench, other, Reacts::Says(200)).is_none(), "it waits");
+    }
+    probe(&mut bench, 0, Reacts::Says(200));
+    assert!(probe(&mut bench, 0, Reacts::Says(200)).is_none(), "it has started");
+    for other in [1, 2] {
+        assert!(probe(&mut bench, other, Reacts::Says(200)).is_some());
+    }
+    assert_eq!(ready(&bench), Some(true));
+    let mut bench = with(Start::Fresh, true, probes);
+    assert!(!is_stopped(&probe(&mut bench, 0, Reacts::Refuses).expect("asked")));
+    assert!(is_stopped(&probe(&mut bench, 0, Reacts::Refuses).expect("asked")));
+}
+
+#[test]
+fn nothing_is_asked_before_its_delay_has_passed_since_the_containers_start() {
+    let delay = Duration::from_secs(10);
+    let spec = ProbeSpec { initial_delay: delay, ..spec(ProbeKind::Liveness, 10, 8) };
+    let mut bench = with(Start::Fresh, true, vec![spec]);
+    bench.bed.pass(Duration::from_secs(9));
+    assert!(probe(&mut bench, 0, Reacts::Says(200)).is_none());
+    bench.bed.pass(Duration::from_secs(1));
+    assert!(probe(&mut bench, 0, Reacts::Says(200)).is_some());
+}
+
+#[test]
+fn a_failure_is_told_in_the_kubelets_words() {
+    let mut bench = running(vec![spec(ProbeKind::Liveness, 10, 2)]);
+    bench.writes();
+    let effects = probe(&mut bench, 0, Reacts::Says(500)).expect("asked");
+    let said = logs(&effects).join("\n");
+    assert!(said.contains("\"Probe failed\" probeType=\"Liveness\""), "{said}");
+    assert!(said.contains("HTTP probe failed with statuscode: 500"), "{said}");
+    probe(&mut bench, 0, Reacts::Refuses);
+    let events = bench.writes().into_iter().filter_map(|(_, object)| {
+        let event = object?.event()?.clone();
+        Some(format!("{} {}", event.reason, event.message))
+    });
+    assert_eq!(
+        events.collect::<Vec<_>>(),
+        [
+            "Unhealthy Liveness probe failed: HTTP probe failed with statuscode: 500",
+            "Killing Container etcd failed liveness probe, will be restarted",
+        ]
+    );
+}
+
+#[test]
+fn a_container_that_a_probe_ended_is_restarted_at_once() {
+    let mut bench = running(vec![spec(ProbeKind::Liveness, 10, 1)]);
+    probe(&mut bench, 0, Reacts::Refuses);
+    bench.bed.vm.programs.get_mut(&ETCD).expect("there").end(bench.bed.now);
+    bench.play(Input::ProgramEnded(ETCD));
+    assert_eq!(stage(&bench), Some(Stage::Starting));
+}
