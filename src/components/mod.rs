@@ -12,6 +12,7 @@ pub mod ingress;
 pub mod kubeadm;
 pub mod kubectl;
 pub mod kubelet;
+pub mod load_balancer;
 pub mod prober;
 pub mod scheduler;
 pub mod vm_operator;

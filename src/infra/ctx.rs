@@ -4,8 +4,8 @@
 
 use super::process::ProcessState;
 use super::{
-    ActivityId, Address, Broken, ConnectionId, Disk, Inventory, Place, Port, ProcessId, Program,
-    Signal, Vm,
+    ActivityId, Address, Broken, ConnectionId, Disk, EndpointId, Inventory, NoneUp, Place, Port,
+    ProcessId, Program, Signal, Vm,
 };
 use crate::api::{Object, Uid};
 use crate::engine::{
@@ -75,6 +75,10 @@ pub enum Effect<E> {
     Exit,
     Trace(Trace),
     Datacenter(VmAction),
+    /// New connections to an endpoint go to one of these VMs.
+    Steer(EndpointId, Vec<(Text, Port)>, NoneUp),
+    /// The connections through an endpoint to the VM of a name are reset.
+    ShutSessions(EndpointId, Text),
     /// What follows was led to by this entry.
     Because(Option<EntryId>),
     /// What follows was led to by the silence of this process.
@@ -92,6 +96,19 @@ pub enum Trace {
     Printed(Text),
     /// Things stand otherwise for a user.
     Probe(ProbeReport),
+    /// An endpoint leads elsewhere.
+    Backends(BackendsChange),
+}
+
+/// A change of where a load balancer leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendsChange {
+    /// The endpoint, as `workload`.
+    pub endpoint: Text,
+    /// The VMs that were up, and are now.
+    pub from: Vec<Text>,
+    pub to: Vec<Text>,
+    pub why: Text,
 }
 
 /// A change of how things stand for a user who tries them.
@@ -380,6 +397,18 @@ impl<'a, E> Ctx<'a, E> {
     /// Has the datacenter's management act; only its own process may.
     pub fn datacenter(&mut self, action: VmAction) {
         self.effects.push(Effect::Datacenter(action));
+    }
+
+    /// Has an endpoint lead to these ports of the VMs of these names; only an appliance may.
+    pub fn steer(&mut self, endpoint: EndpointId, to: Vec<(Text, Port)>, none_up: NoneUp) {
+        assert!(self.inventory.is_some(), "an endpoint is steered from outside the cluster");
+        self.effects.push(Effect::Steer(endpoint, to, none_up));
+    }
+
+    /// Resets the connections through an endpoint to the VM of a name; only an appliance may.
+    pub fn shut_sessions(&mut self, endpoint: EndpointId, vm: Text) {
+        assert!(self.inventory.is_some(), "an endpoint is steered from outside the cluster");
+        self.effects.push(Effect::ShutSessions(endpoint, vm));
     }
 
     /// The datacenter's VMs; only its own management is shown them.

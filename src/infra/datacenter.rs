@@ -3,9 +3,9 @@
 //! Each change returns what happened, so that `world` can tell those who notice and write it down.
 
 use super::{
-    Address, Broken, ConnectionId, Container, Direction, End, Inventory, KeepAlive, Links, Network,
-    Path, Place, Port, Power, ProcessId, ProcessState, Processes, Retransmission, Transport, Vm,
-    VmId,
+    Address, Broken, ConnectionId, Container, Direction, End, EndpointId, Inventory, KeepAlive,
+    Links, Network, NoneUp, Path, Place, Port, Power, ProcessId, ProcessState, Processes,
+    Retransmission, Transport, Vm, VmId,
 };
 use crate::api::Uid;
 use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text, is_like};
@@ -19,6 +19,8 @@ pub struct Datacenter {
     pub network: Network,
     pub links: Links,
     pub transport: Transport,
+    /// Where the endpoints lead that a load balancer steers.
+    steered: BTreeMap<EndpointId, Steered>,
     /// The VM that has a name now.
     by_name: BTreeMap<Text, VmId>,
     /// How many zones there are; each new VM goes to the one with the fewest.
@@ -26,6 +28,14 @@ pub struct Datacenter {
     pub latency: Latency,
     pub keep_alive: KeepAlive,
     pub retransmission: Retransmission,
+}
+
+/// Where an endpoint leads.
+#[derive(Clone, Debug)]
+struct Steered {
+    /// To one of these ports of the VMs that have these names at the moment.
+    to: Vec<(Text, Port)>,
+    none_up: NoneUp,
 }
 
 /// How long a message takes, one way.
@@ -67,6 +77,7 @@ impl Datacenter {
             network: Network::default(),
             links: Links::default(),
             transport: Transport::default(),
+            steered: BTreeMap::new(),
             by_name: BTreeMap::new(),
             zones,
             latency,
@@ -156,17 +167,42 @@ impl Datacenter {
         let (target, delay) = match to {
             Address::Here(port) => (Some((client.vm, port)), self.latency.loopback),
             Address::Endpoint(endpoint) => {
-                let backends = self.network.backends(endpoint);
-                let draw = random.draw(owner, Purpose(1), 0);
-                let count = backends.len() as u64;
-                let chosen = crate::engine::index_below(count, draw);
-                let chosen = usize::try_from(chosen).expect("an index of a small list");
-                (backends.get(chosen).copied(), self.latency.between_vms)
+                if let Some(Steered { to, none_up }) = self.steered.get(&endpoint) {
+                    let (to, none_up) = (pick(to, random, owner).cloned(), *none_up);
+                    return self.connect_through(id, (endpoint, none_up), to, random, now);
+                }
+                let backend = pick(self.network.backends(endpoint), random, owner);
+                (backend.copied(), self.latency.between_vms)
             }
         };
         let latency = delay.pick(random.draw(owner, Purpose(0), 0));
         self.network.open(id, target, latency, &self.processes, now);
         // A host that is off answers nothing: the client's own timers must tell.
+    }
+
+    /// Opens a connection through a load balancer to one of its backends, if any is up.
+    fn connect_through(
+        &mut self,
+        id: ConnectionId,
+        (endpoint, none_up): (EndpointId, NoneUp),
+        to: Option<(Text, Port)>,
+        random: &Random,
+        now: SimTime,
+    ) {
+        match to {
+            Some((vm, port)) => self.connect_to_vm(id, (&vm, port), random, now),
+            None => {
+                let draw = random.draw(self.link(id, random), Purpose(0), 0);
+                let latency = self.latency.between_vms.pick(draw);
+                self.network.open(id, None, latency, &self.processes, now);
+            }
+        }
+        self.network.note_endpoint(id, endpoint, none_up);
+    }
+
+    /// Has an endpoint lead to these ports of the VMs of these names.
+    pub fn steer(&mut self, endpoint: EndpointId, to: Vec<(Text, Port)>, none_up: NoneUp) {
+        self.steered.insert(endpoint, Steered { to, none_up });
     }
 
     /// Opens a connection to a port of the VM that has this name now; to nobody if there is none.
@@ -323,4 +359,11 @@ impl Datacenter {
         self.vm_mut(vm).containers.insert(pod, container);
         ends_at
     }
+}
+
+/// One of the backends of an endpoint, drawn for a connection.
+fn pick<'a, T>(backends: &'a [T], random: &Random, link: Owner) -> Option<&'a T> {
+    let draw = random.draw(link, Purpose(1), 0);
+    let chosen = crate::engine::index_below(backends.len() as u64, draw);
+    backends.get(usize::try_from(chosen).expect("an index of a small list"))
 }

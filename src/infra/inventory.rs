@@ -3,7 +3,7 @@
 //! Only a process on an appliance is offered this; every other one sees its own VM alone.
 
 use super::{Datacenter, Vm, VmId};
-use crate::engine::Text;
+use crate::engine::{Text, is_like};
 use crate::wire::VmFacts;
 use std::collections::BTreeMap;
 
@@ -40,5 +40,10 @@ impl<'a> Inventory<'a> {
         };
         let ip = (vm.is_on() && vm.booted).then(|| vm.ip.clone());
         Some(VmFacts { is_on: vm.is_on(), uuid: vm.uuid.clone(), ip })
+    }
+
+    /// The names that fit a pattern in which `*` stands for anything, in order.
+    pub fn names_like(&self, pattern: &str) -> Vec<Text> {
+        self.by_name.keys().filter(|name| is_like(name, pattern)).cloned().collect()
     }
 }

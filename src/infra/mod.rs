@@ -18,12 +18,13 @@ mod transport;
 mod transport_tests;
 mod vm;
 
-pub use ctx::{Ctx, Effect, Input, ProbeReport, Start, Trace, VmAction};
+pub use ctx::{BackendsChange, Ctx, Effect, Input, ProbeReport, Start, Trace, VmAction};
 pub use datacenter::{Datacenter, Happening, Latency};
 pub use inventory::Inventory;
 pub use links::{Links, Way};
 pub use network::{
-    Address, Broken, ConnectionId, ConnectionState, EndpointId, KeepAlive, Network, Port, Route,
+    Address, Broken, ConnectionId, ConnectionState, EndpointId, KeepAlive, Network, NoneUp, Port,
+    Route,
 };
 pub use process::{ActivityId, ProcessId, ProcessState, Processes};
 pub use transport::{

@@ -44,6 +44,16 @@ pub enum Broken {
     Lost,
 }
 
+/// What becomes of a connection to an endpoint that has no backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NoneUp {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is accepted, and closed at once.
+    Close,
+}
+
 /// When a client's transport gives up a silent connection (HTTP/2 health check).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepAlive {
@@ -104,6 +114,8 @@ pub struct ConnectionState {
     heard: SimTime,
     /// The end that has closed, while the other cannot hear of it.
     left: Option<End>,
+    /// The endpoint through which it was opened, and what that does if it has no backend.
+    through: Option<(EndpointId, NoneUp)>,
 }
 
 /// All connections and load balancers.
@@ -145,6 +157,7 @@ impl Network {
             established: now + latency * 2,
             heard: now,
             left: None,
+            through: None,
         };
         self.connections.insert(id, state);
     }
@@ -180,6 +193,7 @@ impl Network {
             established: now + latency * 2,
             heard: now,
             left: None,
+            through: None,
         };
         self.connections.insert(id, state);
     }
@@ -187,6 +201,27 @@ impl Network {
     /// Forgets a connection.
     pub fn close(&mut self, id: ConnectionId) {
         self.connections.remove(&id);
+    }
+
+    /// Notes through which endpoint a connection was opened.
+    pub fn note_endpoint(&mut self, id: ConnectionId, endpoint: EndpointId, none_up: NoneUp) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.through = Some((endpoint, none_up));
+        }
+    }
+
+    /// The connections through an endpoint to a VM.
+    pub fn sessions(&self, endpoint: EndpointId, vm: VmId) -> Vec<ConnectionId> {
+        let through = |connection: &ConnectionState| {
+            connection.host == Some(vm)
+                && connection.through.is_some_and(|(through, _)| through == endpoint)
+        };
+        self.connections.iter().filter(|(_, state)| through(state)).map(|(id, _)| *id).collect()
+    }
+
+    /// When a connection is, or was, established.
+    pub fn established_at(&self, id: ConnectionId) -> Option<SimTime> {
+        self.connections.get(&id).map(|connection| connection.established)
     }
 
     /// A connection whose handshake does not get through: no server knows of it.
@@ -281,7 +316,7 @@ impl Network {
         let (peer, incarnation) = match connection.server {
             _ if !from_client => (id.client, connection.client_incarnation),
             Some(server) => (server, connection.server_incarnation),
-            None => return Route::Fail { at: back, how: Broken::Refused },
+            None => return Route::Fail { at: back, how: connection.refusal() },
         };
         let has_left = connection.left.is_some_and(|end| (end == End::Client) != from_client);
         if has_left || processes.get(peer).incarnation != incarnation {
@@ -310,5 +345,15 @@ impl Network {
     pub fn given_up_at(&self, id: ConnectionId, keep_alive: KeepAlive, now: SimTime) -> SimTime {
         let heard = self.connections.get(&id).map_or(now, |connection| connection.heard);
         now.max(heard + keep_alive.idle) + keep_alive.ping
+    }
+}
+
+impl ConnectionState {
+    /// How it ends if nobody is there.
+    fn refusal(&self) -> Broken {
+        match self.through {
+            Some((_, NoneUp::Close)) if self.host.is_none() => Broken::Reset,
+            _ => Broken::Refused,
+        }
     }
 }

@@ -160,3 +160,47 @@ fn a_vm_without_power_and_one_that_is_gone_are_silent() {
     pair.datacenter.destroy(pair.there, at(2), &mut Vec::new());
     assert_eq!(pair.ask(), Route::Silent);
 }
+
+impl Pair {
+    /// Where a new connection to the endpoint leads at this time.
+    fn leads(&mut self, now: SimTime) -> (Option<VmId>, Route) {
+        let id = self.connect(now);
+        (self.datacenter.network.host(id), self.route(id, now))
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_steered_leads_to_the_vm_that_has_the_name_now() {
+    let mut pair = pair();
+    let to = |name| vec![(Text::word(name), PORT)];
+    pair.datacenter.steer(SERVER, to("there"), NoneUp::Close);
+    let (host, route) = pair.leads(at(0));
+    assert_eq!((host, route), (Some(pair.there), Route::Deliver { to: pair.server, at: at(6) }));
+    pair.datacenter.steer(SERVER, to("here"), NoneUp::Close);
+    let (host, route) = pair.leads(at(0));
+    assert_ne!(host, Some(pair.there));
+    let how = Broken::Refused;
+    assert!(matches!(route, Route::Fail { how: found, .. } if found == how), "{route:?}");
+    pair.datacenter.steer(SERVER, to("gone"), NoneUp::Close);
+    assert_eq!(pair.leads(at(0)), (None, Route::Silent), "nobody has the address");
+}
+
+#[test]
+fn an_endpoint_without_a_backend_refuses_or_closes() {
+    let mut pair = pair();
+    for (none_up, how) in [(NoneUp::Refuse, Broken::Refused), (NoneUp::Close, Broken::Reset)] {
+        pair.datacenter.steer(SERVER, Vec::new(), none_up);
+        assert_eq!(pair.leads(at(0)), (None, Route::Fail { at: at(4), how }));
+    }
+}
+
+#[test]
+fn a_connection_stays_with_its_backend_wherever_the_endpoint_leads() {
+    let mut pair = pair();
+    pair.datacenter.steer(SERVER, vec![(Text::word("there"), PORT)], NoneUp::Close);
+    let id = pair.connect(at(0));
+    pair.datacenter.steer(SERVER, Vec::new(), NoneUp::Close);
+    assert_eq!(pair.route(id, at(100)), Route::Deliver { to: pair.server, at: at(102) });
+    assert_eq!(pair.datacenter.network.sessions(SERVER, pair.there), [id]);
+    assert!(pair.datacenter.network.sessions(EndpointId(9), pair.there).is_empty());
+}

@@ -38,6 +38,7 @@ struct WrittenPlatform {
     etcd: String,
     cluster_api: String,
     vm_operator: Option<String>,
+    load_balancer: String,
     kubernetes_version: String,
     infra_provider: WrittenProvider,
     bootstrap: WrittenBootstrap,
@@ -162,6 +163,7 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
         ("clusterApi", "cluster-api", &written.cluster_api),
         ("users", "users", &"default".to_owned()),
         ("network", "network", &"linux".to_owned()),
+        ("loadBalancer", "load-balancer", &written.load_balancer),
     ] {
         add_release(&mut catalog, prefix, folder, release, &source)?;
     }

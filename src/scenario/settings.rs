@@ -1,5 +1,6 @@
 //! From the catalog's keys to the settings of every component: the only place that knows both.
 
+mod network;
 mod node;
 mod static_pods;
 
@@ -17,7 +18,7 @@ use crate::components::{
     vsphere_provider,
 };
 use crate::engine::{Duration, Text};
-use crate::infra::{KeepAlive, Latency, Retransmission};
+use crate::infra::{KeepAlive, Latency};
 use crate::world::{Blueprint, ETCD_PORT, Leaders, Provider, Settings};
 
 /// A world of this platform with so many VMs.
@@ -30,6 +31,7 @@ pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blue
         control_planes,
         supervisors: small(platform.catalog.count("infra.supervisors", 1..=7)),
         workers,
+        load_balancer: (control_planes > 1).then(|| network::load_balancer(&platform.catalog)),
         leaders: Leaders::default(),
         zones: platform.zones,
         management: platform.management,
@@ -74,7 +76,7 @@ fn settings(platform: &Platform) -> Settings {
             idle: all.duration("kubernetes.http2ReadIdleTimeout"),
             ping: all.duration("kubernetes.http2PingTimeout"),
         },
-        retransmission: retransmission(all),
+        retransmission: network::retransmission(all),
         max_in_flight: in_flight(all),
         node_drain_timeout: all.duration("clusterApi.nodeDrainTimeout"),
         node_volume_detach_timeout: all.duration("clusterApi.nodeVolumeDetachTimeout"),
@@ -305,19 +307,6 @@ fn shell(all: &Catalog) -> ShellSettings {
         backoff: Backoff::new(period("backoffFirst"), period("backoffLimit")),
         minimum_gap: all.duration("clusterApi.reconcileGap"),
         thinking: all.delay("clusterApi.thinking"),
-    }
-}
-
-fn retransmission(all: &Catalog) -> Retransmission {
-    let period = |key: &str| all.period(&format!("network.{key}"));
-    let tries = |key: &str| small(all.count(&format!("network.{key}"), 0..=255));
-    Retransmission {
-        first: period("retransmissionFirst"),
-        limit: period("retransmissionLimit"),
-        retries: tries("retransmissions"),
-        connect_first: period("connectRetransmissionFirst"),
-        connect_retries: tries("connectRetransmissions"),
-        orphan_retries: tries("orphanRetransmissions"),
     }
 }
 

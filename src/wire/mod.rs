@@ -39,6 +39,9 @@ pub enum Message {
     DatacenterTask(u32, TaskEnd),
     /// To a subscriber: a VM of this name was created, powered, booted or deleted.
     VmChanged(Text),
+    /// Comes back from the kernel at the other end as soon as the connection is established; the
+    /// process there sees nothing of it.
+    Handshake,
     /// A user's request to an app; a container answers with the same.
     App(u32),
     /// What the ingress says to the request of this number.

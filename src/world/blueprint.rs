@@ -8,8 +8,8 @@ use crate::api::{Kind, StaticPodManifest};
 use crate::components::cluster_api::{Bootstrap, Wording};
 use crate::components::{
     apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
-    hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, prober, scheduler, vm_operator,
-    vsphere_provider,
+    hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, load_balancer, prober,
+    scheduler, vm_operator, vsphere_provider,
 };
 use crate::engine::{Duration, Owner, SimTime, Text};
 use crate::infra::{KeepAlive, Latency, Retransmission, bios_uuid};
@@ -23,6 +23,8 @@ pub struct Blueprint {
     pub workers: u32,
     /// Over how many zones of one region the VMs are spread; none at all if 0.
     pub zones: u32,
+    /// How the load balancer before several API servers behaves; one alone has none.
+    pub load_balancer: Option<load_balancer::Rules>,
     /// Who leads when the run begins; drawn where it is not given.
     pub leaders: Leaders,
     pub management: Management,

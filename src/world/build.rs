@@ -10,8 +10,8 @@ use super::steady;
 use crate::api::Object;
 use crate::components::{
     apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
-    hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, prober, scheduler, vm_operator,
-    vsphere_provider,
+    hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, load_balancer, prober,
+    scheduler, vm_operator, vsphere_provider,
 };
 use crate::engine::{Queue, Random, SimTime, Text};
 use crate::infra::{
@@ -98,6 +98,15 @@ impl World {
         let id = add_process(&mut self.core, &mut self.components, vm, program, port, component);
         self.core.start_process(id, Start::Fresh, None);
         true
+    }
+}
+
+impl World {
+    /// Adds a load balancer on a machine of its own, out of the reach of faults.
+    pub fn add_load_balancer(&mut self, settings: load_balancer::Settings) {
+        let core = &mut self.core;
+        let id = add_load_balancer(core, &mut self.components, settings);
+        core.start_process(id, Start::Steady, None);
     }
 }
 
@@ -348,6 +357,17 @@ fn install_units(core: &mut Core, components: &mut Vec<Process>, settings: &Sett
         let unit_state = Unit { process, restart, wanted: true };
         core.datacenter.vm_mut(vm).units.insert(Text::word(unit), unit_state);
     }
+}
+
+/// A load balancer on a machine of the datacenter's own.
+fn add_load_balancer(
+    core: &mut Core,
+    components: &mut Vec<Process>,
+    settings: load_balancer::Settings,
+) -> ProcessId {
+    let vm = core.datacenter.add_appliance("load-balancer");
+    let component = Process::from(load_balancer::LoadBalancer::new(settings));
+    add_process(core, components, vm, "load-balancer", None, component)
 }
 
 fn add_process(

@@ -136,6 +136,8 @@ impl Core {
             Effect::Exit => self.end_process(id, *cause),
             Effect::Trace(trace) => self.trace(id, trace, cause),
             Effect::Datacenter(action) => self.act(id, action, cause),
+            Effect::Steer(endpoint, to, none_up) => self.datacenter.steer(endpoint, to, none_up),
+            Effect::ShutSessions(endpoint, vm) => self.shut_sessions(endpoint, &vm, *cause),
             Effect::Because(entry) => *cause = entry,
             Effect::BecauseSilent(writer) => {
                 // A process that lives is silent for another reason, which nobody knows.
@@ -180,6 +182,10 @@ impl Core {
                 let by = self.datacenter.processes.get(id).name.clone();
                 let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
                 *cause = Some(self.recorder.probe(self.now, &cluster, report, by, *cause));
+            }
+            Trace::Backends(change) => {
+                let by = self.datacenter.processes.get(id).name.clone();
+                *cause = Some(self.recorder.backends(self.now, change, by, *cause));
             }
             Trace::Log(line) => {
                 let process = self.datacenter.processes.get(id);

@@ -39,6 +39,12 @@ impl Core {
     ) {
         match route {
             Route::Silent => {}
+            Route::Deliver { .. } if matches!(message, Message::Handshake) => {
+                let established = self.datacenter.network.established_at(connection);
+                let at = self.now.max(established.unwrap_or(self.now));
+                let what = What::Message(connection, message);
+                self.push_to(at, from, from, purpose::MESSAGE, cause, what);
+            }
             Route::Deliver { to, at } => {
                 let what = What::Message(connection, message);
                 self.push_to(at, to, from, purpose::MESSAGE, cause, what);

@@ -3,8 +3,8 @@
 use super::core::{Core, What};
 use crate::components::{
     apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
-    hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, prober, scheduler, vm_operator,
-    vsphere_provider,
+    hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, load_balancer, prober,
+    scheduler, vm_operator, vsphere_provider,
 };
 use crate::infra::{Ctx, Effect, Input, ProcessId};
 use crate::timeline::EntryId;
@@ -117,6 +117,7 @@ processes! {
     VmOperator(vm_operator::VmOperator, vm_operator::Event) vm_operator,
     Hypervisor(hypervisor::Hypervisor, hypervisor::Event) hypervisor,
     Kubectl(kubectl::Kubectl, kubectl::Event) kubectl,
+    LoadBalancer(load_balancer::LoadBalancer, load_balancer::Event) load_balancer,
     Ingress(ingress::Ingress, ingress::Event) ingress,
     AppProber(prober::app::AppProber, prober::app::Event) app_prober,
     ApiProber(prober::api::ApiProber, prober::api::Event) api_prober,

@@ -4,7 +4,7 @@
 
 use crate::api::{Body, Object, PROBES, changes};
 use crate::engine::{SimTime, Text};
-use crate::infra::ProbeReport;
+use crate::infra::{BackendsChange, ProbeReport};
 use crate::timeline::{Entry, EntryId, Timeline, Value};
 use std::collections::BTreeSet;
 
@@ -150,6 +150,26 @@ impl Recorder {
         entry.message = report.message;
         entry.by = by;
         entry.took = Some(report.took);
+        self.push(entry)
+    }
+
+    /// An endpoint leads elsewhere.
+    pub fn backends(
+        &mut self,
+        at: SimTime,
+        change: BackendsChange,
+        by: Text,
+        cause: Option<EntryId>,
+    ) -> EntryId {
+        let words = |up: Vec<Text>| match up.is_empty() {
+            true => Value::Text(Text::word("none")),
+            false => Value::text(up.join(",")),
+        };
+        let mut entry = self.entry(at, "Endpoint", &change.endpoint, "backends", cause);
+        entry.from = words(change.from);
+        entry.to = words(change.to);
+        entry.message = change.why;
+        entry.by = by;
         self.push(entry)
     }
 

@@ -10,7 +10,8 @@
 use super::core::{Core, What, purpose};
 use crate::engine::{Generation, SimTime};
 use crate::infra::{
-    Broken, ConnectionId, Direction, End, ProcessId, Retransmitted, Route, Segment, Sent, Way,
+    Broken, ConnectionId, Direction, End, EndpointId, ProcessId, Retransmitted, Route, Segment,
+    Sent, Way,
 };
 use crate::timeline::EntryId;
 use crate::wire::Message;
@@ -83,6 +84,19 @@ impl Core {
         }
         for segment in arrived {
             self.arrive(direction, segment);
+        }
+    }
+
+    /// A load balancer resets what leads through it to a VM: the client is told, and the server too,
+    /// as soon as it can be.
+    pub(super) fn shut_sessions(&mut self, endpoint: EndpointId, vm: &str, cause: Option<EntryId>) {
+        let Some(vm) = self.datacenter.vm_named(vm) else { return };
+        for connection in self.datacenter.network.sessions(endpoint, vm) {
+            let latency = self.datacenter.network.latency(connection).unwrap_or_default();
+            let (client, what) = (connection.client, What::Broken(connection, Broken::Reset));
+            let at = self.now + latency;
+            self.leave((connection, End::Client), cause);
+            self.push_to(at, client, client, purpose::CONNECTION, cause, what);
         }
     }
 

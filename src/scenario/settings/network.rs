@@ -1,0 +1,48 @@
+//! From the catalog's keys to what lies between VMs: retransmissions, and load balancers.
+
+use super::small;
+use crate::components::load_balancer::{Check, MarkedDown, Rules};
+use crate::infra::{NoneUp, Retransmission};
+use crate::scenario::catalog::Catalog;
+
+/// How kernels retransmit.
+pub fn retransmission(all: &Catalog) -> Retransmission {
+    let period = |key: &str| all.period(&format!("network.{key}"));
+    let tries = |key: &str| small(all.count(&format!("network.{key}"), 0..=255));
+    Retransmission {
+        first: period("retransmissionFirst"),
+        limit: period("retransmissionLimit"),
+        retries: tries("retransmissions"),
+        connect_first: period("connectRetransmissionFirst"),
+        connect_retries: tries("connectRetransmissions"),
+        orphan_retries: tries("orphanRetransmissions"),
+    }
+}
+
+/// How the load balancer before several API servers behaves.
+pub fn load_balancer(all: &Catalog) -> Rules {
+    let period = |key: &str| all.period(&format!("loadBalancer.{key}"));
+    let tries = |key: &str| small(all.count(&format!("loadBalancer.{key}"), 1..=100));
+    let choice = |key: &str, words: &[&str]| all.choice(&format!("loadBalancer.{key}"), words);
+    Rules {
+        check: match choice("check", &["connect", "/healthz", "/readyz", "/livez"]) {
+            1 => Check::Get("/healthz"),
+            2 => Check::Get("/readyz"),
+            3 => Check::Get("/livez"),
+            _ => Check::Connect,
+        },
+        interval: period("checkInterval"),
+        connect_timeout: period("checkConnectTimeout"),
+        answer_timeout: period("checkAnswerTimeout"),
+        fall: tries("fall"),
+        rise: tries("rise"),
+        marked_down: match choice("markedDown", &["keep", "shutdown-sessions"]) {
+            0 => MarkedDown::Keep,
+            _ => MarkedDown::Shut,
+        },
+        none_up: match choice("noneUp", &["refuse", "close"]) {
+            0 => NoneUp::Refuse,
+            _ => NoneUp::Close,
+        },
+    }
+}
