@@ -24,8 +24,10 @@ pub enum Reason {
     TooManyRequests,
     /// The request's own deadline passed (HTTP 504).
     Timeout,
-    /// The server cannot serve at all (HTTP 500), for example without its etcd.
+    /// The server cannot serve at all (HTTP 500).
     InternalError,
+    /// An error that the server only hands on (HTTP 500, no reason), for example etcd's.
+    Unknown,
     /// No answer came: the client gave up, or the connection was refused or broke.
     Unreachable,
 }
@@ -41,6 +43,7 @@ impl Reason {
             Reason::TooManyRequests => "TooManyRequests",
             Reason::Timeout => "Timeout",
             Reason::InternalError => "InternalError",
+            Reason::Unknown => "",
             Reason::Unreachable => "Unreachable",
         }
     }
@@ -85,6 +88,11 @@ impl ApiError {
     pub fn expired(asked: Revision, oldest: Revision) -> ApiError {
         let message = format!("too old resource version: {} ({})", asked.0, oldest.0);
         ApiError::new(Reason::Expired, message)
+    }
+
+    /// The server has ended a stream without saying why.
+    pub fn ended() -> ApiError {
+        ApiError::new(Reason::Unreachable, "EOF")
     }
 
     /// No answer came.

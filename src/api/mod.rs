@@ -20,6 +20,6 @@ pub use join::{JoinConfiguration, RetryJoin};
 pub use merge::Merge;
 pub use meta::{Deletion, Labels, MIRROR, Meta, OwnerReference, PROBES, Revision, Uid, labels};
 pub use object::{Body, Kind, Object, ObjectKey, Provided};
-pub use request::{Answer, Answered, Request, Selector, Verb, WatchEvent, WatchKind};
+pub use request::{Answer, Answered, Freshness, Request, Selector, Verb, WatchEvent, WatchKind};
 pub use static_pod::{MANIFESTS, ProbeKind, ProbeSpec, StaticPodManifest};
 pub use wall_clock::{AGE_AT_BEGIN, rfc3339};

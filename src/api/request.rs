@@ -22,7 +22,7 @@ pub struct Request {
 #[derive(Clone, Debug)]
 pub enum Verb {
     Get(ObjectKey),
-    List(Kind, Selector),
+    List(Kind, Selector, Freshness),
     /// Everything that happens to a kind after a revision.
     Watch(Kind, Selector, Revision),
     Create(Arc<Object>),
@@ -62,6 +62,18 @@ pub enum Selector {
     /// The object of this name.
     Named(Text),
     Labeled(Labels),
+}
+
+/// How fresh a list has to be: its `resourceVersion`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Freshness {
+    /// None given: as fresh as anything that was acknowledged before.
+    #[default]
+    Latest,
+    /// `0`: whatever the server has.
+    Any,
+    /// Not older than this.
+    AtLeast(Revision),
 }
 
 /// What a request is answered with.

@@ -4,7 +4,7 @@
 //! answer is told then. Follows client-go's transport: one HTTP/2 connection for everything.
 
 use crate::api::{Answered, ApiError, Request, Verb, WatchEvent};
-use crate::engine::{Duration, Owner, SimTime};
+use crate::engine::{Duration, Generation, Owner, SimTime};
 use crate::infra::{Address, Broken, ConnectionId, Ctx};
 use crate::timeline::EntryId;
 use crate::wire::Message;
@@ -24,6 +24,21 @@ pub enum Ring {
     Deadline,
     /// An informer lists again, after a pause.
     Relist(u8),
+    /// An informer opens its watch again, after a pause.
+    Rewatch(u8),
+    /// A candidate or leader tries to hold its Lease, if this is still its timer.
+    Attempt(Generation),
+    /// A leader has tried to renew its Lease for as long as it may, if this is still its timer.
+    RenewalOver(Generation),
+}
+
+/// What a client's time-out is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// For every request but a watch that a server has heard.
+    Bounded,
+    /// For a server that says nothing at all: the dial. What a server has accepted is waited for.
+    Dial,
 }
 
 /// A client of one API server; `T` says what an answer is for.
@@ -32,7 +47,10 @@ pub struct Api<T> {
     number: u8,
     server: Address,
     timeout: Duration,
+    patience: Patience,
     connection: Option<ConnectionId>,
+    /// The server has spoken on this connection.
+    proven: bool,
     next: u32,
     /// Requests that do not count for themselves.
     counted: u64,
@@ -45,7 +63,8 @@ pub struct Api<T> {
 #[derive(Clone, Debug)]
 struct Pending<T> {
     token: T,
-    deadline: SimTime,
+    /// Nothing if it is waited for as long as the connection lasts.
+    deadline: Option<SimTime>,
     cause: Option<EntryId>,
     watch: bool,
 }
@@ -65,13 +84,20 @@ impl<T: Clone> Api<T> {
             number,
             server,
             timeout,
+            patience: Patience::Bounded,
             connection: None,
+            proven: false,
             next: 0,
             counted: 0,
             pending: BTreeMap::new(),
             watches: BTreeMap::new(),
             alarm_at: None,
         }
+    }
+
+    /// The same, with a time-out for the dial only, as most clients have it.
+    pub fn patient(self) -> Api<T> {
+        Api { patience: Patience::Dial, ..self }
     }
 
     /// Sends a request; its answer, or its failure, comes back with `token`.
@@ -102,22 +128,41 @@ impl<T: Clone> Api<T> {
     ) {
         let connection = match self.connection {
             Some(connection) => connection,
-            None => *self.connection.insert(ctx.connect(self.server)),
+            None => {
+                self.proven = false;
+                *self.connection.insert(ctx.connect(self.server))
+            }
         };
         self.next += 1;
-        let deadline = ctx.now() + timeout;
         let watch = matches!(verb, Verb::Watch(..));
+        let bounded = !self.proven || (self.patience == Patience::Bounded && !watch);
+        let deadline = bounded.then(|| ctx.now() + timeout);
         let pending = Pending { token, deadline, cause: ctx.cause(), watch };
         self.pending.insert(self.next, pending);
         let request = Request { id: self.next, agent, sender, count, verb };
         ctx.send(connection, Message::Request(Box::new(request)));
-        self.set_alarm(ctx, deadline);
+        if let Some(deadline) = deadline {
+            self.set_alarm(ctx, deadline);
+        }
+    }
+
+    /// Asks for no more than a sign of life: what a handshake shows.
+    pub fn knock<E>(&mut self, ctx: &mut Ctx<E>) {
+        if let Some(connection) = self.connection {
+            ctx.send(connection, Message::HealthCheck(0, "/version"));
+        }
     }
 
     /// Takes a message, if it came on this client's connection.
     pub fn on_message(&mut self, from: ConnectionId, message: Message) -> Option<Incoming<T>> {
         if self.connection != Some(from) {
             return None;
+        }
+        if !std::mem::replace(&mut self.proven, true) {
+            let patient = self.patience == Patience::Dial;
+            for pending in self.pending.values_mut().filter(|pending| patient || pending.watch) {
+                pending.deadline = None;
+            }
         }
         match message {
             Message::Answer(id, answered) => {
@@ -165,8 +210,9 @@ impl<T: Clone> Api<T> {
     pub fn on_alarm<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>) -> Vec<Incoming<T>> {
         self.alarm_at = None;
         let now = ctx.now();
+        let is_late = |pending: &Pending<T>| pending.deadline.is_some_and(|at| at <= now);
         let late: Vec<u32> =
-            self.pending.iter().filter(|(_, p)| p.deadline <= now).map(|(id, _)| *id).collect();
+            self.pending.iter().filter(|(_, p)| is_late(p)).map(|(id, _)| *id).collect();
         let error = ApiError::unreachable(
             "context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
         );
@@ -175,7 +221,7 @@ impl<T: Clone> Api<T> {
             .filter_map(|id| self.pending.remove(&id))
             .map(|pending| Incoming::Answer(pending.token, Err(error.clone())))
             .collect();
-        if let Some(next) = self.pending.values().map(|pending| pending.deadline).min() {
+        if let Some(next) = self.pending.values().filter_map(|pending| pending.deadline).min() {
             self.set_alarm(ctx, next);
         }
         given_up

@@ -7,7 +7,7 @@ use crate::api::kinds::{EventType, KubeEvent};
 use crate::api::{
     Answer, Answered, ApiError, Kind, Meta, Object, ObjectKey, Reason, Selector, Verb,
 };
-use crate::engine::{Duration, Owner, Purpose, Text, name_suffix};
+use crate::engine::{Duration, Owner, Purpose, Text, below, name_suffix};
 use crate::infra::{Address, Broken, ConnectionId, Ctx};
 use crate::wire::Message;
 use std::collections::BTreeMap;
@@ -21,6 +21,10 @@ pub struct ClientSettings {
     /// An informer's first pause after a failure, and its longest.
     pub relist_first: Duration,
     pub relist_limit: Duration,
+    /// Each pause is longer by a random part of it, up to this percentage.
+    pub relist_jitter_percent: u64,
+    /// Without a failure for so long, the next is a first one again.
+    pub relist_reset: Duration,
 }
 
 /// A client of one cluster; `T` says what an answer is for.
@@ -65,6 +69,8 @@ type Recorded = (ObjectKey, Text, Text);
 
 /// Purpose of the draws for names of Events.
 const EVENT_NAME: Purpose = Purpose(60_000);
+/// Purpose of the draws for pauses; the informer's place is added.
+const RELIST: u16 = 60_100;
 
 impl Caches {
     /// The object of this key, as last heard.
@@ -178,6 +184,8 @@ impl<T: Clone> Client<T> {
         }
         match alarm.ring {
             Ring::Relist(place) => self.relist(ctx, place),
+            Ring::Rewatch(place) => self.rewatch(ctx, place),
+            Ring::Attempt(_) | Ring::RenewalOver(_) => {}
             Ring::Deadline => {
                 for incoming in self.api.on_alarm(ctx) {
                     self.take(ctx, incoming, news);
@@ -233,13 +241,18 @@ impl<T: Clone> Client<T> {
 
     fn relist<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8) {
         let informer = &self.caches.informers[usize::from(place)];
-        let verb = Verb::List(informer.kind, informer.selector.clone());
+        let verb = Verb::List(informer.kind, informer.selector.clone(), informer.freshness());
         self.reflect(ctx, place, verb, Token::List(place));
     }
 
-    fn relist_later<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8) {
-        let pause = self.caches.informers[usize::from(place)].backoff.fail();
-        ctx.after(pause, E::from(Alarm { client: self.number, ring: Ring::Relist(place) }));
+    /// Lists or watches again after a pause.
+    fn later<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8, ring: Ring) {
+        let ClientSettings { relist_jitter_percent, relist_reset, .. } = self.settings;
+        let informer = &mut self.caches.informers[usize::from(place)];
+        let pause = informer.pause(ctx.now(), relist_reset);
+        let spread = pause.scaled(relist_jitter_percent, 100);
+        let jitter = below(spread, ctx.draw(Purpose(RELIST + u16::from(place))));
+        ctx.after(pause + jitter, E::from(Alarm { client: self.number, ring }));
     }
 
     fn rewatch<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8) {
@@ -277,8 +290,10 @@ impl<T: Clone> Client<T> {
             Incoming::Answer(Token::List(place), answered) => {
                 self.listed(ctx, place, answered, news);
             }
-            Incoming::Answer(Token::Watch(place), Err(error))
-            | Incoming::WatchEnded(Token::Watch(place), error) => {
+            Incoming::Answer(Token::Watch(place), Err(error)) => {
+                self.watch_refused(ctx, place, &error);
+            }
+            Incoming::WatchEnded(Token::Watch(place), error) => {
                 self.watch_ended(ctx, place, &error);
             }
             Incoming::Watch(Token::Watch(place), event) => {
@@ -298,8 +313,13 @@ impl<T: Clone> Client<T> {
         answered: Answered,
         news: &mut Vec<News<T>>,
     ) {
-        let Ok(Answer::List(revision, items)) = answered else {
-            return self.relist_later(ctx, place);
+        let (revision, items) = match answered {
+            Ok(Answer::List(revision, items)) => (revision, items),
+            answered => {
+                let informer = &mut self.caches.informers[usize::from(place)];
+                informer.list_failed(answered.err().as_ref());
+                return self.later(ctx, place, Ring::Relist(place));
+            }
         };
         let informer = &mut self.caches.informers[usize::from(place)];
         let (kind, first) = (informer.kind, !informer.synced);
@@ -310,11 +330,24 @@ impl<T: Clone> Client<T> {
         self.rewatch(ctx, place);
     }
 
-    /// A watch that broke resumes where it was; one that cannot is begun anew.
+    /// A watch cannot be opened. A server that is not there, or not ready, has lost nothing: the
+    /// same is asked again. Else it is begun anew with a list.
+    fn watch_refused<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8, error: &ApiError) {
+        let refused = error.reason == Reason::Unreachable && error.message.contains("refused");
+        let ring = match refused || error.reason == Reason::TooManyRequests {
+            true => Ring::Rewatch(place),
+            false => Ring::Relist(place),
+        };
+        self.later(ctx, place, ring);
+    }
+
+    /// A watch that was ended or cut off resumes where it was; one that ended in an error is begun
+    /// anew with a list.
     fn watch_ended<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8, error: &ApiError) {
-        match error.reason {
-            Reason::Expired => self.relist(ctx, place),
-            _ => self.relist_later(ctx, place),
+        let cut = error.message == "EOF" || error.message.contains("reset by peer");
+        match error.reason == Reason::Unreachable && cut {
+            true => self.rewatch(ctx, place),
+            false => self.later(ctx, place, Ring::Relist(place)),
         }
     }
 }

@@ -1,12 +1,15 @@
 //! An informer: lists a kind, then watches it, and keeps what it was told.
 //!
 //! Everything a controller knows comes out of such a cache, and may be stale. Follows client-go's
-//! reflector: after the watch ends it resumes from the last revision; after `Expired`, or if the
-//! watch cannot be opened, it lists anew, with a growing pause after failures.
+//! reflector: it first lists whatever the server has, later nothing older than it has seen. After the
+//! watch ends it resumes from the last revision; if that cannot be had it lists anew, with a growing
+//! pause after failures.
 
 use super::Backoff;
-use crate::api::{Kind, Object, ObjectKey, Revision, Selector, WatchEvent, WatchKind};
-use crate::engine::Text;
+use crate::api::{
+    ApiError, Freshness, Kind, Object, ObjectKey, Reason, Revision, Selector, WatchEvent, WatchKind,
+};
+use crate::engine::{Duration, SimTime, Text};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -32,7 +35,11 @@ pub struct Informer {
     /// How far the cache has come.
     pub revision: Revision,
     pub synced: bool,
-    pub backoff: Backoff,
+    backoff: Backoff,
+    /// When it last had to pause.
+    paused: SimTime,
+    /// The server cannot serve what it has seen last: it lists the latest.
+    outdated: bool,
     /// How many requests it has made.
     pub asked: u64,
 }
@@ -86,14 +93,42 @@ impl Informer {
     pub fn new(kind: Kind, selector: Selector, backoff: Backoff) -> Informer {
         let revision = Revision::default();
         let cache = Cache::default();
-        Informer { kind, selector, cache, revision, synced: false, backoff, asked: 0 }
+        let paused = SimTime::ZERO;
+        let (synced, outdated, asked) = (false, false, 0);
+        Informer { kind, selector, cache, revision, synced, backoff, paused, outdated, asked }
+    }
+
+    /// How fresh its next list has to be.
+    pub fn freshness(&self) -> Freshness {
+        match self.revision {
+            _ if self.outdated => Freshness::Latest,
+            Revision(0) => Freshness::Any,
+            seen => Freshness::AtLeast(seen),
+        }
+    }
+
+    /// The pause after one more failure; without one for `calm` it is the first again.
+    pub fn pause(&mut self, now: SimTime, calm: Duration) -> Duration {
+        if now.since(self.paused) > calm {
+            self.backoff.reset();
+        }
+        self.paused = now;
+        self.backoff.fail()
+    }
+
+    /// A list has failed.
+    pub fn list_failed(&mut self, error: Option<&ApiError>) {
+        let too_large = |error: &ApiError| error.message.contains("Too large resource version");
+        if error.is_some_and(|error| error.reason == Reason::Expired || too_large(error)) {
+            self.outdated = true;
+        }
     }
 
     /// Takes a whole list over, and says what changed against what it knew.
     pub fn replace(&mut self, revision: Revision, items: Vec<Arc<Object>>) -> Vec<Delta> {
         self.revision = revision;
         self.synced = true;
-        self.backoff.reset();
+        self.outdated = false;
         let new: BTreeMap<_, _> =
             items.into_iter().map(|object| (object.key().clone(), object)).collect();
         let mut old = std::mem::replace(&mut self.cache.objects, new);

@@ -5,6 +5,9 @@
 
 mod api;
 mod cluster;
+mod election;
+#[cfg(test)]
+mod election_tests;
 mod informer;
 mod limiter;
 mod queue;
@@ -18,6 +21,9 @@ mod vcenter;
 
 pub use api::{Alarm, Api, Incoming, Ring};
 pub use cluster::{Caches, Client, ClientSettings, News, Token};
+pub use election::{
+    ElectionSettings, LeaderElection, Standing, Verdict, lock as lease_lock, steady_identity,
+};
 pub use informer::{Cache, Delta};
 pub use limiter::TokenBucket;
 pub use queue::{Backoff, WorkQueue};

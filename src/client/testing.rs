@@ -1,7 +1,9 @@
 //! A component under test with an API server played by hand: lists are answered from what the test
 //! says exists, writes are shown to the test, which answers them.
 
-use crate::api::{Answer, Answered, Kind, Object, Request, Revision, Verb, WatchEvent, WatchKind};
+use crate::api::{
+    Answer, Answered, ApiError, Kind, Object, Request, Revision, Verb, WatchEvent, WatchKind,
+};
 use crate::engine::Duration;
 use crate::infra::testbed::Testbed;
 use crate::infra::{ConnectionId, Ctx, Effect, Input, Start};
@@ -21,6 +23,8 @@ pub struct Bench<C, E> {
     pub calls: Vec<(ConnectionId, u32, DatacenterRequest)>,
     watches: Vec<(Kind, ConnectionId, u32)>,
     revision: u64,
+    /// Whether elections are won at once; else their requests are shown like all others.
+    pub elects: bool,
 }
 
 impl<C, E: Clone> Bench<C, E> {
@@ -41,6 +45,7 @@ impl<C, E: Clone> Bench<C, E> {
             calls: Vec::new(),
             watches: Vec::new(),
             revision: 100,
+            elects: true,
         };
         bench.play(Input::Started(start));
         bench.list(objects);
@@ -52,7 +57,7 @@ impl<C, E: Clone> Bench<C, E> {
         while let Some(at) = self.asked.iter().position(|(_, request)| is_reflecting(request)) {
             let (connection, request) = self.asked.remove(at);
             let answer = match &request.verb {
-                Verb::List(kind, selector) => {
+                Verb::List(kind, selector, _) => {
                     let listed = objects.iter().filter(|object| object.key().kind == *kind);
                     let listed = listed.filter(|object| selector.matches(object));
                     let items = listed.map(|object| Arc::new(object.clone())).collect();
@@ -80,7 +85,25 @@ impl<C, E: Clone> Bench<C, E> {
             }
             _ => None,
         }));
+        self.grant_elections();
         effects
+    }
+
+    /// Nobody else stands for election, and the API server answers at once.
+    fn grant_elections(&mut self) {
+        let elects = self.elects;
+        let (elections, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.asked)
+            .into_iter()
+            .partition(|(_, request)| elects && request.agent == "leader-election");
+        self.asked = rest;
+        for (connection, request) in elections {
+            let answered = match (words(&request).1, &request.verb) {
+                (Some(object), _) => Ok(Answer::Object(object)),
+                (None, Verb::Get(key)) => Err(ApiError::not_found(key)),
+                (None, verb) => panic!("an election {}s", verb.name()),
+            };
+            self.answer(connection, request.id, answered);
+        }
     }
 
     /// Ends the oldest request to the datacenter's management; returns what it was.
@@ -162,7 +185,7 @@ pub fn words(request: &Request) -> (String, Option<Arc<Object>>) {
         Verb::Patch { changed, .. } => (changed.key().clone(), Some(changed.clone())),
         Verb::Get(key) | Verb::Delete { key, .. } | Verb::Evict { key, .. } => (key.clone(), None),
         Verb::Bind { pod, .. } => (pod.clone(), None),
-        Verb::List(kind, _) | Verb::Watch(kind, ..) => {
+        Verb::List(kind, ..) | Verb::Watch(kind, ..) => {
             return (format!("list {}", kind.name()), None);
         }
     };

@@ -2,7 +2,7 @@
 
 use super::catalog::Catalog;
 use super::mistake::{Mistake, nearest};
-use super::settings::client;
+use super::settings::control_plane::client;
 use super::yaml::{Source, Spanned};
 use crate::components::{ingress, prober};
 use crate::engine::{Duration, SimTime, Text};

@@ -1,5 +1,6 @@
 //! From the catalog's keys to the settings of every component: the only place that knows both.
 
+pub mod control_plane;
 mod network;
 mod node;
 mod static_pods;
@@ -11,15 +12,15 @@ use crate::api::kinds::{
     Conditions, InFlight, MachineHealthCheck, MaxUnhealthy, Status, UnhealthyCondition,
 };
 use crate::api::{Kind, RetryJoin};
-use crate::client::{Backoff, ClientSettings, ShellSettings};
+use crate::client::{Backoff, ShellSettings};
 use crate::components::{
-    apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
-    hypervisor, infra_provider, kubeadm, kubectl, kubelet, scheduler, vm_operator,
-    vsphere_provider,
+    bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd, hypervisor,
+    infra_provider, kubeadm, kubectl, kubelet, scheduler, vm_operator, vsphere_provider,
 };
 use crate::engine::{Duration, Text};
 use crate::infra::{KeepAlive, Latency};
-use crate::world::{Blueprint, ETCD_PORT, Leaders, Provider, Settings};
+use crate::world::{Blueprint, Leaders, Provider, Settings};
+use control_plane::{client, election};
 
 /// A world of this platform with so many VMs.
 pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blueprint {
@@ -51,7 +52,7 @@ fn settings(platform: &Platform) -> Settings {
             commit: all.delay("etcd.commitLatency"),
             compaction: all.period("etcd.compactionInterval"),
         },
-        apiserver: apiserver(all),
+        apiserver: control_plane::apiserver(all),
         kubelet: node::kubelet(platform),
         kubeadm: kubeadm(all),
         controller_manager: controller_manager(all),
@@ -81,6 +82,7 @@ fn settings(platform: &Platform) -> Settings {
         node_drain_timeout: all.duration("clusterApi.nodeDrainTimeout"),
         node_volume_detach_timeout: all.duration("clusterApi.nodeVolumeDetachTimeout"),
         node_deletion_timeout: all.duration("clusterApi.nodeDeletionTimeout"),
+        controller_restart: all.period("kubernetes.controllerRestart"),
         unit_restart: all.period("kubernetes.kubeletRestart"),
         static_pods: static_pods::manifests(all),
     }
@@ -175,29 +177,6 @@ pub fn add_volumes(blueprint: &mut Blueprint, all: &Catalog) {
     };
 }
 
-/// How every client of an API server behaves.
-pub fn client(all: &Catalog) -> ClientSettings {
-    ClientSettings {
-        request_timeout: all.period("kubernetes.clientRequestTimeout"),
-        relist_first: all.period("kubernetes.relistBackoffFirst"),
-        relist_limit: all.period("kubernetes.relistBackoffLimit"),
-    }
-}
-
-fn apiserver(all: &Catalog) -> apiserver::Settings {
-    apiserver::Settings {
-        service: all.delay("kubernetes.apiserverService"),
-        request_timeout: all.period("kubernetes.requestTimeout"),
-        mutating_timeout: all.period("kubernetes.mutatingRequestTimeout"),
-        watch_window: size(all.count("kubernetes.watchWindow", 1..=1_000_000)),
-        default_toleration: all.duration("kubernetes.defaultTolerationSeconds"),
-        eviction_tries: small(all.count("kubernetes.evictionTries", 1..=1_000)),
-        eviction_pause: all.duration("kubernetes.evictionPause"),
-        etcd_retry: all.period("kubernetes.etcdRetry"),
-        etcd: ETCD_PORT,
-    }
-}
-
 fn controller_manager(all: &Catalog) -> controller_manager::Settings {
     let duration = |key: &str| all.duration(&format!("kubernetes.{key}"));
     let period = |key: &str| all.period(&format!("kubernetes.{key}"));
@@ -245,6 +224,8 @@ fn controller_manager(all: &Catalog) -> controller_manager::Settings {
             },
         },
         signing: all.delay("kubernetes.bootstrapSigning"),
+        election: election(all),
+        startup: all.delay("kubernetes.controllerManagerStartup"),
     }
 }
 
@@ -260,6 +241,7 @@ fn scheduler(all: &Catalog) -> scheduler::Settings {
             true => scheduler::Wording::EachTaint,
             false => scheduler::Wording::TaintsTogether,
         },
+        election: election(all),
     }
 }
 

@@ -184,7 +184,10 @@ impl Simulation {
     }
 
     fn end(&self, recovered_at: Option<SimTime>) -> End {
-        let last = self.world.timeline().entries().last().map_or(SimTime::ZERO, |entry| entry.at);
+        // Processes that end and are started again, with what they log, move nothing.
+        let moves = |entry: &&crate::timeline::Entry| entry.kind != *"Process";
+        let mut entries = self.world.timeline().entries().iter();
+        let last = entries.rfind(moves).map_or(SimTime::ZERO, |entry| entry.at);
         if self.world.played() >= self.plan.budget {
             End::Budget
         } else if recovered_at.is_some() {

@@ -154,6 +154,8 @@ pub struct Settings {
     pub node_drain_timeout: Duration,
     pub node_volume_detach_timeout: Duration,
     pub node_deletion_timeout: Duration,
+    /// How long after its exit a controller-manager or scheduler is started again.
+    pub controller_restart: Duration,
     /// `RestartSec` of the kubelet's unit.
     pub unit_restart: Duration,
     /// What kubeadm writes for a control plane whose VMs are Nodes.

@@ -8,12 +8,13 @@ use super::process::{Buffers, Custom, CustomProcess, Process};
 use super::record::Recorder;
 use super::steady;
 use crate::api::Object;
+use crate::client::Standing;
 use crate::components::{
     apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
     hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, load_balancer, prober,
     scheduler, vm_operator, vsphere_provider,
 };
-use crate::engine::{Queue, Random, SimTime, Text};
+use crate::engine::{Owner, Purpose, Queue, Random, SimTime, Text, index_below};
 use crate::infra::{
     Address, Datacenter, EndpointId, Port, Power, ProcessId, ProcessState, Restart, Start, Unit,
     Vm, VmId,
@@ -119,6 +120,7 @@ struct Builder {
 
 impl Builder {
     fn build(&mut self) {
+        self.draw_leaders();
         self.vcenter();
         let own = self.blueprint.management == Management::Own;
         let objects = steady::objects(&self.blueprint);
@@ -138,8 +140,8 @@ impl Builder {
             self.core.datacenter.network.set_endpoint(MANAGEMENT, backends);
             self.healers(planes[0], WORKLOAD_CLUSTER);
         }
-        for plane in &planes {
-            self.apps_control(*plane);
+        for (number, plane) in (0..).zip(&planes) {
+            self.apps_control(*plane, number);
         }
         self.cloud_control(planes[0]);
         if self.blueprint.control_plane_nodes == ControlPlaneNodes::InCluster {
@@ -154,6 +156,18 @@ impl Builder {
         }
         self.laptop();
         self.users();
+    }
+
+    /// Who leads when the run begins, where it is not given.
+    fn draw_leaders(&mut self) {
+        let planes = u64::from(self.blueprint.control_planes.max(1));
+        let random = &self.core.random;
+        let draw = |leader: &mut Option<u32>, purpose| {
+            let drawn = index_below(planes, random.draw(Owner::named("leaders"), purpose, 0));
+            leader.get_or_insert(u32::try_from(drawn).expect("fewer VMs than 2^32"));
+        };
+        draw(&mut self.blueprint.leaders.controller_manager, Purpose(0));
+        draw(&mut self.blueprint.leaders.scheduler, Purpose(1));
     }
 
     /// VMs of one kind, numbered from 0.
@@ -206,14 +220,27 @@ impl Builder {
     }
 
     /// What runs the workload cluster's apps. Each talks to the API server beside it.
-    fn apps_control(&mut self, vm: VmId) {
+    fn apps_control(&mut self, vm: VmId, number: u32) {
         let local = Address::Here(API_PORT);
         let cluster = || Some(WORKLOAD_CLUSTER);
         let settings = self.blueprint.settings.controller_manager.clone();
-        let manager = controller_manager::ControllerManager::new(settings, local);
-        self.add(vm, "kube-controller-manager", None, cluster(), manager);
-        let scheduler = scheduler::Scheduler::new(self.blueprint.settings.scheduler, local);
-        self.add(vm, "kube-scheduler", None, cluster(), scheduler);
+        let leaders = self.blueprint.leaders;
+        let manager = controller_manager::ControllerManager::new(
+            settings,
+            local,
+            standing(leaders.controller_manager, number),
+        );
+        let manager = self.add(vm, "kube-controller-manager", None, cluster(), manager);
+        let settings = self.blueprint.settings.scheduler;
+        let scheduler =
+            scheduler::Scheduler::new(settings, local, standing(leaders.scheduler, number));
+        let scheduler = self.add(vm, "kube-scheduler", None, cluster(), scheduler);
+        // Without a kubelet on the VM somebody else starts them again.
+        if self.blueprint.control_plane_nodes == ControlPlaneNodes::External {
+            for process in [manager, scheduler] {
+                self.restarted(vm, process);
+            }
+        }
     }
 
     /// What asks the provider about Nodes, where there is such a controller.
@@ -226,6 +253,14 @@ impl Builder {
             let cloud = cloud_controller::CloudController::new(cloud, local, supervisor);
             self.add(vm, "cloud-controller-manager", None, Some(WORKLOAD_CLUSTER), cloud);
         }
+    }
+
+    /// A process that is started again whenever it has exited.
+    fn restarted(&mut self, vm: VmId, process: ProcessId) {
+        let restart = Restart::After(self.blueprint.settings.controller_restart);
+        let program = self.core.datacenter.processes.get(process).program.clone();
+        let unit = Unit { process, restart, wanted: true };
+        self.core.datacenter.vm_mut(vm).units.insert(program, unit);
     }
 
     /// What keeps the workload cluster's machines.
@@ -368,6 +403,11 @@ fn add_load_balancer(
     let vm = core.datacenter.add_appliance("load-balancer");
     let component = Process::from(load_balancer::LoadBalancer::new(settings));
     add_process(core, components, vm, "load-balancer", None, component)
+}
+
+/// How the process of the control plane of this number stands when the run begins.
+fn standing(leader: Option<u32>, number: u32) -> Standing {
+    if leader == Some(number) { Standing::Leader } else { Standing::Standby }
 }
 
 fn add_process(

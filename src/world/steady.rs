@@ -16,6 +16,7 @@ use crate::api::kinds::{
     Secret, Status, Taint, TaintEffect, VSphereMachine, VirtualMachine, taint,
 };
 use crate::api::{Body, JoinConfiguration, Kind, Labels, Meta, Object, Uid, labels};
+use crate::client::{lease_lock, steady_identity};
 use crate::components::cluster_api::Bootstrap;
 use crate::components::kubelet::mirror::{mirror_pod, show_running};
 use crate::components::kubelet::own_labels;
@@ -44,6 +45,7 @@ pub struct Objects {
 pub fn objects(blueprint: &Blueprint) -> Objects {
     let mut maker = Maker { blueprint, uids: 0 };
     let (mut workload, management) = (maker.workload(), maker.management());
+    workload.extend(maker.held_leases());
     maker.mirror_pods(&mut workload);
     Objects { workload, management }
 }
@@ -143,6 +145,26 @@ impl Maker<'_> {
             self.add_service(&mut all, &app);
         }
         all
+    }
+
+    /// The Leases by which the leaders among the control plane's processes lead.
+    fn held_leases(&mut self) -> [Object; 2] {
+        let leaders = self.blueprint.leaders;
+        let held = [
+            ("kube-controller-manager", leaders.controller_manager),
+            ("kube-scheduler", leaders.scheduler),
+        ];
+        held.map(|(program, leader)| {
+            let host = Text::from(format!("control-plane-{}", leader.unwrap_or_default()));
+            let process = Owner::named(&format!("{program}@{host}"));
+            let lease = Lease {
+                holder: steady_identity(&host, process),
+                duration: self.blueprint.settings.scheduler.election.lease,
+                ..Lease::default()
+            };
+            let key = lease_lock(program);
+            self.object(Meta::new(Kind::Lease, key.namespace, key.name), lease)
+        })
     }
 
     /// What shows the control plane's static Pods; made last, so that all others have the numbers

@@ -10,7 +10,7 @@
 //! ```
 
 use super::modify::Modification;
-use super::{Apiserver, Event, Stage, etcd_unavailable};
+use super::{Apiserver, Event, Stage};
 use crate::api::kinds::{Pod, PodDisruptionBudget, PodPhase};
 use crate::api::{ApiError, Kind, Object, ObjectKey, Reason};
 use crate::engine::{Duration, SimTime};
@@ -94,7 +94,10 @@ impl Apiserver {
             (Waits::Spending(asked), StoreAnswer::Conflict(_)) => {
                 self.spend_later(id, eviction, asked, ctx);
             }
-            _ => self.answer(id, Err(etcd_unavailable()), ctx),
+            (_, _) => {
+                let message = "etcd answered an eviction with nonsense";
+                self.answer(id, Err(ApiError::new(Reason::InternalError, message)), ctx);
+            }
         }
     }
 

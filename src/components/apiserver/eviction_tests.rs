@@ -1,15 +1,13 @@
 //! Evictions: what the budgets say, and what the server asks etcd on the way.
 
+use super::bench::{Server, settings};
 use super::eviction::{Verdict, asks_no_budget, judge};
 use super::*;
 use crate::api::kinds::{Amount, Condition, Pod, PodDisruptionBudget, PodPhase, Status, Wanted};
 use crate::api::{Deletion, Kind, Meta, labels};
-use crate::engine::{Owner, Text};
-use crate::infra::testbed::{Testbed, started, timers};
-use crate::infra::{Effect, Start};
+use crate::engine::Text;
 
 const NOW: SimTime = SimTime::from_micros(100_000_000);
-const CLIENT: ConnectionId = ConnectionId { client: ProcessId(9), count: 1 };
 
 fn pod(change: impl FnOnce(&mut Pod)) -> Object {
     let mut pod = Pod::new(Arc::default());
@@ -129,76 +127,15 @@ fn a_granted_eviction_is_noted_in_the_budget() {
     assert_eq!(body.disrupted_pods.get("web-1"), Some(&NOW));
 }
 
-/// A server in the middle of an eviction, with etcd played by hand.
-struct Server {
-    apiserver: Apiserver,
-    bed: Testbed<Event>,
-    asked: Vec<StoreRequest>,
-    answered: Vec<Answered>,
-    pending: Vec<Event>,
+/// A server in the middle of an eviction.
+fn evicting() -> Server {
+    let mut server = Server::up(settings());
+    server.ask(Verb::Evict { key: pod(|_| {}).key().clone(), grace: None });
+    server
 }
 
-impl Server {
-    fn evicting() -> Server {
-        let settings = Settings {
-            service: Delay::fixed(Duration::from_millis(1)),
-            request_timeout: Duration::from_secs(60),
-            mutating_timeout: Duration::from_secs(34),
-            watch_window: 10,
-            default_toleration: Duration::from_secs(300),
-            eviction_tries: 3,
-            eviction_pause: Duration::from_millis(500),
-            etcd_retry: Duration::from_secs(1),
-            etcd: Port(2379),
-        };
-        let mut server = Server {
-            apiserver: Apiserver::new(settings),
-            bed: Testbed::new("kube-apiserver", "control-plane-0"),
-            asked: Vec::new(),
-            answered: Vec::new(),
-            pending: Vec::new(),
-        };
-        server.play(started(Start::Fresh));
-        server.asked.clear();
-        let verb = Verb::Evict { key: pod(|_| {}).key().clone(), grace: None };
-        let sender = Owner::named("test");
-        let request = Request { id: 1, agent: "test", sender, count: 0, verb };
-        server.play(Input::Message(CLIENT, Message::Request(Box::new(request))));
-        server.due(|event| matches!(event, Event::Serve(_)));
-        server
-    }
-
-    fn play(&mut self, input: Input<Event>) {
-        let apiserver = &mut self.apiserver;
-        let effects = self.bed.play(|ctx| apiserver.on_event(input, ctx));
-        self.pending.extend(timers(&effects).into_iter().map(|(_, event)| event));
-        for effect in effects {
-            match effect {
-                Effect::Send(_, Message::Store(request)) => self.asked.push(*request),
-                Effect::Send(CLIENT, Message::Answer(_, answered)) => self.answered.push(answered),
-                _ => {}
-            }
-        }
-    }
-
-    fn due(&mut self, which: fn(&Event) -> bool) {
-        let at = self.pending.iter().position(which).expect("a timer");
-        let event = self.pending.remove(at);
-        self.play(Input::Due(event));
-    }
-
-    /// Etcd answers the oldest question; what it was, in a word.
-    fn stored(&mut self, answer: StoreAnswer) -> &'static str {
-        let request = self.asked.remove(0);
-        self.play(Input::Message(CLIENT, Message::Stored(request.id, answer)));
-        match request.operation {
-            StoreOperation::Get(..) => "get",
-            StoreOperation::Range(..) => "range",
-            StoreOperation::Transact { put: Some(_), .. } => "put",
-            StoreOperation::Transact { .. } => "delete",
-            StoreOperation::Watch(_) => "watch",
-        }
-    }
+fn retry_now(server: &mut Server) {
+    server.pass(Duration::from_millis(500));
 }
 
 fn value(object: &Object) -> StoreAnswer {
@@ -207,13 +144,13 @@ fn value(object: &Object) -> StoreAnswer {
 
 #[test]
 fn an_eviction_reads_the_pod_then_the_budgets_spends_one_and_marks_the_pod() {
-    let mut server = Server::evicting();
-    assert_eq!(server.stored(value(&pod(|_| {}))), "get");
+    let mut server = evicting();
+    assert_eq!(server.stores(value(&pod(|_| {}))), "get");
     let budgets = vec![Arc::new(budget("web", |_| {}))];
-    assert_eq!(server.stored(StoreAnswer::Values(Revision(9), budgets)), "range");
+    assert_eq!(server.stores(StoreAnswer::Values(Revision(9), budgets)), "range");
     let spent = Arc::new(budget("web", |_| {}));
-    assert_eq!(server.stored(StoreAnswer::Committed(spent)), "put");
-    let StoreOperation::Transact { put: Some(marked), .. } = &server.asked[0].operation else {
+    assert_eq!(server.stores(StoreAnswer::Committed(spent)), "put");
+    let StoreOperation::Transact { put: Some(marked), .. } = &server.asked[0].1.operation else {
         panic!("{:?}", server.asked)
     };
     assert!(marked.pod().is_some_and(|pod| pod.conditions.is("DisruptionTarget", Status::True)));
@@ -222,38 +159,38 @@ fn an_eviction_reads_the_pod_then_the_budgets_spends_one_and_marks_the_pod() {
 
 #[test]
 fn of_two_evictions_at_once_the_slower_one_asks_the_budget_again() {
-    let mut server = Server::evicting();
-    server.stored(value(&pod(|_| {})));
+    let mut server = evicting();
+    server.stores(value(&pod(|_| {})));
     let budgets = vec![Arc::new(budget("web", |_| {}))];
-    server.stored(StoreAnswer::Values(Revision(9), budgets));
-    server.stored(StoreAnswer::Conflict(None));
+    server.stores(StoreAnswer::Values(Revision(9), budgets));
+    server.stores(StoreAnswer::Conflict(None));
     assert!(server.asked.is_empty(), "it pauses");
-    server.due(|event| matches!(event, Event::RetryEviction(_)));
+    retry_now(&mut server);
     let spent = budget("web", |body| body.disruptions_allowed = 0);
-    assert_eq!(server.stored(value(&spent)), "get");
-    let Err(error) = &server.answered[0] else { panic!("{:?}", server.answered) };
+    assert_eq!(server.stores(value(&spent)), "get");
+    let (_, Err(error)) = &server.answered[0] else { panic!("{:?}", server.answered) };
     assert_eq!(error.reason, Reason::TooManyRequests, "the other one has spent it");
 }
 
 #[test]
 fn a_budget_that_others_keep_writing_is_given_up() {
-    let mut server = Server::evicting();
-    server.stored(value(&pod(|_| {})));
+    let mut server = evicting();
+    server.stores(value(&pod(|_| {})));
     let budgets = vec![Arc::new(budget("web", |_| {}))];
-    server.stored(StoreAnswer::Values(Revision(9), budgets));
+    server.stores(StoreAnswer::Values(Revision(9), budgets));
     for _ in 0..2 {
-        server.stored(StoreAnswer::Conflict(None));
-        server.due(|event| matches!(event, Event::RetryEviction(_)));
-        server.stored(value(&budget("web", |_| {})));
+        server.stores(StoreAnswer::Conflict(None));
+        retry_now(&mut server);
+        server.stores(value(&budget("web", |_| {})));
     }
-    server.stored(StoreAnswer::Conflict(None));
-    let Err(error) = &server.answered[0] else { panic!("{:?}", server.answered) };
+    server.stores(StoreAnswer::Conflict(None));
+    let (_, Err(error)) = &server.answered[0] else { panic!("{:?}", server.answered) };
     assert_eq!(error.message, "couldn't update PodDisruptionBudget \"web\" due to conflicts");
 }
 
 #[test]
 fn a_pod_that_is_gone_cannot_be_evicted() {
-    let mut server = Server::evicting();
-    server.stored(StoreAnswer::Value(Revision(9), None));
-    assert_eq!(server.answered[0].as_ref().expect_err("gone").reason, Reason::NotFound);
+    let mut server = evicting();
+    server.stores(StoreAnswer::Value(Revision(9), None));
+    assert_eq!(server.answered[0].1.as_ref().expect_err("gone").reason, Reason::NotFound);
 }

@@ -1,28 +1,51 @@
 //! kube-apiserver: serves what its etcd committed, and keeps nothing of its own but open requests,
-//! open watches and a window of recent events.
+//! open watches, and a cache of what a watch on etcd shows.
 //!
+//! ```text
+//! get, write ──────────────────────────> etcd, with a quorum
+//! list ── latest ──> etcd, or the cache once it is as fresh as etcd says        (`reflector`)
+//!  │   └─ any ─────> the cache <── one watch ── etcd
+//! watch ───────────> the cache's window                                         (`watches`)
+//! livez, readyz ───> etcd, for 2 s                                              (`health`)
+//! ```
 //! It knows the rules of objects (conflicts, graceful deletion, finalizers, admission), not what
 //! any client wants with them. Follows `k/k:staging/src/k8s.io/apiserver`.
 
+#[cfg(test)]
+mod bench;
+mod channel;
 mod eviction;
 #[cfg(test)]
 mod eviction_tests;
+mod health;
+mod lifecycle;
 mod modify;
+mod reflector;
+mod storage;
+#[cfg(test)]
+mod storage_tests;
 #[cfg(test)]
 mod tests;
 mod watches;
+
+pub use channel::ChannelSettings;
+pub use reflector::{CacheSettings, LatestLists, Unfilled};
+pub use storage::{Retries, RetrySettings};
 
 use crate::api::{
     Answer, Answered, ApiError, Object, ObjectKey, Reason, Request, Revision, Uid, Verb,
 };
 use crate::engine::{Delay, Duration, Purpose, SimTime};
-use crate::infra::{Address, Broken, ConnectionId, Ctx, Input, Port, ProcessId};
-use crate::wire::{Consistency, Message, StoreAnswer, StoreOperation, StoreRequest};
+use crate::infra::{ConnectionId, Ctx, Input, ProcessId, Start};
+use crate::wire::{Consistency, Message, StoreAnswer, StoreOperation};
+use channel::Channel;
 use eviction::{Eviction, Waits};
+use health::Health;
 use modify::{Decision, Modification};
+use reflector::{Own, Reflector, WithoutCache};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use watches::Watches;
+use watches::WatchCache;
 
 /// How an API server behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,17 +56,20 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// After how long a writing request is given up.
     pub mutating_timeout: Duration,
-    /// How many events of each kind a watch can be resumed over.
-    pub watch_window: usize,
     /// How long Pods tolerate unready and unreachable Nodes, unless they say otherwise.
     pub default_toleration: Duration,
     /// How often an eviction tries to write a budget that others write too, and the pause between.
     pub eviction_tries: u32,
     pub eviction_pause: Duration,
-    /// Between tries to reach etcd.
-    pub etcd_retry: Duration,
-    /// Where its etcd listens.
-    pub etcd: Port,
+    pub channel: ChannelSettings,
+    pub retry: RetrySettings,
+    pub cache: CacheSettings,
+    /// How long a health check waits for etcd (`--etcd-healthcheck-timeout`).
+    pub health_timeout: Duration,
+    /// From its start until it serves: its start hooks.
+    pub startup: Delay,
+    /// After how long a new process ends that cannot connect to etcd.
+    pub dial_timeout: Duration,
 }
 
 /// What an API server reacts to besides messages.
@@ -53,22 +79,45 @@ pub enum Event {
     Serve(u32),
     /// Some request may have taken too long.
     Deadline,
-    /// Time to try etcd again.
+    /// Time to dial etcd again.
     Reconnect,
     /// Time to look at a contended budget again.
     RetryEviction(u32),
+    /// A read of its own is made again.
+    AskAgain(u32),
+    /// The cache is filled anew.
+    Refill,
+    /// A list has waited long enough for the cache.
+    NotFresh(u32),
+    /// A health check has waited long enough for etcd.
+    CheckOver(u32),
+    /// The start hooks are through.
+    HooksOver,
+    /// A new process has waited long enough for a connection to etcd.
+    DialOver,
+    /// A new process has waited long enough for its first reads.
+    FirstReadOver,
 }
 
 /// One API server process.
 #[derive(Clone, Debug)]
 pub struct Apiserver {
     settings: Settings,
-    etcd: Option<ConnectionId>,
+    channel: Channel,
     next: u32,
     open: BTreeMap<u32, Open>,
-    watches: Watches,
+    /// Reads of its own that are under way.
+    own: BTreeMap<u32, Own>,
+    cache: WatchCache,
+    reflector: Reflector,
+    health: Health,
     deadline_at: Option<SimTime>,
-    reconnecting: bool,
+    /// Its start hooks are through.
+    hooks_over: bool,
+    /// It serves.
+    is_up: bool,
+    /// It has been told to end, and serves what is under way.
+    terminating: bool,
 }
 
 /// A request that has not been answered.
@@ -78,23 +127,31 @@ struct Open {
     /// Who is behind the connection, as `managedFields` would say.
     writer: ProcessId,
     request: Request,
-    deadline: SimTime,
+    /// A watch has none.
+    deadline: Option<SimTime>,
     stage: Stage,
+    /// How often etcd has failed it.
+    tries: u32,
 }
 
 /// Where a request stands.
 #[derive(Clone, Debug)]
 enum Stage {
+    /// The server itself is not up yet.
+    Starting,
     Serving,
     Reading,
+    /// How fresh the cache has to be is asked of etcd.
+    AskingRevision,
+    AwaitingRevision(Revision),
+    /// The cache is being filled.
+    AwaitingCache,
     Creating(ObjectKey),
     Updating(ObjectKey),
     /// The change is computed on the object as it is, and proposed.
     Modifying(Modification),
     /// Whether the Pod may be evicted is being found out.
     Evicting(Eviction),
-    /// Not a client's: the watch on etcd.
-    WatchingEtcd,
 }
 
 /// The draws for service times; the number is the API server's own among all servers.
@@ -107,63 +164,109 @@ impl Apiserver {
     pub fn new(settings: Settings) -> Apiserver {
         Apiserver {
             settings,
-            etcd: None,
+            channel: Channel::new(settings.channel),
             next: 0,
             open: BTreeMap::new(),
-            watches: Watches::new(settings.watch_window),
+            own: BTreeMap::new(),
+            cache: WatchCache::new(settings.cache.window),
+            reflector: Reflector::new(),
+            health: Health::new(Start::Steady),
             deadline_at: None,
-            reconnecting: false,
+            hooks_over: true,
+            is_up: true,
+            terminating: false,
         }
     }
 
     /// Reacts to one event.
     pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
         match input {
-            Input::Started(_) => {
-                *self = Apiserver::new(self.settings);
-                self.watch_etcd(ctx);
-            }
+            Input::Started(start) => self.start(start, ctx),
             Input::Message(client, Message::Request(request)) => self.accept(client, *request, ctx),
-            Input::Message(_, Message::Stored(id, answer)) => self.on_stored(id, answer, ctx),
-            Input::Message(_, Message::Committed(committed)) => {
-                self.watches.publish(committed, |to, message| ctx.send(to, message));
+            Input::Message(client, Message::HealthCheck(id, path)) => {
+                self.check_health(client, (id, path), ctx);
             }
-            Input::Due(Event::Serve(id)) => self.serve(id, ctx),
-            Input::Due(Event::Deadline) => self.give_up_late(ctx),
-            Input::Due(Event::Reconnect) => {
-                self.reconnecting = false;
-                self.watch_etcd(ctx);
+            Input::Message(from, message) if self.channel.is_on(from) => {
+                self.on_etcd(message, ctx);
             }
-            Input::Due(Event::RetryEviction(id)) => self.retry_eviction(id, ctx),
-            Input::Broken(connection, how) => self.on_broken(connection, how, ctx),
+            Input::Due(event) => self.on_due(event, ctx),
+            Input::Broken(connection, how) if self.channel.is_on(connection) => {
+                self.etcd_broken(how, ctx);
+            }
+            Input::Broken(client, _) => self.on_client_gone(client, ctx),
+            Input::Terminate => self.terminate(ctx),
             Input::Message(..)
             | Input::Tick(_)
             | Input::Container(..)
             | Input::VmChanged(_)
-            | Input::Terminate
             | Input::ProgramEnded(_)
             | Input::FileChanged(_) => {}
         }
     }
 
+    fn on_due(&mut self, event: Event, ctx: &mut Ctx<Event>) {
+        match event {
+            Event::Serve(id) => self.serve(id, ctx),
+            Event::Deadline => self.give_up_late(ctx),
+            Event::Reconnect => self.channel.connect(ctx),
+            Event::RetryEviction(id) => self.retry_eviction(id, ctx),
+            Event::AskAgain(id) => self.ask_again(id, ctx),
+            Event::Refill => self.fill_cache(ctx),
+            Event::NotFresh(id) => self.not_fresh(id, ctx),
+            Event::CheckOver(id) => self.check_ended(id, false, ctx),
+            Event::HooksOver => {
+                self.hooks_over = true;
+                self.rise(ctx);
+            }
+            Event::DialOver => self.dial_over(ctx),
+            Event::FirstReadOver => self.first_read_over(ctx),
+        }
+    }
+
+    fn on_etcd(&mut self, message: Message, ctx: &mut Ctx<Event>) {
+        self.channel.heard();
+        match message {
+            Message::Stored(id, answer) => {
+                let is_proposal = self.channel.done(id);
+                match self.own.contains_key(&id) {
+                    true => self.own_stored(id, answer, ctx),
+                    false => self.on_stored(id, is_proposal, answer, ctx),
+                }
+            }
+            Message::StoreEnded(id, error) if self.own.contains_key(&id) => {
+                self.etcd_watch_ended(id, &error, ctx);
+            }
+            Message::Committed(committed) => {
+                self.cache.publish(committed, |to, message| ctx.send(to, message));
+                self.cache_moved(ctx);
+            }
+            _ => {}
+        }
+    }
+
     fn accept(&mut self, client: ConnectionId, request: Request, ctx: &mut Ctx<Event>) {
-        let timeout = match request.verb.is_mutating() {
-            true => self.settings.mutating_timeout,
-            false => self.settings.request_timeout,
+        if self.terminating {
+            return;
+        }
+        let timeout = match &request.verb {
+            Verb::Watch(..) => None,
+            verb if verb.is_mutating() => Some(self.settings.mutating_timeout),
+            _ => Some(self.settings.request_timeout),
         };
         let work =
             ctx.draw_delay_for(SERVICE, self.settings.service, request.sender, request.count);
-        let deadline = ctx.now() + timeout;
+        let deadline = timeout.map(|timeout| ctx.now() + timeout);
         let writer = client.client;
-        let id = self.enter(Open { client, writer, request, deadline, stage: Stage::Serving });
-        self.set_deadline(deadline, ctx);
-        ctx.after(work, Event::Serve(id));
-    }
-
-    fn enter(&mut self, open: Open) -> u32 {
+        let stage = if self.is_up { Stage::Serving } else { Stage::Starting };
         self.next = self.next.wrapping_add(1);
+        let open = Open { client, writer, request, deadline, stage, tries: 0 };
         self.open.insert(self.next, open);
-        self.next
+        if let Some(deadline) = deadline {
+            self.set_deadline(deadline, ctx);
+        }
+        if self.is_up {
+            ctx.after(work, Event::Serve(self.next));
+        }
     }
 
     /// The request's own work is done: etcd is asked.
@@ -175,8 +278,9 @@ impl Apiserver {
             Verb::Get(key) => {
                 (Stage::Reading, StoreOperation::Get(key.clone(), Consistency::Linearizable))
             }
-            Verb::List(kind, _) => {
-                (Stage::Reading, StoreOperation::Range(*kind, Consistency::Linearizable))
+            Verb::List(kind, selector, freshness) => {
+                let asked = (*kind, selector.clone(), *freshness);
+                return self.list(id, asked, ctx);
             }
             Verb::Watch(..) => return self.open_watch(id, ctx),
             Verb::Create(object) => {
@@ -215,28 +319,13 @@ impl Apiserver {
         self.ask_etcd(id, stage, operation, ctx);
     }
 
-    fn ask_etcd(&mut self, id: u32, stage: Stage, operation: StoreOperation, ctx: &mut Ctx<Event>) {
-        let Some(etcd) = self.etcd else {
-            return self.answer(id, Err(etcd_unavailable()), ctx);
-        };
-        let Some(open) = self.open.get_mut(&id) else { return };
-        open.stage = stage;
-        let (sender, count) = (open.request.sender, open.request.count);
-        ctx.send(
-            etcd,
-            Message::Store(Box::new(StoreRequest {
-                id,
-                operation,
-                require_leader: false,
-                sender,
-                count,
-            })),
-        );
-    }
-
-    fn on_stored(&mut self, id: u32, answer: StoreAnswer, ctx: &mut Ctx<Event>) {
+    fn on_stored(&mut self, id: u32, is_proposal: bool, answer: StoreAnswer, ctx: &mut Ctx<Event>) {
         let Some(open) = self.open.get(&id) else { return };
         match (open.stage.clone(), answer) {
+            (_, StoreAnswer::Failed(error)) => self.etcd_failed(id, is_proposal, &error, ctx),
+            (Stage::AskingRevision, StoreAnswer::Value(revision, _)) => {
+                self.list_as_fresh_as(id, revision, ctx);
+            }
             (Stage::Modifying(modification), StoreAnswer::Value(_, current))
             | (Stage::Modifying(modification), StoreAnswer::Conflict(current)) => {
                 self.modify(id, modification, current, ctx);
@@ -248,10 +337,6 @@ impl Apiserver {
                 }
             }
             (Stage::Evicting(eviction), answer) => self.eviction_stored(id, eviction, answer, ctx),
-            (Stage::WatchingEtcd, answer) => {
-                self.open.remove(&id);
-                self.on_etcd_watch(answer, ctx);
-            }
             (stage, answer) => {
                 let answered = plain_answer(&stage, &open.request.verb, answer);
                 self.answer(id, answered, ctx);
@@ -289,10 +374,17 @@ impl Apiserver {
     }
 
     fn open_watch(&mut self, id: u32, ctx: &mut Ctx<Event>) {
+        if !self.reflector.is_filled {
+            if let WithoutCache::Delegated = self.without_cache(id, ctx) {
+                // A watch cannot be served without the cache: it waits for it.
+                self.wait_in(id, Stage::AwaitingCache);
+            }
+            return;
+        }
         let Some(open) = self.open.remove(&id) else { return };
         let Verb::Watch(kind, selector, from) = open.request.verb else { return };
         let number = open.request.id;
-        match self.watches.open(open.client, number, kind, selector, from) {
+        match self.cache.open(open.client, number, kind, selector, from) {
             Err(error) => ctx.send(open.client, Message::Answer(number, Err(error))),
             Ok(missed) => {
                 ctx.send(open.client, Message::Answer(number, Ok(Answer::Watching)));
@@ -322,96 +414,32 @@ impl Apiserver {
         if let Some(open) = self.open.remove(&id) {
             ctx.send(open.client, Message::Answer(open.request.id, answered));
         }
+        self.end_if_idle(ctx);
     }
 
-    fn on_broken(&mut self, connection: ConnectionId, how: Broken, ctx: &mut Ctx<Event>) {
-        if self.etcd != Some(connection) {
-            self.watches.close(connection);
-            self.open.retain(|_, open| open.client != connection);
-            return;
+    fn on_client_gone(&mut self, client: ConnectionId, ctx: &mut Ctx<Event>) {
+        self.cache.close(client);
+        let gone: Vec<u32> =
+            self.open.iter().filter(|(_, open)| open.client == client).map(|(id, _)| *id).collect();
+        for id in gone {
+            self.channel.done(id);
+            self.open.remove(&id);
         }
-        self.etcd = None;
-        if how != Broken::Refused {
-            ctx.log("etcd: transport is closing; retrying");
-        }
-        let waiting: Vec<u32> = self
-            .open
-            .iter()
-            .filter(|(_, open)| !matches!(open.stage, Stage::Serving))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in waiting {
-            match self.open[&id].stage {
-                Stage::WatchingEtcd => drop(self.open.remove(&id)),
-                _ => self.answer(id, Err(etcd_unavailable()), ctx),
-            }
-        }
-        self.retry_etcd(ctx);
+        self.end_if_idle(ctx);
     }
 
-    /// Watches etcd for everything after what was heard last.
-    fn watch_etcd(&mut self, ctx: &mut Ctx<Event>) {
-        let etcd = *self.etcd.insert(ctx.connect(Address::Here(self.settings.etcd)));
-        let (sender, count) = (ctx.owner(), 0);
-        let request =
-            Request { id: 0, agent: "watch-cache", sender, count, verb: self.watches.own_verb() };
-        let deadline = ctx.now() + self.settings.request_timeout;
-        let writer = ctx.process();
-        let stage = Stage::WatchingEtcd;
-        let id = self.enter(Open { client: etcd, writer, request, deadline, stage });
-        let operation = StoreOperation::Watch(self.watches.heard());
-        ctx.send(
-            etcd,
-            Message::Store(Box::new(StoreRequest {
-                id,
-                operation,
-                require_leader: false,
-                sender,
-                count,
-            })),
-        );
-    }
-
-    fn on_etcd_watch(&mut self, answer: StoreAnswer, ctx: &mut Ctx<Event>) {
-        match answer {
-            StoreAnswer::Watching(from) => self.watches.begin(from),
-            // What was missed is gone: every client has to list anew.
-            StoreAnswer::Compacted(oldest) => {
-                self.watches.end_all(oldest, |to, message| ctx.send(to, message));
-                if let Some(etcd) = self.etcd.take() {
-                    ctx.close(etcd);
-                }
-                self.retry_etcd(ctx);
-            }
-            _ => {}
+    /// Requests that have waited are served.
+    fn serve_those(&mut self, waited: impl Fn(&Stage) -> bool, ctx: &mut Ctx<Event>) {
+        let ids: Vec<u32> =
+            self.open.iter().filter(|(_, open)| waited(&open.stage)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.wait_in(id, Stage::Serving);
+            self.serve(id, ctx);
         }
     }
 
-    fn retry_etcd(&mut self, ctx: &mut Ctx<Event>) {
-        if !std::mem::replace(&mut self.reconnecting, true) {
-            ctx.after(self.settings.etcd_retry, Event::Reconnect);
-        }
-    }
-
-    fn give_up_late(&mut self, ctx: &mut Ctx<Event>) {
-        self.deadline_at = None;
-        let now = ctx.now();
-        let late: Vec<u32> =
-            self.open.iter().filter(|(_, open)| open.deadline <= now).map(|(id, _)| *id).collect();
-        for id in late {
-            self.answer(id, Err(request_timed_out()), ctx);
-        }
-        if let Some(next) = self.open.values().map(|open| open.deadline).min() {
-            self.set_deadline(next, ctx);
-        }
-    }
-
-    /// One timer serves all requests: set for the earliest deadline, and again when it is due.
-    fn set_deadline(&mut self, deadline: SimTime, ctx: &mut Ctx<Event>) {
-        if self.deadline_at.is_none_or(|at| deadline < at) {
-            self.deadline_at = Some(deadline);
-            ctx.after(deadline.since(ctx.now()), Event::Deadline);
-        }
+    fn verb_of(&self, id: u32) -> Option<Verb> {
+        self.open.get(&id).map(|open| open.request.verb.clone())
     }
 }
 
@@ -422,28 +450,18 @@ fn plain_answer(stage: &Stage, verb: &Verb, answer: StoreAnswer) -> Answered {
         (_, _, StoreAnswer::Value(_, Some(object))) | (_, _, StoreAnswer::Committed(object)) => {
             Ok(Answer::Object(object))
         }
-        (_, Verb::List(_, selector), StoreAnswer::Values(revision, mut items)) => {
+        (_, Verb::List(_, selector, _), StoreAnswer::Values(revision, mut items)) => {
             items.retain(|object| selector.matches(object));
             Ok(Answer::List(revision, items))
         }
         (Stage::Creating(key), _, StoreAnswer::Conflict(_)) => Err(ApiError::already_exists(key)),
         (Stage::Updating(key), _, StoreAnswer::Conflict(None)) => Err(ApiError::not_found(key)),
         (Stage::Updating(key), _, StoreAnswer::Conflict(Some(_))) => Err(ApiError::conflict(key)),
-        _ => Err(etcd_unavailable()),
+        (_, verb, _) => Err(unfitting(verb)),
     }
 }
 
-fn etcd_unavailable() -> ApiError {
-    ApiError::new(
-        Reason::InternalError,
-        "rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while \
-         dialing: dial tcp 127.0.0.1:2379: connect: connection refused\"",
-    )
-}
-
-fn request_timed_out() -> ApiError {
-    ApiError::new(
-        Reason::Timeout,
-        "Timeout: request did not complete within requested timeout - context deadline exceeded",
-    )
+/// What etcd answers belongs to another question: a broken rule of the store's.
+fn unfitting(verb: &Verb) -> ApiError {
+    ApiError::new(Reason::InternalError, format!("etcd answered a {} with nonsense", verb.name()))
 }

@@ -1,7 +1,7 @@
 //! The API server: rules of objects, watches, and what it says without its etcd.
 
 use super::modify::{Decision, Modification, admitted};
-use super::watches::Watches;
+use super::watches::WatchCache;
 use super::*;
 use crate::api::kinds::{Machine, Node, Pod, PodPhase, PodTemplate, Status, TaintEffect};
 use crate::api::{Kind, Meta, Selector, WatchKind};
@@ -120,8 +120,8 @@ fn new_pods_tolerate_lost_nodes_for_the_default_time() {
 
 #[test]
 fn a_watch_by_node_sees_pods_come_and_go_as_they_are_bound() {
-    let mut watches = Watches::new(10);
-    watches.begin(Revision(0));
+    let mut watches = WatchCache::new(10);
+    watches.begin();
     let client = ConnectionId { client: ProcessId(1), count: 1 };
     let selector = Selector::OnNode(Text::word("worker-0"));
     watches.open(client, 4, Kind::Pod, selector, Revision(0)).expect("in the window");
@@ -142,8 +142,8 @@ fn a_watch_by_node_sees_pods_come_and_go_as_they_are_bound() {
 
 #[test]
 fn a_watch_from_before_the_window_has_expired() {
-    let mut watches = Watches::new(2);
-    watches.begin(Revision(0));
+    let mut watches = WatchCache::new(2);
+    watches.begin();
     for revision in 1..=5 {
         let revision = Revision(revision);
         let committed = Committed { revision, old: None, new: Some(Arc::new(pod(""))) };

@@ -1,25 +1,26 @@
-//! Open watches, and the window of recent events over which a watch can be resumed.
+//! The watch cache: the objects as a watch on etcd shows them, the window of recent events over
+//! which a client's watch can be resumed, and the clients' watches.
 //!
-//! Follows the API server's cacher: one watch on etcd feeds all clients' watches. It stores no
-//! objects, only events.
+//! Follows the API server's cacher. How it is filled and kept fresh is the reflector's matter.
 
-use crate::api::{ApiError, Kind, Object, Revision, Selector, Verb, WatchEvent, WatchKind};
+use crate::api::{ApiError, Kind, Object, ObjectKey, Revision, Selector, WatchEvent, WatchKind};
 use crate::infra::ConnectionId;
 use crate::wire::{Committed, Message};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// All open watches of an API server.
+/// All objects and open watches of an API server.
 #[derive(Clone, Debug)]
-pub struct Watches {
+pub struct WatchCache {
     by_kind: Vec<OfKind>,
     window: usize,
-    /// The last revision heard of; nothing before the first watch on etcd.
-    heard: Option<Revision>,
+    /// The last revision heard of.
+    heard: Revision,
 }
 
 #[derive(Clone, Debug, Default)]
 struct OfKind {
+    objects: BTreeMap<ObjectKey, Arc<Object>>,
     watches: Vec<Watch>,
     recent: VecDeque<Committed>,
     /// Everything after this revision is in `recent`.
@@ -33,30 +34,39 @@ struct Watch {
     selector: Selector,
 }
 
-impl Watches {
-    /// No watches; each kind remembers up to `window` events.
-    pub fn new(window: usize) -> Watches {
-        Watches { by_kind: vec![OfKind::default(); Kind::ALL.len()], window, heard: None }
+impl WatchCache {
+    /// Nothing; each kind will remember up to `window` events.
+    pub fn new(window: usize) -> WatchCache {
+        let by_kind = vec![OfKind::default(); Kind::ALL.len()];
+        WatchCache { by_kind, window, heard: Revision::default() }
     }
 
-    /// What to ask etcd for: everything after what was heard last.
-    pub fn heard(&self) -> Option<Revision> {
+    /// How fresh it is: everything up to this revision has been heard.
+    pub fn heard(&self) -> Revision {
         self.heard
     }
 
-    /// The API server's own watch, as a request.
-    pub fn own_verb(&self) -> Verb {
-        Verb::Watch(Kind::Node, Selector::All, self.heard.unwrap_or_default())
+    /// Takes over all objects of a kind as they were at a revision.
+    pub fn fill(&mut self, kind: Kind, revision: Revision, items: Vec<Arc<Object>>) {
+        let of_kind = &mut self.by_kind[kind as usize];
+        of_kind.objects = items.into_iter().map(|object| (object.key().clone(), object)).collect();
+        of_kind.recent.clear();
+        of_kind.since = revision;
     }
 
-    /// Etcd reports everything after `from`.
-    pub fn begin(&mut self, from: Revision) {
-        if self.heard.is_none() {
-            self.heard = Some(from);
-            for of_kind in &mut self.by_kind {
-                of_kind.since = from;
-            }
-        }
+    /// Every kind has been filled: from where etcd is to be watched.
+    pub fn begin(&mut self) -> Revision {
+        let oldest = self.by_kind.iter().map(|of_kind| of_kind.since).min();
+        self.heard = oldest.unwrap_or_default();
+        self.heard
+    }
+
+    /// The objects of a kind that a selector matches, with the revision that they are as of.
+    pub fn list(&self, kind: Kind, selector: &Selector) -> (Revision, Vec<Arc<Object>>) {
+        let of_kind = &self.by_kind[kind as usize];
+        let objects = of_kind.objects.values();
+        let items = objects.filter(|object| selector.matches(object)).cloned().collect();
+        (self.heard.max(of_kind.since), items)
     }
 
     /// Opens a watch; returns what happened since `from`.
@@ -69,7 +79,7 @@ impl Watches {
         from: Revision,
     ) -> Result<Vec<WatchEvent>, ApiError> {
         let of_kind = &mut self.by_kind[kind as usize];
-        if self.heard.is_none() || from < of_kind.since {
+        if from < of_kind.since {
             return Err(ApiError::expired(from, of_kind.since));
         }
         let watch = Watch { client, number, selector };
@@ -83,11 +93,21 @@ impl Watches {
         Ok(missed)
     }
 
-    /// Hands a committed change to every watch that sees it.
+    /// Takes a committed change over, and hands it to every watch that sees it.
     pub fn publish(&mut self, committed: Committed, mut send: impl FnMut(ConnectionId, Message)) {
-        self.heard = Some(committed.revision);
+        self.heard = self.heard.max(committed.revision);
         let Some(object) = committed.new.as_ref().or(committed.old.as_ref()) else { return };
-        let of_kind = &mut self.by_kind[object.key().kind as usize];
+        let key = object.key().clone();
+        let of_kind = &mut self.by_kind[key.kind as usize];
+        // It was filled with what came later already, or has heard of it before.
+        let last = of_kind.recent.back().map_or(of_kind.since, |last| last.revision);
+        if committed.revision <= last.max(of_kind.since) {
+            return;
+        }
+        match &committed.new {
+            Some(new) => of_kind.objects.insert(key, new.clone()),
+            None => of_kind.objects.remove(&key),
+        };
         for watch in &of_kind.watches {
             if let Some(event) = watch.sees(&committed) {
                 send(watch.client, Message::Watch(event));
@@ -106,14 +126,11 @@ impl Watches {
         }
     }
 
-    /// Ends every watch: the history behind them is gone.
-    pub fn end_all(&mut self, oldest: Revision, mut send: impl FnMut(ConnectionId, Message)) {
-        let heard = self.heard.take().unwrap_or_default();
+    /// Ends every watch without a word: the cache is filled anew, or the server stops.
+    pub fn end_all(&mut self, mut send: impl FnMut(ConnectionId, Message)) {
         for of_kind in &mut self.by_kind {
-            of_kind.recent.clear();
             for watch in of_kind.watches.drain(..) {
-                let error = ApiError::expired(heard, oldest);
-                send(watch.client, Message::WatchEnded(watch.number, error));
+                send(watch.client, Message::WatchEnded(watch.number, ApiError::ended()));
             }
         }
     }

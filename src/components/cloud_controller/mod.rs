@@ -17,7 +17,7 @@ mod tests;
 use crate::api::kinds::{
     EventType, Node, PowerState, Status, Taint, TaintEffect, VirtualMachine, taint,
 };
-use crate::api::{Answer, Answered, Kind, Object, ObjectKey, Selector, Verb};
+use crate::api::{Answer, Answered, Freshness, Kind, Object, ObjectKey, Selector, Verb};
 use crate::client::{Alarm, Client, ClientSettings, News};
 use crate::engine::{Activity, Duration, Path, Phase, Rhythm, SimTime, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
@@ -162,7 +162,7 @@ impl CloudController {
             let Some(node) = object.node() else { continue };
             ctx.because(self.heard.get(&name).copied().flatten());
             if !node.conditions.is("Ready", Status::True) {
-                let verb = Verb::List(Kind::VirtualMachine, Selector::All);
+                let verb = Verb::List(Kind::VirtualMachine, Selector::All, Freshness::Latest);
                 return self.cloud.ask(ctx, AGENT, verb, Token::Machines(name));
             }
             if is_tainted(node) {

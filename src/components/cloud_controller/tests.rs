@@ -16,6 +16,8 @@ fn controller(objects: &[Object]) -> Controller {
             request_timeout: secs(60),
             relist_first: secs(1),
             relist_limit: secs(30),
+            relist_jitter_percent: 0,
+            relist_reset: Duration::from_secs(120),
         },
         monitor_period: secs(5),
         provider_prefix: Text::word("vsphere://"),

@@ -21,6 +21,8 @@ pub(super) fn settings() -> Settings {
             request_timeout: secs(60),
             relist_first: secs(1),
             relist_limit: secs(30),
+            relist_jitter_percent: 0,
+            relist_reset: Duration::from_secs(120),
         },
         shell: ShellSettings {
             workers: 10,

@@ -4,17 +4,18 @@ use super::tests::settings;
 use super::*;
 use crate::api::kinds::{BootstrapToken, ConfigMap, Secret, TokenUsage};
 use crate::api::{ApiError, Meta, Object, Reason, Uid, WatchKind};
-use crate::client::testing::Bench;
+use crate::client::{Standing, testing::Bench};
 use crate::engine::SimTime;
-use crate::infra::EndpointId;
+use crate::infra::{EndpointId, Start};
 use std::collections::BTreeMap;
 
 type Manager = Bench<ControllerManager, Event>;
 
 fn manager(objects: &[Object]) -> Manager {
-    let manager = ControllerManager::new(settings(), Address::Endpoint(EndpointId(1)));
+    let manager =
+        ControllerManager::new(settings(), Address::Endpoint(EndpointId(1)), Standing::Leader);
     let react = ControllerManager::on_event;
-    Bench::started(manager, "kube-controller-manager", react, Start::Fresh, objects)
+    Bench::started(manager, "kube-controller-manager", react, Start::Steady, objects)
 }
 
 fn token(id: &'static str, ends: u64, usages: &[TokenUsage]) -> Object {

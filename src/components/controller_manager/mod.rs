@@ -2,8 +2,7 @@
 //!
 //! The manager hands news from its informers to whoever cares; what each controller wants is in
 //! its own file. Everything it knows is in its memory and is gone with it.
-//!
-//! Simplified: a single instance that always leads; leader election comes with several of them.
+//! Of several instances one leads; the others do nothing but wait for that (`leading`).
 
 mod attach_detach;
 #[cfg(test)]
@@ -22,6 +21,9 @@ mod endpoint_slice_tests;
 mod expectations;
 mod garbage;
 mod job;
+mod leading;
+#[cfg(test)]
+mod leading_tests;
 mod node_lifecycle;
 mod pod_gc;
 mod replica_set;
@@ -34,12 +36,13 @@ pub use attach_detach::VolumeSettings;
 pub use daemon_set::{Suits, suits as daemon_suits, tolerations as daemon_tolerations};
 pub use job::{Completion, Settings as JobSettings, TRACKING};
 
-use crate::api::{Answered, Kind, Object, ObjectKey, Selector, Verb};
+use crate::api::{Answered, Kind, Object, ObjectKey, Verb};
 use crate::client::{
-    Alarm, Client, ClientSettings, Clients, Delta, Flight, News, Shell, ShellSettings, Work,
+    Alarm, Client, ClientSettings, Clients, Delta, ElectionSettings, Flight, LeaderElection, News,
+    Shell, ShellSettings, Standing, Work,
 };
 use crate::engine::{Delay, Duration, Text};
-use crate::infra::{ActivityId, Address, Ctx, Input, Start};
+use crate::infra::{ActivityId, Address, Ctx, Input};
 use attach_detach::AttachDetach;
 use bootstrap::Bootstrap;
 use daemon_set::DaemonSetController;
@@ -98,6 +101,9 @@ pub struct Settings {
     pub job: job::Settings,
     /// From a change of tokens or `cluster-info` until the new signatures are asked to be written.
     pub signing: Delay,
+    pub election: ElectionSettings,
+    /// From a process's start until it asks its API server for the first time.
+    pub startup: Delay,
 }
 
 /// When a Node that turned Unknown is queued for its `NoExecute` taint.
@@ -130,6 +136,8 @@ pub enum Event {
     Sign,
     /// A bootstrap token's time may be over.
     TokenDue(ObjectKey),
+    /// The new process has read its settings.
+    Initialized,
 }
 
 impl From<Alarm> for Event {
@@ -155,6 +163,8 @@ enum Token {
     Volume(attach_detach::Place, attach_detach::Asked),
     /// Its answer changes nothing: the next pass looks again.
     Unheeded,
+    /// Whom to trust as a front proxy: a new process does not begin without.
+    Authentication,
 }
 
 impl From<Flight> for Token {
@@ -168,6 +178,10 @@ impl From<Flight> for Token {
 pub struct ControllerManager {
     settings: Settings,
     server: Address,
+    standing: Standing,
+    election: LeaderElection,
+    /// The controllers run.
+    works: bool,
     clients: Clients<Token>,
     node_lifecycle: NodeLifecycle,
     taint_eviction: TaintEviction,
@@ -214,9 +228,11 @@ const WATCHED: [Kind; 13] = [
 ];
 
 impl ControllerManager {
-    /// A manager with its API server.
-    pub fn new(settings: Settings, server: Address) -> ControllerManager {
+    /// A manager with its API server, and how it stands if the run begins with it.
+    pub fn new(settings: Settings, server: Address, standing: Standing) -> ControllerManager {
         let shell = settings.shell;
+        let election =
+            LeaderElection::new(leading::CLIENT, server, leading::PROGRAM, settings.election);
         ControllerManager {
             clients: Clients { local: Client::new(0, server, settings.client), remote: None },
             node_lifecycle: NodeLifecycle::default(),
@@ -238,19 +254,20 @@ impl ControllerManager {
             ),
             settings,
             server,
+            standing,
+            election,
+            works: false,
         }
     }
 
     /// Reacts to one event.
     pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
         let mut news = Vec::new();
-        let input = match self.bootstrap_input(input, ctx) {
-            Some(input) => input,
-            None => return,
-        };
+        let Some(input) = self.election_input(input, ctx) else { return };
+        let Some(input) = self.bootstrap_input(input, ctx) else { return };
         let client = &mut self.clients.local;
         match input {
-            Input::Started(start) => return self.start(start, ctx),
+            Input::Started(_) | Input::Due(Event::Initialized) => {}
             Input::Tick(TAINT_PASS) => return self.taint_pass(ctx),
             Input::Tick(MONITOR) => return self.monitor_pass(ctx),
             Input::Tick(_) => return self.pod_gc_pass(ctx),
@@ -277,20 +294,9 @@ impl ControllerManager {
             match item {
                 News::Changed(delta) => self.on_change(&delta, ctx),
                 News::Answer(token, answered) => self.on_answer(token, answered, ctx),
-                News::Synced(_) => {}
+                News::Synced(_) => self.begin_passes(ctx),
             }
         }
-    }
-
-    fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
-        *self = ControllerManager::new(self.settings.clone(), self.server);
-        self.node_lifecycle.begin(start);
-        for kind in WATCHED {
-            self.clients.local.watch(ctx, kind, Selector::All);
-        }
-        self.start_bootstrap(ctx);
-        self.start_node_lifecycle(start, ctx);
-        self.start_pod_gc(start, ctx);
     }
 
     fn on_change(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
@@ -404,6 +410,7 @@ impl ControllerManager {
             Token::PodGc(asked) => self.pod_gc_answered(asked, &answered, ctx),
             Token::Volume(place, asked) => self.volume_answered(place, asked, &answered, ctx),
             Token::Unheeded => {}
+            Token::Authentication => self.authentication_read(&answered, ctx),
         }
     }
 

@@ -11,10 +11,18 @@ use crate::api::kinds::{
 use crate::api::{Answer, ApiError, Meta, Object, Uid, WatchKind};
 use crate::client::{Backoff, testing::Bench};
 use crate::engine::SimTime;
-use crate::infra::EndpointId;
+use crate::infra::{EndpointId, Start};
 use std::sync::Arc;
 
 pub(super) type Manager = Bench<ControllerManager, Event>;
+
+/// The defaults.
+pub const ELECTION: ElectionSettings = ElectionSettings {
+    lease: Duration::from_secs(15),
+    deadline: Duration::from_secs(10),
+    retry: Duration::from_secs(2),
+    jitter_percent: 120,
+};
 
 pub fn settings() -> Settings {
     let (secs, fixed) = (Duration::from_secs, |millis| Delay::fixed(Duration::from_millis(millis)));
@@ -23,6 +31,8 @@ pub fn settings() -> Settings {
             request_timeout: secs(60),
             relist_first: secs(1),
             relist_limit: secs(30),
+            relist_jitter_percent: 0,
+            relist_reset: Duration::from_secs(120),
         },
         shell: ShellSettings {
             workers: 5,
@@ -56,6 +66,8 @@ pub fn settings() -> Settings {
         write_retries: 5,
         write_retry_pause: Duration::from_millis(20),
         signing: fixed(1),
+        election: ELECTION,
+        startup: fixed(500),
         job: JobSettings {
             backoff_first: secs(10),
             backoff_limit: secs(600),
@@ -65,7 +77,8 @@ pub fn settings() -> Settings {
 }
 
 pub(super) fn manager(settings: Settings, objects: &[Object]) -> Manager {
-    let manager = ControllerManager::new(settings, Address::Endpoint(EndpointId(1)));
+    let manager =
+        ControllerManager::new(settings, Address::Endpoint(EndpointId(1)), Standing::Leader);
     let react = ControllerManager::on_event;
     Bench::started(manager, "kube-controller-manager", react, Start::Steady, objects)
 }

@@ -19,6 +19,8 @@ impl Provider {
             request_timeout: Duration::from_secs(60),
             relist_first: Duration::from_millis(800),
             relist_limit: Duration::from_secs(30),
+            relist_jitter_percent: 0,
+            relist_reset: Duration::from_secs(120),
         };
         let settings = Settings {
             client,

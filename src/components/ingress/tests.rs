@@ -29,6 +29,8 @@ fn ingress(slice: Object) -> Bench<Ingress, Event> {
         request_timeout: Duration::from_secs(60),
         relist_first: Duration::from_secs(1),
         relist_limit: Duration::from_secs(30),
+        relist_jitter_percent: 0,
+        relist_reset: Duration::from_secs(120),
     };
     let settings = Settings { client, programming: Delay::fixed(Duration::from_millis(500)) };
     let ingress = Ingress::new(settings, Address::Endpoint(EndpointId(1)), Text::word("web"));

@@ -5,7 +5,8 @@
 use super::patch::Patch;
 use crate::api::kinds::{Deployment, PodTemplate, Taint, TaintEffect};
 use crate::api::{
-    Answer, ApiError, Kind, Labels, Meta, Object, ObjectKey, Reason, Selector, Verb, labels,
+    Answer, ApiError, Freshness, Kind, Labels, Meta, Object, ObjectKey, Reason, Selector, Verb,
+    labels,
 };
 use crate::engine::{Duration, SimTime, Text};
 use std::collections::BTreeMap;
@@ -74,7 +75,9 @@ impl Command {
     /// The first request.
     pub fn opening(&self) -> Verb {
         match &self.action {
-            Action::Get { one: false } => Verb::List(self.object.kind, Selector::All),
+            Action::Get { one: false } => {
+                Verb::List(self.object.kind, Selector::All, Freshness::Latest)
+            }
             Action::CreateDeployment { image, replicas } => {
                 Verb::Create(Arc::new(deployment(&self.object, image, *replicas)))
             }
@@ -198,8 +201,38 @@ impl Command {
                 format!("Unable to connect to the server: dial tcp {address}: i/o timeout")
             }
             Reason::Unreachable => format!("Unable to connect to the server: {}", error.message),
-            reason => format!("Error from server ({reason:?}): {}", error.message),
+            // The server's own words for a read are not shown.
+            Reason::Timeout if error.message.contains("allotted timeout") => {
+                let what = self.asked_for();
+                let words = format!(
+                    "the server was unable to return a response in the time allotted, but may \
+                     still be processing the request (get {what})"
+                );
+                match self.action {
+                    Action::Scale(_) => format!("error: no objects passed to scale {words}"),
+                    _ => format!("Error from server (Timeout): {words}"),
+                }
+            }
+            _ if matches!(self.action, Action::CreateDeployment { .. }) => {
+                format!("error: failed to create deployment: {}", error.message)
+            }
+            Reason::Unknown => format!("Error from server: {}", error.message),
+            reason => format!("Error from server ({}): {}", reason.as_str(), error.message),
         }
+    }
+
+    /// What it reads, as a client's error names it: `nodes`, `deployments.apps web`.
+    fn asked_for(&self) -> String {
+        let kind = self.object.kind;
+        let group = match kind.group() {
+            "" => String::new(),
+            group => format!(".{group}"),
+        };
+        let name = match self.action {
+            Action::Get { one: false } => String::new(),
+            _ => format!(" {}", self.object.name),
+        };
+        format!("{}{group}{name}", kind.resource())
     }
 }
 

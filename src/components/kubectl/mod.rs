@@ -5,9 +5,9 @@
 //! knows neither which cluster is healthy nor what its command will lead to.
 //!
 //! Simplified: the program starts at once, with its discovery cache warm (0.2 to 0.5 s in reality);
-//! `delete` does not wait until the object is gone, since it has printed everything by then; a
-//! server that is silent is given up after the dial time-out, whether or not it had accepted the
-//! connection.
+//! `delete` does not wait until the object is gone, since it has printed everything by then. A server
+//! that accepts the connection is waited for, as kubectl has no time-out of its own; whether it does
+//! is found out by asking for its version, where the real client sees the handshake.
 
 mod command;
 mod patch;
@@ -111,8 +111,9 @@ impl Kubectl {
             Context::Management => self.management,
             Context::Workload => self.workload,
         };
-        let mut api = Api::new(self.typed, server, self.settings.dial_timeout);
+        let mut api = Api::new(self.typed, server, self.settings.dial_timeout).patient();
         api.send(ctx, AGENT, command.opening(), ());
+        api.knock(ctx);
         self.runs.insert(self.typed, Run { command, api, done: None });
     }
 

@@ -148,6 +148,55 @@ fn scale_sets_the_size_that_is_wanted() {
     assert_eq!(said, "deployment.apps/w scaled");
 }
 
+/// As recorded with kubectl 1.32.4 (`kubectl_words`).
+#[test]
+fn what_fails_on_the_server_is_told_in_kubectl_s_words() {
+    let said = |command: Command, reason, message: &'static str| {
+        let mut bench = laptop();
+        types(&mut bench, command);
+        reply(&mut bench, Err(ApiError::new(reason, message))).remove(0)
+    };
+    let nodes = || command(Kind::Node, Action::Get { one: false });
+    let late = "Timeout: request did not complete within the allotted timeout";
+    assert_eq!(
+        said(nodes(), Reason::Timeout, late),
+        "Error from server (Timeout): the server was unable to return a response in the time \
+         allotted, but may still be processing the request (get nodes)"
+    );
+    assert_eq!(
+        said(command(Kind::Deployment, Action::Scale(2)), Reason::Timeout, late),
+        "error: no objects passed to scale the server was unable to return a response in the time \
+         allotted, but may still be processing the request (get deployments.apps w)"
+    );
+    let create = Action::CreateDeployment { image: Text::word("web"), replicas: 2 };
+    let late = "Timeout: request did not complete within requested timeout - context deadline \
+                exceeded";
+    assert_eq!(
+        said(command(Kind::Deployment, create), Reason::Timeout, late),
+        "error: failed to create deployment: Timeout: request did not complete within requested \
+         timeout - context deadline exceeded"
+    );
+    let words = "storage is (re)initializing";
+    assert_eq!(
+        said(nodes(), Reason::TooManyRequests, words),
+        "Error from server (TooManyRequests): storage is (re)initializing"
+    );
+    let words = "etcdserver: leader changed";
+    assert_eq!(said(nodes(), Reason::Unknown, words), format!("Error from server: {words}"));
+}
+
+#[test]
+fn a_server_that_has_accepted_the_connection_is_waited_for() {
+    let mut bench = laptop();
+    types(&mut bench, command(Kind::Node, Action::Get { one: false }));
+    let (connection, request) = bench.asked.remove(0);
+    bench.play(Input::Message(connection, crate::wire::Message::Health(0, 200)));
+    bench.pass(Duration::from_secs(30));
+    let late = ApiError::new(Reason::Timeout, "Timeout: the allotted timeout");
+    let effects = bench.answer(connection, request.id, Err(late));
+    assert!(!effects.is_empty(), "it has not given up after 30 s");
+}
+
 #[test]
 fn get_prints_names_of_its_namespace() {
     let mut bench = laptop();

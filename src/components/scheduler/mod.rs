@@ -7,13 +7,18 @@
 //! Node with the fewest Pods of the same labels.
 
 mod fit;
+mod leading;
+#[cfg(test)]
+mod leading_tests;
 mod queue;
 #[cfg(test)]
 mod tests;
 
 use crate::api::kinds::{Condition, EventType, Node, Pod, Status};
 use crate::api::{Answered, Kind, Object, ObjectKey, Selector, Verb};
-use crate::client::{Alarm, Client, ClientSettings, Delta, News};
+use crate::client::{
+    Alarm, Client, ClientSettings, Delta, ElectionSettings, LeaderElection, News, Standing,
+};
 use crate::engine::{Activity, Delay, Duration, Path, Phase, Purpose, Rhythm, Text, index_below};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use fit::{Misfits, Occupied};
@@ -35,6 +40,7 @@ pub struct Settings {
     pub unschedulable_check: Duration,
     /// How it words why no Node fits.
     pub wording: Wording,
+    pub election: ElectionSettings,
 }
 
 /// How a release words `FailedScheduling`.
@@ -75,6 +81,8 @@ enum Token {
 pub struct Scheduler {
     settings: Settings,
     server: Address,
+    standing: Standing,
+    election: LeaderElection,
     client: Client<Token>,
     queue: Queue,
     /// Pods that are bound as far as the scheduler is concerned, until the watch shows it.
@@ -87,9 +95,13 @@ const TIE: Purpose = Purpose(1);
 const FLUSH: ActivityId = ActivityId(0);
 
 impl Scheduler {
-    /// A scheduler with its API server.
-    pub fn new(settings: Settings, server: Address) -> Scheduler {
+    /// A scheduler with its API server, and how it stands if the run begins with it.
+    pub fn new(settings: Settings, server: Address, standing: Standing) -> Scheduler {
+        let election =
+            LeaderElection::new(leading::CLIENT, server, leading::PROGRAM, settings.election);
         Scheduler {
+            standing,
+            election,
             client: Client::new(0, server, settings.client),
             queue: Queue::new(settings.backoff_first, settings.backoff_limit),
             assumed: BTreeMap::new(),
@@ -101,6 +113,7 @@ impl Scheduler {
     /// Reacts to one event.
     pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
         let mut news = Vec::new();
+        let Some(input) = self.election_input(input, ctx) else { return };
         match input {
             Input::Started(start) => self.start(start, ctx),
             Input::Message(from, message) => self.client.on_message(ctx, from, message, &mut news),
@@ -124,13 +137,14 @@ impl Scheduler {
             match item {
                 News::Changed(delta) => self.on_change(&delta, ctx),
                 News::Answer(token, answered) => self.on_answer(token, &answered, ctx),
-                News::Synced(_) => {}
+                News::Synced(_) => self.take_part(ctx),
             }
         }
     }
 
     fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
-        *self = Scheduler::new(self.settings, self.server);
+        *self = Scheduler::new(self.settings, self.server, self.standing);
+        self.begin_election(start, ctx);
         for kind in [Kind::Node, Kind::Pod] {
             self.client.watch(ctx, kind, Selector::All);
         }
@@ -190,6 +204,9 @@ impl Scheduler {
     }
 
     fn take_next(&mut self, ctx: &mut Ctx<Event>) {
+        if !self.election.is_leader() {
+            return;
+        }
         if let Some(key) = self.queue.take() {
             let cycle = ctx.draw_delay(CYCLE, self.settings.cycle);
             ctx.after(cycle, Event::Decide(key));

@@ -6,13 +6,15 @@ use crate::api::{Labels, Meta, WatchKind, labels};
 use crate::client::testing::Bench;
 use crate::infra::EndpointId;
 
-fn scheduler(objects: &[Object]) -> Bench<Scheduler, Event> {
+pub(super) fn settings() -> Settings {
     let secs = Duration::from_secs;
-    let settings = Settings {
+    Settings {
         client: ClientSettings {
             request_timeout: secs(60),
             relist_first: secs(1),
             relist_limit: secs(30),
+            relist_jitter_percent: 0,
+            relist_reset: Duration::from_secs(120),
         },
         cycle: Delay::fixed(Duration::from_millis(1)),
         backoff_first: secs(1),
@@ -20,12 +22,21 @@ fn scheduler(objects: &[Object]) -> Bench<Scheduler, Event> {
         unschedulable_timeout: secs(300),
         unschedulable_check: secs(30),
         wording: Wording::TaintsTogether,
-    };
-    let scheduler = Scheduler::new(settings, Address::Endpoint(EndpointId(1)));
+        election: ElectionSettings {
+            lease: secs(15),
+            deadline: secs(10),
+            retry: secs(2),
+            jitter_percent: 120,
+        },
+    }
+}
+
+fn scheduler(objects: &[Object]) -> Bench<Scheduler, Event> {
+    let scheduler = Scheduler::new(settings(), Address::Endpoint(EndpointId(1)), Standing::Leader);
     Bench::started(scheduler, "kube-scheduler", Scheduler::on_event, Start::Steady, objects)
 }
 
-fn node(name: &'static str, change: impl FnOnce(&mut Node)) -> Object {
+pub(super) fn node(name: &'static str, change: impl FnOnce(&mut Node)) -> Object {
     let allocatable = Resources { cpu_millis: 1000, memory_mib: 1000, pods: 10 };
     let mut node = Node { allocatable, ..Node::default() };
     change(&mut node);
@@ -37,7 +48,7 @@ fn app() -> Labels {
 }
 
 /// A Pod that repels others of its kind.
-fn pod(name: &'static str, bound: &'static str) -> Object {
+pub(super) fn pod(name: &'static str, bound: &'static str) -> Object {
     let template = PodTemplate {
         labels: app(),
         anti_affinity: Some(app()),

@@ -1,6 +1,7 @@
 //! From the catalog's keys to the settings of what runs on a Node.
 
-use super::{client, small};
+use super::control_plane::client;
+use super::small;
 use crate::api::kinds::Resources;
 use crate::components::kubelet;
 use crate::scenario::catalog::Catalog;

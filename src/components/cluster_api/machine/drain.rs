@@ -17,7 +17,7 @@ use super::status::finish;
 use super::{MachineController, State, node_name};
 use crate::api::kinds::{Machine, MachinePhase, Status};
 use crate::api::{
-    Answer, Answered, ApiError, Kind, Object, ObjectKey, Reason, Selector, Verb, rfc3339,
+    Answer, Answered, ApiError, Freshness, Kind, Object, ObjectKey, Reason, Selector, Verb, rfc3339,
 };
 use crate::client::{Outcome, Reply, Step, View};
 use crate::engine::{SimTime, Text};
@@ -278,7 +278,7 @@ fn read_node(object: &Object) -> Step<State> {
 }
 
 fn list_pods(attempt: Attempt) -> Step<State> {
-    let verb = Verb::List(Kind::Pod, Selector::OnNode(attempt.node.clone()));
+    let verb = Verb::List(Kind::Pod, Selector::OnNode(attempt.node.clone()), Freshness::Latest);
     Step::ask_remote(verb, State::PodsListed(attempt))
 }
 

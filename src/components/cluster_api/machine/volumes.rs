@@ -15,7 +15,7 @@ use super::deletion::{is_past_draining, listed};
 use super::status::finish;
 use super::{MachineController, State, node_name};
 use crate::api::kinds::{Condition, Machine, MachinePhase, Status};
-use crate::api::{Kind, Object, Selector, Verb, rfc3339};
+use crate::api::{Freshness, Kind, Object, Selector, Verb, rfc3339};
 use crate::client::{Outcome, Reply, Step, View};
 use crate::engine::{SimTime, Text};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ impl MachineController {
         };
         match self.settings.drain.style {
             DrainStyle::Passes => {
-                let verb = Verb::List(Kind::VolumeAttachment, Selector::All);
+                let verb = Verb::List(Kind::VolumeAttachment, Selector::All, Freshness::Latest);
                 Step::ask_remote(verb, State::AttachmentsListed)
             }
             DrainStyle::Attempts { .. } if node.volumes_attached.0.is_empty() => {

@@ -1,0 +1,430 @@
+//! Leader election: candidates for one Lease, of whom one holds it and works.
+//!
+//! Follows client-go's `tools/leaderelection/leaderelection.go`. Nobody compares the Lease's times
+//! with his own clock: what counts is for how long the record has not been seen to change.
+//!
+//! ```text
+//! candidate ── every 2.0 to 4.4 s: look ─> held, and seen to change within 15 s ─> wait on
+//!    └ nobody's, or unchanged for 15 s ─> write it ─> leader
+//! leader ── 2 s after each success: write ── fails ─> again every 2 s; for 10 s in vain ─> lost
+//! ```
+//! What an outcome means is its owner's matter: a process whose leadership is lost ends.
+
+use super::api::{Alarm, Api, Incoming, Ring};
+use crate::api::kinds::Lease;
+use crate::api::{Answer, Answered, Kind, Meta, Object, ObjectKey, Reason, Verb};
+use crate::engine::{Duration, Owner, Purpose, SimTime, Text, Timer, below};
+use crate::infra::{Address, Broken, ConnectionId, Ctx, Start};
+use crate::wire::Message;
+use std::sync::Arc;
+
+/// How candidates and leaders behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ElectionSettings {
+    /// `--leader-elect-lease-duration`
+    pub lease: Duration,
+    /// `--leader-elect-renew-deadline`; a request is given up after half of it.
+    pub deadline: Duration,
+    /// `--leader-elect-retry-period`
+    pub retry: Duration,
+    /// A candidate's pause is longer by a random part of it, up to this percentage.
+    pub jitter_percent: u64,
+}
+
+/// How a candidate begins when the run begins in the middle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It has been leading for long.
+    Leader,
+    /// It has been waiting for long.
+    Standby,
+}
+
+/// What has just become of a candidate or leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Unchanged,
+    Elected,
+    Lost,
+}
+
+/// One candidate, with a client of its own.
+#[derive(Clone, Debug)]
+pub struct LeaderElection {
+    number: u8,
+    settings: ElectionSettings,
+    lock: ObjectKey,
+    api: Api<Asked>,
+    identity: Text,
+    role: Role,
+    /// The Lease as it was last seen, and when it was seen to change.
+    observed: Option<(Arc<Object>, SimTime)>,
+    /// The try that is under way began then.
+    began: SimTime,
+    attempt: Timer,
+    over: Timer,
+    asked: u64,
+    /// The last failure as it was logged: the same again says nothing new.
+    complaint: Text,
+}
+
+/// Where a candidate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// It does not take part (yet, or any more).
+    Idle,
+    Candidate,
+    Leader(Round),
+}
+
+/// A leader's tries to renew its Lease, until one succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Round {
+    began: SimTime,
+    /// When the last try was due.
+    tick: SimTime,
+    /// It has failed at least once, so its end is set.
+    failing: bool,
+}
+
+/// What a request was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Look,
+    Create,
+    /// The leader writes without looking.
+    Renew,
+    Write,
+}
+
+/// The draws for candidates' pauses, and for identities.
+const PAUSE: Purpose = Purpose(60_200);
+const IDENTITY: Purpose = Purpose(60_201);
+const AGENT: &str = "leader-election";
+
+/// The id by which a process that has been running for long holds its Lease: its host and a UUID.
+pub fn steady_identity(host: &Text, process: Owner) -> Text {
+    identity(host, process.part(0).number(), process.part(1).number())
+}
+
+fn identity(host: &Text, high: u64, low: u64) -> Text {
+    let digits = format!("{high:016x}{low:016x}");
+    let (time, version) = (&digits[0..12], &digits[13..16]);
+    let (variant, node) = (&digits[17..20], &digits[20..32]);
+    Text::from(format!("{host}_{}-{}-4{version}-a{variant}-{node}", &time[..8], &time[8..]))
+}
+
+impl LeaderElection {
+    /// A candidate for the Lease of this name that does not take part yet.
+    pub fn new(
+        number: u8,
+        server: Address,
+        lease: &'static str,
+        settings: ElectionSettings,
+    ) -> LeaderElection {
+        LeaderElection {
+            number,
+            settings,
+            lock: lock(lease),
+            api: Api::new(number, server, settings.deadline.scaled(1, 2)),
+            identity: Text::EMPTY,
+            role: Role::Idle,
+            observed: None,
+            began: SimTime::ZERO,
+            attempt: Timer::default(),
+            over: Timer::default(),
+            asked: 0,
+            complaint: Text::EMPTY,
+        }
+    }
+
+    /// The Lease's key.
+    pub fn lock(&self) -> &ObjectKey {
+        &self.lock
+    }
+
+    /// Its id: its host, and a UUID of this process.
+    pub fn identity(&self) -> &Text {
+        &self.identity
+    }
+
+    /// True if it does not take part yet, or any more.
+    pub fn is_idle(&self) -> bool {
+        self.role == Role::Idle
+    }
+
+    /// True if it holds the Lease as far as it knows.
+    pub fn is_leader(&self) -> bool {
+        matches!(self.role, Role::Leader(_))
+    }
+
+    /// Takes part from now on: as a new candidate, or as it has stood for long.
+    pub fn start<E: From<Alarm>>(&mut self, start: Start, standing: Standing, ctx: &mut Ctx<E>) {
+        let now = ctx.now();
+        self.identity = match start {
+            Start::Steady => steady_identity(ctx.host(), ctx.owner()),
+            Start::Fresh => {
+                let (high, low) = (ctx.draw(IDENTITY), ctx.draw(IDENTITY));
+                identity(ctx.host(), high, low)
+            }
+        };
+        self.role = Role::Candidate;
+        match (start, standing) {
+            (Start::Steady, Standing::Leader) => {
+                self.role = Role::Leader(Round { began: now, tick: now, failing: false });
+                let phase = below(self.settings.retry, ctx.draw(PAUSE));
+                self.try_after(phase, ctx);
+            }
+            (Start::Steady, Standing::Standby) => {
+                let pause = self.pause(ctx);
+                let phase = below(pause, ctx.draw(PAUSE));
+                self.try_after(phase, ctx);
+            }
+            (Start::Fresh, _) => self.try_now(ctx),
+        }
+    }
+
+    /// True if this is its connection.
+    pub fn is_on(&self, connection: ConnectionId) -> bool {
+        self.api.is_on(connection)
+    }
+
+    /// Takes a message on its connection.
+    pub fn on_message<E: From<Alarm>>(
+        &mut self,
+        from: ConnectionId,
+        message: Message,
+        ctx: &mut Ctx<E>,
+    ) -> Verdict {
+        let incoming = self.api.on_message(from, message);
+        self.take(incoming.into_iter().collect(), ctx)
+    }
+
+    /// Notes that its connection is over.
+    pub fn on_broken<E: From<Alarm>>(
+        &mut self,
+        connection: ConnectionId,
+        how: Broken,
+        ctx: &mut Ctx<E>,
+    ) -> Verdict {
+        let failed = self.api.on_broken(connection, how);
+        self.take(failed, ctx)
+    }
+
+    /// One of its timers rang.
+    pub fn on_alarm<E: From<Alarm>>(&mut self, ring: Ring, ctx: &mut Ctx<E>) -> Verdict {
+        match ring {
+            Ring::Deadline => {
+                let late = self.api.on_alarm(ctx);
+                return self.take(late, ctx);
+            }
+            Ring::Attempt(due) if self.attempt.is_current(due) => self.begin_try(ctx),
+            Ring::RenewalOver(due) if self.over.is_current(due) => {
+                let lock = self.path();
+                ctx.log(format!("failed to renew lease {lock}: context deadline exceeded"));
+                self.role = Role::Idle;
+                self.attempt.cancel();
+                return Verdict::Lost;
+            }
+            _ => {}
+        }
+        Verdict::Unchanged
+    }
+
+    fn take<E: From<Alarm>>(
+        &mut self,
+        incoming: Vec<Incoming<Asked>>,
+        ctx: &mut Ctx<E>,
+    ) -> Verdict {
+        let mut verdict = Verdict::Unchanged;
+        for one in incoming {
+            if let (Incoming::Answer(asked, answered), false) = (one, self.role == Role::Idle)
+                && self.answered(asked, answered, ctx) == Verdict::Elected
+            {
+                verdict = Verdict::Elected;
+            }
+        }
+        verdict
+    }
+
+    /// A try begins. Whoever leads writes at once, if it has been seen to hold the Lease.
+    fn begin_try<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>) {
+        self.began = ctx.now();
+        if let Role::Leader(round) = &mut self.role
+            && !round.failing
+        {
+            (round.began, round.tick) = (self.began, self.began);
+        }
+        match (&self.observed, self.is_leader() && self.is_valid()) {
+            (Some((object, _)), true) => {
+                let verb = Verb::Update(Arc::new(self.renewed(object, ctx.now())));
+                self.ask(verb, Asked::Renew, ctx);
+            }
+            _ => self.ask(Verb::Get(self.lock.clone()), Asked::Look, ctx),
+        }
+    }
+
+    fn answered<E: From<Alarm>>(
+        &mut self,
+        asked: Asked,
+        answered: Answered,
+        ctx: &mut Ctx<E>,
+    ) -> Verdict {
+        match (asked, answered) {
+            (Asked::Look, Ok(Answer::Object(object))) => self.looked(object, ctx),
+            (Asked::Look, Err(error)) if error.reason == Reason::NotFound => {
+                let new = self.claim(None, ctx.now());
+                self.ask(Verb::Create(Arc::new(new)), Asked::Create, ctx);
+            }
+            (Asked::Create | Asked::Renew | Asked::Write, Ok(Answer::Object(object))) => {
+                self.observed = Some((object, ctx.now()));
+                return self.succeeded(ctx);
+            }
+            (Asked::Renew, Err(error)) => {
+                let words = "Failed to update lock optimistically";
+                self.complain(format!("{words}: {error}, falling back to slow path"), ctx);
+                self.ask(Verb::Get(self.lock.clone()), Asked::Look, ctx);
+            }
+            (asked, Err(error)) => {
+                let words = match asked {
+                    Asked::Look => format!("error retrieving resource lock {}", self.path()),
+                    Asked::Create => "error initially creating leader election record".to_owned(),
+                    Asked::Renew | Asked::Write => "Failed to update lock".to_owned(),
+                };
+                self.complain(format!("{words}: {error}"), ctx);
+                self.failed(ctx);
+            }
+            (_, Ok(_)) => self.failed(ctx),
+        }
+        Verdict::Unchanged
+    }
+
+    /// The Lease as it is: whether it may be taken.
+    fn looked<E: From<Alarm>>(&mut self, object: Arc<Object>, ctx: &mut Ctx<E>) {
+        let seen = match &self.observed {
+            Some((old, at)) if old.lease() == object.lease() => *at,
+            _ => ctx.now(),
+        };
+        self.observed = Some((object.clone(), seen));
+        let holder = object.lease().map_or(Text::EMPTY, |lease| lease.holder.clone());
+        if !holder.is_empty() && holder != self.identity && self.is_valid() {
+            return self.failed(ctx);
+        }
+        let written = match holder == self.identity {
+            true => self.renewed(&object, ctx.now()),
+            false => self.claim(Some(&object), ctx.now()),
+        };
+        self.ask(Verb::Update(Arc::new(written)), Asked::Write, ctx);
+    }
+
+    /// True if the Lease was seen to change within its duration, counted at the try's beginning.
+    fn is_valid(&self) -> bool {
+        self.observed.as_ref().is_some_and(|(object, at)| {
+            let duration = object.lease().map_or(Duration::ZERO, |lease| lease.duration);
+            *at + duration > self.began
+        })
+    }
+
+    fn succeeded<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>) -> Verdict {
+        let now = ctx.now();
+        self.complaint = Text::EMPTY;
+        self.over.cancel();
+        let first = self.role == Role::Candidate;
+        self.role = Role::Leader(Round { began: now, tick: now, failing: false });
+        if first {
+            ctx.log(format!("successfully acquired lease {}", self.path()));
+            // The first renewal follows at once.
+            self.try_now(ctx);
+            return Verdict::Elected;
+        }
+        self.try_after(self.settings.retry, ctx);
+        Verdict::Unchanged
+    }
+
+    fn failed<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>) {
+        let now = ctx.now();
+        let Role::Leader(round) = &mut self.role else {
+            let pause = self.pause(ctx);
+            return self.try_after(pause, ctx);
+        };
+        let retry = self.settings.retry;
+        // A ticker: what was missed while a try took long comes at once, and only once.
+        let missed = now.since(round.tick).as_micros() / retry.as_micros().max(1);
+        let next = if missed > 0 { now } else { round.tick + retry };
+        round.tick = if missed > 0 { round.tick + retry * missed } else { next };
+        if !std::mem::replace(&mut round.failing, true) {
+            let left = (round.began + self.settings.deadline).since(now);
+            let ring = Ring::RenewalOver(self.over.restart());
+            ctx.after(left, E::from(Alarm { client: self.number, ring }));
+        }
+        self.try_after(next.since(now), ctx);
+    }
+
+    /// A candidate's pause.
+    fn pause<E>(&self, ctx: &mut Ctx<E>) -> Duration {
+        let ElectionSettings { retry, jitter_percent, .. } = self.settings;
+        retry + below(retry.scaled(jitter_percent, 100), ctx.draw(PAUSE))
+    }
+
+    fn try_now<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>) {
+        self.attempt.cancel();
+        self.begin_try(ctx);
+    }
+
+    fn try_after<E: From<Alarm>>(&mut self, pause: Duration, ctx: &mut Ctx<E>) {
+        let ring = Ring::Attempt(self.attempt.restart());
+        ctx.after(pause, E::from(Alarm { client: self.number, ring }));
+    }
+
+    /// Each counts for itself: elections shift nobody's draws.
+    fn ask<E: From<Alarm>>(&mut self, verb: Verb, asked: Asked, ctx: &mut Ctx<E>) {
+        self.asked += 1;
+        let sender = ctx.owner().part(Owner::named(AGENT).number());
+        let timeout = self.settings.deadline.scaled(1, 2);
+        self.api.send_as(ctx, AGENT, verb, asked, timeout, sender, self.asked);
+    }
+
+    fn renewed(&self, object: &Object, now: SimTime) -> Object {
+        let mut renewed = object.clone();
+        if let Some(lease) = renewed.lease_mut() {
+            lease.renewed = now;
+        }
+        renewed
+    }
+
+    /// The Lease with this candidate as its new holder.
+    fn claim(&self, object: Option<&Object>, now: SimTime) -> Object {
+        let mut claimed = match object {
+            Some(object) => object.clone(),
+            None => {
+                let key = self.lock.clone();
+                let meta = Meta::new(Kind::Lease, key.namespace, key.name);
+                Object::new(meta, Lease::default())
+            }
+        };
+        if let Some(lease) = claimed.lease_mut() {
+            lease.transitions += u32::from(object.is_some());
+            lease.holder = self.identity.clone();
+            lease.duration = self.settings.lease;
+            (lease.acquired, lease.renewed) = (now, now);
+        }
+        claimed
+    }
+
+    fn complain<E>(&mut self, words: String, ctx: &mut Ctx<E>) {
+        if self.complaint != words.as_str() {
+            self.complaint = Text::from(words);
+            ctx.log(self.complaint.clone());
+        }
+    }
+
+    fn path(&self) -> String {
+        format!("{}/{}", self.lock.namespace, self.lock.name)
+    }
+}
+
+/// The Lease of this name, where those of a cluster's own components are.
+pub fn lock(lease: &'static str) -> ObjectKey {
+    let namespace = Text::word("kube-system");
+    ObjectKey { kind: Kind::Lease, namespace, name: Text::word(lease) }
+}

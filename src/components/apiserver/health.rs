@@ -1,0 +1,102 @@
+//! `/livez`, `/readyz` and `/healthz`: whether etcd answers a quorum read in time.
+//!
+//! Follows `k/k:staging/src/k8s.io/apiserver/pkg/storage/storagebackend/factory/etcd3.go`: each of
+//! two checks asks etcd at most once in half its time-out, and tells whoever comes in between what
+//! it found last. A server that is still starting says 500.
+//!
+//! Simplified: the start-up's own checks (informers, post-start hooks) are one.
+
+use super::reflector::Own;
+use super::{Apiserver, Event};
+use crate::engine::SimTime;
+use crate::infra::{ConnectionId, Ctx, Start};
+use crate::wire::{Message, StoreError};
+
+/// Both checks: `etcd`, in all three endpoints, and `etcd-readiness`, in `/readyz` only.
+#[derive(Clone, Debug)]
+pub struct Health([Check; 2]);
+
+/// One check.
+#[derive(Clone, Copy, Debug)]
+struct Check {
+    /// What it found last.
+    well: bool,
+    asked: Option<SimTime>,
+}
+
+/// Somebody who asks how the server is.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    client: ConnectionId,
+    id: u32,
+    /// The check that is running, and the last one.
+    at: usize,
+    last: usize,
+    failed: bool,
+}
+
+impl Health {
+    /// Checks that have found nothing yet, or everything well for long.
+    pub fn new(start: Start) -> Health {
+        Health([Check { well: start == Start::Steady, asked: None }; 2])
+    }
+}
+
+impl Apiserver {
+    /// Somebody asks how the server is.
+    pub(super) fn check_health(
+        &mut self,
+        client: ConnectionId,
+        (id, path): (u32, &'static str),
+        ctx: &mut Ctx<Event>,
+    ) {
+        // Anybody who is there at all can say which version he is.
+        if path == "/version" {
+            return ctx.send(client, Message::Health(id, 200));
+        }
+        if !self.is_up || self.terminating {
+            return ctx.send(client, Message::Health(id, 500));
+        }
+        let last = usize::from(path == "/readyz");
+        self.run_check(Caller { client, id, at: 0, last, failed: false }, ctx);
+    }
+
+    fn run_check(&mut self, caller: Caller, ctx: &mut Ctx<Event>) {
+        let (now, timeout) = (ctx.now(), self.settings.health_timeout);
+        let check = &mut self.health.0[caller.at];
+        if check.asked.is_some_and(|asked| now.since(asked) < timeout.scaled(1, 2)) {
+            let well = check.well;
+            return self.judged(caller, well, ctx);
+        }
+        check.asked = Some(now);
+        let id = self.ask_own(Own::Check(caller), ctx);
+        ctx.after(timeout, Event::CheckOver(id));
+    }
+
+    /// Etcd has answered a check, or its time is over.
+    pub(super) fn check_ended(&mut self, id: u32, well: bool, ctx: &mut Ctx<Event>) {
+        self.channel.done(id);
+        if let Some(Own::Check(caller)) = self.own.remove(&id) {
+            self.health.0[caller.at].well = well;
+            self.judged(caller, well, ctx);
+        }
+    }
+
+    /// Etcd has failed a check: it is made again within its time, or over.
+    pub(super) fn check_failed(&mut self, id: u32, error: &StoreError, ctx: &mut Ctx<Event>) {
+        match self.repeats(false, error) {
+            true => ctx.after(self.settings.retry.pause, Event::AskAgain(id)),
+            false => self.check_ended(id, false, ctx),
+        }
+    }
+
+    fn judged(&mut self, mut caller: Caller, well: bool, ctx: &mut Ctx<Event>) {
+        caller.failed |= !well;
+        if caller.at < caller.last {
+            caller.at += 1;
+            return self.run_check(caller, ctx);
+        }
+        let status = if caller.failed { 500 } else { 200 };
+        ctx.send(caller.client, Message::Health(caller.id, status));
+    }
+}

@@ -1,0 +1,81 @@
+//! An API server's beginning and end.
+//!
+//! ```text
+//! started ── dials etcd, lists everything ── start hooks over ─> serves ── SIGTERM ─> ends what is
+//!    ├ no connection for 20 s ─> exits                                      under way, and itself
+//!    └ a first read fails     ─> exits
+//! ```
+//! Follows `k/k:pkg/controlplane` (`Unable to perform initial IP allocation check`) and
+//! `staging/src/k8s.io/apiserver/pkg/server/genericapiserver.go`.
+//!
+//! Simplified: a new process accepts connections from its first moment, and what is asked before it
+//! is ready waits; the real one refuses for a second or two, and answers some requests earlier. It
+//! has no entry of its own among the endpoints of the Service `kubernetes`.
+
+use super::health::Health;
+use super::{Apiserver, Event, Stage};
+use crate::engine::Purpose;
+use crate::infra::{Ctx, Start};
+
+/// The draws for the time of its start.
+const STARTUP: Purpose = Purpose(2);
+
+impl Apiserver {
+    pub(super) fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        *self = Apiserver::new(self.settings);
+        ctx.catch_term();
+        if start == Start::Fresh {
+            self.health = Health::new(start);
+            self.hooks_over = false;
+            self.is_up = false;
+            let startup = ctx.draw_delay(STARTUP, self.settings.startup);
+            ctx.after(startup, Event::HooksOver);
+            ctx.after(self.settings.dial_timeout, Event::DialOver);
+            ctx.after(self.settings.request_timeout, Event::FirstReadOver);
+        }
+        self.channel.connect(ctx);
+        self.fill_cache(ctx);
+    }
+
+    /// Serves what has waited for that, once it can.
+    pub(super) fn rise(&mut self, ctx: &mut Ctx<Event>) {
+        if !self.is_up && self.hooks_over && self.reflector.was_filled {
+            self.is_up = true;
+            self.serve_those(|stage| matches!(stage, Stage::Starting), ctx);
+        }
+    }
+
+    /// Ends watches at once, and itself when nothing is under way any more.
+    ///
+    /// Simplified: it goes on listening meanwhile, and does not hear what it is asked.
+    pub(super) fn terminate(&mut self, ctx: &mut Ctx<Event>) {
+        self.terminating = true;
+        self.cache.end_all(|to, message| ctx.send(to, message));
+        self.open.retain(|_, open| !open.is_watch());
+        self.end_if_idle(ctx);
+    }
+
+    pub(super) fn end_if_idle(&mut self, ctx: &mut Ctx<Event>) {
+        if self.terminating && self.open.is_empty() {
+            ctx.exit();
+        }
+    }
+
+    /// A new process has waited long enough for a connection to etcd.
+    pub(super) fn dial_over(&mut self, ctx: &mut Ctx<Event>) {
+        if !self.is_up && !self.channel.is_ready() {
+            ctx.log(
+                "Error creating leases: error creating storage factory: context deadline exceeded",
+            );
+            ctx.exit();
+        }
+    }
+
+    /// A new process has waited long enough for its first reads.
+    pub(super) fn first_read_over(&mut self, ctx: &mut Ctx<Event>) {
+        if !self.reflector.was_filled {
+            ctx.log("Unable to perform initial IP allocation check: context deadline exceeded");
+            ctx.exit();
+        }
+    }
+}

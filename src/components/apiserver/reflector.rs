@@ -1,0 +1,328 @@
+//! The API server's own reads of etcd: what fills its watch cache and keeps it fresh.
+//!
+//! Follows `k/k:staging/src/k8s.io/apiserver/pkg/storage/cacher` and client-go's reflector inside it.
+//!
+//! ```text
+//! list every kind ─> filled ─> one watch ── etcd ends it ─> opened again, for up to 30 s ─┐
+//!        ^                                                                                │
+//!        └── a pause <── every client's watch ends; nothing is served from the cache <────┘
+//! ```
+//! A watch whose connection broke is opened again by etcd's client without a word, as soon as there
+//! is a connection: meanwhile the cache is served as it is, and gets old.
+//!
+//! Simplified: one watch feeds all kinds, where the real server has one for each; so no kind loses
+//! its watch before another. A broken one is opened again after a pause, not as fast as it fails.
+
+use super::health::Caller;
+use super::{Apiserver, Event, Stage};
+use crate::api::{Answer, ApiError, Freshness, Kind, ObjectKey, Reason, Revision, Selector, Verb};
+use crate::engine::{Duration, SimTime, Text};
+use crate::infra::Ctx;
+use crate::wire::{Consistency, StoreAnswer, StoreError, StoreOperation, StoreRequest};
+
+/// How the watch cache behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// How many events of each kind a watch can be resumed over.
+    pub window: usize,
+    pub latest_lists: LatestLists,
+    pub unfilled: Unfilled,
+    /// For how long a watch that etcd ends is opened again before the cache is given up.
+    pub watch_retry: Duration,
+    /// Between two tries to open it, and before the cache is filled anew.
+    pub retry_pause: Duration,
+    /// For how long a list waits until the cache is as fresh as it has to be.
+    pub fresh_wait: Duration,
+}
+
+/// Where a list that must show the latest comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LatestLists {
+    Etcd,
+    /// From the cache, once it has come as far as etcd says that it has come (1.31).
+    Cache,
+}
+
+/// What becomes of lists and watches while the cache is filled anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfilled {
+    /// Lists are asked of etcd, watches wait.
+    Delegate,
+    /// Both are refused with 429 (1.31).
+    Refuse,
+}
+
+/// How the cache stands.
+#[derive(Clone, Debug)]
+pub struct Reflector {
+    pub is_filled: bool,
+    /// It has been filled since the process began.
+    pub was_filled: bool,
+    /// Kinds that are still to be listed.
+    awaited: usize,
+    /// Etcd reports what it commits.
+    is_watching: bool,
+    /// When the watch first and last failed.
+    failing: Option<(SimTime, SimTime)>,
+    /// Lists that wait until the cache has come to a revision.
+    waiters: Vec<(Revision, u32)>,
+}
+
+/// A read of the server's own.
+#[derive(Clone, Debug)]
+pub enum Own {
+    Fill(Kind),
+    Watch,
+    Check(Caller),
+}
+
+/// Without a failure for so long, the next is a first one again (client-go, `minResetPeriod`).
+const CALM: Duration = Duration::from_secs(60);
+
+impl Reflector {
+    /// Nothing has been listed.
+    pub fn new() -> Reflector {
+        Reflector {
+            is_filled: false,
+            was_filled: false,
+            awaited: 0,
+            is_watching: false,
+            failing: None,
+            waiters: Vec::new(),
+        }
+    }
+}
+
+impl Apiserver {
+    /// Lists everything anew.
+    pub(super) fn fill_cache(&mut self, ctx: &mut Ctx<Event>) {
+        self.reflector.awaited = Kind::ALL.len();
+        for kind in Kind::ALL {
+            self.ask_own(Own::Fill(kind), ctx);
+        }
+    }
+
+    /// Begins a read of its own; its number.
+    pub(super) fn ask_own(&mut self, own: Own, ctx: &mut Ctx<Event>) -> u32 {
+        self.next = self.next.wrapping_add(1);
+        self.own.insert(self.next, own);
+        self.ask_again(self.next, ctx);
+        self.next
+    }
+
+    /// Sends a read of its own, for the first time or once more.
+    pub(super) fn ask_again(&mut self, id: u32, ctx: &mut Ctx<Event>) {
+        let Some(own) = self.own.get(&id) else { return };
+        let operation = match own {
+            Own::Fill(kind) => StoreOperation::Range(*kind, Consistency::Linearizable),
+            Own::Watch => StoreOperation::Watch(Some(self.cache.heard())),
+            Own::Check(_) => StoreOperation::Get(health_key(), Consistency::Linearizable),
+        };
+        let require_leader = matches!(own, Own::Watch);
+        let (sender, count) = (ctx.owner(), u64::from(id));
+        self.channel.send(StoreRequest { id, operation, require_leader, sender, count }, ctx);
+    }
+
+    /// Etcd has answered a read of its own.
+    pub(super) fn own_stored(&mut self, id: u32, answer: StoreAnswer, ctx: &mut Ctx<Event>) {
+        let Some(own) = self.own.get(&id) else { return };
+        match (own, answer) {
+            (Own::Fill(kind), StoreAnswer::Values(revision, items)) => {
+                self.cache.fill(*kind, revision, items);
+                self.own.remove(&id);
+                self.reflector.awaited -= 1;
+                if self.reflector.awaited == 0 {
+                    self.cache_filled(ctx);
+                }
+            }
+            (Own::Fill(_), StoreAnswer::Failed(error)) => self.fill_failed(id, &error, ctx),
+            (Own::Watch, StoreAnswer::Watching(_)) => self.reflector.is_watching = true,
+            (Own::Watch, StoreAnswer::Failed(error)) => self.etcd_watch_ended(id, &error, ctx),
+            // What was missed is gone: every client has to list anew.
+            (Own::Watch, StoreAnswer::Compacted(_)) => self.give_cache_up(id, ctx),
+            (Own::Check(_), StoreAnswer::Failed(error)) => self.check_failed(id, &error, ctx),
+            (Own::Check(_), _) => self.check_ended(id, true, ctx),
+            _ => {}
+        }
+    }
+
+    /// The connection is over: etcd's client opens an open watch again by itself.
+    pub(super) fn reopen_watch(&mut self, ctx: &mut Ctx<Event>) {
+        if std::mem::take(&mut self.reflector.is_watching) {
+            let watch = self.own.iter().find(|(_, own)| matches!(own, Own::Watch));
+            if let Some(id) = watch.map(|(id, _)| *id) {
+                self.ask_again(id, ctx);
+            }
+        }
+    }
+
+    /// The connection broke under a read of its own.
+    pub(super) fn own_lost(&mut self, id: u32, error: &StoreError, ctx: &mut Ctx<Event>) {
+        match self.own.get(&id) {
+            Some(Own::Watch) => self.ask_again(id, ctx),
+            Some(Own::Fill(_)) => self.fill_failed(id, error, ctx),
+            Some(Own::Check(_)) => self.check_failed(id, error, ctx),
+            None => {}
+        }
+    }
+
+    fn cache_filled(&mut self, ctx: &mut Ctx<Event>) {
+        self.cache.begin();
+        self.reflector.is_filled = true;
+        self.reflector.was_filled = true;
+        self.ask_own(Own::Watch, ctx);
+        self.rise(ctx);
+        self.serve_those(|stage| matches!(stage, Stage::AwaitingCache), ctx);
+    }
+
+    fn fill_failed(&mut self, id: u32, error: &StoreError, ctx: &mut Ctx<Event>) {
+        let repeated = self.repeats(false, error);
+        if !repeated && !self.reflector.was_filled && !self.is_up {
+            let why = super::storage::words(error);
+            ctx.log(format!(
+                "Unable to perform initial IP allocation check: unable to refresh the service IP \
+                 block: {why}"
+            ));
+            return ctx.exit();
+        }
+        let pause = match repeated {
+            true => self.settings.retry.pause,
+            false => self.settings.cache.retry_pause,
+        };
+        ctx.after(pause, Event::AskAgain(id));
+    }
+
+    /// Etcd has ended the watch, or refuses to open it.
+    pub(super) fn etcd_watch_ended(&mut self, id: u32, error: &StoreError, ctx: &mut Ctx<Event>) {
+        let now = ctx.now();
+        self.reflector.is_watching = false;
+        let (first, _) = match self.reflector.failing {
+            Some((first, last)) if now.since(last) < CALM => (first, last),
+            _ => {
+                // Simplified: the real log repeats the line for each kind and try.
+                ctx.log(format!("watch chan error: {}", super::storage::words(error)));
+                (now, now)
+            }
+        };
+        self.reflector.failing = Some((first, now));
+        if now.since(first) > self.settings.cache.watch_retry {
+            self.reflector.failing = None;
+            return self.give_cache_up(id, ctx);
+        }
+        ctx.after(self.settings.cache.retry_pause, Event::AskAgain(id));
+    }
+
+    /// The cache may have missed something: it is filled anew, and whoever watches begins anew.
+    fn give_cache_up(&mut self, watch: u32, ctx: &mut Ctx<Event>) {
+        self.own.remove(&watch);
+        self.reflector.is_watching = false;
+        self.reflector.is_filled = false;
+        self.cache.end_all(|to, message| ctx.send(to, message));
+        ctx.after(self.settings.cache.retry_pause, Event::Refill);
+    }
+
+    /// Where a list or a watch stands while the cache is not filled.
+    pub(super) fn without_cache(&mut self, id: u32, ctx: &mut Ctx<Event>) -> WithoutCache {
+        match self.settings.cache.unfilled {
+            // Nobody is refused by a server that has only just begun to serve.
+            _ if !self.reflector.was_filled => {}
+            Unfilled::Delegate => return WithoutCache::Delegated,
+            Unfilled::Refuse => {
+                let message = Text::word("storage is (re)initializing");
+                self.answer(id, Err(ApiError::new(Reason::TooManyRequests, message)), ctx);
+                return WithoutCache::Settled;
+            }
+        }
+        self.wait_in(id, Stage::AwaitingCache);
+        WithoutCache::Settled
+    }
+
+    /// Serves a list.
+    pub(super) fn list(
+        &mut self,
+        id: u32,
+        (kind, selector, freshness): (Kind, Selector, Freshness),
+        ctx: &mut Ctx<Event>,
+    ) {
+        let range = StoreOperation::Range(kind, Consistency::Linearizable);
+        if !self.reflector.is_filled {
+            if let WithoutCache::Delegated = self.without_cache(id, ctx) {
+                self.ask_etcd(id, Stage::Reading, range, ctx);
+            }
+            return;
+        }
+        match (freshness, self.settings.cache.latest_lists) {
+            (Freshness::Any, _) => self.list_from_cache(id, kind, &selector, ctx),
+            (Freshness::AtLeast(revision), _) => self.list_as_fresh_as(id, revision, ctx),
+            (Freshness::Latest, LatestLists::Etcd) => {
+                self.ask_etcd(id, Stage::Reading, range, ctx);
+            }
+            // What is read does not matter: the answer's revision does.
+            (Freshness::Latest, LatestLists::Cache) => {
+                let marker = StoreOperation::Get(health_key(), Consistency::Linearizable);
+                self.ask_etcd(id, Stage::AskingRevision, marker, ctx);
+            }
+        }
+    }
+
+    fn list_from_cache(&mut self, id: u32, kind: Kind, selector: &Selector, ctx: &mut Ctx<Event>) {
+        let (revision, items) = self.cache.list(kind, selector);
+        self.answer(id, Ok(Answer::List(revision, items)), ctx);
+    }
+
+    /// A list is served once the cache has come this far.
+    pub(super) fn list_as_fresh_as(&mut self, id: u32, least: Revision, ctx: &mut Ctx<Event>) {
+        let Some(Verb::List(kind, selector, _)) = self.verb_of(id) else { return };
+        if self.reflector.is_filled && self.cache.heard() >= least {
+            return self.list_from_cache(id, kind, &selector, ctx);
+        }
+        self.wait_in(id, Stage::AwaitingRevision(least));
+        self.reflector.waiters.push((least, id));
+        ctx.after(self.settings.cache.fresh_wait, Event::NotFresh(id));
+    }
+
+    /// The cache has come further: who waited for it is served.
+    pub(super) fn cache_moved(&mut self, ctx: &mut Ctx<Event>) {
+        if self.reflector.waiters.is_empty() {
+            return;
+        }
+        let heard = self.cache.heard();
+        let waiters = std::mem::take(&mut self.reflector.waiters);
+        let (served, rest): (Vec<_>, Vec<_>) =
+            waiters.into_iter().partition(|(least, _)| *least <= heard);
+        self.reflector.waiters = rest;
+        for (_, id) in served {
+            if let Some(Stage::AwaitingRevision(least)) = self.stage_of(id) {
+                self.list_as_fresh_as(id, least, ctx);
+            }
+        }
+    }
+
+    /// The cache does not get as fresh as a list needs it.
+    pub(super) fn not_fresh(&mut self, id: u32, ctx: &mut Ctx<Event>) {
+        let Some(Stage::AwaitingRevision(least)) = self.stage_of(id) else { return };
+        self.reflector.waiters.retain(|(_, waiter)| *waiter != id);
+        let Some(Verb::List(kind, _, freshness)) = self.verb_of(id) else { return };
+        if freshness == Freshness::Latest {
+            let range = StoreOperation::Range(kind, Consistency::Linearizable);
+            return self.ask_etcd(id, Stage::Reading, range, ctx);
+        }
+        let current = self.cache.heard().0;
+        let message =
+            format!("Timeout: Too large resource version: {}, current: {current}", least.0);
+        self.answer(id, Err(ApiError::new(Reason::Timeout, message)), ctx);
+    }
+}
+
+/// What becomes of a request that needs the cache.
+pub enum WithoutCache {
+    /// Etcd is asked instead.
+    Delegated,
+    /// It waits, or has been refused.
+    Settled,
+}
+
+/// What the health check reads; nothing is stored there.
+fn health_key() -> ObjectKey {
+    ObjectKey { kind: Kind::ConfigMap, namespace: Text::EMPTY, name: Text::word("health") }
+}

@@ -1,0 +1,155 @@
+//! What the API server makes of etcd's refusals and silences: which calls it makes again, and what
+//! a user is told.
+//!
+//! Follows etcd's `client/v3/retry_interceptor.go`: a read that found etcd unavailable is made
+//! again, a write only if it cannot have been heard; what etcd gave up for its own deadline is made
+//! again either way. A user's own deadline ends it all.
+
+use super::{Apiserver, Event, Open, Stage};
+use crate::api::{ApiError, Reason, Verb};
+use crate::engine::{Duration, SimTime};
+use crate::infra::{Broken, Ctx};
+use crate::wire::{GrpcCode, StoreError, StoreOperation, StoreRequest};
+
+/// Whether etcd's client makes failed calls again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetrySettings {
+    pub by_client: Retries,
+    /// Between two tries.
+    pub pause: Duration,
+    /// How often a call is made.
+    pub limit: u32,
+}
+
+/// Whether etcd's retry interceptor is in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retries {
+    /// The tracing interceptor took its place: each failure is handed on (1.27 to 1.30).
+    Overwritten,
+    InPlace,
+}
+
+impl Apiserver {
+    /// Asks etcd on behalf of a client's request.
+    pub(super) fn ask_etcd(
+        &mut self,
+        id: u32,
+        stage: Stage,
+        operation: StoreOperation,
+        ctx: &mut Ctx<Event>,
+    ) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        open.stage = stage;
+        let (sender, count) = (open.request.sender, open.request.count);
+        let require_leader = false;
+        self.channel.send(StoreRequest { id, operation, require_leader, sender, count }, ctx);
+    }
+
+    /// Etcd failed a client's request: it is made again, or the client is told.
+    pub(super) fn etcd_failed(
+        &mut self,
+        id: u32,
+        is_proposal: bool,
+        error: &StoreError,
+        ctx: &mut Ctx<Event>,
+    ) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        open.tries += 1;
+        let left = open.tries < self.settings.retry.limit;
+        if left && self.repeats(is_proposal, error) {
+            if let Some(open) = self.open.get_mut(&id) {
+                open.stage = Stage::Serving;
+            }
+            return ctx.after(self.settings.retry.pause, Event::Serve(id));
+        }
+        self.answer(id, Err(ApiError::new(Reason::Unknown, words(error))), ctx);
+    }
+
+    /// True if etcd's client makes such a call again by itself.
+    pub(super) fn repeats(&self, is_proposal: bool, error: &StoreError) -> bool {
+        self.settings.retry.by_client == Retries::InPlace
+            && match error.code {
+                // Not the caller's deadline: that one would have ended the call itself.
+                GrpcCode::DeadlineExceeded => true,
+                GrpcCode::Unavailable => !is_proposal,
+                _ => false,
+            }
+    }
+
+    /// The connection to etcd is over.
+    pub(super) fn etcd_broken(&mut self, how: Broken, ctx: &mut Ctx<Event>) {
+        if how != Broken::Refused {
+            ctx.log("etcd: transport is closing; retrying");
+        }
+        let why = match how {
+            Broken::Lost => "keepalive ping failed to receive ACK within timeout",
+            Broken::Reset | Broken::Refused => {
+                "error reading from server: read tcp 127.0.0.1->127.0.0.1:2379: read: connection \
+                 reset by peer"
+            }
+        };
+        let error = StoreError::new(GrpcCode::Unavailable, why);
+        let lost = self.channel.on_broken(how, ctx);
+        self.reopen_watch(ctx);
+        for (id, is_proposal) in lost {
+            match self.own.contains_key(&id) {
+                true => self.own_lost(id, &error, ctx),
+                false => self.etcd_failed(id, is_proposal, &error, ctx),
+            }
+        }
+    }
+
+    /// Answers the requests whose time is over.
+    pub(super) fn give_up_late(&mut self, ctx: &mut Ctx<Event>) {
+        self.deadline_at = None;
+        let now = ctx.now();
+        let late: Vec<u32> =
+            self.open.iter().filter(|(_, open)| open.is_late(now)).map(|(id, _)| *id).collect();
+        for id in late {
+            self.channel.done(id);
+            let message = self.open.get(&id).map_or("", Open::timed_out);
+            self.answer(id, Err(ApiError::new(Reason::Timeout, message)), ctx);
+        }
+        if let Some(next) = self.open.values().filter_map(|open| open.deadline).min() {
+            self.set_deadline(next, ctx);
+        }
+    }
+
+    /// One timer serves all requests: set for the earliest deadline, and again when it is due.
+    pub(super) fn set_deadline(&mut self, deadline: SimTime, ctx: &mut Ctx<Event>) {
+        if self.deadline_at.is_none_or(|at| deadline < at) {
+            self.deadline_at = Some(deadline);
+            ctx.after(deadline.since(ctx.now()), Event::Deadline);
+        }
+    }
+}
+
+impl Open {
+    /// What its client is told when its time is over.
+    fn timed_out(&self) -> &'static str {
+        match self.request.verb.is_mutating() {
+            true => {
+                "Timeout: request did not complete within requested timeout - context deadline \
+                 exceeded"
+            }
+            false => "Timeout: request did not complete within the allotted timeout",
+        }
+    }
+
+    fn is_late(&self, now: SimTime) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// True for a stream, which has no deadline.
+    pub(super) fn is_watch(&self) -> bool {
+        matches!(self.request.verb, Verb::Watch(..))
+    }
+}
+
+/// An error of etcd as its client words it: etcd's own texts stand alone.
+pub fn words(error: &StoreError) -> String {
+    match error.message.starts_with("etcdserver: ") {
+        true => error.message.to_string(),
+        false => format!("rpc error: code = {:?} desc = {}", error.code, error.message),
+    }
+}

@@ -1,0 +1,135 @@
+//! One of several controller-managers leads: from a process's start until its controllers run.
+//!
+//! Follows `k/k:cmd/kube-controller-manager/app/controllermanager.go`.
+//!
+//! ```text
+//! started ── reads whom to trust ── in vain ─> exits
+//!                └ candidate ── elected ─> informers sync ─> controllers, which know nothing yet
+//!                                   └ cannot renew for 10 s ─> `leaderelection lost`, exits
+//! ```
+//! What it knew is gone with the process; the Lease is not released, so the next leader waits until
+//! it has seen it unchanged for its whole duration.
+//!
+//! Simplified: the Event `stopped leading` is not attempted; it dies with the process.
+
+use super::{ControllerManager, Event, Token, WATCHED};
+use crate::api::kinds::EventType;
+use crate::api::{Answered, Kind, ObjectKey, Reason, Selector, Verb};
+use crate::client::{Standing, Verdict};
+use crate::engine::{Purpose, Text};
+use crate::infra::{Ctx, Input, Start};
+
+/// The number of the election's own client.
+pub const CLIENT: u8 = 2;
+/// The process, and its Lease.
+pub const PROGRAM: &str = "kube-controller-manager";
+const STARTUP: Purpose = Purpose(41);
+
+impl ControllerManager {
+    /// Takes what is for the election; gives back what is for the controllers.
+    pub(super) fn election_input(
+        &mut self,
+        input: Input<Event>,
+        ctx: &mut Ctx<Event>,
+    ) -> Option<Input<Event>> {
+        let verdict = match input {
+            Input::Started(start) => {
+                self.start(start, ctx);
+                return None;
+            }
+            Input::Due(Event::Initialized) => {
+                let verb = Verb::Get(trusted_front_proxy());
+                self.ask(PROGRAM, verb, Token::Authentication, ctx);
+                return None;
+            }
+            Input::Message(from, message) if self.election.is_on(from) => {
+                self.election.on_message(from, message, ctx)
+            }
+            Input::Broken(connection, how) if self.election.is_on(connection) => {
+                self.election.on_broken(connection, how, ctx)
+            }
+            Input::Due(Event::Client(alarm)) if alarm.client == CLIENT => {
+                self.election.on_alarm(alarm.ring, ctx)
+            }
+            other => return Some(other),
+        };
+        match verdict {
+            Verdict::Unchanged => {}
+            Verdict::Elected => self.elected(ctx),
+            Verdict::Lost => {
+                ctx.log("leaderelection lost");
+                ctx.exit();
+            }
+        }
+        None
+    }
+
+    fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        let (settings, server, standing) = (self.settings.clone(), self.server, self.standing);
+        *self = ControllerManager::new(settings, server, standing);
+        match start {
+            Start::Fresh => {
+                let startup = ctx.draw_delay(STARTUP, self.settings.startup);
+                ctx.after(startup, Event::Initialized);
+            }
+            Start::Steady => {
+                if standing == Standing::Leader {
+                    self.watch(ctx);
+                    self.begin_controllers(start, ctx);
+                }
+                self.election.start(start, standing, ctx);
+            }
+        }
+    }
+
+    /// Without an API server there is nobody to trust, and the process ends.
+    pub(super) fn authentication_read(&mut self, answered: &Answered, ctx: &mut Ctx<Event>) {
+        match answered {
+            // Simplified: a cluster here has no such ConfigMap; that it can be asked for is enough.
+            Err(error) if error.reason != Reason::NotFound => {
+                ctx.log(format!(
+                    "unable to load configmap based request-header-client-ca-file: {error}"
+                ));
+                ctx.exit();
+            }
+            _ => self.election.start(Start::Fresh, self.standing, ctx),
+        }
+    }
+
+    fn elected(&mut self, ctx: &mut Ctx<Event>) {
+        let message = Text::from(format!("{} became leader", self.election.identity()));
+        let (lock, kind) = (self.election.lock().clone(), EventType::Normal);
+        self.clients.local.record(ctx, PROGRAM, kind, &lock, "LeaderElection", message);
+        self.watch(ctx);
+    }
+
+    fn watch(&mut self, ctx: &mut Ctx<Event>) {
+        for kind in WATCHED {
+            self.clients.local.watch(ctx, kind, Selector::All);
+        }
+        self.start_bootstrap(ctx);
+    }
+
+    /// A new leader's controllers begin once their caches have had their first lists.
+    pub(super) fn begin_passes(&mut self, ctx: &mut Ctx<Event>) {
+        if !self.works && self.clients.local.caches.are_synced() {
+            self.begin_controllers(Start::Fresh, ctx);
+        }
+    }
+
+    fn begin_controllers(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        self.works = true;
+        self.node_lifecycle.begin(start);
+        self.start_node_lifecycle(start, ctx);
+        self.start_pod_gc(start, ctx);
+    }
+}
+
+/// The ConfigMap that a new process reads first.
+fn trusted_front_proxy() -> ObjectKey {
+    ObjectKey {
+        kind: Kind::ConfigMap,
+        namespace: Text::word("kube-system"),
+        name: Text::word("extension-apiserver-authentication"),
+    }
+}

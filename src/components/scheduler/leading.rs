@@ -1,0 +1,68 @@
+//! One of several schedulers leads; the others keep their caches and queues filled, and wait.
+//!
+//! Follows `k/k:cmd/kube-scheduler/app/server.go`: a new process takes part in the election once its
+//! informers have had their first lists, so an API server that was away for long delays it by their
+//! pauses too. Unlike the controller-manager it begins without an API server.
+
+use super::{AGENT, Event, Scheduler};
+use crate::api::kinds::EventType;
+use crate::client::Verdict;
+use crate::engine::Text;
+use crate::infra::{Ctx, Input, Start};
+
+/// The number of the election's own client.
+pub const CLIENT: u8 = 1;
+/// The process, and its Lease.
+pub const PROGRAM: &str = "kube-scheduler";
+
+impl Scheduler {
+    /// Takes what is for the election; gives back what is not.
+    pub(super) fn election_input(
+        &mut self,
+        input: Input<Event>,
+        ctx: &mut Ctx<Event>,
+    ) -> Option<Input<Event>> {
+        let verdict = match input {
+            Input::Message(from, message) if self.election.is_on(from) => {
+                self.election.on_message(from, message, ctx)
+            }
+            Input::Broken(connection, how) if self.election.is_on(connection) => {
+                self.election.on_broken(connection, how, ctx)
+            }
+            Input::Due(Event::Client(alarm)) if alarm.client == CLIENT => {
+                self.election.on_alarm(alarm.ring, ctx)
+            }
+            other => return Some(other),
+        };
+        match verdict {
+            Verdict::Unchanged => {}
+            Verdict::Elected => self.elected(ctx),
+            Verdict::Lost => {
+                ctx.log("leaderelection lost");
+                ctx.exit();
+            }
+        }
+        None
+    }
+
+    /// Stands as it has for long, or waits for its first lists.
+    pub(super) fn begin_election(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        if start == Start::Steady {
+            self.election.start(start, self.standing, ctx);
+        }
+    }
+
+    /// An informer has had its first list: after the last one a new process becomes a candidate.
+    pub(super) fn take_part(&mut self, ctx: &mut Ctx<Event>) {
+        if self.election.is_idle() && self.client.caches.are_synced() {
+            self.election.start(Start::Fresh, self.standing, ctx);
+        }
+    }
+
+    fn elected(&mut self, ctx: &mut Ctx<Event>) {
+        let message = Text::from(format!("{} became leader", self.election.identity()));
+        let (lock, kind) = (self.election.lock().clone(), EventType::Normal);
+        self.client.record(ctx, AGENT, kind, &lock, "LeaderElection", message);
+        self.take_next(ctx);
+    }
+}

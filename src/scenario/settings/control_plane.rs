@@ -1,0 +1,76 @@
+//! The settings of API servers, their clients, and of who is elected beside them.
+
+use super::{size, small};
+use crate::client::{ClientSettings, ElectionSettings};
+use crate::components::apiserver;
+use crate::scenario::catalog::Catalog;
+use crate::world::ETCD_PORT;
+
+/// How every client of an API server behaves.
+pub fn client(all: &Catalog) -> ClientSettings {
+    ClientSettings {
+        request_timeout: all.period("kubernetes.clientRequestTimeout"),
+        relist_first: all.period("kubernetes.relistBackoffFirst"),
+        relist_limit: all.period("kubernetes.relistBackoffLimit"),
+        relist_jitter_percent: all.count("kubernetes.relistJitterPercent", 0..=1_000),
+        relist_reset: all.duration("kubernetes.relistBackoffReset"),
+    }
+}
+
+/// How an API server behaves.
+pub fn apiserver(all: &Catalog) -> apiserver::Settings {
+    apiserver::Settings {
+        service: all.delay("kubernetes.apiserverService"),
+        request_timeout: all.period("kubernetes.requestTimeout"),
+        mutating_timeout: all.period("kubernetes.mutatingRequestTimeout"),
+        default_toleration: all.duration("kubernetes.defaultTolerationSeconds"),
+        eviction_tries: small(all.count("kubernetes.evictionTries", 1..=1_000)),
+        eviction_pause: all.duration("kubernetes.evictionPause"),
+        channel: apiserver::ChannelSettings {
+            etcd: ETCD_PORT,
+            backoff_first: all.period("kubernetes.etcdBackoffFirst"),
+            backoff_limit: all.period("kubernetes.etcdBackoffLimit"),
+            backoff_growth_percent: all.count("kubernetes.etcdBackoffGrowthPercent", 100..=1_000),
+            jitter_percent: all.count("kubernetes.etcdBackoffJitterPercent", 0..=99),
+        },
+        retry: apiserver::RetrySettings {
+            by_client: match all.rule("kubernetes.etcdClientRetries") {
+                true => apiserver::Retries::InPlace,
+                false => apiserver::Retries::Overwritten,
+            },
+            pause: all.period("kubernetes.etcdRetryPause"),
+            limit: small(all.count("kubernetes.etcdRetryLimit", 1..=1_000)),
+        },
+        cache: watch_cache(all),
+        health_timeout: all.period("kubernetes.etcdHealthcheckTimeout"),
+        startup: all.delay("kubernetes.apiserverStartup"),
+        dial_timeout: all.period("kubernetes.etcdDialTimeout"),
+    }
+}
+
+fn watch_cache(all: &Catalog) -> apiserver::CacheSettings {
+    apiserver::CacheSettings {
+        window: size(all.count("kubernetes.watchWindow", 1..=1_000_000)),
+        latest_lists: match all.rule("kubernetes.latestListsFromCache") {
+            true => apiserver::LatestLists::Cache,
+            false => apiserver::LatestLists::Etcd,
+        },
+        unfilled: match all.rule("kubernetes.unfilledCacheRefuses") {
+            true => apiserver::Unfilled::Refuse,
+            false => apiserver::Unfilled::Delegate,
+        },
+        watch_retry: all.duration("kubernetes.etcdWatchRetry"),
+        retry_pause: all.period("kubernetes.watchCacheRetryPause"),
+        fresh_wait: all.period("kubernetes.watchCacheFreshWait"),
+    }
+}
+
+/// How the controller-manager and the scheduler elect their leaders.
+pub fn election(all: &Catalog) -> ElectionSettings {
+    ElectionSettings {
+        lease: all.period("kubernetes.leaderElectLeaseDuration"),
+        deadline: all.period("kubernetes.leaderElectRenewDeadline"),
+        retry: all.period("kubernetes.leaderElectRetryPeriod"),
+        jitter_percent: all.count("kubernetes.leaderElectJitterPercent", 0..=1_000),
+    }
+}
