@@ -119,13 +119,15 @@ fn what_etcd_committed_is_in_the_timeline_with_its_writer() {
 }
 
 #[test]
-fn without_its_etcd_an_api_server_answers_with_an_error() {
+fn without_its_etcd_an_api_server_gives_a_write_up_after_34_seconds() {
     let (mut world, told) = with_scribe(1);
     play_until(&mut world, 1);
     notes(&told);
     kill(&mut world, "etcd", "control-plane-0");
-    play_until(&mut world, 3);
-    assert_eq!(notes(&told), ["2: InternalError", "3: InternalError"]);
+    play_until(&mut world, 35);
+    assert_eq!(notes(&told), Vec::<String>::new(), "it waits for its member");
+    play_until(&mut world, 37);
+    assert_eq!(notes(&told), ["2: Timeout", "3: Timeout"]);
 }
 
 #[test]
