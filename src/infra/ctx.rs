@@ -7,11 +7,11 @@ use super::{
     ActivityId, Address, Broken, ConnectionId, Disk, EndpointId, Inventory, NoneUp, Place, Port,
     ProcessId, Program, Signal, Vm,
 };
-use crate::api::{Object, Uid};
+use crate::api::{Object, Revision, Uid};
 use crate::engine::{
     Activity, Delay, Duration, Owner, Phase, Purpose, Random, Rhythm, SimTime, Text,
 };
-use crate::timeline::EntryId;
+use crate::timeline::{EntryId, Value};
 use crate::wire::Message;
 use std::sync::Arc;
 
@@ -88,8 +88,18 @@ pub enum Effect<E> {
 /// What a process lets a watcher of the run see. It changes nothing.
 #[derive(Clone, Debug)]
 pub enum Trace {
-    /// Etcd committed a change, asked for by this writer.
-    Committed { old: Option<Arc<Object>>, new: Option<Arc<Object>>, by: &'static str, writer: u32 },
+    /// A member of etcd applied a change, asked for by this writer. The first to do so commits it;
+    /// the others follow. A change is known by its revision in a history of the cluster.
+    Committed {
+        history: SimTime,
+        revision: Revision,
+        old: Option<Arc<Object>>,
+        new: Option<Arc<Object>>,
+        by: &'static str,
+        writer: u32,
+    },
+    /// Something about an etcd member changed, as itself or another member sees it.
+    Member(MemberChange),
     /// A line in the process's log.
     Log(Text),
     /// A line that a person reads on a terminal.
@@ -109,6 +119,18 @@ pub struct BackendsChange {
     pub from: Vec<Text>,
     pub to: Vec<Text>,
     pub why: Text,
+}
+
+/// A change of an etcd member.
+#[derive(Clone, Debug)]
+pub struct MemberChange {
+    /// The VM that it runs on.
+    pub member: Text,
+    pub field: &'static str,
+    pub from: Value,
+    pub to: Value,
+    /// Several members may tell of one change, which has one number: only the first is heard.
+    pub once: Option<u64>,
 }
 
 /// A change of how things stand for a user who tries them.
@@ -151,6 +173,8 @@ pub struct Ctx<'a, E> {
     inventory: Option<Inventory<'a>>,
     random: &'a Random,
     effects: &'a mut Vec<Effect<E>>,
+    /// What was traced since has become the cause of what follows.
+    cause_moved: bool,
 }
 
 impl<'a, E> Ctx<'a, E> {
@@ -164,7 +188,7 @@ impl<'a, E> Ctx<'a, E> {
         random: &'a Random,
         effects: &'a mut Vec<Effect<E>>,
     ) -> Ctx<'a, E> {
-        Ctx { me, now, cause, process, vm, inventory, random, effects }
+        Ctx { me, now, cause, process, vm, inventory, random, effects, cause_moved: false }
     }
 
     /// The VM's clock.
@@ -391,6 +415,7 @@ impl<'a, E> Ctx<'a, E> {
 
     /// Shows a watcher of the run what happened; changes nothing.
     pub fn trace(&mut self, trace: Trace) {
+        self.cause_moved |= matches!(trace, Trace::Committed { .. } | Trace::Member(_));
         self.effects.push(Effect::Trace(trace));
     }
 
@@ -423,7 +448,7 @@ impl<'a, E> Ctx<'a, E> {
 
     /// Names the entry that led to what follows.
     pub fn because(&mut self, cause: Option<EntryId>) {
-        if self.cause != cause {
+        if self.cause != cause || std::mem::take(&mut self.cause_moved) {
             self.cause = cause;
             self.effects.push(Effect::Because(cause));
         }

@@ -18,7 +18,9 @@ mod transport;
 mod transport_tests;
 mod vm;
 
-pub use ctx::{BackendsChange, Ctx, Effect, Input, ProbeReport, Start, Trace, VmAction};
+pub use ctx::{
+    BackendsChange, Ctx, Effect, Input, MemberChange, ProbeReport, Start, Trace, VmAction,
+};
 pub use datacenter::{Datacenter, Happening, Latency};
 pub use inventory::Inventory;
 pub use links::{Links, Way};

@@ -24,7 +24,7 @@ pub struct ProcessState {
     pub name: Text,
     pub owner: Owner,
     pub vm: VmId,
-    pub listens: Option<Port>,
+    pub listens: Vec<Port>,
     pub alive: bool,
     pub incarnation: u32,
     pub started: SimTime,
@@ -53,7 +53,12 @@ pub struct Processes(Vec<ProcessState>);
 
 impl ProcessState {
     /// A process that has not been started yet.
-    pub fn new(program: impl Into<Text>, vm: VmId, vm_name: &str, listens: Option<Port>) -> Self {
+    pub fn new(
+        program: impl Into<Text>,
+        vm: VmId,
+        vm_name: &str,
+        listens: impl IntoIterator<Item = Port>,
+    ) -> Self {
         let program = program.into();
         let name = Text::from(format!("{program}@{vm_name}"));
         ProcessState {
@@ -61,7 +66,7 @@ impl ProcessState {
             program,
             name,
             vm,
-            listens,
+            listens: listens.into_iter().collect(),
             alive: false,
             incarnation: 0,
             started: SimTime::ZERO,
@@ -160,7 +165,9 @@ impl Processes {
     /// The living process that listens on a port of a VM.
     pub fn listener(&self, vm: VmId, port: Port) -> Option<ProcessId> {
         self.iter()
-            .find(|(_, process)| process.alive && process.vm == vm && process.listens == Some(port))
+            .find(|(_, process)| {
+                process.alive && process.vm == vm && process.listens.contains(&port)
+            })
             .map(|(id, _)| id)
     }
 }

@@ -1,6 +1,7 @@
 //! From the catalog's keys to the settings of every component: the only place that knows both.
 
 pub mod control_plane;
+mod etcd;
 mod network;
 mod node;
 mod static_pods;
@@ -14,7 +15,7 @@ use crate::api::kinds::{
 use crate::api::{Kind, RetryJoin};
 use crate::client::{Backoff, ShellSettings};
 use crate::components::{
-    bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd, hypervisor,
+    bootstrap_provider, cloud_controller, cluster_api, controller_manager, hypervisor,
     infra_provider, kubeadm, kubectl, kubelet, scheduler, vm_operator, vsphere_provider,
 };
 use crate::engine::{Duration, Text};
@@ -48,10 +49,7 @@ fn settings(platform: &Platform) -> Settings {
     let all = &platform.catalog;
     let provider = provider(platform);
     Settings {
-        etcd: etcd::Settings {
-            commit: all.delay("etcd.commitLatency"),
-            compaction: all.period("etcd.compactionInterval"),
-        },
+        etcd: etcd::etcd(all),
         apiserver: control_plane::apiserver(all),
         kubelet: node::kubelet(platform),
         kubeadm: kubeadm(all),

@@ -34,6 +34,14 @@ const REPLICAS: &[Field] =
 /// What is no object of an API, with all of its fields.
 const THINGS: &[(&str, &[Field])] = &[
     ("Endpoint", &[("backends", Holds::Text)]),
+    (
+        "EtcdMember",
+        &[
+            ("exists", Holds::True),
+            ("leader", Holds::Text),
+            ("role", Holds::OneOf(&["Follower", "PreCandidate", "Candidate", "Leader"])),
+        ],
+    ),
     ("Fault", &[("injected", Holds::Text)]),
     ("Probe", &[("status", Holds::OneOf(&["ok", "degraded", "down"])), ("response", Holds::Text)]),
     ("Process", &[("running", Holds::True), ("frozen", Holds::True), ("log", Holds::Text)]),

@@ -2,12 +2,15 @@
 //!
 //! Messages are data; how they travel, and how they can fail, is `infra`'s matter.
 
+mod members;
 mod store;
 
 use crate::api::{Answered, ApiError, Request, WatchEvent};
 use crate::engine::Text;
+pub use members::{Database, Lease, MemberInfo, PeerMessage, Proposal, Proposed, Write};
 pub use store::{
-    Committed, Consistency, GrpcCode, StoreAnswer, StoreError, StoreOperation, StoreRequest,
+    Committed, Consistency, GrpcCode, LeaseId, MemberStatus, StoreAnswer, StoreError,
+    StoreOperation, StoreRequest,
 };
 
 /// A message on a connection.
@@ -29,6 +32,8 @@ pub enum Message {
     Committed(Committed),
     /// Etcd ends the stream that the request of this number opened.
     StoreEnded(u32, StoreError),
+    /// One etcd member to another.
+    Peer(PeerMessage),
     /// `GET` of a health endpoint, as a kubelet or a load balancer asks.
     HealthCheck(u32, &'static str),
     /// The HTTP status of the check of this number.

@@ -1,7 +1,9 @@
 //! What an API server and etcd say to each other.
 
+use super::members::MemberInfo;
 use crate::api::{Kind, Object, ObjectKey, Revision};
-use crate::engine::{Owner, Text};
+use crate::engine::{Duration, Owner, Text};
+use crate::raft::{Index, MemberId, Term};
 use std::sync::Arc;
 
 /// What an API server asks of etcd.
@@ -34,6 +36,49 @@ pub enum StoreOperation {
     },
     /// Reports everything committed after a revision, or from now on.
     Watch(Option<Revision>),
+    /// A `Transact` whose key goes with a lease.
+    Leased(LeaseId, Box<StoreOperation>),
+    /// A new lease of this length.
+    LeaseGrant(Duration),
+    /// Ends a lease and deletes its keys.
+    LeaseRevoke(LeaseId),
+    /// A lease begins anew.
+    LeaseKeepAlive(LeaseId),
+    /// How the asked member stands (Maintenance API).
+    Status,
+    MemberList(Consistency),
+    /// Adds the member that is to run on the VM of this name.
+    MemberAdd {
+        vm: Text,
+        learner: bool,
+    },
+    MemberRemove(MemberId),
+    MemberPromote(MemberId),
+    /// Hands leadership over to this member.
+    MoveLeader(MemberId),
+    /// `etcdctl snapshot save`, run on the member's own VM.
+    SnapshotSave,
+}
+
+/// A lease's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LeaseId(pub u64);
+
+/// What the Maintenance API tells of a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberStatus {
+    pub member: MemberId,
+    /// None: it knows no leader.
+    pub leader: Option<MemberId>,
+    pub term: Term,
+    /// The last entry that it knows to be committed.
+    pub index: Index,
+    /// The last entry that it has applied.
+    pub applied: Index,
+    pub revision: Revision,
+    pub is_learner: bool,
+    /// What is wrong with it, in etcd's words.
+    pub errors: Vec<&'static str>,
 }
 
 /// What etcd answers.
@@ -49,6 +94,13 @@ pub enum StoreAnswer {
     Watching(Revision),
     /// The asked history is gone; this is the oldest revision left.
     Compacted(Revision),
+    /// A lease with its length; none: there is no such lease (any more).
+    Lease(LeaseId, Option<Duration>),
+    Status(Box<MemberStatus>),
+    /// The members, after the change if one was asked for.
+    Members(Vec<MemberInfo>),
+    /// Done, and there is nothing more to say.
+    Done,
     /// Not done, or nobody knows whether it is done.
     Failed(StoreError),
 }
@@ -78,6 +130,7 @@ pub enum GrpcCode {
     NotFound,
     ResourceExhausted,
     FailedPrecondition,
+    OutOfRange,
     Unavailable,
     DataLoss,
 }
@@ -93,7 +146,13 @@ pub struct Committed {
 impl StoreRequest {
     /// True if it must be agreed and made durable before it is answered.
     pub fn is_proposal(&self) -> bool {
-        matches!(self.operation, StoreOperation::Transact { .. })
+        matches!(
+            self.operation,
+            StoreOperation::Transact { .. }
+                | StoreOperation::Leased(..)
+                | StoreOperation::LeaseGrant(_)
+                | StoreOperation::LeaseRevoke(_)
+        )
     }
 }
 

@@ -205,8 +205,9 @@ impl Builder {
     /// them all.
     fn servers(&mut self, vms: &[VmId], endpoint: EndpointId, cluster: Text, stored: Vec<Object>) {
         let apiserver = self.blueprint.settings.apiserver;
-        for (vm, member) in vms.iter().zip(self.members(vms, stored)) {
-            self.add(*vm, "etcd", Some(ETCD_PORT), Some(cluster.clone()), member);
+        for (vm, member) in vms.iter().zip(self.members(vms, &cluster, stored)) {
+            let id = self.add(*vm, "etcd", Some(ETCD_PORT), Some(cluster.clone()), member);
+            self.core.datacenter.processes.get_mut(id).listens.push(etcd::PEER_PORT);
             let server = apiserver::Apiserver::new(apiserver);
             self.add(*vm, "kube-apiserver", Some(API_PORT), Some(cluster.clone()), server);
         }
@@ -214,9 +215,21 @@ impl Builder {
         self.core.datacenter.network.set_endpoint(endpoint, backends);
     }
 
-    /// Members that have long been one group.
-    fn members(&self, _vms: &[VmId], stored: Vec<Object>) -> Vec<etcd::Etcd> {
-        vec![etcd::Etcd::new(self.blueprint.settings.etcd, stored)]
+    /// Members that have long been one group; who leads is given, or drawn.
+    fn members(&self, vms: &[VmId], cluster: &Text, stored: Vec<Object>) -> Vec<etcd::Etcd> {
+        let names: Vec<Text> =
+            vms.iter().map(|vm| self.core.datacenter.vm(*vm).name.clone()).collect();
+        let given = self.blueprint.leaders.etcd.filter(|_| *cluster == WORKLOAD_CLUSTER);
+        let count = names.len() as u64;
+        let leader = given.map_or_else(
+            || {
+                let owner = Owner::named("etcd").part(Owner::named(cluster).number());
+                index_below(count, self.core.random.draw(owner, Purpose(0), 0))
+            },
+            u64::from,
+        );
+        let leader = usize::try_from(leader).expect("a member of a small group");
+        etcd::Etcd::group(self.blueprint.settings.etcd, &names, leader, stored)
     }
 
     /// What runs the workload cluster's apps. Each talks to the API server beside it.

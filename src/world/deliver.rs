@@ -164,18 +164,31 @@ impl Core {
 
     fn trace(&mut self, id: ProcessId, trace: Trace, cause: &mut Option<EntryId>) {
         match trace {
-            Trace::Committed { old, new, by, writer } => {
+            Trace::Committed { history, revision, old, new, by, writer } => {
                 let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
-                let writer = self.datacenter.processes.get(ProcessId(writer));
-                let host = &self.datacenter.vm(writer.vm).name;
-                let entry = self.recorder.committed(
-                    self.now,
-                    &cluster,
-                    old.as_deref(),
-                    new.as_deref(),
-                    (by, host),
-                    *cause,
-                );
+                let entry = match self.recorder.seen(&cluster, history, revision) {
+                    Some(entry) => entry,
+                    None => {
+                        let writer = self.datacenter.processes.get(ProcessId(writer));
+                        let host = &self.datacenter.vm(writer.vm).name;
+                        let entry = self.recorder.committed(
+                            self.now,
+                            &cluster,
+                            old.as_deref(),
+                            new.as_deref(),
+                            (by, host),
+                            *cause,
+                        );
+                        self.recorder.note(cluster, history, revision, entry);
+                        entry
+                    }
+                };
+                *cause = entry.or(*cause);
+            }
+            Trace::Member(change) => {
+                let by = self.datacenter.processes.get(id).name.clone();
+                let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
+                let entry = self.recorder.member(self.now, &cluster, change, by, *cause);
                 *cause = entry.or(*cause);
             }
             Trace::Probe(report) => {

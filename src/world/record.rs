@@ -2,11 +2,11 @@
 //!
 //! It looks and writes down; nothing depends on what it wrote but causes.
 
-use crate::api::{Body, Object, PROBES, changes};
+use crate::api::{Body, Object, PROBES, Revision, changes};
 use crate::engine::{SimTime, Text};
-use crate::infra::{BackendsChange, ProbeReport};
+use crate::infra::{BackendsChange, MemberChange, ProbeReport};
 use crate::timeline::{Entry, EntryId, Timeline, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Writes the timeline.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +14,23 @@ pub struct Recorder {
     timeline: Timeline,
     /// Who has logged what already: only the first of a kind of line is an entry.
     logged: BTreeSet<(Text, Text)>,
+    /// What is committed in each cluster, in the present history of its store.
+    commits: BTreeMap<Text, Commits>,
+    /// Changes of members that one of several members has told of.
+    members: BTreeSet<(Text, u64)>,
 }
+
+/// The commits of a cluster that members may still apply after the first has done so.
+#[derive(Clone, Debug, Default)]
+struct Commits {
+    history: SimTime,
+    latest: Revision,
+    /// Of the latest, those that are in the timeline.
+    entries: VecDeque<(Revision, EntryId)>,
+}
+
+/// How many commits a member may lag behind and still know what led to what it applies.
+const REMEMBERED_COMMITS: usize = 1_000;
 
 impl Recorder {
     /// All entries so far.
@@ -82,6 +98,67 @@ impl Recorder {
         // What leads on from a new object is that it exists; from a change, its last field: a
         // Node's Ready stands after its pressures, a Machine's mark after its health.
         if old.is_none() { first } else { last }
+    }
+
+    /// What a member applies after another: nothing if it is the first to apply it, else what was
+    /// written down then, if anything was.
+    pub fn seen(
+        &self,
+        cluster: &Text,
+        history: SimTime,
+        revision: Revision,
+    ) -> Option<Option<EntryId>> {
+        let commits = self.commits.get(cluster)?;
+        // A member that was left out when the cluster was made anew has nothing to tell.
+        if history < commits.history {
+            return Some(None);
+        }
+        if history > commits.history || revision > commits.latest {
+            return None;
+        }
+        let found = commits.entries.binary_search_by_key(&revision, |(revision, _)| *revision);
+        Some(found.ok().map(|place| commits.entries[place].1))
+    }
+
+    /// Remembers what was written down of a commit.
+    pub fn note(
+        &mut self,
+        cluster: Text,
+        history: SimTime,
+        revision: Revision,
+        entry: Option<EntryId>,
+    ) {
+        let commits = self.commits.entry(cluster).or_default();
+        if history > commits.history {
+            *commits = Commits { history, ..Commits::default() };
+        }
+        commits.latest = revision;
+        if let Some(entry) = entry {
+            if commits.entries.len() == REMEMBERED_COMMITS {
+                commits.entries.pop_front();
+            }
+            commits.entries.push_back((revision, entry));
+        }
+    }
+
+    /// Something about an etcd member changed.
+    pub fn member(
+        &mut self,
+        at: SimTime,
+        cluster: &Text,
+        change: MemberChange,
+        by: Text,
+        cause: Option<EntryId>,
+    ) -> Option<EntryId> {
+        if change.once.is_some_and(|number| !self.members.insert((cluster.clone(), number))) {
+            return None;
+        }
+        let mut entry = self.entry(at, "EtcdMember", &change.member, change.field, cause);
+        entry.cluster = cluster.clone();
+        entry.from = change.from;
+        entry.to = change.to;
+        entry.by = by;
+        Some(self.push(entry))
     }
 
     /// A line in a process's log, if it is the first of its kind.

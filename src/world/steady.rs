@@ -10,6 +10,7 @@ use super::build::WORKLOAD_CLUSTER;
 use super::control_plane::manifests;
 use super::core::Core;
 use super::process::Process;
+use super::view::leading_stores;
 use crate::api::kinds::{
     Cluster, Condition, Conditions, ConfigMap, InfraMachine, InfrastructureRef, KubeadmConfig,
     Lease, Machine, MachineDeployment, MachinePhase, MachineSet, MachineSpec, Node, PowerState,
@@ -93,12 +94,9 @@ pub fn record(core: &mut Core, components: &[Process]) {
             core.recorder.initial(&WORKLOAD_CLUSTER, "Probe", probe, "status", ok);
         }
     }
-    for (component, (id, _)) in components.iter().zip(core.datacenter.processes.iter()) {
-        if let Process::Etcd(etcd) = component {
-            let cluster = core.clusters.get(&id).unwrap_or(&none);
-            for object in etcd.store().iter() {
-                core.recorder.initial_object(cluster, object);
-            }
+    for (cluster, store) in leading_stores(&core.clusters, components) {
+        for object in store.iter() {
+            core.recorder.initial_object(cluster, object);
         }
     }
     core.recorder.begin();

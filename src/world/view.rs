@@ -6,8 +6,9 @@ use super::process::Process;
 use crate::api::{Kind, Object, Uid};
 use crate::components::etcd;
 use crate::engine::{SimTime, Text};
-use crate::infra::{Datacenter, ProcessState, Vm, VmId, Way};
+use crate::infra::{Datacenter, ProcessId, ProcessState, Vm, VmId, Way};
 use crate::timeline::Timeline;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The world as one who sees everything would see it. It has no method that changes anything.
@@ -67,23 +68,28 @@ impl<'a> View<'a> {
         self.datacenter().links.has_cut(way)
     }
 
-    /// The VM of the first member of the workload cluster's etcd, by name, that has this role.
-    ///
-    /// Simplified: there is one member, which leads while it works; nobody follows it.
+    /// The VM of the first member of the workload cluster's etcd, by number, that has this role. Of
+    /// several that believe to lead, the one of the latest term does.
     pub fn etcd_member(self, role: EtcdRole) -> Option<Text> {
         let core = &self.world.core;
-        let mut members = core.datacenter.processes.iter().filter(|(id, process)| {
-            process.program == *"etcd"
-                && process.alive
-                && process.frozen.is_none()
-                && core.clusters.get(id).is_some_and(|cluster| *cluster == WORKLOAD_CLUSTER)
-        });
-        match role {
-            EtcdRole::Leader => {
-                members.next().map(|(_, process)| core.datacenter.vm(process.vm).name.clone())
-            }
-            EtcdRole::Follower => None,
-        }
+        let members = core.datacenter.processes.iter().zip(&self.world.components);
+        let working: Vec<(&ProcessState, Option<u64>)> = members
+            .filter_map(|((id, process), component)| match component {
+                Process::Etcd(etcd)
+                    if process.alive
+                        && process.frozen.is_none()
+                        && core.clusters.get(&id) == Some(&WORKLOAD_CLUSTER) =>
+                {
+                    Some((process, etcd.leads_in()))
+                }
+                _ => None,
+            })
+            .collect();
+        let latest = working.iter().filter_map(|(_, term)| *term).max();
+        let leads = |term: Option<u64>| term.is_some() && term == latest;
+        let is_it = |term: Option<u64>| leads(term) == (role == EtcdRole::Leader);
+        let found = working.iter().find(|(_, term)| is_it(*term));
+        found.map(|(process, _)| core.datacenter.vm(process.vm).name.clone())
     }
 
     /// The processes on a VM that exists, living and dead.
@@ -130,10 +136,34 @@ impl<'a> View<'a> {
         &self.world.core.datacenter
     }
 
+    /// Of each cluster the store of the member that is ahead of the others.
     fn stores(self) -> impl Iterator<Item = &'a etcd::Store> {
-        self.world.components.iter().filter_map(|component| match component {
-            Process::Etcd(etcd) => Some(etcd.store()),
-            _ => None,
-        })
+        self.world.leading_stores().into_iter().map(|(_, store)| store)
     }
+}
+
+impl World {
+    fn leading_stores(&self) -> Vec<(&Text, &etcd::Store)> {
+        leading_stores(&self.core.clusters, &self.components)
+    }
+}
+
+/// Of each cluster the store of the member that is ahead of the others, with the cluster's name.
+pub(super) fn leading_stores<'a>(
+    clusters: &'a BTreeMap<ProcessId, Text>,
+    components: &'a [Process],
+) -> Vec<(&'a Text, &'a etcd::Store)> {
+    const NONE: &Text = &Text::EMPTY;
+    let mut found: Vec<(&Text, &etcd::Store)> = Vec::new();
+    for (number, component) in (0..).zip(components) {
+        let Process::Etcd(etcd) = component else { continue };
+        let Some(store) = etcd.store() else { continue };
+        let cluster = clusters.get(&ProcessId(number)).unwrap_or(NONE);
+        match found.iter_mut().find(|(name, _)| *name == cluster) {
+            Some((_, best)) if store.is_ahead_of(best) => *best = store,
+            Some(_) => {}
+            None => found.push((cluster, store)),
+        }
+    }
+    found
 }

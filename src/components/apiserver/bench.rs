@@ -175,6 +175,7 @@ impl Server {
             StoreOperation::Transact { put: Some(_), .. } => "put",
             StoreOperation::Transact { .. } => "delete",
             StoreOperation::Watch(_) => "watch",
+            other => panic!("an API server does not ask for {other:?}"),
         }
     }
 

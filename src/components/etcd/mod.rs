@@ -1,166 +1,324 @@
-//! Etcd: the store behind an API server. A write is durable before it is answered.
+//! Etcd: the store behind an API server, kept by members that agree through Raft.
 //!
-//! One member, which is its own quorum; the interface (proposals, reads, watches by revision) is
-//! the one that several members will serve. It knows objects only as values under keys. Follows
-//! `etcd-io/etcd:server/etcdserver` and `server/storage/mvcc`.
+//! Each member is one process on a VM. It knows objects only as values under keys. Follows
+//! `etcd-io/etcd:server/etcdserver`; the agreement itself is floor 0's (`raft`). Where to look:
 //!
-//! Simplified: commits of concurrent proposals do not share a disk flush, so each takes its own
-//! time and the order of commits is the order in which these end.
+//! | file | is |
+//! |---|---|
+//! | `boot` | how a process begins: with its data, without, out of a backup |
+//! | `turn` | the loop: ticks, messages, the disk; who leads |
+//! | `peers` | links to the other members |
+//! | `requests`, `proposals`, `reads`, `streams` | what clients get |
+//! | `apply` | what an entry does to the store |
+//! | `members`, `transfer`, `lessor` | the group, its leader's office, leases |
+//! | `group` | members that have long agreed |
+//! | `store` | the data |
+//!
+//! Simplified: what is committed is applied at once, so nobody gets `too many requests`; there is
+//! no space quota.
 
+mod apply;
+mod boot;
+mod errors;
+mod group;
+mod lessor;
+mod members;
+mod peers;
+mod proposals;
+mod reads;
+mod requests;
+mod settings;
 mod store;
+mod streams;
 #[cfg(test)]
 mod tests;
+mod transfer;
+mod turn;
 
-use crate::api::{Object, Revision};
-use crate::engine::{Activity, Delay, Duration, Path, Phase, Purpose, Rhythm};
-use crate::infra::{ActivityId, ConnectionId, Ctx, Input, Start, Trace};
-use crate::wire::{Committed, Message, StoreAnswer, StoreOperation, StoreRequest};
-use std::collections::BTreeMap;
+use crate::engine::{Activity, Generation, Path, Phase, Purpose, Rhythm, SimTime, Text};
+use crate::infra::{ActivityId, Ctx, Input, Port, Start};
+use crate::raft::{Disk, Index, MemberId, Raft, Ready, Role, Term};
+use crate::wire::{Database, Message, Proposal};
+pub use boot::RESTORED;
+use lessor::Lessor;
+use peers::Peer;
+use proposals::Proposals;
+use reads::Reads;
+use requests::{Early, Forwarded};
+pub use settings::Settings;
+use std::sync::Arc;
 pub use store::Store;
+use streams::Streams;
+use transfer::Transfer;
+use turn::Writing;
 
-/// How etcd behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// From a proposal's arrival until it is committed: a flush of the write-ahead log.
-    pub commit: Delay,
-    /// How often the history is compacted to what it was one interval ago.
-    pub compaction: Duration,
-}
+/// The port on which members talk to each other.
+pub const PEER_PORT: Port = Port(2380);
+/// The data directory: a member whose VM has lost it has lost everything.
+pub const DATA_DIR: &str = "/var/lib/etcd/member";
+/// Where a person writes the flags that a start needs once, as environment variables.
+pub const FLAGS: &str = "/etc/default/etcd";
+/// The file that `etcdctl snapshot save` writes on the member's VM.
+pub const BACKUP: &str = "/var/lib/etcd-backup/snapshot.db";
 
 /// What etcd reacts to besides messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A proposal's log entry is on disk.
-    Durable(u32),
+    /// The process has read its flags and its files.
+    Booted,
+    /// Nobody has told who belongs to the cluster.
+    JoinLate,
+    /// What a turn had to write is on disk.
+    Flushed,
+    /// Some proposal may have taken too long.
+    Deadline,
+    /// The batch of reads has had no answer for a while.
+    ReadRetry(Generation),
+    /// The no-leader monitor looks.
+    Monitor(Generation),
+    /// Time to open a stream to a member.
+    Dial(MemberId, Generation),
+    /// A stream was asked for, and nothing came.
+    DialLate(MemberId, Generation),
+    /// Nothing may have come on a stream for too long.
+    ReadLate(MemberId, Generation),
+    /// A snapshot that was sent may be lost.
+    SnapshotLate(MemberId),
+    /// Are there enough peers to shorten the first time-out?
+    AdvanceTicks,
+    /// The leader looks for leases that have expired.
+    Leases(Generation),
+    /// A request that only the leader can answer is tried (again).
+    Forward(u64),
+    /// Who leads now?
+    TransferPoll,
+    /// A removed member stops.
+    Stop,
 }
 
-/// One etcd member.
+/// One etcd process and what its VM's disk has of it.
 #[derive(Clone, Debug)]
 pub struct Etcd {
     settings: Settings,
-    /// On disk: survives the process.
-    store: Store,
-    proposals: BTreeMap<u32, (ConnectionId, StoreRequest)>,
-    next_proposal: u32,
-    watchers: Vec<ConnectionId>,
-    /// The revision at the last compaction.
-    compact_next: Revision,
+    /// `--initial-cluster`: the VMs of those with whom it begins.
+    initial_cluster: Vec<Text>,
+    phase: Life,
+    /// Its data survive the process, and are lost with the data directory.
+    member: Option<Box<Member>>,
 }
 
-/// The draws for commit times; the number is etcd's own among all servers.
-const COMMIT: Purpose = Purpose(200);
+/// How far a process has come.
+#[derive(Clone, Debug)]
+enum Life {
+    /// Not there yet; what comes meanwhile lies in the sockets.
+    Booting(Vec<Input<Event>>),
+    /// Without data, it asks who belongs to the cluster.
+    Joining(boot::Joining),
+    Running,
+    Over,
+}
+
+/// A member: what is on its disk, and what its process has in memory.
+#[derive(Clone, Debug)]
+struct Member {
+    settings: Settings,
+    id: MemberId,
+    wal: Disk<Proposal>,
+    store: Store,
+    /// What `etcdctl snapshot save` has written on this VM.
+    backup: Option<Arc<Database>>,
+    /// Makes the numbers of proposals, reads and leases unique.
+    next: u32,
+
+    raft: Raft<Proposal>,
+    ready: Ready<Proposal>,
+    /// The turn whose write is on its way.
+    writing: Option<Writing>,
+    /// A tick that fell due while the disk was writing; a ticker keeps no more than one.
+    tick_pending: bool,
+    is_ticking: bool,
+    ticked: SimTime,
+    /// Role and leader as they were at the last turn.
+    seen: (Role, Option<MemberId>),
+    /// When it became leader last.
+    elected: Option<SimTime>,
+    peers: Vec<Peer>,
+    /// A snapshot's state, until raft has taken the snapshot.
+    incoming: Option<(Index, Arc<Database>)>,
+    /// Members to which a snapshot is on its way, and when the last one was.
+    sending: Vec<MemberId>,
+    sent_snapshot: Option<SimTime>,
+    /// Up to here entries were applied when the log was cut last.
+    last_cut: Index,
+    /// It has published itself and serves clients; what they ask before waits.
+    is_serving: bool,
+    early: Vec<Early>,
+    forwarded: Vec<Forwarded>,
+    proposals: Proposals,
+    reads: Reads,
+    streams: Streams,
+    lessor: Lessor,
+    transfers: Vec<Transfer>,
+    /// The revision at the last compaction.
+    compact_next: crate::api::Revision,
+    started: SimTime,
+    /// The number of polls that are left for `AdvanceTicks`.
+    advance_polls: u32,
+    is_stopping: bool,
+}
+
+/// The draws for disk flushes; the number of the member is added, since each has a disk of its own.
+const FLUSH: Purpose = Purpose(199);
+/// The draws for flushes without a client's request.
+const OWN_FLUSH: Purpose = Purpose(0);
+/// Election time-outs.
+const ELECTION: Purpose = Purpose(1);
+/// The time that a process takes to begin.
+const BOOT: Purpose = Purpose(2);
+/// The phase of the no-leader monitor.
+const MONITOR: Purpose = Purpose(3);
+
 const COMPACTION: ActivityId = ActivityId(0);
+const TICK: ActivityId = ActivityId(1);
+const ALIVE: ActivityId = ActivityId(2);
 
 impl Etcd {
-    /// A member whose disk holds these objects.
-    pub fn new(settings: Settings, objects: Vec<Object>) -> Etcd {
-        Etcd {
-            settings,
-            store: Store::holding(objects),
-            proposals: BTreeMap::new(),
-            next_proposal: 0,
-            watchers: Vec::new(),
-            compact_next: Revision::default(),
-        }
+    /// A member that is to join a cluster of members on these VMs, without data as yet.
+    pub fn joining(settings: Settings, initial_cluster: Vec<Text>) -> Etcd {
+        Etcd { settings, initial_cluster, phase: Life::Over, member: None }
     }
 
-    /// What is committed, for those who look at the whole world.
-    pub fn store(&self) -> &Store {
-        &self.store
+    /// What this member has applied, for those who look at the whole world; nothing if it has no
+    /// data.
+    pub fn store(&self) -> Option<&Store> {
+        self.member.as_ref().map(|member| &member.store)
+    }
+
+    /// The term in which this member leads its cluster, as far as it knows; none if it does not.
+    pub fn leads_in(&self) -> Option<Term> {
+        let member = self.member.as_ref().filter(|_| matches!(self.phase, Life::Running))?;
+        (member.raft.role() == Role::Leader).then(|| member.raft.term())
     }
 
     /// Reacts to one event.
     pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
         match input {
             Input::Started(start) => self.start(start, ctx),
-            Input::Message(from, Message::Store(request)) => self.serve(from, *request, ctx),
-            Input::Due(Event::Durable(proposal)) => self.commit(proposal, ctx),
-            Input::Tick(_) => {
-                self.store.compact(std::mem::replace(&mut self.compact_next, self.store.revision()))
-            }
-            Input::Broken(connection, _) => self.watchers.retain(|watcher| *watcher != connection),
-            Input::Message(..)
-            | Input::Container(..)
-            | Input::VmChanged(_)
-            | Input::Terminate
-            | Input::ProgramEnded(_)
-            | Input::FileChanged(_) => {}
+            Input::Due(Event::Booted) => self.boot(ctx),
+            input => match &mut self.phase {
+                Life::Booting(_) | Life::Joining(_) if matches!(input, Input::Terminate) => {
+                    self.phase = Life::Over;
+                    ctx.exit();
+                }
+                Life::Booting(held) => held.push(input),
+                Life::Joining(_) => self.on_joining(input, ctx),
+                Life::Running => {
+                    let member = self.member.as_mut().expect("a running process has data");
+                    member.on_event(input, ctx);
+                }
+                Life::Over => {}
+            },
         }
     }
 
     fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
-        self.proposals.clear();
-        self.watchers.clear();
-        let phase = match start {
-            Start::Steady => Phase::Stationary,
-            Start::Fresh => Phase::AfterPause,
-        };
-        let activity = Activity {
-            period: self.settings.compaction,
-            jitter_percent: 0,
-            rhythm: Rhythm::Ticker,
-            path: Path::Own,
-        };
-        ctx.every(COMPACTION, activity, phase);
-    }
-
-    fn serve(&mut self, from: ConnectionId, request: StoreRequest, ctx: &mut Ctx<Event>) {
-        let answer = match &request.operation {
-            StoreOperation::Get(key, _) => {
-                StoreAnswer::Value(self.store.revision(), self.store.get(key))
+        ctx.catch_term();
+        match start {
+            Start::Steady => {
+                let member = self.member.as_mut().expect("a member that has long run has data");
+                ctx.disk().write(DATA_DIR, "snap, wal");
+                member.begin_steady(ctx);
+                self.phase = Life::Running;
             }
-            StoreOperation::Range(kind, _) => {
-                StoreAnswer::Values(self.store.revision(), self.store.range(*kind))
+            Start::Fresh => {
+                self.phase = Life::Booting(Vec::new());
+                let takes = ctx.draw_delay(BOOT, self.settings.boot);
+                ctx.after(takes, Event::Booted);
             }
-            StoreOperation::Watch(after) => return self.watch(from, request.id, *after, ctx),
-            StoreOperation::Transact { .. } => return self.propose(from, request, ctx),
-        };
-        ctx.send(from, Message::Stored(request.id, answer));
+        }
     }
+}
 
-    fn propose(&mut self, from: ConnectionId, request: StoreRequest, ctx: &mut Ctx<Event>) {
-        let flush = ctx.draw_delay_for(COMMIT, self.settings.commit, request.sender, request.count);
-        self.next_proposal = self.next_proposal.wrapping_add(1);
-        self.proposals.insert(self.next_proposal, (from, request));
-        ctx.after(flush, Event::Durable(self.next_proposal));
-    }
-
-    fn commit(&mut self, proposal: u32, ctx: &mut Ctx<Event>) {
-        let Some((from, request)) = self.proposals.remove(&proposal) else { return };
-        let StoreOperation::Transact { key, expected, put, by, writer } = request.operation else {
+impl Member {
+    fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
+        if self.is_stopping {
             return;
-        };
-        let answer = match self.store.transact(&key, expected, put) {
-            Err(current) => StoreAnswer::Conflict(current),
-            Ok(committed) => {
-                let Committed { old, new, .. } = committed.clone();
-                let result = new.clone().or(old.clone()).expect("a commit has an object");
-                ctx.trace(Trace::Committed { old, new, by, writer });
-                for watcher in &self.watchers {
-                    ctx.send(*watcher, Message::Committed(committed.clone()));
-                }
-                StoreAnswer::Committed(result)
+        }
+        match input {
+            Input::Tick(TICK) => self.tick(ctx),
+            Input::Tick(ALIVE) => self.keep_links(ctx),
+            Input::Tick(_) => {
+                let upto = std::mem::replace(&mut self.compact_next, self.store.revision());
+                self.store.compact(upto);
             }
-        };
-        ctx.send(from, Message::Stored(request.id, answer));
+            Input::Message(from, Message::Peer(message)) => self.hear_peer(from, message, ctx),
+            Input::Message(from, Message::Store(request)) => self.accept(from, *request, ctx),
+            Input::Message(from, Message::HealthCheck(id, path)) => {
+                self.check_health((from, id), path, ctx);
+            }
+            Input::Due(event) => self.on_timer(event, ctx),
+            Input::Broken(connection, _) => self.on_broken(connection, ctx),
+            Input::Terminate => self.terminate(ctx),
+            Input::Message(..)
+            | Input::Container(..)
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_)
+            | Input::VmChanged(_)
+            | Input::Started(_) => {}
+        }
+        self.turn(ctx);
+        self.arm_reads(ctx);
     }
 
-    fn watch(
-        &mut self,
-        from: ConnectionId,
-        id: u32,
-        after: Option<Revision>,
-        ctx: &mut Ctx<Event>,
-    ) {
-        let after = after.unwrap_or(self.store.revision());
-        if after < self.store.compacted() {
-            let answer = StoreAnswer::Compacted(self.store.compacted());
-            return ctx.send(from, Message::Stored(id, answer));
+    fn on_timer(&mut self, event: Event, ctx: &mut Ctx<Event>) {
+        match event {
+            Event::Flushed => self.flushed(ctx),
+            Event::Deadline => self.fail_late(ctx),
+            Event::ReadRetry(due) => self.retry_reads(due, ctx),
+            Event::Monitor(due) => self.monitor(due, ctx),
+            Event::Dial(peer, due) => self.dial(peer, due, ctx),
+            Event::DialLate(peer, due) => self.dial_late(peer, due, ctx),
+            Event::ReadLate(peer, due) => self.read_late(peer, due, ctx),
+            Event::SnapshotLate(peer) => self.end_snapshot(peer, ctx),
+            Event::AdvanceTicks => self.advance_ticks(ctx),
+            Event::Leases(due) => self.expire_leases(due, ctx),
+            Event::Forward(number) => self.forward(number, ctx),
+            Event::TransferPoll => self.poll_transfers(ctx),
+            Event::Stop => self.stop(ctx),
+            Event::Booted | Event::JoinLate => {}
         }
-        ctx.send(from, Message::Stored(id, StoreAnswer::Watching(after)));
-        for committed in self.store.since(after) {
-            ctx.send(from, Message::Committed(committed.clone()));
-        }
-        self.watchers.push(from);
     }
+
+    /// Ends the process.
+    fn stop(&mut self, ctx: &mut Ctx<Event>) {
+        self.is_stopping = true;
+        ctx.exit();
+    }
+
+    /// A number that nothing else in this cluster has.
+    fn next_number(&mut self) -> u64 {
+        self.next = self.next.wrapping_add(1);
+        u64::from(self.id.0) << 32 | u64::from(self.next)
+    }
+
+    /// Where a member runs, which is also its name.
+    fn name_of(&self, id: MemberId) -> Text {
+        let known = self.store.member(id).map(|member| member.vm.clone());
+        let peer = || self.peers.iter().find(|peer| peer.id == id).map(|peer| peer.vm.clone());
+        known.or_else(peer).unwrap_or_default()
+    }
+
+    /// Its loop ticks, unless nothing could come of it: whoever leads alone goes on to do so.
+    fn tick_if_needed(&mut self, phase: Phase, ctx: &mut Ctx<Event>) {
+        let alone = self.peers.is_empty() && self.raft.role() == Role::Leader;
+        if alone || std::mem::replace(&mut self.is_ticking, true) {
+            return;
+        }
+        ctx.every(TICK, ticker(self.settings.heartbeat), phase);
+        ctx.every(ALIVE, ticker(self.settings.link_heartbeat()), phase);
+    }
+}
+
+fn ticker(period: crate::engine::Duration) -> Activity {
+    Activity { period, jitter_percent: 0, rhythm: Rhythm::Ticker, path: Path::Own }
 }

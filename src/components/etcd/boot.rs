@@ -1,0 +1,313 @@
+//! How a process begins: with its data; without, asking the others who belongs to the cluster; out
+//! of a backup; or as a cluster of its own, because a person wants it.
+//!
+//! Follows `etcdserver/bootstrap.go`. A data directory is one file on the VM's disk: who has lost
+//! it has lost its vote, its log and its database.
+
+use super::group::first_snapshot;
+use super::{
+    BACKUP, COMPACTION, DATA_DIR, Etcd, Event, FLAGS, Life, Member, PEER_PORT, Store, ticker,
+};
+use crate::engine::{Duration, Phase, SimTime, Text};
+use crate::infra::{ConnectionId, Ctx, Input};
+use crate::raft::{Disk, MemberId};
+use crate::wire::{Database, MemberInfo, Message, PeerMessage, Proposal};
+use std::sync::Arc;
+
+/// What the data directory is after `etcdutl snapshot restore`, until the next start.
+pub const RESTORED: &str = "restored";
+
+/// A process without data that asks who belongs to the cluster.
+#[derive(Clone, Debug)]
+pub struct Joining {
+    state: ClusterState,
+    asked: Vec<ConnectionId>,
+    left: Left,
+}
+
+/// `--initial-cluster-state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ClusterState {
+    New,
+    Existing,
+}
+
+/// What an earlier process has left besides the data directory.
+#[derive(Clone, Debug, Default)]
+struct Left {
+    backup: Option<Arc<Database>>,
+    next: u32,
+}
+
+/// What a person has written for this start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Flags {
+    state: ClusterState,
+    force_new_cluster: bool,
+}
+
+impl Flags {
+    /// Reads the environment variables that override what the process is started with.
+    fn read(text: Option<&Text>) -> Flags {
+        let mut flags = Flags { state: ClusterState::New, force_new_cluster: false };
+        for line in text.map_or("", Text::as_str).lines() {
+            match line.trim() {
+                "ETCD_INITIAL_CLUSTER_STATE=existing" => flags.state = ClusterState::Existing,
+                "ETCD_FORCE_NEW_CLUSTER=true" => flags.force_new_cluster = true,
+                _ => {}
+            }
+        }
+        flags
+    }
+}
+
+impl Etcd {
+    /// The process has read its flags and its files.
+    pub(super) fn boot(&mut self, ctx: &mut Ctx<Event>) {
+        let Life::Booting(held) = std::mem::replace(&mut self.phase, Life::Running) else { return };
+        let flags = Flags::read(ctx.disk().read(FLAGS));
+        let dir = ctx.disk().read(DATA_DIR).cloned();
+        let has_backup = ctx.disk().read(BACKUP).is_some();
+        let old = self.member.take();
+        let mut left = Left::default();
+        if let Some(old) = &old {
+            left = Left { backup: old.backup.clone().filter(|_| has_backup), next: old.next };
+        }
+        match (dir.as_deref(), old) {
+            (Some(RESTORED), _) if left.backup.is_some() => {
+                let backup = left.backup.clone().expect("just seen");
+                self.restore(&backup, left, ctx);
+            }
+            (Some(_), Some(old)) => {
+                let Member { id, wal, store, .. } = *old;
+                let (wal, store) = match flags.force_new_cluster {
+                    true => alone(id, wal, store, ctx),
+                    false => (wal, store),
+                };
+                self.resume((id, wal, store), left, ctx);
+            }
+            // Without data, or with a directory that holds none.
+            _ => self.join(flags.state, left, ctx),
+        }
+        for input in held {
+            self.on_event(input, ctx);
+        }
+    }
+
+    /// A process with data goes on where the last one was.
+    fn resume(
+        &mut self,
+        (id, mut wal, store): (MemberId, Disk<Proposal>, Store),
+        left: Left,
+        ctx: &mut Ctx<Event>,
+    ) {
+        if store.is_removed(id) {
+            ctx.log("the member has been permanently removed from the cluster");
+            ctx.log("data-dir used by this member must be removed");
+            return self.end(ctx);
+        }
+        // The database has applied more of the log than its snapshot has: also of the changes of
+        // the group.
+        if store.applied() > wal.snapshot.index {
+            wal.snapshot.membership = store.database().membership();
+        }
+        self.run((id, wal, store), &[], left, ctx);
+    }
+
+    /// Starts a member with this on its disk, linked to those in its database and to these.
+    fn run(
+        &mut self,
+        (id, wal, store): (MemberId, Disk<Proposal>, Store),
+        others: &[MemberInfo],
+        left: Left,
+        ctx: &mut Ctx<Event>,
+    ) {
+        match Member::new(self.settings, id, wal, store) {
+            Ok(mut member) => {
+                (member.backup, member.next) = (left.backup, left.next);
+                ctx.disk().write(DATA_DIR, "snap, wal");
+                member.begin(others, ctx);
+                self.member = Some(Box::new(member));
+                self.phase = Life::Running;
+            }
+            Err(fatal) => {
+                ctx.log(format!("panic: {fatal}"));
+                self.end(ctx);
+            }
+        }
+    }
+
+    /// `etcdutl snapshot restore`: a new cluster of one, with new numbers and the old data.
+    fn restore(&mut self, backup: &Database, left: Left, ctx: &mut Ctx<Event>) {
+        let id = Store::of(backup).next_member();
+        let own = MemberInfo { id, vm: ctx.host().clone(), started: false, learner: false };
+        let mut store = Store::of(backup).made_anew(ctx.now(), vec![own]);
+        store.set_applied(1);
+        let wal = Disk::with_snapshot(first_snapshot(store.database().membership()));
+        self.run((id, wal, store), &[], left, ctx);
+    }
+
+    /// Asks the others who belongs to the cluster.
+    fn join(&mut self, state: ClusterState, left: Left, ctx: &mut Ctx<Event>) {
+        let host = ctx.host().clone();
+        let others = self.initial_cluster.iter().filter(|vm| **vm != host);
+        let asked: Vec<ConnectionId> =
+            others.map(|vm| ctx.connect_to_vm(vm.clone(), PEER_PORT)).collect();
+        for connection in &asked {
+            ctx.send(*connection, Message::Peer(PeerMessage::WhoIsMember));
+        }
+        let nobody = asked.is_empty();
+        self.phase = Life::Joining(Joining { state, asked, left });
+        match nobody {
+            true => self.ask_in_vain(ctx),
+            false => ctx.after(self.settings.bootstrap_timeout, Event::JoinLate),
+        }
+    }
+
+    /// An event while it asks.
+    pub(super) fn on_joining(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
+        let Life::Joining(joining) = &mut self.phase else { return };
+        match input {
+            Input::Message(_, Message::Peer(PeerMessage::Members(members, history))) => {
+                self.told(members, history, ctx);
+            }
+            Input::Broken(connection, _) => {
+                joining.asked.retain(|asked| *asked != connection);
+                if joining.asked.is_empty() {
+                    self.ask_in_vain(ctx);
+                }
+            }
+            // It does not know yet whether it belongs to those who ask.
+            Input::Message(from, Message::Peer(PeerMessage::Open { .. })) => {
+                ctx.send(from, Message::Peer(PeerMessage::Refused));
+            }
+            Input::Due(Event::JoinLate) => self.ask_in_vain(ctx),
+            _ => {}
+        }
+    }
+
+    /// A running member has said who belongs to the cluster.
+    fn told(&mut self, members: Vec<MemberInfo>, history: SimTime, ctx: &mut Ctx<Event>) {
+        let Life::Joining(joining) = std::mem::replace(&mut self.phase, Life::Over) else { return };
+        let Joining { state, asked, left } = joining;
+        for connection in asked {
+            ctx.close(connection);
+        }
+        let own = members.iter().find(|member| member.vm == *ctx.host());
+        match (state, own) {
+            (ClusterState::Existing, Some(own)) => {
+                let mut database = Database { history, ..Database::default() };
+                database.members = Vec::new();
+                let id = own.id;
+                self.run((id, Disk::default(), Store::of(&database)), &members, left, ctx);
+            }
+            (ClusterState::New, Some(own)) => {
+                ctx.log(format!(
+                    "discovery failed: member {} has already been bootstrapped",
+                    own.vm
+                ));
+                self.end(ctx);
+            }
+            (_, None) => {
+                ctx.log("error validating peerURLs: member count is unequal");
+                self.end(ctx);
+            }
+        }
+    }
+
+    /// Nobody has answered in time.
+    fn ask_in_vain(&mut self, ctx: &mut Ctx<Event>) {
+        let Life::Joining(joining) = std::mem::replace(&mut self.phase, Life::Over) else { return };
+        let Joining { state, asked, left } = joining;
+        for connection in asked {
+            ctx.close(connection);
+        }
+        if state == ClusterState::Existing {
+            ctx.log(
+                "cannot fetch cluster info from peer urls: could not retrieve cluster information \
+                 from the given URLs",
+            );
+            return self.end(ctx);
+        }
+        let host = ctx.host().clone();
+        let vms = if self.initial_cluster.is_empty() {
+            vec![host.clone()]
+        } else {
+            self.initial_cluster.clone()
+        };
+        let members: Vec<MemberInfo> = (1..)
+            .map(MemberId)
+            .zip(vms)
+            .map(|(id, vm)| MemberInfo { id, vm, started: false, learner: false })
+            .collect();
+        let Some(id) = members.iter().find(|member| member.vm == host).map(|member| member.id)
+        else {
+            ctx.log("couldn't find local name in the initial cluster configuration");
+            return self.end(ctx);
+        };
+        let mut store = Store::default().made_anew(SimTime::ZERO, members);
+        store.set_applied(1);
+        let wal = Disk::with_snapshot(first_snapshot(store.database().membership()));
+        self.run((id, wal, store), &[], left, ctx);
+    }
+
+    fn end(&mut self, ctx: &mut Ctx<Event>) {
+        self.phase = Life::Over;
+        ctx.exit();
+    }
+}
+
+/// `--force-new-cluster`: keeps what it has of the data and drops everybody else. What was not
+/// committed is lost.
+fn alone(
+    id: MemberId,
+    wal: Disk<Proposal>,
+    store: Store,
+    ctx: &Ctx<Event>,
+) -> (Disk<Proposal>, Store) {
+    let Some(own) = store.member(id).cloned() else { return (wal, store) };
+    let own = MemberInfo { learner: false, ..own };
+    let store = store.made_anew(ctx.now(), vec![own]);
+    let snapshot = crate::raft::Snapshot {
+        index: store.applied(),
+        term: wal.hard_state.term,
+        membership: store.database().membership(),
+    };
+    (Disk::with_snapshot(snapshot), store)
+}
+
+impl Member {
+    /// The run begins, and this member has long been part of its group.
+    pub fn begin_steady(&mut self, ctx: &mut Ctx<Event>) {
+        self.started = ctx.now();
+        let members = self.store.members().to_vec();
+        self.set_peers(&members, ctx);
+        self.open_links();
+        ctx.every(COMPACTION, ticker(self.settings.compaction), Phase::Stationary);
+        self.tick_if_needed(Phase::Stationary, ctx);
+    }
+
+    /// A new process: nobody has heard of it, and it knows no leader.
+    fn begin(&mut self, others: &[MemberInfo], ctx: &mut Ctx<Event>) {
+        (self.started, self.ticked) = (ctx.now(), ctx.now());
+        let members = self.store.members();
+        let members = if members.is_empty() { others.to_vec() } else { members.to_vec() };
+        self.set_peers(&members, ctx);
+        ctx.every(COMPACTION, ticker(self.settings.compaction), Phase::AfterPause);
+        self.tick_if_needed(Phase::AfterPause, ctx);
+        self.watch_over_leader(ctx);
+        let election = self.settings.raft.election_ticks;
+        if self.peers.is_empty() {
+            // Nobody is there whom it could disturb.
+            (1..election).for_each(|_| self.raft_tick(ctx));
+        } else {
+            let polls = self.settings.peer_read_timeout.as_micros() / POLL.as_micros();
+            self.advance_polls = u32::try_from(polls).unwrap_or(u32::MAX);
+            ctx.after(POLL, Event::AdvanceTicks);
+        }
+        self.publish(ctx);
+    }
+}
+
+/// How often a member that starts looks for links that are up.
+pub const POLL: Duration = Duration::from_millis(50);

@@ -1,0 +1,348 @@
+//! Links between members. What a member sends to another leaves on a stream that the other has
+//! opened, as in `etcd-io/etcd:server/etcdserver/api/rafthttp`.
+//!
+//! A link whose process has died breaks at once; one that fell silent is given up by its reader
+//! after a time-out, and opened anew again and again. Nothing is sent twice: raft repairs.
+//!
+//! While the other has not opened its stream, messages are posted where this member has reached the
+//! other itself. Simplified: on the connection of that stream, not on one of their own.
+
+use super::{Event, Member, PEER_PORT};
+use crate::engine::{Generation, SimTime, Text, Timer};
+use crate::infra::{ConnectionId, Ctx};
+use crate::raft::{Body, MemberId, Message as RaftMessage, SnapshotStatus};
+use crate::wire::{Database, MemberInfo, Message, PeerMessage, Proposal, StoreAnswer};
+use std::sync::Arc;
+
+/// Another member, as far as this one is linked to it.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    pub id: MemberId,
+    pub vm: Text,
+    /// The stream on which it sends, opened by this member.
+    reader: Option<ConnectionId>,
+    /// The stream on which this member sends, opened by the other.
+    writer: Option<ConnectionId>,
+    /// Since when the reader has been well.
+    active_since: Option<SimTime>,
+    heard: SimTime,
+    dial: Timer,
+    read: Timer,
+}
+
+impl Peer {
+    pub fn new(id: MemberId, vm: Text) -> Peer {
+        Peer {
+            id,
+            vm,
+            reader: None,
+            writer: None,
+            active_since: None,
+            heard: SimTime::ZERO,
+            dial: Timer::default(),
+            read: Timer::default(),
+        }
+    }
+
+    /// Where what is for it leaves.
+    pub fn way(&self) -> Option<ConnectionId> {
+        self.writer.or(self.reader.filter(|_| self.is_active()))
+    }
+
+    /// True if it can be heard.
+    pub fn is_active(&self) -> bool {
+        self.active_since.is_some()
+    }
+
+    /// Since when it can be heard without a break.
+    pub fn active_since(&self) -> Option<SimTime> {
+        self.active_since
+    }
+}
+
+/// Opening, keeping and giving up links.
+impl Member {
+    pub fn peer(&self, id: MemberId) -> Option<&Peer> {
+        self.peers.iter().find(|peer| peer.id == id)
+    }
+
+    fn peer_mut(&mut self, id: MemberId) -> Option<&mut Peer> {
+        self.peers.iter_mut().find(|peer| peer.id == id)
+    }
+
+    /// Knows these members, and forgets all others.
+    pub fn set_peers(&mut self, members: &[MemberInfo], ctx: &mut Ctx<Event>) {
+        let wanted = |id: MemberId| members.iter().any(|member| member.id == id);
+        let (kept, gone) = std::mem::take(&mut self.peers)
+            .into_iter()
+            .partition::<Vec<Peer>, _>(|peer| wanted(peer.id));
+        self.peers = kept;
+        for connection in gone.iter().flat_map(|peer| [peer.reader, peer.writer]).flatten() {
+            ctx.close(connection);
+        }
+        for member in members {
+            if member.id != self.id && self.peer(member.id).is_none() {
+                self.peers.push(Peer::new(member.id, member.vm.clone()));
+                self.dial_now(member.id, ctx);
+            }
+        }
+        self.peers.sort_unstable_by_key(|peer| peer.id);
+    }
+
+    /// All links are up, and have been for long.
+    pub fn open_links(&mut self) {
+        for peer in &mut self.peers {
+            peer.active_since = Some(SimTime::ZERO);
+        }
+    }
+
+    pub fn dial(&mut self, id: MemberId, due: Generation, ctx: &mut Ctx<Event>) {
+        if self.peer(id).is_some_and(|peer| peer.dial.is_current(due)) {
+            self.dial_now(id, ctx);
+        }
+    }
+
+    /// Opens a stream on which the member is to send.
+    fn dial_now(&mut self, id: MemberId, ctx: &mut Ctx<Event>) {
+        let retry = self.settings.syn_retry;
+        let Some(peer) = self.peer_mut(id) else { return };
+        if let Some(old) = peer.reader.take() {
+            ctx.close(old);
+        }
+        let reader = ctx.connect_to_vm(peer.vm.clone(), PEER_PORT);
+        peer.reader = Some(reader);
+        peer.heard = ctx.now();
+        let due = peer.dial.restart();
+        self.ask_to_open(id, ctx);
+        ctx.after(retry, Event::DialLate(id, due));
+    }
+
+    fn ask_to_open(&self, id: MemberId, ctx: &mut Ctx<Event>) {
+        let Some(reader) = self.peer(id).and_then(|peer| peer.reader) else { return };
+        let (history, from) = (self.store.history(), self.id);
+        ctx.send(reader, Message::Peer(PeerMessage::Open { history, from, to: id }));
+    }
+
+    /// Nothing came of a dial so far: the handshake is tried once more, then the dial is over.
+    pub fn dial_late(&mut self, id: MemberId, due: Generation, ctx: &mut Ctx<Event>) {
+        let (retry, limit) = (self.settings.syn_retry, self.settings.peer_dial_timeout());
+        let Some(peer) = self.peer_mut(id) else { return };
+        if !peer.dial.is_current(due) || peer.reader.is_none() {
+            return;
+        }
+        let waited = ctx.now().since(peer.heard);
+        if waited < limit {
+            self.ask_to_open(id, ctx);
+            let rest = limit.saturating_sub(waited);
+            ctx.after(retry.min(rest), Event::DialLate(id, due));
+        } else {
+            peer.active_since = None;
+            self.dial_now(id, ctx);
+        }
+    }
+
+    /// Nothing may have come for too long.
+    pub fn read_late(&mut self, id: MemberId, due: Generation, ctx: &mut Ctx<Event>) {
+        let limit = self.settings.peer_read_timeout;
+        let Some(peer) = self.peer_mut(id) else { return };
+        if !peer.read.is_current(due) || peer.reader.is_none() {
+            return;
+        }
+        let silent = ctx.now().since(peer.heard);
+        if silent < limit {
+            return ctx.after(limit.saturating_sub(silent), Event::ReadLate(id, due));
+        }
+        peer.active_since = None;
+        ctx.log(format!("lost TCP streaming connection with remote peer {}: i/o timeout", peer.vm));
+        self.dial_now(id, ctx);
+    }
+
+    /// The streams that this member writes are used now and then.
+    pub fn keep_links(&mut self, ctx: &mut Ctx<Event>) {
+        for writer in self.peers.iter().filter_map(|peer| peer.writer) {
+            ctx.send(writer, Message::Peer(PeerMessage::Alive));
+        }
+    }
+
+    /// A link is over; false if it was none.
+    pub fn lose_link(&mut self, connection: ConnectionId, ctx: &mut Ctx<Event>) -> bool {
+        let pause = self.settings.peer_dial_pause;
+        let is_it =
+            |peer: &&mut Peer| peer.reader == Some(connection) || peer.writer == Some(connection);
+        let Some(peer) = self.peers.iter_mut().find(is_it) else { return false };
+        let id = peer.id;
+        if peer.writer == Some(connection) {
+            peer.writer = None;
+            self.raft.report_unreachable(id);
+            self.end_snapshot(id, ctx);
+        } else {
+            peer.reader = None;
+            peer.active_since = None;
+            let due = peer.dial.restart();
+            peer.read.cancel();
+            ctx.after(pause, Event::Dial(id, due));
+        }
+        true
+    }
+}
+
+/// What members say.
+impl Member {
+    pub fn hear_peer(&mut self, from: ConnectionId, message: PeerMessage, ctx: &mut Ctx<Event>) {
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.reader == Some(from)) {
+            peer.heard = ctx.now();
+        }
+        match message {
+            PeerMessage::Raft(message) => self.step(message, ctx),
+            PeerMessage::Open { history, from: id, to } => {
+                let answer = self.admit(from, history, id, to);
+                ctx.send(from, Message::Peer(answer));
+            }
+            PeerMessage::Opened => self.opened(from, ctx),
+            PeerMessage::Refused => _ = self.lose_link(from, ctx),
+            PeerMessage::Gone => {
+                ctx.log("the member has been permanently removed from the cluster");
+                ctx.log("data-dir used by this member must be removed");
+                self.stop(ctx);
+            }
+            PeerMessage::Snapshot(message, database) => {
+                self.incoming = Some((database.applied, database));
+                let to = message.from;
+                self.step(message, ctx);
+                self.tell_peer(to, PeerMessage::SnapshotTaken, ctx);
+            }
+            PeerMessage::SnapshotTaken => {
+                if let Some(id) = self.peer_at(from) {
+                    self.snapshot_taken(id, ctx);
+                }
+            }
+            PeerMessage::Forward(number, operation) => {
+                if let Some(id) = self.peer_at(from) {
+                    self.serve_peer(id, number, *operation, ctx);
+                }
+            }
+            PeerMessage::Forwarded(number, answer) => self.forwarded(number, *answer, ctx),
+            PeerMessage::WhoIsMember => {
+                let members = self.store.members().to_vec();
+                let answer = PeerMessage::Members(members, self.store.history());
+                ctx.send(from, Message::Peer(answer));
+            }
+            PeerMessage::Alive | PeerMessage::Members(..) => {}
+        }
+    }
+
+    /// A member opens a stream to hear this one.
+    fn admit(
+        &mut self,
+        stream: ConnectionId,
+        history: SimTime,
+        id: MemberId,
+        to: MemberId,
+    ) -> PeerMessage {
+        if self.store.is_removed(id) {
+            return PeerMessage::Gone;
+        }
+        let is_own = history == self.store.history() && to == self.id;
+        match self.peer_mut(id).filter(|_| is_own) {
+            Some(peer) => {
+                peer.writer = Some(stream);
+                PeerMessage::Opened
+            }
+            None => PeerMessage::Refused,
+        }
+    }
+
+    fn opened(&mut self, stream: ConnectionId, ctx: &mut Ctx<Event>) {
+        let limit = self.settings.peer_read_timeout;
+        let found = self.peers.iter_mut().find(|peer| peer.reader == Some(stream));
+        let Some(peer) = found else { return };
+        peer.active_since.get_or_insert(ctx.now());
+        peer.dial.cancel();
+        let due = peer.read.restart();
+        ctx.after(limit, Event::ReadLate(peer.id, due));
+    }
+
+    /// Says something to a member, if it is linked.
+    pub fn tell_peer(&mut self, id: MemberId, message: PeerMessage, ctx: &mut Ctx<Event>) {
+        if let Some(way) = self.peer(id).and_then(Peer::way) {
+            ctx.send(way, Message::Peer(message));
+        }
+    }
+
+    /// The member at the other end of a link.
+    fn peer_at(&self, connection: ConnectionId) -> Option<MemberId> {
+        let is_there = |peer: &&Peer| [peer.reader, peer.writer].contains(&Some(connection));
+        self.peers.iter().find(is_there).map(|peer| peer.id)
+    }
+
+    fn step(&mut self, message: RaftMessage<Proposal>, ctx: &mut Ctx<Event>) {
+        if self.store.is_removed(message.from) {
+            return;
+        }
+        if let Err(fatal) = self.raft.step(message) {
+            ctx.log(format!("panic: {fatal}"));
+            self.stop(ctx);
+        }
+    }
+}
+
+/// Snapshots for members that are far behind.
+impl Member {
+    /// Sends what is applied now in place of the snapshot that raft knew of.
+    pub fn send_snapshot(
+        &mut self,
+        writer: ConnectionId,
+        mut message: RaftMessage<Proposal>,
+        ctx: &mut Ctx<Event>,
+    ) {
+        let to = message.to;
+        message.body = Body::Snapshot(Box::new(self.raft.take_snapshot()));
+        let database = Arc::new(self.store.database().clone());
+        ctx.send(writer, Message::Peer(PeerMessage::Snapshot(message, database)));
+        self.sending.push(to);
+        self.sent_snapshot = Some(ctx.now());
+        ctx.after(self.settings.peer_read_timeout, Event::SnapshotLate(to));
+    }
+
+    fn snapshot_taken(&mut self, id: MemberId, ctx: &mut Ctx<Event>) {
+        self.sending.retain(|other| *other != id);
+        self.sent_snapshot = Some(ctx.now());
+        self.raft.report_snapshot(id, SnapshotStatus::Finished);
+    }
+
+    /// A snapshot that nobody has acknowledged is lost.
+    pub fn end_snapshot(&mut self, id: MemberId, ctx: &mut Ctx<Event>) {
+        if self.sending.contains(&id) {
+            self.sending.retain(|other| *other != id);
+            self.sent_snapshot = Some(ctx.now());
+            self.raft.report_snapshot(id, SnapshotStatus::Failed);
+        }
+    }
+
+    /// Raft has taken a snapshot in place of the log: so does the store.
+    pub fn take_over_snapshot(&mut self, index: u64, ctx: &mut Ctx<Event>) {
+        let Some((at, database)) = self.incoming.take() else { return };
+        assert!(at >= index, "a snapshot comes with the state at its index");
+        self.replace_store(&database, ctx);
+    }
+
+    /// The answer to what another member has forwarded.
+    pub fn answer_peer(
+        &mut self,
+        id: MemberId,
+        number: u64,
+        answer: StoreAnswer,
+        ctx: &mut Ctx<Event>,
+    ) {
+        self.tell_peer(id, PeerMessage::Forwarded(number, Box::new(answer)), ctx);
+    }
+
+    /// Of a snapshot what this member did not know of: watchers get what they have missed.
+    fn replace_store(&mut self, database: &Database, ctx: &mut Ctx<Event>) {
+        let before = self.store.revision();
+        self.store = super::Store::of(database);
+        self.last_cut = database.applied;
+        self.set_peers(&database.members, ctx);
+        self.catch_up_watchers(before, ctx);
+    }
+}

@@ -1,0 +1,124 @@
+//! Who may be added and removed, and what becomes of those who are.
+
+use super::cluster::{Cluster, put, settings, vm_name};
+use crate::components::etcd::*;
+use crate::wire::{Consistency, StoreAnswer, StoreOperation};
+
+const UNHEALTHY: &str = "Unavailable etcdserver: unhealthy cluster";
+
+fn add(vm: &'static str) -> StoreOperation {
+    StoreOperation::MemberAdd { vm: Text::word(vm), learner: false }
+}
+
+fn add_learner(vm: &'static str) -> StoreOperation {
+    StoreOperation::MemberAdd { vm: Text::word(vm), learner: true }
+}
+
+fn remove(number: u32) -> StoreOperation {
+    StoreOperation::MemberRemove(MemberId(number))
+}
+
+/// A VM for a member that is to join a cluster of so many.
+fn newcomer(cluster: &mut Cluster, count: usize) -> usize {
+    let vms = (0..=count).map(vm_name).collect();
+    let number = cluster.add_host(Etcd::joining(settings(), vms));
+    cluster.hosts[number].vm.disk.write(FLAGS, "ETCD_INITIAL_CLUSTER_STATE=existing");
+    number
+}
+
+#[test]
+fn a_dead_member_is_replaced_by_removing_it_first() {
+    let mut cluster = Cluster::of(3, 1);
+    let number = newcomer(&mut cluster, 3);
+    cluster.kill(2);
+    cluster.run_for(6_000);
+    assert_eq!(cluster.result(0, add("vm-3"), 50), UNHEALTHY, "a fourth would need three alive");
+    assert_eq!(cluster.result(0, add_learner("vm-3"), 50), UNHEALTHY);
+    assert_eq!(cluster.result(0, remove(2), 50), UNHEALTHY, "a live one is not let go");
+    assert_eq!(cluster.result(0, remove(3), 50), "Members");
+    assert_eq!(cluster.result(0, add("vm-3"), 50), "Members");
+    cluster.start(number);
+    cluster.run_for(1_500);
+    assert_eq!(cluster.revision(number), cluster.revision(0));
+    assert_eq!(cluster.role(number).1, Some(0));
+    // It counts: without it there would be no quorum.
+    cluster.kill(1);
+    assert_eq!(cluster.result(0, put("b", 0), 100), "Committed");
+}
+
+#[test]
+fn a_member_that_was_never_started_is_waited_for() {
+    let mut cluster = Cluster::of(3, 1);
+    assert_eq!(cluster.result(0, add("vm-3"), 50), "Members");
+    assert_eq!(cluster.result(0, add("vm-4"), 50), UNHEALTHY);
+    assert_eq!(cluster.result(0, add("vm-3"), 50), UNHEALTHY);
+}
+
+#[test]
+fn a_single_member_may_grow_to_two_but_no_further_before_the_second_has_started() {
+    let mut cluster = Cluster::of(1, 1);
+    assert_eq!(cluster.result(0, add("vm-1"), 50), "Members");
+    let words = cluster.result(0, add("vm-2"), 3_000);
+    let refused = "Unknown etcdserver: re-configuration failed due to not enough started members";
+    assert_eq!(words, refused);
+    assert_eq!(cluster.role(0).1, None, "it is half of two now, and steps down");
+    let number = newcomer(&mut cluster, 1);
+    cluster.start(number);
+    cluster.run_for(8_000);
+    assert_eq!(cluster.result(0, put("b", 0), 100), "Committed");
+    assert_eq!(cluster.revision(number), 2);
+}
+
+#[test]
+fn a_learner_gets_the_log_counts_nowhere_and_can_be_promoted() {
+    let mut cluster = Cluster::of(3, 1);
+    let number = newcomer(&mut cluster, 3);
+    assert_eq!(cluster.result(0, add_learner("vm-3"), 50), "Members");
+    let promote = StoreOperation::MemberPromote(MemberId(4));
+    let words = cluster.result(1, promote.clone(), 500);
+    let not_ready = "FailedPrecondition etcdserver: can only promote a learner member which is in \
+                     sync with leader";
+    assert_eq!(words, not_ready);
+    assert_eq!(
+        cluster.result(0, add_learner("vm-4"), 100),
+        "FailedPrecondition etcdserver: too many learner members in cluster"
+    );
+    cluster.start(number);
+    cluster.run_for(2_000);
+    assert_eq!(cluster.revision(number), 1);
+    assert_eq!(cluster.result(1, promote.clone(), 500), "Members", "a follower passes it on");
+    let again = "FailedPrecondition etcdserver: can only promote a learner member";
+    assert_eq!(cluster.result(0, promote, 500), again);
+    let nobody = StoreOperation::MemberPromote(MemberId(9));
+    assert_eq!(cluster.result(0, nobody, 50), "NotFound etcdserver: member not found");
+}
+
+#[test]
+fn a_removed_leader_costs_an_election_and_stops() {
+    let mut cluster = Cluster::of(3, 1);
+    assert_eq!(cluster.result(0, remove(1), 100), "Members");
+    cluster.run_for(3_000);
+    assert!(!cluster.is_alive(0));
+    assert!(cluster.logs(0, "permanently removed"));
+    assert!(cluster.leader().is_some());
+    let id = cluster.ask(1, StoreOperation::MemberList(Consistency::Linearizable));
+    cluster.run_for(200);
+    let StoreAnswer::Members(members) = &cluster.answers[&id].1 else { panic!() };
+    assert_eq!(members.iter().map(|member| member.id.0).collect::<Vec<_>>(), [2, 3]);
+    // With its old data it is told so again.
+    cluster.start(0);
+    cluster.run_for(500);
+    assert!(!cluster.is_alive(0));
+}
+
+#[test]
+fn a_removed_member_that_was_down_is_told_by_the_others() {
+    let mut cluster = Cluster::of(3, 1);
+    cluster.kill(2);
+    cluster.run_for(6_000);
+    assert_eq!(cluster.result(0, remove(3), 50), "Members");
+    cluster.start(2);
+    cluster.run_for(500);
+    assert!(!cluster.is_alive(2));
+    assert!(cluster.logs(2, "permanently removed"));
+}

@@ -1,0 +1,9 @@
+//! Etcd: what one member commits, what several agree on, and what clients get when they cannot.
+
+mod cluster;
+mod elections;
+mod errors;
+mod leases;
+mod membership;
+mod recovery;
+mod single;

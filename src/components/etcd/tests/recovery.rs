@@ -1,0 +1,143 @@
+//! What a member comes back to: its log, a snapshot, nothing, a backup.
+
+use super::cluster::{Cluster, key, put, settings, vm_name};
+use crate::components::etcd::*;
+use crate::wire::StoreOperation;
+
+fn many(cluster: &mut Cluster, count: u64) {
+    let from = cluster.revision(0);
+    for number in 0..count {
+        let expected = if number == 0 { 0 } else { from + number };
+        let id = cluster.ask(0, put("many", expected));
+        cluster.run_for(10);
+        assert_eq!(cluster.words(id), "Committed");
+    }
+}
+
+#[test]
+fn a_member_that_is_a_little_behind_catches_up_from_the_log() {
+    let mut cluster = Cluster::of(3, 1);
+    cluster.kill(2);
+    many(&mut cluster, 50);
+    cluster.start(2);
+    cluster.run_for(1_000);
+    assert_eq!(cluster.revision(2), cluster.revision(0));
+    assert_eq!(cluster.hosts[2].applied.len(), 50, "entry by entry");
+}
+
+#[test]
+fn a_member_that_is_far_behind_gets_a_snapshot_and_its_watchers_miss_nothing() {
+    let mut short = settings();
+    (short.snapshot_count, short.compact_log_every, short.catch_up_entries) = (20, 20, 5);
+    let mut cluster = Cluster::with(short, 3, 1);
+    let watch = cluster.ask(2, StoreOperation::Watch(None));
+    cluster.run_for(10);
+    cluster.isolate(2);
+    many(&mut cluster, 60);
+    assert!(cluster.first_log_index(0) > 20, "the log is cut");
+    cluster.heal();
+    cluster.run_for(8_000);
+    assert_eq!(cluster.revision(2), cluster.revision(0));
+    assert!(cluster.hosts[2].applied.len() < 60, "not entry by entry");
+    let seen: Vec<u64> = cluster.changes.iter().filter(|c| c.1 == watch).map(|c| c.2.0).collect();
+    assert_eq!(seen, (2..=61).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_restarted_member_replays_its_log_over_its_database() {
+    let mut cluster = Cluster::of(3, 1);
+    many(&mut cluster, 20);
+    cluster.kill(1);
+    cluster.start(1);
+    cluster.run_for(1_000);
+    assert_eq!(cluster.revision(1), 21);
+    assert_eq!(cluster.hosts[1].applied.len(), 20, "nothing is applied twice");
+}
+
+#[test]
+fn below_a_quorum_a_restarted_member_serves_nobody() {
+    let mut cluster = Cluster::of(3, 1);
+    (0..3).for_each(|number| cluster.kill(number));
+    cluster.start(0);
+    cluster.run_for(10_000);
+    let status = cluster.ask(0, StoreOperation::Status);
+    cluster.run_for(5_000);
+    assert_eq!(cluster.words(status), "open");
+    cluster.start(1);
+    cluster.run_for(4_000);
+    assert_eq!(cluster.words(status), "Status");
+}
+
+#[test]
+fn who_lost_the_data_and_starts_as_a_new_member_is_refused() {
+    let mut cluster = Cluster::of(3, 1);
+    cluster.kill(2);
+    assert!(cluster.hosts[2].vm.disk.remove(DATA_DIR));
+    cluster.start(2);
+    cluster.run_for(1_000);
+    assert!(!cluster.is_alive(2));
+    assert!(cluster.logs(2, "has already been bootstrapped"));
+    assert_eq!(cluster.result(0, put("b", 0), 50), "Committed");
+}
+
+#[test]
+fn who_lost_the_data_and_starts_as_an_existing_member_panics() {
+    let mut cluster = Cluster::of(3, 1);
+    many(&mut cluster, 5);
+    cluster.kill(2);
+    cluster.hosts[2].vm.disk.remove(DATA_DIR);
+    cluster.hosts[2].vm.disk.write(FLAGS, "ETCD_INITIAL_CLUSTER_STATE=existing");
+    cluster.start(2);
+    cluster.run_for(2_000);
+    assert!(!cluster.is_alive(2));
+    assert!(cluster.logs(2, "is out of range [lastIndex(0)]"));
+    assert_eq!(cluster.result(0, put("b", 0), 50), "Committed");
+}
+
+#[test]
+fn with_force_new_cluster_one_member_goes_on_alone_with_its_data() {
+    let mut cluster = Cluster::of(3, 1);
+    many(&mut cluster, 5);
+    (0..3).for_each(|number| cluster.kill(number));
+    cluster.hosts[1].vm.disk.write(FLAGS, "ETCD_FORCE_NEW_CLUSTER=true");
+    cluster.start(1);
+    cluster.run_for(2_000);
+    cluster.hosts[1].vm.disk.remove(FLAGS);
+    assert_eq!(cluster.result(1, put("b", 0), 50), "Committed");
+    assert_eq!(cluster.store(1).members().len(), 1);
+    assert!(cluster.store(1).get(&key("many")).is_some());
+    // The others are not among its members any more.
+    cluster.start(2);
+    cluster.run_for(2_000);
+    assert!(!cluster.is_alive(2));
+}
+
+#[test]
+fn a_backup_takes_the_store_back_to_what_it_was() {
+    let mut cluster = Cluster::of(1, 1);
+    assert_eq!(cluster.result(0, put("b", 0), 20), "Committed");
+    assert_eq!(cluster.result(0, StoreOperation::SnapshotSave, 20), "Done");
+    assert_eq!(cluster.result(0, put("c", 0), 20), "Committed");
+    cluster.kill(0);
+    cluster.hosts[0].vm.disk.write(DATA_DIR, RESTORED);
+    cluster.start(0);
+    cluster.run_for(2_000);
+    assert_eq!(cluster.revision(0), 2);
+    assert!(cluster.store(0).get(&key("b")).is_some());
+    assert!(cluster.store(0).get(&key("c")).is_none());
+    assert_eq!(cluster.result(0, put("d", 0), 50), "Committed");
+    assert_eq!(cluster.result(0, put("d", 3), 50), "Committed", "revisions go on from there");
+}
+
+#[test]
+fn without_anything_a_first_cluster_is_made() {
+    let mut cluster = Cluster::of(1, 1);
+    let vms: Vec<Text> = vec![vm_name(1), vm_name(2), vm_name(3)];
+    for _ in 0..3 {
+        let number = cluster.add_host(Etcd::joining(settings(), vms.clone()));
+        cluster.start(number);
+    }
+    cluster.run_for(6_000);
+    assert_eq!(cluster.result(2, put("b", 0), 200), "Committed");
+    assert_eq!([1, 2, 3].map(|number| cluster.revision(number)), [1, 1, 1]);
+}
