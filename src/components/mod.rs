@@ -6,6 +6,7 @@ pub mod cloud_controller;
 pub mod cluster_api;
 pub mod controller_manager;
 pub mod etcd;
+pub mod etcdctl;
 pub mod hypervisor;
 pub mod infra_provider;
 pub mod ingress;

@@ -2,9 +2,9 @@
 
 use super::expect::Pattern;
 use super::faults::{
-    CutLink, DeleteVm, Fault, FreezeProcess, HealDisk, HealLink, IsolateVm, KINDS, KillProcess,
-    Kubectl, Link, PowerOff, PowerOn, ROLES, RejoinVm, RemoveFile, RestoreFile, Signal, SlowDisk,
-    StallDisk, StartUnit, StopUnit, ThawProcess, Ways, is_like_a_role,
+    CutLink, DeleteVm, Etcdctl, Fault, FreezeProcess, HealDisk, HealLink, IsolateVm, KINDS,
+    KillProcess, Kubectl, Link, PowerOff, PowerOn, ROLES, RejoinVm, RemoveFile, RestoreFile,
+    Signal, SlowDisk, StallDisk, StartUnit, StopUnit, ThawProcess, Ways, is_like_a_role,
 };
 use super::file::Scenario;
 use super::mistake::Mistake;
@@ -40,6 +40,7 @@ pub struct WrittenFault {
     stall_disk: Option<OnVm>,
     heal_disk: Option<OnVm>,
     kubectl: Option<Spanned<String>>,
+    etcdctl: Option<Spanned<String>>,
     /// Which cluster `kubectl` is for.
     cluster: Option<Spanned<String>>,
 }
@@ -192,6 +193,11 @@ impl Scenario {
         self.on_vms(written, stage, &mut found)?;
         self.on_what_runs(written, stage, &mut found)?;
         self.on_links_and_disks(written, stage, &mut found)?;
+        if let Some(command) = &written.etcdctl {
+            let read = Etcdctl::read(&command.value)
+                .map_err(|(at, message)| self.source.mistake_after(command, at, message));
+            found.push(Fault::Etcdctl(read?));
+        }
         if let Some(command) = &written.kubectl {
             found.push(Fault::Kubectl(self.command(command, written.cluster.as_ref())?));
         } else if let Some(cluster) = &written.cluster {

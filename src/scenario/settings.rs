@@ -15,12 +15,12 @@ use crate::api::kinds::{
 use crate::api::{Kind, RetryJoin};
 use crate::client::{Backoff, ShellSettings};
 use crate::components::{
-    bootstrap_provider, cloud_controller, cluster_api, controller_manager, hypervisor,
+    bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcdctl, hypervisor,
     infra_provider, kubeadm, kubectl, kubelet, scheduler, vm_operator, vsphere_provider,
 };
 use crate::engine::{Duration, Text};
 use crate::infra::{KeepAlive, Latency};
-use crate::world::{Blueprint, Leaders, Provider, Settings};
+use crate::world::{Blueprint, ETCD_PORT, Leaders, Provider, Settings};
 use control_plane::{client, election};
 
 /// A world of this platform with so many VMs.
@@ -65,6 +65,10 @@ fn settings(platform: &Platform) -> Settings {
             clone_and_power_on: all.delay("infra.cloneAndPowerOn"),
             boot: all.delay("infra.boot"),
             delete: all.delay("infra.deleteVm"),
+        },
+        etcdctl: etcdctl::Settings {
+            command_timeout: all.duration("etcd.etcdctlCommandTimeout"),
+            port: ETCD_PORT,
         },
         kubectl: kubectl::Settings { dial_timeout: all.duration("kubernetes.kubectlDialTimeout") },
         latency: Latency {

@@ -8,7 +8,7 @@ use crate::api::{Kind, StaticPodManifest};
 use crate::components::cluster_api::{Bootstrap, Wording};
 use crate::components::{
     apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
-    hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, load_balancer, prober,
+    etcdctl, hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, load_balancer, prober,
     scheduler, vm_operator, vsphere_provider,
 };
 use crate::engine::{Duration, Owner, SimTime, Text};
@@ -146,6 +146,7 @@ pub struct Settings {
     pub cloud: Option<cloud_controller::Settings>,
     pub hypervisor: hypervisor::Settings,
     pub kubectl: kubectl::Settings,
+    pub etcdctl: etcdctl::Settings,
     pub latency: Latency,
     pub keep_alive: KeepAlive,
     pub retransmission: Retransmission,

@@ -11,7 +11,7 @@ use crate::api::Object;
 use crate::client::Standing;
 use crate::components::{
     apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
-    hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, load_balancer, prober,
+    etcdctl, hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, load_balancer, prober,
     scheduler, vm_operator, vsphere_provider,
 };
 use crate::engine::{Owner, Purpose, Queue, Random, SimTime, Text, index_below};
@@ -330,6 +330,8 @@ impl Builder {
         let (management, workload) = (Address::Endpoint(MANAGEMENT), Address::Endpoint(WORKLOAD));
         let kubectl = kubectl::Kubectl::new(settings, management, workload);
         self.add(vm, "kubectl", None, None, kubectl);
+        let etcdctl = etcdctl::Etcdctl::new(self.blueprint.settings.etcdctl);
+        self.add(vm, "etcdctl", None, None, etcdctl);
     }
 
     /// Users with their ingresses, out of the reach of faults. They come last, so that everybody

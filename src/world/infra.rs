@@ -2,7 +2,7 @@
 
 use super::core::{Core, What, World, purpose};
 use super::process::Event;
-use crate::components::kubectl;
+use crate::components::{etcdctl, kubectl};
 use crate::engine::Text;
 use crate::infra::{DiskHealth, ProcessId, VmId, Way};
 use crate::timeline::EntryId;
@@ -109,14 +109,22 @@ impl Infra<'_> {
 
     /// Types a command on the laptop. What comes of it is between kubectl and an API server.
     pub fn type_command(&mut self, command: kubectl::Command) {
+        self.on_laptop("kubectl", Event::Kubectl(kubectl::Event::Typed(Box::new(command))));
+    }
+
+    /// Types a command for a member of etcd on the laptop.
+    pub fn type_etcdctl(&mut self, command: etcdctl::Command) {
+        self.on_laptop("etcdctl", Event::Etcdctl(etcdctl::Event::Typed(Box::new(command))));
+    }
+
+    fn on_laptop(&mut self, program: &str, event: Event) {
         let laptop = {
             let mut all = self.core.datacenter.processes.iter();
-            let found = all.find(|(_, process)| process.program == *"kubectl");
+            let found = all.find(|(_, process)| process.program == *program);
             found.expect("every world has a laptop").0
         };
-        let what = What::Due(Event::Kubectl(kubectl::Event::Typed(Box::new(command))));
         let now = self.core.now;
-        self.core.push_to(now, laptop, laptop, purpose::TIMER, self.cause, what);
+        self.core.push_to(now, laptop, laptop, purpose::TIMER, self.cause, What::Due(event));
     }
 
     /// `kill -STOP`.

@@ -3,7 +3,7 @@
 use super::core::{Core, What};
 use crate::components::{
     apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
-    hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, load_balancer, prober,
+    etcdctl, hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, load_balancer, prober,
     scheduler, vm_operator, vsphere_provider,
 };
 use crate::infra::{Ctx, Effect, Input, ProcessId};
@@ -116,6 +116,7 @@ processes! {
     VSphereProvider(vsphere_provider::VSphereProvider, vsphere_provider::Event) vsphere_provider,
     VmOperator(vm_operator::VmOperator, vm_operator::Event) vm_operator,
     Hypervisor(hypervisor::Hypervisor, hypervisor::Event) hypervisor,
+    Etcdctl(etcdctl::Etcdctl, etcdctl::Event) etcdctl,
     Kubectl(kubectl::Kubectl, kubectl::Event) kubectl,
     LoadBalancer(load_balancer::LoadBalancer, load_balancer::Event) load_balancer,
     Ingress(ingress::Ingress, ingress::Event) ingress,

@@ -12,11 +12,11 @@
 //! Pods, looks on one Node only. The person looks; what the command does is the API server's matter.
 
 use super::kubectl_patch;
+use super::words::{Words, Wrong, unknown};
 use crate::api::kinds::TaintEffect;
 use crate::api::{Kind, Object, ObjectKey};
 use crate::components::kubectl::{Action, Command, Context};
 use crate::engine::{Duration, Text, is_like};
-use crate::scenario::mistake::nearest;
 use crate::world::{Infra, View};
 use std::sync::Arc;
 
@@ -51,9 +51,6 @@ const SHORT: [(&str, Kind); 9] = [
 /// The kinds that `scale` knows.
 const SCALABLE: [Kind; 4] =
     [Kind::Deployment, Kind::ReplicaSet, Kind::MachineDeployment, Kind::MachineSet];
-
-/// A mistake and the letter at which it stands.
-type Wrong = (usize, String);
 
 impl Kubectl {
     /// Reads a command; without a context, its kind says in which cluster it lives.
@@ -126,52 +123,7 @@ fn home_of(kind: Kind) -> Context {
     if own { Context::Workload } else { Context::Management }
 }
 
-/// A command's words, in which each takes its part.
-struct Words<'a> {
-    /// With the letter at which each begins.
-    words: Vec<(usize, &'a str)>,
-    end: usize,
-}
-
 impl<'a> Words<'a> {
-    fn of(text: &'a str) -> Words<'a> {
-        let mut words = Vec::new();
-        let mut from = 0;
-        while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
-            // What stands in quotation marks is one word.
-            let quoted = rest.strip_prefix('\'').and_then(|inner| inner.split_once('\''));
-            let (word, length) = match quoted {
-                Some((word, _)) => (word, word.len() + 2),
-                None => {
-                    let word = rest.split(' ').next().unwrap_or_default();
-                    (word, word.len())
-                }
-            };
-            if !word.is_empty() || quoted.is_some() {
-                words.push((text[..from].chars().count(), word));
-            }
-            from += length.max(1);
-        }
-        Words { words, end: text.trim_end().chars().count() }
-    }
-
-    /// Takes the first word that is left.
-    fn next(&mut self, missing: &str) -> Result<(usize, &'a str), Wrong> {
-        if self.words.is_empty() {
-            return Err((self.end, missing.to_owned()));
-        }
-        Ok(self.words.remove(0))
-    }
-
-    /// Takes a word that is one of these, or begins with it and `=`; the value after that.
-    fn flag(&mut self, flag: &str) -> Option<(usize, Option<&'a str>)> {
-        let found = self.words.iter().position(|(_, word)| {
-            word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
-        })?;
-        let (at, word) = self.words.remove(found);
-        Some((at, word[flag.len()..].strip_prefix('=')))
-    }
-
     /// `KIND NAME`, or `KIND/NAME`.
     fn object(&mut self) -> Result<(Kind, &'a str), Wrong> {
         let (at, word) = self.next("a kind is missing, for example `node`")?;
@@ -371,28 +323,7 @@ impl<'a> Words<'a> {
         let missing = (self.end, "--replicas=N is missing".to_owned());
         self.number("--replicas")?.map(Action::Scale).ok_or(missing)
     }
-
-    /// The value of a flag that is a whole number.
-    fn number(&mut self, flag: &str) -> Result<Option<u32>, Wrong> {
-        let Some((at, value)) = self.flag(flag) else { return Ok(None) };
-        let value = value.unwrap_or_default();
-        let at = at + flag.len() + 1;
-        match value.parse::<u32>() {
-            Ok(number) if number <= LARGEST => Ok(Some(number)),
-            _ => Err((at, format!("`{value}` is not a number; write {flag}=N, up to {LARGEST}"))),
-        }
-    }
-
-    fn end(&self) -> Result<(), Wrong> {
-        match self.words.first() {
-            Some((at, word)) => Err((*at, format!("`{word}` is not known here"))),
-            None => Ok(()),
-        }
-    }
 }
-
-/// The largest size or grace period that anybody means.
-pub(super) const LARGEST: u32 = 100_000;
 
 fn kind_of(word: &str) -> Result<Kind, String> {
     let lower = word.to_lowercase();
@@ -403,13 +334,6 @@ fn kind_of(word: &str) -> Result<Kind, String> {
     let singular: Vec<String> = Kind::ALL.iter().map(|kind| kind.name().to_lowercase()).collect();
     let singular: Vec<&str> = singular.iter().map(String::as_str).collect();
     Kind::ALL.iter().find(is).copied().ok_or_else(|| unknown("kind", word, &singular))
-}
-
-fn unknown(what: &str, word: &str, known: &[&str]) -> String {
-    match nearest(word, known.iter().copied()) {
-        Some(near) => format!("no {what} `{word}`; did you mean `{near}`?"),
-        None => format!("no {what} `{word}`; known: {}", known.join(", ")),
-    }
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ fn set(patch: &mut Patch, path: &str, value: &Value) -> Result<(), String> {
         "metadata.finalizers" => patch.finalizers = Some(texts(value, path)?),
         "spec.replicas" => {
             let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-            let number = number.filter(|number| *number <= super::kubectl::LARGEST);
+            let number = number.filter(|number| *number <= super::words::LARGEST);
             patch.replicas =
                 Some(number.ok_or_else(|| wrong(path, value, "a number, up to 100000"))?);
         }

@@ -5,6 +5,7 @@
 
 mod delete_vm;
 mod disk;
+mod etcdctl;
 mod freeze_process;
 mod kill_process;
 mod kubectl;
@@ -21,9 +22,11 @@ mod start_unit;
 mod stop_unit;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use delete_vm::DeleteVm;
 pub use disk::{HealDisk, SlowDisk, StallDisk};
+pub use etcdctl::Etcdctl;
 pub use freeze_process::{FreezeProcess, ThawProcess};
 pub use kill_process::{KillProcess, Signal};
 pub use kubectl::Kubectl;
@@ -60,10 +63,11 @@ pub enum Fault {
     StallDisk(StallDisk),
     HealDisk(HealDisk),
     Kubectl(Kubectl),
+    Etcdctl(Etcdctl),
 }
 
 /// Every kind of fault with what it does, for `healsim list faults`.
-pub const KINDS: [(&str, &str); 18] = [
+pub const KINDS: [(&str, &str); 19] = [
     ("powerOff", "cuts a VM's power, as in vCenter: { vm: worker-0 }"),
     ("powerOn", "powers a VM on, as in vCenter: { vm: worker-0 }"),
     ("deleteVm", "deletes a VM from disk, as in vCenter: { vm: worker-0 }"),
@@ -92,6 +96,7 @@ pub const KINDS: [(&str, &str); 18] = [
     ("stallDisk", "flushes do not end: { vm: control-plane-0 }"),
     ("healDisk", "ends slowDisk and stallDisk; what waits ends: { vm: control-plane-0 }"),
     ("kubectl", "what a person does, from a laptop: \"delete node worker-0\"; see docs/faults.md"),
+    ("etcdctl", "likewise, to a group of etcd members: \"member remove control-plane-0\""),
 ];
 
 impl Fault {
@@ -116,6 +121,7 @@ impl Fault {
             Fault::StallDisk(_) => "stallDisk",
             Fault::HealDisk(_) => "healDisk",
             Fault::Kubectl(_) => "kubectl",
+            Fault::Etcdctl(_) => "etcdctl",
         }
     }
 
@@ -140,6 +146,7 @@ impl Fault {
             Fault::StallDisk(fault) => fault.resolve(view),
             Fault::HealDisk(fault) => fault.resolve(view),
             Fault::Kubectl(fault) => fault.resolve(view),
+            Fault::Etcdctl(fault) => fault.resolve(view),
         }
     }
 
@@ -147,6 +154,7 @@ impl Fault {
     fn words(&self) -> Text {
         match self {
             Fault::Kubectl(fault) => Text::from(format!("kubectl {}", fault.text)),
+            Fault::Etcdctl(fault) => Text::from(format!("etcdctl {}", fault.text)),
             _ => Text::EMPTY,
         }
     }
@@ -173,6 +181,7 @@ impl Fault {
                 vec![&mut link.from, &mut link.to]
             }
             Fault::Kubectl(_) => Vec::new(),
+            Fault::Etcdctl(fault) => fault.vms(),
         }
     }
 
@@ -216,6 +225,7 @@ impl Fault {
                 Fault::StallDisk(fault) => fault.inject(infra),
                 Fault::HealDisk(fault) => fault.inject(infra),
                 Fault::Kubectl(fault) => fault.inject(infra, target),
+                Fault::Etcdctl(fault) => fault.inject(infra),
             }
         });
     }
