@@ -4,6 +4,7 @@
 //! into no component and no world, so a timeline read from a file has the same milestones. The
 //! state that is written at time 0 is a beginning, not a change, and gives none.
 
+use super::quorum;
 use crate::engine::{SimTime, Text};
 use crate::timeline::{Entry, EntryId, Run, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,7 @@ pub fn milestones(run: &Run) -> Vec<Milestone> {
     }
     found.extend(virtual_machines(run.timeline.entries()));
     found.extend(api(run.timeline.entries()));
+    found.extend(quorum::milestones(run.timeline.entries()));
     found.extend(pods(&changes));
     found.extend(replacements(run, &changes));
     found.extend(recovered(run));
@@ -251,7 +253,7 @@ fn recovered(run: &Run) -> Option<Milestone> {
     Some(Milestone { name: Text::word("recovered"), object, at, entry: last.id })
 }
 
-fn reached(name: &'static str, object: impl Into<Text>, entry: &Entry) -> Milestone {
+pub(super) fn reached(name: &'static str, object: impl Into<Text>, entry: &Entry) -> Milestone {
     Milestone { name: Text::word(name), object: object.into(), at: entry.at, entry: entry.id }
 }
 

@@ -7,6 +7,7 @@ pub mod fidelity;
 mod milestones;
 mod parallel;
 mod phases;
+mod quorum;
 #[cfg(test)]
 mod tests;
 

@@ -77,6 +77,8 @@ impl Etcdctl {
             | Input::Tick(_)
             | Input::Container(..)
             | Input::VmChanged(_)
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_)
             | Input::Terminate => {}
         }
     }
