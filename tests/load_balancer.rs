@@ -85,7 +85,7 @@ impl Stage {
         let haproxy = blueprint(&platform, 3, 2).load_balancer.expect("before three API servers");
         assert_eq!(blueprint(&platform, 1, 2).load_balancer, None, "one alone has none");
         let rules = Rules { marked_down, ..haproxy };
-        assert_eq!((rules.check, rules.none_up), (Check::Get("/healthz"), NoneUp::Close));
+        assert_eq!((rules.check, rules.fallback.none_up), (Check::Get("/healthz"), NoneUp::Close));
         let mut world = World::new(blueprint(&platform, 1, 2), 1);
         let (noted, status) = (Noted::default(), [200, 200].map(|up| Arc::new(Mutex::new(up))));
         for (name, status) in WORKERS.into_iter().zip(&status) {

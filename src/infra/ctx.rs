@@ -4,7 +4,7 @@
 
 use super::process::ProcessState;
 use super::{
-    ActivityId, Address, Broken, ConnectionId, Disk, EndpointId, Inventory, NoneUp, Place, Port,
+    ActivityId, Address, Broken, ConnectionId, Disk, EndpointId, Fallback, Inventory, Place, Port,
     ProcessId, Program, Signal, Vm,
 };
 use crate::api::{Object, Revision, Uid};
@@ -76,7 +76,7 @@ pub enum Effect<E> {
     Trace(Trace),
     Datacenter(VmAction),
     /// New connections to an endpoint go to one of these VMs.
-    Steer(EndpointId, Vec<(Text, Port)>, NoneUp),
+    Steer(EndpointId, Vec<(Text, Port)>, Fallback),
     /// The connections through an endpoint to the VM of a name are reset.
     ShutSessions(EndpointId, Text),
     /// What follows was led to by this entry.
@@ -425,9 +425,9 @@ impl<'a, E> Ctx<'a, E> {
     }
 
     /// Has an endpoint lead to these ports of the VMs of these names; only an appliance may.
-    pub fn steer(&mut self, endpoint: EndpointId, to: Vec<(Text, Port)>, none_up: NoneUp) {
+    pub fn steer(&mut self, endpoint: EndpointId, to: Vec<(Text, Port)>, fallback: Fallback) {
         assert!(self.inventory.is_some(), "an endpoint is steered from outside the cluster");
-        self.effects.push(Effect::Steer(endpoint, to, none_up));
+        self.effects.push(Effect::Steer(endpoint, to, fallback));
     }
 
     /// Resets the connections through an endpoint to the VM of a name; only an appliance may.

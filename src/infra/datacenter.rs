@@ -3,9 +3,9 @@
 //! Each change returns what happened, so that `world` can tell those who notice and write it down.
 
 use super::{
-    Address, Broken, ConnectionId, Container, Direction, End, EndpointId, Inventory, KeepAlive,
-    Links, Network, NoneUp, Path, Place, Port, Power, ProcessId, ProcessState, Processes,
-    Retransmission, Transport, Vm, VmId,
+    Address, Broken, ConnectionId, Container, Direction, End, EndpointId, Fallback, Inventory,
+    KeepAlive, Links, Network, NoneUp, Path, Place, Port, Power, ProcessId, ProcessState,
+    Processes, Retransmission, Transport, Vm, VmId,
 };
 use crate::api::Uid;
 use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text, is_like};
@@ -35,7 +35,7 @@ pub struct Datacenter {
 struct Steered {
     /// To one of these ports of the VMs that have these names at the moment.
     to: Vec<(Text, Port)>,
-    none_up: NoneUp,
+    fallback: Fallback,
 }
 
 /// How long a message takes, one way.
@@ -167,8 +167,9 @@ impl Datacenter {
         let (target, delay) = match to {
             Address::Here(port) => (Some((client.vm, port)), self.latency.loopback),
             Address::Endpoint(endpoint) => {
-                if let Some(Steered { to, none_up }) = self.steered.get(&endpoint) {
-                    let (to, none_up) = (pick(to, random, owner).cloned(), *none_up);
+                if let Some(steered) = self.steered.get(&endpoint) {
+                    let to = self.dispatched(steered, random, owner).cloned();
+                    let none_up = steered.fallback.none_up;
                     return self.connect_through(id, (endpoint, none_up), to, random, now);
                 }
                 let backend = pick(self.network.backends(endpoint), random, owner);
@@ -178,6 +179,31 @@ impl Datacenter {
         let latency = delay.pick(random.draw(owner, Purpose(0), 0));
         self.network.open(id, target, latency, &self.processes, now);
         // A host that is off answers nothing: the client's own timers must tell.
+    }
+
+    /// The backend to which a balancer leads a connection: one that refuses is not yet known to be
+    /// down, and the connection is tried once more with another, if that is the rule.
+    fn dispatched<'a>(
+        &self,
+        Steered { to, fallback }: &'a Steered,
+        random: &Random,
+        link: Owner,
+    ) -> Option<&'a (Text, Port)> {
+        let first = pick(to, random, link)?;
+        if !fallback.redispatch || !self.refuses(first) {
+            return Some(first);
+        }
+        let others: Vec<&(Text, Port)> = to.iter().filter(|other| *other != first).collect();
+        let draw = random.draw(link, Purpose(2), 0);
+        let chosen = crate::engine::index_below(others.len() as u64, draw);
+        let chosen = usize::try_from(chosen).expect("an index of a small list");
+        Some(others.get(chosen).copied().unwrap_or(first))
+    }
+
+    /// Its host lives, and nobody listens there.
+    fn refuses(&self, (vm, port): &(Text, Port)) -> bool {
+        self.vm_named(vm)
+            .is_some_and(|vm| self.vm(vm).is_on() && self.processes.listener(vm, *port).is_none())
     }
 
     /// Opens a connection through a load balancer to one of its backends, if any is up.
@@ -201,8 +227,8 @@ impl Datacenter {
     }
 
     /// Has an endpoint lead to these ports of the VMs of these names.
-    pub fn steer(&mut self, endpoint: EndpointId, to: Vec<(Text, Port)>, none_up: NoneUp) {
-        self.steered.insert(endpoint, Steered { to, none_up });
+    pub fn steer(&mut self, endpoint: EndpointId, to: Vec<(Text, Port)>, fallback: Fallback) {
+        self.steered.insert(endpoint, Steered { to, fallback });
     }
 
     /// Opens a connection to a port of the VM that has this name now; to nobody if there is none.

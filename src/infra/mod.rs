@@ -25,8 +25,8 @@ pub use datacenter::{Datacenter, Happening, Latency};
 pub use inventory::Inventory;
 pub use links::{Links, Way};
 pub use network::{
-    Address, Broken, ConnectionId, ConnectionState, EndpointId, KeepAlive, Network, NoneUp, Port,
-    Route,
+    Address, Broken, ConnectionId, ConnectionState, EndpointId, Fallback, KeepAlive, Network,
+    NoneUp, Port, Route,
 };
 pub use process::{ActivityId, ProcessId, ProcessState, Processes};
 pub use transport::{

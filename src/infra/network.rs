@@ -44,6 +44,14 @@ pub enum Broken {
     Lost,
 }
 
+/// What a load balancer does with a connection that it cannot lead where it wants to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fallback {
+    pub none_up: NoneUp,
+    /// A backend that refuses is left for another (haproxy's `option redispatch`).
+    pub redispatch: bool,
+}
+
 /// What becomes of a connection to an endpoint that has no backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NoneUp {

@@ -54,6 +54,8 @@ impl Pair {
     }
 }
 
+const CLOSE: Fallback = Fallback { none_up: NoneUp::Close, redispatch: false };
+
 #[test]
 fn a_message_arrives_after_the_handshake_and_its_way() {
     let mut pair = pair();
@@ -173,15 +175,15 @@ impl Pair {
 fn an_endpoint_that_is_steered_leads_to_the_vm_that_has_the_name_now() {
     let mut pair = pair();
     let to = |name| vec![(Text::word(name), PORT)];
-    pair.datacenter.steer(SERVER, to("there"), NoneUp::Close);
+    pair.datacenter.steer(SERVER, to("there"), CLOSE);
     let (host, route) = pair.leads(at(0));
     assert_eq!((host, route), (Some(pair.there), Route::Deliver { to: pair.server, at: at(6) }));
-    pair.datacenter.steer(SERVER, to("here"), NoneUp::Close);
+    pair.datacenter.steer(SERVER, to("here"), CLOSE);
     let (host, route) = pair.leads(at(0));
     assert_ne!(host, Some(pair.there));
     let how = Broken::Refused;
     assert!(matches!(route, Route::Fail { how: found, .. } if found == how), "{route:?}");
-    pair.datacenter.steer(SERVER, to("gone"), NoneUp::Close);
+    pair.datacenter.steer(SERVER, to("gone"), CLOSE);
     assert_eq!(pair.leads(at(0)), (None, Route::Silent), "nobody has the address");
 }
 
@@ -189,17 +191,36 @@ fn an_endpoint_that_is_steered_leads_to_the_vm_that_has_the_name_now() {
 fn an_endpoint_without_a_backend_refuses_or_closes() {
     let mut pair = pair();
     for (none_up, how) in [(NoneUp::Refuse, Broken::Refused), (NoneUp::Close, Broken::Reset)] {
-        pair.datacenter.steer(SERVER, Vec::new(), none_up);
+        let fallback = Fallback { none_up, redispatch: false };
+        pair.datacenter.steer(SERVER, Vec::new(), fallback);
         assert_eq!(pair.leads(at(0)), (None, Route::Fail { at: at(4), how }));
     }
 }
 
 #[test]
+fn a_backend_that_refuses_is_left_for_another_if_that_is_the_rule() {
+    let mut pair = pair();
+    let both = || vec![(Text::word("here"), PORT), (Text::word("there"), PORT)];
+    let refused = |pair: &mut Pair| {
+        let mut routes = (0..40).map(|_| pair.leads(at(0)).1);
+        routes.any(|route| matches!(route, Route::Fail { how: Broken::Refused, .. }))
+    };
+    pair.datacenter.steer(SERVER, both(), CLOSE);
+    assert!(refused(&mut pair), "nobody listens on one of the two");
+    pair.datacenter.steer(SERVER, both(), Fallback { redispatch: true, ..CLOSE });
+    assert!(!refused(&mut pair));
+    // There is no other.
+    let only = vec![(Text::word("here"), PORT)];
+    pair.datacenter.steer(SERVER, only, Fallback { redispatch: true, ..CLOSE });
+    assert!(refused(&mut pair));
+}
+
+#[test]
 fn a_connection_stays_with_its_backend_wherever_the_endpoint_leads() {
     let mut pair = pair();
-    pair.datacenter.steer(SERVER, vec![(Text::word("there"), PORT)], NoneUp::Close);
+    pair.datacenter.steer(SERVER, vec![(Text::word("there"), PORT)], CLOSE);
     let id = pair.connect(at(0));
-    pair.datacenter.steer(SERVER, Vec::new(), NoneUp::Close);
+    pair.datacenter.steer(SERVER, Vec::new(), CLOSE);
     assert_eq!(pair.route(id, at(100)), Route::Deliver { to: pair.server, at: at(102) });
     assert_eq!(pair.datacenter.network.sessions(SERVER, pair.there), [id]);
     assert!(pair.datacenter.network.sessions(EndpointId(9), pair.there).is_empty());

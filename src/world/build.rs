@@ -156,6 +156,16 @@ impl Builder {
         }
         self.laptop();
         self.users();
+        self.load_balancer();
+    }
+
+    /// Before the API servers of a control plane of several VMs.
+    fn load_balancer(&mut self) {
+        let Some(rules) = self.blueprint.load_balancer else { return };
+        let (name, pool) = (WORKLOAD_CLUSTER, Text::word("control-plane-*"));
+        let (endpoint, port) = (WORKLOAD, API_PORT);
+        let settings = load_balancer::Settings { name, endpoint, pool, port, rules };
+        add_load_balancer(&mut self.core, &mut self.components, settings);
     }
 
     /// Who leads when the run begins, where it is not given.
@@ -205,7 +215,14 @@ impl Builder {
     /// them all.
     fn servers(&mut self, vms: &[VmId], endpoint: EndpointId, cluster: Text, stored: Vec<Object>) {
         let apiserver = self.blueprint.settings.apiserver;
-        for (vm, member) in vms.iter().zip(self.members(vms, &cluster, stored)) {
+        for (number, (vm, member)) in
+            vms.iter().zip(self.members(vms, &cluster, stored)).enumerate()
+        {
+            // kubeadm writes this into the manifests of those that join.
+            if number > 0 {
+                let disk = &mut self.core.datacenter.vm_mut(*vm).disk;
+                disk.write(etcd::FLAGS, "ETCD_INITIAL_CLUSTER_STATE=existing");
+            }
             let id = self.add(*vm, "etcd", Some(ETCD_PORT), Some(cluster.clone()), member);
             self.core.datacenter.processes.get_mut(id).listens.push(etcd::PEER_PORT);
             let server = apiserver::Apiserver::new(apiserver);

@@ -6,7 +6,7 @@ use crate::api::StaticPodManifest;
 use crate::infra::{Program, VmId};
 
 /// The programs that answer health checks; the others are not probed, for they would be killed.
-const ANSWERING: [&str; 1] = ["kube-apiserver"];
+const ANSWERING: [&str; 2] = ["etcd", "kube-apiserver"];
 
 /// The manifests as they are on a VM's disk.
 pub(super) fn manifests(written: &[StaticPodManifest]) -> Vec<StaticPodManifest> {

@@ -136,7 +136,7 @@ impl Core {
             Effect::Exit => self.end_process(id, *cause),
             Effect::Trace(trace) => self.trace(id, trace, cause),
             Effect::Datacenter(action) => self.act(id, action, cause),
-            Effect::Steer(endpoint, to, none_up) => self.datacenter.steer(endpoint, to, none_up),
+            Effect::Steer(endpoint, to, fallback) => self.datacenter.steer(endpoint, to, fallback),
             Effect::ShutSessions(endpoint, vm) => self.shut_sessions(endpoint, &vm, *cause),
             Effect::Because(entry) => *cause = entry,
             Effect::BecauseSilent(writer) => {

@@ -94,12 +94,31 @@ pub fn record(core: &mut Core, components: &[Process]) {
             core.recorder.initial(&WORKLOAD_CLUSTER, "Probe", probe, "status", ok);
         }
     }
+    record_members(core, components);
     for (cluster, store) in leading_stores(&core.clusters, components) {
         for object in store.iter() {
             core.recorder.initial_object(cluster, object);
         }
     }
     core.recorder.begin();
+}
+
+/// Who belongs to each cluster's etcd, and who leads it.
+fn record_members(core: &mut Core, components: &[Process]) {
+    for (component, (id, process)) in components.iter().zip(core.datacenter.processes.iter()) {
+        let Process::Etcd(etcd) = component else { continue };
+        let Some((role, leader)) = etcd.standing() else { continue };
+        let cluster = core.clusters.get(&id).cloned().unwrap_or_default();
+        let vm = &core.datacenter.vm(process.vm).name;
+        let mut told = |field, value| {
+            core.recorder.initial(&cluster, "EtcdMember", vm, field, value);
+        };
+        told("exists", Value::Bool(true));
+        told("role", Value::Text(Text::word(role)));
+        if let Some(leader) = leader {
+            told("leader", Value::Text(leader));
+        }
+    }
 }
 
 /// What a user's tries are called.

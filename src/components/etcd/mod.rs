@@ -38,7 +38,7 @@ mod turn;
 use crate::engine::{Activity, Generation, Path, Phase, Purpose, Rhythm, SimTime, Text};
 use crate::infra::{ActivityId, Ctx, Input, Port, Start};
 use crate::raft::{Disk, Index, MemberId, Raft, Ready, Role, Term};
-use crate::wire::{Database, Message, Proposal};
+use crate::wire::{Database, MemberStatus, Message, Proposal};
 pub use boot::RESTORED;
 use lessor::Lessor;
 use peers::Peer;
@@ -198,6 +198,19 @@ impl Etcd {
     pub fn leads_in(&self) -> Option<Term> {
         let member = self.member.as_ref().filter(|_| matches!(self.phase, Life::Running))?;
         (member.raft.role() == Role::Leader).then(|| member.raft.term())
+    }
+
+    /// What a member on this disk is, and whom it follows, for those who look at the whole world.
+    pub fn standing(&self) -> Option<(&'static str, Option<Text>)> {
+        let member = self.member.as_ref()?;
+        let leader = member.raft.leader().map(|leader| member.name_of(leader));
+        Some((turn::role_word(member.raft.role()), leader))
+    }
+
+    /// How a running member would answer `endpoint status`.
+    pub fn status(&self) -> Option<MemberStatus> {
+        let running = matches!(self.phase, Life::Running);
+        self.member.as_ref().filter(|_| running).map(|member| member.status())
     }
 
     /// Reacts to one event.

@@ -210,7 +210,7 @@ impl Member {
         }
     }
 
-    fn status(&self) -> MemberStatus {
+    pub fn status(&self) -> MemberStatus {
         let leader = self.raft.leader();
         MemberStatus {
             member: self.id,

@@ -26,6 +26,10 @@ pub struct Writing {
 impl Member {
     /// Takes what raft wants done, until it waits for the disk or for others.
     pub fn turn(&mut self, ctx: &mut Ctx<Event>) {
+        // That it steps down is nothing to write or send, and yet a turn of its own.
+        if self.writing.is_none() && !self.is_stopping {
+            self.follow_leadership(ctx);
+        }
         while self.writing.is_none() && self.raft.has_ready() && !self.is_stopping {
             let mut ready = std::mem::take(&mut self.ready);
             self.raft.ready(&mut ready);
@@ -196,7 +200,8 @@ impl Member {
             tell("leader", from, to, ctx);
         }
         if role != now.0 {
-            tell("role", role_name(role), role_name(now.0), ctx);
+            let [from, to] = [role, now.0].map(|role| Text::word(role_word(role)));
+            tell("role", from, to, ctx);
             match (role, now.0) {
                 (_, Role::Leader) => {
                     self.elected = Some(ctx.now());
@@ -214,13 +219,14 @@ impl Member {
     }
 }
 
-fn role_name(role: Role) -> Text {
-    Text::word(match role {
+/// A role as it stands in a timeline.
+pub const fn role_word(role: Role) -> &'static str {
+    match role {
         Role::Follower => "Follower",
         Role::PreCandidate => "PreCandidate",
         Role::Candidate => "Candidate",
         Role::Leader => "Leader",
-    })
+    }
 }
 
 fn leader_line(member: &str, from: &str, to: &str, term: u64) -> String {

@@ -14,8 +14,8 @@ mod tests;
 
 use crate::engine::{Activity, Duration, Path, Phase, Rhythm, Text};
 use crate::infra::{
-    ActivityId, BackendsChange, Broken, ConnectionId, Ctx, EndpointId, Input, NoneUp, Port, Start,
-    Trace,
+    ActivityId, BackendsChange, Broken, ConnectionId, Ctx, EndpointId, Fallback, Input, Port,
+    Start, Trace,
 };
 use crate::wire::Message;
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ pub struct Rules {
     /// After so many good checks in a row a backend is up.
     pub rise: u32,
     pub marked_down: MarkedDown,
-    pub none_up: NoneUp,
+    pub fallback: Fallback,
 }
 
 /// What a check asks.
@@ -239,7 +239,7 @@ impl LoadBalancer {
         let Settings { endpoint, port, rules, .. } = &self.settings;
         let up = self.backends.iter().filter(|(_, backend)| backend.is_up);
         let up = up.map(|(name, _)| (name.clone(), *port)).collect();
-        ctx.steer(*endpoint, up, rules.none_up);
+        ctx.steer(*endpoint, up, rules.fallback);
     }
 
     /// The backends that are up, by name.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::Delay;
+use crate::infra::NoneUp;
 use crate::infra::testbed::{Testbed, started};
 use crate::infra::{Datacenter, Effect, KeepAlive, Latency, Power, Retransmission, Vm};
 
@@ -29,7 +30,7 @@ fn haproxy() -> Rules {
         fall: 3,
         rise: 2,
         marked_down: MarkedDown::Keep,
-        none_up: NoneUp::Close,
+        fallback: Fallback { none_up: NoneUp::Close, redispatch: false },
     }
 }
 

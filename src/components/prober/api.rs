@@ -12,7 +12,7 @@ use crate::infra::{
     ActivityId, Address, Broken, ConnectionId, Ctx, Input, Port, ProbeReport, Trace,
 };
 use crate::wire::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How the user asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,9 @@ pub struct ApiProber {
     /// The requests that wait, with when each was sent.
     waiting: BTreeMap<u32, (ConnectionId, SimTime)>,
     /// What he got last, as it was told.
-    response: (Text, Text),
+    response: Text,
+    /// What he got since things were well, each told once.
+    told: BTreeSet<(Text, Text)>,
     standing: Standing,
 }
 
@@ -77,7 +79,8 @@ impl ApiProber {
             connection: None,
             asked: 0,
             waiting: BTreeMap::new(),
-            response: (WELL, Text::EMPTY),
+            response: WELL,
+            told: BTreeSet::new(),
             standing: Standing::new(settings.outage, settings.calm),
         }
     }
@@ -176,14 +179,20 @@ impl ApiProber {
         }
     }
 
-    /// Tells what came back, if it is not what came back last.
+    /// Tells what came back, if it has not come back before since things were well: who asks several
+    /// servers in turn would tell of each request else.
     fn tell(&mut self, outcome: &Outcome, ctx: &mut Ctx<Event>) {
         let to = outcome.failure.map_or(WELL, Text::word);
-        if self.response == (to.clone(), outcome.message.clone()) {
+        if self.standing.is_well() {
+            self.told.clear();
+            if to == WELL {
+                return;
+            }
+        }
+        if !self.told.insert((to.clone(), outcome.message.clone())) {
             return;
         }
-        let told = (to.clone(), outcome.message.clone());
-        let (from, _) = std::mem::replace(&mut self.response, told);
+        let from = std::mem::replace(&mut self.response, to.clone());
         ctx.trace(Trace::Probe(ProbeReport {
             probe: self.probe.clone(),
             field: "response",

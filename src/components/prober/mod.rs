@@ -82,6 +82,11 @@ impl Standing {
         }
     }
 
+    /// No try of late has failed.
+    pub fn is_well(&self) -> bool {
+        self.status == Status::Ok
+    }
+
     /// Takes a try into account. Returns after how long to look again, if nothing else happens.
     pub fn note<E>(
         &mut self,

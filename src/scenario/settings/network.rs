@@ -2,7 +2,7 @@
 
 use super::small;
 use crate::components::load_balancer::{Check, MarkedDown, Rules};
-use crate::infra::{NoneUp, Retransmission};
+use crate::infra::{Fallback, NoneUp, Retransmission};
 use crate::scenario::catalog::Catalog;
 
 /// How kernels retransmit.
@@ -40,9 +40,12 @@ pub fn load_balancer(all: &Catalog) -> Rules {
             0 => MarkedDown::Keep,
             _ => MarkedDown::Shut,
         },
-        none_up: match choice("noneUp", &["refuse", "close"]) {
-            0 => NoneUp::Refuse,
-            _ => NoneUp::Close,
+        fallback: Fallback {
+            none_up: match choice("noneUp", &["refuse", "close"]) {
+                0 => NoneUp::Refuse,
+                _ => NoneUp::Close,
+            },
+            redispatch: all.rule("loadBalancer.redispatch"),
         },
     }
 }
