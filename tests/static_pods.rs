@@ -195,3 +195,42 @@ fn a_file_that_is_no_manifest_changes_nothing_else() {
     let said = entries.iter().filter(|e| e.message.contains("Could not process manifest file"));
     assert_eq!(said.count(), 1);
 }
+
+#[test]
+fn a_scheduler_that_hangs_is_killed_by_its_liveness_probe_and_comes_back() {
+    for seed in 1..=10 {
+        let mut world = cluster(seed);
+        play_until(&mut world, 60);
+        on_plane(&mut world, |infra| {
+            let process = infra.process("kube-scheduler", PLANE).expect("the process exists");
+            infra.freeze(process);
+        });
+        play_until(&mut world, 600);
+        let starts = starts(&world, "kube-scheduler");
+        let [at] = starts[..] else { panic!("{starts:?}") };
+        // Eight questions, each 20 s after the last: 15 s without an answer, then the next tick.
+        // Who is frozen does not see SIGTERM either, and is killed 30 s later.
+        assert!((245.0..=257.5).contains(&at), "seed {seed}: {at}");
+        let events: Vec<String> = world
+            .timeline()
+            .entries()
+            .iter()
+            .filter(|entry| entry.name == *"kube-scheduler-control-plane-0")
+            .filter(|entry| entry.field == *"event")
+            .map(|entry| entry.message.to_string())
+            .collect();
+        let late = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
+        let failed = format!("Liveness probe failed: {late}");
+        let killed = "Container kube-scheduler failed liveness probe, will be restarted";
+        assert_eq!(events, [failed.as_str(), killed]);
+    }
+}
+
+#[test]
+fn who_answers_its_probes_is_left_alone() {
+    let mut world = cluster(1);
+    play_until(&mut world, 3600);
+    for program in ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
+        assert_eq!(starts(&world, program), [] as [f64; 0], "{program}");
+    }
+}

@@ -3,6 +3,7 @@
 use super::blueprint::{
     ApiUser, Blueprint, ControlPlaneNodes, Management, Probe, Provider, Settings,
 };
+use super::control_plane::{CONTROLLER_MANAGER_PORT, SCHEDULER_PORT};
 use super::core::{Core, Runtime, What, World};
 use super::process::{Buffers, Custom, CustomProcess, Process};
 use super::record::Recorder;
@@ -260,11 +261,17 @@ impl Builder {
             local,
             standing(leaders.controller_manager, number),
         );
-        let manager = self.add(vm, "kube-controller-manager", None, cluster(), manager);
+        let manager = self.add(
+            vm,
+            "kube-controller-manager",
+            Some(CONTROLLER_MANAGER_PORT),
+            cluster(),
+            manager,
+        );
         let settings = self.blueprint.settings.scheduler;
         let scheduler =
             scheduler::Scheduler::new(settings, local, standing(leaders.scheduler, number));
-        let scheduler = self.add(vm, "kube-scheduler", None, cluster(), scheduler);
+        let scheduler = self.add(vm, "kube-scheduler", Some(SCHEDULER_PORT), cluster(), scheduler);
         // Without a kubelet on the VM somebody else starts them again.
         if self.blueprint.control_plane_nodes == ControlPlaneNodes::External {
             for process in [manager, scheduler] {

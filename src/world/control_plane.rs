@@ -3,26 +3,16 @@
 
 use super::core::Core;
 use crate::api::StaticPodManifest;
-use crate::infra::{Program, VmId};
+use crate::infra::{Port, Program, VmId};
 
-/// The programs that answer health checks; the others are not probed, for they would be killed.
-const ANSWERING: [&str; 2] = ["etcd", "kube-apiserver"];
-
-/// The manifests as they are on a VM's disk.
-pub(super) fn manifests(written: &[StaticPodManifest]) -> Vec<StaticPodManifest> {
-    let mut all = written.to_vec();
-    for manifest in &mut all {
-        if !ANSWERING.contains(&manifest.name.as_str()) {
-            manifest.probes.clear();
-        }
-    }
-    all
-}
+/// Where the controller-manager and the scheduler are asked how they are.
+pub const CONTROLLER_MANAGER_PORT: Port = Port(10257);
+pub const SCHEDULER_PORT: Port = Port(10259);
 
 impl Core {
     /// Makes the programs of a VM containers of static Pods that have long been running.
     pub(super) fn add_static_pods(&mut self, vm: VmId, written: &[StaticPodManifest]) {
-        for manifest in manifests(written) {
+        for manifest in written.iter().cloned() {
             let all = self.datacenter.processes.iter();
             let mut found = all.filter(|(_, it)| it.vm == vm && it.program == manifest.name);
             let (process, _) = found.next().expect("a control plane runs what its manifests name");

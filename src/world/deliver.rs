@@ -55,6 +55,11 @@ impl Core {
             What::Tick(activity, generation) => return self.tick(id, *activity, *generation),
             What::Message(connection, _) => self.datacenter.network.heard(*connection, now),
             What::Broken(connection, _) => self.told(id, *connection),
+            // It was frozen when the signal came.
+            What::Terminate if !process.catches_term => {
+                self.end_process(id, payload.cause);
+                return false;
+            }
             _ => {}
         }
         true
@@ -278,10 +283,11 @@ impl Core {
         self.follow(then, cause);
     }
 
-    /// SIGTERM: a process that catches it ends itself in its own way.
+    /// SIGTERM: a process that catches it ends itself in its own way; one that is frozen does not
+    /// see it until it is thawed.
     pub(super) fn terminate_process(&mut self, id: ProcessId, cause: Option<EntryId>) {
         let process = self.datacenter.processes.get(id);
-        match process.alive && process.catches_term {
+        match process.alive && (process.catches_term || process.frozen.is_some()) {
             true => self.push_to(self.now, id, id, purpose::HOST, cause, What::Terminate),
             false => self.end_process(id, cause),
         }

@@ -24,6 +24,7 @@ pub use blueprint::{
     Users, Workload, WorkloadKind,
 };
 pub use build::{API_PORT, ETCD_PORT, MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
+pub use control_plane::{CONTROLLER_MANAGER_PORT, SCHEDULER_PORT};
 pub use core::{Core, World};
 pub use infra::Infra;
 pub use process::{CustomProcess, Process};

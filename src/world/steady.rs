@@ -7,7 +7,6 @@ mod workloads;
 
 use super::blueprint::{Blueprint, ControlPlaneNodes, Provider, RunsOn, Settings};
 use super::build::WORKLOAD_CLUSTER;
-use super::control_plane::manifests;
 use super::core::Core;
 use super::process::Process;
 use super::view::leading_stores;
@@ -193,7 +192,7 @@ impl Maker<'_> {
         let nodes: Vec<Meta> =
             all.iter().filter(is_plane).map(|object| object.meta.clone()).collect();
         for node in nodes {
-            for manifest in manifests(&self.blueprint.settings.static_pods) {
+            for manifest in self.blueprint.settings.static_pods.clone() {
                 let mut shown = mirror_pod(&manifest, &node);
                 if let Some(pod) = shown.pod_mut() {
                     show_running(pod, SimTime::ZERO);

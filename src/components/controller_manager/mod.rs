@@ -43,6 +43,7 @@ use crate::client::{
 };
 use crate::engine::{Delay, Duration, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input};
+use crate::wire::Message;
 use attach_detach::AttachDetach;
 use bootstrap::Bootstrap;
 use daemon_set::DaemonSetController;
@@ -271,6 +272,10 @@ impl ControllerManager {
             Input::Tick(TAINT_PASS) => return self.taint_pass(ctx),
             Input::Tick(MONITOR) => return self.monitor_pass(ctx),
             Input::Tick(_) => return self.pod_gc_pass(ctx),
+            // Simplified: `/healthz` does not look at the Lease; who loses it exits anyway.
+            Input::Message(from, Message::HealthCheck(id, _)) => {
+                return ctx.send(from, Message::Health(id, 200));
+            }
             Input::Message(from, message) => client.on_message(ctx, from, message, &mut news),
             Input::Broken(connection, how) => client.on_broken(ctx, connection, how, &mut news),
             Input::Due(Event::Client(alarm)) => client.on_alarm(ctx, alarm, &mut news),

@@ -21,6 +21,7 @@ use crate::client::{
 };
 use crate::engine::{Activity, Delay, Duration, Path, Phase, Purpose, Rhythm, Text, index_below};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
+use crate::wire::Message;
 use fit::{Misfits, Occupied};
 use queue::Queue;
 use std::collections::BTreeMap;
@@ -116,6 +117,10 @@ impl Scheduler {
         let Some(input) = self.election_input(input, ctx) else { return };
         match input {
             Input::Started(start) => self.start(start, ctx),
+            // Simplified: `/healthz` does not look at the Lease; who loses it exits anyway.
+            Input::Message(from, Message::HealthCheck(id, _)) => {
+                ctx.send(from, Message::Health(id, 200));
+            }
             Input::Message(from, message) => self.client.on_message(ctx, from, message, &mut news),
             Input::Broken(connection, how) => {
                 self.client.on_broken(ctx, connection, how, &mut news);

@@ -5,11 +5,7 @@ use crate::api::{ProbeKind, ProbeSpec, StaticPodManifest};
 use crate::engine::Text;
 use crate::infra::Port;
 use crate::scenario::catalog::Catalog;
-use crate::world::{API_PORT, ETCD_PORT};
-
-/// Where the controller-manager and the scheduler are asked how they are.
-const CONTROLLER_MANAGER_PORT: Port = Port(10257);
-const SCHEDULER_PORT: Port = Port(10259);
+use crate::world::{API_PORT, CONTROLLER_MANAGER_PORT, ETCD_PORT, SCHEDULER_PORT};
 
 /// How etcd is asked, in the words of the catalog.
 const ETCD_PROBES: [&str; 3] = ["livez", "serializableHealth", "health"];
