@@ -3,6 +3,7 @@
 mod awaited;
 mod catalog;
 mod documents;
+mod etcd_lab;
 mod expect;
 mod fault_words;
 mod faults;
@@ -23,6 +24,7 @@ mod yaml;
 mod yaml_words;
 
 pub use catalog::{Basis, Catalog, Setting};
+pub use etcd_lab::etcd_lab;
 pub use expect::{Expectation, Names, Pattern};
 pub use faults::{
     CutLink, DeleteVm, Fault, FreezeProcess, HealDisk, HealLink, IsolateVm, KINDS, KillProcess,

@@ -197,6 +197,20 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
     })
 }
 
+/// Puts the settings of another file, such as a release of one component, over a platform's.
+///
+/// # Errors
+/// There is no such file, or it is not one of settings.
+pub fn overlay(
+    platform: &mut Platform,
+    prefix: &str,
+    folder: &str,
+    name: &str,
+) -> Result<(), Mistake> {
+    let asked_by = Source::embedded(folder, "");
+    add_release(&mut platform.catalog, prefix, folder, name, &asked_by)
+}
+
 /// Adds a release's settings over those of the release that it is based on.
 fn add_release(
     catalog: &mut Catalog,

@@ -49,25 +49,7 @@ pub const MANAGEMENT_CLUSTER: Text = Text::word("management");
 impl World {
     /// A world of this shape, long in steady state, about to begin.
     pub fn new(blueprint: Blueprint, seed: u64) -> World {
-        let settings = &blueprint.settings;
-        let core = Core {
-            now: SimTime::ZERO,
-            queue: Queue::default(),
-            random: Random::new(seed),
-            datacenter: Datacenter::new(
-                settings.latency,
-                settings.keep_alive,
-                settings.retransmission,
-                blueprint.zones,
-            ),
-            recorder: Recorder::default(),
-            clusters: BTreeMap::new(),
-            played: 0,
-            management: None,
-            unfurnished: Vec::new(),
-            held: BTreeMap::new(),
-            unflushed: BTreeMap::new(),
-        };
+        let core = empty_core(&blueprint, seed);
         let mut builder = Builder { core, components: Vec::new(), blueprint };
         builder.build();
         let Builder { mut core, components, blueprint } = builder;
@@ -109,6 +91,29 @@ impl World {
         let core = &mut self.core;
         let id = add_load_balancer(core, &mut self.components, settings);
         core.start_process(id, Start::Steady, None);
+    }
+}
+
+/// The core of a world in which there is nothing yet.
+pub(super) fn empty_core(blueprint: &Blueprint, seed: u64) -> Core {
+    let settings = &blueprint.settings;
+    Core {
+        now: SimTime::ZERO,
+        queue: Queue::default(),
+        random: Random::new(seed),
+        datacenter: Datacenter::new(
+            settings.latency,
+            settings.keep_alive,
+            settings.retransmission,
+            blueprint.zones,
+        ),
+        recorder: Recorder::default(),
+        clusters: BTreeMap::new(),
+        played: 0,
+        management: None,
+        unfurnished: Vec::new(),
+        held: BTreeMap::new(),
+        unflushed: BTreeMap::new(),
     }
 }
 
@@ -449,7 +454,7 @@ fn standing(leader: Option<u32>, number: u32) -> Standing {
     if leader == Some(number) { Standing::Leader } else { Standing::Standby }
 }
 
-fn add_process(
+pub(super) fn add_process(
     core: &mut Core,
     components: &mut Vec<Process>,
     vm: VmId,
@@ -465,7 +470,7 @@ fn add_process(
 }
 
 /// Every process has been running for long when the run begins; servers are met before clients.
-fn start_all(core: &mut Core) {
+pub(super) fn start_all(core: &mut Core) {
     let all: Vec<ProcessId> = core.datacenter.processes.iter().map(|(id, _)| id).collect();
     for id in all {
         // What runs at the first boot only has done so long ago.

@@ -9,6 +9,7 @@ mod control_plane;
 mod core;
 mod deliver;
 mod disk;
+mod etcd_lab;
 mod freeze;
 mod infra;
 mod messages;
@@ -26,6 +27,7 @@ pub use blueprint::{
 pub use build::{API_PORT, ETCD_PORT, MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
 pub use control_plane::{CONTROLLER_MANAGER_PORT, SCHEDULER_PORT};
 pub use core::{Core, World};
+pub use etcd_lab::History;
 pub use infra::Infra;
 pub use process::{CustomProcess, Process};
 pub use view::{EtcdRole, View};

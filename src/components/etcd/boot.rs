@@ -6,11 +6,12 @@
 
 use super::group::first_snapshot;
 use super::{
-    BACKUP, COMPACTION, DATA_DIR, Etcd, Event, FLAGS, Life, Member, PEER_PORT, Store, ticker,
+    BACKUP, COMPACTION, COUNTED, DATA_DIR, Etcd, Event, FLAGS, Life, Member, PEER_PORT, Store,
+    ticker,
 };
-use crate::engine::{Duration, Phase, SimTime, Text};
+use crate::engine::{Duration, Phase, SimTime, Text, index_below};
 use crate::infra::{ConnectionId, Ctx, Input};
-use crate::raft::{Disk, MemberId};
+use crate::raft::{Disk, MemberId, Role};
 use crate::wire::{Database, MemberInfo, Message, PeerMessage, Proposal};
 use std::sync::Arc;
 
@@ -285,6 +286,12 @@ impl Member {
         self.open_links();
         ctx.every(COMPACTION, ticker(self.settings.compaction), Phase::Stationary);
         self.tick_if_needed(Phase::Stationary, ctx);
+        // Somewhere between two counts of its quorum.
+        if self.is_ticking && self.raft.role() == Role::Leader {
+            let ticks = u64::from(self.settings.raft.election_ticks);
+            let since = index_below(ticks, ctx.draw(COUNTED));
+            (0..since).for_each(|_| self.raft_tick(ctx));
+        }
     }
 
     /// A new process: nobody has heard of it, and it knows no leader.

@@ -175,6 +175,8 @@ const OWN_FLUSH: Purpose = Purpose(0);
 const ELECTION: Purpose = Purpose(1);
 /// The time that a process takes to begin.
 const BOOT: Purpose = Purpose(2);
+/// How long ago a leader has counted its quorum when the run begins.
+const COUNTED: Purpose = Purpose(4);
 /// The phase of the no-leader monitor.
 const MONITOR: Purpose = Purpose(3);
 

@@ -259,7 +259,9 @@ impl Member {
         peer.active_since.get_or_insert(ctx.now());
         peer.dial.cancel();
         let due = peer.read.restart();
-        ctx.after(limit, Event::ReadLate(peer.id, due));
+        if self.settings.peer_read_timeout_applies {
+            ctx.after(limit, Event::ReadLate(peer.id, due));
+        }
     }
 
     /// Says something to a member, if it is linked.
@@ -275,9 +277,13 @@ impl Member {
         self.peers.iter().find(is_there).map(|peer| peer.id)
     }
 
-    fn step(&mut self, message: RaftMessage<Proposal>, ctx: &mut Ctx<Event>) {
+    /// Hands a message to raft. A proposal waits until there is a leader for it.
+    pub fn step(&mut self, message: RaftMessage<Proposal>, ctx: &mut Ctx<Event>) {
         if self.store.is_removed(message.from) {
             return;
+        }
+        if matches!(message.body, Body::Propose(_)) && self.raft.leader().is_none() {
+            return self.hold_proposal(message);
         }
         if let Err(fatal) = self.raft.step(message) {
             ctx.log(format!("panic: {fatal}"));
@@ -299,6 +305,7 @@ impl Member {
         message.body = Body::Snapshot(Box::new(self.raft.take_snapshot()));
         let database = Arc::new(self.store.database().clone());
         ctx.send(writer, Message::Peer(PeerMessage::Snapshot(message, database)));
+        ctx.log(format!("sent database snapshot to {}", self.name_of(to)));
         self.sending.push(to);
         self.sent_snapshot = Some(ctx.now());
         ctx.after(self.settings.peer_read_timeout, Event::SnapshotLate(to));

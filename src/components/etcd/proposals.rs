@@ -10,10 +10,13 @@ use super::requests::Client;
 use super::{Event, Member};
 use crate::engine::{Owner, SimTime};
 use crate::infra::{ConnectionId, Ctx};
-use crate::raft::{ConfChange, MemberId, Payload, Role};
+use crate::raft::{ConfChange, MemberId, Message as RaftMessage, Payload, Role};
 use crate::wire::{Proposal, Proposed, StoreAnswer, StoreError, Write};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+
+/// How many proposals of others wait for a leader (`recvBufSize` of `rafthttp/peer.go`).
+const MOST_PASSED_ON: usize = 4_096;
 
 /// The proposals of this member that have not come back.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +25,8 @@ pub struct Proposals {
     open: BTreeMap<u64, Open>,
     /// Wait for a leader.
     waiting: Vec<Payload<Proposal>>,
+    /// What another member took this one for its leader to propose, and waits likewise.
+    passed_on: Vec<RaftMessage<Proposal>>,
     deadline_at: Option<SimTime>,
 }
 
@@ -84,6 +89,16 @@ impl Member {
     pub fn propose_waiting(&mut self, ctx: &mut Ctx<Event>) {
         for payload in std::mem::take(&mut self.proposals.waiting) {
             self.submit(payload, ctx);
+        }
+        for message in std::mem::take(&mut self.proposals.passed_on) {
+            self.step(message, ctx);
+        }
+    }
+
+    /// Another member's proposal waits for a leader, unless too many do.
+    pub fn hold_proposal(&mut self, message: RaftMessage<Proposal>) {
+        if self.proposals.passed_on.len() < MOST_PASSED_ON {
+            self.proposals.passed_on.push(message);
         }
     }
 

@@ -39,6 +39,8 @@ pub struct Settings {
 
     /// Without a word for this long, a link to a member is given up.
     pub peer_read_timeout: Duration,
+    /// That time-out is in force; else only the transport gives a link up.
+    pub peer_read_timeout_applies: bool,
     /// What a dial may take besides one election time-out.
     pub peer_dial_base: Duration,
     /// Between two dials.

@@ -39,6 +39,7 @@ pub fn etcd(all: &Catalog) -> etcd::Settings {
         catch_up_entries: count("catchUpEntries"),
         snapshot_release: duration("snapshotRelease"),
         peer_read_timeout: period("peerReadTimeout"),
+        peer_read_timeout_applies: rule("peerReadTimeoutApplies"),
         peer_dial_base: period("peerDialTimeoutBase"),
         peer_dial_pause: period("peerDialPause"),
         syn_retry: period("synRetry"),

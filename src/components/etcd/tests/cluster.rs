@@ -39,6 +39,7 @@ pub fn settings() -> Settings {
         catch_up_entries: 5_000,
         snapshot_release: millis(30_000),
         peer_read_timeout: millis(5_000),
+        peer_read_timeout_applies: true,
         peer_dial_base: millis(1_000),
         peer_dial_pause: millis(100),
         syn_retry: millis(1_000),

@@ -108,13 +108,14 @@ fn who_requires_a_leader_is_refused_at_once() {
 #[test]
 fn watches_that_require_a_leader_end_two_to_three_seconds_after_it_is_lost() {
     for seed in 0..10 {
+        // One that led, and one that followed.
+        let left = usize::try_from(seed % 2).unwrap();
         let mut cluster = Cluster::of(3, seed);
-        let with = cluster.ask_as(1, StoreOperation::Watch(None), true);
-        let without = cluster.ask(1, StoreOperation::Watch(None));
+        let with = cluster.ask_as(left, StoreOperation::Watch(None), true);
+        let without = cluster.ask(left, StoreOperation::Watch(None));
         cluster.run_for(10);
-        cluster.kill(0);
-        cluster.kill(2);
-        while cluster.role(1).1.is_some() {
+        (0..3).filter(|number| *number != left).for_each(|number| cluster.kill(number));
+        while cluster.role(left).1.is_some() {
             cluster.run_for(1);
         }
         let noticed = cluster.now;
@@ -170,6 +171,21 @@ fn in_a_failover_puts_are_lost_and_reads_come_late() {
     let words = cluster.words(put_id);
     assert!(words.starts_with("Unavailable etcdserver: request timed out"), "{words}");
     assert_eq!(cluster.revision(1), 1);
+}
+
+#[test]
+fn a_put_that_was_passed_on_to_a_deposed_leader_waits_there_for_the_next() {
+    let mut settings = settings();
+    settings.raft.pre_vote = false;
+    let mut cluster = Cluster::with(settings, 3, 5);
+    cluster.isolate(2);
+    cluster.run_for(6_000);
+    cluster.heal();
+    while cluster.role(0).1.is_some() {
+        cluster.run_for(1);
+    }
+    assert_eq!(cluster.role(1).1, Some(0), "it has not heard");
+    assert_eq!(cluster.result(1, put("b", 0), 6_900), "Committed");
 }
 
 #[test]
