@@ -2,12 +2,13 @@
 
 use super::super::parallel::each;
 use super::steps::{Steps, of_timeline};
-use crate::api::Kind;
+use crate::api::{Kind, Object};
 use crate::engine::{Duration, SimTime, Text};
 use crate::scenario::{Game, Mistake, Observer, load};
 use crate::world::View;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Which scenario is played how often.
 #[derive(Clone, Debug)]
@@ -87,7 +88,8 @@ struct Renewals {
 
 impl Observer for Renewals {
     fn look(&mut self, view: View) {
-        for lease in view.objects(Kind::Lease) {
+        let nodes = |lease: &&Arc<Object>| lease.key().namespace == "kube-node-lease";
+        for lease in view.objects(Kind::Lease).filter(nodes) {
             let Some(renewed) = lease.lease().map(|lease| lease.renewed) else { continue };
             let last = self.last.entry(lease.name().clone()).or_insert(renewed);
             if renewed > *last {
