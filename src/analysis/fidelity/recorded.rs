@@ -130,7 +130,7 @@ pub const ALL: &[Held] = &[
         "lab/worker-killed",
         NEW,
     )
-    .seeds(120),
+    .seeds(400),
     held(
         "A killed worker: capi-v1.7.4-k8s-v1.30.14",
         &[
@@ -148,7 +148,8 @@ pub const ALL: &[Held] = &[
         "lab/worker-killed",
         OLD,
     )
-    .set(ON_1_34),
+    .set(ON_1_34)
+    .seeds(160),
     alone(
         "Workers killed one after the other: Kubernetes 1.30.14",
         &[
@@ -168,7 +169,7 @@ pub const ALL: &[Held] = &[
         NEW,
         (9, (0, 9)),
     )
-    .seeds(30),
+    .seeds(90),
     held(
         "Two of four workers lost at once: capi-v1.7.3-k8s-v1.30.14",
         &["max_unhealthy-capi-v1.7.3-k8s-v1.30.14-1"],
