@@ -240,7 +240,7 @@ fn a_stopped_kubelets_containers_run_on_until_their_vm_is_destroyed() {
 fn the_share_healed_by_power_on_is_that_of_the_arithmetic() {
     // The latest verdict comes within 6 minutes of the fault, which comes after one.
     let game = game("worker-power-off", THEN, &[], Some(Duration::from_secs(7 * 60))).free();
-    let runs: u32 = 10_000;
+    let runs: u32 = 2_500;
     let replaced = |seed: &u64| reached(&game.play(*seed), "machineDeleting", "Machine").is_some();
     let count = |seeds: std::ops::RangeInclusive<u64>| seeds.filter(&replaced).count();
     let replacements = std::thread::scope(|scope| {
@@ -250,8 +250,8 @@ fn the_share_healed_by_power_on_is_that_of_the_arithmetic() {
     });
     let kept = runs - u32::try_from(replacements).expect("few");
     let share = f64::from(kept) / f64::from(runs);
-    // Three standard deviations of a share of 10,000.
-    assert!((share - 0.513).abs() < 0.015, "{share}");
+    // Three standard deviations of a share of 2,500; `docs/worker-recovery.md` has 10,000 runs.
+    assert!((share - 0.513).abs() < 0.03, "{share}");
 }
 
 #[test]
