@@ -6,7 +6,7 @@ use crate::api::{Body, Kind, Object, PROBES};
 use crate::components::controller_manager;
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::Downtime;
-use crate::world::View;
+use crate::world::{View, WORKLOAD_CLUSTER};
 use std::collections::BTreeMap;
 
 /// For how long everything has to be well before that counts as recovered.
@@ -251,11 +251,14 @@ impl Services {
     }
 }
 
-/// The workload cluster's API serves if one of its API servers runs beside its etcd.
+/// The workload cluster's API serves if one of its API servers runs beside an etcd member that
+/// follows a leader with a quorum.
 fn api_level(view: View) -> Level {
+    let Some(leader) = view.etcd_leader(&WORKLOAD_CLUSTER) else { return Level::Down };
     let serves = view
-        .hosts_of("kube-apiserver")
-        .filter(|vm| vm.starts_with("control-plane-"))
-        .any(|vm| view.works("kube-apiserver", vm) && view.works("etcd", vm));
+        .etcd_members(&WORKLOAD_CLUSTER)
+        .iter()
+        .filter(|member| member.follows(leader.info.id))
+        .any(|member| view.works("kube-apiserver", &member.info.vm));
     if serves { Level::Full } else { Level::Down }
 }

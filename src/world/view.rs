@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// The world as one who sees everything would see it. It has no method that changes anything.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
-    world: &'a World,
+    pub(super) world: &'a World,
 }
 
 /// What a member of the workload cluster's etcd does.

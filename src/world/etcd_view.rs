@@ -1,0 +1,62 @@
+//! The members of a cluster's etcd, as one who sees everything would see them: who is listed, who
+//! answers, who leads in truth.
+
+use super::process::Process;
+use super::view::{View, leading_stores};
+use crate::engine::Text;
+use crate::raft::MemberId;
+use crate::wire::{MemberInfo, MemberStatus};
+
+/// A member that a cluster lists, and what its process says of itself.
+#[derive(Clone, Debug)]
+pub struct EtcdMember<'a> {
+    pub info: &'a MemberInfo,
+    /// What it would answer to `endpoint status`; none while no process of it works.
+    pub status: Option<MemberStatus>,
+}
+
+impl<'a> View<'a> {
+    /// The members of a cluster's etcd, as the member that is ahead of the others lists them.
+    pub fn etcd_members(self, cluster: &str) -> Vec<EtcdMember<'a>> {
+        let core = &self.world.core;
+        let stores = leading_stores(&core.clusters, &self.world.components);
+        let store = stores.into_iter().find(|(name, _)| **name == *cluster);
+        let listed = store.map_or(&[][..], |(_, store)| store.members());
+        let of = |info: &'a MemberInfo| EtcdMember { info, status: self.status(cluster, info.id) };
+        listed.iter().map(of).collect()
+    }
+
+    /// The member that leads a cluster's etcd in truth: it works, and a quorum of the voters works
+    /// and follows it. None if there is no such member.
+    pub fn etcd_leader(self, cluster: &str) -> Option<EtcdMember<'a>> {
+        let members = self.etcd_members(cluster);
+        let voters = || members.iter().filter(|member| !member.info.learner);
+        let quorum = voters().count() / 2 + 1;
+        let found = voters().position(|leader| {
+            leader.follows(leader.info.id)
+                && voters().filter(|voter| voter.follows(leader.info.id)).count() >= quorum
+        });
+        let leader = found.and_then(|place| voters().nth(place));
+        leader.cloned()
+    }
+
+    /// What the working member of this number says of itself.
+    fn status(self, cluster: &str, id: MemberId) -> Option<MemberStatus> {
+        let core = &self.world.core;
+        let all = core.datacenter.processes.iter().zip(&self.world.components);
+        let mut found = all.filter_map(|((process_id, process), component)| {
+            let Process::Etcd(etcd) = component else { return None };
+            let mine = core.clusters.get(&process_id).map(Text::as_str) == Some(cluster);
+            let works = process.alive && process.frozen.is_none() && mine;
+            etcd.status().filter(|status| works && status.member == id)
+        });
+        found.next()
+    }
+}
+
+impl EtcdMember<'_> {
+    /// True if it works and takes this member for its leader.
+    pub fn follows(&self, leader: MemberId) -> bool {
+        self.status.as_ref().is_some_and(|status| status.leader == Some(leader))
+    }
+}
