@@ -9,6 +9,7 @@ use crate::api::{
 };
 use crate::engine::{Duration, Owner, Purpose, Text, below, name_suffix};
 use crate::infra::{Address, Broken, ConnectionId, Ctx};
+use crate::timeline::EntryId;
 use crate::wire::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,6 +44,8 @@ pub struct Client<T> {
 #[derive(Clone, Debug, Default)]
 pub struct Caches {
     informers: Vec<Informer>,
+    /// The entry that each object's watch told of last.
+    heard: BTreeMap<ObjectKey, EntryId>,
 }
 
 /// What a request is for: the client's own informers and events, or its user's.
@@ -91,6 +94,24 @@ impl Caches {
     /// The cache of a kind, if there is an informer for it.
     pub fn of(&self, kind: Kind) -> Option<&Cache> {
         self.informers.iter().find(|informer| informer.kind == kind).map(|i| &i.cache)
+    }
+
+    /// The entry that the watch told of last about this object.
+    pub fn heard_of(&self, key: &ObjectKey) -> Option<EntryId> {
+        self.heard.get(key).copied()
+    }
+
+    /// Notes what a watch event told of; one that only renews tells nothing.
+    fn hear(&mut self, delta: &Delta, entry: Option<EntryId>) {
+        match (&delta.new, entry) {
+            (None, _) => {
+                self.heard.remove(delta.key());
+            }
+            (Some(object), Some(entry)) => {
+                self.heard.insert(object.key().clone(), entry);
+            }
+            (Some(_), None) => {}
+        }
     }
 
     /// True once every informer has had its first list.
@@ -298,6 +319,7 @@ impl<T: Clone> Client<T> {
             }
             Incoming::Watch(Token::Watch(place), event) => {
                 let delta = self.caches.informers[usize::from(place)].apply(event);
+                self.caches.hear(&delta, ctx.cause());
                 news.push(News::Changed(delta));
             }
             // An Event that could not be written is lost, as the real ones are. The rest is the

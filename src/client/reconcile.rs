@@ -7,6 +7,7 @@ use super::cluster::Caches;
 use crate::api::kinds::EventType;
 use crate::api::{Answered, ObjectKey, Verb};
 use crate::engine::{Duration, Purpose, SimTime, Text};
+use crate::timeline::EntryId;
 use crate::wire::{DatacenterRequest, TaskEnd};
 
 /// A controller: what to do about one object, step by step.
@@ -92,6 +93,8 @@ pub struct View<'a> {
     pub draw: &'a mut dyn FnMut(Purpose) -> u64,
     pub events: Vec<EventDraft>,
     pub logs: Vec<Text>,
+    /// The newest entry among what it was told of the objects that it has `found`.
+    pub found: Option<EntryId>,
 }
 
 /// An Event to record in the local cluster.
@@ -148,6 +151,13 @@ impl<S> Step<S> {
 }
 
 impl View<'_> {
+    /// Says that this remote object was looked at though no watch of the controller tells of it. If
+    /// nothing else called the reconcile, what was last heard of the object is its cause: so a
+    /// resync names what it found.
+    pub fn found(&mut self, key: &ObjectKey) {
+        self.found = self.found.max(self.remote.heard_of(key));
+    }
+
     /// Records a Normal Event.
     pub fn event(&mut self, regarding: &ObjectKey, reason: &'static str, message: impl Into<Text>) {
         self.say(EventType::Normal, regarding, reason, message.into());

@@ -239,6 +239,7 @@ impl<R: Reconciler> Shell<R> {
     {
         ctx.because(cause);
         let step = self.look(ctx, clients, |reconciler, view| reconciler.begin(key, view));
+        let cause = ctx.cause();
         let must_succeed = matches!(step, Step::Write(..));
         match step {
             // The caches were read now; computing what follows takes its time.
@@ -289,6 +290,7 @@ impl<R: Reconciler> Shell<R> {
         ctx.because(cause);
         let step =
             self.look(ctx, clients, |reconciler, view| reconciler.resume(key, state, reply, view));
+        let cause = ctx.cause();
         self.take(ctx, key, step, cause, clients);
     }
 
@@ -312,9 +314,13 @@ impl<R: Reconciler> Shell<R> {
             draw: &mut draw,
             events: Vec::new(),
             logs: Vec::new(),
+            found: None,
         };
         let step = decide(&mut self.reconciler, &mut view);
-        let View { events, logs, .. } = view;
+        let View { events, logs, found, .. } = view;
+        if ctx.cause().is_none() {
+            ctx.because(found);
+        }
         for line in logs {
             ctx.log(line);
         }

@@ -295,6 +295,10 @@ impl Reconciler for MachineSetController {
             return Step::done();
         }
         let listed = machines_of(&object, view);
+        // It watches no Nodes, and looks at them all the same.
+        for name in listed.iter().filter_map(|machine| machine.machine()?.node_ref.as_ref()) {
+            view.found(&ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: name.clone() });
+        }
         self.mention_unready(&listed, view);
         let mut work = Work { listed, todo: VecDeque::new(), scaled: false, error: None };
         self.remediate(&object, &mut work, view);
