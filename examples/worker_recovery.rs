@@ -5,7 +5,7 @@
 
 use healsim::analysis::{Estimate, Phases, Times, estimate, phases};
 use healsim::engine::Duration;
-use healsim::scenario::{Game, load};
+use healsim::scenario::{Game, Scenario, Source, models};
 use std::env;
 use std::error::Error;
 
@@ -38,7 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn game(scenario: &str, platform: &str) -> Result<Game, Box<dyn Error>> {
-    let scenario = load(scenario).map_err(|mistakes| format!("{mistakes:?}"))?;
+    let text = models::scenario(scenario).ok_or("an embedded scenario")?.text;
+    let text = text.replace("\n  faults:", "\n  cluster: { controlPlane: 1 }\n  faults:");
+    let source = Source::embedded("one-control-plane.yaml", &text);
+    let scenario = Scenario::read(source).map_err(|mistakes| format!("{mistakes:?}"))?;
     let game = Game::new(&scenario, Some(platform), &[], None);
     Ok(game.map_err(|mistakes| format!("{mistakes:?}"))?.free())
 }

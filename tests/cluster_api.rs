@@ -4,12 +4,12 @@
 use healsim::scenario::{Game, Scenario, Source};
 use healsim::timeline::{Entry, Run, Value};
 
-/// A run of a scenario with these faults on a platform with four workers.
+/// A run of a scenario with these faults on a platform with one control plane and four workers.
 fn play(platform: &str, set: &[(&str, &str)], faults: &[&str], until: &str) -> Run {
     let lines: Vec<String> = faults.iter().map(|fault| format!("    - {{ {fault} }}\n")).collect();
     let text = format!(
         "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: test }}\nspec:\n  \
-         platform: {platform}\n  cluster: {{ workers: 4 }}\n  faults:\n{}  until: {until}\n",
+         platform: {platform}\n  cluster: {{ controlPlane: 1, workers: 4 }}\n  faults:\n{}  until: {until}\n",
         lines.concat()
     );
     play_text(&text, set)

@@ -117,12 +117,13 @@ fn all_wrong_settings_are_told_at_once() {
 
 #[test]
 fn a_runaway_run_ends_at_its_budget() {
+    // Six VMs: the budget is 6 million events for half an hour.
     let game = read(VALID, &[("etcd.compactionInterval", "1ms")], None).expect("allowed");
     let run = game.play(1);
     assert_eq!(run.end, End::Budget);
-    assert!(run.engine_events < 3_000_000, "{}", run.engine_events);
+    assert!(run.engine_events < 6_500_000, "{}", run.engine_events);
     let usual = read(VALID, &[], None).expect("valid").play(1).engine_events;
-    assert!(usual * 20 < run.engine_events, "{usual} is far from the budget");
+    assert!(usual * 10 < run.engine_events, "{usual} is far from the budget");
 }
 
 const FAULT: &str = "{ at: 1m, stopUnit: { vm: worker-0, unit: kubelet } }";

@@ -343,9 +343,13 @@ fn a_new_machine_joins_with_a_token_of_its_own_that_ends_after_15_minutes() {
 
 #[test]
 fn with_the_controller_manager_stopped_nobody_signs_and_the_join_fails() {
-    let dead = "    - { at: 12m, removeFile: { vm: control-plane-0, \
-                path: /etc/kubernetes/manifests/kube-controller-manager.yaml } }\n";
-    let run = play(&stopped_kubelet(dead, "45m"), "tkgs-2024", &[]);
+    let dead = (0..3).map(|n| {
+        format!(
+            "    - {{ at: 12m, removeFile: {{ vm: control-plane-{n}, \
+             path: /etc/kubernetes/manifests/kube-controller-manager.yaml }} }}\n"
+        )
+    });
+    let run = play(&stopped_kubelet(&dead.collect::<String>(), "45m"), "tkgs-2024", &[]);
     let timeline = &run.timeline;
     let process = new_join(timeline);
     assert_eq!(said(timeline, &process, JOINED), None);

@@ -5,7 +5,7 @@ use healsim::analysis::milestones;
 use healsim::scenario::{Game, Scenario, Source};
 use healsim::timeline::{End, Entry, Run};
 
-/// A scenario with three workers and these lines below `spec`.
+/// A scenario with three control planes, three workers and these lines below `spec`.
 fn game(lines: &[&str], until: &str) -> Game {
     let text = format!(
         "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: test }}\nspec:\n  \
@@ -20,8 +20,17 @@ const ASK: &str = "probes: [{ app: web }]";
 const DEPLOY: &str = "probes: [{ deploy: 1m }]";
 const POWER_OFF: &str = "faults: [{ at: 1m, powerOff: { vm: worker-0 } }]";
 const KUBELET: &str = "faults: [{ at: 1m, stopUnit: { vm: worker-0, unit: kubelet } }]";
-const API: &str = "faults: [{ at: 1m, removeFile: { vm: control-plane-0, \
-                   path: /etc/kubernetes/manifests/kube-apiserver.yaml } }]";
+
+/// Every API server goes, all at once.
+fn no_api() -> String {
+    let remove = |n| {
+        format!(
+            "{{ at: 1m, removeFile: {{ vm: control-plane-{n}, \
+             path: /etc/kubernetes/manifests/kube-apiserver.yaml }} }}"
+        )
+    };
+    format!("faults: [{}]", (0..3).map(remove).collect::<Vec<_>>().join(", "))
+}
 
 /// What a user says after the beginning, as `SECONDS STATUS REASON`, seconds after the fault.
 fn said(run: &Run, probe: &str) -> Vec<(f64, String)> {
@@ -69,7 +78,7 @@ fn a_stopped_kubelet_costs_its_users_nothing() {
 #[test]
 fn while_the_api_is_away_apps_run_on_and_nothing_can_be_deployed() {
     let both = "probes: [{ app: web }, { deploy: 1m }]";
-    let run = game(&[both, API], "10m").play(1);
+    let run = game(&[both, &no_api()], "10m").play(1);
     assert_eq!(words(&said(&run, "Probe/app-web")), Vec::<&str>::new());
     let deploy = said(&run, "Probe/deploy");
     assert_eq!(words(&deploy), ["down Unreachable"]);
@@ -143,7 +152,7 @@ fn asking_changes_nothing_of_what_happens_otherwise() {
 
 #[test]
 fn the_api_is_down_when_nobody_who_asks_it_has_an_answer() {
-    let run = game(&["probes: [{ api: each }]", API], "3m").play(1);
+    let run = game(&["probes: [{ api: each }]", &no_api()], "3m").play(1);
     for probe in ["Probe/api", "Probe/api@control-plane-0"] {
         let said = said(&run, probe);
         let words: Vec<&str> = words(&said).into_iter().filter(|w| !w.is_empty()).collect();

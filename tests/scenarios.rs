@@ -97,14 +97,21 @@ fn if_the_control_planes_kubelet_stops_too_its_pods_go_too() {
 }
 
 #[test]
-fn without_its_etcd_nothing_is_marked_deleted_or_created() {
-    let dead = "  faults:\n    - { at: 50s, removeFile: { vm: control-plane-0, \
-                path: /etc/kubernetes/manifests/etcd.yaml } }";
-    let run = changed("  faults:", dead).play(1);
-    let after = |entry: &&healsim::timeline::Entry| Some(entry.at) > run.first_fault;
+fn without_etcds_quorum_nothing_is_marked_deleted_or_created() {
+    let dead = (0..2).map(|n| {
+        format!(
+            "\n    - {{ at: 50s, removeFile: {{ vm: control-plane-{n}, \
+             path: /etc/kubernetes/manifests/etcd.yaml }} }}"
+        )
+    });
+    let run = changed("  faults:", &format!("  faults:{}", dead.collect::<String>())).play(1);
+    let milestones = healsim::analysis::milestones(&run);
+    let lost = milestones.iter().find(|milestone| milestone.name == *"etcdQuorumLost");
+    let lost = lost.expect("two of three members are gone").at;
+    let after = |entry: &&healsim::timeline::Entry| entry.at > lost;
     let workload = run.timeline.entries().iter().filter(after).filter(|e| e.cluster == *"workload");
     let written: Vec<String> = workload
-        .filter(|entry| entry.kind != *"Process")
+        .filter(|entry| !["Process", "EtcdMember", "Endpoint"].contains(&entry.kind.as_str()))
         .map(|entry| format!("{} {}", entry.object(), entry.field))
         .collect();
     assert_eq!(written, Vec::<String>::new(), "nobody can write what nobody can commit");
@@ -112,7 +119,7 @@ fn without_its_etcd_nothing_is_marked_deleted_or_created() {
     assert_eq!(machines.count(), 0, "and the healers know nothing of a dead worker");
     assert_eq!(run.end, End::Stuck);
     let api = run.availability["api"];
-    assert_eq!(api.unavailable.as_secs(), 29 * 60 + 10, "from 50 s until the end at 30 min");
+    assert_eq!(api.unavailable, run.ended_at.since(lost), "until the end at 30 min");
 }
 
 /// Else an expectation on it would be refused, or never be held against what there is.
@@ -206,7 +213,7 @@ fn a_fork_goes_on_like_the_run_it_was_taken_from() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
     fn the_same_seed_gives_the_same_bytes(seed: u64, platform in 0usize..3) {
@@ -217,17 +224,22 @@ proptest! {
 
     #[test]
     fn every_entry_after_the_fault_has_a_cause_or_a_pass_that_found_it(seed: u64) {
-        let run = game(NAME, "tkgs-2024", &[]).play(seed);
-        let fault = run.first_fault.expect("a fault");
-        // What a periodic pass finds came in no message: the pass names no entry.
-        // So it is with a VM that VM Operator's resync brings in line.
-        let passes = ["pod-garbage-collector@", "node-lifecycle@", "node-controller@", "kubelet@"];
-        for entry in run.timeline.entries().iter().filter(|entry| entry.at >= fault) {
-            prop_assert!(entry.cause.is_none_or(|cause| cause < entry.id));
-            let by_pass = passes.iter().any(|by| entry.by.starts_with(by));
-            let found = entry.cause.is_some() || entry.kind == *"Fault" || entry.kind == *"VM";
-            let found = found || by_pass;
-            prop_assert!(found, "{} {} by {}", entry.object(), entry.field, entry.by);
+        // Among the seeds of `scenarios.proptest-regressions` is one with which a resync of the one
+        // control plane's world finds a Node's change before its Machine tells of it.
+        let one = changed("  faults:", "  cluster: { controlPlane: 1 }\n  faults:");
+        for game in [one, game(NAME, "tkgs-2024", &[])] {
+            let run = game.play(seed);
+            let fault = run.first_fault.expect("a fault");
+            // What a periodic pass finds came in no message: the pass names no entry.
+            // So it is with a VM that VM Operator's resync brings in line.
+            let passes = ["pod-garbage-collector@", "node-lifecycle@", "node-controller@", "kubelet@"];
+            for entry in run.timeline.entries().iter().filter(|entry| entry.at >= fault) {
+                prop_assert!(entry.cause.is_none_or(|cause| cause < entry.id));
+                let by_pass = passes.iter().any(|by| entry.by.starts_with(by));
+                let found = entry.cause.is_some() || entry.kind == *"Fault" || entry.kind == *"VM";
+                let found = found || by_pass;
+                prop_assert!(found, "{} {} by {}", entry.object(), entry.field, entry.by);
+            }
         }
     }
 

@@ -75,8 +75,7 @@ impl Game {
         let Resolved { mut blueprint, faults, awaited, until, given, .. } = resolved;
         let first_fault = faults.first().map_or(SimTime::ZERO, |(at, _)| *at);
         given.pin(&mut blueprint, first_fault);
-        let machines = blueprint.control_planes + blueprint.workers;
-        let budget = default_budget(machines, until);
+        let budget = default_budget(blueprint.control_planes, blueprint.workers, until);
         let plan = Plan { blueprint, faults, awaited, until, budget };
         Ok(Game {
             scenario: scenario.name.clone(),

@@ -8,7 +8,7 @@ use super::faults::Fault;
 use super::health::{Health, Services};
 use super::probes::{api_downtime, downtimes};
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::{Downtime, End, Timeline};
+use crate::timeline::{Downtime, End, Entry, Timeline};
 use crate::world::{Blueprint, View, World};
 use std::collections::BTreeMap;
 
@@ -60,11 +60,12 @@ pub struct Played {
 
 /// A budget that no run of so many VMs reaches, and a runaway run does within a minute.
 ///
-/// A healthy cluster plays about 5 events per VM and second; ten times as many is a runaway. The
-/// part that does not scale is for short runs with many small periods.
-pub fn default_budget(machines: u32, until: SimTime) -> u64 {
+/// A healthy cluster plays about 5 events per worker and second, and 70 per control-plane VM, most
+/// of them heartbeats of etcd's members; ten times as many is a runaway. The part that does not
+/// scale is for short runs with many small periods.
+pub fn default_budget(control_planes: u32, workers: u32, until: SimTime) -> u64 {
     let seconds = until.since(SimTime::ZERO).as_secs() + 1;
-    2_000_000 + 50 * u64::from(machines) * seconds
+    2_000_000 + (50 * u64::from(workers) + 700 * u64::from(control_planes)) * seconds
 }
 
 /// Without an entry for this long, a run that has not recovered is stuck.
@@ -184,8 +185,9 @@ impl Simulation {
     }
 
     fn end(&self, recovered_at: Option<SimTime>) -> End {
-        // Processes that end and are started again, with what they log, move nothing.
-        let moves = |entry: &&crate::timeline::Entry| entry.kind != *"Process";
+        // Processes that end and are started again, with what they log, move nothing, and a load
+        // balancer that sees them come and go neither.
+        let moves = |entry: &&Entry| entry.kind != *"Process" && entry.kind != *"Endpoint";
         let mut entries = self.world.timeline().entries().iter();
         let last = entries.rfind(moves).map_or(SimTime::ZERO, |entry| entry.at);
         if self.world.played() >= self.plan.budget {
