@@ -49,6 +49,7 @@ fn what_is_typed_is_a_fault_and_what_is_read_is_its_consequence() {
         let cordoned = seen(&run, "Node/worker-1", "unschedulable");
         assert_eq!(cordoned[0].by, "kubectl@laptop");
         assert_eq!(read(&run), ["node/worker-1 cordoned"]);
+        assert_eq!(seen(&run, "Process/kubectl@laptop", "log")[0].reason, "");
         let chain = cordoned[0].cause.expect("it has one");
         assert_eq!(chain, typed[0].id, "what was typed is the cause");
     }
@@ -63,6 +64,7 @@ fn without_an_api_server_kubectl_changes_nothing_and_says_so() {
     let words = "The connection to the server workload:6443 was refused - did you specify the \
                  right host or port?";
     assert_eq!(read(&run), [words]);
+    assert_eq!(seen(&run, "Process/kubectl@laptop", "log")[0].reason, "exit 1");
     assert!(seen(&run, "Node/worker-0", "exists").is_empty());
     let off = "at: 50s, powerOff: { vm: control-plane-0 }";
     let run = play("tkgs-2024", &[], &[off, delete], "2m");

@@ -102,8 +102,8 @@ pub enum Trace {
     Member(MemberChange),
     /// A line in the process's log.
     Log(Text),
-    /// A line that a person reads on a terminal.
-    Printed(Text),
+    /// What a person reads on a terminal when a command ends, and its exit code.
+    Printed(Text, u8),
     /// Things stand otherwise for a user.
     Probe(ProbeReport),
     /// An endpoint leads elsewhere.

@@ -211,10 +211,9 @@ impl Core {
                 let entry = self.recorder.log(self.now, &cluster, &process.name, line, *cause);
                 *cause = entry.or(*cause);
             }
-            Trace::Printed(line) => {
+            Trace::Printed(line, exit) => {
                 let name = self.datacenter.processes.get(id).name.clone();
-                let cluster = Text::EMPTY;
-                *cause = Some(self.recorder.line(self.now, &cluster, &name, line, *cause));
+                *cause = Some(self.recorder.printed(self.now, &name, (line, exit), *cause));
             }
         }
     }

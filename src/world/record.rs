@@ -173,25 +173,33 @@ impl Recorder {
         if !self.logged.insert((process.clone(), line.clone())) {
             return None;
         }
-        Some(self.line(at, cluster, process, line, cause))
+        let mut entry = self.line(at, process, line, cause);
+        entry.cluster = cluster.clone();
+        Some(self.push(entry))
     }
 
-    /// A line of a process, however often it has been there.
-    pub fn line(
+    /// What a person's command printed, however often it has, and its exit code if it failed.
+    pub fn printed(
         &mut self,
         at: SimTime,
-        cluster: &Text,
         process: &Text,
-        line: Text,
+        (words, exit): (Text, u8),
         cause: Option<EntryId>,
     ) -> EntryId {
+        let mut entry = self.line(at, process, words, cause);
+        if exit != 0 {
+            entry.reason = Text::from(format!("exit {exit}"));
+        }
+        self.push(entry)
+    }
+
+    fn line(&mut self, at: SimTime, process: &Text, line: Text, cause: Option<EntryId>) -> Entry {
         let program = process.split('@').next().unwrap_or_default();
         let mut entry = self.entry(at, "Process", process, "log", cause);
-        entry.cluster = cluster.clone();
         entry.to = Value::text(program);
         entry.message = line;
         entry.by = process.clone();
-        self.push(entry)
+        entry
     }
 
     /// A process began or ended, or was frozen or thawed.

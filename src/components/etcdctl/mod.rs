@@ -118,11 +118,11 @@ impl Etcdctl {
             run.members.clone_from(members);
             return match next {
                 Ok(operation) => self.ask(number, operation, ctx),
-                Err(refusal) => self.end(number, refusal, ctx),
+                Err(refusal) => self.end(number, (refusal, 1), ctx),
             };
         }
         let words = run.command.done(&answer, &run.members, took);
-        self.end(number, words, ctx);
+        self.end(number, (words, 0), ctx);
     }
 
     fn broken(&mut self, connection: ConnectionId, how: Broken, ctx: &mut Ctx<Event>) {
@@ -138,13 +138,13 @@ impl Etcdctl {
     fn fail(&mut self, number: u32, message: &str, ctx: &mut Ctx<Event>) {
         let Some(run) = self.runs.get(&number) else { return };
         let words = run.command.failed(message);
-        self.end(number, words, ctx);
+        self.end(number, (words, 1), ctx);
     }
 
-    fn end(&mut self, number: u32, words: String, ctx: &mut Ctx<Event>) {
+    fn end(&mut self, number: u32, (words, exit): (String, u8), ctx: &mut Ctx<Event>) {
         if let Some(run) = self.runs.remove(&number) {
             ctx.close(run.connection);
-            ctx.trace(Trace::Printed(words.into()));
+            ctx.trace(Trace::Printed(words.into(), exit));
         }
     }
 }

@@ -39,7 +39,7 @@ impl Laptop {
             match effect {
                 Effect::ConnectToVm(_, vm, port) => self.dialled.push(format!("{vm}:{}", port.0)),
                 Effect::Send(_, Message::Store(request)) => self.asked.push(*request),
-                Effect::Trace(Trace::Printed(line)) => self.printed.push(line.to_string()),
+                Effect::Trace(Trace::Printed(line, _)) => self.printed.push(line.to_string()),
                 _ => {}
             }
         }

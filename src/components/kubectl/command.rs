@@ -57,8 +57,10 @@ pub enum Action {
 pub enum Plan {
     /// Writes, and prints this when it is done.
     Write(Verb, String),
-    /// Prints and ends: nothing is to be done, or nothing can be.
+    /// Prints and ends: nothing is to be done.
     Print(String),
+    /// Says why it cannot be done.
+    Refuse(String),
 }
 
 impl Context {
@@ -119,7 +121,7 @@ impl Command {
         let mut changed = Object::clone(read);
         let done = match self.change(&mut changed, now) {
             Ok(done) => done,
-            Err(refusal) => return Plan::Print(refusal),
+            Err(refusal) => return Plan::Refuse(refusal),
         };
         let name = format!("{}/{}", resource(self.object.kind), self.object.name);
         if changed == **read {

@@ -127,24 +127,25 @@ impl Kubectl {
 
     fn go_on(&mut self, number: u8, answered: Answered, ctx: &mut Ctx<Event>) {
         let Some(run) = self.runs.get_mut(&number) else { return };
-        let words = match (answered, run.done.take()) {
-            (Err(error), _) => run.command.failed(&error),
-            (Ok(_), Some(done)) => done,
+        let (words, exit) = match (answered, run.done.take()) {
+            (Err(error), _) => (run.command.failed(&error), 1),
+            (Ok(_), Some(done)) => (done, 0),
             (Ok(answer), None) => match (run.command.answered(&answer), answer) {
-                (Some(words), _) => words,
+                (Some(words), _) => (words, 0),
                 (None, Answer::Object(read)) => match run.command.plan(&read, ctx.now()) {
                     Plan::Write(verb, done) => {
                         run.done = Some(done);
                         return run.api.send(ctx, AGENT, verb, ());
                     }
-                    Plan::Print(words) => words,
+                    Plan::Print(words) => (words, 0),
+                    Plan::Refuse(words) => (words, 1),
                 },
                 (None, _) => return,
             },
         };
         run.api.disconnect(ctx);
         self.runs.remove(&number);
-        ctx.trace(Trace::Printed(words.into()));
+        ctx.trace(Trace::Printed(words.into(), exit));
     }
 }
 

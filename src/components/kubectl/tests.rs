@@ -35,7 +35,7 @@ fn types(bench: &mut Laptop, command: Command) -> Vec<Address> {
 
 fn printed(effects: &[Effect<Event>]) -> Vec<String> {
     let line = |effect: &Effect<Event>| match effect {
-        Effect::Trace(Trace::Printed(line)) => Some(line.to_string()),
+        Effect::Trace(Trace::Printed(line, _)) => Some(line.to_string()),
         _ => None,
     };
     effects.iter().filter_map(line).collect()
