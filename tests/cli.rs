@@ -223,6 +223,8 @@ fn get_prints_what_kubectl_would() {
     assert!(pods.contains("Terminating") && pods.contains("Pending"), "{pods}");
     let machines = get(&["machines", "--at", "30m", "worker-kubelet-stopped"]);
     assert!(machines.contains("Running") && !machines.contains("worker-0 "), "{machines}");
+    let names = get(&["machines", "--at", "1m", "-o", "name", "worker-kubelet-stopped"]);
+    assert!(names.starts_with("machine.cluster.x-k8s.io/worker-0\n"), "{names}");
     let yaml = get(&["nodes", "--at", "1m", "-o", "yaml", "worker-kubelet-stopped"]);
     assert!(yaml.contains("kind: List") && yaml.contains("kubelet is posting ready status"));
     let late = healsim(&["get", "nodes", "--at", "31m", "worker-kubelet-stopped"]);
@@ -234,6 +236,49 @@ fn row(table: &str, name: &str) -> Vec<String> {
     let line = table.lines().find(|line| line.split_whitespace().next() == Some(name));
     let line = line.unwrap_or_else(|| panic!("no {name} in {table}"));
     line.split("   ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn get_asks_like_a_person_and_ends_like_kubectl_when_nobody_answers() {
+    let get = |args: &[&str]| healsim(&[&["get"], args].concat());
+    // One API server of three is gone, then all are.
+    let two = get(&["nodes", "--after", "4m", "apiserver-removed"]);
+    assert_eq!((two.status.code(), row(&out(&two), "worker-0").len()), (Some(0), 5));
+    let none = get(&["nodes", "--after", "12m", "apiserver-removed", "-o", "json"]);
+    assert_eq!(none.status.code(), Some(1));
+    let words = "The connection to the server workload:6443 was refused - did you specify the \
+                 right host or port?\n";
+    assert_eq!(out(&none), words);
+    // The other cluster answers, and the datacenter's lists ask nobody.
+    for resource in ["machines", "vms", "etcd"] {
+        let got = get(&[resource, "--after", "12m", "apiserver-removed"]);
+        assert_eq!(got.status.code(), Some(0), "{resource}");
+    }
+    let no_quorum = get(&["pods", "--after", "20m", "etcd-one-of-three"]);
+    assert_eq!(no_quorum.status.code(), Some(1));
+    assert!(out(&no_quorum).starts_with("Unable to connect to the server: "), "{no_quorum:?}");
+}
+
+#[test]
+fn get_etcd_shows_who_leads_and_who_does_not_answer() {
+    let get = |args: &[&str]| out(&healsim(&[&["get", "etcd"], args].concat()));
+    let all = get(&["--at", "30s", "etcd-one-of-three"]);
+    let cells = |table: &str, name: &str| row(table, name)[1..6].join(" ");
+    assert_eq!(cells(&all, "control-plane-2"), "workload started true true false");
+    assert_eq!(cells(&all, "control-plane-0"), "workload started true false false");
+    assert_eq!(cells(&all, "supervisor-0"), "management started true true false");
+    // Two of three are gone; the survivor has no leader any more, and says so.
+    let lost = get(&["--after", "20m", "etcd-one-of-three", "-o", "wide"]);
+    assert_eq!(cells(&lost, "control-plane-0"), "workload started false <unknown> false");
+    let survivor = row(&lost, "control-plane-2");
+    assert_eq!(survivor[3..6], ["false", "false", "false"]);
+    assert_eq!(survivor.last().map(String::as_str), Some("etcdserver: no leader"));
+    let names = get(&["--at", "30s", "etcd-one-of-three", "-o", "name"]);
+    assert!(names.starts_with("etcdmember/control-plane-0\netcdmember/control-plane-1\n"));
+    let json = get(&["--after", "20m", "etcd-one-of-three", "-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["items"][0]["status"], serde_json::Value::Null);
+    assert_eq!(json["items"][2]["status"]["errors"][0], "etcdserver: no leader");
 }
 
 #[test]

@@ -243,9 +243,10 @@ fn get_at(asked: &Get, player: &impl Player) -> Result<Exit, Trouble> {
         seed: asked.seed,
         view: asked.output,
     };
-    let text = player.get(&asked.input, &asked.common.options(), &question)?;
-    print(text.as_bytes()).map_err(stdout)?;
-    Ok(Exit::Done)
+    let got = player.get(&asked.input, &asked.common.options(), &question)?;
+    print(got.text.as_bytes()).map_err(stdout)?;
+    // As kubectl itself ends.
+    Ok(if got.failed { Exit::Failed } else { Exit::Done })
 }
 
 fn play_many(asked: &Estimate, player: &impl Player) -> Result<Exit, Trouble> {

@@ -1,12 +1,12 @@
 //! The player behind the command line: scenarios from the library, played and shown.
 
 use super::args::Moment;
-use super::player::{Listing, Many, Options, Player, Question, Resource, Shown, View};
+use super::player::{Got, Listing, Many, Options, Player, Question, Resource, Shown, View};
 use crate::analysis;
 use crate::api::Kind;
 use crate::engine::SimTime;
 use crate::report::kubectl;
-use crate::scenario::{self, Game, KINDS, Mistake, models};
+use crate::scenario::{self, Game, KINDS, Mistake, Printed, models};
 use crate::timeline::Run;
 use std::fmt::Display;
 
@@ -58,7 +58,7 @@ impl Player for Library {
         Ok(analysis::estimate(&game(input, options)?, seeds, many.jobs))
     }
 
-    fn get(&self, input: &str, options: &Options, asked: &Question) -> Result<String, Vec<String>> {
+    fn get(&self, input: &str, options: &Options, asked: &Question) -> Result<Got, Vec<String>> {
         let game = game(input, options)?;
         let at = match asked.moment {
             Moment::At(at) => SimTime::ZERO + at,
@@ -73,6 +73,7 @@ impl Player for Library {
         simulation.run_until(at);
         let resource = match asked.resource {
             Resource::Vms => kubectl::Resource::Vms,
+            Resource::Etcd => kubectl::Resource::Etcd,
             Resource::Nodes => kubectl::Resource::Kind(Kind::Node),
             Resource::Machines => kubectl::Resource::Kind(Kind::Machine),
             Resource::Pods => kubectl::Resource::Kind(Kind::Pod),
@@ -88,8 +89,23 @@ impl Player for Library {
             Some(View::Wide) => kubectl::Form::Wide,
             Some(View::Yaml) => kubectl::Form::Yaml,
             Some(View::Json) => kubectl::Form::Json,
+            Some(View::Name) => kubectl::Form::Name,
         };
-        Ok(kubectl::get(simulation.view(), resource, form))
+        if let kubectl::Resource::Kind(kind) = resource
+            && let Some(words) = refusal(simulation.ask_for(kind))
+        {
+            return Ok(Got { text: format!("{words}\n"), failed: true });
+        }
+        Ok(Got { text: kubectl::get(simulation.view(), resource, form), failed: false })
+    }
+}
+
+/// What kubectl says instead of an answer.
+fn refusal(printed: Printed) -> Option<String> {
+    match printed {
+        Printed::Done(_) => None,
+        Printed::Failed(words) => Some(words.to_string()),
+        Printed::Waits(time) => Some(format!("(kubectl has printed nothing for {time})")),
     }
 }
 

@@ -132,6 +132,7 @@ pub struct Show {
 #[command(group = clap::ArgGroup::new("moment").required(true).args(["at", "after"]))]
 #[command(after_help = "Examples:
   healsim get nodes --at 5m30s worker-kubelet-stopped
+  healsim get etcd --after 8m etcd-one-of-three
   healsim get pods --after 45s worker-kubelet-stopped -o wide")]
 pub struct Get {
     /// What to print

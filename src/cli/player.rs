@@ -27,7 +27,7 @@ pub trait Player {
         many: &Many,
     ) -> Result<analysis::Estimate, Vec<String>>;
     /// What kubectl would print.
-    fn get(&self, input: &str, options: &Options, get: &Question) -> Result<String, Vec<String>>;
+    fn get(&self, input: &str, options: &Options, get: &Question) -> Result<Got, Vec<String>>;
 }
 
 /// What a run of the scenario changes from what is written in it.
@@ -58,6 +58,15 @@ pub struct Question {
     pub view: Option<View>,
 }
 
+/// What came of a `get`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Got {
+    /// What kubectl prints, ending in a line's end.
+    pub text: String,
+    /// Whether kubectl ends with exit code 1, because nobody answers it.
+    pub failed: bool,
+}
+
 /// What can be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Listing {
@@ -81,6 +90,7 @@ pub enum Resource {
     Machines,
     Vms,
     Pods,
+    Etcd,
     #[value(name = "deployments", alias = "deploy")]
     Deployments,
     #[value(name = "statefulsets", alias = "sts")]
@@ -99,4 +109,5 @@ pub enum View {
     Wide,
     Yaml,
     Json,
+    Name,
 }

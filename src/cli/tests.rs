@@ -1,5 +1,6 @@
 //! The command line without a world: what parses, what is done, and the exit codes.
 
+use super::player::Got;
 use super::*;
 use crate::engine::{Duration, Text};
 use crate::timeline::{Expectation, Run as Played};
@@ -39,8 +40,8 @@ impl Player for Fake {
         let Many { first_seed, runs, .. } = *many;
         Ok(crate::analysis::Estimate { scenario, first_seed, runs, ..Default::default() })
     }
-    fn get(&self, _: &str, _: &Options, question: &Question) -> Result<String, Vec<String>> {
-        Ok(format!("{question:?}\n"))
+    fn get(&self, _: &str, _: &Options, question: &Question) -> Result<Got, Vec<String>> {
+        Ok(Got { text: format!("{question:?}\n"), failed: question.seed == 13 })
     }
 }
 
@@ -134,6 +135,8 @@ fn the_exit_code_tells_the_worst() {
     assert_eq!(exit("check fails --seeds 1..2"), Exit::Done);
     assert_eq!(exit("check fails broken --lint"), Exit::Done);
     assert_eq!(exit("check wrong fails"), Exit::Input);
+    assert_eq!(exit("get nodes --at 1m good"), Exit::Done);
+    assert_eq!(exit("get nodes --at 1m good --seed 13"), Exit::Failed);
     assert_eq!(exit("run good --out json=/no/such/folder/x"), Exit::Failed);
     // What cannot be written is found before the run, which would be in vain.
     assert_eq!(exit("run wrong --out json=/no/such/folder/x"), Exit::Failed);

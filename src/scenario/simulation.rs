@@ -9,7 +9,7 @@ use super::health::{Health, Services};
 use super::probes::{api_downtime, downtimes};
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Downtime, End, Entry, Timeline};
-use crate::world::{Blueprint, View, World};
+use crate::world::{Blueprint, Infra, View, World};
 use std::collections::BTreeMap;
 
 /// What is to be played.
@@ -103,6 +103,21 @@ impl Simulation {
     /// An independent copy, which goes on from here.
     pub fn fork(&self) -> Simulation {
         self.clone()
+    }
+
+    /// The run lasts at least until this time.
+    pub(super) fn extend_until(&mut self, end: SimTime) {
+        self.plan.until = self.plan.until.max(end);
+    }
+
+    /// Somebody does something that no scenario has told.
+    pub(super) fn inject(
+        &mut self,
+        kind: &'static str,
+        target: String,
+        act: impl FnOnce(&mut Infra),
+    ) {
+        self.world.inject(kind, target, act);
     }
 
     /// Plays one event or one fault; false once the run is over.

@@ -13,6 +13,11 @@ use std::sync::Arc;
 /// All objects as one List.
 pub fn manifest(objects: &[&Arc<Object>], form: Form) -> String {
     let items: Vec<Value> = objects.iter().map(|object| to_json(object)).collect();
+    list(items, form)
+}
+
+/// These items as one List.
+pub fn list(items: Vec<Value>, form: Form) -> String {
     let list = json!({
         "apiVersion": "v1",
         "items": items,

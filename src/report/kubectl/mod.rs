@@ -1,9 +1,10 @@
 //! What kubectl would print at an instant, in its columns and words.
 //!
-//! Prints committed objects, as an API server with quorum would serve them; when none serves, what
-//! kubectl says then. Follows `k/k:pkg/printers/internalversion` and the printer columns of Cluster
+//! Prints committed objects, as an API server with quorum would serve them. Whether one does is not
+//! asked here. Follows `k/k:pkg/printers/internalversion` and the printer columns of Cluster
 //! API and VM Operator.
 
+mod etcd;
 mod manifest;
 mod rows;
 mod table;
@@ -23,6 +24,8 @@ pub enum Resource {
     Kind(Kind),
     /// What the datacenter has.
     Vms,
+    /// The members of etcd.
+    Etcd,
 }
 
 /// How to print it.
@@ -32,17 +35,17 @@ pub enum Form {
     Wide,
     Yaml,
     Json,
+    /// Kind and name only.
+    Name,
 }
 
 /// The text that kubectl would print.
 pub fn get(view: View, resource: Resource, form: Form) -> String {
     let kind = match resource {
-        Resource::Vms => return vms(view),
+        Resource::Vms => return vms(view, form),
+        Resource::Etcd => return etcd::members(view, form),
         Resource::Kind(kind) => kind,
     };
-    if let Some(error) = unreachable(view, kind) {
-        return error;
-    }
     let shown = |object: &&Arc<Object>| !kind.is_namespaced() || object.key().namespace == *DEFAULT;
     let objects: Vec<&Arc<Object>> = view.objects(kind).filter(shown).collect();
     match form {
@@ -51,6 +54,7 @@ pub fn get(view: View, resource: Resource, form: Form) -> String {
             format!("No resources found in {DEFAULT} namespace.\n")
         }
         _ if objects.is_empty() => "No resources found\n".to_owned(),
+        Form::Name => names(objects.iter().map(|object| (kind_word(kind), object.name().as_str()))),
         _ => {
             let mut table = Table::new(rows::columns(kind, form));
             for object in objects {
@@ -63,8 +67,25 @@ pub fn get(view: View, resource: Resource, form: Form) -> String {
 
 const DEFAULT: &str = "default";
 
+/// A kind as kubectl prints it: `node`, `deployment.apps`, `machine.cluster.x-k8s.io`.
+fn kind_word(kind: Kind) -> String {
+    let name = kind.name().to_lowercase();
+    match kind.group() {
+        "" => name,
+        group => format!("{name}.{group}"),
+    }
+}
+
+/// `-o name`
+fn names<'a>(all: impl Iterator<Item = (String, &'a str)>) -> String {
+    all.map(|(kind, name)| format!("{kind}/{name}\n")).collect()
+}
+
 /// The datacenter's own list; there is no kubectl for it.
-fn vms(view: View) -> String {
+fn vms(view: View, form: Form) -> String {
+    if form == Form::Name {
+        return names(view.vms().map(|vm| ("vm".to_owned(), vm.name.as_str())));
+    }
     let mut table = Table::new(vec!["NAME", "POWER", "KUBELET", "CONTAINERS"]);
     for vm in view.vms() {
         let kubelet = match vm.units.contains_key("kubelet") {
@@ -81,30 +102,4 @@ fn vms(view: View) -> String {
         ]);
     }
     table.to_string()
-}
-
-/// What kubectl says when nobody serves.
-fn unreachable(view: View, kind: Kind) -> Option<String> {
-    let own = view.vm("supervisor-0").is_none();
-    let host = match kind {
-        // The Secrets of `default` are those with which machines are started.
-        Kind::Machine | Kind::VirtualMachine | Kind::Secret if !own => "supervisor-0",
-        _ => "control-plane-0",
-    };
-    if view.runs("kube-apiserver", host) {
-        return (!view.runs("etcd", host)).then(|| {
-            "Error from server: rpc error: code = Unavailable desc = connection error: desc = \
-             \"transport: Error while dialing: dial tcp 127.0.0.1:2379: connect: connection \
-             refused\"\n"
-                .to_owned()
-        });
-    }
-    let is_on = view.vm(host).is_some_and(|vm| vm.is_on());
-    Some(match is_on {
-        true => format!(
-            "The connection to the server {host}:6443 was refused - did you specify the right \
-             host or port?\n"
-        ),
-        false => format!("Unable to connect to the server: dial tcp {host}:6443: i/o timeout\n"),
-    })
 }

@@ -88,6 +88,20 @@ impl Kubectl {
         Ok(Kubectl { text: Text::from(text.trim()), command, on: on.map(Text::from) })
     }
 
+    /// `get KIND`, where the kind lives; the Secrets of `default` are those with which machines
+    /// are started.
+    pub fn get(kind: Kind) -> Kubectl {
+        let namespace = if kind.is_namespaced() { Text::word("default") } else { Text::EMPTY };
+        let context = if kind == Kind::Secret { Context::Management } else { home_of(kind) };
+        let object = ObjectKey { kind, namespace, name: Text::EMPTY };
+        let text = Text::from(format!("get {}", kind.resource()));
+        Kubectl {
+            text,
+            command: Command { context, object, action: Action::Get { one: false } },
+            on: None,
+        }
+    }
+
     /// The object that is meant; a name without `*` is typed as it is, whether or not it exists.
     pub fn resolve(&self, view: View) -> Option<String> {
         let ObjectKey { kind, namespace, name } = &self.command.object;
