@@ -1,6 +1,7 @@
 //! Whether everything that is wanted is there, and which services answer: the truth, as nobody
 //! inside the cluster sees it.
 
+use super::etcd_health::{self, BEHIND, Pace};
 use crate::api::kinds::{DaemonSet, MachinePhase, Node, Status};
 use crate::api::{Body, Kind, Object, PROBES};
 use crate::components::controller_manager;
@@ -20,6 +21,10 @@ pub struct Health {
     /// Pods that are wanted for themselves.
     bare: Vec<Text>,
     well_since: Option<SimTime>,
+    /// What members of etcd have to have caught up with.
+    pace: Pace,
+    /// Everything is well but for members that have not caught up.
+    is_catching_up: bool,
     /// A recovery that has stayed.
     recovered: Option<SimTime>,
 }
@@ -27,14 +32,29 @@ pub struct Health {
 impl Health {
     /// A judgement that begins after the last fault; `bare` are Pods that nobody would replace.
     pub fn new(not_before: SimTime, bare: Vec<Text>) -> Health {
-        Health { not_before, bare, well_since: None, recovered: None }
+        Health {
+            not_before,
+            bare,
+            well_since: None,
+            pace: Pace::default(),
+            is_catching_up: false,
+            recovered: None,
+        }
     }
 
     /// One more fault will strike: nothing before it counts.
     pub fn wait_until(&mut self, fault: SimTime) {
         self.not_before = self.not_before.max(fault);
         self.well_since = None;
+        self.is_catching_up = false;
         self.recovered = None;
+    }
+
+    /// How long the world may go on without another look though nothing is written down. That a
+    /// member of etcd falls behind or catches up no entry tells.
+    pub fn patience(&self) -> Option<Duration> {
+        let waits = self.well_since.is_some() || self.is_catching_up;
+        (waits && self.recovered.is_none()).then_some(BEHIND)
     }
 
     /// Judges the world as it is.
@@ -44,8 +64,12 @@ impl Health {
         }
         self.recovered = self.recovered_at(view.now());
         if self.recovered.is_none() {
-            let well = is_well(view, &self.bare);
-            self.well_since = if well { self.well_since.or(Some(view.now())) } else { None };
+            self.pace.look(view);
+            let is_well = is_well(view, &self.bare);
+            let is_kept = self.pace.is_kept(view);
+            self.is_catching_up = is_well && !is_kept;
+            let since = self.well_since.or(Some(view.now()));
+            self.well_since = since.filter(|_| is_well && is_kept);
         }
     }
 
@@ -69,6 +93,7 @@ pub fn is_well(view: View, bare: &[Text]) -> bool {
         && ["etcd", "kube-apiserver"]
             .iter()
             .all(|program| view.hosts_of(program).all(|vm| view.works(program, vm)))
+        && etcd_health::is_whole(view)
         && nothing_is_being_deleted(view)
 }
 

@@ -3,6 +3,7 @@
 mod awaited;
 mod catalog;
 mod documents;
+mod etcd_health;
 mod etcd_lab;
 mod expect;
 mod fault_words;

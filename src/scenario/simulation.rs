@@ -41,8 +41,8 @@ pub struct Simulation {
     lookout: Lookout,
     health: Health,
     services: Services,
-    /// How many entries had been written when the world was last judged.
-    judged: usize,
+    /// How many entries had been written when the world was last judged, and when that was.
+    judged: (usize, SimTime),
 }
 
 /// How a played run came out.
@@ -86,7 +86,7 @@ impl Simulation {
             world,
             plan,
             struck: 0,
-            judged: 0,
+            judged: (0, SimTime::ZERO),
         }
     }
 
@@ -230,11 +230,14 @@ impl Simulation {
         }
     }
 
-    /// The world is judged whenever something was written down: nothing else changes its health.
+    /// The world is judged whenever something was written down, and while its members of etcd have
+    /// to keep up: nothing else changes its health.
     fn judge(&mut self) {
         let entries = self.world.timeline().entries().len();
-        if entries != self.judged {
-            self.judged = entries;
+        let (judged, at) = self.judged;
+        let is_due = || self.health.patience().is_some_and(|long| at + long <= self.world.now());
+        if entries != judged || is_due() {
+            self.judged = (entries, self.world.now());
             self.release();
             let view = self.world.view();
             self.services.look(view);

@@ -4,8 +4,10 @@
 use super::process::Process;
 use super::view::{View, leading_stores};
 use crate::engine::Text;
+use crate::infra::ProcessId;
 use crate::raft::MemberId;
 use crate::wire::{MemberInfo, MemberStatus};
+use std::collections::BTreeSet;
 
 /// A member that a cluster lists, and what its process says of itself.
 #[derive(Clone, Debug)]
@@ -16,6 +18,14 @@ pub struct EtcdMember<'a> {
 }
 
 impl<'a> View<'a> {
+    /// The clusters that have an etcd, whether or not any member of it lives.
+    pub fn etcd_clusters(self) -> BTreeSet<&'a Text> {
+        let all = (0..).zip(&self.world.components);
+        all.filter(|(_, component)| matches!(component, Process::Etcd(_)))
+            .filter_map(|(number, _)| self.world.core.clusters.get(&ProcessId(number)))
+            .collect()
+    }
+
     /// The members of a cluster's etcd, as the member that is ahead of the others lists them.
     pub fn etcd_members(self, cluster: &str) -> Vec<EtcdMember<'a>> {
         let core = &self.world.core;

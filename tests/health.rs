@@ -1,0 +1,56 @@
+//! When a cluster counts as recovered: etcd has to be whole, in truth and not as somebody inside sees
+//! it.
+
+use healsim::engine::{Duration, SimTime};
+use healsim::scenario::{Game, Scenario, Source, is_well};
+
+/// Ten minutes of a healthy cluster of three and three, in which the last member leads, with these
+/// faults.
+fn game(faults: &[&str]) -> Game {
+    let lines: String = faults.iter().map(|fault| format!("    - {{ {fault} }}\n")).collect();
+    let text = format!(
+        "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: test }}\nspec:\n  \
+         platform: tkgs-2024\n  given: {{ etcdLeader: control-plane-2 }}\n  faults:\n{lines}  \
+         until: 10m\n"
+    );
+    let scenario = Scenario::read(Source::embedded("test.yaml", &text)).expect("a scenario");
+    Game::new(&scenario, None, &[], None).expect("valid")
+}
+
+const ADD: &str = "at: 1m, etcdctl: \"--endpoints=control-plane-0 member add worker-0 --learner\"";
+const REMOVE: &str = "at: 4m, etcdctl: \"--endpoints=control-plane-0 member remove worker-0\"";
+const SLOW: &str = "at: 1m, slowDisk: { vm: control-plane-0, flush: 1500ms }";
+const HEAL: &str = "at: 4m, healDisk: { vm: control-plane-0 }";
+
+#[test]
+fn a_member_that_never_started_keeps_the_cluster_from_being_well() {
+    assert_eq!(game(&[ADD]).play(1).recovered_at, None);
+    let run = game(&[ADD, REMOVE]).play(1);
+    let recovered = run.recovered_at.expect("the group is the old one again");
+    let late = recovered.since(SimTime::ZERO + Duration::from_secs(240));
+    assert!(late < Duration::from_secs(1), "{late}");
+}
+
+/// It follows its leader and its API server serves: that it lags is the only thing that is wrong.
+#[test]
+fn a_member_that_lags_behind_its_leader_keeps_the_cluster_from_being_well() {
+    let mut lags = game(&[SLOW]).begin(1);
+    lags.run_to_end();
+    assert!(is_well(lags.view(), &[]), "nobody else sees it");
+    assert_eq!(lags.recovered_at(), None);
+    let run = game(&[SLOW, HEAL]).play(1);
+    let recovered = run.recovered_at.expect("it catches up");
+    let late = recovered.since(SimTime::ZERO + Duration::from_secs(240));
+    assert!(late < Duration::from_secs(10), "{late}");
+}
+
+#[test]
+fn without_a_leader_nothing_is_well() {
+    let off = |n| format!("at: 1m, freezeProcess: {{ process: etcd, vm: control-plane-{n} }}");
+    let two = [off(0), off(1)];
+    let mut run = game(&[&two[0], &two[1]]).begin(1);
+    run.run_until(SimTime::ZERO + Duration::from_secs(70));
+    assert!(run.view().etcd_leader("workload").is_none());
+    assert!(run.view().etcd_leader("management").is_some());
+    assert!(!is_well(run.view(), &[]));
+}
