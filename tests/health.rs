@@ -1,8 +1,9 @@
 //! When a cluster counts as recovered: etcd has to be whole, in truth and not as somebody inside sees
 //! it.
 
+use healsim::api::Kind;
 use healsim::engine::{Duration, SimTime};
-use healsim::scenario::{Game, Scenario, Source, is_well};
+use healsim::scenario::{Game, Printed, Scenario, Source, is_well};
 
 /// Ten minutes of a healthy cluster of three and three, in which the last member leads, with these
 /// faults.
@@ -53,4 +54,28 @@ fn without_a_leader_nothing_is_well() {
     assert!(run.view().etcd_leader("workload").is_none());
     assert!(run.view().etcd_leader("management").is_some());
     assert!(!is_well(run.view(), &[]));
+}
+
+/// The page's dead end: no quorum. A person writes one file on the survivor and ends its process.
+#[test]
+fn a_survivor_is_made_a_cluster_of_its_own_with_a_file() {
+    let gone = |n| {
+        format!(
+            "at: 1m, removeFile: {{ vm: control-plane-{n}, \
+             path: /etc/kubernetes/manifests/etcd.yaml }}"
+        )
+    };
+    let two = [gone(0), gone(1)];
+    let write = "at: 3m, writeFile: { vm: control-plane-2, path: /etc/default/etcd, \
+                 content: \"ETCD_FORCE_NEW_CLUSTER=true\" }";
+    let kill = "at: 3m, killProcess: { vm: control-plane-2, process: etcd }";
+    let mut run = game(&[&two[0], &two[1], write, kill]).begin(1);
+    run.run_until(SimTime::ZERO + Duration::from_secs(170));
+    assert!(matches!(run.ask_for(Kind::Node), Printed::Failed(_)), "nobody answers");
+    run.run_to_end();
+    let members = run.view().etcd_members("workload");
+    let names: Vec<&str> = members.iter().map(|member| member.info.vm.as_str()).collect();
+    assert_eq!(names, ["control-plane-2"]);
+    assert!(matches!(run.ask_for(Kind::Node), Printed::Done(_)), "kubectl works again");
+    assert_eq!(run.recovered_at(), None, "two members are still missing");
 }

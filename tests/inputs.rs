@@ -189,6 +189,18 @@ fn a_fault_that_can_hit_nothing_is_refused() {
         ),
         (
             FAULT,
+            "{ at: 1m, writeFile: { vm: worker-0, path: etc, content: a } }",
+            "7:50",
+            &["`etc` is not a whole path"],
+        ),
+        (
+            FAULT,
+            "{ at: 1m, writeFile: { vm: worker-0, path: /etc/a } }",
+            "7:44",
+            &["the key `content` is missing"],
+        ),
+        (
+            FAULT,
             "{ at: 1m, powerOff: { vm: worker-0 }, stopUnit: { vm: worker-0, unit: kubelet } }",
             "7:13",
             &["`powerOff` and `stopUnit` in one item", "an item for each"],

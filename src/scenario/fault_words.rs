@@ -4,7 +4,7 @@ use super::expect::Pattern;
 use super::faults::{
     CutLink, DeleteVm, Etcdctl, Fault, FreezeProcess, HealDisk, HealLink, IsolateVm, KINDS,
     KillProcess, Kubectl, Link, PowerOff, PowerOn, ROLES, RejoinVm, RemoveFile, RestoreFile,
-    Signal, SlowDisk, StallDisk, StartUnit, StopUnit, ThawProcess, Ways, is_like_a_role,
+    Signal, SlowDisk, StallDisk, StartUnit, StopUnit, ThawProcess, Ways, WriteFile, is_like_a_role,
 };
 use super::file::Scenario;
 use super::mistake::Mistake;
@@ -29,6 +29,7 @@ pub struct WrittenFault {
     start_unit: Option<OnUnit>,
     remove_file: Option<OnFile>,
     restore_file: Option<OnFile>,
+    write_file: Option<Written>,
     kill_process: Option<Killed>,
     freeze_process: Option<OnProcess>,
     thaw_process: Option<OnProcess>,
@@ -69,6 +70,14 @@ struct OnUnit {
 struct OnFile {
     vm: Spanned<String>,
     path: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    vm: Spanned<String>,
+    path: Spanned<String>,
+    content: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -231,6 +240,11 @@ impl Scenario {
         if let Some(on) = &written.restore_file {
             let (vm, path) = (vm(&on.vm)?, self.path(&on.path)?);
             found.push(Fault::RestoreFile(RestoreFile { vm, path }));
+        }
+        if let Some(on) = &written.write_file {
+            let (vm, path) = (vm(&on.vm)?, self.path(&on.path)?);
+            let content = Text::from(on.content.as_str());
+            found.push(Fault::WriteFile(WriteFile { vm, path, content }));
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ pub use expect::{Expectation, Names, Pattern};
 pub use faults::{
     CutLink, DeleteVm, Fault, FreezeProcess, HealDisk, HealLink, IsolateVm, KINDS, KillProcess,
     Kubectl, Link, PowerOff, PowerOn, RejoinVm, RemoveFile, RestoreFile, Signal, SlowDisk,
-    StallDisk, StartUnit, StopUnit, ThawProcess, Ways,
+    StallDisk, StartUnit, StopUnit, ThawProcess, Ways, WriteFile,
 };
 pub use file::{Resolved, Scenario};
 pub use health::is_well;

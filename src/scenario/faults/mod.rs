@@ -23,6 +23,7 @@ mod stop_unit;
 #[cfg(test)]
 mod tests;
 mod words;
+mod write_file;
 
 pub use delete_vm::DeleteVm;
 pub use disk::{HealDisk, SlowDisk, StallDisk};
@@ -38,6 +39,7 @@ pub use restore_file::RestoreFile;
 pub use role::{ROLES, is_like_a_role};
 pub use start_unit::StartUnit;
 pub use stop_unit::StopUnit;
+pub use write_file::WriteFile;
 
 use crate::engine::Text;
 use crate::world::{View, World};
@@ -52,6 +54,7 @@ pub enum Fault {
     StartUnit(StartUnit),
     RemoveFile(RemoveFile),
     RestoreFile(RestoreFile),
+    WriteFile(WriteFile),
     KillProcess(KillProcess),
     FreezeProcess(FreezeProcess),
     ThawProcess(ThawProcess),
@@ -67,7 +70,7 @@ pub enum Fault {
 }
 
 /// Every kind of fault with what it does, for `healsim list faults`.
-pub const KINDS: [(&str, &str); 19] = [
+pub const KINDS: [(&str, &str); 20] = [
     ("powerOff", "cuts a VM's power, as in vCenter: { vm: worker-0 }"),
     ("powerOn", "powers a VM on, as in vCenter: { vm: worker-0 }"),
     ("deleteVm", "deletes a VM from disk, as in vCenter: { vm: worker-0 }"),
@@ -75,6 +78,7 @@ pub const KINDS: [(&str, &str); 19] = [
     ("startUnit", "systemctl start: { vm: worker-0, unit: kubelet }"),
     ("removeFile", "rm: { vm: worker-0, path: /var/lib/kubelet/config.yaml }"),
     ("restoreFile", "puts back what removeFile took: { vm: worker-0, path: ... }"),
+    ("writeFile", "as with an editor: { vm: worker-0, path: /etc/default/etcd, content: ... }"),
     (
         "killProcess",
         "kill -9; systemd restarts its own units: { vm: control-plane-0, process: etcd }; \
@@ -110,6 +114,7 @@ impl Fault {
             Fault::StartUnit(_) => "startUnit",
             Fault::RemoveFile(_) => "removeFile",
             Fault::RestoreFile(_) => "restoreFile",
+            Fault::WriteFile(_) => "writeFile",
             Fault::KillProcess(_) => "killProcess",
             Fault::FreezeProcess(_) => "freezeProcess",
             Fault::ThawProcess(_) => "thawProcess",
@@ -135,6 +140,7 @@ impl Fault {
             Fault::StartUnit(fault) => fault.resolve(view),
             Fault::RemoveFile(fault) => fault.resolve(view),
             Fault::RestoreFile(fault) => fault.resolve(view),
+            Fault::WriteFile(fault) => fault.resolve(view),
             Fault::KillProcess(fault) => fault.resolve(view),
             Fault::FreezeProcess(fault) => fault.resolve(view),
             Fault::ThawProcess(fault) => fault.resolve(view),
@@ -169,6 +175,7 @@ impl Fault {
             | Fault::StartUnit(StartUnit { vm, .. })
             | Fault::RemoveFile(RemoveFile { vm, .. })
             | Fault::RestoreFile(RestoreFile { vm, .. })
+            | Fault::WriteFile(WriteFile { vm, .. })
             | Fault::KillProcess(KillProcess { vm, .. })
             | Fault::FreezeProcess(FreezeProcess { vm, .. })
             | Fault::ThawProcess(ThawProcess { vm, .. })
@@ -214,6 +221,7 @@ impl Fault {
                 Fault::StartUnit(fault) => fault.inject(infra),
                 Fault::RemoveFile(fault) => fault.inject(infra),
                 Fault::RestoreFile(fault) => fault.inject(infra),
+                Fault::WriteFile(fault) => fault.inject(infra),
                 Fault::KillProcess(fault) => fault.inject(infra),
                 Fault::FreezeProcess(fault) => fault.inject(infra),
                 Fault::ThawProcess(fault) => fault.inject(infra),

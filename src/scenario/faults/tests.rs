@@ -73,6 +73,25 @@ fn a_stopped_unit_can_be_started_again_while_its_vm_runs() {
 }
 
 #[test]
+fn a_file_is_written_in_place_of_another_while_the_vm_runs() {
+    let mut world = world();
+    let write = |content: &'static str| {
+        let (path, content) = (Text::word(CONFIG), Text::word(content));
+        Fault::WriteFile(WriteFile { vm: w(), path, content })
+    };
+    let there = |world: &World| {
+        world.view().vm("worker-0").and_then(|vm| vm.disk.read(CONFIG).map(ToString::to_string))
+    };
+    write("mine").strike(&mut world);
+    assert_eq!(target(&world), format!("File{CONFIG}@worker-0"));
+    assert_eq!(there(&world).as_deref(), Some("mine"));
+    Fault::PowerOff(PowerOff { vm: w() }).strike(&mut world);
+    write("too late").strike(&mut world);
+    assert_eq!(target(&world), NOTHING);
+    assert_eq!(there(&world).as_deref(), Some("mine"));
+}
+
+#[test]
 fn a_removed_file_is_missed_only_by_who_starts_anew() {
     let mut world = world();
     pass(&mut world, 1); // Everybody has begun.

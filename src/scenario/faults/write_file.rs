@@ -1,0 +1,28 @@
+//! A file is written on a VM's disk, as a person with an editor does: a manifest, a unit's
+//! environment, a config. Who watches its folder sees it at once; who starts anew reads it.
+
+use crate::engine::Text;
+use crate::world::{Infra, View};
+
+/// `writeFile: { vm: control-plane-0, path: /etc/default/etcd, content: ETCD_FORCE_NEW_CLUSTER=true }`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteFile {
+    pub vm: Text,
+    pub path: Text,
+    pub content: Text,
+}
+
+impl WriteFile {
+    /// The file, be it there or not, if the VM runs.
+    pub fn resolve(&self, view: View) -> Option<String> {
+        let vm = view.vm(&self.vm).filter(|vm| vm.booted)?;
+        Some(format!("File{}@{}", self.path, vm.name))
+    }
+
+    /// Writes it; what stood there is gone.
+    pub fn inject(&self, infra: &mut Infra) {
+        if let Some(vm) = infra.vm(&self.vm) {
+            infra.write_file(vm, &self.path, &self.content);
+        }
+    }
+}
