@@ -2,7 +2,8 @@
 //!
 //! A patch travels as the pair (object as it was read, object as it is wanted). Fields that are
 //! equal in both are not part of the patch, so concurrent writers of other fields don't conflict;
-//! a list is one field, as in an RFC 7386 merge patch, except conditions, which merge by type.
+//! a list is one field, as in an RFC 7386 merge patch, except conditions, which merge by type: those of
+//! Kubernetes field by field, those of Cluster API each as a whole.
 
 use super::Meta;
 use super::kinds::{Condition, Conditions};
@@ -20,9 +21,14 @@ pub fn take_over<T: Clone + PartialEq>(mine: &mut T, base: &T, changed: &T) {
     }
 }
 
-/// Implements `Merge` field by field; `deep` fields merge by their own rule.
+/// Implements `Merge` field by field; `deep` fields merge by their own rule, and of `whole` ones each condition
+/// that the patch changes.
 macro_rules! merge_fields {
-    ($type:ty { $($field:ident),* $(,)? } $(deep { $($deep:ident),* $(,)? })?) => {
+    (
+        $type:ty { $($field:ident),* $(,)? }
+        $(deep { $($deep:ident),* $(,)? })?
+        $(whole { $($whole:ident),* $(,)? })?
+    ) => {
         impl $crate::api::Merge for $type {
             fn merge(&mut self, base: &Self, changed: &Self) {
                 $($crate::api::merge::take_over(
@@ -31,6 +37,7 @@ macro_rules! merge_fields {
                 $($($crate::api::Merge::merge(
                     &mut self.$deep, &base.$deep, &changed.$deep,
                 );)*)?
+                $($(self.$whole.take_over(&base.$whole, &changed.$whole);)*)?
             }
         }
     };
@@ -55,10 +62,55 @@ impl Merge for Conditions {
                 _ => self.set(condition.clone()),
             }
         }
+        self.remove_gone(base, changed);
+    }
+}
+
+impl Conditions {
+    /// Takes over each condition that differs, whatever its fields were meanwhile, as Cluster API's patch
+    /// helper does (`util/conditions/patch.go`).
+    ///
+    /// Simplified: there a condition that somebody else has changed meanwhile is a conflict.
+    pub fn take_over(&mut self, base: &Conditions, changed: &Conditions) {
+        for condition in changed.iter().filter(|one| base.get(&one.kind) != Some(one)) {
+            self.set(condition.clone());
+        }
+        self.remove_gone(base, changed);
+    }
+
+    fn remove_gone(&mut self, base: &Conditions, changed: &Conditions) {
         for condition in base.iter() {
             if changed.get(&condition.kind).is_none() {
                 self.remove(&condition.kind);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::kinds::Status;
+    use crate::engine::{SimTime, Text};
+
+    fn ready(status: Status, message: &'static str) -> Conditions {
+        let mut conditions = Conditions::default();
+        let (kind, reason) = (Text::word("Ready"), Text::EMPTY);
+        conditions.set(Condition::new(kind, status, reason, message, SimTime::ZERO));
+        conditions
+    }
+
+    /// Who read before somebody else wrote, and changes the status alone.
+    #[test]
+    fn kubernetes_merges_fields_of_a_condition_and_cluster_api_takes_it_whole() {
+        let (base, changed) = (ready(Status::Unknown, ""), ready(Status::True, ""));
+        let mut stored = ready(Status::False, "why not");
+        stored.merge(&base, &changed);
+        assert_eq!(stored, ready(Status::True, "why not"));
+        let mut stored = ready(Status::False, "why not");
+        stored.take_over(&base, &changed);
+        assert_eq!(stored, ready(Status::True, ""));
+        stored.take_over(&changed, &Conditions::default());
+        assert_eq!(stored, Conditions::default());
     }
 }

@@ -107,7 +107,7 @@ impl fmt::Display for InFlight {
     }
 }
 
-merge_fields!(Cluster { paused, infrastructure_ready } deep { conditions });
+merge_fields!(Cluster { paused, infrastructure_ready } whole { conditions });
 merge_fields!(MachineDeployment {
     replicas,
     selector,
@@ -119,7 +119,7 @@ merge_fields!(MachineDeployment {
     unavailable_replicas,
     updated_replicas,
     phase,
-} deep { conditions });
+} whole { conditions });
 merge_fields!(MachineSet {
     replicas,
     selector,
@@ -127,7 +127,7 @@ merge_fields!(MachineSet {
     status_replicas,
     ready_replicas,
     available_replicas,
-} deep { conditions });
+} whole { conditions });
 merge_fields!(MachineHealthCheck {
     selector,
     unhealthy_conditions,
@@ -136,7 +136,7 @@ merge_fields!(MachineHealthCheck {
     expected_machines,
     current_healthy,
     remediations_allowed,
-} deep { conditions });
+} whole { conditions });
 
 impl MaxUnhealthy {
     /// True if so many unhealthy ones among `expected` may be remediated.

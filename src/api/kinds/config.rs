@@ -56,7 +56,7 @@ pub struct KubeadmConfig {
 
 merge_fields!(Secret { kind, token } deep { data });
 merge_fields!(ConfigMap {} deep { data });
-merge_fields!(KubeadmConfig { ready, data_secret_name, token } deep { conditions });
+merge_fields!(KubeadmConfig { ready, data_secret_name, token } whole { conditions });
 
 /// Maps merge by key.
 impl Merge for BTreeMap<Text, Text> {

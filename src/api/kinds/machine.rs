@@ -75,7 +75,7 @@ merge_fields!(Machine {
     drain_started,
     volume_wait_started,
     pre_terminate_started,
-} deep { conditions });
+} whole { conditions });
 merge_fields!(InfraMachine { provider_id, ready });
 
 impl Default for InfrastructureRef {

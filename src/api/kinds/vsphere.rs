@@ -43,7 +43,7 @@ pub enum PowerState {
     PoweredOff,
 }
 
-merge_fields!(VSphereMachine { provider_id, ready, vm_status } deep { conditions });
+merge_fields!(VSphereMachine { provider_id, ready, vm_status } whole { conditions });
 merge_fields!(VirtualMachine {
     power_wanted,
     bootstrap_secret,
@@ -51,7 +51,7 @@ merge_fields!(VirtualMachine {
     power,
     bios_uuid,
     ip,
-} deep { conditions });
+} whole { conditions });
 
 impl VSphereMachine {
     /// True while its VirtualMachine is there, on, and known.
