@@ -32,7 +32,8 @@ impl CustomProcess for Server {
     fn on_event(&mut self, input: Input<u64>, ctx: &mut Ctx<u64>) {
         match input {
             Input::Message(from, Message::HealthCheck(id, _)) => {
-                ctx.send(from, Message::Health(id, *self.status.lock().expect("one thread")));
+                let status = *self.status.lock().expect("one thread");
+                ctx.send(from, Message::Health(id, status, Text::EMPTY));
             }
             Input::Message(from, Message::App(number)) => {
                 let line = format!("at {}", self.name);

@@ -47,6 +47,19 @@ impl Reason {
             Reason::Unreachable => "Unreachable",
         }
     }
+
+    /// The status of the HTTP answer; 0 if there is none.
+    pub const fn http_status(self) -> u16 {
+        match self {
+            Reason::NotFound => 404,
+            Reason::AlreadyExists | Reason::Conflict => 409,
+            Reason::Expired => 410,
+            Reason::TooManyRequests => 429,
+            Reason::Timeout => 504,
+            Reason::InternalError | Reason::Unknown => 500,
+            Reason::Unreachable => 0,
+        }
+    }
 }
 
 impl ApiError {

@@ -36,8 +36,9 @@ pub enum Message {
     Peer(PeerMessage),
     /// `GET` of a health endpoint, as a kubelet or a load balancer asks.
     HealthCheck(u32, &'static str),
-    /// The HTTP status of the check of this number.
-    Health(u32, u16),
+    /// The HTTP status of the check of this number, and which of an API server's checks have failed, as
+    /// they stand in its answer.
+    Health(u32, u16, Text),
     /// A provider asks the datacenter's management (vCenter).
     Datacenter(u32, Box<DatacenterRequest>),
     /// The task of this number has ended.

@@ -143,6 +143,18 @@ pub struct Committed {
     pub new: Option<Arc<Object>>,
 }
 
+impl StoreOperation {
+    /// The kind of object that it is about, if it is about objects of one.
+    pub fn kind(&self) -> Option<Kind> {
+        match self {
+            StoreOperation::Get(key, _) | StoreOperation::Transact { key, .. } => Some(key.kind),
+            StoreOperation::Range(kind, _) => Some(*kind),
+            StoreOperation::Leased(_, operation) => operation.kind(),
+            _ => None,
+        }
+    }
+}
+
 impl StoreRequest {
     /// True if it must be agreed and made durable before it is answered.
     pub fn is_proposal(&self) -> bool {

@@ -1,5 +1,6 @@
 //! An API server under test with its etcd played by hand.
 
+use super::channel::Line;
 use super::*;
 use crate::api::Kind;
 use crate::engine::Owner;
@@ -33,6 +34,7 @@ pub fn settings() -> Settings {
     Settings {
         service: Delay::fixed(Duration::from_millis(1)),
         request_timeout: Duration::from_secs(60),
+        aborted_percent: 0,
         mutating_timeout: Duration::from_secs(34),
         default_toleration: Duration::from_secs(300),
         eviction_tries: 3,
@@ -157,7 +159,7 @@ impl Server {
     /// What the last probes got, with when.
     pub fn health(&self) -> Vec<(u64, u16)> {
         let told = self.sent.iter().filter_map(|(at, message)| match message {
-            Message::Health(_, status) => {
+            Message::Health(_, status, _) => {
                 Some((at.since(SimTime::ZERO).as_micros() / 1000, *status))
             }
             _ => None,
@@ -193,19 +195,28 @@ impl Server {
         self.play(Input::Message(self.etcd(), Message::Committed(committed)));
     }
 
-    /// The connection to etcd is over.
+    /// Every connection to etcd is over.
     pub fn breaks(&mut self, how: Broken) {
         self.asked.clear();
-        self.play(Input::Broken(self.etcd(), how));
+        for connection in self.apiserver.channels.connections() {
+            self.play(Input::Broken(connection, how));
+        }
     }
 
-    /// How many connections to etcd have been dialled.
+    /// One channel's connection is over.
+    pub fn breaks_one(&mut self, line: Line, how: Broken) {
+        let connection = self.apiserver.channels.connection(line).expect("dialled");
+        self.asked.retain(|(on, _)| *on != connection);
+        self.play(Input::Broken(connection, how));
+    }
+
+    /// How often every channel to etcd has been dialled.
     pub fn etcd_count(&self) -> u32 {
-        self.dialled
+        self.dialled / u32::try_from(Kind::ALL.len() + 3).expect("few kinds")
     }
 
-    /// The last connection to etcd that was dialled.
+    /// The connection of the watch on etcd.
     pub fn etcd(&self) -> ConnectionId {
-        self.apiserver.channel.connection().expect("dialled")
+        self.apiserver.channels.connection(Line::Watch).expect("dialled")
     }
 }

@@ -1,14 +1,19 @@
-//! The gRPC channel to etcd: requests wait until it is connected, and it reconnects with a growing
+//! The gRPC channels to etcd: requests wait until theirs is connected, and it reconnects with a growing
 //! pause.
 //!
 //! It knows messages only by their numbers. Follows `grpc-go` as etcd's client sets it up: every
 //! call waits for a connection (`WaitForReady`), so a member that refuses is waited for until the
 //! caller's own deadline; a call that was under way when the connection broke fails.
 //!
-//! Simplified: one channel for everything. The real server has one for each kind of resource and
-//! one for each health check, and each keeps its own pause.
+//! Every kind of resource has a client of etcd of its own, and so has each health check
+//! (`k/k:apiserver/pkg/storage/storagebackend/factory/etcd3.go`, `newETCD3Client`), each with its own
+//! pause: after an outage a server is well again kind by kind.
+//!
+//! Simplified: the one watch that feeds the cache has a channel of its own, where the real server has
+//! one for each kind, on the kind's channel.
 
 use super::Event;
+use crate::api::Kind;
 use crate::engine::{Duration, Purpose, below};
 use crate::infra::{Address, Broken, ConnectionId, Ctx, Port};
 use crate::wire::{Message, StoreRequest};
@@ -28,9 +33,23 @@ pub struct ChannelSettings {
     pub jitter_percent: u64,
 }
 
+/// What a channel is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    Kind(Kind),
+    /// A health check, by its place.
+    Check(usize),
+    Watch,
+}
+
+/// All channels of a server, by the numbers of their lines.
+#[derive(Clone, Debug)]
+pub struct Channels(Vec<Channel>);
+
 /// One channel.
 #[derive(Clone, Debug)]
-pub struct Channel {
+struct Channel {
+    number: u8,
     settings: ChannelSettings,
     connection: Option<ConnectionId>,
     /// Etcd has answered on this connection.
@@ -49,13 +68,104 @@ struct Sent {
     request: Option<StoreRequest>,
 }
 
-/// The draws for pauses.
-const RECONNECT: Purpose = Purpose(1);
+/// The draws for pauses; the channel's number is added.
+const RECONNECT: u16 = 200;
+/// How many health checks there are.
+const CHECKS: usize = 2;
+
+impl Line {
+    /// True if the channel of this number is the line's.
+    pub fn is(self, number: u8) -> bool {
+        self.number() == usize::from(number)
+    }
+
+    fn number(self) -> usize {
+        match self {
+            Line::Kind(kind) => kind as usize,
+            Line::Check(place) => Kind::ALL.len() + place,
+            Line::Watch => Kind::ALL.len() + CHECKS,
+        }
+    }
+}
+
+impl Channels {
+    /// Channels that are not connected.
+    pub fn new(settings: ChannelSettings) -> Channels {
+        let numbers = 0..=Line::Watch.number();
+        let number = |number| u8::try_from(number).expect("a server has few channels");
+        Channels(numbers.map(|place| Channel::new(number(place), settings)).collect())
+    }
+
+    /// The number of the channel that has this connection.
+    pub fn on(&self, connection: ConnectionId) -> Option<u8> {
+        let found = self.0.iter().find(|channel| channel.connection == Some(connection));
+        found.map(|channel| channel.number)
+    }
+
+    /// The connection of a line, for tests.
+    #[cfg(test)]
+    pub fn connection(&self, line: Line) -> Option<ConnectionId> {
+        self.0[line.number()].connection
+    }
+
+    /// All connections, for tests.
+    #[cfg(test)]
+    pub fn connections(&self) -> Vec<ConnectionId> {
+        self.0.iter().filter_map(|channel| channel.connection).collect()
+    }
+
+    /// Dials on every channel.
+    pub fn connect_all(&mut self, ctx: &mut Ctx<Event>) {
+        self.0.iter_mut().for_each(|channel| channel.connect(ctx));
+    }
+
+    /// Dials on one; what waits is sent.
+    pub fn connect(&mut self, number: u8, ctx: &mut Ctx<Event>) {
+        self.0[usize::from(number)].connect(ctx);
+    }
+
+    /// Sends a request, now or as soon as there is a connection.
+    pub fn send(&mut self, line: Line, request: StoreRequest, ctx: &mut Ctx<Event>) {
+        self.0[line.number()].send(request, ctx);
+    }
+
+    /// Etcd has spoken on a channel: its connection is a good one.
+    pub fn heard(&mut self, number: u8) {
+        self.0[usize::from(number)].heard();
+    }
+
+    /// A call on this channel is over; true if it was a proposal.
+    pub fn done_on(&mut self, number: u8, id: u32) -> bool {
+        self.0[usize::from(number)].done(id)
+    }
+
+    /// Nobody waits for a call any more.
+    pub fn forget(&mut self, id: u32) {
+        self.0.iter_mut().for_each(|channel| _ = channel.done(id));
+    }
+
+    /// True if etcd has answered on every connection that was asked for.
+    pub fn are_ready(&self) -> bool {
+        let is_used = |channel: &&Channel| !channel.waiting.is_empty() || !channel.sent.is_empty();
+        self.0.iter().filter(is_used).all(Channel::is_ready)
+    }
+
+    /// True if no channel lacks its connection.
+    pub fn are_connected(&self) -> bool {
+        self.0.iter().all(|channel| channel.connection.is_some())
+    }
+
+    /// A connection is over. What nobody has heard waits for the next; the numbers of the calls
+    /// that were under way, and whether each was a proposal.
+    pub fn on_broken(&mut self, number: u8, how: Broken, ctx: &mut Ctx<Event>) -> Vec<(u32, bool)> {
+        self.0[usize::from(number)].on_broken(how, ctx)
+    }
+}
 
 impl Channel {
-    /// A channel that is not connected.
-    pub fn new(settings: ChannelSettings) -> Channel {
+    fn new(number: u8, settings: ChannelSettings) -> Channel {
         Channel {
+            number,
             settings,
             connection: None,
             proven: false,
@@ -65,19 +175,7 @@ impl Channel {
         }
     }
 
-    /// True if this is the channel's connection.
-    pub fn is_on(&self, connection: ConnectionId) -> bool {
-        self.connection == Some(connection)
-    }
-
-    /// The connection, for tests.
-    #[cfg(test)]
-    pub fn connection(&self) -> Option<ConnectionId> {
-        self.connection
-    }
-
-    /// Dials; what waits is sent.
-    pub fn connect(&mut self, ctx: &mut Ctx<Event>) {
+    fn connect(&mut self, ctx: &mut Ctx<Event>) {
         self.connection = Some(ctx.connect(Address::Here(self.settings.etcd)));
         self.proven = false;
         for request in std::mem::take(&mut self.waiting).into_values() {
@@ -85,8 +183,7 @@ impl Channel {
         }
     }
 
-    /// Sends a request, now or as soon as there is a connection.
-    pub fn send(&mut self, request: StoreRequest, ctx: &mut Ctx<Event>) {
+    fn send(&mut self, request: StoreRequest, ctx: &mut Ctx<Event>) {
         let Some(connection) = self.connection else {
             self.waiting.insert(request.id, request);
             return;
@@ -97,40 +194,37 @@ impl Channel {
         ctx.send(connection, Message::Store(Box::new(request)));
     }
 
-    /// Etcd has spoken: the connection is a good one.
-    pub fn heard(&mut self) {
+    fn heard(&mut self) {
         if !self.proven {
             self.proven = true;
             self.pause = self.settings.backoff_first;
         }
     }
 
-    /// A call is over; true if it was a proposal.
-    pub fn done(&mut self, id: u32) -> bool {
+    fn done(&mut self, id: u32) -> bool {
         self.waiting.remove(&id);
         self.sent.remove(&id).is_some_and(|sent| sent.is_proposal)
     }
 
     /// True if there is a connection on which etcd has answered.
-    pub fn is_ready(&self) -> bool {
+    fn is_ready(&self) -> bool {
         self.connection.is_some() && self.proven
     }
 
-    /// The connection is over. What nobody has heard waits for the next; the numbers of the calls
-    /// that were under way, and whether each was a proposal.
-    pub fn on_broken(&mut self, how: Broken, ctx: &mut Ctx<Event>) -> Vec<(u32, bool)> {
+    fn on_broken(&mut self, how: Broken, ctx: &mut Ctx<Event>) -> Vec<(u32, bool)> {
         self.connection = None;
         let sent = std::mem::take(&mut self.sent);
         if how != Broken::Refused {
             // The first new dial follows at once.
-            ctx.after(Duration::ZERO, Event::Reconnect);
+            ctx.after(Duration::ZERO, Event::Reconnect(self.number));
             return sent.into_iter().map(|(id, sent)| (id, sent.is_proposal)).collect();
         }
         let unheard = sent.into_iter().filter_map(|(id, sent)| Some((id, sent.request?)));
         self.waiting.extend(unheard);
         let spread = self.pause.scaled(self.settings.jitter_percent, 100);
-        let pause = self.pause.saturating_sub(spread) + below(spread * 2, ctx.draw(RECONNECT));
-        ctx.after(pause, Event::Reconnect);
+        let pause = self.pause.saturating_sub(spread)
+            + below(spread * 2, ctx.draw(Purpose(RECONNECT + u16::from(self.number))));
+        ctx.after(pause, Event::Reconnect(self.number));
         let grown = self.pause.scaled(self.settings.backoff_growth_percent, 100);
         self.pause = grown.min(self.settings.backoff_limit);
         Vec::new()

@@ -8,13 +8,16 @@
 
 use super::reflector::Own;
 use super::{Apiserver, Event};
-use crate::engine::SimTime;
+use crate::engine::{SimTime, Text};
 use crate::infra::{ConnectionId, Ctx, Start};
 use crate::wire::{Message, StoreError};
 
 /// Both checks: `etcd`, in all three endpoints, and `etcd-readiness`, in `/readyz` only.
 #[derive(Clone, Debug)]
 pub struct Health([Check; 2]);
+
+/// What the checks are called in an answer.
+const NAMES: [&str; 2] = ["etcd", "etcd-readiness"];
 
 /// One check.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +35,15 @@ pub struct Caller {
     /// The check that is running, and the last one.
     at: usize,
     last: usize,
-    failed: bool,
+    /// Which checks have failed, as the answer says.
+    failed: String,
+}
+
+impl Caller {
+    /// The check that is running.
+    pub fn check(&self) -> usize {
+        self.at
+    }
 }
 
 impl Health {
@@ -52,13 +63,15 @@ impl Apiserver {
     ) {
         // Anybody who is there at all can say which version he is.
         if path == "/version" {
-            return ctx.send(client, Message::Health(id, 200));
+            return ctx.send(client, Message::Health(id, 200, Text::EMPTY));
         }
         if !self.is_up || self.terminating {
-            return ctx.send(client, Message::Health(id, 500));
+            let failed =
+                Text::word("[-]poststarthook/rbac/bootstrap-roles failed: reason withheld");
+            return ctx.send(client, Message::Health(id, 500, failed));
         }
         let last = usize::from(path == "/readyz");
-        self.run_check(Caller { client, id, at: 0, last, failed: false }, ctx);
+        self.run_check(Caller { client, id, at: 0, last, failed: String::new() }, ctx);
     }
 
     fn run_check(&mut self, caller: Caller, ctx: &mut Ctx<Event>) {
@@ -75,7 +88,7 @@ impl Apiserver {
 
     /// Etcd has answered a check, or its time is over.
     pub(super) fn check_ended(&mut self, id: u32, well: bool, ctx: &mut Ctx<Event>) {
-        self.channel.done(id);
+        self.channels.forget(id);
         if let Some(Own::Check(caller)) = self.own.remove(&id) {
             self.health.0[caller.at].well = well;
             self.judged(caller, well, ctx);
@@ -91,12 +104,16 @@ impl Apiserver {
     }
 
     fn judged(&mut self, mut caller: Caller, well: bool, ctx: &mut Ctx<Event>) {
-        caller.failed |= !well;
+        if !well {
+            let line = if caller.failed.is_empty() { "" } else { "\n" };
+            let name = NAMES[caller.at];
+            caller.failed.push_str(&format!("{line}[-]{name} failed: reason withheld"));
+        }
         if caller.at < caller.last {
             caller.at += 1;
             return self.run_check(caller, ctx);
         }
-        let status = if caller.failed { 500 } else { 200 };
-        ctx.send(caller.client, Message::Health(caller.id, status));
+        let status = if caller.failed.is_empty() { 200 } else { 500 };
+        ctx.send(caller.client, Message::Health(caller.id, status, Text::from(caller.failed)));
     }
 }

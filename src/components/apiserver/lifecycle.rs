@@ -33,7 +33,7 @@ impl Apiserver {
             ctx.after(self.settings.dial_timeout, Event::DialOver);
             ctx.after(self.settings.request_timeout, Event::FirstReadOver);
         }
-        self.channel.connect(ctx);
+        self.channels.connect_all(ctx);
         self.fill_cache(ctx);
     }
 
@@ -63,7 +63,7 @@ impl Apiserver {
 
     /// A new process has waited long enough for a connection to etcd.
     pub(super) fn dial_over(&mut self, ctx: &mut Ctx<Event>) {
-        if !self.is_up && !self.channel.is_ready() {
+        if !self.is_up && !self.channels.are_ready() {
             ctx.log(
                 "Error creating leases: error creating storage factory: context deadline exceeded",
             );

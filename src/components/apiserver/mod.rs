@@ -38,7 +38,7 @@ use crate::api::{
 use crate::engine::{Delay, Duration, Purpose, SimTime};
 use crate::infra::{ConnectionId, Ctx, Input, ProcessId, Start};
 use crate::wire::{Consistency, Message, StoreAnswer, StoreOperation};
-use channel::Channel;
+use channel::Channels;
 use eviction::{Eviction, Waits};
 use health::Health;
 use modify::{Decision, Modification};
@@ -54,6 +54,8 @@ pub struct Settings {
     pub service: Delay,
     /// After how long a reading request is given up (`--request-timeout`).
     pub request_timeout: Duration,
+    /// So many of a hundred reading requests that are given up end without an answer.
+    pub aborted_percent: u64,
     /// After how long a writing request is given up.
     pub mutating_timeout: Duration,
     /// How long Pods tolerate unready and unreachable Nodes, unless they say otherwise.
@@ -79,10 +81,12 @@ pub enum Event {
     Serve(u32),
     /// Some request may have taken too long.
     Deadline,
-    /// Time to dial etcd again.
-    Reconnect,
+    /// Time to dial etcd again, on the channel of this number.
+    Reconnect(u8),
     /// Time to look at a contended budget again.
     RetryEviction(u32),
+    /// A call that etcd failed is made again.
+    AskEtcdAgain(u32),
     /// A read of its own is made again.
     AskAgain(u32),
     /// The cache is filled anew.
@@ -103,7 +107,7 @@ pub enum Event {
 #[derive(Clone, Debug)]
 pub struct Apiserver {
     settings: Settings,
-    channel: Channel,
+    channels: Channels,
     next: u32,
     open: BTreeMap<u32, Open>,
     /// Reads of its own that are under way.
@@ -156,6 +160,8 @@ enum Stage {
 
 /// The draws for service times; the number is the API server's own among all servers.
 const SERVICE: Purpose = Purpose(100);
+/// The draws for who is first at a deadline; the number is the API server's own, too.
+const AT_DEADLINE: Purpose = Purpose(101);
 /// The draws for uids.
 const UID: Purpose = Purpose(0);
 
@@ -164,7 +170,7 @@ impl Apiserver {
     pub fn new(settings: Settings) -> Apiserver {
         Apiserver {
             settings,
-            channel: Channel::new(settings.channel),
+            channels: Channels::new(settings.channel),
             next: 0,
             open: BTreeMap::new(),
             own: BTreeMap::new(),
@@ -186,17 +192,18 @@ impl Apiserver {
             Input::Message(client, Message::HealthCheck(id, path)) => {
                 self.check_health(client, (id, path), ctx);
             }
-            Input::Message(from, message) if self.channel.is_on(from) => {
-                self.on_etcd(message, ctx);
+            Input::Message(from, message) => {
+                if let Some(channel) = self.channels.on(from) {
+                    self.on_etcd(channel, message, ctx);
+                }
             }
             Input::Due(event) => self.on_due(event, ctx),
-            Input::Broken(connection, how) if self.channel.is_on(connection) => {
-                self.etcd_broken(how, ctx);
-            }
-            Input::Broken(client, _) => self.on_client_gone(client, ctx),
+            Input::Broken(connection, how) => match self.channels.on(connection) {
+                Some(channel) => self.etcd_broken(channel, how, ctx),
+                None => self.on_client_gone(connection, ctx),
+            },
             Input::Terminate => self.terminate(ctx),
-            Input::Message(..)
-            | Input::Tick(_)
+            Input::Tick(_)
             | Input::Container(..)
             | Input::VmChanged(_)
             | Input::ProgramEnded(_)
@@ -208,8 +215,9 @@ impl Apiserver {
         match event {
             Event::Serve(id) => self.serve(id, ctx),
             Event::Deadline => self.give_up_late(ctx),
-            Event::Reconnect => self.channel.connect(ctx),
+            Event::Reconnect(channel) => self.channels.connect(channel, ctx),
             Event::RetryEviction(id) => self.retry_eviction(id, ctx),
+            Event::AskEtcdAgain(id) => self.ask_etcd_again(id, ctx),
             Event::AskAgain(id) => self.ask_again(id, ctx),
             Event::Refill => self.fill_cache(ctx),
             Event::NotFresh(id) => self.not_fresh(id, ctx),
@@ -223,11 +231,11 @@ impl Apiserver {
         }
     }
 
-    fn on_etcd(&mut self, message: Message, ctx: &mut Ctx<Event>) {
-        self.channel.heard();
+    fn on_etcd(&mut self, channel: u8, message: Message, ctx: &mut Ctx<Event>) {
+        self.channels.heard(channel);
         match message {
             Message::Stored(id, answer) => {
-                let is_proposal = self.channel.done(id);
+                let is_proposal = self.channels.done_on(channel, id);
                 match self.own.contains_key(&id) {
                     true => self.own_stored(id, answer, ctx),
                     false => self.on_stored(id, is_proposal, answer, ctx),
@@ -422,7 +430,7 @@ impl Apiserver {
         let gone: Vec<u32> =
             self.open.iter().filter(|(_, open)| open.client == client).map(|(id, _)| *id).collect();
         for id in gone {
-            self.channel.done(id);
+            self.channels.forget(id);
             self.open.remove(&id);
         }
         self.end_if_idle(ctx);

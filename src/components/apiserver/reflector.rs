@@ -13,6 +13,7 @@
 //! Simplified: one watch feeds all kinds, where the real server has one for each; so no kind loses
 //! its watch before another. A broken one is opened again after a pause, not as fast as it fails.
 
+use super::channel::Line;
 use super::health::Caller;
 use super::{Apiserver, Event, Stage};
 use crate::api::{Answer, ApiError, Freshness, Kind, ObjectKey, Reason, Revision, Selector, Verb};
@@ -113,14 +114,20 @@ impl Apiserver {
     /// Sends a read of its own, for the first time or once more.
     pub(super) fn ask_again(&mut self, id: u32, ctx: &mut Ctx<Event>) {
         let Some(own) = self.own.get(&id) else { return };
-        let operation = match own {
-            Own::Fill(kind) => StoreOperation::Range(*kind, Consistency::Linearizable),
-            Own::Watch => StoreOperation::Watch(Some(self.cache.heard())),
-            Own::Check(_) => StoreOperation::Get(health_key(), Consistency::Linearizable),
+        let (line, operation) = match own {
+            Own::Fill(kind) => {
+                (Line::Kind(*kind), StoreOperation::Range(*kind, Consistency::Linearizable))
+            }
+            Own::Watch => (Line::Watch, StoreOperation::Watch(Some(self.cache.heard()))),
+            Own::Check(caller) => {
+                let get = StoreOperation::Get(health_key(), Consistency::Linearizable);
+                (Line::Check(caller.check()), get)
+            }
         };
         let require_leader = matches!(own, Own::Watch);
         let (sender, count) = (ctx.owner(), u64::from(id));
-        self.channel.send(StoreRequest { id, operation, require_leader, sender, count }, ctx);
+        let request = StoreRequest { id, operation, require_leader, sender, count };
+        self.channels.send(line, request, ctx);
     }
 
     /// Etcd has answered a read of its own.
@@ -259,8 +266,7 @@ impl Apiserver {
             }
             // What is read does not matter: the answer's revision does.
             (Freshness::Latest, LatestLists::Cache) => {
-                let marker = StoreOperation::Get(health_key(), Consistency::Linearizable);
-                self.ask_etcd(id, Stage::AskingRevision, marker, ctx);
+                self.ask_etcd(id, Stage::AskingRevision, newest_of(kind), ctx);
             }
         }
     }
@@ -320,6 +326,12 @@ pub enum WithoutCache {
     Delegated,
     /// It waits, or has been refused.
     Settled,
+}
+
+/// A read that finds nothing, for the revision in its answer.
+pub fn newest_of(kind: Kind) -> StoreOperation {
+    let key = ObjectKey { kind, namespace: Text::EMPTY, name: Text::word("/") };
+    StoreOperation::Get(key, Consistency::Linearizable)
 }
 
 /// What the health check reads; nothing is stored there.

@@ -5,11 +5,13 @@
 //! again, a write only if it cannot have been heard; what etcd gave up for its own deadline is made
 //! again either way. A user's own deadline ends it all.
 
-use super::{Apiserver, Event, Open, Stage};
-use crate::api::{ApiError, Reason, Verb};
-use crate::engine::{Duration, SimTime};
+use super::channel::Line;
+use super::reflector::newest_of;
+use super::{AT_DEADLINE, Apiserver, Event, Open, Stage};
+use crate::api::{ApiError, Reason, Request, Verb};
+use crate::engine::{Duration, SimTime, index_below};
 use crate::infra::{Broken, Ctx};
-use crate::wire::{GrpcCode, StoreError, StoreOperation, StoreRequest};
+use crate::wire::{Consistency, GrpcCode, StoreError, StoreOperation, StoreRequest};
 
 /// Whether etcd's client makes failed calls again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +44,13 @@ impl Apiserver {
         open.stage = stage;
         let (sender, count) = (open.request.sender, open.request.count);
         let require_leader = false;
-        self.channel.send(StoreRequest { id, operation, require_leader, sender, count }, ctx);
+        let kind = operation.kind().expect("an API server asks for objects");
+        let line = Line::Kind(kind);
+        self.channels.send(
+            line,
+            StoreRequest { id, operation, require_leader, sender, count },
+            ctx,
+        );
     }
 
     /// Etcd failed a client's request: it is made again, or the client is told.
@@ -57,12 +65,26 @@ impl Apiserver {
         open.tries += 1;
         let left = open.tries < self.settings.retry.limit;
         if left && self.repeats(is_proposal, error) {
-            if let Some(open) = self.open.get_mut(&id) {
-                open.stage = Stage::Serving;
-            }
-            return ctx.after(self.settings.retry.pause, Event::Serve(id));
+            return ctx.after(self.settings.retry.pause, Event::AskEtcdAgain(id));
         }
         self.answer(id, Err(ApiError::new(Reason::Unknown, words(error))), ctx);
+    }
+
+    /// Makes the call again that etcd has failed. Whatever has become of the cache meanwhile, a list's
+    /// read is the same read: etcd's client makes it again, who knows of no cache.
+    pub(super) fn ask_etcd_again(&mut self, id: u32, ctx: &mut Ctx<Event>) {
+        let (Some(stage), Some(verb)) = (self.stage_of(id), self.verb_of(id)) else { return };
+        let operation = match (&stage, verb) {
+            (Stage::AskingRevision, Verb::List(kind, ..)) => newest_of(kind),
+            (Stage::Reading, Verb::List(kind, ..)) => {
+                StoreOperation::Range(kind, Consistency::Linearizable)
+            }
+            _ => {
+                self.wait_in(id, Stage::Serving);
+                return self.serve(id, ctx);
+            }
+        };
+        self.ask_etcd(id, stage, operation, ctx);
     }
 
     /// True if etcd's client makes such a call again by itself.
@@ -77,8 +99,9 @@ impl Apiserver {
     }
 
     /// The connection to etcd is over.
-    pub(super) fn etcd_broken(&mut self, how: Broken, ctx: &mut Ctx<Event>) {
-        if how != Broken::Refused {
+    pub(super) fn etcd_broken(&mut self, channel: u8, how: Broken, ctx: &mut Ctx<Event>) {
+        // Simplified: the real log has such a line for each channel.
+        if how != Broken::Refused && self.channels.are_connected() {
             ctx.log("etcd: transport is closing; retrying");
         }
         let why = match how {
@@ -89,8 +112,10 @@ impl Apiserver {
             }
         };
         let error = StoreError::new(GrpcCode::Unavailable, why);
-        let lost = self.channel.on_broken(how, ctx);
-        self.reopen_watch(ctx);
+        let lost = self.channels.on_broken(channel, how, ctx);
+        if Line::Watch.is(channel) {
+            self.reopen_watch(ctx);
+        }
         for (id, is_proposal) in lost {
             match self.own.contains_key(&id) {
                 true => self.own_lost(id, &error, ctx),
@@ -106,13 +131,26 @@ impl Apiserver {
         let late: Vec<u32> =
             self.open.iter().filter(|(_, open)| open.is_late(now)).map(|(id, _)| *id).collect();
         for id in late {
-            self.channel.done(id);
-            let message = self.open.get(&id).map_or("", Open::timed_out);
-            self.answer(id, Err(ApiError::new(Reason::Timeout, message)), ctx);
+            self.channels.forget(id);
+            let Some(open) = self.open.get(&id) else { continue };
+            let error = match self.is_aborted(open, ctx) {
+                true => aborted(open),
+                false => ApiError::new(Reason::Timeout, open.timed_out()),
+            };
+            self.answer(id, Err(error), ctx);
         }
         if let Some(next) = self.open.values().filter_map(|open| open.deadline).min() {
             self.set_deadline(next, ctx);
         }
+    }
+
+    /// A reading request's deadline wakes both its handler and the filter that answers for it
+    /// (`k/k:staging/src/k8s.io/apiserver/pkg/server/filters/timeout.go`). If the handler has begun to
+    /// write, the filter can but end the stream.
+    fn is_aborted(&self, open: &Open, ctx: &Ctx<Event>) -> bool {
+        let Request { sender, count, .. } = open.request;
+        let drawn = index_below(100, ctx.draw_for(AT_DEADLINE, sender, count));
+        !open.request.verb.is_mutating() && drawn < self.settings.aborted_percent
     }
 
     /// One timer serves all requests: set for the earliest deadline, and again when it is due.
@@ -144,6 +182,14 @@ impl Open {
     pub(super) fn is_watch(&self) -> bool {
         matches!(self.request.verb, Verb::Watch(..))
     }
+}
+
+/// How a client learns that its stream has ended without an answer.
+fn aborted(open: &Open) -> ApiError {
+    let stream = 2 * u64::from(open.request.id) + 1;
+    ApiError::unreachable(format!(
+        "stream error: stream ID {stream}; INTERNAL_ERROR; received from peer"
+    ))
 }
 
 /// An error of etcd as its client words it: etcd's own texts stand alone.

@@ -1,6 +1,7 @@
 //! What users of an API server get when its etcd refuses, is silent, or is gone.
 
 use super::bench::{Server, settings, settings_of_1_30};
+use super::channel::Line;
 use super::*;
 use crate::api::kinds::Node;
 use crate::api::{Freshness, Kind, Meta, Selector};
@@ -115,7 +116,7 @@ fn what_was_under_way_when_the_connection_broke_fails_or_is_made_again() {
     server.pass(Duration::from_secs(1));
     assert!(server.answered.is_empty(), "a read is made again");
     let asked = server.asked.iter().filter(|(_, request)| request.id != 0).count();
-    assert_eq!(asked, 2, "with the watch, on the new connection");
+    assert_eq!(asked, 2, "with the watch, on the new connections");
 }
 
 #[test]
@@ -141,6 +142,58 @@ fn a_member_that_refuses_is_waited_for_with_a_growing_pause() {
 }
 
 #[test]
+fn each_kind_comes_back_when_its_own_channel_does() {
+    let mut server = Server::up(settings());
+    server.breaks(Broken::Reset);
+    server.pass(Duration::ZERO);
+    // The Leases' channel finds the member sooner than that of the Nodes.
+    server.breaks_one(Line::Kind(Kind::Node), Broken::Refused);
+    server.pass(Duration::from_millis(1_001));
+    server.breaks_one(Line::Kind(Kind::Node), Broken::Refused);
+    server.asked.clear();
+    server.ask(get());
+    let lease = ObjectKey { kind: Kind::Lease, ..node().key().clone() };
+    server.ask(Verb::Get(lease.clone()));
+    assert_eq!(server.asked.len(), 1, "a Node's read waits for its channel");
+    assert_eq!(server.stores(StoreAnswer::Value(Revision(5), None)), "get");
+    assert_eq!(got(&server).1, format!("NotFound: {}", ApiError::not_found(&lease).message));
+    server.pass(Duration::from_millis(1_600));
+    assert_eq!(server.stores(StoreAnswer::Value(Revision(5), Some(Arc::new(node())))), "get");
+    assert_eq!(got(&server), (2, "well".to_owned()));
+}
+
+#[test]
+fn a_list_s_read_is_made_again_whatever_becomes_of_the_cache() {
+    let mut server = Server::up(settings());
+    server.ask(list(Freshness::Latest));
+    server.watch_ends(no_leader());
+    for _ in 0..31 {
+        server.pass(Duration::from_secs(1));
+        let watch = server.asked.pop().expect("the watch is opened again");
+        let refused = StoreAnswer::Failed(no_leader());
+        server.play(Input::Message(watch.0, Message::Stored(watch.1.id, refused)));
+    }
+    server.ask(list(Freshness::Any));
+    assert_eq!(got(&server).1, "TooManyRequests: storage is (re)initializing");
+    assert_eq!(server.stores(timed_out()), "get");
+    server.pass(Duration::from_millis(25));
+    server.pass(Duration::from_secs(30));
+    assert_eq!(got(&server), (60, READ_504.to_owned()), "not refused for the cache");
+}
+
+#[test]
+fn a_read_at_its_deadline_may_end_without_an_answer_and_a_write_does_not() {
+    let mut server = Server::up(Settings { aborted_percent: 100, ..settings() });
+    server.ask(get());
+    server.pass(Duration::from_secs(61));
+    let words = "Unreachable: stream error: stream ID 3; INTERNAL_ERROR; received from peer";
+    assert_eq!(got(&server), (60, words.to_owned()));
+    server.ask(Verb::Create(Arc::new(node())));
+    server.pass(Duration::from_secs(35));
+    assert_eq!(got(&server).1, WRITE_504);
+}
+
+#[test]
 fn a_waiting_request_is_served_by_the_member_that_came_back() {
     let mut server = Server::up(settings());
     server.breaks(Broken::Reset);
@@ -148,9 +201,7 @@ fn a_waiting_request_is_served_by_the_member_that_came_back() {
     server.breaks(Broken::Refused);
     server.ask(get());
     server.pass(Duration::from_secs(1));
-    while server.asked.len() > 1 {
-        server.stores(StoreAnswer::Watching(Revision(5)));
-    }
+    server.asked.retain(|(_, request)| !matches!(request.operation, StoreOperation::Watch(_)));
     assert_eq!(server.stores(StoreAnswer::Value(Revision(9), Some(Arc::new(node())))), "get");
     assert_eq!(got(&server), (1, "well".to_owned()));
 }

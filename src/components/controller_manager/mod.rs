@@ -274,7 +274,7 @@ impl ControllerManager {
             Input::Tick(_) => return self.pod_gc_pass(ctx),
             // Simplified: `/healthz` does not look at the Lease; who loses it exits anyway.
             Input::Message(from, Message::HealthCheck(id, _)) => {
-                return ctx.send(from, Message::Health(id, 200));
+                return ctx.send(from, Message::Health(id, 200, Text::EMPTY));
             }
             Input::Message(from, message) => client.on_message(ctx, from, message, &mut news),
             Input::Broken(connection, how) => client.on_broken(ctx, connection, how, &mut news),

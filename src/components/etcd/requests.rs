@@ -6,7 +6,7 @@
 use super::errors::{NO_LEADER, NOT_LEADER, failed};
 use super::{Event, Member};
 use crate::api::{Kind, ObjectKey};
-use crate::engine::SimTime;
+use crate::engine::{SimTime, Text};
 use crate::infra::{ConnectionId, Ctx};
 use crate::raft::{MemberId, Role};
 use crate::timeline::EntryId;
@@ -156,7 +156,7 @@ impl Member {
             Client::Peer(id, number) => self.answer_peer(id, number, answer, ctx),
             Client::Probe(to, id) => {
                 let status = if matches!(answer, StoreAnswer::Failed(_)) { 503 } else { 200 };
-                ctx.send(to, Message::Health(id, status));
+                ctx.send(to, Message::Health(id, status, Text::EMPTY));
             }
             Client::Publish | Client::Nobody => {}
         }

@@ -190,7 +190,7 @@ fn a_server_that_has_accepted_the_connection_is_waited_for() {
     let mut bench = laptop();
     types(&mut bench, command(Kind::Node, Action::Get { one: false }));
     let (connection, request) = bench.asked.remove(0);
-    bench.play(Input::Message(connection, crate::wire::Message::Health(0, 200)));
+    bench.play(Input::Message(connection, crate::wire::Message::Health(0, 200, Text::EMPTY)));
     bench.pass(Duration::from_secs(30));
     let late = ApiError::new(Reason::Timeout, "Timeout: the allotted timeout");
     let effects = bench.answer(connection, request.id, Err(late));

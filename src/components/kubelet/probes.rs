@@ -163,7 +163,7 @@ impl Kubelet {
         message: &Message,
         ctx: &mut Ctx<Event>,
     ) -> bool {
-        let Message::Health(number, status) = *message else { return false };
+        let Message::Health(number, status, _) = *message else { return false };
         let Some((name, kind)) = self.statics.probe_on(from) else { return true };
         let asked = self.statics.probe_mut(&name, kind).and_then(|probe| probe.asked);
         if asked.is_some_and(|(asked, _)| asked == number) {

@@ -30,7 +30,9 @@ fn probe(bench: &mut Kubelets, place: u8, reacts: Reacts) -> Option<Vec<Effect<E
     let mut effects = bench.play(Input::Tick(ActivityId(8 + place)));
     let (to, number, _) = asked(&effects)?;
     effects.extend(match reacts {
-        Reacts::Says(status) => bench.play(Input::Message(to, Message::Health(number, status))),
+        Reacts::Says(status) => {
+            bench.play(Input::Message(to, Message::Health(number, status, Text::EMPTY)))
+        }
         Reacts::Refuses => bench.play(Input::Broken(to, Broken::Refused)),
         Reacts::Hangs => Vec::new(),
     });
@@ -84,7 +86,7 @@ fn an_answer_that_does_not_come_in_time_is_a_failure() {
     let effects = bench.play(Input::Due(late));
     assert!(is_stopped(&effects));
     assert!(effects.iter().any(|e| matches!(e, Effect::Close(closed) if *closed == to)));
-    let late = bench.play(Input::Message(to, Message::Health(number, 200)));
+    let late = bench.play(Input::Message(to, Message::Health(number, 200, Text::EMPTY)));
     assert!(late.is_empty(), "what comes later is not heard: {late:?}");
 }
 

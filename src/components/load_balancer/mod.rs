@@ -117,8 +117,8 @@ impl LoadBalancer {
             Input::Started(start) => self.start(start, ctx),
             Input::Tick(_) => self.round(ctx),
             Input::Message(from, Message::Handshake) => self.connected(from, ctx),
-            Input::Message(from, Message::Health(_, 200)) => self.judge(from, "", ctx),
-            Input::Message(from, Message::Health(_, status)) => {
+            Input::Message(from, Message::Health(_, 200, _)) => self.judge(from, "", ctx),
+            Input::Message(from, Message::Health(_, status, _)) => {
                 self.judge(from, &format!("Layer7 wrong status, code: {status}"), ctx);
             }
             Input::Broken(connection, how) => {

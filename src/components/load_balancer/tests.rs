@@ -1,7 +1,7 @@
 //! What the checks say, and where new connections go.
 
 use super::*;
-use crate::engine::Delay;
+use crate::engine::{Delay, Text};
 use crate::infra::NoneUp;
 use crate::infra::testbed::{Testbed, started};
 use crate::infra::{Datacenter, Effect, KeepAlive, Latency, Power, Retransmission, Vm};
@@ -110,7 +110,7 @@ impl Bench {
         let (zero, one) = (self.of("control-plane-0"), self.of("control-plane-1"));
         self.play(first(zero));
         self.play(Input::Message(one, Message::Handshake));
-        self.play(Input::Message(one, Message::Health(0, 200)));
+        self.play(Input::Message(one, Message::Health(0, 200, Text::EMPTY)));
     }
 }
 
@@ -119,7 +119,7 @@ fn refused(check: ConnectionId) -> Input<Event> {
 }
 
 fn status(status: u16) -> impl Fn(ConnectionId) -> Input<Event> {
-    move |check| Input::Message(check, Message::Health(0, status))
+    move |check| Input::Message(check, Message::Health(0, status, Text::EMPTY))
 }
 
 fn overdue(check: ConnectionId) -> Input<Event> {
@@ -170,7 +170,7 @@ fn a_check_that_lasts_delays_the_next_of_its_backend_alone() {
     bench.tick();
     let (zero, one) = (bench.of(BOTH[0]), bench.of(BOTH[1]));
     bench.play(Input::Message(zero, Message::Handshake));
-    bench.play(Input::Message(one, Message::Health(0, 200)));
+    bench.play(Input::Message(one, Message::Health(0, 200, Text::EMPTY)));
     bench.play(overdue(zero));
     assert_eq!(bench.of(BOTH[0]), zero, "it is connected: it has its answer time");
     bench.tick();

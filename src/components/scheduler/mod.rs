@@ -119,7 +119,7 @@ impl Scheduler {
             Input::Started(start) => self.start(start, ctx),
             // Simplified: `/healthz` does not look at the Lease; who loses it exits anyway.
             Input::Message(from, Message::HealthCheck(id, _)) => {
-                ctx.send(from, Message::Health(id, 200));
+                ctx.send(from, Message::Health(id, 200, Text::EMPTY));
             }
             Input::Message(from, message) => self.client.on_message(ctx, from, message, &mut news),
             Input::Broken(connection, how) => {

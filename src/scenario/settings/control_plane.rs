@@ -22,6 +22,7 @@ pub fn apiserver(all: &Catalog) -> apiserver::Settings {
     apiserver::Settings {
         service: all.delay("kubernetes.apiserverService"),
         request_timeout: all.period("kubernetes.requestTimeout"),
+        aborted_percent: all.percent("kubernetes.abortedAtDeadlinePercent"),
         mutating_timeout: all.period("kubernetes.mutatingRequestTimeout"),
         default_toleration: all.duration("kubernetes.defaultTolerationSeconds"),
         eviction_tries: small(all.count("kubernetes.evictionTries", 1..=1_000)),

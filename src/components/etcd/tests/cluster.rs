@@ -354,7 +354,7 @@ impl Cluster {
             Message::Committed(change) => {
                 self.changes.push((self.now, connection.count, change.revision));
             }
-            Message::Health(id, status) => _ = self.health.insert(id, status),
+            Message::Health(id, status, _) => _ = self.health.insert(id, status),
             other => panic!("nothing for a client: {other:?}"),
         }
     }
