@@ -108,9 +108,21 @@ impl<T: Clone> Api<T> {
         verb: Verb,
         token: T,
     ) {
+        self.send_within(ctx, agent, verb, token, self.timeout);
+    }
+
+    /// Sends a request with a time-out of its own.
+    pub fn send_within<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        agent: &'static str,
+        verb: Verb,
+        token: T,
+        timeout: Duration,
+    ) {
         let (sender, count) = (ctx.owner(), self.counted);
         self.counted += 1;
-        self.send_as(ctx, agent, verb, token, self.timeout, sender, count);
+        self.send_as(ctx, agent, verb, token, timeout, sender, count);
     }
 
     /// Sends a request with a time-out and an address for the server's draws of its own: a

@@ -152,6 +152,18 @@ impl<T: Clone> Client<T> {
         self.api.send(ctx, agent, verb, Token::Own(token));
     }
 
+    /// Asks likewise, and gives up after a time of its own.
+    pub fn ask_within<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        agent: &'static str,
+        verb: Verb,
+        token: T,
+        timeout: Duration,
+    ) {
+        self.api.send_within(ctx, agent, verb, Token::Own(token), timeout);
+    }
+
     /// Asks likewise, with an address of the agent's own for the server's draws.
     pub fn ask_counting_for_itself<E: From<Alarm>>(
         &mut self,

@@ -228,6 +228,7 @@ fn controller_manager(all: &Catalog) -> controller_manager::Settings {
         signing: all.delay("kubernetes.bootstrapSigning"),
         election: election(all),
         startup: all.delay("kubernetes.controllerManagerStartup"),
+        lookup_timeout: all.period("kubernetes.authenticationLookupTimeout"),
     }
 }
 

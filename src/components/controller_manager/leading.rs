@@ -39,7 +39,8 @@ impl ControllerManager {
             }
             Input::Due(Event::Initialized) => {
                 let verb = Verb::Get(trusted_front_proxy());
-                self.ask(PROGRAM, verb, Token::Authentication, ctx);
+                let (token, timeout) = (Token::Authentication, self.settings.lookup_timeout);
+                self.clients.local.ask_within(ctx, PROGRAM, verb, token, timeout);
                 return None;
             }
             Input::Message(from, message) if self.election.is_on(from) => {

@@ -105,6 +105,8 @@ pub struct Settings {
     pub election: ElectionSettings,
     /// From a process's start until it asks its API server for the first time.
     pub startup: Delay,
+    /// For how long that first request waits for its answer.
+    pub lookup_timeout: Duration,
 }
 
 /// When a Node that turned Unknown is queued for its `NoExecute` taint.

@@ -68,6 +68,7 @@ pub fn settings() -> Settings {
         signing: fixed(1),
         election: ELECTION,
         startup: fixed(500),
+        lookup_timeout: Duration::from_secs(10),
         job: JobSettings {
             backoff_first: secs(10),
             backoff_limit: secs(600),
