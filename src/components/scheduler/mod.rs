@@ -91,6 +91,19 @@ pub struct Scheduler {
 }
 
 const AGENT: &str = "default-scheduler";
+/// What it watches (`k/k:pkg/scheduler/eventhandlers.go`, and the informers of its plugins). It looks at Nodes and
+/// Pods only, but takes no part in an election before it has listed them all.
+///
+/// Simplified: seven of fourteen kinds and more; there are no Namespaces, storage classes and the like here.
+const WATCHED: [Kind; 7] = [
+    Kind::Node,
+    Kind::Pod,
+    Kind::Service,
+    Kind::ReplicaSet,
+    Kind::StatefulSet,
+    Kind::PersistentVolumeClaim,
+    Kind::PodDisruptionBudget,
+];
 const CYCLE: Purpose = Purpose(0);
 const TIE: Purpose = Purpose(1);
 const FLUSH: ActivityId = ActivityId(0);
@@ -150,7 +163,7 @@ impl Scheduler {
     fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
         *self = Scheduler::new(self.settings, self.server, self.standing);
         self.begin_election(start, ctx);
-        for kind in [Kind::Node, Kind::Pod] {
+        for kind in WATCHED {
             self.client.watch(ctx, kind, Selector::All);
         }
         let activity = Activity {
@@ -167,7 +180,7 @@ impl Scheduler {
         match delta.key().kind {
             Kind::Pod => self.pod_changed(delta, ctx),
             // More room, fewer taints: whoever waits may fit now.
-            _ if node_may_help(delta) => self.wake(ctx),
+            Kind::Node if node_may_help(delta) => self.wake(ctx),
             _ => {}
         }
     }
