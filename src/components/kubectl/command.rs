@@ -202,6 +202,12 @@ impl Command {
             Reason::Unreachable if error.message.contains("deadline exceeded") => {
                 format!("Unable to connect to the server: dial tcp {address}: i/o timeout")
             }
+            // A read that was ended without an answer, as its client words it.
+            Reason::Unreachable if matches!(self.action, Action::Scale(_)) => format!(
+                "error: no objects passed to scale Get \"https://{address}{}\": {}",
+                path(&self.object),
+                error.message
+            ),
             Reason::Unreachable => format!("Unable to connect to the server: {}", error.message),
             // The server's own words for a read are not shown.
             Reason::Timeout if error.message.contains("allotted timeout") => {
@@ -308,4 +314,12 @@ fn resource(kind: Kind) -> String {
         "" => name,
         group => format!("{name}.{group}"),
     }
+}
+
+/// The path at which an API server has a namespaced object.
+fn path(object: &ObjectKey) -> String {
+    let ObjectKey { kind, namespace, name } = object;
+    let root = if kind.group().is_empty() { "api" } else { "apis" };
+    let (version, resource) = (kind.api_version(), kind.resource());
+    format!("/{root}/{version}/namespaces/{namespace}/{resource}/{name}")
 }

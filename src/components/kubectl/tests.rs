@@ -168,6 +168,18 @@ fn what_fails_on_the_server_is_told_in_kubectl_s_words() {
         "error: no objects passed to scale the server was unable to return a response in the time \
          allotted, but may still be processing the request (get deployments.apps w)"
     );
+    let aborted = "stream error: stream ID 3; INTERNAL_ERROR; received from peer";
+    assert_eq!(
+        said(nodes(), Reason::Unreachable, aborted),
+        format!("Unable to connect to the server: {aborted}")
+    );
+    assert_eq!(
+        said(command(Kind::Deployment, Action::Scale(2)), Reason::Unreachable, aborted),
+        format!(
+            "error: no objects passed to scale Get \"https://workload:6443/apis/apps/v1/namespaces/\
+             default/deployments/w\": {aborted}"
+        )
+    );
     let create = Action::CreateDeployment { image: Text::word("web"), replicas: 2 };
     let late = "Timeout: request did not complete within requested timeout - context deadline \
                 exceeded";
