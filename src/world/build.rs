@@ -232,7 +232,14 @@ impl Builder {
             let id = self.add(*vm, "etcd", Some(ETCD_PORT), Some(cluster.clone()), member);
             self.core.datacenter.processes.get_mut(id).listens.push(etcd::PEER_PORT);
             let server = apiserver::Apiserver::new(apiserver);
-            self.add(*vm, "kube-apiserver", Some(API_PORT), Some(cluster.clone()), server);
+            let server =
+                self.add(*vm, "kube-apiserver", Some(API_PORT), Some(cluster.clone()), server);
+            // Without a kubelet on the VM they are started again by hand only.
+            if self.blueprint.control_plane_nodes == ControlPlaneNodes::External {
+                for process in [id, server] {
+                    self.unit(*vm, process, Restart::Never);
+                }
+            }
         }
         let backends = vms.iter().map(|vm| (*vm, API_PORT)).collect();
         self.core.datacenter.network.set_endpoint(endpoint, backends);
@@ -279,8 +286,9 @@ impl Builder {
         let scheduler = self.add(vm, "kube-scheduler", Some(SCHEDULER_PORT), cluster(), scheduler);
         // Without a kubelet on the VM somebody else starts them again.
         if self.blueprint.control_plane_nodes == ControlPlaneNodes::External {
+            let restart = Restart::After(self.blueprint.settings.controller_restart);
             for process in [manager, scheduler] {
-                self.restarted(vm, process);
+                self.unit(vm, process, restart);
             }
         }
     }
@@ -297,9 +305,8 @@ impl Builder {
         }
     }
 
-    /// A process that is started again whenever it has exited.
-    fn restarted(&mut self, vm: VmId, process: ProcessId) {
-        let restart = Restart::After(self.blueprint.settings.controller_restart);
+    /// A process as a unit of its VM, by the name of its program.
+    fn unit(&mut self, vm: VmId, process: ProcessId, restart: Restart) {
         let program = self.core.datacenter.processes.get(process).program.clone();
         let unit = Unit { process, restart, wanted: true };
         self.core.datacenter.vm_mut(vm).units.insert(program, unit);
