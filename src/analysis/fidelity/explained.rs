@@ -14,6 +14,9 @@ pub enum Known {
     Step { role: &'static str, field: &'static str, value: &'static str, why: &'static str },
     /// Steps of these roles were recorded later than simulated, by at most so many seconds.
     Late { roles: &'static [&'static str], seconds: u64, why: &'static str },
+    /// An answer that a user gets in most simulated runs and did not get when it was recorded: what decides
+    /// is chance.
+    Chance { user: &'static str, answer: &'static str, why: &'static str },
     /// Two steps of one role, recorded in this order.
     Order {
         role: &'static str,
@@ -27,7 +30,10 @@ impl Known {
     /// The explanation.
     pub const fn why(&self) -> &'static str {
         match self {
-            Known::Step { why, .. } | Known::Late { why, .. } | Known::Order { why, .. } => why,
+            Known::Step { why, .. }
+            | Known::Late { why, .. }
+            | Known::Chance { why, .. }
+            | Known::Order { why, .. } => why,
         }
     }
 
@@ -44,6 +50,11 @@ impl Known {
                     && roles.contains(&row.step.role.as_str())
                     && simulated.low <= recorded.low
                     && recorded.high <= latest
+            }
+            Known::Chance { user, answer, .. } => {
+                let of_it = row.step.role == *user && row.step.value == *answer;
+                let about_it = row.step.role == format!("{user} {answer}");
+                row.verdict == Verdict::OnlySimulated && (of_it || about_it)
             }
             Known::Order { .. } => false,
         }
@@ -63,7 +74,7 @@ impl Known {
             Known::Order { role, first, second, .. } => {
                 is(one, role, *first) && is(other, role, *second)
             }
-            Known::Late { .. } => false,
+            Known::Late { .. } | Known::Chance { .. } => false,
         }
     }
 }

@@ -7,6 +7,7 @@
 pub mod arithmetic;
 pub mod campaign;
 pub mod compare;
+pub mod control_plane;
 pub mod etcd;
 pub mod explained;
 pub mod heartbeats;
