@@ -70,6 +70,8 @@ pub enum Freshness {
     /// None given: as fresh as anything that was acknowledged before.
     #[default]
     Latest,
+    /// Likewise, and in chunks (`limit=500`), as kubectl asks.
+    InChunks,
     /// `0`: whatever the server has.
     Any,
     /// Not older than this.

@@ -228,12 +228,14 @@ impl Apiserver {
         ctx.after(self.settings.cache.retry_pause, Event::Refill);
     }
 
-    /// Where a list or a watch stands while the cache is not filled.
+    /// Where a list or a watch stands while the cache is not filled. Etcd is spared the whole lists of many,
+    /// but not one in chunks (`shouldDelegateListOnNotReadyCache`).
     pub(super) fn without_cache(&mut self, id: u32, ctx: &mut Ctx<Event>) -> WithoutCache {
         match self.settings.cache.unfilled {
             // Nobody is refused by a server that has only just begun to serve.
             _ if !self.reflector.was_filled => {}
             Unfilled::Delegate => return WithoutCache::Delegated,
+            Unfilled::Refuse if self.is_in_chunks(id) => return WithoutCache::Delegated,
             Unfilled::Refuse => {
                 let message = Text::word("storage is (re)initializing");
                 self.answer(id, Err(ApiError::new(Reason::TooManyRequests, message)), ctx);
@@ -242,6 +244,11 @@ impl Apiserver {
         }
         self.wait_in(id, Stage::AwaitingCache);
         WithoutCache::Settled
+    }
+
+    fn is_in_chunks(&self, id: u32) -> bool {
+        let verb = self.open.get(&id).map(|open| &open.request.verb);
+        matches!(verb, Some(Verb::List(_, Selector::All, Freshness::InChunks)))
     }
 
     /// Serves a list.
@@ -261,11 +268,11 @@ impl Apiserver {
         match (freshness, self.settings.cache.latest_lists) {
             (Freshness::Any, _) => self.list_from_cache(id, kind, &selector, ctx),
             (Freshness::AtLeast(revision), _) => self.list_as_fresh_as(id, revision, ctx),
-            (Freshness::Latest, LatestLists::Etcd) => {
+            (Freshness::Latest | Freshness::InChunks, LatestLists::Etcd) => {
                 self.ask_etcd(id, Stage::Reading, range, ctx);
             }
             // What is read does not matter: the answer's revision does.
-            (Freshness::Latest, LatestLists::Cache) => {
+            (Freshness::Latest | Freshness::InChunks, LatestLists::Cache) => {
                 self.ask_etcd(id, Stage::AskingRevision, newest_of(kind), ctx);
             }
         }
@@ -309,7 +316,7 @@ impl Apiserver {
         let Some(Stage::AwaitingRevision(least)) = self.stage_of(id) else { return };
         self.reflector.waiters.retain(|(_, waiter)| *waiter != id);
         let Some(Verb::List(kind, _, freshness)) = self.verb_of(id) else { return };
-        if freshness == Freshness::Latest {
+        if matches!(freshness, Freshness::Latest | Freshness::InChunks) {
             let range = StoreOperation::Range(kind, Consistency::Linearizable);
             return self.ask_etcd(id, Stage::Reading, range, ctx);
         }

@@ -240,6 +240,9 @@ fn without_a_leader_the_cache_serves_for_half_a_minute_and_then_refuses() {
         server.ask(verb);
         assert_eq!(got(&server).1, "TooManyRequests: storage is (re)initializing");
     }
+    server.ask(list(Freshness::InChunks));
+    assert_eq!(server.stores(StoreAnswer::Values(Revision(6), Vec::new())), "range");
+    assert_eq!(got(&server).1, "0 at 6", "kubectl's list is asked of etcd");
     assert_eq!(server.logged.len(), 1, "{:?}", server.logged);
     server.pass(Duration::from_secs(1));
     server.fill();

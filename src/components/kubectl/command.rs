@@ -78,7 +78,7 @@ impl Command {
     pub fn opening(&self) -> Verb {
         match &self.action {
             Action::Get { one: false } => {
-                Verb::List(self.object.kind, Selector::All, Freshness::Latest)
+                Verb::List(self.object.kind, Selector::All, Freshness::InChunks)
             }
             Action::CreateDeployment { image, replicas } => {
                 Verb::Create(Arc::new(deployment(&self.object, image, *replicas)))
