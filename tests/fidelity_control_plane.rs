@@ -61,6 +61,17 @@ fn a_change_of_one_mechanism_is_told_apart() {
     let writes = "Probe/write@api-1 504 Timeout: request did not complete within requested timeout - \
                   context deadline exceeded took hung";
     let pause = "Lease/$pinned pause took renewed";
+    let down = "apiserver_down_60s.k8s-1.34.4.jsonl";
+    let ends = "Process/kube-controller-manager running false";
+    let scheduler = "Lease/kube-scheduler event LeaderElection";
+    let killed = "takeover-sigkill.k8s-1.34.4.txt";
+    let holder = "Lease/kube-controller-manager holder another";
+    let words = "kubectl_words.k8s-1.34.4.jsonl";
+    let printed = "kubectl get nodes: Error from server (Timeout): the server was unable to return a \
+                   response in the time allotted, but may still be processing the request (get \
+                   nodes) printed after";
+    let ended = "kubectl get nodes: Unable to connect to the server: stream error: stream ID $n; \
+                 INTERNAL_ERROR; received from peer printed after";
     let cases = [
         (new, "kubernetes.etcdClientRetries", "false", reads),
         (old, "kubernetes.etcdClientRetries", "true", reads),
@@ -70,6 +81,11 @@ fn a_change_of_one_mechanism_is_told_apart() {
         (new, "kubernetes.etcdHealthcheckTimeout", "5s", health),
         (new, "kubernetes.mutatingRequestTimeout", "20s", writes),
         (silent, "kubernetes.http2ReadIdleTimeout", "20s", pause),
+        (down, "kubernetes.leaderElectRenewDeadline", "5s", ends),
+        (down, "kubernetes.relistBackoffLimit", "5s", scheduler),
+        (killed, "kubernetes.leaderElectLeaseDuration", "10s", holder),
+        (words, "kubernetes.requestTimeout", "30s", printed),
+        (words, "kubernetes.abortedAtDeadlinePercent", "0", ended),
     ];
     for (file, key, value, step) in cases {
         let found = disagreeing(file, (key, value));

@@ -7,9 +7,11 @@ use super::leases::{self, Renewals, Renewed};
 use super::probes::{Heard, answer, steps};
 use super::processes;
 use super::rig::{Rig, plane};
-use crate::api::Freshness;
+use super::words::{self, COMMANDS, Printed};
+use crate::api::{Freshness, Kind, ObjectKey};
+use crate::components::kubectl::{Action, Command, Context};
 use crate::components::load_balancer::Rules;
-use crate::engine::{Delay, Duration, SimTime, Text};
+use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text};
 use crate::timeline::Entry;
 use crate::world::Blueprint;
 
@@ -191,4 +193,80 @@ pub fn takeover(machines: &Blueprint, end: End, trial: Trial) -> Steps {
     // The recordings have when the Lease was held by another, and no more.
     steps.retain(|step, _| step.field == "holder");
     steps
+}
+
+/// When each command is typed after the quorum was lost.
+const TYPED: [u64; 4] = [2, 20, 45, 80];
+/// When the API servers are stopped, after every command has ended.
+const STOPPED: Duration = Duration::from_secs(150);
+
+/// Two of three members are killed, and somebody types commands at one of the API servers; later these are stopped.
+pub fn kubectl_words(machines: &Blueprint, trial: Trial) -> Steps {
+    // There was no balancer: each command had its server.
+    let machines = Blueprint { load_balancer: None, ..machines.clone() };
+    let printed = COMMANDS.into_iter().flat_map(|command| words_of(&machines, command, trial));
+    words::steps(&printed.collect::<Vec<_>>())
+}
+
+/// What one command prints at each time.
+fn words_of(machines: &Blueprint, command: &'static str, trial: Trial) -> Vec<Printed> {
+    let mut rig = Rig::new(machines, Vec::new(), None, trial);
+    rig.run_until(Duration::ZERO);
+    (1..3).for_each(|member| rig.kill("etcd", member));
+    let mut typed: Vec<Duration> = TYPED.map(Duration::from_secs).to_vec();
+    for (number, at) in (0..).zip(&typed) {
+        rig.run_until(*at);
+        rig.type_command(typed_command(command, number));
+    }
+    rig.run_until(STOPPED);
+    if command == COMMANDS[0] {
+        (0..3).for_each(|server| rig.kill("kube-apiserver", server));
+        typed.push(STOPPED);
+        rig.type_command(typed_command(command, 0));
+        rig.run_until(STOPPED + Duration::from_secs(1));
+    }
+    let is_kubectl_s = |entry: &&Entry| entry.name == *"kubectl@laptop" && entry.field == *"log";
+    let lines: Vec<&Entry> = rig.entries().iter().filter(is_kubectl_s).collect();
+    assert_eq!(lines.len(), typed.len(), "every command ends");
+    let mut random = BusyLaptop::new(trial);
+    // All commands of one kind take as long, so they end in the order in which they were typed.
+    let printed = typed.iter().zip(lines).map(|(at, line)| Printed {
+        command,
+        words: line.message.to_string(),
+        took: line.at.since(rig.fault() + *at) + random.next(),
+    });
+    printed.collect()
+}
+
+/// How long the program itself takes, draw by draw: what it took when all was well.
+struct BusyLaptop(Trial, u64);
+
+impl BusyLaptop {
+    fn new(trial: Trial) -> BusyLaptop {
+        BusyLaptop(trial, 0)
+    }
+
+    fn next(&mut self) -> Duration {
+        self.1 += 1;
+        let (busy, seed) = self.0;
+        busy.pick(Random::new(seed).draw(Owner::named("laptop"), Purpose(0), self.1))
+    }
+}
+
+/// A command as kubectl understands it.
+fn typed_command(command: &str, number: u32) -> Command {
+    let get = Action::Get { one: false };
+    let (kind, namespace, name, action) = match command {
+        "kubectl get nodes" => (Kind::Node, "", String::new(), get),
+        "kubectl get pods" => (Kind::Pod, "default", String::new(), get),
+        "kubectl scale deployment" => {
+            (Kind::Deployment, "default", "web".to_owned(), Action::Scale(2))
+        }
+        _ => {
+            let action = Action::CreateDeployment { image: Text::word("web"), replicas: 1 };
+            (Kind::Deployment, "default", format!("c{number}"), action)
+        }
+    };
+    let (namespace, name) = (Text::word(namespace), Text::from(name));
+    Command { context: Context::Workload, object: ObjectKey { kind, namespace, name }, action }
 }

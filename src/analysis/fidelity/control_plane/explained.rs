@@ -24,6 +24,8 @@ const LISTENS: &str = "a new API server listens only when it has made its storag
 const SATURATED_START: &str = "the starting server accepted connections and answered nobody within 2 s for 10 to 13 s, \
      on saturated cores; here it says 500 meanwhile";
 
+const LISTED_AGAIN: &str = "a list that the starting server accepted and did not answer within the 10 s of a TLS \
+     handshake, on saturated cores, was made again after 30 to 60 s; here it waits and is answered";
 const SLOW_START: &str = "the longest starts of a controller-manager took 3.1 to 3.7 s on saturated cores, which add seconds \
      to the start of a process (README of the recordings)";
 
@@ -79,12 +81,30 @@ pub const SILENT: [Known; 1] =
     [Known::Late { roles: &["Lease/$pinned pause"], seconds: 6, why: BOOKMARK }];
 
 /// The API server that is away for a minute.
-pub const DOWN_FOR_60_S: [Known; 4] = [
+pub const DOWN_FOR_60_S: [Known; 5] = [
+    Known::Late { roles: &["Lease/kube-scheduler"], seconds: 12, why: LISTED_AGAIN },
     Known::Late { roles: &["Process/kube-controller-manager life"], seconds: 2, why: SLOW_START },
     Known::Step { role: "Probe/readyz", field: "status", value: "500", why: SATURATED_START },
     Known::Step { role: "Probe/readyz", field: "status", value: "refused", why: LISTENS },
     Known::Step { role: "Probe/readyz", field: "status", value: "timeout", why: SATURATED_START },
 ];
+
+const BUSY: &str =
+    "kubectl itself took up to 4 s longer on saturated cores while several ran at once";
+
+/// What kubectl prints.
+pub const WORDS: [Known; 1] = [Known::Late {
+    roles: &[
+        "kubectl create: error: failed to create $kind: Timeout: request did not complete within requested timeout \
+         - context deadline exceeded",
+        "kubectl get pods: Error from server (Timeout): the server was unable to return a response in the time \
+         allotted, but may still be processing the request (get pods)",
+        "kubectl scale deployment: error: no objects passed to scale the server was unable to return a response in \
+         the time allotted, but may still be processing the request (get deployments.apps web)",
+    ],
+    seconds: 4,
+    why: BUSY,
+}];
 
 const fn chance(user: &'static str, answer: &'static str, why: &'static str) -> Known {
     Known::Chance { user, answer, why }

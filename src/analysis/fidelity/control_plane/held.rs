@@ -6,9 +6,9 @@ use super::super::recorded::{NEW, OLD};
 use super::super::recording::Recording;
 use super::super::steps::Steps;
 use super::experiments::{self, DOWN, End, Gone, Trial};
-use super::explained::{DOWN_FOR_60_S, QUORUM_1_30, QUORUM_1_34, SILENT};
+use super::explained::{DOWN_FOR_60_S, QUORUM_1_30, QUORUM_1_34, SILENT, WORDS};
 use super::rig::machines;
-use super::{leases, probes, processes};
+use super::{leases, probes, processes, words};
 use crate::analysis::parallel::each;
 use crate::engine::{Delay, Duration};
 use crate::world::Blueprint;
@@ -37,6 +37,7 @@ pub enum Experiment {
     BackendGone(Gone),
     ServerDown,
     Takeover(End),
+    Words,
 }
 
 /// All comparisons, in the order of the document.
@@ -119,6 +120,16 @@ pub const ALL: &[Held] = &[
         NEW,
         End::Terminate,
     ),
+    Held {
+        title: "What kubectl prints without a quorum, and without an API server: Kubernetes 1.34.4",
+        file: "kubectl_words.k8s-1.34.4.jsonl",
+        platform: NEW,
+        experiment: Experiment::Words,
+        // What the same commands took when all was well.
+        busy: between(320, 950),
+        test_trials: 12,
+        known: &WORDS,
+    },
 ];
 
 const fn takeover(
@@ -141,7 +152,7 @@ impl Experiment {
     /// How many API servers and workers it has.
     fn shape(self) -> (u32, u32) {
         match self {
-            Experiment::QuorumLost => (3, 3),
+            Experiment::QuorumLost | Experiment::Words => (3, 3),
             Experiment::BackendGone(_) => (2, 8),
             Experiment::ServerDown => (1, 5),
             // Two controller-managers.
@@ -155,6 +166,7 @@ impl Experiment {
             Experiment::BackendGone(how) => experiments::backend_gone(machines, how, trial),
             Experiment::ServerDown => experiments::server_down(machines, trial),
             Experiment::Takeover(end) => experiments::takeover(machines, end, trial),
+            Experiment::Words => experiments::kubectl_words(machines, trial),
         }
     }
 
@@ -167,6 +179,7 @@ impl Experiment {
             }
             Experiment::ServerDown => Ok(vec![processes::steps(&recording()?.rows, 0, DOWN)]),
             Experiment::Takeover(_) => processes::takeovers(text),
+            Experiment::Words => Ok(vec![words::steps(&words::of_recording(text)?)]),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! | `experiments` | the faults, one after the other |
 //! | `probes` | what users got, as steps |
 //! | `leases` | pauses between renewals, as steps |
+//! | `words` | what kubectl printed, as steps |
 //! | `processes` | what becomes of programs, Leases and Nodes, as steps |
 
 mod driver;
@@ -22,3 +23,4 @@ mod leases;
 mod probes;
 mod processes;
 mod rig;
+mod words;

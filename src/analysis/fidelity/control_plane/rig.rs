@@ -5,6 +5,7 @@
 //! driver's notes and the timeline.
 
 use super::driver::{DRIVER, Desk, Driver, Notes, Question};
+use crate::components::kubectl::Command;
 use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text};
 use crate::scenario::{Mistake, blueprint, models};
 use crate::timeline::Entry;
@@ -117,6 +118,12 @@ impl Rig {
                 infra.freeze(process);
             }
         });
+    }
+
+    /// Types a command on the laptop.
+    pub fn type_command(&mut self, command: Command) {
+        let target = command.object.name.to_string();
+        self.world.inject("kubectl", target, |infra| infra.type_command(command));
     }
 
     /// Starts a program that has ended.
