@@ -179,7 +179,9 @@ fn a_vm_that_boots_starts_its_control_plane_by_its_kubelet() {
     on_plane(&mut world, |infra| infra.power_on(infra.vm(PLANE).expect("there")));
     play_until(&mut world, 420);
     for program in ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
-        assert_eq!(starts(&world, program).len(), 1, "{program}");
+        // A controller-manager that has asked for 10 s in vain ends, and begins anew.
+        let most = if program == "kube-controller-manager" { 2 } else { 1 };
+        assert!((1..=most).contains(&starts(&world, program).len()), "{program}");
         let pod = mirror(&world, program).expect("there");
         assert!(pod.pod().expect("a Pod").is_ready(), "{program}");
     }

@@ -93,8 +93,6 @@ pub struct Scheduler {
 const AGENT: &str = "default-scheduler";
 /// What it watches (`k/k:pkg/scheduler/eventhandlers.go`, and the informers of its plugins). It looks at Nodes and
 /// Pods only, but takes no part in an election before it has listed them all.
-///
-/// Simplified: seven of fourteen kinds and more; there are no Namespaces, storage classes and the like here.
 const WATCHED: [Kind; 7] = [
     Kind::Node,
     Kind::Pod,
@@ -104,6 +102,10 @@ const WATCHED: [Kind; 7] = [
     Kind::PersistentVolumeClaim,
     Kind::PodDisruptionBudget,
 ];
+/// It watches as many kinds that are not here: Namespaces, ReplicationControllers, persistent volumes, storage
+/// classes and what CSI drivers tell. Nothing of them is ever seen, but each has a pause of its own, and the
+/// longest of all decides when a new scheduler is ready.
+const UNSEEN: [Kind; 7] = [Kind::PersistentVolumeClaim; 7];
 const CYCLE: Purpose = Purpose(0);
 const TIE: Purpose = Purpose(1);
 const FLUSH: ActivityId = ActivityId(0);
@@ -165,6 +167,9 @@ impl Scheduler {
         self.begin_election(start, ctx);
         for kind in WATCHED {
             self.client.watch(ctx, kind, Selector::All);
+        }
+        for kind in UNSEEN {
+            self.client.watch(ctx, kind, Selector::Named(Text::EMPTY));
         }
         let activity = Activity {
             period: self.settings.unschedulable_check,
