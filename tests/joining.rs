@@ -335,8 +335,13 @@ fn a_new_machine_joins_with_a_token_of_its_own_that_ends_after_15_minutes() {
         .filter(is_token)
         .map(|entry| entry.at.as_micros() as f64 / 1e6)
         .collect();
-    let [created, gone] = lives[..] else { panic!("one token, and it goes: {lives:?}") };
-    assert!((898.9..900.1).contains(&(gone - created)), "{}", gone - created);
+    // Where its own write's answer is sooner than its watch, the provider looks once more at what it has
+    // written over already, and makes a second token (as the real one does: neither write is atomic).
+    assert!(lives.len() == 2 || lives.len() == 4, "each token goes: {lives:?}");
+    let (created, gone) = lives.split_at(lives.len() / 2);
+    for (created, gone) in created.iter().zip(gone) {
+        assert!((898.9..900.1).contains(&(gone - created)), "{lives:?}");
+    }
     let refreshed = timeline.entries().iter().any(|entry| entry.field == *"expiration");
     assert!(!refreshed, "it joined before the first look");
 }
