@@ -5,7 +5,8 @@
 //! systems, so that the two can be laid side by side.
 
 use super::kinds::{
-    Conditions, ConfigMap, Node, Pod, PodPhase, Secret, VirtualMachine, VolumeNames,
+    Conditions, ConfigMap, KubeadmControlPlane, Node, Pod, PodPhase, Secret, VirtualMachine,
+    VolumeNames,
 };
 use super::{Body, Deletion, Labels, MIRROR, Object, rfc3339};
 use crate::engine::Text;
@@ -330,6 +331,7 @@ fn wanted(object: &Object) -> Value {
         Body::ReplicaSet(set) => set.replicas,
         Body::MachineSet(set) => set.replicas,
         Body::MachineDeployment(set) => set.replicas,
+        Body::KubeadmControlPlane(plane) => plane.replicas,
         _ => return Value::Null,
     };
     Value::Count(i64::from(replicas))
@@ -378,6 +380,7 @@ fn counts(object: &Object) -> Vec<(&'static str, Value)> {
             ("availableReplicas", count(set.available_replicas)),
             ("unavailableReplicas", count(set.unavailable_replicas)),
         ],
+        Body::KubeadmControlPlane(plane) => plane_counts(plane),
         Body::MachineHealthCheck(check) => vec![
             ("expectedMachines", count(check.expected_machines)),
             ("currentHealthy", count(check.current_healthy)),
@@ -397,12 +400,28 @@ fn counts(object: &Object) -> Vec<(&'static str, Value)> {
     }
 }
 
+fn plane_counts(plane: &KubeadmControlPlane) -> Vec<(&'static str, Value)> {
+    let count = |count: u32| Value::Count(i64::from(count));
+    let of_one_contract = |held: Option<u32>| held.map_or(Value::Null, count);
+    vec![
+        ("initialized", truth(plane.initialized)),
+        ("ready", truth(plane.ready)),
+        ("replicas", count(plane.status_replicas)),
+        ("readyReplicas", count(plane.ready_replicas)),
+        ("updatedReplicas", of_one_contract(plane.updated_replicas)),
+        ("unavailableReplicas", of_one_contract(plane.unavailable_replicas)),
+        ("upToDateReplicas", of_one_contract(plane.up_to_date_replicas)),
+        ("availableReplicas", of_one_contract(plane.available_replicas)),
+    ]
+}
+
 fn set_conditions(object: &Object) -> Option<&Conditions> {
     match &object.body {
         Body::Job(job) => Some(&job.conditions),
         Body::MachineSet(set) => Some(&set.conditions),
         Body::MachineDeployment(set) => Some(&set.conditions),
         Body::MachineHealthCheck(check) => Some(&check.conditions),
+        Body::KubeadmControlPlane(plane) => Some(&plane.conditions),
         _ => None,
     }
 }

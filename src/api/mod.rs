@@ -5,6 +5,7 @@
 
 mod change;
 mod error;
+mod forward;
 mod join;
 pub mod kinds;
 mod merge;
@@ -16,10 +17,11 @@ mod wall_clock;
 
 pub use change::{Change, changes};
 pub use error::{ApiError, Reason};
+pub use forward::{EtcdCall, EtcdMember, EtcdReply, EtcdStatus, Forward};
 pub use join::{JoinConfiguration, RetryJoin};
 pub use merge::Merge;
 pub use meta::{Deletion, Labels, MIRROR, Meta, OwnerReference, PROBES, Revision, Uid, labels};
 pub use object::{Body, Kind, Object, ObjectKey, Provided};
 pub use request::{Answer, Answered, Freshness, Request, Selector, Verb, WatchEvent, WatchKind};
 pub use static_pod::{MANIFESTS, ProbeKind, ProbeSpec, StaticPodManifest};
-pub use wall_clock::{AGE_AT_BEGIN, rfc3339};
+pub use wall_clock::{AGE_AT_BEGIN, from_rfc3339, rfc3339};

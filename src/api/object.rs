@@ -2,9 +2,9 @@
 
 use super::kinds::{
     Cluster, ConfigMap, DaemonSet, Deployment, EndpointSlice, InfraMachine, Job, KubeEvent,
-    KubeadmConfig, Lease, Machine, MachineDeployment, MachineHealthCheck, MachineSet, Node,
-    PersistentVolumeClaim, Pod, PodDisruptionBudget, ReplicaSet, Secret, Service, StatefulSet,
-    VSphereMachine, VirtualMachine, VolumeAttachment,
+    KubeadmConfig, KubeadmControlPlane, Lease, Machine, MachineDeployment, MachineHealthCheck,
+    MachineSet, Node, PersistentVolumeClaim, Pod, PodDisruptionBudget, ReplicaSet, Secret, Service,
+    StatefulSet, VSphereMachine, VirtualMachine, VolumeAttachment,
 };
 use super::{Merge, Meta};
 use crate::engine::Text;
@@ -39,6 +39,7 @@ pub enum Kind {
     EndpointSlice,
     PersistentVolumeClaim,
     VolumeAttachment,
+    KubeadmControlPlane,
 }
 
 /// Kind, namespace and name; unique at any one time.
@@ -58,7 +59,7 @@ pub struct Object {
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Kind; 25] = [
+    pub const ALL: [Kind; 26] = [
         Kind::Node,
         Kind::Lease,
         Kind::Pod,
@@ -84,6 +85,7 @@ impl Kind {
         Kind::EndpointSlice,
         Kind::PersistentVolumeClaim,
         Kind::VolumeAttachment,
+        Kind::KubeadmControlPlane,
     ];
 
     /// The kind's own name.
@@ -114,6 +116,7 @@ impl Kind {
             Kind::EndpointSlice => "EndpointSlice",
             Kind::PersistentVolumeClaim => "PersistentVolumeClaim",
             Kind::VolumeAttachment => "VolumeAttachment",
+            Kind::KubeadmControlPlane => "KubeadmControlPlane",
         }
     }
 
@@ -157,6 +160,7 @@ impl Kind {
             Kind::PodDisruptionBudget => "policy/v1",
             Kind::EndpointSlice => "discovery.k8s.io/v1",
             Kind::VolumeAttachment => "storage.k8s.io/v1",
+            Kind::KubeadmControlPlane => "controlplane.cluster.x-k8s.io/v1beta1",
         }
     }
 }
@@ -244,6 +248,7 @@ bodies! {
     PersistentVolumeClaim(PersistentVolumeClaim)
         persistent_volume_claim persistent_volume_claim_mut,
     VolumeAttachment(VolumeAttachment) volume_attachment volume_attachment_mut,
+    KubeadmControlPlane(KubeadmControlPlane) kubeadm_control_plane kubeadm_control_plane_mut,
 }
 
 /// What every provider's object says of itself: Cluster API's contract with providers.

@@ -1,6 +1,6 @@
 //! What a client asks of an API server, and what it is told.
 
-use super::{ApiError, Kind, Labels, Object, ObjectKey, Revision, Uid};
+use super::{ApiError, EtcdReply, Forward, Kind, Labels, Object, ObjectKey, Revision, Uid};
 use crate::engine::{Duration, Owner, Text};
 use std::sync::Arc;
 
@@ -50,6 +50,8 @@ pub enum Verb {
         uid: Uid,
         node: Text,
     },
+    /// The portforward subresource of the Pod of an etcd member, with one call over it.
+    Forward(Forward),
 }
 
 /// Which objects of a kind.
@@ -90,6 +92,8 @@ pub enum Answer {
     Done,
     /// The watch runs; its events carry the request's number.
     Watching,
+    /// What the etcd member at the other end of a forward says.
+    Etcd(EtcdReply),
 }
 
 impl Answer {
@@ -133,12 +137,13 @@ impl Verb {
             Verb::Delete { .. } => "delete",
             Verb::Evict { .. } => "evict",
             Verb::Bind { .. } => "bind",
+            Verb::Forward(_) => "portforward",
         }
     }
 
     /// True if the request changes something.
     pub fn is_mutating(&self) -> bool {
-        !matches!(self, Verb::Get(_) | Verb::List(..) | Verb::Watch(..))
+        !matches!(self, Verb::Get(_) | Verb::List(..) | Verb::Watch(..) | Verb::Forward(_))
     }
 }
 

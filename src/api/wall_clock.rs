@@ -20,3 +20,9 @@ pub fn rfc3339(at: SimTime) -> String {
     };
     jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX).to_string()
 }
+
+/// The time that a text of `rfc3339` says; its beginning for what was before the run.
+pub fn from_rfc3339(text: &str) -> Option<SimTime> {
+    let seconds = text.parse::<jiff::Timestamp>().ok()?.as_second().saturating_sub(BEGIN);
+    Some(SimTime::ZERO + Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}

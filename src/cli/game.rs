@@ -81,6 +81,7 @@ impl Player for Library {
             Resource::StatefulSets => kubectl::Resource::Kind(Kind::StatefulSet),
             Resource::DaemonSets => kubectl::Resource::Kind(Kind::DaemonSet),
             Resource::Jobs => kubectl::Resource::Kind(Kind::Job),
+            Resource::KubeadmControlPlanes => kubectl::Resource::Kind(Kind::KubeadmControlPlane),
             Resource::VirtualMachines => kubectl::Resource::Kind(Kind::VirtualMachine),
             Resource::Secrets => kubectl::Resource::Kind(Kind::Secret),
         };

@@ -98,6 +98,8 @@ pub enum Resource {
     #[value(name = "daemonsets", alias = "ds")]
     DaemonSets,
     Jobs,
+    #[value(name = "kubeadmcontrolplanes", alias = "kcp")]
+    KubeadmControlPlanes,
     #[value(name = "virtualmachines", alias = "vm")]
     VirtualMachines,
     Secrets,

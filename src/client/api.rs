@@ -108,7 +108,8 @@ impl<T: Clone> Api<T> {
         verb: Verb,
         token: T,
     ) {
-        self.send_within(ctx, agent, verb, token, self.timeout);
+        let timeout = self.timeout_of(&verb);
+        self.send_within(ctx, agent, verb, token, timeout);
     }
 
     /// Sends a request with a time-out of its own.
@@ -123,6 +124,14 @@ impl<T: Clone> Api<T> {
         let (sender, count) = (ctx.owner(), self.counted);
         self.counted += 1;
         self.send_as(ctx, agent, verb, token, timeout, sender, count);
+    }
+
+    /// Whoever forwards a call knows how long he waits for it.
+    pub fn timeout_of(&self, verb: &Verb) -> Duration {
+        match verb {
+            Verb::Forward(forward) => forward.timeout.min(self.timeout),
+            _ => self.timeout,
+        }
     }
 
     /// Sends a request with a time-out and an address for the server's draws of its own: a

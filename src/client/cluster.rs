@@ -175,7 +175,7 @@ impl<T: Clone> Client<T> {
         let asked = self.asked.entry(agent).or_insert(0);
         *asked += 1;
         let (sender, count) = (ctx.owner().part(Owner::named(agent).number()), *asked);
-        let timeout = self.settings.request_timeout;
+        let timeout = self.api.timeout_of(&verb);
         self.api.send_as(ctx, agent, verb, Token::Own(token), timeout, sender, count);
     }
 

@@ -185,6 +185,9 @@ pub fn words(request: &Request) -> (String, Option<Arc<Object>>) {
         Verb::Patch { changed, .. } => (changed.key().clone(), Some(changed.clone())),
         Verb::Get(key) | Verb::Delete { key, .. } | Verb::Evict { key, .. } => (key.clone(), None),
         Verb::Bind { pod, .. } => (pod.clone(), None),
+        Verb::Forward(forward) => {
+            return (format!("{:?} {}", forward.call, forward.pod()), None);
+        }
         Verb::List(kind, ..) | Verb::Watch(kind, ..) => {
             return (format!("list {}", kind.name()), None);
         }

@@ -5,7 +5,7 @@
 mod members;
 mod store;
 
-use crate::api::{Answered, ApiError, Request, WatchEvent};
+use crate::api::{Answered, ApiError, EtcdCall, EtcdReply, Request, WatchEvent};
 use crate::engine::Text;
 pub use members::{Database, Lease, MemberInfo, PeerMessage, Proposal, Proposed, Write};
 pub use store::{
@@ -34,6 +34,10 @@ pub enum Message {
     StoreEnded(u32, StoreError),
     /// One etcd member to another.
     Peer(PeerMessage),
+    /// An API server has a kubelet carry a call to the etcd member beside it.
+    Forward(u32, EtcdCall),
+    /// What came of the call of this number, or why the member was not reached.
+    Forwarded(u32, Result<EtcdReply, Text>),
     /// `GET` of a health endpoint, as a kubelet or a load balancer asks.
     HealthCheck(u32, &'static str),
     /// The HTTP status of the check of this number, and which of an API server's checks have failed, as

@@ -3,6 +3,7 @@
 mod cluster_api;
 mod condition;
 mod config;
+mod control_plane;
 mod machine;
 mod node;
 mod pod;
@@ -18,6 +19,7 @@ pub use cluster_api::{
 };
 pub use condition::{Condition, Conditions, Status};
 pub use config::{BootstrapToken, ConfigMap, KubeadmConfig, Secret, TokenUsage};
+pub use control_plane::{KubeadmControlPlane, LastRemediation, RemediationStrategy};
 pub use machine::{InfraMachine, InfrastructureRef, Machine, MachinePhase, MachineSpec};
 pub use node::{Lease, Node, Resources, Taint, TaintEffect, label, taint};
 pub use pod::{Pod, PodPhase, PodTemplate, Toleration};

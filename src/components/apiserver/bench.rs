@@ -3,7 +3,7 @@
 use super::channel::Line;
 use super::*;
 use crate::api::Kind;
-use crate::engine::Owner;
+use crate::engine::{Owner, Text};
 use crate::infra::testbed::{Testbed, logs, timers};
 use crate::infra::{Broken, Effect, Port};
 use crate::wire::StoreRequest;
@@ -27,6 +27,8 @@ pub struct Server {
     requests: u32,
     watch: Option<u32>,
     dialled: u32,
+    /// The connections to kubelets, with the VM.
+    pub tunnels: Vec<(ConnectionId, Text, Port)>,
 }
 
 /// The numbers of a 1.34 server with everything exact.
@@ -89,6 +91,7 @@ impl Server {
             requests: 0,
             watch: None,
             dialled: 0,
+            tunnels: Vec::new(),
         };
         server.play(Input::Started(start));
         server
@@ -124,6 +127,7 @@ impl Server {
                 }
                 Effect::Send(CLIENT, message) => self.sent.push((now, message)),
                 Effect::Connect(..) => self.dialled += 1,
+                Effect::ConnectToVm(id, vm, port) => self.tunnels.push((id, vm, port)),
                 Effect::Exit => self.exited = true,
                 _ => {}
             }

@@ -17,6 +17,9 @@ mod channel;
 mod eviction;
 #[cfg(test)]
 mod eviction_tests;
+mod forward;
+#[cfg(test)]
+mod forward_tests;
 mod health;
 mod lifecycle;
 mod modify;
@@ -33,13 +36,14 @@ pub use reflector::{CacheSettings, LatestLists, Unfilled};
 pub use storage::{Retries, RetrySettings};
 
 use crate::api::{
-    Answer, Answered, ApiError, Object, ObjectKey, Reason, Request, Revision, Uid, Verb,
+    Answer, Answered, ApiError, EtcdCall, Object, ObjectKey, Reason, Request, Revision, Uid, Verb,
 };
 use crate::engine::{Delay, Duration, Purpose, SimTime};
 use crate::infra::{ConnectionId, Ctx, Input, ProcessId, Start};
 use crate::wire::{Consistency, Message, StoreAnswer, StoreOperation};
 use channel::Channels;
 use eviction::{Eviction, Waits};
+use forward::Tunnel;
 use health::Health;
 use modify::{Decision, Modification};
 use reflector::{Own, Reflector, WithoutCache};
@@ -156,6 +160,10 @@ enum Stage {
     Modifying(Modification),
     /// Whether the Pod may be evicted is being found out.
     Evicting(Eviction),
+    /// The Pod that a call is for is looked up.
+    Forwarding(EtcdCall, ObjectKey),
+    /// The call is on its way through a kubelet.
+    Tunneling(Tunnel),
 }
 
 /// The draws for service times; the number is the API server's own among all servers.
@@ -189,6 +197,9 @@ impl Apiserver {
         match input {
             Input::Started(start) => self.start(start, ctx),
             Input::Message(client, Message::Request(request)) => self.accept(client, *request, ctx),
+            Input::Message(from, Message::Forwarded(id, answered)) => {
+                self.forwarded(from, id, answered, ctx);
+            }
             Input::Message(client, Message::HealthCheck(id, path)) => {
                 self.check_health(client, (id, path), ctx);
             }
@@ -200,6 +211,7 @@ impl Apiserver {
             Input::Due(event) => self.on_due(event, ctx),
             Input::Broken(connection, how) => match self.channels.on(connection) {
                 Some(channel) => self.etcd_broken(channel, how, ctx),
+                None if self.tunnel_broken(connection, how, ctx) => {}
                 None => self.on_client_gone(connection, ctx),
             },
             Input::Terminate => self.terminate(ctx),
@@ -310,6 +322,7 @@ impl Apiserver {
                     StoreOperation::Transact { key: key.clone(), expected, put, by, writer };
                 (Stage::Updating(key), operation)
             }
+            Verb::Forward(forward) => Apiserver::begin_forward(forward),
             Verb::Evict { key, grace } => {
                 let eviction = Eviction { key: key.clone(), grace: *grace, waits: Waits::Pod };
                 (
@@ -343,6 +356,9 @@ impl Apiserver {
                     Some(next) => self.modify(id, next, Some(object), ctx),
                     None => self.answer(id, Ok(Answer::Object(object)), ctx),
                 }
+            }
+            (Stage::Forwarding(call, key), StoreAnswer::Value(_, pod)) => {
+                self.forward(id, (call, &key), pod.as_deref(), ctx);
             }
             (Stage::Evicting(eviction), answer) => self.eviction_stored(id, eviction, answer, ctx),
             (stage, answer) => {

@@ -305,6 +305,9 @@ pub(super) fn scale(object: &mut Object, replicas: u32) {
     if let Some(set) = object.machine_set_mut() {
         set.replicas = replicas;
     }
+    if let Some(plane) = object.kubeadm_control_plane_mut() {
+        plane.replicas = replicas;
+    }
 }
 
 /// A kind as kubectl prints it: `node`, `deployment.apps`, `machine.cluster.x-k8s.io`.

@@ -10,6 +10,9 @@
 //! pods           watch ─> pull, start ─> Running        deleted ─> stop ─> DELETE grace 0
 //! ```
 
+mod forward;
+#[cfg(test)]
+mod forward_tests;
 mod lease;
 pub mod mirror;
 #[cfg(test)]
@@ -41,6 +44,8 @@ use crate::engine::{
     Activity, Delay, Duration, Generation, Path, Phase, Purpose, Rhythm, SimTime, Text,
 };
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
+use crate::wire::Message;
+use forward::Forwards;
 use lease::LeaseLoop;
 use pods::Pods;
 use static_pods::StaticPods;
@@ -171,6 +176,7 @@ pub struct Kubelet {
     pods: Pods,
     volumes: Volumes,
     statics: StaticPods,
+    forwards: Forwards,
     /// When it asked for its registration, and for how long it had tried to make its CSINode then.
     storage_asked: SimTime,
     storage_lead: Duration,
@@ -206,6 +212,7 @@ impl Kubelet {
             pods: Pods::default(),
             volumes: Volumes::default(),
             statics: StaticPods::default(),
+            forwards: Forwards::default(),
             storage_asked: SimTime::ZERO,
             storage_lead: Duration::ZERO,
             settings,
@@ -222,7 +229,13 @@ impl Kubelet {
             Input::Tick(LEASE) => return self.renew_lease(ctx),
             Input::Tick(STATUS) => return self.sync_status(ctx),
             Input::Tick(activity) => return self.probe(activity, ctx),
+            Input::Message(from, Message::Forward(id, call)) => {
+                return self.forward(from, id, call, ctx);
+            }
             Input::Message(from, message) => {
+                if self.forward_answered(from, &message, ctx) {
+                    return;
+                }
                 if self.probe_answered(from, &message, ctx) {
                     return;
                 }
@@ -232,6 +245,7 @@ impl Kubelet {
                 self.client.on_message(ctx, from, message, &mut news);
             }
             Input::Broken(connection, how) => {
+                self.forward_broken(connection, ctx);
                 self.probe_broken(connection, how, ctx);
                 for incoming in self.heartbeats.on_broken(connection, how) {
                     self.on_beat(incoming, ctx);

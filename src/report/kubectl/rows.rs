@@ -5,8 +5,8 @@ use super::Form;
 use super::manifest::uid;
 use super::table::{age, human};
 use crate::api::kinds::{
-    DaemonSet, Deployment, Job, Node, Pod, PodPhase, PodTemplate, Secret, StatefulSet, Status,
-    VirtualMachine, taint,
+    DaemonSet, Deployment, Job, KubeadmControlPlane, Node, Pod, PodPhase, PodTemplate, Secret,
+    StatefulSet, Status, VirtualMachine, taint,
 };
 use crate::api::{Body, Kind, Labels, Object};
 use crate::engine::SimTime;
@@ -46,6 +46,21 @@ pub fn columns(kind: Kind, form: Form) -> Vec<&'static str> {
             &["CONTAINERS", "IMAGES", "SELECTOR"],
         ),
         Kind::Secret => (&["NAME", "TYPE", "DATA", "AGE"], &[]),
+        Kind::KubeadmControlPlane => (
+            &[
+                "NAME",
+                "CLUSTER",
+                "INITIALIZED",
+                "API SERVER AVAILABLE",
+                "REPLICAS",
+                "READY",
+                "UPDATED",
+                "UNAVAILABLE",
+                "AGE",
+                "VERSION",
+            ],
+            &[],
+        ),
         Kind::VirtualMachine if form == Form::Wide => {
             (&["NAME", "POWER-STATE", "CLASS", "IMAGE", "PRIMARY-IP4", "AGE"], &[])
         }
@@ -70,6 +85,7 @@ pub fn row(now: SimTime, object: &Object, form: Form) -> Vec<String> {
         Body::Job(job) => job_cells(now, object, job, created),
         Body::Secret(body) => secret_cells(body, created),
         Body::VirtualMachine(body) => virtual_machine_cells(body, created, form),
+        Body::KubeadmControlPlane(body) => control_plane_cells(body, created),
         _ => machine_cells(object, created),
     });
     row
@@ -188,6 +204,24 @@ fn virtual_machine_cells(body: &VirtualMachine, created: String, form: Form) -> 
     }
     cells.push(created);
     cells
+}
+
+/// What is false or does not exist has an empty cell, as with every custom resource.
+fn control_plane_cells(body: &KubeadmControlPlane, created: String) -> Vec<String> {
+    let truth = |truth: bool| if truth { "true".to_owned() } else { String::new() };
+    let updated = body.updated_replicas.or(body.up_to_date_replicas);
+    let unavailable = body.status_replicas.saturating_sub(body.ready_replicas);
+    vec![
+        body.template.cluster.to_string(),
+        truth(body.initialized),
+        truth(body.ready),
+        body.status_replicas.to_string(),
+        body.ready_replicas.to_string(),
+        updated.map(|count| count.to_string()).unwrap_or_default(),
+        unavailable.to_string(),
+        created,
+        body.version.to_string(),
+    ]
 }
 
 fn machine_cells(object: &Object, created: String) -> Vec<String> {

@@ -4,7 +4,7 @@ use super::Form;
 use super::manifest::base64;
 use super::rows::row;
 use super::table::{Table, age};
-use crate::api::kinds::{Pod, PodPhase};
+use crate::api::kinds::{KubeadmControlPlane, Pod, PodPhase};
 use crate::api::{Deletion, Kind, Meta, Object};
 use crate::engine::{Duration, SimTime, Text};
 use std::sync::Arc;
@@ -74,4 +74,19 @@ fn data_of_secrets_is_in_base64() {
     for (text, encoded) in cases {
         assert_eq!(base64(text), encoded, "{text}");
     }
+}
+
+#[test]
+fn a_control_plane_shows_what_its_machines_make() {
+    let body = KubeadmControlPlane {
+        replicas: 3,
+        initialized: true,
+        status_replicas: 3,
+        ready_replicas: 2,
+        updated_replicas: Some(3),
+        ..KubeadmControlPlane::default()
+    };
+    let object = Object::new(Meta::new(Kind::KubeadmControlPlane, "default", "cp"), body);
+    let row = row(SimTime::from_micros(60_000_000), &object, Form::Table);
+    assert_eq!(row, ["cp", "", "true", "", "3", "2", "3", "1", "30d", ""]);
 }

@@ -36,7 +36,7 @@ const VERBS: [&str; 10] = [
 ];
 
 /// What kubectl calls kinds for short.
-const SHORT: [(&str, Kind); 9] = [
+const SHORT: [(&str, Kind); 10] = [
     ("no", Kind::Node),
     ("po", Kind::Pod),
     ("deploy", Kind::Deployment),
@@ -45,12 +45,18 @@ const SHORT: [(&str, Kind); 9] = [
     ("md", Kind::MachineDeployment),
     ("ms", Kind::MachineSet),
     ("ma", Kind::Machine),
+    ("kcp", Kind::KubeadmControlPlane),
     ("mhc", Kind::MachineHealthCheck),
 ];
 
 /// The kinds that `scale` knows.
-const SCALABLE: [Kind; 4] =
-    [Kind::Deployment, Kind::ReplicaSet, Kind::MachineDeployment, Kind::MachineSet];
+const SCALABLE: [Kind; 5] = [
+    Kind::Deployment,
+    Kind::ReplicaSet,
+    Kind::MachineDeployment,
+    Kind::MachineSet,
+    Kind::KubeadmControlPlane,
+];
 
 impl Kubectl {
     /// Reads a command; without a context, its kind says in which cluster it lives.
