@@ -11,6 +11,7 @@ pub mod hypervisor;
 pub mod infra_provider;
 pub mod ingress;
 pub mod kubeadm;
+pub mod kubeadm_control_plane;
 pub mod kubectl;
 pub mod kubelet;
 pub mod load_balancer;

@@ -1,0 +1,336 @@
+//! capi-kubeadm-control-plane-controller-manager: keeps as many control-plane Machines as are
+//! wanted, and replaces one that a MachineHealthCheck has marked, if etcd can bear it.
+//!
+//! It reads and writes the management cluster; the workload cluster's Nodes, Pods and etcd it sees
+//! through that cluster's API servers only, and through the kubelet of each Node. It knows nothing of
+//! VMs. Follows `kubernetes-sigs/cluster-api:controlplane/kubeadm`, releases 1.7 and 1.14; where they
+//! differ, a setting named for the rule says which.
+//!
+//! Simplified: a single instance that always leads; a control plane that is deleted or not yet
+//! initialized does not occur.
+
+mod aggregate;
+mod hook;
+mod inspection;
+mod members;
+mod quorum;
+mod remediation;
+mod scale;
+mod scene;
+mod script;
+mod settings;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use crate::api::kinds::Status;
+use crate::api::{Kind, Object, ObjectKey, Reason, Selector, Verb};
+pub use crate::client::ManagerEvent as Event;
+use crate::client::{
+    Client, Clients, Delta, Flight, News, Outcome, Reconciler, Reply, Shell, Step, Target, View,
+};
+use crate::engine::{Activity, Path, Phase, Rhythm, SimTime, Text};
+use crate::infra::{ActivityId, Address, Ctx, Input, Start};
+use scene::Scene;
+use script::{Flow, Heard, Script, Stop};
+pub use settings::{
+    EtcdAccess, Inspection, LeaderAccess, MemberRemoval, Picks, Probe, Requeue, Settings, Wording,
+};
+
+/// What a request was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    Flight(Flight),
+    /// The regular look whether the workload cluster's API answers.
+    Probe,
+}
+
+impl From<Flight> for Token {
+    fn from(flight: Flight) -> Token {
+        Token::Flight(flight)
+    }
+}
+
+/// The manager.
+#[derive(Clone, Debug)]
+pub struct ControlPlaneManager {
+    settings: Settings,
+    management: Address,
+    /// None where the platform manages itself.
+    workload: Option<Address>,
+    clients: Clients<Token>,
+    planes: Shell<Controller>,
+}
+
+/// The controller.
+#[derive(Clone, Debug)]
+pub struct Controller {
+    settings: Settings,
+    /// Probes of the workload cluster that failed in a row.
+    failed_probes: u64,
+    /// When the last one succeeded.
+    reached: SimTime,
+}
+
+/// A reconcile that waits: its objects, and what it has heard.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    scene: Scene,
+    heard: Vec<Heard>,
+}
+
+const RESYNC: ActivityId = ActivityId(0);
+const PROBE: ActivityId = ActivityId(1);
+
+impl ControlPlaneManager {
+    /// A manager with the API servers of both clusters.
+    pub fn new(
+        settings: Settings,
+        management: Address,
+        workload: Option<Address>,
+    ) -> ControlPlaneManager {
+        let remote = workload.map(|server| Client::new(1, server, settings.client));
+        let controller = Controller { settings, failed_probes: 0, reached: SimTime::ZERO };
+        ControlPlaneManager {
+            clients: Clients { local: Client::new(0, management, settings.client), remote },
+            planes: Shell::new(0, controller, settings.shell),
+            settings,
+            management,
+            workload,
+        }
+    }
+
+    /// Reacts to one event.
+    pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
+        let mut news = Vec::new();
+        match input {
+            Input::Started(start) => return self.start(start, ctx),
+            Input::Tick(RESYNC) => return self.look_at_all(ctx),
+            Input::Tick(_) => return self.probe(ctx),
+            Input::Due(Event::Work(work)) => {
+                return self.planes.on_work(ctx, &work, &mut self.clients);
+            }
+            Input::Message(from, message) => {
+                for client in both(&mut self.clients) {
+                    client.on_message(ctx, from, message.clone(), &mut news);
+                }
+            }
+            Input::Broken(connection, how) => {
+                for client in both(&mut self.clients) {
+                    client.on_broken(ctx, connection, how, &mut news);
+                }
+            }
+            Input::Due(Event::Client(alarm)) => {
+                for client in both(&mut self.clients) {
+                    client.on_alarm(ctx, alarm, &mut news);
+                }
+            }
+            Input::Container(..)
+            | Input::VmChanged(_)
+            | Input::Terminate
+            | Input::ProgramEnded(_)
+            | Input::FileChanged(_) => {}
+        }
+        for item in news {
+            self.on_news(item, ctx);
+        }
+    }
+
+    fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        *self = ControlPlaneManager::new(self.settings, self.management, self.workload);
+        self.planes.reconciler.reached = ctx.now();
+        for kind in [Kind::Cluster, Kind::KubeadmControlPlane, Kind::Machine] {
+            self.clients.local.watch(ctx, kind, Selector::All);
+        }
+        self.clients.of(Target::Remote).watch(ctx, Kind::Node, Selector::All);
+        let phase = match start {
+            Start::Steady => Phase::Stationary,
+            Start::Fresh => Phase::AfterPause,
+        };
+        let activity = |period, jitter_percent| Activity {
+            period,
+            jitter_percent,
+            rhythm: Rhythm::Ticker,
+            path: Path::Server,
+        };
+        let Settings { resync, resync_jitter_percent, probe, .. } = self.settings;
+        ctx.every(RESYNC, activity(resync, resync_jitter_percent), phase);
+        if self.workload.is_some() {
+            ctx.every(PROBE, activity(probe.interval, 0), phase);
+        }
+    }
+
+    fn on_news(&mut self, news: News<Token>, ctx: &mut Ctx<Event>) {
+        match news {
+            News::Changed(delta) => self.on_change(&delta, ctx),
+            News::Synced(_) => {}
+            News::Answer(Token::Probe, answered) => {
+                let answers = match answered {
+                    Ok(_) => true,
+                    Err(error) => error.reason == Reason::NotFound,
+                };
+                let controller = &mut self.planes.reconciler;
+                if answers {
+                    (controller.failed_probes, controller.reached) = (0, ctx.now());
+                } else {
+                    controller.failed_probes += 1;
+                }
+            }
+            News::Answer(Token::Flight(flight), answered) => {
+                self.planes.on_answer(ctx, &flight.key, answered, &mut self.clients);
+            }
+        }
+    }
+
+    /// It watches no Nodes: what happens to one is heard of through its Machine.
+    fn on_change(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let key = delta.key();
+        match key.kind {
+            Kind::KubeadmControlPlane => self.planes.enqueue(ctx, key),
+            Kind::Machine => {
+                if let Some(owner) = delta.object().meta.controlled_by(Kind::KubeadmControlPlane) {
+                    let (kind, namespace) = (Kind::KubeadmControlPlane, key.namespace.clone());
+                    let key = ObjectKey { kind, namespace, name: owner.clone() };
+                    self.planes.enqueue(ctx, &key);
+                }
+            }
+            Kind::Cluster => self.look_at_all(ctx),
+            _ => {}
+        }
+    }
+
+    fn look_at_all(&mut self, ctx: &mut Ctx<Event>) {
+        let planes = self.clients.local.caches.list(Kind::KubeadmControlPlane);
+        let keys: Vec<ObjectKey> = planes.map(|plane| plane.key().clone()).collect();
+        for key in keys {
+            self.planes.enqueue(ctx, &key);
+        }
+    }
+
+    /// Asks the workload cluster's API for anything at all.
+    fn probe(&mut self, ctx: &mut Ctx<Event>) {
+        let name = Text::word("healthz");
+        let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name };
+        let (sender, timeout) = (ctx.owner().part(1), self.settings.probe.timeout);
+        let count = ctx.count(PROBE);
+        let token = crate::client::Token::Own(Token::Probe);
+        let api = &mut self.clients.of(Target::Remote).api;
+        api.send_as(ctx, "cluster-cache-probe", Verb::Get(key), token, timeout, sender, count);
+    }
+}
+
+/// Both clients, or the one.
+fn both(clients: &mut Clients<Token>) -> impl Iterator<Item = &mut Client<Token>> {
+    std::iter::once(&mut clients.local).chain(&mut clients.remote)
+}
+
+impl Controller {
+    /// Plays a pass as far as it gets.
+    fn play(&self, mut pass: Box<Pass>, view: &mut View) -> Step<Box<Pass>> {
+        let mut scene = pass.scene.clone();
+        let mut script = Script::new(scene.began, &mut pass.heard, view);
+        let ended = match self.reconcile(&mut scene, &mut script) {
+            Ok(outcome) => Ok(outcome),
+            Err(Stop::Failed(error)) => Ok(Outcome::error(error)),
+            Err(stop) => Err(stop),
+        };
+        // Whatever came of it, the status is written.
+        let ended = ended.and_then(|outcome| self.end(&mut scene, outcome, &mut script));
+        match ended {
+            Ok(outcome) => Step::Done(outcome),
+            Err(Stop::Ask(ask)) => Step::Ask(ask, pass),
+            Err(Stop::Wait(length)) => Step::Wait(length, pass),
+            Err(Stop::Failed(error)) => Step::Done(Outcome::error(error)),
+        }
+    }
+
+    /// The order of everything; the first that has something to say ends it.
+    fn reconcile(&self, scene: &mut Scene, script: &mut Script) -> Flow<Outcome> {
+        if self.failed_probes >= self.settings.probe.failures {
+            return self.disconnected(scene, script);
+        }
+        self.inspect(scene, script)?;
+        self.sum_up(scene, script.now());
+        if self.reconcile_members(scene, script)? {
+            return Ok(Outcome::after(crate::engine::Duration::from_secs(1)));
+        }
+        if let Some(outcome) = self.release(scene, script)? {
+            return Ok(outcome);
+        }
+        if self.remediate(scene, script)? {
+            return Ok(Outcome::done());
+        }
+        self.scale(scene, script)
+    }
+
+    fn end(&self, scene: &mut Scene, outcome: Outcome, script: &mut Script) -> Flow<Outcome> {
+        self.count(scene, script.now());
+        let read = scene.read.clone();
+        if scene.plane != *read {
+            script.patch(&read, scene.plane.clone())?;
+        }
+        let plane = scene.spec();
+        let is_ready = match self.settings.wording {
+            Wording::V1Beta1 => plane.ready,
+            Wording::V1Beta2 => plane.initialized,
+        };
+        let ill = plane.conditions.is("ControlPlaneComponentsHealthy", Status::False);
+        Ok(match outcome == Outcome::done() && (!is_ready || ill) {
+            true => Outcome::after(self.settings.requeue.not_ready),
+            false => outcome,
+        })
+    }
+}
+
+impl Controller {
+    /// The workload cluster has not answered for a while: nothing is judged and nothing changed.
+    fn disconnected(&self, scene: &mut Scene, script: &mut Script) -> Flow<Outcome> {
+        let grace = self.settings.probe.conditions_grace;
+        if self.settings.wording == Wording::V1Beta2 && script.now() >= self.reached + grace {
+            self.forget(scene, self.reached, script)?;
+        }
+        script::fail("cannot get remote client to workload cluster: cluster is not connected")
+    }
+}
+
+impl Reconciler for Controller {
+    type State = Box<Pass>;
+
+    fn agent(&self) -> &'static str {
+        "kubeadm-control-plane-controller"
+    }
+
+    fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<Box<Pass>> {
+        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        if object.meta.is_deleting() || is_paused(&object, view) {
+            return Step::done();
+        }
+        let Some(scene) = Scene::of(&object, view) else { return Step::done() };
+        self.play(Box::new(Pass { scene, heard: Vec::new() }), view)
+    }
+
+    fn resume(
+        &mut self,
+        _key: &ObjectKey,
+        mut pass: Box<Pass>,
+        reply: Reply,
+        view: &mut View,
+    ) -> Step<Box<Pass>> {
+        pass.heard.push(match reply {
+            Reply::Answer(answered) => Heard::Answer(view.now, answered),
+            Reply::Task(_) | Reply::Elapsed => Heard::Elapsed(view.now),
+        });
+        self.play(pass, view)
+    }
+}
+
+/// True if the object, or its whole Cluster, is paused; or the Cluster is not there.
+fn is_paused(object: &Object, view: &View) -> bool {
+    let name = object.kubeadm_control_plane().map(|plane| &plane.template.cluster);
+    let cluster = view.local.list(Kind::Cluster).find(|cluster| {
+        cluster.key().namespace == object.key().namespace && Some(cluster.name()) == name
+    });
+    let paused = cluster.and_then(|cluster| cluster.cluster()).is_none_or(|body| body.paused);
+    paused || object.meta.annotation("cluster.x-k8s.io/paused").is_some()
+}
