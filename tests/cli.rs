@@ -224,7 +224,7 @@ fn get_prints_what_kubectl_would() {
     let machines = get(&["machines", "--at", "30m", "worker-kubelet-stopped"]);
     assert!(machines.contains("Running") && !machines.contains("worker-0 "), "{machines}");
     let names = get(&["machines", "--at", "1m", "-o", "name", "worker-kubelet-stopped"]);
-    assert!(names.starts_with("machine.cluster.x-k8s.io/worker-0\n"), "{names}");
+    assert!(names.contains("\nmachine.cluster.x-k8s.io/worker-0\n"), "{names}");
     let yaml = get(&["nodes", "--at", "1m", "-o", "yaml", "worker-kubelet-stopped"]);
     assert!(yaml.contains("kind: List") && yaml.contains("kubelet is posting ready status"));
     let late = healsim(&["get", "nodes", "--at", "31m", "worker-kubelet-stopped"]);

@@ -66,7 +66,8 @@ fn without_an_api_server_kubectl_changes_nothing_and_says_so() {
     assert_eq!(read(&run), [words]);
     assert_eq!(seen(&run, "Process/kubectl@laptop", "log")[0].reason, "exit 1");
     assert!(seen(&run, "Node/worker-0", "exists").is_empty());
-    let off = "at: 50s, powerOff: { vm: control-plane-0 }";
+    // One that is only off would be on again before kubectl gives up.
+    let off = "at: 50s, deleteVm: { vm: control-plane-0 }";
     let run = play("tkgs-2024", &[], &[off, delete], "2m");
     assert_eq!(
         read(&run),

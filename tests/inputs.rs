@@ -142,7 +142,7 @@ fn a_fault_that_can_hit_nothing_is_refused() {
             FAULT,
             "{ at: 1m, stopUnit: { vm: supervisor-0, unit: kubelet } }",
             "7:53",
-            &["no unit `kubelet` on supervisor-0", "there: none"],
+            &["no unit `kubelet` on supervisor-0", "there: capi-controller-manager"],
         ),
         (
             FAULT,

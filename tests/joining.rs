@@ -40,8 +40,14 @@ fn secret_of(id: &str) -> Text {
 /// The user data with a token, with or without the script that tries again.
 fn joining(id: &'static str, retry: Option<RetryJoin>) -> Text {
     let (token_id, token_secret) = (Text::word(id), secret_of(id));
-    JoinConfiguration { node_name: Text::word("by-hand"), token_id, token_secret, retry }
-        .to_user_data()
+    JoinConfiguration {
+        node_name: Text::word("by-hand"),
+        control_plane: false,
+        token_id,
+        token_secret,
+        retry,
+    }
+    .to_user_data()
 }
 
 impl CustomProcess for Driver {

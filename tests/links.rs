@@ -209,12 +209,12 @@ fn a_connection_is_opened_by_the_next_syn_after_healing() {
 }
 
 #[test]
-fn a_connection_that_nobody_answers_is_given_up_after_six_retransmissions() {
+fn a_connection_that_nobody_answers_is_given_up_after_the_dials_time() {
     let mut stage = Stage::new(&[(1500, 1)], &[]);
     stage.until(1000);
     stage.cut(Cut::Both);
     stage.until(300_000);
-    assert_eq!(stage.noted(), ["128.5 client Lost"]);
+    assert_eq!(stage.noted(), ["31.5 client Lost"]);
 }
 
 #[test]

@@ -10,6 +10,8 @@ use crate::engine::{Duration, Text};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinConfiguration {
     pub node_name: Text,
+    /// Whether it becomes a part of the control plane (`controlPlane`).
+    pub control_plane: bool,
     /// The bootstrap token, both parts.
     pub token_id: Text,
     pub token_secret: Text,
@@ -25,13 +27,16 @@ pub struct RetryJoin {
     pub pause: Duration,
 }
 
+/// What stands in the configuration of a machine that joins the control plane.
+const CONTROL_PLANE: &str = "    controlPlane: {}\n";
 const CONFIG: &str = "/run/kubeadm/kubeadm-join-config.yaml";
 const SCRIPT: &str = "/usr/local/bin/kubeadm-bootstrap-script";
 
 impl JoinConfiguration {
     /// The text for the VM's disk.
     pub fn to_user_data(&self) -> Text {
-        let JoinConfiguration { node_name, token_id, token_secret, retry } = self;
+        let JoinConfiguration { node_name, control_plane, token_id, token_secret, retry } = self;
+        let control_plane = if *control_plane { CONTROL_PLANE } else { "" };
         let command = match retry {
             None => format!("kubeadm join --config {CONFIG}"),
             Some(RetryJoin { tries, pause }) => {
@@ -49,6 +54,7 @@ impl JoinConfiguration {
                      token: {token_id}.{token_secret}\n    \
                  nodeRegistration:\n      \
                    name: {node_name}\n\
+             {control_plane}\
              runcmd:\n\
              - {command}\n"
         ))
@@ -69,6 +75,7 @@ impl JoinConfiguration {
         });
         Some(JoinConfiguration {
             node_name: Text::from(field("name:").unwrap_or_default()),
+            control_plane: text.contains(CONTROL_PLANE),
             token_id: Text::from(token_id),
             token_secret: Text::from(token_secret),
             retry,
@@ -85,6 +92,7 @@ mod tests {
         for retry in [None, Some(RetryJoin { tries: 5, pause: Duration::from_secs(15) })] {
             let join = JoinConfiguration {
                 node_name: Text::word("worker-0"),
+                control_plane: retry.is_some(),
                 token_id: Text::word("5j3q2p"),
                 token_secret: Text::word("0123456789abcdef"),
                 retry,

@@ -213,6 +213,7 @@ impl<T: Clone> Api<T> {
         let error = ApiError::unreachable(match how {
             Broken::Refused => "connect: connection refused",
             Broken::Reset => "read: connection reset by peer",
+            Broken::Lost if !self.proven => "dial tcp: i/o timeout",
             Broken::Lost => "http2: client connection lost",
         });
         let pending = std::mem::take(&mut self.pending);

@@ -151,11 +151,11 @@ impl<S> Step<S> {
 }
 
 impl View<'_> {
-    /// Says that this remote object was looked at though no watch of the controller tells of it. If
+    /// Says that this object was looked at though no watch of the controller tells of it. If
     /// nothing else called the reconcile, what was last heard of the object is its cause: so a
     /// resync names what it found.
     pub fn found(&mut self, key: &ObjectKey) {
-        self.found = self.found.max(self.remote.heard_of(key));
+        self.found = self.found.max(self.remote.heard_of(key).or(self.local.heard_of(key)));
     }
 
     /// Records a Normal Event.

@@ -281,6 +281,14 @@ impl Datacenter {
         Path { there: self.links.carries(from, to), back: self.links.carries(to, from) }
     }
 
+    /// True if nobody is there who could accept a connection, or refuse it.
+    pub fn is_deaf(&self, id: ConnectionId) -> bool {
+        match self.network.host(id) {
+            Some(vm) => !self.vm(vm).is_on(),
+            None => self.network.leads_nowhere(id),
+        }
+    }
+
     /// True if what this end sends now may not arrive, or not at once.
     pub fn is_disturbed(&self, direction: Direction) -> bool {
         !self.is_calm()

@@ -262,6 +262,11 @@ impl Network {
         self.connections.get(&id)?.left
     }
 
+    /// True if a connection leads to an address that nobody has.
+    pub fn leads_nowhere(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(|it| it.host.is_none() && it.container.is_some())
+    }
+
     /// Where a connection leads.
     pub fn host(&self, id: ConnectionId) -> Option<VmId> {
         self.connections.get(&id)?.host

@@ -27,6 +27,8 @@ pub struct Retransmission {
     /// The first time-out of a connection request, doubled likewise.
     pub connect_first: Duration,
     pub connect_retries: u32,
+    /// For how long a process waits until its connection is open.
+    pub dial: Duration,
     /// How often the end of a connection that its process has left is retransmitted.
     pub orphan_retries: u32,
 }
@@ -79,6 +81,8 @@ struct Stall {
     retries: u32,
     /// The present time-out.
     pause: Duration,
+    /// All time-outs that are over.
+    waited: Duration,
     /// The retransmission that is set.
     due: Generation,
     /// What has not arrived, in order.
@@ -220,11 +224,16 @@ impl Transport {
             stall.head = Head::Unacknowledged;
         }
         stall.retries += 1;
-        if stall.retries > stall.most(rules) {
+        stall.waited = stall.waited + stall.pause;
+        let dials = stall.head == Head::Connect;
+        if stall.retries > stall.most(rules) || (dials && stall.waited >= rules.dial) {
             self.stalls.remove(&direction);
             return Retransmitted::GivenUp;
         }
         stall.pause = stall.pause.doubled_up_to(rules.limit);
+        if dials {
+            stall.pause = stall.pause.min(rules.dial.saturating_sub(stall.waited));
+        }
         stall.due = self.settings.restart();
         Retransmitted::Again((stall.pause, stall.due))
     }
@@ -269,8 +278,8 @@ impl Transport {
         rules: &Retransmission,
     ) -> Again {
         let pause = if head == Head::Connect { rules.connect_first } else { rules.first };
-        let due = self.settings.restart();
-        self.stalls.insert(direction, Stall { head, retries: 0, pause, due, waiting });
+        let (due, waited) = (self.settings.restart(), Duration::ZERO);
+        self.stalls.insert(direction, Stall { head, retries: 0, pause, waited, due, waiting });
         (pause, due)
     }
 }

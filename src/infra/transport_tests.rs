@@ -16,6 +16,7 @@ fn linux() -> Retransmission {
         retries: 15,
         connect_first: Duration::from_secs(1),
         connect_retries: 6,
+        dial: Duration::from_secs(200),
         orphan_retries: 8,
     }
 }
@@ -33,11 +34,19 @@ fn numbers(segments: &[Segment]) -> Vec<u32> {
 }
 
 /// Plays retransmissions on a path that stays as it is; returns when it was given up.
-fn until_given_up(transport: &mut Transport, (mut pause, mut due): Again) -> Duration {
+fn until_given_up(transport: &mut Transport, again: Again) -> Duration {
+    until_given_up_by(&linux(), transport, again)
+}
+
+fn until_given_up_by(
+    rules: &Retransmission,
+    transport: &mut Transport,
+    (mut pause, mut due): Again,
+) -> Duration {
     let mut passed = Duration::ZERO;
     loop {
         passed = passed + pause;
-        match transport.retransmit(OUT, due, CUT, &linux(), &mut Vec::new()) {
+        match transport.retransmit(OUT, due, CUT, rules, &mut Vec::new()) {
             Retransmitted::Again(again) => (pause, due) = again,
             Retransmitted::GivenUp => return passed,
             other => panic!("{other:?} on a cut link"),
@@ -63,6 +72,17 @@ fn times_of_giving_up_are_those_of_linux() {
     let again = lost(transport.send(OUT, Segment::Close(None), CUT, &linux()));
     assert_eq!(until_given_up(&mut transport, again), Duration::from_millis(102_200));
     assert!(transport.is_idle());
+}
+
+#[test]
+fn who_dials_gives_up_before_the_kernel_does() {
+    let mut transport = Transport::default();
+    let rules = Retransmission { dial: Duration::from_secs(30), ..linux() };
+    let again = transport.connect(OUT.0, &rules);
+    assert_eq!(until_given_up_by(&rules, &mut transport, again), rules.dial);
+    let again = lost(transport.send(OUT, data(1), CUT, &rules));
+    let given_up = until_given_up_by(&rules, &mut transport, again);
+    assert_eq!(given_up, Duration::from_millis(924_600), "an open connection has no such limit");
 }
 
 #[test]

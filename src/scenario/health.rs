@@ -92,16 +92,23 @@ pub fn is_well(view: View, bare: &[Text]) -> bool {
         && bare.iter().all(|name| bare_pod_is_well(view, name))
         && ["etcd", "kube-apiserver"]
             .iter()
-            .all(|program| view.hosts_of(program).all(|vm| view.works(program, vm)))
+            .all(|program| view.hosts_of(program).all(|vm| serves(view, program, vm)))
         && etcd_health::is_whole(view)
         && nothing_is_being_deleted(view)
 }
 
+/// A VM that a control plane has replaced is missed by nobody.
+fn serves(view: View, program: &'static str, vm: &Text) -> bool {
+    let is_kept = view.objects(Kind::KubeadmControlPlane).next().is_some();
+    view.works(program, vm) || (is_kept && view.vm(vm).is_none())
+}
+
 fn machines_are_well(view: View) -> bool {
-    let wanted: u32 = view
-        .objects(Kind::MachineDeployment)
-        .filter_map(|object| Some(object.machine_deployment()?.replicas))
-        .sum();
+    let pools = view.objects(Kind::MachineDeployment);
+    let pools = pools.filter_map(|object| Some(object.machine_deployment()?.replicas));
+    let planes = view.objects(Kind::KubeadmControlPlane);
+    let planes = planes.filter_map(|object| Some(object.kubeadm_control_plane()?.replicas));
+    let wanted: u32 = pools.chain(planes).sum();
     view.objects(Kind::Machine).count() == wanted as usize
         && view.objects(Kind::Machine).all(|object| {
             let Some(machine) = object.machine() else { return false };

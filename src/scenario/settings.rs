@@ -2,6 +2,7 @@
 
 pub mod control_plane;
 mod etcd;
+mod kubeadm_control_plane;
 mod network;
 mod node;
 mod static_pods;
@@ -20,7 +21,9 @@ use crate::components::{
 };
 use crate::engine::{Duration, Text};
 use crate::infra::{KeepAlive, Latency};
-use crate::world::{Blueprint, ETCD_PORT, Leaders, Provider, Settings};
+use crate::world::{
+    API_PORT, Blueprint, ControlPlaneNodes, ETCD_PORT, Leaders, Provider, Settings,
+};
 use control_plane::{client, election};
 
 /// A world of this platform with so many VMs.
@@ -57,6 +60,8 @@ fn settings(platform: &Platform) -> Settings {
         scheduler: scheduler(all),
         cluster_api: cluster_api(platform, provider.kind()),
         bootstrap_provider: bootstrap_provider(all),
+        control_plane: (platform.control_plane_nodes == ControlPlaneNodes::InCluster)
+            .then(|| kubeadm_control_plane::control_plane(all, provider.kind())),
         provider,
         cloud: (platform.provider == WrittenProvider::VmOperator).then(|| cloud_controller(all)),
         hypervisor: hypervisor::Settings {
@@ -115,6 +120,7 @@ fn vsphere_provider(all: &Catalog) -> vsphere_provider::Settings {
         },
         requeue: all.period("capv.requeue"),
         resync: all.period("capv.resync"),
+        readiness_port: all.rule("capv.probesControlPlane").then_some(API_PORT.0),
     }
 }
 
@@ -136,6 +142,10 @@ fn vm_operator(all: &Catalog) -> vm_operator::Settings {
         resync: all.period("vmOperator.resync"),
         resync_jitter_percent: all.count("vmOperator.resyncJitterPercent", 0..=99),
         resync_at: None,
+        probe: vm_operator::ProbeSettings {
+            period: all.period("vmOperator.probePeriod"),
+            timeout: all.period("vmOperator.probeTimeout"),
+        },
         rules: vm_operator::Rules {
             async_signal: all.rule("vmOperator.asyncSignal"),
             create_blocks: all.rule("vmOperator.createBlocks"),
@@ -265,6 +275,12 @@ fn kubeadm(all: &Catalog) -> kubeadm::Settings {
             false => kubeadm::Wording::WillTryAgain,
         },
         join: all.delay("infra.joinWorker"),
+        etcd: kubeadm::EtcdJoin {
+            learner: all.rule("kubernetes.etcdLearnerMode"),
+            retry: all.period("kubernetes.etcdCallRetry"),
+            limit: duration("etcdCallLimit"),
+        },
+        local_mode: all.rule("kubernetes.kubeletLocalMode"),
     }
 }
 

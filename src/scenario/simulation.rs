@@ -201,8 +201,10 @@ impl Simulation {
 
     fn end(&self, recovered_at: Option<SimTime>) -> End {
         // Processes that end and are started again, with what they log, move nothing, and a load
-        // balancer that sees them come and go neither.
-        let moves = |entry: &&Entry| entry.kind != *"Process" && entry.kind != *"Endpoint";
+        // balancer or a readiness probe that sees them come and go neither.
+        let sees = |entry: &Entry| entry.kind == *"VirtualMachine" && entry.field == *"Ready";
+        let moves =
+            |entry: &&Entry| entry.kind != *"Process" && entry.kind != *"Endpoint" && !sees(entry);
         let mut entries = self.world.timeline().entries().iter();
         let last = entries.rfind(moves).map_or(SimTime::ZERO, |entry| entry.at);
         if self.world.played() >= self.plan.budget {

@@ -105,6 +105,7 @@ const OBJECTS: &[(&str, &[Field])] = &[
             ("Remediating", STATUS),
             ("ControlPlaneComponentsHealthy", STATUS),
             ("EtcdClusterHealthy", STATUS),
+            ("annotation *", Holds::Text),
         ],
     ),
     ("Lease", &[("holder", Holds::Text)]),
@@ -116,6 +117,7 @@ const OBJECTS: &[(&str, &[Field])] = &[
                 Holds::OneOf(&["Pending", "Provisioning", "Provisioned", "Running", "Deleting"]),
             ),
             ("dataSecretName", Holds::Text),
+            ("annotation *", Holds::Text),
             ("nodeRef", Holds::Text),
             ("providerID", Holds::Text),
             ("infrastructureReady", Holds::True),
@@ -171,6 +173,7 @@ const OBJECTS: &[(&str, &[Field])] = &[
     (
         "Node",
         &[
+            ("label *", Holds::Text),
             ("Ready", STATUS),
             ("MemoryPressure", STATUS),
             ("DiskPressure", STATUS),

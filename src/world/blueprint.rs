@@ -1,15 +1,15 @@
 //! What a world is built from: machines, workloads and numbers. Data only.
 
 use crate::api::kinds::{
-    Condition, Conditions, InFlight, MachineHealthCheck, PodManagement, Status, VolumeSource,
-    Wanted,
+    Condition, Conditions, InFlight, MachineHealthCheck, PodManagement, RemediationStrategy,
+    Status, VolumeSource, Wanted,
 };
 use crate::api::{Kind, StaticPodManifest};
 use crate::components::cluster_api::{Bootstrap, Wording};
 use crate::components::{
     apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
-    etcdctl, hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, load_balancer, prober,
-    scheduler, vm_operator, vsphere_provider,
+    etcdctl, hypervisor, infra_provider, ingress, kubeadm, kubeadm_control_plane, kubectl, kubelet,
+    load_balancer, prober, scheduler, vm_operator, vsphere_provider,
 };
 use crate::engine::{Duration, Owner, SimTime, Text};
 use crate::infra::{KeepAlive, Latency, Retransmission, bios_uuid};
@@ -141,6 +141,8 @@ pub struct Settings {
     pub scheduler: scheduler::Settings,
     pub cluster_api: cluster_api::Settings,
     pub bootstrap_provider: bootstrap_provider::Settings,
+    /// How the control plane's Machines are kept, where Cluster API keeps them.
+    pub control_plane: Option<ControlPlaneMachines>,
     pub provider: Provider,
     /// Who asks the provider about Nodes that are not Ready, where it has such a controller.
     pub cloud: Option<cloud_controller::Settings>,
@@ -161,6 +163,14 @@ pub struct Settings {
     pub unit_restart: Duration,
     /// What kubeadm writes for a control plane whose VMs are Nodes.
     pub static_pods: Vec<StaticPodManifest>,
+}
+
+/// A KubeadmControlPlane, and who looks after it.
+#[derive(Clone, Copy, Debug)]
+pub struct ControlPlaneMachines {
+    pub controller: kubeadm_control_plane::Settings,
+    pub remediation: RemediationStrategy,
+    pub max_surge: u32,
 }
 
 impl Workload {

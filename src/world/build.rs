@@ -1,10 +1,9 @@
 //! Building a world: VMs, disks, processes, and who listens where.
 
-use super::blueprint::{
-    ApiUser, Blueprint, ControlPlaneNodes, Management, Probe, Provider, Settings,
-};
+use super::blueprint::{ApiUser, Blueprint, ControlPlaneNodes, Management, Probe, Provider};
 use super::control_plane::{CONTROLLER_MANAGER_PORT, SCHEDULER_PORT};
 use super::core::{Core, Runtime, What, World};
+use super::furnish::install_units;
 use super::process::{Buffers, Custom, CustomProcess, Process};
 use super::record::Recorder;
 use super::steady;
@@ -12,8 +11,8 @@ use crate::api::Object;
 use crate::client::Standing;
 use crate::components::{
     apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
-    etcdctl, hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, load_balancer, prober,
-    scheduler, vm_operator, vsphere_provider,
+    etcdctl, hypervisor, infra_provider, ingress, kubeadm_control_plane, kubectl, load_balancer,
+    prober, scheduler, vm_operator, vsphere_provider,
 };
 use crate::engine::{Owner, Purpose, Queue, Random, SimTime, Text, index_below};
 use crate::infra::{
@@ -26,6 +25,8 @@ use std::collections::BTreeMap;
 pub const API_PORT: Port = Port(6443);
 /// The port of etcd for its clients.
 pub const ETCD_PORT: Port = Port(2379);
+/// The port of a kubelet, for API servers.
+pub const KUBELET_PORT: Port = Port(10250);
 /// The port of the datacenter's management.
 pub const VCENTER_PORT: Port = Port(443);
 
@@ -138,6 +139,9 @@ impl Builder {
             let supervisors = self.vms("supervisor", self.blueprint.supervisors);
             self.servers(&supervisors, MANAGEMENT, MANAGEMENT_CLUSTER, objects.management);
             self.healers(supervisors[0], MANAGEMENT_CLUSTER);
+            for vm in supervisors {
+                self.started_at_boot(vm);
+            }
         }
         let planes = self.vms("control-plane", self.blueprint.control_planes);
         self.servers(&planes, WORKLOAD, WORKLOAD_CLUSTER, workload);
@@ -312,6 +316,21 @@ impl Builder {
         self.core.datacenter.vm_mut(vm).units.insert(program, unit);
     }
 
+    /// Everything on a VM is started when it boots.
+    ///
+    /// Simplified: a program that ends alone stays away, where a kubelet would start it again.
+    fn started_at_boot(&mut self, vm: VmId) {
+        let all = self.core.datacenter.processes.iter();
+        let here = all.filter(|(_, process)| process.vm == vm);
+        let units: Vec<(Text, Unit)> = here
+            .map(|(process, state)| {
+                let unit = Unit { process, restart: Restart::Never, wanted: true };
+                (state.program.clone(), unit)
+            })
+            .collect();
+        self.core.datacenter.vm_mut(vm).units.extend(units);
+    }
+
     /// What keeps the workload cluster's machines.
     fn healers(&mut self, vm: VmId, cluster: Text) {
         let management = Address::Endpoint(MANAGEMENT);
@@ -328,6 +347,15 @@ impl Builder {
                 bootstrap_provider::BootstrapProvider::new(settings, management, workload);
             let program = "capi-kubeadm-bootstrap-controller-manager";
             self.add(vm, program, None, Some(cluster.clone()), provider);
+        }
+        if let Some(plane) = self.blueprint.settings.control_plane {
+            let manager = kubeadm_control_plane::ControlPlaneManager::new(
+                plane.controller,
+                management,
+                workload,
+            );
+            let program = "capi-kubeadm-control-plane-controller-manager";
+            self.add(vm, program, None, Some(cluster.clone()), manager);
         }
         self.provider(vm, cluster);
     }
@@ -427,24 +455,6 @@ impl Builder {
     }
 }
 
-/// The units that every VM of the template has.
-fn install_units(core: &mut Core, components: &mut Vec<Process>, settings: &Settings, vm: VmId) {
-    let name = core.datacenter.vm(vm).name.clone();
-    let kubelet =
-        kubelet::Kubelet::new(settings.kubelet.clone(), Address::Endpoint(WORKLOAD), name);
-    let kubeadm = kubeadm::Kubeadm::new(settings.kubeadm, Address::Endpoint(WORKLOAD));
-    let units = [
-        ("kubelet", Restart::After(settings.unit_restart), Process::from(kubelet)),
-        ("cloud-init", Restart::Never, Process::from(kubeadm)),
-    ];
-    for (unit, restart, component) in units {
-        let process = add_process(core, components, vm, unit, None, component);
-        core.clusters.insert(process, WORKLOAD_CLUSTER);
-        let unit_state = Unit { process, restart, wanted: true };
-        core.datacenter.vm_mut(vm).units.insert(Text::word(unit), unit_state);
-    }
-}
-
 /// A load balancer on a machine of the datacenter's own.
 fn add_load_balancer(
     core: &mut Core,
@@ -483,15 +493,6 @@ pub(super) fn start_all(core: &mut Core) {
         // What runs at the first boot only has done so long ago.
         if core.datacenter.processes.get(id).program != "cloud-init" {
             core.resume_process(id);
-        }
-    }
-}
-
-impl World {
-    /// Puts the template's units on the VMs that the management has just created.
-    pub(super) fn furnish_new_vms(&mut self) {
-        while let Some(vm) = self.core.unfurnished.pop() {
-            install_units(&mut self.core, &mut self.components, &self.blueprint.settings, vm);
         }
     }
 }

@@ -12,6 +12,7 @@ mod disk;
 mod etcd_lab;
 mod etcd_view;
 mod freeze;
+mod furnish;
 mod infra;
 mod messages;
 mod process;
@@ -22,8 +23,8 @@ mod transport;
 mod view;
 
 pub use blueprint::{
-    ApiUser, Blueprint, ControlPlaneNodes, Leaders, Management, Probe, Provider, RunsOn, Settings,
-    Users, Workload, WorkloadKind,
+    ApiUser, Blueprint, ControlPlaneMachines, ControlPlaneNodes, Leaders, Management, Probe,
+    Provider, RunsOn, Settings, Users, Workload, WorkloadKind,
 };
 pub use build::{API_PORT, ETCD_PORT, MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
 pub use control_plane::{CONTROLLER_MANAGER_PORT, SCHEDULER_PORT};

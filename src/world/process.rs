@@ -3,8 +3,8 @@
 use super::core::{Core, What};
 use crate::components::{
     apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
-    etcdctl, hypervisor, infra_provider, ingress, kubeadm, kubectl, kubelet, load_balancer, prober,
-    scheduler, vm_operator, vsphere_provider,
+    etcdctl, hypervisor, infra_provider, ingress, kubeadm, kubeadm_control_plane, kubectl, kubelet,
+    load_balancer, prober, scheduler, vm_operator, vsphere_provider,
 };
 use crate::infra::{Ctx, Effect, Input, ProcessId};
 use crate::timeline::EntryId;
@@ -112,6 +112,10 @@ processes! {
     ClusterApi(cluster_api::ClusterApi, cluster_api::Event) cluster_api,
     BootstrapProvider(bootstrap_provider::BootstrapProvider, bootstrap_provider::Event)
         bootstrap_provider,
+    ControlPlaneManager(
+        kubeadm_control_plane::ControlPlaneManager,
+        kubeadm_control_plane::Event
+    ) control_plane_manager,
     InfraProvider(infra_provider::InfraProvider, infra_provider::Event) infra_provider,
     VSphereProvider(vsphere_provider::VSphereProvider, vsphere_provider::Event) vsphere_provider,
     VmOperator(vm_operator::VmOperator, vm_operator::Event) vm_operator,

@@ -3,6 +3,7 @@
 //! Objects as the controllers would have left them; what a periodic activity has done last is
 //! drawn by its owner when it starts.
 
+mod control_plane;
 mod workloads;
 
 use super::blueprint::{Blueprint, ControlPlaneNodes, Provider, RunsOn, Settings};
@@ -12,8 +13,8 @@ use super::process::Process;
 use super::view::leading_stores;
 use crate::api::kinds::{
     Cluster, Condition, Conditions, ConfigMap, InfraMachine, InfrastructureRef, KubeadmConfig,
-    Lease, Machine, MachineDeployment, MachinePhase, MachineSet, MachineSpec, Node, PowerState,
-    Secret, Status, Taint, TaintEffect, VSphereMachine, VirtualMachine, taint,
+    KubeadmControlPlane, Lease, Machine, MachineDeployment, MachinePhase, MachineSet, MachineSpec,
+    Node, PowerState, Secret, Status, Taint, TaintEffect, VSphereMachine, VirtualMachine, taint,
 };
 use crate::api::{Body, JoinConfiguration, Kind, Labels, Meta, Object, Uid, labels};
 use crate::client::{lease_lock, steady_identity};
@@ -218,6 +219,7 @@ impl Maker<'_> {
         let hash = format!("{:016x}", Owner::named(name).number());
         let join = JoinConfiguration {
             node_name: name.clone(),
+            control_plane: machine.labels.contains_key(KubeadmControlPlane::LABEL),
             token_id: Text::from(&hash[10..]),
             token_secret: Text::from(hash.as_str()),
             retry: self.blueprint.settings.bootstrap_provider.retry,
@@ -303,6 +305,9 @@ impl Maker<'_> {
         };
         let mut all = vec![cluster];
         self.pool(&mut all, &spec);
+        if let Some(plane) = self.blueprint.settings.control_plane {
+            self.control_plane(&mut all, &spec, plane);
+        }
         all
     }
 
@@ -340,7 +345,7 @@ impl Maker<'_> {
         let set = self.object(meta, set);
         let (_, names) = self.node_names();
         for name in names {
-            self.machine(all, &name, spec, &set.meta);
+            self.machine(all, &name, spec, &set.meta, &set_labels(spec));
         }
         let mut check = self.blueprint.health_check.clone();
         check.selector = pool_labels;
@@ -354,11 +359,18 @@ impl Maker<'_> {
         all.extend([deployment, set, check]);
     }
 
-    fn machine(&mut self, all: &mut Vec<Object>, name: &Text, spec: &MachineSpec, set: &Meta) {
+    fn machine(
+        &mut self,
+        all: &mut Vec<Object>,
+        name: &Text,
+        spec: &MachineSpec,
+        owner: &Meta,
+        labels: &Labels,
+    ) {
         let provider_id = self.provider_id(name);
         let infrastructure = self.infrastructure(name.clone());
-        let mut meta = Meta::new(Kind::Machine, DEFAULT, name.clone()).owned_by(set);
-        meta.labels = set_labels(spec);
+        let mut meta = Meta::new(Kind::Machine, DEFAULT, name.clone()).owned_by(owner);
+        meta.labels = labels.clone();
         meta.finalizers = Arc::new([Text::word("machine.cluster.x-k8s.io")]);
         let kubeadm = self.blueprint.settings.cluster_api.bootstrap == Bootstrap::Kubeadm;
         let data_secret_name = if kubeadm { name.clone() } else { Text::EMPTY };
@@ -433,6 +445,7 @@ fn running_virtual_machine(name: &Text, bios_uuid: Text, keeps_uuid: bool) -> Vi
         power_wanted: PowerState::PoweredOn,
         bootstrap_secret: name.clone(),
         uuid_wanted: if keeps_uuid { bios_uuid.clone() } else { Text::EMPTY },
+        readiness_port: None,
         power: PowerState::PoweredOn,
         bios_uuid,
         ip: Vm::new(name.clone()).ip,

@@ -10,8 +10,8 @@
 use super::core::{Core, What, purpose};
 use crate::engine::{Generation, SimTime};
 use crate::infra::{
-    Broken, ConnectionId, Direction, End, EndpointId, ProcessId, Retransmitted, Route, Segment,
-    Sent, Way,
+    Broken, ConnectionId, Direction, End, EndpointId, Path, ProcessId, Retransmitted, Route,
+    Segment, Sent, Way,
 };
 use crate::timeline::EntryId;
 use crate::wire::Message;
@@ -34,11 +34,11 @@ impl Core {
         self.datacenter.links.heal(way);
     }
 
-    /// A connection was asked for; over a cut link the request is lost.
+    /// A connection was asked for; over a cut link, or at a VM that is off, the request is lost.
     pub(super) fn connecting(&mut self, connection: ConnectionId) {
         let datacenter = &mut self.datacenter;
         let path = datacenter.path((connection, End::Client));
-        if !path.is_whole() {
+        if !path.is_whole() || datacenter.is_deaf(connection) {
             datacenter.network.pend(connection);
             let again = datacenter.transport.connect(connection, &datacenter.retransmission);
             self.retransmit_after((connection, End::Client), again);
@@ -70,7 +70,10 @@ impl Core {
             datacenter.transport.forget(connection);
             return;
         }
-        let path = datacenter.path(direction);
+        let mut path = datacenter.path(direction);
+        if datacenter.transport.is_connecting(connection) && datacenter.is_deaf(connection) {
+            path = Path { there: false, back: false };
+        }
         let mut arrived = Vec::new();
         let rules = &datacenter.retransmission;
         match datacenter.transport.retransmit(direction, due, path, rules, &mut arrived) {

@@ -25,6 +25,8 @@ pub struct VirtualMachine {
     /// `spec.biosUUID`: what the VM is to be, each time that it is made; empty if it may be
     /// anything.
     pub uuid_wanted: Text,
+    /// `spec.readinessProbe.tcpSocket`: the guest is ready while somebody listens there.
+    pub readiness_port: Option<u16>,
     /// What its power was when somebody last looked.
     pub power: PowerState,
     pub bios_uuid: Text,
@@ -48,6 +50,7 @@ merge_fields!(VirtualMachine {
     power_wanted,
     bootstrap_secret,
     uuid_wanted,
+    readiness_port,
     power,
     bios_uuid,
     ip,
@@ -63,6 +66,8 @@ impl VSphereMachine {
 impl VirtualMachine {
     /// True once its VM was made.
     pub const CREATED: Text = Text::word("VirtualMachineCreated");
+    /// True while its readiness probe succeeds, where it has one.
+    pub const READY: Text = Text::word("Ready");
     /// Holds it until its VM is gone.
     pub const FINALIZER: Text = Text::word("virtualmachine.vmoperator.vmware.com");
 }

@@ -9,7 +9,9 @@
 //! management cluster is not played.
 
 use super::Settings;
-use crate::api::kinds::{BootstrapToken, Condition, Secret, Status, TokenUsage};
+use crate::api::kinds::{
+    BootstrapToken, Condition, KubeadmControlPlane, Secret, Status, TokenUsage,
+};
 use crate::api::{
     Answer, Answered, JoinConfiguration, Kind, Meta, Object, ObjectKey, Reason, Verb,
 };
@@ -50,6 +52,7 @@ impl ConfigController {
     fn create_token(&self, machine: &Object, view: &mut View) -> Step<State> {
         let join = JoinConfiguration {
             node_name: machine.name().clone(),
+            control_plane: machine.meta.labels.contains_key(KubeadmControlPlane::LABEL),
             token_id: letters((view.draw)(TOKEN_ID), 6),
             token_secret: Text::from(format!("{:016x}", (view.draw)(TOKEN_SECRET))),
             retry: self.settings.retry,

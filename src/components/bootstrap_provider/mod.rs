@@ -4,8 +4,8 @@
 //! workload cluster. It knows no VM and never looks whether anybody joined but by the Machine's
 //! `nodeRef`. Follows `kubernetes-sigs/cluster-api:bootstrap/kubeadm`.
 //!
-//! Simplified: a single instance that always leads; workers only, of a cluster whose control plane is
-//! initialized; no resync.
+//! Simplified: a single instance that always leads; of a cluster whose control plane is initialized,
+//! so nobody waits for the lock of the first; no resync.
 
 mod config;
 #[cfg(test)]

@@ -8,8 +8,7 @@
 //! paravirtual provider of `kubernetes/cloud-provider-vsphere`.
 //!
 //! Simplified: one list answers both questions, and one that fails is not repeated before the next
-//! pass. Nodes of control planes are left alone: their VMs have no VirtualMachine here, so a lost
-//! one is not noticed by this controller.
+//! pass.
 
 #[cfg(test)]
 mod tests;
@@ -148,10 +147,8 @@ impl CloudController {
     fn pass(&mut self, ctx: &mut Ctx<Event>) {
         let caches = &self.client.caches;
         if caches.are_synced() {
-            let workers = caches
-                .list(Kind::Node)
-                .filter(|node| !node.meta.labels.contains_key(taint::CONTROL_PLANE));
-            self.left = workers.map(|node| node.name().clone()).collect();
+            let nodes = caches.list(Kind::Node);
+            self.left = nodes.map(|node| node.name().clone()).collect();
         }
         self.look_at_next(ctx);
     }

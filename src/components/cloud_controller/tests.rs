@@ -107,11 +107,15 @@ fn while_the_supervisor_does_not_answer_nothing_happens_and_the_next_node_gets_i
 }
 
 #[test]
-fn control_planes_are_left_alone() {
+fn a_control_plane_is_asked_about_like_any_other_node() {
     let mut plane = node("control-plane-0", Status::Unknown);
     let label = (Text::word(taint::CONTROL_PLANE), Text::EMPTY);
     plane.meta.labels = Labels::new(BTreeMap::from([label]));
-    let mut bench = controller(&[plane]);
-    pass(&mut bench, &[]);
-    assert_eq!(bench.waiting(), Vec::<String>::new());
+    for (machines, goes) in
+        [(vec![machine("control-plane-0", PowerState::None)], false), (vec![], true)]
+    {
+        let mut bench = controller(std::slice::from_ref(&plane));
+        pass(&mut bench, &machines);
+        assert_eq!(bench.waiting().contains(&"delete Node/control-plane-0".to_owned()), goes);
+    }
 }

@@ -62,11 +62,22 @@ impl Flags {
     }
 }
 
+/// `--initial-cluster`, where somebody has written it for this member.
+fn initial_cluster(text: Option<&Text>) -> Option<Vec<Text>> {
+    let mut lines = text?.lines();
+    let vms = lines.find_map(|line| line.trim().strip_prefix("ETCD_INITIAL_CLUSTER="))?;
+    Some(vms.split(',').map(Text::from).collect())
+}
+
 impl Etcd {
     /// The process has read its flags and its files.
     pub(super) fn boot(&mut self, ctx: &mut Ctx<Event>) {
         let Life::Booting(held) = std::mem::replace(&mut self.phase, Life::Running) else { return };
-        let flags = Flags::read(ctx.disk().read(FLAGS));
+        let written = ctx.disk().read(FLAGS).cloned();
+        let flags = Flags::read(written.as_ref());
+        if let Some(vms) = initial_cluster(written.as_ref()) {
+            self.initial_cluster = vms;
+        }
         let dir = ctx.disk().read(DATA_DIR).cloned();
         let has_backup = ctx.disk().read(BACKUP).is_some();
         let old = self.member.take();

@@ -272,7 +272,7 @@ impl Member {
                 self.check_health((from, id), path, ctx);
             }
             Input::Due(event) => self.on_timer(event, ctx),
-            Input::Broken(connection, _) => self.on_broken(connection, ctx),
+            Input::Broken(connection, how) => self.on_broken(connection, how, ctx),
             Input::Terminate => self.terminate(ctx),
             Input::Message(..)
             | Input::Container(..)

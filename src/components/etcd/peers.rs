@@ -9,7 +9,7 @@
 
 use super::{Event, Member, PEER_PORT};
 use crate::engine::{Generation, SimTime, Text, Timer};
-use crate::infra::{ConnectionId, Ctx};
+use crate::infra::{Broken, ConnectionId, Ctx};
 use crate::raft::{Body, MemberId, Message as RaftMessage, SnapshotStatus};
 use crate::wire::{Database, MemberInfo, Message, PeerMessage, Proposal, StoreAnswer};
 use std::sync::Arc;
@@ -137,6 +137,8 @@ impl Member {
             ctx.after(retry.min(rest), Event::DialLate(id, due));
         } else {
             peer.active_since = None;
+            let vm = peer.vm.clone();
+            unhealthy(&vm, "i/o timeout", ctx);
             self.dial_now(id, ctx);
         }
     }
@@ -165,7 +167,12 @@ impl Member {
     }
 
     /// A link is over; false if it was none.
-    pub fn lose_link(&mut self, connection: ConnectionId, ctx: &mut Ctx<Event>) -> bool {
+    pub fn lose_link(
+        &mut self,
+        connection: ConnectionId,
+        how: Option<Broken>,
+        ctx: &mut Ctx<Event>,
+    ) -> bool {
         let pause = self.settings.peer_dial_pause;
         let is_it =
             |peer: &&mut Peer| peer.reader == Some(connection) || peer.writer == Some(connection);
@@ -180,6 +187,7 @@ impl Member {
             peer.active_since = None;
             let due = peer.dial.restart();
             peer.read.cancel();
+            tell_loss(&peer.vm, how, ctx);
             ctx.after(pause, Event::Dial(id, due));
         }
         true
@@ -199,7 +207,7 @@ impl Member {
                 ctx.send(from, Message::Peer(answer));
             }
             PeerMessage::Opened => self.opened(from, ctx),
-            PeerMessage::Refused => _ = self.lose_link(from, ctx),
+            PeerMessage::Refused => _ = self.lose_link(from, None, ctx),
             PeerMessage::Gone => {
                 ctx.log("the member has been permanently removed from the cluster");
                 ctx.log("data-dir used by this member must be removed");
@@ -352,4 +360,24 @@ impl Member {
         self.set_peers(&database.members, ctx);
         self.catch_up_watchers(before, ctx);
     }
+}
+
+/// What a member says of a peer whose stream has ended, or that could not be dialed.
+fn tell_loss(peer: &Text, how: Option<Broken>, ctx: &mut Ctx<Event>) {
+    match how {
+        Some(Broken::Refused) => unhealthy(peer, "connect: connection refused", ctx),
+        Some(Broken::Reset) => {
+            ctx.log(format!("lost TCP streaming connection with remote peer {peer}: EOF"));
+        }
+        Some(Broken::Lost) => {
+            let error = "read: connection timed out";
+            ctx.log(format!("lost TCP streaming connection with remote peer {peer}: {error}"));
+        }
+        None => {}
+    }
+}
+
+/// Simplified: said when a dial fails, where the real prober looks every 4 s and speaks every 5.
+fn unhealthy(peer: &Text, error: &str, ctx: &mut Ctx<Event>) {
+    ctx.log(format!("prober detected unhealthy status {peer}: dial tcp: {error}"));
 }

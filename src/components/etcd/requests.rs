@@ -7,7 +7,7 @@ use super::errors::{NO_LEADER, NOT_LEADER, failed};
 use super::{Event, Member};
 use crate::api::{Kind, ObjectKey};
 use crate::engine::{SimTime, Text};
-use crate::infra::{ConnectionId, Ctx};
+use crate::infra::{Broken, ConnectionId, Ctx};
 use crate::raft::{MemberId, Role};
 use crate::timeline::EntryId;
 use crate::wire::{
@@ -192,8 +192,8 @@ impl Member {
     }
 
     /// A connection is over: a link, or a client's.
-    pub fn on_broken(&mut self, connection: ConnectionId, ctx: &mut Ctx<Event>) {
-        if self.lose_link(connection, ctx) {
+    pub fn on_broken(&mut self, connection: ConnectionId, how: Broken, ctx: &mut Ctx<Event>) {
+        if self.lose_link(connection, Some(how), ctx) {
             return;
         }
         self.forget_watches(connection);

@@ -3,7 +3,7 @@
 //!
 //! A token that has expired looks like one that is not signed yet.
 
-use super::{Event, Kubeadm};
+use super::{Asked, Event, Kubeadm};
 use crate::api::kinds::ConfigMap;
 use crate::api::{Answer, Answered, ApiError, JoinConfiguration, Kind, ObjectKey, Reason, Verb};
 use crate::engine::{Purpose, SimTime, Text, below};
@@ -68,7 +68,7 @@ impl Kubeadm {
         }
         let (namespace, name) = (ConfigMap::CLUSTER_INFO_NAMESPACE, ConfigMap::CLUSTER_INFO);
         let key = ObjectKey { kind: Kind::ConfigMap, namespace, name };
-        self.api.send(ctx, AGENT, Verb::Get(key), self.tries);
+        self.api.send(ctx, AGENT, Verb::Get(key), Asked::Info(self.tries));
     }
 
     pub(super) fn looked(&mut self, answered: Answered, ctx: &mut Ctx<Event>) {

@@ -12,16 +12,22 @@
 //! Simplified: what follows discovery is one delay and does not fail; the second look at
 //! `cluster-info`, with the pinned certificate, is not played.
 
+mod control_plane;
+#[cfg(test)]
+mod control_plane_tests;
 mod discovery;
 #[cfg(test)]
 mod tests;
 
-use crate::api::{JoinConfiguration, RetryJoin, rfc3339};
+use crate::api::{JoinConfiguration, RetryJoin, StaticPodManifest, rfc3339};
 use crate::client::{Alarm, Api, Incoming};
 use crate::engine::{Delay, Duration, Purpose, Text};
 use crate::infra::{Address, Ctx, Input};
+pub use control_plane::EtcdJoin;
+use control_plane::{ControlPlaneJoin, Manifests};
 use discovery::Discovery;
 pub use discovery::{Rhythm, Wording};
+use std::sync::Arc;
 
 /// How joining goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +44,10 @@ pub struct Settings {
     pub wording: Wording,
     /// From trust in the cluster until the kubelet is started with its configuration.
     pub join: Delay,
+    pub etcd: EtcdJoin,
+    /// Whether the kubelet of a control plane that joins asks the API server beside it (feature gate
+    /// ControlPlaneKubeletLocalMode): then its Node comes after its etcd member.
+    pub local_mode: bool,
 }
 
 /// What it reacts to besides messages. Where a number stands, it is the try that it belongs to.
@@ -53,6 +63,21 @@ pub enum Event {
     /// The script's pause is over.
     Again,
     Joined,
+    /// Ask an etcd member again, if nothing was asked since.
+    AskMember(u32),
+    /// Label and taint the Node again.
+    Mark,
+}
+
+/// What a request to the API server was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Asked {
+    /// `cluster-info`, and the try that it belongs to.
+    Info(u32),
+    /// The Pods of etcd's members.
+    Members,
+    Node,
+    Marked,
 }
 
 impl From<Alarm> for Event {
@@ -66,12 +91,14 @@ impl From<Alarm> for Event {
 pub struct Kubeadm {
     settings: Settings,
     server: Address,
-    api: Api<u32>,
+    api: Api<Asked>,
     /// What the user data says, where it names a token.
     configuration: Option<JoinConfiguration>,
     /// Tries of the join, this one included.
     tries: u32,
     discovery: Option<Discovery>,
+    manifests: Manifests,
+    plane: ControlPlaneJoin,
 }
 
 const JOIN: Purpose = Purpose(0);
@@ -95,7 +122,14 @@ impl Kubeadm {
             configuration: None,
             tries: 0,
             discovery: None,
+            manifests: Arc::new([]),
+            plane: ControlPlaneJoin::default(),
         }
+    }
+
+    /// The same with what it writes for a control plane.
+    pub fn with_manifests(self, manifests: &[StaticPodManifest]) -> Kubeadm {
+        Kubeadm { manifests: manifests.into(), ..self }
     }
 
     /// Reacts to one event.
@@ -107,17 +141,25 @@ impl Kubeadm {
             Input::Due(Event::Limit(of)) if self.is_discovering(of) => self.give_up(ctx),
             Input::Due(Event::Again) => self.try_to_join(ctx),
             Input::Due(Event::Joined) => self.joined(ctx),
+            Input::Due(Event::AskMember(made)) => self.ask_member(made, ctx),
+            Input::Due(Event::Mark) => self.mark_again(ctx),
             Input::Due(Event::Client(_)) => {
                 for incoming in self.api.on_alarm(ctx) {
                     self.heard(incoming, ctx);
                 }
             }
             Input::Message(from, message) => {
+                if self.member_answered(from, &message, ctx) {
+                    return;
+                }
                 if let Some(incoming) = self.api.on_message(from, message) {
                     self.heard(incoming, ctx);
                 }
             }
             Input::Broken(connection, how) => {
+                if self.member_broken(connection, ctx) {
+                    return;
+                }
                 for incoming in self.api.on_broken(connection, how) {
                     self.heard(incoming, ctx);
                 }
@@ -133,7 +175,8 @@ impl Kubeadm {
     }
 
     fn start(&mut self, ctx: &mut Ctx<Event>) {
-        *self = Kubeadm::new(self.settings, self.server);
+        let manifests = self.manifests.clone();
+        *self = Kubeadm { manifests, ..Kubeadm::new(self.settings, self.server) };
         let is_first_boot = ctx.disk().read(DONE).is_none();
         let user_data = ctx.disk().read(USER_DATA).cloned().unwrap_or_default();
         if !is_first_boot || !user_data.contains("kubeadm join") {
@@ -155,11 +198,14 @@ impl Kubeadm {
         ctx.after(checks, Event::Checked);
     }
 
-    fn heard(&mut self, incoming: Incoming<u32>, ctx: &mut Ctx<Event>) {
-        if let Incoming::Answer(of, answered) = incoming
-            && self.is_discovering(of)
-        {
-            self.looked(answered, ctx);
+    fn heard(&mut self, incoming: Incoming<Asked>, ctx: &mut Ctx<Event>) {
+        let Incoming::Answer(asked, answered) = incoming else { return };
+        match asked {
+            Asked::Info(of) if self.is_discovering(of) => self.looked(answered, ctx),
+            Asked::Info(_) => {}
+            Asked::Members => self.members_listed(answered, ctx),
+            Asked::Node => self.node_read(answered, ctx),
+            Asked::Marked => self.node_marked(&answered, ctx),
         }
     }
 
@@ -175,6 +221,9 @@ impl Kubeadm {
     }
 
     fn joined(&mut self, ctx: &mut Ctx<Event>) {
+        if self.configuration.as_ref().is_some_and(|join| join.control_plane) {
+            return self.prepare_control_plane(ctx);
+        }
         ctx.disk().write(KUBELET_CONFIG, "kind: KubeletConfiguration");
         ctx.log("This node has joined the cluster:");
         ctx.start_unit("kubelet");

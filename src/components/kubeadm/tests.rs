@@ -34,13 +34,16 @@ fn settings() -> Settings {
         limit: secs(300),
         wording: Wording::Retrying,
         join: Delay::fixed(secs(40)),
+        etcd: EtcdJoin { learner: true, retry: Duration::from_millis(500), limit: secs(120) },
+        local_mode: false,
     }
 }
 
 fn configuration(retry: Option<RetryJoin>) -> Text {
     let (token_id, token_secret) = (Text::word("5j3q2p"), Text::word("good"));
     let node_name = Text::word("worker-3");
-    JoinConfiguration { node_name, token_id, token_secret, retry }.to_user_data()
+    let control_plane = false;
+    JoinConfiguration { node_name, control_plane, token_id, token_secret, retry }.to_user_data()
 }
 
 const SCRIPT: Option<RetryJoin> = Some(RetryJoin { tries: 5, pause: Duration::from_secs(15) });

@@ -199,7 +199,11 @@ impl Command {
                  host or port?"
             ),
             // Nobody answered at all: it never got beyond the handshake.
-            Reason::Unreachable if error.message.contains("deadline exceeded") => {
+            Reason::Unreachable
+                if ["deadline exceeded", "dial tcp"]
+                    .iter()
+                    .any(|it| error.message.contains(it)) =>
+            {
                 format!("Unable to connect to the server: dial tcp {address}: i/o timeout")
             }
             // A read that was ended without an answer, as its client words it.

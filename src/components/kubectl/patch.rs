@@ -20,6 +20,8 @@ pub struct Patch {
     pub replicas: Option<u32>,
     pub unschedulable: Option<bool>,
     pub paused: Option<bool>,
+    /// Of a control plane: its Machines are replaced, one by one.
+    pub version: Option<Text>,
     /// They replace those of the same type; a real merge patch replaces the whole list, so who
     /// writes one by hand writes all of them.
     pub conditions: Vec<PatchedCondition>,
@@ -39,7 +41,11 @@ impl Patch {
     pub fn misfit(&self, kind: Kind) -> Option<String> {
         let sized = matches!(
             kind,
-            Kind::Deployment | Kind::ReplicaSet | Kind::MachineDeployment | Kind::MachineSet
+            Kind::Deployment
+                | Kind::ReplicaSet
+                | Kind::MachineDeployment
+                | Kind::MachineSet
+                | Kind::KubeadmControlPlane
         );
         let misses = |field: &str| Some(format!("a {} has no {field}", kind.name()));
         match () {
@@ -48,6 +54,9 @@ impl Patch {
                 misses("spec.unschedulable")
             }
             () if self.paused.is_some() && kind != Kind::Cluster => misses("spec.paused"),
+            () if self.version.is_some() && kind != Kind::KubeadmControlPlane => {
+                misses("spec.version")
+            }
             () if !self.conditions.is_empty() && !has_conditions(kind) => {
                 misses("status.conditions that can be patched")
             }
@@ -67,6 +76,9 @@ impl Patch {
         }
         if let (Some(closed), Some(node)) = (self.unschedulable, object.node_mut()) {
             node.unschedulable = closed;
+        }
+        if let (Some(version), Some(plane)) = (&self.version, object.kubeadm_control_plane_mut()) {
+            plane.version = version.clone();
         }
         if let (Some(paused), Some(cluster)) = (self.paused, object.cluster_mut()) {
             cluster.paused = paused;

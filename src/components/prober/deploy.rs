@@ -137,6 +137,8 @@ impl DeployProber {
         if self.current.is_some() {
             return; // The last try still waits.
         }
+        // Each try is a command of its own, with a connection of its own.
+        self.api.disconnect(ctx);
         self.tries += 1;
         self.current = Some((self.tries, ctx.now()));
         let verb = Verb::Create(Arc::new(deployment(self.tries)));

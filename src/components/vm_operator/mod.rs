@@ -4,9 +4,10 @@
 //! when something wakes it: an event of its VirtualMachine, a resync, or, where the datacenter's own
 //! events are subscribed to (`async_signal`), a change of the VM. Follows
 //! `vmware-tanzu/vm-operator`, controllers/virtualmachine and its vSphere provider.
-//!
-//! The readiness probe, which only control-plane VMs have, is not here yet.
 
+mod prober;
+#[cfg(test)]
+mod prober_tests;
 mod reconcile;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,8 @@ use crate::client::{
 use crate::engine::{Activity, Duration, Path, Phase, Purpose, Rhythm, SimTime, Text, below};
 use crate::infra::{ActivityId, Address, ConnectionId, Ctx, Input, Start};
 use crate::wire::{DatacenterRequest, Message, TaskEnd};
+pub use prober::ProbeSettings;
+use prober::{Prober, is_probers};
 use reconcile::VirtualMachineController;
 
 /// How VM Operator behaves.
@@ -32,6 +35,7 @@ pub struct Settings {
     pub resync_jitter_percent: u64,
     /// When one of the resyncs comes, if that is known of a process that has long been running.
     pub resync_at: Option<SimTime>,
+    pub probe: ProbeSettings,
     pub rules: Rules,
 }
 
@@ -55,6 +59,10 @@ pub enum Event {
     Work(Work),
     /// Subscribes to the datacenter's events again.
     Subscribe,
+    /// A VirtualMachine's readiness is to be probed.
+    Probe(ObjectKey, u32),
+    /// A probe has had its time.
+    ProbeOver(ObjectKey, u32),
 }
 
 impl Settings {
@@ -95,6 +103,7 @@ pub struct VmOperator {
     clients: Clients<Flight>,
     vcenter: VcenterClient<Task>,
     vms: Shell<VirtualMachineController>,
+    prober: Prober,
     /// True until its first list: to one that has long been running, that is no news.
     settled: bool,
 }
@@ -109,6 +118,7 @@ impl VmOperator {
             clients: Clients { local: Client::new(0, server, settings.client), remote: None },
             vcenter: VcenterClient::new(datacenter),
             vms: Shell::new(0, VirtualMachineController::new(settings.rules), settings.shell),
+            prober: Prober::default(),
             settled: true,
             settings,
             server,
@@ -126,6 +136,11 @@ impl VmOperator {
             Input::Due(Event::Work(work)) => self.vms.on_work(ctx, &work, &mut self.clients),
             Input::Due(Event::Client(alarm)) => client.on_alarm(ctx, alarm, &mut news),
             Input::Due(Event::Subscribe) => self.subscribe(ctx),
+            Input::Due(Event::Probe(key, round)) => self.probe(&key, round, ctx),
+            Input::Due(Event::ProbeOver(key, round)) => self.probe_over(&key, round, ctx),
+            Input::Message(from, Message::Handshake) => {
+                self.probe_heard(from, Ok(()), ctx);
+            }
             Input::Message(from, Message::DatacenterTask(task, end)) => {
                 if let Some((task, end)) = self.vcenter.ended(from, task, end) {
                     self.task_ended(task, Ok(end), ctx);
@@ -133,6 +148,9 @@ impl VmOperator {
             }
             Input::Message(_, Message::VmChanged(vm)) => self.vm_changed(&vm, ctx),
             Input::Message(from, message) => client.on_message(ctx, from, message, &mut news),
+            Input::Broken(connection, _) if self.prober.is_under_way(connection) => {
+                self.probe_heard(connection, Err("connect: connection refused"), ctx);
+            }
             Input::Broken(connection, how) => {
                 client.on_broken(ctx, connection, how, &mut news);
                 self.broken(connection, ctx);
@@ -182,6 +200,7 @@ impl VmOperator {
         match news {
             News::Changed(delta) => self.on_change(&delta, ctx),
             News::Synced(_) => self.settled = true,
+            News::Answer(flight, _) if is_probers(&flight) => {}
             News::Answer(Flight { key, .. }, answered) => {
                 self.vms.on_answer(ctx, &key, answered, &mut self.clients);
             }
@@ -190,6 +209,8 @@ impl VmOperator {
 
     /// Every event counts, a change of the status too.
     fn on_change(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let start = if self.settled { Start::Fresh } else { Start::Steady };
+        self.follow_probe(delta.key(), delta.new.as_deref(), start, ctx);
         if self.settled {
             self.vms.enqueue(ctx, delta.key());
         }

@@ -162,6 +162,10 @@ impl Reconciler for VirtualMachineController {
 
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
         let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        if object.meta.is_deleting() {
+            // A resync that comes first does what the deletion would have been called for.
+            view.found(key);
+        }
         let held = object.meta.finalizers.contains(&VirtualMachine::FINALIZER);
         match (held, object.meta.is_deleting()) {
             (false, true) => Step::done(),
@@ -182,6 +186,9 @@ impl Reconciler for VirtualMachineController {
         view: &mut View,
     ) -> Step<State> {
         let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        if object.meta.is_deleting() {
+            view.found(key);
+        }
         match (state, reply) {
             (State::Last(outcome), _) => Step::Done(outcome),
             (_, Reply::Task(Err(error))) => Step::Done(Outcome::error(error)),

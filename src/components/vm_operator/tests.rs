@@ -10,9 +10,9 @@ use crate::infra::{Broken, Effect, EndpointId};
 use crate::wire::VmFacts;
 use std::sync::Arc;
 
-type Operator = Bench<VmOperator, Event>;
+pub(super) type Operator = Bench<VmOperator, Event>;
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     let (secs, millis) = (Duration::from_secs, Duration::from_millis);
     Settings {
         client: ClientSettings {
@@ -31,6 +31,7 @@ fn settings() -> Settings {
         resync: secs(600),
         resync_jitter_percent: 10,
         resync_at: None,
+        probe: ProbeSettings { period: secs(10), timeout: secs(10) },
         rules: Rules {
             async_signal: false,
             create_blocks: true,
@@ -40,7 +41,7 @@ fn settings() -> Settings {
     }
 }
 
-fn operator(settings: Settings, start: Start, objects: &[Object]) -> Operator {
+pub(super) fn operator(settings: Settings, start: Start, objects: &[Object]) -> Operator {
     let [api, vcenter] = [EndpointId(0), EndpointId(2)].map(Address::Endpoint);
     let operator = VmOperator::new(settings, api, vcenter);
     let mut bench =
@@ -49,7 +50,7 @@ fn operator(settings: Settings, start: Start, objects: &[Object]) -> Operator {
     bench
 }
 
-fn vm(name: &'static str, change: impl FnOnce(&mut Object)) -> Object {
+pub(super) fn vm(name: &'static str, change: impl FnOnce(&mut Object)) -> Object {
     let body = VirtualMachine {
         power_wanted: PowerState::PoweredOn,
         uuid_wanted: Text::word("42-its-own"),

@@ -23,6 +23,8 @@ pub struct Settings {
     /// The next look while a VirtualMachine is not ready yet, or goes.
     pub requeue: Duration,
     pub resync: Duration,
+    /// Where a control-plane VM's readiness is probed, where the network lets VM Operator do so.
+    pub readiness_port: Option<u16>,
 }
 
 /// The provider.
@@ -39,7 +41,7 @@ const RESYNC: ActivityId = ActivityId(0);
 impl VSphereProvider {
     /// A provider with the management cluster's API server.
     pub fn new(settings: Settings, server: Address) -> VSphereProvider {
-        let controller = VSphereMachineController::new(settings.requeue);
+        let controller = VSphereMachineController::new(settings.requeue, settings.readiness_port);
         VSphereProvider {
             clients: Clients { local: Client::new(0, server, settings.client), remote: None },
             machines: Shell::new(0, controller, settings.shell),

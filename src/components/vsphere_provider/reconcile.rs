@@ -7,7 +7,9 @@
 //! The wanted VirtualMachine is compared at each look, and written only if it differs: nothing else
 //! of what this controller does would wake VM Operator.
 
-use crate::api::kinds::{Condition, Machine, PowerState, Status, VSphereMachine, VirtualMachine};
+use crate::api::kinds::{
+    Condition, KubeadmControlPlane, Machine, PowerState, Status, VSphereMachine, VirtualMachine,
+};
 use crate::api::{Kind, Meta, Object, ObjectKey, Verb};
 use crate::client::{Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{Duration, SimTime, Text};
@@ -17,6 +19,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct VSphereMachineController {
     requeue: Duration,
+    /// Where a control-plane VM's readiness is probed, if it is.
+    readiness_port: Option<u16>,
 }
 
 /// Where a reconcile waits.
@@ -35,8 +39,14 @@ type Progress = (&'static str, Option<&'static str>);
 
 impl VSphereMachineController {
     /// A controller that looks again after this while, as long as something is missing.
-    pub fn new(requeue: Duration) -> VSphereMachineController {
-        VSphereMachineController { requeue }
+    pub fn new(requeue: Duration, readiness_port: Option<u16>) -> VSphereMachineController {
+        VSphereMachineController { requeue, readiness_port }
+    }
+
+    /// Of a control plane that is initialized only, and no worker's.
+    fn probe_port(&self, object: &Object) -> Option<u16> {
+        let is_plane = object.meta.labels.contains_key(KubeadmControlPlane::LABEL);
+        self.readiness_port.filter(|_| is_plane)
     }
 
     fn live(&self, object: &Arc<Object>, view: &View) -> Step<State> {
@@ -50,10 +60,10 @@ impl VSphereMachineController {
         let found = view.local.get(&virtual_machine(object)).cloned();
         match &found {
             None => {
-                let verb = Verb::Create(Arc::new(wanted(object, machine)));
+                let verb = Verb::Create(Arc::new(wanted(object, machine, self.probe_port(object))));
                 Step::write(verb, State::Wanted(None))
             }
-            Some(found) => match differing(found, machine) {
+            Some(found) => match differing(found, machine, self.probe_port(object)) {
                 Some(changed) => {
                     let verb = Verb::Patch { base: found.clone(), changed: Arc::new(changed) };
                     Step::write(verb, State::Wanted(Some(found.clone())))
@@ -181,24 +191,26 @@ fn virtual_machine(object: &Object) -> ObjectKey {
     ObjectKey { kind: Kind::VirtualMachine, ..object.key().clone() }
 }
 
-fn wanted(object: &Object, machine: &Machine) -> Object {
+fn wanted(object: &Object, machine: &Machine, readiness_port: Option<u16>) -> Object {
     let key = virtual_machine(object);
     let mut meta = Meta::new(key.kind, key.namespace, key.name).owned_by(&object.meta);
     meta.labels = object.meta.labels.clone();
     let body = VirtualMachine {
         power_wanted: PowerState::PoweredOn,
         bootstrap_secret: machine.spec.data_secret_name.clone(),
+        readiness_port,
         ..VirtualMachine::default()
     };
     Object::new(meta, body)
 }
 
 /// The VirtualMachine as it should be, if it is not so.
-fn differing(found: &Object, machine: &Machine) -> Option<Object> {
+fn differing(found: &Object, machine: &Machine, readiness_port: Option<u16>) -> Option<Object> {
     let mut changed = found.clone();
     let vm = changed.virtual_machine_mut()?;
     vm.power_wanted = PowerState::PoweredOn;
     vm.bootstrap_secret = machine.spec.data_secret_name.clone();
+    vm.readiness_port = readiness_port;
     (changed != *found).then_some(changed)
 }
 

@@ -30,6 +30,7 @@ fn provider(objects: &[Object]) -> Provider {
             thinking: Delay::fixed(millis(1)),
         },
         requeue: secs(10),
+        readiness_port: Some(6443),
         resync: secs(600),
     };
     let provider = VSphereProvider::new(settings, Address::Endpoint(EndpointId(0)));

@@ -8,13 +8,14 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Every path that a patch may have, and whether the subresource `status` owns it.
-const PATHS: [(&str, bool); 7] = [
+const PATHS: [(&str, bool); 8] = [
     ("metadata.annotations", false),
     ("metadata.labels", false),
     ("metadata.finalizers", false),
     ("spec.replicas", false),
     ("spec.unschedulable", false),
     ("spec.paused", false),
+    ("spec.version", false),
     ("status.conditions", true),
 ];
 
@@ -62,6 +63,11 @@ fn set(patch: &mut Patch, path: &str, value: &Value) -> Result<(), String> {
         }
         "spec.unschedulable" => patch.unschedulable = Some(truth(value, path)?),
         "spec.paused" => patch.paused = Some(truth(value, path)?),
+        "spec.version" => {
+            let text = value.as_str().filter(|text| text.starts_with('v'));
+            let right = "a version, for example \"v1.29.4\"";
+            patch.version = Some(Text::from(text.ok_or_else(|| wrong(path, value, right))?));
+        }
         _ => patch.conditions = conditions(value, path)?,
     }
     Ok(())

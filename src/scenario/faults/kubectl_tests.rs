@@ -129,6 +129,9 @@ fn what_is_read_created_and_patched_is_written_as_for_kubectl() {
     assert_eq!(patch.paused, Some(true));
     assert_eq!(patch.finalizers, Some(Vec::new()));
     assert_eq!(patch.annotations[&Text::word("c")], None);
+    let text = "patch kcp w --type=merge -p '{\"spec\":{\"version\":\"v1.29.4\"}}'";
+    let Action::Patch(patch) = action(text) else { panic!("a patch") };
+    assert_eq!(patch.version, Some(Text::word("v1.29.4")));
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub fn retransmission(all: &Catalog) -> Retransmission {
         retries: tries("retransmissions"),
         connect_first: period("connectRetransmissionFirst"),
         connect_retries: tries("connectRetransmissions"),
+        dial: period("dialTimeout"),
         orphan_retries: tries("orphanRetransmissions"),
     }
 }

@@ -1,0 +1,246 @@
+//! What joins a control plane does beyond what makes a Node: manifests, an etcd member, and the
+//! Node's label and taint.
+//!
+//! ```text
+//! manifests of API server and controllers ─> kubelet ─> member added ─> etcd's manifest
+//!   ─> (learner promoted) ─> Node labeled and tainted ─> done
+//! ```
+//! Follows `k/k:cmd/kubeadm/app/phases/etcd` and `cmd/phases/join`. Simplified: certificates come with
+//! the user data; etcd's flags lie beside its manifest, where the member reads them.
+
+use super::{Asked, Event, KUBELET_CONFIG, Kubeadm, finish};
+use crate::api::kinds::{Taint, TaintEffect, taint};
+use crate::api::{
+    Answer, Answered, Freshness, Kind, Object, ObjectKey, Selector, StaticPodManifest, Verb, labels,
+};
+use crate::engine::{Duration, SimTime, Text};
+use crate::infra::{ConnectionId, Ctx, Port};
+use crate::raft::MemberId;
+use crate::wire::{Message, StoreAnswer, StoreOperation, StoreRequest};
+use std::sync::Arc;
+
+/// How an etcd member joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EtcdJoin {
+    /// Whether it is a learner until it has caught up (feature gate EtcdLearnerMode).
+    pub learner: bool,
+    /// Between two tries of one call.
+    pub retry: Duration,
+    /// How long a call is tried.
+    pub limit: Duration,
+}
+
+/// How far the join of a control plane has come.
+#[derive(Clone, Debug, Default)]
+pub struct ControlPlaneJoin {
+    /// The VMs with a member that is running, as the API server shows their Pods.
+    members: Vec<Text>,
+    /// The connection to one of them.
+    member: Option<ConnectionId>,
+    /// What is asked of it now.
+    call: Option<Call>,
+    began: SimTime,
+    /// Calls so far.
+    made: u32,
+}
+
+/// A call to etcd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    Add,
+    Promote(MemberId),
+}
+
+const AGENT: &str = "kubeadm";
+const ETCD: Port = Port(2379);
+/// Where the member's process finds its flags.
+const FLAGS: &str = "/etc/default/etcd";
+const MEMBER_PROGRAM: &str = "etcd";
+
+impl Kubeadm {
+    /// The cluster is trusted and the kubelet has its configuration: the rest of a control plane.
+    pub(super) fn prepare_control_plane(&mut self, ctx: &mut Ctx<Event>) {
+        ctx.disk().write(KUBELET_CONFIG, "kind: KubeletConfiguration");
+        for manifest in self.manifests.iter().filter(|it| it.name != MEMBER_PROGRAM) {
+            ctx.disk().write(manifest.path(), manifest.to_file());
+        }
+        ctx.start_unit("kubelet");
+        self.plane = ControlPlaneJoin { began: ctx.now(), ..ControlPlaneJoin::default() };
+        self.find_members(ctx);
+    }
+
+    /// Etcd's members are found by their Pods.
+    fn find_members(&mut self, ctx: &mut Ctx<Event>) {
+        let selector = Selector::Labeled(labels([("component", Text::word("etcd"))]));
+        self.api.send(
+            ctx,
+            AGENT,
+            Verb::List(Kind::Pod, selector, Freshness::Latest),
+            Asked::Members,
+        );
+    }
+
+    pub(super) fn members_listed(&mut self, answered: Answered, ctx: &mut Ctx<Event>) {
+        let Ok(Answer::List(_, pods)) = answered else {
+            return self.etcd_failed("could not retrieve the list of etcd endpoints", ctx);
+        };
+        let nodes = pods.iter().filter_map(|pod| pod.pod().map(|pod| pod.node_name.clone()));
+        self.plane.members = nodes.filter(|node| node != ctx.host()).collect();
+        self.call(Call::Add, ctx);
+    }
+
+    fn call(&mut self, call: Call, ctx: &mut Ctx<Event>) {
+        let Some(vm) = self.plane.members.first().cloned() else {
+            return self.etcd_failed("no etcd member is there", ctx);
+        };
+        self.plane.call = Some(call);
+        self.plane.made += 1;
+        let connection = ctx.connect_to_vm(vm, ETCD);
+        self.plane.member = Some(connection);
+        let operation = match call {
+            Call::Add => {
+                let (vm, learner) = (ctx.host().clone(), self.settings.etcd.learner);
+                StoreOperation::MemberAdd { vm, learner }
+            }
+            Call::Promote(member) => StoreOperation::MemberPromote(member),
+        };
+        let (sender, count) = (ctx.owner().part(2), u64::from(self.plane.made));
+        let id = self.plane.made;
+        let request = StoreRequest { id, operation, require_leader: false, sender, count };
+        ctx.send(connection, Message::Store(Box::new(request)));
+    }
+
+    /// A member answers; true if it was asked.
+    pub(super) fn member_answered(
+        &mut self,
+        from: ConnectionId,
+        message: &Message,
+        ctx: &mut Ctx<Event>,
+    ) -> bool {
+        let Message::Stored(_, answer) = message else { return false };
+        if self.plane.member != Some(from) {
+            return false;
+        }
+        ctx.close(from);
+        self.plane.member = None;
+        match (self.plane.call.take(), answer) {
+            (Some(Call::Add), StoreAnswer::Members(members)) => {
+                let own = members.iter().find(|member| member.vm == *ctx.host());
+                let own = own.map(|member| (member.id, member.learner));
+                let vms: Vec<&str> = members.iter().map(|member| member.vm.as_str()).collect();
+                self.start_member(&vms, ctx);
+                match own {
+                    Some((id, true)) => self.promote_later(id, ctx),
+                    _ => self.mark(ctx),
+                }
+            }
+            (Some(Call::Promote(_)), StoreAnswer::Members(_) | StoreAnswer::Done) => {
+                ctx.log("[etcd] The learner was promoted as a voting member");
+                self.mark(ctx);
+            }
+            (Some(call), StoreAnswer::Failed(error)) => {
+                let words = error.message.clone();
+                self.try_again(call, &words, ctx);
+            }
+            (Some(call), _) => self.try_again(call, "an unexpected answer", ctx),
+            (None, _) => {}
+        }
+        true
+    }
+
+    /// The member that was asked is gone; true if it was one.
+    pub(super) fn member_broken(&mut self, connection: ConnectionId, ctx: &mut Ctx<Event>) -> bool {
+        if self.plane.member != Some(connection) {
+            return false;
+        }
+        self.plane.member = None;
+        self.plane.members.rotate_left(1);
+        if let Some(call) = self.plane.call.take() {
+            self.try_again(call, "context deadline exceeded", ctx);
+        }
+        true
+    }
+
+    fn try_again(&mut self, call: Call, error: &str, ctx: &mut Ctx<Event>) {
+        if ctx.now() >= self.plane.began + self.settings.etcd.limit {
+            return self.etcd_failed(error, ctx);
+        }
+        self.plane.call = Some(call);
+        ctx.after(self.settings.etcd.retry, Event::AskMember(self.plane.made));
+    }
+
+    /// The pause before a call is over.
+    pub(super) fn ask_member(&mut self, made: u32, ctx: &mut Ctx<Event>) {
+        if made == self.plane.made
+            && let Some(call) = self.plane.call.take()
+        {
+            self.call(call, ctx);
+        }
+    }
+
+    fn promote_later(&mut self, id: MemberId, ctx: &mut Ctx<Event>) {
+        self.plane.began = ctx.now();
+        self.plane.call = Some(Call::Promote(id));
+        ctx.after(self.settings.etcd.retry, Event::AskMember(self.plane.made));
+    }
+
+    /// The new member's own manifest: the kubelet starts it.
+    fn start_member(&mut self, vms: &[&str], ctx: &mut Ctx<Event>) {
+        let flags = format!(
+            "ETCD_INITIAL_CLUSTER_STATE=existing\nETCD_INITIAL_CLUSTER={}\n",
+            vms.join(",")
+        );
+        ctx.disk().write(FLAGS, flags);
+        let manifest = self.manifests.iter().find(|it| it.name == MEMBER_PROGRAM).cloned();
+        if let Some(manifest) = manifest {
+            ctx.disk().write(manifest.path(), manifest.to_file());
+        }
+        ctx.log("[etcd] Waiting for the new etcd member to join the cluster");
+    }
+
+    /// The Node is one of the control plane's from now on.
+    fn mark(&mut self, ctx: &mut Ctx<Event>) {
+        let name = ctx.host().clone();
+        let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name };
+        self.api.send(ctx, AGENT, Verb::Get(key), Asked::Node);
+    }
+
+    pub(super) fn node_read(&mut self, answered: Answered, ctx: &mut Ctx<Event>) {
+        let Ok(Answer::Object(node)) = answered else {
+            return ctx.after(self.settings.etcd.retry, Event::Mark);
+        };
+        let mut changed = Object::clone(&node);
+        let mut labels = node.meta.labels.as_ref().clone();
+        labels.insert(Text::word(taint::CONTROL_PLANE), Text::EMPTY);
+        changed.meta.labels = Arc::new(labels);
+        if let Some(body) = changed.node_mut() {
+            body.taints.push(Taint::new(taint::CONTROL_PLANE, TaintEffect::NoSchedule, None));
+        }
+        let verb = Verb::Patch { base: node, changed: Arc::new(changed) };
+        self.api.send(ctx, AGENT, verb, Asked::Marked);
+    }
+
+    pub(super) fn node_marked(&mut self, answered: &Answered, ctx: &mut Ctx<Event>) {
+        if answered.is_err() {
+            return ctx.after(self.settings.etcd.retry, Event::Mark);
+        }
+        ctx.log("This node has joined the cluster and a new control plane instance was created:");
+        finish(ctx);
+    }
+
+    pub(super) fn mark_again(&mut self, ctx: &mut Ctx<Event>) {
+        self.mark(ctx);
+    }
+
+    /// Whatever was done so far stays: cloud-init does not run again.
+    fn etcd_failed(&mut self, error: &str, ctx: &mut Ctx<Event>) {
+        ctx.log(format!(
+            "error execution phase control-plane-join/etcd: error creating local etcd static pod \
+             manifest file: {error}"
+        ));
+        finish(ctx);
+    }
+}
+
+/// The manifests of a control plane, as kubeadm writes them.
+pub type Manifests = Arc<[StaticPodManifest]>;

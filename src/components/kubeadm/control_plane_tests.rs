@@ -1,0 +1,206 @@
+//! The rest of a control plane's join, after the cluster is trusted.
+
+use super::*;
+use crate::api::kinds::{Node, Pod, TaintEffect, taint};
+use crate::api::{Answer, Answered, Kind, Meta, Object, ProbeSpec, Revision, Verb};
+use crate::engine::Delay;
+use crate::infra::testbed::{Testbed, answer, logs, requests, timers};
+use crate::infra::{ConnectionId, Effect, EndpointId};
+use crate::raft::MemberId;
+use crate::wire::{
+    GrpcCode, MemberInfo, Message, StoreAnswer, StoreError, StoreOperation, StoreRequest,
+};
+
+/// A control plane that joins, trusted already; the test plays the server and etcd.
+struct Join {
+    kubeadm: Kubeadm,
+    bed: Testbed<Event>,
+    timers: Vec<(Duration, Event)>,
+    asked: Vec<(ConnectionId, u32, Verb)>,
+    calls: Vec<(ConnectionId, StoreRequest)>,
+    logs: Vec<String>,
+    exited: bool,
+}
+
+impl Join {
+    fn trusted(learner: bool) -> Join {
+        let secs = Duration::from_secs;
+        let settings = Settings {
+            checks: Delay::fixed(Duration::ZERO),
+            retry: secs(5),
+            rhythm: Rhythm::Beat,
+            request_timeout: secs(10),
+            limit: secs(300),
+            wording: Wording::Retrying,
+            join: Delay::fixed(secs(40)),
+            etcd: EtcdJoin { learner, retry: Duration::from_millis(500), limit: secs(120) },
+            local_mode: false,
+        };
+        let manifest = |name| StaticPodManifest {
+            name: Text::word(name),
+            grace: secs(30),
+            probes: Vec::<ProbeSpec>::new(),
+        };
+        let all = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+        let mut kubeadm = Kubeadm::new(settings, Address::Endpoint(EndpointId(1)))
+            .with_manifests(&all.map(manifest));
+        kubeadm.configuration = Some(JoinConfiguration {
+            node_name: Text::word("cp-new"),
+            control_plane: true,
+            token_id: Text::word("5j3q2p"),
+            token_secret: Text::word("good"),
+            retry: None,
+        });
+        let mut join = Join {
+            kubeadm,
+            bed: Testbed::new("cloud-init", "cp-new"),
+            timers: Vec::new(),
+            asked: Vec::new(),
+            calls: Vec::new(),
+            logs: Vec::new(),
+            exited: false,
+        };
+        join.play(Input::Due(Event::Joined));
+        join
+    }
+
+    fn play(&mut self, input: Input<Event>) {
+        let effects = self.bed.play(|ctx| self.kubeadm.on_event(input, ctx));
+        self.timers.extend(timers(&effects));
+        let asked = requests(&effects).into_iter().map(|(to, it)| (to, it.id, it.verb));
+        self.asked.extend(asked);
+        self.calls.extend(effects.iter().filter_map(|effect| match effect {
+            Effect::Send(to, Message::Store(request)) => Some((*to, StoreRequest::clone(request))),
+            _ => None,
+        }));
+        self.logs.extend(logs(&effects));
+        self.exited |= effects.iter().any(|effect| matches!(effect, Effect::Exit));
+    }
+
+    fn answer(&mut self, answered: Answered) {
+        let (to, id, _) = self.asked.remove(0);
+        self.play(answer(to, id, answered));
+    }
+
+    /// The API server lists the Pods of two members.
+    fn listed(&mut self) {
+        assert!(matches!(&self.asked[0].2, Verb::List(Kind::Pod, ..)));
+        let pods = ["cp-0", "cp-1"].map(|node| {
+            let mut pod = Pod::new(Arc::default());
+            pod.node_name = Text::word(node);
+            let name = format!("etcd-{node}");
+            Arc::new(Object::new(Meta::new(Kind::Pod, "kube-system", name), pod))
+        });
+        self.answer(Ok(Answer::List(Revision(9), pods.to_vec())));
+    }
+
+    /// Ends the call that waits; what it was.
+    fn stored(&mut self, answer: StoreAnswer) -> StoreOperation {
+        let (to, request) = self.calls.remove(0);
+        self.play(Input::Message(to, Message::Stored(request.id, answer)));
+        request.operation
+    }
+
+    /// Plays the pause before the next try.
+    fn again(&mut self) {
+        let due = |event: &Event| matches!(event, Event::AskMember(_));
+        let at = self.timers.iter().position(|(_, event)| due(event)).expect("a pause");
+        let (pause, event) = self.timers.remove(at);
+        self.bed.pass(pause);
+        self.play(Input::Due(event));
+    }
+
+    fn has(&mut self, file: &str) -> bool {
+        self.bed.vm.disk.read(file).is_some()
+    }
+}
+
+fn members(learner: bool) -> StoreAnswer {
+    let member = |id, vm, started, learner| MemberInfo {
+        id: MemberId(id),
+        vm: Text::word(vm),
+        started,
+        learner,
+    };
+    StoreAnswer::Members(vec![
+        member(1, "cp-0", true, false),
+        member(2, "cp-1", true, false),
+        member(4, "cp-new", false, learner),
+    ])
+}
+
+fn failed(message: &'static str) -> StoreAnswer {
+    StoreAnswer::Failed(StoreError::new(GrpcCode::Unavailable, message))
+}
+
+const ETCD: &str = "/etc/kubernetes/manifests/etcd.yaml";
+
+#[test]
+fn the_components_come_before_the_member_and_the_label_last() {
+    let mut join = Join::trusted(true);
+    assert!(join.has(KUBELET_CONFIG) && join.has("/etc/kubernetes/manifests/kube-apiserver.yaml"));
+    assert!(!join.has(ETCD), "nobody has added the member yet");
+    join.listed();
+    let added = join.stored(members(true));
+    let StoreOperation::MemberAdd { vm, learner: true } = added else { panic!("{added:?}") };
+    assert_eq!(vm, "cp-new");
+    assert!(join.has(ETCD));
+    let flags = join.bed.vm.disk.read("/etc/default/etcd").cloned().expect("written");
+    assert!(flags.contains("existing") && flags.contains("cp-0,cp-1,cp-new"), "{flags}");
+    // It has not caught up at once.
+    for _ in 0..3 {
+        join.again();
+        let words = "etcdserver: can only promote a learner member which is in sync with leader";
+        let asked = join.stored(failed(words));
+        assert!(matches!(asked, StoreOperation::MemberPromote(MemberId(4))), "{asked:?}");
+    }
+    join.again();
+    join.stored(members(false));
+    let node = Object::new(Meta::new(Kind::Node, "", "cp-new"), Node::default());
+    join.answer(Ok(Answer::Object(Arc::new(node))));
+    let Verb::Patch { changed, .. } = join.asked[0].2.clone() else { panic!("a patch") };
+    assert!(changed.meta.labels.contains_key(taint::CONTROL_PLANE));
+    let tainted =
+        changed.node().map(|node| node.has_taint(taint::CONTROL_PLANE, TaintEffect::NoSchedule));
+    assert_eq!(tainted, Some(true));
+    assert!(!join.exited);
+    join.answer(Ok(Answer::Done));
+    assert!(join.exited && join.has(DONE));
+}
+
+#[test]
+fn without_learners_a_new_member_votes_at_once() {
+    let mut join = Join::trusted(false);
+    join.listed();
+    let added = join.stored(members(false));
+    assert!(matches!(added, StoreOperation::MemberAdd { learner: false, .. }), "{added:?}");
+    assert!(matches!(&join.asked[0].2, Verb::Get(key) if key.kind == Kind::Node));
+}
+
+#[test]
+fn without_a_quorum_the_member_is_not_added_and_the_join_fails_for_good() {
+    let mut join = Join::trusted(true);
+    join.listed();
+    let mut tries = 0;
+    while !join.exited {
+        join.stored(failed("etcdserver: no leader"));
+        tries += 1;
+        if !join.exited {
+            join.again();
+        }
+    }
+    assert_eq!(tries, 241, "two minutes, each half second");
+    assert!(join.logs.iter().any(|line| line.contains("etcdserver: no leader")), "{:?}", join.logs);
+    assert!(!join.has(ETCD) && join.has(DONE), "cloud-init does not run again");
+}
+
+#[test]
+fn a_member_that_does_not_answer_is_passed_over() {
+    let mut join = Join::trusted(true);
+    join.listed();
+    let (silent, _) = join.calls.remove(0);
+    join.play(Input::Broken(silent, crate::infra::Broken::Refused));
+    join.again();
+    let effects = join.calls.len();
+    assert_eq!(effects, 1, "the other one is asked");
+}

@@ -1,0 +1,160 @@
+//! The readiness probe of VirtualMachines that have one: a TCP connection every few seconds, and
+//! the condition Ready that says how it went.
+//!
+//! It looks at the guest, not at the datacenter. What it writes wakes the VirtualMachine's own
+//! reconcile, which then looks at the VM: so a control-plane VM that is off comes back within
+//! seconds, and a worker, which has no probe, does not. Follows `pkg/prober`.
+
+use super::{Event, VmOperator};
+use crate::api::kinds::{Condition, PowerState, Status, VirtualMachine};
+use crate::api::{Object, ObjectKey, Verb};
+use crate::client::Flight;
+use crate::engine::{Duration, Purpose, Text, below};
+use crate::infra::{ConnectionId, Ctx, Port, Start};
+use crate::wire::Message;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How VirtualMachines are probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeSettings {
+    /// From the end of one probe to the next.
+    pub period: Duration,
+    /// How long a connection may take.
+    pub timeout: Duration,
+}
+
+/// The probes of all VirtualMachines.
+#[derive(Clone, Debug, Default)]
+pub struct Prober {
+    probes: BTreeMap<ObjectKey, Probe>,
+}
+
+/// One VirtualMachine's.
+#[derive(Clone, Debug, Default)]
+struct Probe {
+    /// Tells a timer or an answer of this round from those of earlier ones.
+    round: u32,
+    /// The connection of a probe under way.
+    under_way: Option<ConnectionId>,
+}
+
+impl Prober {
+    /// True if a probe waits on this connection.
+    pub fn is_under_way(&self, connection: ConnectionId) -> bool {
+        self.probes.values().any(|probe| probe.under_way == Some(connection))
+    }
+}
+
+/// Where in its period a probe stands that has been running for long.
+const PHASE: Purpose = Purpose(11);
+/// Writes of the prober, which no reconcile waits for.
+const PROBER: u8 = 1;
+const AGENT: &str = "virtualmachine-prober";
+
+impl VmOperator {
+    /// Begins to probe a VirtualMachine that wants it, and ends it for one that is gone.
+    pub(super) fn follow_probe(
+        &mut self,
+        key: &ObjectKey,
+        object: Option<&Object>,
+        start: Start,
+        ctx: &mut Ctx<Event>,
+    ) {
+        let wanted = object
+            .filter(|object| !object.meta.is_deleting())
+            .and_then(|object| object.virtual_machine()?.readiness_port);
+        match (wanted, self.prober.probes.contains_key(key)) {
+            (Some(_), false) => {
+                self.prober.probes.insert(key.clone(), Probe::default());
+                let period = self.settings.probe.period;
+                let pause = match start {
+                    Start::Steady => below(period, ctx.draw(PHASE)),
+                    Start::Fresh => Duration::ZERO,
+                };
+                ctx.after(pause, Event::Probe(key.clone(), 0));
+            }
+            (None, true) => {
+                let probe = self.prober.probes.remove(key);
+                if let Some(connection) = probe.and_then(|probe| probe.under_way) {
+                    ctx.close(connection);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A probe is due.
+    pub(super) fn probe(&mut self, key: &ObjectKey, round: u32, ctx: &mut Ctx<Event>) {
+        let Some(probe) = self.prober.probes.get_mut(key).filter(|it| it.round == round) else {
+            return;
+        };
+        let Some(vm) = self.clients.local.caches.get(key).and_then(|it| it.virtual_machine())
+        else {
+            return;
+        };
+        // Who is known to be off is not asked.
+        if vm.power != PowerState::PoweredOn {
+            return self.probed(key, Err("virtual machine is not powered on"), ctx);
+        }
+        let port = Port(vm.readiness_port.unwrap_or_default());
+        let connection = ctx.connect_to_vm(key.name.clone(), port);
+        probe.under_way = Some(connection);
+        ctx.send(connection, Message::Handshake);
+        ctx.after(self.settings.probe.timeout, Event::ProbeOver(key.clone(), round));
+    }
+
+    /// Nobody has answered in time.
+    pub(super) fn probe_over(&mut self, key: &ObjectKey, round: u32, ctx: &mut Ctx<Event>) {
+        let waits = self.prober.probes.get(key).filter(|it| it.round == round);
+        if waits.is_some_and(|probe| probe.under_way.is_some()) {
+            self.probed(key, Err("dial tcp: i/o timeout"), ctx);
+        }
+    }
+
+    /// Somebody has answered on a probe's connection, or nobody is there.
+    pub(super) fn probe_heard(
+        &mut self,
+        from: ConnectionId,
+        outcome: Result<(), &'static str>,
+        ctx: &mut Ctx<Event>,
+    ) {
+        let probes = &mut self.prober.probes.iter();
+        let found = probes.find(|(_, probe)| probe.under_way == Some(from));
+        if let Some(key) = found.map(|(key, _)| key.clone()) {
+            self.probed(&key, outcome, ctx);
+        }
+    }
+
+    fn probed(&mut self, key: &ObjectKey, outcome: Result<(), &'static str>, ctx: &mut Ctx<Event>) {
+        let Some(probe) = self.prober.probes.get_mut(key) else { return };
+        probe.round = probe.round.wrapping_add(1);
+        if let Some(connection) = probe.under_way.take() {
+            ctx.close(connection);
+        }
+        ctx.after(self.settings.probe.period, Event::Probe(key.clone(), probe.round));
+        let Some(object) = self.clients.local.caches.get(key).cloned() else { return };
+        let (status, reason, message) = match outcome {
+            Ok(()) => (Status::True, "", ""),
+            Err(error) => (Status::False, "NotReady", error),
+        };
+        let [kind, reason, message] =
+            [VirtualMachine::READY.as_str(), reason, message].map(Text::from);
+        let mut changed = Object::clone(&object);
+        let said = Condition::new(kind, status, reason, message, ctx.now());
+        // Written only when it turns: each write wakes the VirtualMachine.
+        let turned = changed.virtual_machine_mut().is_some_and(|vm| {
+            !vm.conditions.is(&VirtualMachine::READY, status) && vm.conditions.say(said)
+        });
+        if turned {
+            let verb = Verb::Patch { base: object, changed: Arc::new(changed) };
+            let flight = Flight { controller: PROBER, key: key.clone() };
+            self.clients.local.ask(ctx, AGENT, verb, flight);
+        }
+    }
+}
+
+/// True if an answer is one that no reconcile waits for.
+pub fn is_probers(flight: &Flight) -> bool {
+    flight.controller == PROBER
+}
