@@ -9,16 +9,19 @@ const THEN: &str = "tkgs-2024";
 const NOW: &str = "tkgs-current";
 
 /// Each scenario, and how it ends, if that is the same on both platforms.
-const SCENARIOS: [(&str, Option<End>); 13] = [
+const SCENARIOS: [(&str, Option<End>); 16] = [
     ("control-plane-power-off", Some(End::Recovered)),
     ("control-plane-vm-deleted", Some(End::Recovered)),
     ("control-plane-kubelet-stopped", Some(End::Stuck)),
     ("control-plane-kubelet-crashed", Some(End::Stuck)),
     ("control-plane-kubelet-stopped-follower", Some(End::Recovered)),
     ("control-plane-kubelet-stopped-moved", Some(End::Recovered)),
+    ("control-plane-kubelet-crashed-repaired", Some(End::Recovered)),
     ("control-plane-kubelet-stopped-repaired", Some(End::Recovered)),
     ("control-planes-two-off", Some(End::Recovered)),
     ("control-planes-two-deleted", Some(End::Stuck)),
+    ("control-planes-two-deleted-repaired", Some(End::Recovered)),
+    ("control-planes-two-deleted-restored", Some(End::Recovered)),
     ("control-plane-single-off", Some(End::Recovered)),
     ("control-plane-single-deleted", Some(End::Stuck)),
     ("control-plane-upgrade-vm-dies", None),

@@ -142,12 +142,13 @@ fn without_a_quorum_nothing_heals_and_with_a_store_that_needs_none_it_does() {
 
 /// The page's disasters of etcd and of API servers, with their variants, and whether the cluster is
 /// well again at the end.
-const SCENARIOS: [(&str, bool); 7] = [
+const SCENARIOS: [(&str, bool); 8] = [
     ("etcd-one-of-three", false),
     ("etcd-one-of-three-follower", false),
     ("etcd-one-of-three-worker-dies", false),
     ("etcd-one-of-three-repaired", true),
     ("etcd-crash-loop", false),
+    ("etcd-crash-loop-repaired", true),
     ("apiserver-removed", false),
     ("apiserver-removed-repaired", true),
 ];

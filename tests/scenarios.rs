@@ -127,7 +127,9 @@ fn without_etcds_quorum_nothing_is_marked_deleted_or_created() {
 fn every_entry_is_in_the_vocabulary() {
     let mut missing = std::collections::BTreeSet::new();
     for name in models::scenarios() {
-        for platform in models::platforms() {
+        // The laboratory's platforms have its own scenarios, in which all that they show comes up.
+        let lab = name.starts_with("lab/");
+        for platform in models::platforms().into_iter().filter(|it| it.starts_with("lab") == lab) {
             let scenario = load(name).expect("embedded");
             // A scenario of the recordings names VMs that only its own cluster has.
             let Ok(game) = Game::new(&scenario, Some(platform), &[], None) else { continue };
