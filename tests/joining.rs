@@ -342,7 +342,8 @@ fn a_new_machine_joins_with_a_token_of_its_own_that_ends_after_15_minutes() {
         .map(|entry| entry.at.as_micros() as f64 / 1e6)
         .collect();
     // Where its own write's answer is sooner than its watch, the provider looks once more at what it has
-    // written over already, and makes a second token (as the real one does: neither write is atomic).
+    // written over already, and makes a second token. Neither write is atomic in the real one either; whether it
+    // makes two there has not been seen.
     assert!(lives.len() == 2 || lives.len() == 4, "each token goes: {lives:?}");
     let (created, gone) = lives.split_at(lives.len() / 2);
     for (created, gone) in created.iter().zip(gone) {
