@@ -74,6 +74,7 @@ const SLOW_BOOT: (&str, &str) = ("infra.boot", "9m..9m");
 const VERDICT: (&str, &str) = ("machineHealthCheck.unknownTimeout", "15m");
 const GRACE: (&str, &str) = ("kubernetes.nodeMonitorGracePeriod", "120s");
 const QUICK_DRAIN: (&str, &str) = ("clusterApi.drainUnreachableSkip", "1s");
+const SLOW_DRAIN: (&str, &str) = ("clusterApi.drainUnreachableSkip", "20m");
 const NO_CLONE: (&str, &str) = ("infra.cloneAndPowerOn", "2h..2h");
 const NO_JOIN: (&str, &str) = ("infra.joinWorker", "2h..2h");
 
@@ -164,7 +165,7 @@ fn each_line_of_a_stopped_kubelet_fails_when_its_mechanism_is_changed() {
                 ],
                 VERDICT,
             ),
-            (&["see VM/control-plane-0 deleted"], QUICK_DRAIN),
+            (&["see VM/control-plane-0 deleted"], SLOW_DRAIN),
             (&["new Node/control-plane-* Ready=True", "new EtcdMember/"], NO_JOIN),
         ],
     );
