@@ -183,11 +183,16 @@ impl VmOperator {
         ctx.every(RESYNC, activity, phase);
     }
 
-    /// As controller-runtime draws it: once, around what was asked for.
+    /// As controller-runtime draws it: once, around what was asked for. If it is known when the next
+    /// resync comes, the last one is taken to have come before the run began: else it could still
+    /// be looking at one VM after the other when the first fault comes.
     fn period(&self, ctx: &mut Ctx<Event>) -> Duration {
-        let Settings { resync, resync_jitter_percent: jitter, .. } = self.settings;
-        let spread = resync.scaled(2 * jitter.min(100), 100);
-        self.settings.shortest_resync() + below(spread, ctx.draw(PERIOD))
+        let Settings { resync, resync_jitter_percent: jitter, resync_at, .. } = self.settings;
+        let shortest = self.settings.shortest_resync();
+        let longest = shortest + resync.scaled(2 * jitter.min(100), 100);
+        let away = resync_at.map_or(Duration::ZERO, |at| at.since(ctx.now()));
+        let least = if away < longest { shortest.max(away) } else { shortest };
+        least + below(longest - least, ctx.draw(PERIOD))
     }
 
     fn subscribe(&mut self, ctx: &mut Ctx<Event>) {

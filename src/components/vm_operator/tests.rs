@@ -122,6 +122,25 @@ fn a_given_resync_comes_when_it_was_given() {
 }
 
 #[test]
+fn before_a_given_resync_none_comes_in_the_run_if_a_period_can_be_that_long() {
+    let secs = Duration::from_secs;
+    for (away, range) in [(300, 540..660), (600, 600..660), (655, 655..660), (700, 540..660)] {
+        let resync_at = Some(SimTime::ZERO + secs(away));
+        let known = Settings { resync_jitter_percent: 10, resync_at, ..settings() };
+        let mut bench = operator(known, Start::Fresh, &[]);
+        let [server, datacenter] = [bench.component.server, bench.component.datacenter];
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..50 {
+            let mut period = Duration::ZERO;
+            bench.bed.play(|ctx| period = VmOperator::new(known, server, datacenter).period(ctx));
+            assert!(secs(range.start) <= period && period <= secs(range.end), "{away}: {period}");
+            seen.insert(period);
+        }
+        assert!(seen.len() > 40, "{away}: it is drawn");
+    }
+}
+
+#[test]
 fn a_resync_period_is_drawn_around_the_wanted_one() {
     let mut periods = Vec::new();
     for jitter in [0, 10] {
