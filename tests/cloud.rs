@@ -20,7 +20,7 @@ fn at(entry: &Entry) -> f64 {
     entry.at.as_micros() as f64 / 1e6
 }
 
-const CLOUD: &str = "cloud-node-lifecycle-controller@control-plane-0";
+const CLOUD: &str = "cloud-node-lifecycle-controller@control-plane-";
 
 #[test]
 fn a_machine_that_is_made_anew_as_another_loses_its_node_within_a_pass() {
@@ -28,7 +28,7 @@ fn a_machine_that_is_made_anew_as_another_loses_its_node_within_a_pass() {
         let other = play("tkgs-2024", &[("vmOperator.recreateKeepsUuid", "false")], seed);
         let new = first(&other, "VSphereMachine/worker-0", "VMProvisioned").expect("made anew");
         let gone = first(&other, "Node/worker-0", "exists").expect("the Node goes");
-        assert_eq!(gone.by, *CLOUD, "{seed}");
+        assert!(gone.by.starts_with(CLOUD), "{seed}: {}", gone.by);
         // VM Operator has said what the new one is just before its provider has heard of it; the
         // next pass begins at most five seconds later.
         let late = at(gone) - at(new);
@@ -53,6 +53,6 @@ fn a_machine_that_is_made_anew_as_itself_keeps_its_node_until_it_is_given_up() {
         }
     }
     // Then two may delete it, and either is first.
-    assert!(first_by.iter().any(|by| *by == *CLOUD), "{first_by:?}");
+    assert!(first_by.iter().any(|by| by.starts_with(CLOUD)), "{first_by:?}");
     assert!(first_by.iter().any(|by| by.starts_with("machine-controller")), "{first_by:?}");
 }

@@ -71,7 +71,7 @@ fn world() -> World {
     let platform = models::platform("tkgs-2024").expect("a platform");
     let mut shape = blueprint(&platform, 3, 3);
     let (etcd, controller_manager, scheduler) = (Some(2), Some(2), Some(2));
-    shape.leaders = Leaders { etcd, controller_manager, scheduler };
+    shape.leaders = Leaders { etcd, controller_manager, scheduler, ..Leaders::default() };
     World::new(shape, 1)
 }
 

@@ -14,7 +14,7 @@ use super::api::{Alarm, Api, Incoming, Ring};
 use crate::api::kinds::Lease;
 use crate::api::{Answer, Answered, Kind, Meta, Object, ObjectKey, Reason, Verb};
 use crate::engine::{Duration, Owner, Purpose, SimTime, Text, Timer, below};
-use crate::infra::{Address, Broken, ConnectionId, Ctx, Start};
+use crate::infra::{Address, Broken, ConnectionId, Ctx, Input, Start};
 use crate::wire::Message;
 use std::sync::Arc;
 
@@ -40,9 +40,20 @@ pub enum Standing {
     Standby,
 }
 
+/// What an input was to an election.
+#[derive(Clone, Debug)]
+pub enum Heard<E> {
+    /// It was for somebody else.
+    NotMine(Input<E>),
+    /// It was for the election; there is nothing to do about it.
+    Nothing,
+    /// By it the process leads from now on.
+    Elected,
+}
+
 /// What has just become of a candidate or leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     Unchanged,
     Elected,
     Lost,
@@ -184,13 +195,45 @@ impl LeaderElection {
         }
     }
 
+    /// Takes an input if it is the election's; `alarm` finds the client's timer in a process's own
+    /// event. A process that has lost its Lease says so and ends.
+    pub fn hear<E: From<Alarm>>(
+        &mut self,
+        input: Input<E>,
+        alarm: impl FnOnce(&E) -> Option<Alarm>,
+        ctx: &mut Ctx<E>,
+    ) -> Heard<E> {
+        let verdict = match input {
+            Input::Message(from, message) if self.is_on(from) => {
+                self.on_message(from, message, ctx)
+            }
+            Input::Broken(connection, how) if self.is_on(connection) => {
+                self.on_broken(connection, how, ctx)
+            }
+            Input::Due(event) => match alarm(&event) {
+                Some(alarm) if alarm.client == self.number => self.on_alarm(alarm.ring, ctx),
+                _ => return Heard::NotMine(Input::Due(event)),
+            },
+            other => return Heard::NotMine(other),
+        };
+        match verdict {
+            Verdict::Unchanged => {}
+            Verdict::Elected => return Heard::Elected,
+            Verdict::Lost => {
+                ctx.log("leaderelection lost");
+                ctx.exit();
+            }
+        }
+        Heard::Nothing
+    }
+
     /// True if this is its connection.
-    pub fn is_on(&self, connection: ConnectionId) -> bool {
+    fn is_on(&self, connection: ConnectionId) -> bool {
         self.api.is_on(connection)
     }
 
     /// Takes a message on its connection.
-    pub fn on_message<E: From<Alarm>>(
+    pub(super) fn on_message<E: From<Alarm>>(
         &mut self,
         from: ConnectionId,
         message: Message,
@@ -201,7 +244,7 @@ impl LeaderElection {
     }
 
     /// Notes that its connection is over.
-    pub fn on_broken<E: From<Alarm>>(
+    pub(super) fn on_broken<E: From<Alarm>>(
         &mut self,
         connection: ConnectionId,
         how: Broken,
@@ -212,7 +255,7 @@ impl LeaderElection {
     }
 
     /// One of its timers rang.
-    pub fn on_alarm<E: From<Alarm>>(&mut self, ring: Ring, ctx: &mut Ctx<E>) -> Verdict {
+    pub(super) fn on_alarm<E: From<Alarm>>(&mut self, ring: Ring, ctx: &mut Ctx<E>) -> Verdict {
         match ring {
             Ring::Deadline => {
                 let late = self.api.on_alarm(ctx);

@@ -22,7 +22,7 @@ mod vcenter;
 pub use api::{Alarm, Api, Incoming, Ring};
 pub use cluster::{Caches, Client, ClientSettings, News, Token};
 pub use election::{
-    ElectionSettings, LeaderElection, Standing, Verdict, lock as lease_lock, steady_identity,
+    ElectionSettings, Heard, LeaderElection, Standing, lock as lease_lock, steady_identity,
 };
 pub use informer::{Cache, Delta};
 pub use limiter::TokenBucket;

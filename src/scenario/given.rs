@@ -16,11 +16,12 @@ pub struct Given {
 }
 
 /// Every phase that can be given, with what it is.
-pub const PHASES: [(&str, &str); 4] = [
+pub const PHASES: [(&str, &str); 5] = [
     ("vmOperatorResync", "how long after the first fault VM Operator's next resync comes"),
     ("etcdLeader", "the control-plane VM whose etcd member leads when the run begins"),
     ("controllerManagerLeader", "the control-plane VM whose kube-controller-manager leads"),
     ("schedulerLeader", "the control-plane VM whose kube-scheduler leads"),
+    ("cloudControllerLeader", "the control-plane VM whose cloud-controller-manager leads"),
 ];
 
 impl Given {
@@ -33,6 +34,9 @@ impl Given {
                 self.leaders.controller_manager = Some(plane(value, blueprint)?);
             }
             "schedulerLeader" => self.leaders.scheduler = Some(plane(value, blueprint)?),
+            "cloudControllerLeader" => {
+                self.leaders.cloud_controller = Some(plane(value, blueprint)?);
+            }
             _ => {
                 let known: Vec<&str> = PHASES.iter().map(|(name, _)| *name).collect();
                 return Err(match nearest(key, known.iter().copied()) {
@@ -74,8 +78,9 @@ impl Given {
     /// The phases in words, by name.
     pub fn words(self) -> BTreeMap<Text, Text> {
         let resync = self.vm_operator_resync.map(|away| away.to_string());
-        let Leaders { etcd, controller_manager, scheduler } = self.leaders;
-        let leaders = [etcd, controller_manager, scheduler].map(|leader| leader.map(plane_name));
+        let Leaders { etcd, controller_manager, scheduler, cloud_controller } = self.leaders;
+        let leaders = [etcd, controller_manager, scheduler, cloud_controller]
+            .map(|leader| leader.map(plane_name));
         let values = [resync].into_iter().chain(leaders);
         let words = PHASES.iter().zip(values);
         words

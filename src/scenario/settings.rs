@@ -51,6 +51,7 @@ pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blue
 fn settings(platform: &Platform) -> Settings {
     let all = &platform.catalog;
     let provider = provider(platform);
+    let has_cloud = platform.provider == WrittenProvider::VmOperator;
     Settings {
         etcd: etcd::etcd(all),
         apiserver: control_plane::apiserver(all),
@@ -63,7 +64,7 @@ fn settings(platform: &Platform) -> Settings {
         control_plane: (platform.control_plane_nodes == ControlPlaneNodes::InCluster)
             .then(|| kubeadm_control_plane::control_plane(all, provider.kind())),
         provider,
-        cloud: (platform.provider == WrittenProvider::VmOperator).then(|| cloud_controller(all)),
+        cloud: has_cloud.then(|| cloud_controller(all)),
         hypervisor: hypervisor::Settings {
             find: all.delay("infra.findVm"),
             power_on: all.delay("infra.powerOn"),
@@ -91,7 +92,7 @@ fn settings(platform: &Platform) -> Settings {
         node_deletion_timeout: all.duration("clusterApi.nodeDeletionTimeout"),
         controller_restart: all.period("kubernetes.controllerRestart"),
         unit_restart: all.period("kubernetes.kubeletRestart"),
-        static_pods: static_pods::manifests(all),
+        static_pods: static_pods::manifests(all, has_cloud),
     }
 }
 
@@ -129,6 +130,7 @@ fn cloud_controller(all: &Catalog) -> cloud_controller::Settings {
         client: client(all),
         monitor_period: all.period("kubernetes.cloudNodeMonitorPeriod"),
         provider_prefix: all.word("infra.providerIDPrefix"),
+        election: election(all),
     }
 }
 

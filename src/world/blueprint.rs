@@ -44,6 +44,7 @@ pub struct Leaders {
     pub etcd: Option<u32>,
     pub controller_manager: Option<u32>,
     pub scheduler: Option<u32>,
+    pub cloud_controller: Option<u32>,
 }
 
 /// Users who try whether things work, and how they do it.

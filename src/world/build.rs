@@ -153,7 +153,6 @@ impl Builder {
         for (number, plane) in (0..).zip(&planes) {
             self.apps_control(*plane, number);
         }
-        self.cloud_control(planes[0]);
         if self.blueprint.control_plane_nodes == ControlPlaneNodes::InCluster {
             for plane in &planes {
                 self.node(*plane, &pods);
@@ -188,6 +187,7 @@ impl Builder {
         };
         draw(&mut self.blueprint.leaders.controller_manager, Purpose(0));
         draw(&mut self.blueprint.leaders.scheduler, Purpose(1));
+        draw(&mut self.blueprint.leaders.cloud_controller, Purpose(2));
     }
 
     /// VMs of one kind, numbered from 0.
@@ -288,24 +288,19 @@ impl Builder {
         let scheduler =
             scheduler::Scheduler::new(settings, local, standing(leaders.scheduler, number));
         let scheduler = self.add(vm, "kube-scheduler", Some(SCHEDULER_PORT), cluster(), scheduler);
+        let cloud = self.blueprint.settings.cloud.clone().map(|settings| {
+            let (supervisor, standing) =
+                (Address::Endpoint(MANAGEMENT), standing(leaders.cloud_controller, number));
+            let cloud =
+                cloud_controller::CloudController::new(settings, local, supervisor, standing);
+            self.add(vm, cloud_controller::PROGRAM, None, cluster(), cloud)
+        });
         // Without a kubelet on the VM somebody else starts them again.
         if self.blueprint.control_plane_nodes == ControlPlaneNodes::External {
             let restart = Restart::After(self.blueprint.settings.controller_restart);
-            for process in [manager, scheduler] {
+            for process in [Some(manager), Some(scheduler), cloud].into_iter().flatten() {
                 self.unit(vm, process, restart);
             }
-        }
-    }
-
-    /// What asks the provider about Nodes, where there is such a controller.
-    ///
-    /// Simplified: one of its replicas, which leads as long as it lives.
-    fn cloud_control(&mut self, vm: VmId) {
-        let local = Address::Here(API_PORT);
-        if let Some(cloud) = self.blueprint.settings.cloud.clone() {
-            let supervisor = Address::Endpoint(MANAGEMENT);
-            let cloud = cloud_controller::CloudController::new(cloud, local, supervisor);
-            self.add(vm, "cloud-controller-manager", None, Some(WORKLOAD_CLUSTER), cloud);
         }
     }
 

@@ -1,12 +1,15 @@
 //! What is on the VMs that the datacenter's management creates while the world runs.
 
 use super::blueprint::Settings;
-use super::build::{API_PORT, ETCD_PORT, KUBELET_PORT, WORKLOAD, WORKLOAD_CLUSTER, add_process};
+use super::build::{
+    API_PORT, ETCD_PORT, KUBELET_PORT, MANAGEMENT, WORKLOAD, WORKLOAD_CLUSTER, add_process,
+};
 use super::control_plane::{CONTROLLER_MANAGER_PORT, SCHEDULER_PORT};
 use super::core::{Core, World};
 use super::process::Process;
 use crate::api::JoinConfiguration;
 use crate::client::Standing;
+use crate::components::cloud_controller::{self, CloudController};
 use crate::components::{apiserver, controller_manager, etcd, kubeadm, kubelet, scheduler};
 use crate::engine::Text;
 use crate::infra::{Address, Program, Restart, Unit, Vm, VmId};
@@ -26,13 +29,18 @@ impl World {
     /// when their manifests are there. A load balancer finds it by its name.
     fn furnish_control_plane(&mut self, vm: VmId) {
         let local = Address::Here(API_PORT);
-        let Settings { etcd, apiserver, controller_manager, scheduler, .. } =
+        let Settings { etcd, apiserver, controller_manager, scheduler, cloud, .. } =
             &self.blueprint.settings;
         let member = etcd::Etcd::joining(*etcd, Vec::new());
         let server = apiserver::Apiserver::new(*apiserver);
         let (settings, stands_by) = (controller_manager.clone(), Standing::Standby);
         let manager = controller_manager::ControllerManager::new(settings, local, stands_by);
         let scheduler = scheduler::Scheduler::new(*scheduler, local, stands_by);
+        let cloud = cloud.clone().map(|settings| {
+            let supervisor = Address::Endpoint(MANAGEMENT);
+            let cloud = CloudController::new(settings, local, supervisor, stands_by);
+            (cloud_controller::PROGRAM, Vec::new(), Process::from(cloud))
+        });
         let programs = [
             ("etcd", vec![ETCD_PORT, etcd::PEER_PORT], Process::from(member)),
             ("kube-apiserver", vec![API_PORT], server.into()),
@@ -40,7 +48,7 @@ impl World {
             ("kube-scheduler", vec![SCHEDULER_PORT], scheduler.into()),
         ];
         let World { core, components, .. } = self;
-        for (name, listens, component) in programs {
+        for (name, listens, component) in programs.into_iter().chain(cloud) {
             let process = add_process(core, components, vm, name, None, component);
             core.datacenter.processes.get_mut(process).listens = listens;
             core.clusters.insert(process, WORKLOAD_CLUSTER);

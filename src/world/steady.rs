@@ -18,6 +18,7 @@ use crate::api::kinds::{
 };
 use crate::api::{Body, JoinConfiguration, Kind, Labels, Meta, Object, Uid, labels};
 use crate::client::{lease_lock, steady_identity};
+use crate::components::cloud_controller;
 use crate::components::cluster_api::Bootstrap;
 use crate::components::kubelet::mirror::{mirror_pod, show_running};
 use crate::components::kubelet::own_labels;
@@ -165,13 +166,15 @@ impl Maker<'_> {
     }
 
     /// The Leases by which the leaders among the control plane's processes lead.
-    fn held_leases(&mut self) -> [Object; 2] {
+    fn held_leases(&mut self) -> Vec<Object> {
         let leaders = self.blueprint.leaders;
-        let held = [
+        let cloud = self.blueprint.settings.cloud.as_ref();
+        let mut held = vec![
             ("kube-controller-manager", leaders.controller_manager),
             ("kube-scheduler", leaders.scheduler),
         ];
-        held.map(|(program, leader)| {
+        held.extend(cloud.map(|_| (cloud_controller::PROGRAM, leaders.cloud_controller)));
+        let lease = |(program, leader): (&'static str, Option<u32>)| {
             let host = Text::from(format!("control-plane-{}", leader.unwrap_or_default()));
             let process = Owner::named(&format!("{program}@{host}"));
             let lease = Lease {
@@ -181,7 +184,8 @@ impl Maker<'_> {
             };
             let key = lease_lock(program);
             self.object(Meta::new(Kind::Lease, key.namespace, key.name), lease)
-        })
+        };
+        held.into_iter().map(lease).collect()
     }
 
     /// What shows the control plane's static Pods; made last, so that all others have the numbers

@@ -7,6 +7,9 @@
 //! Follows the cloud node lifecycle controller of `k/k:staging/src/k8s.io/cloud-provider`, with the
 //! paravirtual provider of `kubernetes/cloud-provider-vsphere`.
 //!
+//! Of the replicas beside the API servers one leads; it begins to watch when it is elected, and who
+//! loses its Lease ends.
+//!
 //! Simplified: one list answers both questions, and one that fails is not repeated before the next
 //! pass.
 
@@ -17,7 +20,9 @@ use crate::api::kinds::{
     EventType, Node, PowerState, Status, Taint, TaintEffect, VirtualMachine, taint,
 };
 use crate::api::{Answer, Answered, Freshness, Kind, Object, ObjectKey, Selector, Verb};
-use crate::client::{Alarm, Client, ClientSettings, News};
+use crate::client::{
+    Alarm, Client, ClientSettings, ElectionSettings, Heard, LeaderElection, News, Standing,
+};
 use crate::engine::{Activity, Duration, Path, Phase, Rhythm, SimTime, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use crate::timeline::EntryId;
@@ -32,6 +37,7 @@ pub struct Settings {
     pub monitor_period: Duration,
     /// What stands before the UUID in a `providerID`.
     pub provider_prefix: Text,
+    pub election: ElectionSettings,
 }
 
 /// What the controller reacts to besides messages and ticks.
@@ -61,25 +67,40 @@ pub struct CloudController {
     settings: Settings,
     cluster: Address,
     supervisor: Address,
+    standing: Standing,
+    election: LeaderElection,
     client: Client<Token>,
     cloud: Client<Token>,
     /// The Nodes that the pass has yet to look at.
     left: VecDeque<Text>,
     /// What led to the last that was heard of each Node: it is looked at for that.
     heard: BTreeMap<Text, Option<EntryId>>,
+    /// Its passes have begun.
+    works: bool,
 }
 
+/// The process, and its Lease.
+pub const PROGRAM: &str = "cloud-controller-manager";
 const AGENT: &str = "cloud-node-lifecycle-controller";
 const MONITOR: ActivityId = ActivityId(0);
 
 impl CloudController {
-    /// A controller with its cluster's API server and the Supervisor's.
-    pub fn new(settings: Settings, cluster: Address, supervisor: Address) -> CloudController {
+    /// A controller with its cluster's API server and the Supervisor's, and how it stands if the
+    /// run begins with it.
+    pub fn new(
+        settings: Settings,
+        cluster: Address,
+        supervisor: Address,
+        standing: Standing,
+    ) -> CloudController {
         CloudController {
+            standing,
+            election: LeaderElection::new(2, cluster, PROGRAM, settings.election),
             client: Client::new(0, cluster, settings.client),
             cloud: Client::new(1, supervisor, settings.client),
             left: VecDeque::new(),
             heard: BTreeMap::new(),
+            works: false,
             settings,
             cluster,
             supervisor,
@@ -88,6 +109,11 @@ impl CloudController {
 
     /// Reacts to one event.
     pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
+        let input = match self.election.hear(input, |Event::Client(alarm)| Some(*alarm), ctx) {
+            Heard::NotMine(input) => input,
+            Heard::Nothing => return,
+            Heard::Elected => return self.elected(ctx),
+        };
         let mut news = Vec::new();
         match input {
             Input::Started(start) => return self.start(start, ctx),
@@ -125,21 +151,37 @@ impl CloudController {
                 News::Changed(delta) => {
                     self.heard.insert(delta.name().clone(), ctx.cause());
                 }
+                News::Synced(_) if !self.works => self.work(Phase::Now, ctx),
                 News::Synced(_) => {}
             }
         }
     }
 
     fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
-        *self = CloudController::new(self.settings.clone(), self.cluster, self.supervisor);
+        let (settings, standing) = (self.settings.clone(), self.standing);
+        *self = CloudController::new(settings, self.cluster, self.supervisor, standing);
+        self.election.start(start, standing, ctx);
+        if self.election.is_leader() {
+            self.client.watch(ctx, Kind::Node, Selector::All);
+            self.work(Phase::Stationary, ctx);
+        }
+    }
+
+    fn elected(&mut self, ctx: &mut Ctx<Event>) {
+        let message = Text::from(format!("{} became leader", self.election.identity()));
+        let (lock, kind) = (self.election.lock().clone(), EventType::Normal);
+        self.client.record(ctx, PROGRAM, kind, &lock, "LeaderElection", message);
         self.client.watch(ctx, Kind::Node, Selector::All);
+    }
+
+    fn work(&mut self, phase: Phase, ctx: &mut Ctx<Event>) {
+        self.works = true;
         let monitor = Activity {
             period: self.settings.monitor_period,
             jitter_percent: 0,
             rhythm: Rhythm::AfterEnd,
             path: Path::Server,
         };
-        let phase = if start == Start::Steady { Phase::Stationary } else { Phase::Now };
         ctx.every(MONITOR, monitor, phase);
     }
 

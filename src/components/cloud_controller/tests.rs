@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 type Controller = Bench<CloudController, Event>;
 
 fn controller(objects: &[Object]) -> Controller {
+    started(Start::Steady, Standing::Leader, objects)
+}
+
+fn started(start: Start, standing: Standing, objects: &[Object]) -> Controller {
     let secs = Duration::from_secs;
     let settings = Settings {
         client: ClientSettings {
@@ -21,11 +25,17 @@ fn controller(objects: &[Object]) -> Controller {
         },
         monitor_period: secs(5),
         provider_prefix: Text::word("vsphere://"),
+        election: ElectionSettings {
+            lease: secs(15),
+            deadline: secs(10),
+            retry: secs(2),
+            jitter_percent: 120,
+        },
     };
     let [cluster, supervisor] = [EndpointId(1), EndpointId(0)].map(Address::Endpoint);
-    let controller = CloudController::new(settings, cluster, supervisor);
+    let controller = CloudController::new(settings, cluster, supervisor, standing);
     let react = CloudController::on_event;
-    Bench::started(controller, "cloud-controller-manager", react, Start::Steady, objects)
+    Bench::started(controller, PROGRAM, react, start, objects)
 }
 
 fn node(name: &'static str, ready: Status) -> Object {
@@ -118,4 +128,22 @@ fn a_control_plane_is_asked_about_like_any_other_node() {
         pass(&mut bench, &machines);
         assert_eq!(bench.waiting().contains(&"delete Node/control-plane-0".to_owned()), goes);
     }
+}
+
+#[test]
+fn a_standby_knows_and_does_nothing_until_it_is_elected() {
+    let mut bench = started(Start::Steady, Standing::Standby, &[node("w", Status::Unknown)]);
+    bench.elects = false;
+    bench.pass(Duration::from_millis(4_400));
+    assert_eq!(bench.waiting(), ["get Lease/cloud-controller-manager"]);
+    let (connection, request) = bench.asked.remove(0);
+    let missing = ApiError::not_found(&crate::client::lease_lock(PROGRAM));
+    bench.answer(connection, request.id, Err(missing));
+    bench.grant("create Lease/cloud-controller-manager");
+    assert!(bench.waiting().contains(&"list Node".to_owned()), "{:?}", bench.waiting());
+    assert!(!bench.component.works, "it knows no Nodes yet");
+    bench.list(&[node("w", Status::Unknown)]);
+    assert!(bench.component.works);
+    pass(&mut bench, &[]);
+    assert!(bench.waiting().contains(&"delete Node/w".to_owned()), "{:?}", bench.waiting());
 }

@@ -15,7 +15,7 @@
 use super::{ControllerManager, Event, Token, WATCHED};
 use crate::api::kinds::EventType;
 use crate::api::{Answered, Kind, ObjectKey, Reason, Selector, Verb};
-use crate::client::{Standing, Verdict};
+use crate::client::{Heard, Standing};
 use crate::engine::{Purpose, Text};
 use crate::infra::{Ctx, Input, Start};
 
@@ -32,35 +32,18 @@ impl ControllerManager {
         input: Input<Event>,
         ctx: &mut Ctx<Event>,
     ) -> Option<Input<Event>> {
-        let verdict = match input {
-            Input::Started(start) => {
-                self.start(start, ctx);
-                return None;
-            }
+        match input {
+            Input::Started(start) => self.start(start, ctx),
             Input::Due(Event::Initialized) => {
                 let verb = Verb::Get(trusted_front_proxy());
                 let (token, timeout) = (Token::Authentication, self.settings.lookup_timeout);
                 self.clients.local.ask_within(ctx, PROGRAM, verb, token, timeout);
-                return None;
             }
-            Input::Message(from, message) if self.election.is_on(from) => {
-                self.election.on_message(from, message, ctx)
-            }
-            Input::Broken(connection, how) if self.election.is_on(connection) => {
-                self.election.on_broken(connection, how, ctx)
-            }
-            Input::Due(Event::Client(alarm)) if alarm.client == CLIENT => {
-                self.election.on_alarm(alarm.ring, ctx)
-            }
-            other => return Some(other),
-        };
-        match verdict {
-            Verdict::Unchanged => {}
-            Verdict::Elected => self.elected(ctx),
-            Verdict::Lost => {
-                ctx.log("leaderelection lost");
-                ctx.exit();
-            }
+            other => match self.election.hear(other, Event::alarm, ctx) {
+                Heard::NotMine(other) => return Some(other),
+                Heard::Nothing => {}
+                Heard::Elected => self.elected(ctx),
+            },
         }
         None
     }

@@ -143,6 +143,15 @@ pub enum Event {
     Initialized,
 }
 
+impl Event {
+    fn alarm(&self) -> Option<Alarm> {
+        match self {
+            Event::Client(alarm) => Some(*alarm),
+            _ => None,
+        }
+    }
+}
+
 impl From<Alarm> for Event {
     fn from(alarm: Alarm) -> Event {
         Event::Client(alarm)

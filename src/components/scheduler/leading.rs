@@ -6,7 +6,7 @@
 
 use super::{AGENT, Event, Scheduler};
 use crate::api::kinds::EventType;
-use crate::client::Verdict;
+use crate::client::Heard;
 use crate::engine::Text;
 use crate::infra::{Ctx, Input, Start};
 
@@ -22,25 +22,10 @@ impl Scheduler {
         input: Input<Event>,
         ctx: &mut Ctx<Event>,
     ) -> Option<Input<Event>> {
-        let verdict = match input {
-            Input::Message(from, message) if self.election.is_on(from) => {
-                self.election.on_message(from, message, ctx)
-            }
-            Input::Broken(connection, how) if self.election.is_on(connection) => {
-                self.election.on_broken(connection, how, ctx)
-            }
-            Input::Due(Event::Client(alarm)) if alarm.client == CLIENT => {
-                self.election.on_alarm(alarm.ring, ctx)
-            }
-            other => return Some(other),
-        };
-        match verdict {
-            Verdict::Unchanged => {}
-            Verdict::Elected => self.elected(ctx),
-            Verdict::Lost => {
-                ctx.log("leaderelection lost");
-                ctx.exit();
-            }
+        match self.election.hear(input, Event::alarm, ctx) {
+            Heard::NotMine(other) => return Some(other),
+            Heard::Nothing => {}
+            Heard::Elected => self.elected(ctx),
         }
         None
     }

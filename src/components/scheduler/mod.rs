@@ -63,6 +63,15 @@ pub enum Event {
     BackoffOver(ObjectKey),
 }
 
+impl Event {
+    fn alarm(&self) -> Option<Alarm> {
+        match self {
+            Event::Client(alarm) => Some(*alarm),
+            _ => None,
+        }
+    }
+}
+
 impl From<Alarm> for Event {
     fn from(alarm: Alarm) -> Event {
         Event::Client(alarm)

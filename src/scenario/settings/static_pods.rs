@@ -1,7 +1,9 @@
-//! From the catalog's keys to the manifests that kubeadm writes for a control plane.
+//! From the catalog's keys to the manifests of a control plane: those that kubeadm writes, and the
+//! cloud's controller.
 
 use super::small;
 use crate::api::{ProbeKind, ProbeSpec, StaticPodManifest};
+use crate::components::cloud_controller;
 use crate::engine::Text;
 use crate::infra::Port;
 use crate::scenario::catalog::Catalog;
@@ -13,7 +15,10 @@ const ETCD_PROBES: [&str; 3] = ["livez", "serializableHealth", "health"];
 /// The manifests of a control plane.
 ///
 /// Simplified: etcd is asked at its clients' port, where the real one has another for this (2381).
-pub fn manifests(all: &Catalog) -> Vec<StaticPodManifest> {
+/// The cloud's controller is a static Pod beside each API server, as Kubernetes documents the
+/// replicas of a control plane's programs; vSphere's own manifests make a DaemonSet or a Deployment
+/// of it, whose Pods run on the same Nodes.
+pub fn manifests(all: &Catalog, has_cloud: bool) -> Vec<StaticPodManifest> {
     use ProbeKind::{Liveness, Readiness, Startup};
     let etcd = match all.choice("kubernetes.etcdProbes", &ETCD_PROBES) {
         0 => vec![(Startup, "/readyz"), (Liveness, "/livez"), (Readiness, "/readyz")],
@@ -25,18 +30,19 @@ pub fn manifests(all: &Catalog) -> Vec<StaticPodManifest> {
     };
     let apiserver = vec![(Startup, "/livez"), (Liveness, "/livez"), (Readiness, "/readyz")];
     let controller = || vec![(Startup, "/healthz"), (Liveness, "/healthz")];
-    [
-        ("etcd", ETCD_PORT, etcd),
-        ("kube-apiserver", API_PORT, apiserver),
-        ("kube-controller-manager", CONTROLLER_MANAGER_PORT, controller()),
-        ("kube-scheduler", SCHEDULER_PORT, controller()),
-    ]
-    .map(|(name, port, probes)| StaticPodManifest {
-        name: Text::word(name),
-        grace: all.duration("kubernetes.staticPodGrace"),
-        probes: probes.into_iter().map(|(kind, path)| probe(all, kind, port, path)).collect(),
-    })
-    .into()
+    let probed = |name: &'static str, port: Port, probes: Vec<(ProbeKind, &'static str)>| {
+        (name, probes.into_iter().map(|(kind, path)| probe(all, kind, port, path)).collect())
+    };
+    let mut written: Vec<(&'static str, Vec<ProbeSpec>)> = vec![
+        probed("etcd", ETCD_PORT, etcd),
+        probed("kube-apiserver", API_PORT, apiserver),
+        probed("kube-controller-manager", CONTROLLER_MANAGER_PORT, controller()),
+        probed("kube-scheduler", SCHEDULER_PORT, controller()),
+    ];
+    written.extend(has_cloud.then(|| (cloud_controller::PROGRAM, Vec::new())));
+    let grace = all.duration("kubernetes.staticPodGrace");
+    let manifest = |(name, probes)| StaticPodManifest { name: Text::word(name), grace, probes };
+    written.into_iter().map(manifest).collect()
 }
 
 fn probe(all: &Catalog, kind: ProbeKind, port: Port, path: &'static str) -> ProbeSpec {
