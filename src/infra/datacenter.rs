@@ -21,6 +21,8 @@ pub struct Datacenter {
     pub transport: Transport,
     /// Where the endpoints lead that a load balancer steers.
     steered: BTreeMap<EndpointId, Steered>,
+    /// Whom a balancer leads to the same backend again (persistence by source address).
+    persistent: BTreeMap<(EndpointId, ProcessId), Text>,
     /// The VM that has a name now.
     by_name: BTreeMap<Text, VmId>,
     /// How many zones there are; each new VM goes to the one with the fewest.
@@ -78,6 +80,7 @@ impl Datacenter {
             links: Links::default(),
             transport: Transport::default(),
             steered: BTreeMap::new(),
+            persistent: BTreeMap::new(),
             by_name: BTreeMap::new(),
             zones,
             latency,
@@ -168,8 +171,14 @@ impl Datacenter {
             Address::Here(port) => (Some((client.vm, port)), self.latency.loopback),
             Address::Endpoint(endpoint) => {
                 if let Some(steered) = self.steered.get(&endpoint) {
-                    let to = self.dispatched(steered, random, owner).cloned();
+                    let known = self.known_backend(steered, (endpoint, id.client));
+                    let to = known.or_else(|| self.dispatched(steered, random, owner)).cloned();
                     let none_up = steered.fallback.none_up;
+                    if let (Some((vm, _)), Some(known)) =
+                        (&to, self.persistent.get_mut(&(endpoint, id.client)))
+                    {
+                        known.clone_from(vm);
+                    }
                     return self.connect_through(id, (endpoint, none_up), to, random, now);
                 }
                 let backend = pick(self.network.backends(endpoint), random, owner);
@@ -179,6 +188,22 @@ impl Datacenter {
         let latency = delay.pick(random.draw(owner, Purpose(0), 0));
         self.network.open(id, target, latency, &self.processes, now);
         // A host that is off answers nothing: the client's own timers must tell.
+    }
+
+    /// Has a balancer know a client by his address: he is led to this VM while it is up, then to
+    /// whichever is drawn for him, and stays there.
+    pub fn remember(&mut self, endpoint: EndpointId, client: ProcessId, vm: Text) {
+        self.persistent.insert((endpoint, client), vm);
+    }
+
+    /// The backend that a balancer remembers for a client, if it is up.
+    fn known_backend<'a>(
+        &self,
+        Steered { to, .. }: &'a Steered,
+        client: (EndpointId, ProcessId),
+    ) -> Option<&'a (Text, Port)> {
+        let known = self.persistent.get(&client)?;
+        to.iter().find(|(vm, _)| vm == known)
     }
 
     /// The backend to which a balancer leads a connection: one that refuses is not yet known to be

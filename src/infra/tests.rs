@@ -216,6 +216,24 @@ fn a_backend_that_refuses_is_left_for_another_if_that_is_the_rule() {
 }
 
 #[test]
+fn a_client_whom_the_balancer_knows_is_led_to_the_same_backend_while_it_is_up() {
+    let mut pair = pair();
+    let both = || vec![(Text::word("here"), PORT), (Text::word("there"), PORT)];
+    let client = pair.connect(at(0)).client;
+    pair.datacenter.remember(SERVER, client, Text::word("there"));
+    let led_there = |pair: &mut Pair| {
+        let led = (0..20).filter(|_| pair.leads(at(0)).0 == Some(pair.there));
+        led.count()
+    };
+    pair.datacenter.steer(SERVER, both(), CLOSE);
+    assert_eq!(led_there(&mut pair), 20);
+    pair.datacenter.steer(SERVER, vec![(Text::word("here"), PORT)], CLOSE);
+    assert_eq!(led_there(&mut pair), 0);
+    pair.datacenter.steer(SERVER, both(), CLOSE);
+    assert_eq!(led_there(&mut pair), 0, "he stays where he was led to since");
+}
+
+#[test]
 fn a_connection_stays_with_its_backend_wherever_the_endpoint_leads() {
     let mut pair = pair();
     pair.datacenter.steer(SERVER, vec![(Text::word("there"), PORT)], CLOSE);

@@ -86,16 +86,23 @@ fn api_users(
 ) -> Result<Vec<Probe>, Mistake> {
     let fresh = Probe::Api(ApiUser::Fresh);
     let pinned = |vm: &Text| Probe::Api(ApiUser::At(vm.clone()));
+    let known_plane = |vm: &str| planes.iter().find(|plane| **plane == *vm);
+    let via = whom.value.strip_prefix("via ").and_then(known_plane);
+    if let Some(plane) = via {
+        return Ok(vec![Probe::Api(ApiUser::Led(plane.clone()))]);
+    }
     match whom.value.as_str() {
         "each" => Ok(planes.iter().map(pinned).chain([fresh]).collect()),
         "endpoint" => Ok(vec![fresh]),
-        vm => match planes.iter().find(|plane| **plane == *vm) {
+        vm => match known_plane(vm) {
             Some(plane) => Ok(vec![pinned(plane)]),
             None => {
                 let known = ["each", "endpoint"].into_iter().chain(planes.iter().map(Text::as_str));
                 let known: Vec<&str> = known.collect();
-                let message =
-                    format!("nobody serves the API at `{vm}`; write one of {}", known.join(", "));
+                let message = format!(
+                    "nobody serves the API at `{vm}`; write one of {}, or `via` and one of these VMs",
+                    known.join(", ")
+                );
                 Err(source.mistake(whom, message))
             }
         },

@@ -74,6 +74,9 @@ pub enum ApiUser {
     At(Text),
     /// A new one each time, through the load balancer.
     Fresh,
+    /// A new one each time; the load balancer knows him by his address and leads him to this VM's
+    /// API server while it is up.
+    Led(Text),
 }
 
 /// Which cluster runs Cluster API.

@@ -422,12 +422,16 @@ impl Builder {
                     let way = match user {
                         ApiUser::At(vm) => prober::api::Way::Pinned(vm.clone(), API_PORT),
                         ApiUser::Fresh => prober::api::Way::Fresh(api),
+                        ApiUser::Led(vm) => prober::api::Way::Led(api, vm.clone()),
                     };
                     ("api-prober", prober::api::ApiProber::new(users.api, way).into())
                 }
             };
             let vm = self.core.datacenter.add_appliance("user");
-            self.add(vm, program, None, cluster(), user);
+            let user = self.add(vm, program, None, cluster(), user);
+            if let Probe::Api(ApiUser::Led(plane)) = probe {
+                self.core.datacenter.remember(WORKLOAD, user, plane.clone());
+            }
         }
     }
 

@@ -1,5 +1,5 @@
 //! A user of the API, who asks once a second: always over the same connection, as one who stays
-//! pinned to an API server, or over a new one each time.
+//! pinned to an API server, or over a new one each time, as each command of kubectl has.
 //!
 //! What he gets is told whenever it becomes another answer; how things stand for him, as for every
 //! user.
@@ -33,6 +33,8 @@ pub enum Way {
     Pinned(Text, Port),
     /// Any behind the load balancer, over a new connection each time.
     Fresh(Address),
+    /// Likewise, but the balancer knows him by his address and leads him to this VM while it is up.
+    Led(Address, Text),
 }
 
 /// What the user reacts to besides messages and ticks.
@@ -71,6 +73,7 @@ impl ApiProber {
         let probe = match &way {
             Way::Pinned(vm, _) => Text::from(format!("api@{vm}")),
             Way::Fresh(_) => Text::word("api"),
+            Way::Led(_, vm) => Text::from(format!("api@via-{vm}")),
         };
         ApiProber {
             settings,
@@ -127,7 +130,7 @@ impl ApiProber {
         let connection = match (&self.way, self.connection) {
             (Way::Pinned(..), Some(connection)) => connection,
             (Way::Pinned(vm, port), None) => ctx.connect_to_vm(vm.clone(), *port),
-            (Way::Fresh(endpoint), _) => ctx.connect(*endpoint),
+            (Way::Fresh(endpoint) | Way::Led(endpoint, _), _) => ctx.connect(*endpoint),
         };
         self.connection = Some(connection);
         self.asked = self.asked.wrapping_add(1);
@@ -169,7 +172,7 @@ impl ApiProber {
     /// A request is over, if it still waits.
     fn ended(&mut self, id: u32, ctx: &mut Ctx<Event>, how: impl FnOnce(Duration) -> Outcome) {
         let Some((connection, sent)) = self.waiting.remove(&id) else { return };
-        if let Way::Fresh(_) = self.way {
+        if !matches!(self.way, Way::Pinned(..)) {
             ctx.close(connection);
         }
         let outcome = how(ctx.now().since(sent));
