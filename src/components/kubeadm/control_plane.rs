@@ -16,7 +16,8 @@ use crate::api::{
 use crate::engine::{Duration, SimTime, Text};
 use crate::infra::{ConnectionId, Ctx, Port};
 use crate::raft::MemberId;
-use crate::wire::{Message, StoreAnswer, StoreOperation, StoreRequest};
+use crate::wire::{Consistency, MemberInfo, Message, StoreAnswer, StoreOperation, StoreRequest};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How an etcd member joins.
@@ -33,11 +34,15 @@ pub struct EtcdJoin {
 /// How far the join of a control plane has come.
 #[derive(Clone, Debug, Default)]
 pub struct ControlPlaneJoin {
-    /// The VMs with a member that is running, as the API server shows their Pods.
+    /// The VMs of the members: by their Pods, of which one may have outlived its VM; then as etcd
+    /// itself says.
     members: Vec<Text>,
-    /// The connection to one of them.
-    member: Option<ConnectionId>,
-    /// What is asked of it now.
+    /// The first of them that was found to be up.
+    up: Option<Text>,
+    /// On which connections an answer is awaited, and whose. All are dialed while none is known to
+    /// be up, else one is.
+    dialed: BTreeMap<ConnectionId, Text>,
+    /// What is wanted of etcd now.
     call: Option<Call>,
     began: SimTime,
     /// Calls so far.
@@ -89,21 +94,37 @@ impl Kubeadm {
         self.call(Call::Add, ctx);
     }
 
+    /// Asks the member that is up, or else all at once who is: the client of etcd dials every
+    /// endpoint and waits for none of the dead.
     fn call(&mut self, call: Call, ctx: &mut Ctx<Event>) {
-        let Some(vm) = self.plane.members.first().cloned() else {
-            return self.etcd_failed("no etcd member is there", ctx);
-        };
         self.plane.call = Some(call);
-        self.plane.made += 1;
-        let connection = ctx.connect_to_vm(vm, ETCD);
-        self.plane.member = Some(connection);
-        let operation = match call {
-            Call::Add => {
-                let (vm, learner) = (ctx.host().clone(), self.settings.etcd.learner);
-                StoreOperation::MemberAdd { vm, learner }
+        match self.plane.up.clone() {
+            Some(vm) => {
+                let operation = match call {
+                    Call::Add => {
+                        let (vm, learner) = (ctx.host().clone(), self.settings.etcd.learner);
+                        StoreOperation::MemberAdd { vm, learner }
+                    }
+                    Call::Promote(member) => StoreOperation::MemberPromote(member),
+                };
+                self.ask(vm, operation, ctx);
             }
-            Call::Promote(member) => StoreOperation::MemberPromote(member),
-        };
+            None if self.plane.members.is_empty() => {
+                self.etcd_failed("no etcd member is there", ctx);
+            }
+            None => {
+                for vm in self.plane.members.clone() {
+                    let list = StoreOperation::MemberList(Consistency::Linearizable);
+                    self.ask(vm, list, ctx);
+                }
+            }
+        }
+    }
+
+    fn ask(&mut self, vm: Text, operation: StoreOperation, ctx: &mut Ctx<Event>) {
+        self.plane.made += 1;
+        let connection = ctx.connect_to_vm(vm.clone(), ETCD);
+        self.plane.dialed.insert(connection, vm);
         let (sender, count) = (ctx.owner().part(2), u64::from(self.plane.made));
         let id = self.plane.made;
         let request = StoreRequest { id, operation, require_leader: false, sender, count };
@@ -118,50 +139,68 @@ impl Kubeadm {
         ctx: &mut Ctx<Event>,
     ) -> bool {
         let Message::Stored(_, answer) = message else { return false };
-        if self.plane.member != Some(from) {
-            return false;
-        }
+        let Some(vm) = self.plane.dialed.remove(&from) else { return false };
         ctx.close(from);
-        self.plane.member = None;
-        match (self.plane.call.take(), answer) {
-            (Some(Call::Add), StoreAnswer::Members(members)) => {
-                let own = members.iter().find(|member| member.vm == *ctx.host());
-                let own = own.map(|member| (member.id, member.learner));
-                let vms: Vec<&str> = members.iter().map(|member| member.vm.as_str()).collect();
-                self.start_member(&vms, ctx);
-                match own {
-                    Some((id, true)) => self.promote_later(id, ctx),
-                    _ => self.mark(ctx),
-                }
-            }
-            (Some(Call::Promote(_)), StoreAnswer::Members(_) | StoreAnswer::Done) => {
+        let Some(call) = self.plane.call else { return true };
+        match (self.plane.up.is_some(), call, answer) {
+            (false, _, StoreAnswer::Members(members)) => self.found(vm, members, ctx),
+            (true, Call::Add, StoreAnswer::Members(members)) => self.added(members, ctx),
+            (true, Call::Promote(_), StoreAnswer::Members(_) | StoreAnswer::Done) => {
+                self.plane.call = None;
                 ctx.log("[etcd] The learner was promoted as a voting member");
                 self.mark(ctx);
             }
-            (Some(call), StoreAnswer::Failed(error)) => {
+            (_, _, StoreAnswer::Failed(error)) => {
                 let words = error.message.clone();
                 self.try_again(call, &words, ctx);
             }
-            (Some(call), _) => self.try_again(call, "an unexpected answer", ctx),
-            (None, _) => {}
+            _ => self.try_again(call, "an unexpected answer", ctx),
         }
         true
     }
 
-    /// The member that was asked is gone; true if it was one.
+    /// The first that answers is asked for everything else.
+    fn found(&mut self, vm: Text, members: &[MemberInfo], ctx: &mut Ctx<Event>) {
+        for late in std::mem::take(&mut self.plane.dialed).into_keys() {
+            ctx.close(late);
+        }
+        let others = members.iter().filter(|member| member.started && member.vm != *ctx.host());
+        self.plane.members = others.map(|member| member.vm.clone()).collect();
+        self.plane.up = Some(vm);
+        if let Some(call) = self.plane.call {
+            self.call(call, ctx);
+        }
+    }
+
+    fn added(&mut self, members: &[MemberInfo], ctx: &mut Ctx<Event>) {
+        self.plane.call = None;
+        let own = members.iter().find(|member| member.vm == *ctx.host());
+        let own = own.map(|member| (member.id, member.learner));
+        let vms: Vec<&str> = members.iter().map(|member| member.vm.as_str()).collect();
+        self.start_member(&vms, ctx);
+        match own {
+            Some((id, true)) => self.promote_later(id, ctx),
+            _ => self.mark(ctx),
+        }
+    }
+
+    /// A member that was asked is gone; true if it was one.
     pub(super) fn member_broken(&mut self, connection: ConnectionId, ctx: &mut Ctx<Event>) -> bool {
-        if self.plane.member != Some(connection) {
+        if self.plane.dialed.remove(&connection).is_none() {
             return false;
         }
-        self.plane.member = None;
-        self.plane.members.rotate_left(1);
-        if let Some(call) = self.plane.call.take() {
+        self.plane.up = None;
+        if let Some(call) = self.plane.call {
             self.try_again(call, "context deadline exceeded", ctx);
         }
         true
     }
 
+    /// After a pause, unless another member may still answer.
     fn try_again(&mut self, call: Call, error: &str, ctx: &mut Ctx<Event>) {
+        if !self.plane.dialed.is_empty() {
+            return;
+        }
         if ctx.now() >= self.plane.began + self.settings.etcd.limit {
             return self.etcd_failed(error, ctx);
         }
@@ -172,7 +211,7 @@ impl Kubeadm {
     /// The pause before a call is over.
     pub(super) fn ask_member(&mut self, made: u32, ctx: &mut Ctx<Event>) {
         if made == self.plane.made
-            && let Some(call) = self.plane.call.take()
+            && let Some(call) = self.plane.call
         {
             self.call(call, ctx);
         }

@@ -94,6 +94,15 @@ impl Join {
         self.answer(Ok(Answer::List(Revision(9), pods.to_vec())));
     }
 
+    /// Both members are asked who belongs to etcd, and the second is the first to answer.
+    fn found(&mut self) {
+        let lists = self.calls.drain(..).collect::<Vec<_>>();
+        assert_eq!(lists.len(), 2, "all are dialed at once");
+        let (to, request) = &lists[1];
+        assert!(matches!(request.operation, StoreOperation::MemberList(_)), "{request:?}");
+        self.play(Input::Message(*to, Message::Stored(request.id, voters())));
+    }
+
     /// Ends the call that waits; what it was.
     fn stored(&mut self, answer: StoreAnswer) -> StoreOperation {
         let (to, request) = self.calls.remove(0);
@@ -115,13 +124,15 @@ impl Join {
     }
 }
 
+fn member(id: u32, vm: &'static str, started: bool, learner: bool) -> MemberInfo {
+    MemberInfo { id: MemberId(id), vm: Text::word(vm), started, learner }
+}
+
+fn voters() -> StoreAnswer {
+    StoreAnswer::Members(vec![member(1, "cp-0", true, false), member(2, "cp-1", true, false)])
+}
+
 fn members(learner: bool) -> StoreAnswer {
-    let member = |id, vm, started, learner| MemberInfo {
-        id: MemberId(id),
-        vm: Text::word(vm),
-        started,
-        learner,
-    };
     StoreAnswer::Members(vec![
         member(1, "cp-0", true, false),
         member(2, "cp-1", true, false),
@@ -141,6 +152,7 @@ fn the_components_come_before_the_member_and_the_label_last() {
     assert!(join.has(KUBELET_CONFIG) && join.has("/etc/kubernetes/manifests/kube-apiserver.yaml"));
     assert!(!join.has(ETCD), "nobody has added the member yet");
     join.listed();
+    join.found();
     let added = join.stored(members(true));
     let StoreOperation::MemberAdd { vm, learner: true } = added else { panic!("{added:?}") };
     assert_eq!(vm, "cp-new");
@@ -172,6 +184,7 @@ fn the_components_come_before_the_member_and_the_label_last() {
 fn without_learners_a_new_member_votes_at_once() {
     let mut join = Join::trusted(false);
     join.listed();
+    join.found();
     let added = join.stored(members(false));
     assert!(matches!(added, StoreOperation::MemberAdd { learner: false, .. }), "{added:?}");
     assert!(matches!(&join.asked[0].2, Verb::Get(key) if key.kind == Kind::Node));
@@ -184,6 +197,7 @@ fn without_a_quorum_the_member_is_not_added_and_the_join_fails_for_good() {
     let mut tries = 0;
     while !join.exited {
         join.stored(failed("etcdserver: no leader"));
+        join.stored(failed("etcdserver: no leader"));
         tries += 1;
         if !join.exited {
             join.again();
@@ -194,13 +208,26 @@ fn without_a_quorum_the_member_is_not_added_and_the_join_fails_for_good() {
     assert!(!join.has(ETCD) && join.has(DONE), "cloud-init does not run again");
 }
 
+/// A Pod outlives its VM by up to a minute.
 #[test]
-fn a_member_that_does_not_answer_is_passed_over() {
+fn nobody_waits_for_a_member_whose_vm_is_gone() {
     let mut join = Join::trusted(true);
     join.listed();
-    let (silent, _) = join.calls.remove(0);
-    join.play(Input::Broken(silent, crate::infra::Broken::Refused));
+    let gone = join.calls[0].0;
+    join.found();
+    assert!(matches!(join.calls[0].1.operation, StoreOperation::MemberAdd { .. }));
+    join.play(Input::Broken(gone, crate::infra::Broken::Lost));
+    assert_eq!(join.calls.len(), 1, "the dial of the dead one was given up before");
+}
+
+#[test]
+fn when_the_asked_member_goes_all_are_dialed_again() {
+    let mut join = Join::trusted(true);
+    join.listed();
+    join.found();
+    let (to, _) = join.calls.remove(0);
+    join.play(Input::Broken(to, crate::infra::Broken::Refused));
     join.again();
-    let effects = join.calls.len();
-    assert_eq!(effects, 1, "the other one is asked");
+    join.found();
+    assert!(matches!(join.calls[0].1.operation, StoreOperation::MemberAdd { .. }));
 }
