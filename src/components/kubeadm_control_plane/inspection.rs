@@ -179,7 +179,7 @@ impl Controller {
 
     /// Up to 1.12: each member is asked who belongs to etcd; all have to say the same.
     fn ask_each_member(&self, scene: &mut Scene, script: &mut Script) -> Flow<()> {
-        for node in scene.node_names() {
+        for node in scene.list_nodes(script) {
             let place = scene.machines.iter().position(|machine| node_name(machine) == Some(&node));
             let Some(place) = place else {
                 if !scene.has_provisioning() {
@@ -258,7 +258,7 @@ impl Controller {
                 !machine.meta.is_deleting() && node_name(machine).is_some()
             })
             .collect();
-        let nodes = nodes_by_health(scene, &asked);
+        let nodes = nodes_by_health(scene, &asked, script);
         if nodes.is_empty() {
             return Ok(());
         }
@@ -377,17 +377,17 @@ fn member_said(scene: &Scene, place: usize) -> Said {
 }
 
 /// The Nodes of these Machines, those with a member that was last known as healthy first.
-fn nodes_by_health(scene: &Scene, machines: &[usize]) -> Vec<Text> {
-    let mut nodes: Vec<(bool, Text)> = Vec::new();
-    for place in machines {
-        let machine = &scene.machines[*place];
-        let Some(name) = node_name(machine) else { continue };
-        if scene.node_of(machine).is_some() {
-            let healthy = super::scene::is(machine, ETCD_MEMBER, Status::True);
-            nodes.push((!healthy, name.clone()));
+fn nodes_by_health(scene: &Scene, machines: &[usize], script: &mut Script) -> Vec<Text> {
+    let mut nodes = Vec::new();
+    for name in scene.list_nodes(script) {
+        let is_its = |place: &&usize| node_name(&scene.machines[**place]) == Some(&name);
+        if let Some(place) = machines.iter().find(is_its) {
+            let healthy = super::scene::is(&scene.machines[*place], ETCD_MEMBER, Status::True);
+            nodes.push((!healthy, name));
         }
     }
-    nodes.sort();
+    // Among equals the drawn order stays.
+    nodes.sort_by_key(|(ill, _)| *ill);
     nodes.into_iter().map(|(_, name)| name).collect()
 }
 

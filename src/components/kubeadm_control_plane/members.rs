@@ -180,7 +180,7 @@ impl Controller {
         let Some(to) = node_name(candidate) else {
             return Ok(Err(Text::word("leader has no node reference")));
         };
-        let leader = match self.connect_to_leader(&scene.node_names(), script)? {
+        let leader = match self.connect_to_leader(&scene.list_nodes(script), script)? {
             Ok(leader) => leader,
             Err(error) => return Ok(Err(wrapped("failed to create etcd client", &error))),
         };
@@ -267,7 +267,7 @@ impl Controller {
             )));
         }
         let others: Vec<Text> =
-            scene.node_names().into_iter().filter(|node| node != name).collect();
+            scene.list_nodes(script).into_iter().filter(|node| node != name).collect();
         let any = match self.connect(&others, script)? {
             Ok(any) => any,
             Err(error) => return Ok(Err(wrapped("failed to create etcd client", &error))),

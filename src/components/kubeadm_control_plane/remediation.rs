@@ -219,7 +219,7 @@ impl Controller {
     }
 
     fn member_names(&self, scene: &Scene, script: &mut Script) -> Flow<Tried<Vec<Text>>> {
-        let nodes = scene.node_names();
+        let nodes = scene.list_nodes(script);
         let connected = match self.settings.leader {
             LeaderAccess::Always => self.connect_to_leader(&nodes, script)?,
             LeaderAccess::ForItsOwnMachine => self.connect(&nodes, script)?,

@@ -1,14 +1,17 @@
 //! What one reconcile works on: the control plane, its Machines and its Nodes as the caches had
 //! them when it began, changed by what it writes itself.
 //!
-//! Simplified: the real controller asks its caches again in the middle, and its Nodes come in the
-//! random order of a Go map; here they come oldest first.
+//! Simplified: the real controller asks its caches again in the middle.
 
+use super::script::Script;
 use crate::api::kinds::{KubeadmControlPlane, Machine, Node, Status};
 use crate::api::{EtcdMember, Kind, Object};
 use crate::client::View;
-use crate::engine::{SimTime, Text};
+use crate::engine::{Purpose, SimTime, Text};
 use std::sync::Arc;
+
+/// Purpose of the draws for the order in which Nodes are listed.
+const NODE_ORDER: Purpose = Purpose(1);
 
 /// The objects of a reconcile.
 #[derive(Clone, Debug)]
@@ -63,9 +66,14 @@ impl Scene {
         self.plane.kubeadm_control_plane_mut().expect("a scene is of a KubeadmControlPlane")
     }
 
-    /// The names of the Nodes.
-    pub fn node_names(&self) -> Vec<Text> {
-        self.nodes.iter().map(|node| node.name().clone()).collect()
+    /// The names of the Nodes in an order that is drawn for each list: a cache keeps its objects in
+    /// a Go map, which has none.
+    pub fn list_nodes(&self, script: &mut Script) -> Vec<Text> {
+        let names = self.nodes.iter().map(|node| node.name().clone());
+        let mut drawn: Vec<(u64, Text)> =
+            names.map(|name| (script.draw(NODE_ORDER), name)).collect();
+        drawn.sort();
+        drawn.into_iter().map(|(_, name)| name).collect()
     }
 
     /// The Node of a Machine, if it exists.
