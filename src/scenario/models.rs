@@ -148,11 +148,10 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
     };
     let written: WrittenPlatform = source.parse()?;
     match (&written.infra_provider, written.bootstrap) {
-        (WrittenProvider::Delay, WrittenBootstrap::Given)
-        | (WrittenProvider::VmOperator, WrittenBootstrap::Kubeadm) => {}
+        (WrittenProvider::Delay, _) | (WrittenProvider::VmOperator, WrittenBootstrap::Kubeadm) => {}
         _ => {
-            let message = "`infraProvider: delay` goes with `bootstrap: given`, because its VMs get \
-                           no user data, and `infraProvider: vm-operator` with `bootstrap: kubeadm`";
+            let message = "`infraProvider: vm-operator` goes with `bootstrap: kubeadm`, because its \
+                           VMs wait for their user data";
             return Err(Mistake::of(&source.file, message));
         }
     }

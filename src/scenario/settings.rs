@@ -15,6 +15,7 @@ use crate::api::kinds::{
 };
 use crate::api::{Kind, RetryJoin};
 use crate::client::{Backoff, ShellSettings};
+use crate::components::cluster_api::Bootstrap;
 use crate::components::{
     bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcdctl, hypervisor,
     infra_provider, kubeadm, kubectl, kubelet, scheduler, vm_operator, vsphere_provider,
@@ -102,6 +103,7 @@ fn provider(platform: &Platform) -> Provider {
         WrittenProvider::Delay => Provider::Delay(infra_provider::Settings {
             client: client(all),
             provider_prefix: all.word("infra.providerIDPrefix"),
+            waits_for_bootstrap: platform.bootstrap == Bootstrap::Kubeadm,
             backoff_first: all.period("clusterApi.backoffFirst"),
             backoff_limit: all.period("clusterApi.backoffLimit"),
         }),

@@ -1,13 +1,14 @@
 //! A plain infrastructure provider: keeps InfraMachine objects and VMs equal, and never looks at a
 //! VM's power.
 //!
-//! It knows InfraMachines and the datacenter's management, not Nodes and not why a Machine goes.
+//! It knows InfraMachines and the datacenter's management, not Nodes and not why a Machine goes. Where
+//! bootstrap data is made for each Machine, it waits for them, as the contract wants it.
 //! Follows the contract of Cluster API's infrastructure providers.
 
 #[cfg(test)]
 mod tests;
 
-use crate::api::{Kind, Object, ObjectKey, Selector, Verb};
+use crate::api::{Answer, Answered, Kind, Object, ObjectKey, Selector, Verb};
 use crate::client::{Alarm, Backoff, Client, ClientSettings, News, VcenterClient};
 use crate::engine::{Duration, Text};
 use crate::infra::{Address, Ctx, Input};
@@ -21,6 +22,8 @@ pub struct Settings {
     pub client: ClientSettings,
     /// Before a VM's name in its `providerID`.
     pub provider_prefix: Text,
+    /// Whether a VM is made only with its Machine's bootstrap data; else it starts by itself.
+    pub waits_for_bootstrap: bool,
     /// The pause after a failed request, and its limit.
     pub backoff_first: Duration,
     pub backoff_limit: Duration,
@@ -46,11 +49,18 @@ pub struct InfraProvider {
     settings: Settings,
     api: Address,
     server: Address,
-    client: Client<ObjectKey>,
+    client: Client<Token>,
     vcenter: VcenterClient<Task>,
     /// Objects with a write under way.
     writing: BTreeSet<ObjectKey>,
     failures: BTreeMap<ObjectKey, Backoff>,
+}
+
+/// What a request was for; each about the InfraMachine of this key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    Write(ObjectKey),
+    ReadUserData(ObjectKey),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,9 +69,10 @@ struct Task {
     wish: Wish,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Wish {
-    Create,
+    /// With this user data.
+    Create(Text),
     Delete,
 }
 
@@ -90,6 +101,9 @@ impl InfraProvider {
             Input::Started(_) => {
                 *self = InfraProvider::new(self.settings.clone(), self.api, self.server);
                 self.client.watch(ctx, Kind::InfraMachine, Selector::All);
+                if self.settings.waits_for_bootstrap {
+                    self.client.watch(ctx, Kind::Machine, Selector::All);
+                }
             }
             Input::Message(from, Message::DatacenterTask(task, end)) => {
                 if let Some((task, _)) = self.vcenter.ended(from, task, end) {
@@ -119,10 +133,18 @@ impl InfraProvider {
         }
     }
 
-    fn on_news(&mut self, news: News<ObjectKey>, ctx: &mut Ctx<Event>) {
+    fn on_news(&mut self, news: News<Token>, ctx: &mut Ctx<Event>) {
         match news {
-            News::Changed(delta) => self.reconcile(&delta.key().clone(), ctx),
-            News::Answer(key, answered) => {
+            // A Machine has its provider's object under its own name.
+            News::Changed(delta) => {
+                let key = ObjectKey { kind: Kind::InfraMachine, ..delta.key().clone() };
+                self.reconcile(&key, ctx);
+            }
+            News::Answer(Token::ReadUserData(key), answered) => {
+                self.writing.remove(&key);
+                self.user_data_read(&key, &answered, ctx);
+            }
+            News::Answer(Token::Write(key), answered) => {
                 self.writing.remove(&key);
                 match answered {
                     Ok(_) => {
@@ -158,21 +180,50 @@ impl InfraProvider {
                     infra.ready = true;
                 }
             });
+        } else if !infra.ready && self.settings.waits_for_bootstrap {
+            self.read_user_data(key, ctx);
         } else if !infra.ready {
-            self.start_task(key, Wish::Create, ctx);
+            let user_data = Text::from(format!("kubeadm join --node-name={}", key.name));
+            self.start_task(key, Wish::Create(user_data), ctx);
+        }
+    }
+
+    /// Waits until the Machine has its data; the watch says when.
+    fn read_user_data(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
+        let machine = self.client.caches.named(Kind::Machine, &key.namespace, &key.name);
+        let Some(machine) = machine.and_then(|machine| machine.machine()) else { return };
+        let name = machine.spec.data_secret_name.clone();
+        if name.is_empty() || self.is_busy(key) {
+            return;
+        }
+        let secret = ObjectKey { kind: Kind::Secret, namespace: key.namespace.clone(), name };
+        self.writing.insert(key.clone());
+        self.client.ask(ctx, AGENT, Verb::Get(secret), Token::ReadUserData(key.clone()));
+    }
+
+    fn user_data_read(&mut self, key: &ObjectKey, answered: &Answered, ctx: &mut Ctx<Event>) {
+        let found = answered.as_ref().ok().and_then(Answer::object);
+        let user_data = found.and_then(|found| found.secret()?.user_data().cloned());
+        let goes = self.client.caches.get(key).is_none_or(|object| object.meta.is_deleting());
+        match user_data {
+            // It was deleted while its data were read.
+            _ if goes => self.reconcile(key, ctx),
+            Some(user_data) => {
+                self.failures.remove(key);
+                self.start_task(key, Wish::Create(user_data), ctx);
+            }
+            None => self.retry_later(key, ctx),
         }
     }
 
     fn start_task(&mut self, key: &ObjectKey, wish: Wish, ctx: &mut Ctx<Event>) {
-        let task = Task { key: key.clone(), wish };
-        // A VM that is still being cloned is not there yet to be deleted.
-        if self.vcenter.tasks().any(|running| running.key == task.key) {
+        let task = Task { key: key.clone(), wish: wish.clone() };
+        if self.is_busy(key) {
             return;
         }
         let vm = key.name.clone();
         let request = match wish {
-            Wish::Create => {
-                let user_data = Text::from(format!("kubeadm join --node-name={vm}"));
+            Wish::Create(user_data) => {
                 DatacenterRequest::Clone { uuid: Some(vm.clone()), vm, user_data }
             }
             Wish::Delete => DatacenterRequest::Destroy { vm },
@@ -180,12 +231,17 @@ impl InfraProvider {
         self.vcenter.ask(ctx, request, task);
     }
 
+    /// A VM that is still being cloned is not there yet to be deleted.
+    fn is_busy(&self, key: &ObjectKey) -> bool {
+        self.vcenter.tasks().any(|running| running.key == *key)
+    }
+
     /// A VM of the name existed already, or exists now: both are what was wished for.
     fn task_ended(&mut self, task: &Task, ctx: &mut Ctx<Event>) {
         let Some(object) = self.client.caches.get(&task.key).cloned() else { return };
         match task.wish {
             Wish::Delete => self.patch(&object, ctx, |new| new.meta.finalizers = Arc::new([])),
-            Wish::Create => {
+            Wish::Create(_) => {
                 let provider_id =
                     Text::from(format!("{}{}", self.settings.provider_prefix, task.key.name));
                 self.patch(&object, ctx, |new| {
@@ -207,7 +263,7 @@ impl InfraProvider {
         change(&mut changed);
         let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
         self.writing.insert(object.key().clone());
-        self.client.ask(ctx, AGENT, verb, object.key().clone());
+        self.client.ask(ctx, AGENT, verb, Token::Write(object.key().clone()));
     }
 
     fn retry_later(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {

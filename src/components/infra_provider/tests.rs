@@ -15,6 +15,10 @@ struct Provider {
 
 impl Provider {
     fn new() -> Provider {
+        Provider::with(false)
+    }
+
+    fn with(waits_for_bootstrap: bool) -> Provider {
         let client = ClientSettings {
             request_timeout: Duration::from_secs(60),
             relist_first: Duration::from_millis(800),
@@ -25,6 +29,7 @@ impl Provider {
         let settings = Settings {
             client,
             provider_prefix: Text::word("vsphere://"),
+            waits_for_bootstrap,
             backoff_first: Duration::from_secs(1),
             backoff_limit: Duration::from_secs(60),
         };
@@ -128,4 +133,61 @@ fn a_lost_datacenter_is_asked_again_after_a_pause() {
     assert_eq!(pause, Duration::from_secs(1));
     let effects = provider.play(Input::Due(event));
     assert!(task(&effects).is_some_and(|(again, ..)| again != to), "on a new connection");
+}
+
+fn machine(data_secret_name: &'static str) -> Object {
+    let mut body = crate::api::kinds::Machine::default();
+    body.spec.data_secret_name = Text::word(data_secret_name);
+    Object::new(Meta::new(Kind::Machine, "default", "worker-0"), body)
+}
+
+/// Starts one that waits for bootstrap data, on lists of these.
+fn listing_both(provider: &mut Provider, machine: Object) -> Vec<Effect<Event>> {
+    let effects = provider.play(started(Start::Fresh));
+    let mut last = Vec::new();
+    for (connection, request) in requests(&effects) {
+        let Verb::List(kind, ..) = &request.verb else { continue };
+        let object = if *kind == Kind::Machine { machine.clone() } else { infra(|_| {}) };
+        let list = Answer::List(Revision(1), vec![Arc::new(object)]);
+        last.extend(
+            provider.play(Input::Message(connection, Message::Answer(request.id, Ok(list)))),
+        );
+    }
+    last
+}
+
+#[test]
+fn no_vm_is_made_before_its_bootstrap_data_are_there() {
+    let mut provider = Provider::with(true);
+    let effects = listing_both(&mut provider, machine(""));
+    assert!(task(&effects).is_none());
+    assert!(!requests(&effects).iter().any(|(_, request)| matches!(request.verb, Verb::Get(_))));
+}
+
+#[test]
+fn a_vm_gets_the_user_data_of_its_machines_secret() {
+    let mut provider = Provider::with(true);
+    let effects = listing_both(&mut provider, machine("worker-0"));
+    let get = requests(&effects).into_iter().find(|(_, it)| matches!(it.verb, Verb::Get(_)));
+    let (connection, get) = get.expect("the Secret is read");
+    let meta = Meta::new(Kind::Secret, "default", "worker-0");
+    let secret = Object::new(meta, crate::api::kinds::Secret::of_user_data(Text::word("join!")));
+    let answer = Ok(Answer::Object(Arc::new(secret)));
+    let effects = provider.play(Input::Message(connection, Message::Answer(get.id, answer)));
+    let (_, _, request) = task(&effects).expect("a task");
+    assert!(matches!(request, DatacenterRequest::Clone { user_data, .. } if user_data == "join!"));
+}
+
+#[test]
+fn bootstrap_data_that_cannot_be_read_are_asked_for_again() {
+    let mut provider = Provider::with(true);
+    let effects = listing_both(&mut provider, machine("worker-0"));
+    let get = requests(&effects).into_iter().find(|(_, it)| matches!(it.verb, Verb::Get(_)));
+    let (connection, get) = get.expect("the Secret is read");
+    let meta = Meta::new(Kind::Secret, "default", "worker-0");
+    let empty = Object::new(meta, crate::api::kinds::Secret::default());
+    let answer = Ok(Answer::Object(Arc::new(empty)));
+    let effects = provider.play(Input::Message(connection, Message::Answer(get.id, answer)));
+    assert!(task(&effects).is_none());
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::After(_, Event::Retry(_)))));
 }
