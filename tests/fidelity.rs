@@ -8,6 +8,7 @@ use healsim::analysis::fidelity::compare::{Verdict, compare};
 use healsim::analysis::fidelity::heartbeats::{observed_intervals, written_intervals};
 use healsim::analysis::fidelity::recorded::ALL;
 use healsim::analysis::fidelity::recording::Recording;
+use healsim::analysis::fidelity::remediation::REMEDIATION;
 use healsim::analysis::fidelity::statistics::ks_distance;
 use healsim::analysis::fidelity::steps::{Step, Steps, of_recording};
 use healsim::analysis::fidelity::table::markdown;
@@ -172,7 +173,7 @@ fn every_recording_is_compared() {
     for entry in fs::read_dir(folder).expect("the folder") {
         let name = entry.expect("an entry").file_name().into_string().expect("a name");
         let Some(name) = name.strip_suffix(".jsonl") else { continue };
-        let compared = ALL.iter().any(|held| held.files.contains(&name));
+        let compared = ALL.iter().chain(REMEDIATION).any(|held| held.files.contains(&name));
         // Recordings of other questions have tests of their own.
         let of_chains = name.contains("-capi-") || name.starts_with("worker_killed");
         assert!(compared || !of_chains, "{name} is compared with nothing");

@@ -213,7 +213,7 @@ fn every_program_of_every_platform_can_be_killed_and_frozen() {
     let mut seen = BTreeSet::new();
     for name in models::platforms() {
         let platform = models::platform(name).expect("a platform");
-        let world = World::new(blueprint(&platform, 1, 3), 1);
+        let world = World::new(blueprint(&platform, platform.control_planes, platform.workers), 1);
         for vm in world.view().vms().map(|vm| vm.name.clone()) {
             for process in world.view().processes_on(&vm).filter(|process| process.alive) {
                 let program = process.program.to_string();

@@ -190,7 +190,11 @@ fn every_embedded_scenario_is_valid_on_its_own_platform() {
 fn every_embedded_scenario_keeps_its_own_expectations() {
     for name in models::scenarios() {
         let scenario = load(name).expect("readable");
-        let older = name.starts_with("lab/").then_some("lab-k8s-1.30-capi-1.7");
+        let older = match name {
+            _ if name.starts_with("lab/kcp-") => Some("lab-planes-capi-1.7"),
+            _ if name.starts_with("lab/") => Some("lab-k8s-1.30-capi-1.7"),
+            _ => None,
+        };
         for platform in [None].into_iter().chain(older.map(Some)) {
             let game = Game::new(&scenario, platform, &[], None).expect("valid");
             for seed in 1..=3 {

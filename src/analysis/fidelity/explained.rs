@@ -3,9 +3,12 @@
 //! A race that the recording machine's own slowness decided stays visible in the tables; it is not
 //! tuned away, and nothing that is not named here is excused.
 
-use super::compare::{Row, Verdict};
+use super::compare::{Row, Verdict, slack};
 use super::steps::Step;
 use crate::engine::Duration;
+
+/// A step, written down: role, field, value.
+pub type Place = (&'static str, &'static str, &'static str);
 
 /// What is known to differ in one comparison, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +20,13 @@ pub enum Known {
     /// An answer that a user gets in most simulated runs and did not get when it was recorded: what decides
     /// is chance.
     Chance { user: &'static str, answer: &'static str, why: &'static str },
+    /// These steps (role, field, value) were recorded earlier than simulated.
+    Earlier { steps: &'static [Place], why: &'static str },
+    /// Steps that lead to each other, on a recording machine that was late by up to so many seconds at
+    /// each: the n-th may be late by n times as much.
+    Chain { links: &'static [&'static [Place]], seconds: u64, why: &'static str },
+    /// These fields of one role, whatever is found about them, and their order among others.
+    Fields { role: &'static str, fields: &'static [&'static str], why: &'static str },
     /// Two steps of one role, recorded in this order.
     Order {
         role: &'static str,
@@ -33,6 +43,9 @@ impl Known {
             Known::Step { why, .. }
             | Known::Late { why, .. }
             | Known::Chance { why, .. }
+            | Known::Earlier { why, .. }
+            | Known::Chain { why, .. }
+            | Known::Fields { why, .. }
             | Known::Order { why, .. } => why,
         }
     }
@@ -56,13 +69,31 @@ impl Known {
                 let about_it = row.step.role == format!("{user} {answer}");
                 row.verdict == Verdict::OnlySimulated && (of_it || about_it)
             }
+            Known::Earlier { steps, .. } => {
+                steps.iter().any(|place| is_at(&row.step, place)) && is_beyond(row, Side::Before)
+            }
+            Known::Chain { links, seconds, .. } => {
+                let holds = |link: &&[Place]| link.iter().any(|place| is_at(&row.step, place));
+                let place = links.iter().position(holds);
+                place.is_some_and(|place| {
+                    let late = Duration::from_secs(seconds * (place as u64 + 1));
+                    is_beyond(row, Side::AfterBy(late))
+                })
+            }
+            Known::Fields { .. } => self.has_field(&row.step),
             Known::Order { .. } => false,
         }
     }
 
+    fn has_field(&self, step: &Step) -> bool {
+        matches!(self, Known::Fields { role, fields, .. }
+            if step.role == *role && fields.iter().any(|field| step.field.starts_with(field)))
+    }
+
     /// True if it explains why a step comes in other words.
     pub fn covers_words(&self, step: &Step) -> bool {
-        matches!(self, Known::Step { role, field, value, .. } if is(step, role, (field, value)))
+        let is_it = matches!(self, Known::Step { role, field, value, .. } if is(step, role, (field, value)));
+        is_it || self.has_field(step)
     }
 
     /// True if it explains an order that hardly a simulated run has.
@@ -74,9 +105,40 @@ impl Known {
             Known::Order { role, first, second, .. } => {
                 is(one, role, *first) && is(other, role, *second)
             }
-            Known::Late { .. } | Known::Chance { .. } => false,
+            Known::Fields { .. } => self.has_field(one) || self.has_field(other),
+            Known::Late { .. }
+            | Known::Earlier { .. }
+            | Known::Chain { .. }
+            | Known::Chance { .. } => false,
         }
     }
+}
+
+/// On which side of the simulated times a recorded one may be.
+enum Side {
+    Before,
+    /// After them by no more than this.
+    AfterBy(Duration),
+}
+
+/// True if all that is wrong with a row is that recorded times are on this side.
+fn is_beyond(row: &Row, side: Side) -> bool {
+    let (Verdict::Outside(_), Some(recorded), Some(simulated)) =
+        (row.verdict, row.recorded, row.simulated)
+    else {
+        return false;
+    };
+    match side {
+        Side::Before => recorded.high <= simulated.high + slack(recorded.high),
+        Side::AfterBy(late) => {
+            simulated.low <= recorded.low + slack(recorded.low)
+                && recorded.high <= simulated.high + late + slack(recorded.high)
+        }
+    }
+}
+
+fn is_at(step: &Step, (role, field, value): &Place) -> bool {
+    is(step, role, (field, value))
 }
 
 fn is(step: &Step, role: &str, (field, value): (&str, &str)) -> bool {

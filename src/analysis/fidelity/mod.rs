@@ -13,6 +13,7 @@ pub mod explained;
 pub mod heartbeats;
 pub mod recorded;
 pub mod recording;
+pub mod remediation;
 pub mod statistics;
 pub mod steps;
 pub mod table;

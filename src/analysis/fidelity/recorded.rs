@@ -43,6 +43,8 @@ pub enum About {
     Everything,
     /// There was no Cluster API.
     Kubernetes,
+    /// There were no kubelets, and nothing counts about Pods.
+    ControlPlane,
 }
 
 /// The platform of Kubernetes 1.30 and Cluster API 1.7.3.
@@ -81,7 +83,7 @@ const ON_1_34: &[(&str, &str)] = &[
 ];
 
 /// A comparison of everything, with nothing set.
-const fn held(
+pub(super) const fn held(
     title: &'static str,
     files: &'static [&'static str],
     scenario: &'static str,
@@ -388,12 +390,12 @@ impl Held {
         self
     }
 
-    const fn seeds(mut self, seeds: u64) -> Held {
+    pub(super) const fn seeds(mut self, seeds: u64) -> Held {
         self.test_seeds = seeds;
         self
     }
 
-    const fn known(mut self, known: &'static [Known]) -> Held {
+    pub(super) const fn known(mut self, known: &'static [Known]) -> Held {
         self.known = known;
         self
     }
@@ -441,10 +443,13 @@ impl Held {
                 |step: &Step| step.role == role && step.field == field && step.value == value;
             steps.retain(|run| !run.keys().any(gone));
         }
-        if self.about == About::Kubernetes {
-            for run in &mut steps {
-                run.retain(|step, _| !step.role.starts_with("Machine"));
-            }
+        let without = match self.about {
+            About::Everything => return Ok(steps),
+            About::Kubernetes => "Machine",
+            About::ControlPlane => "Pod/",
+        };
+        for run in &mut steps {
+            run.retain(|step, _| !step.role.starts_with(without));
         }
         Ok(steps)
     }

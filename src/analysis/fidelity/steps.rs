@@ -37,7 +37,25 @@ pub type Steps = BTreeMap<Step, Seen>;
 
 /// The steps after each blow of a recording, in the order of the blows.
 pub fn of_recording(recording: &Recording) -> Vec<Steps> {
-    of_rows(&recording.rows)
+    let mut rows = recording.rows.clone();
+    if let Some(scenario) = recording.header["scenario"].as_str() {
+        for row in &mut rows {
+            rename(&mut row.message, &scenario.replace('_', "-"));
+        }
+    }
+    of_rows(&rows)
+}
+
+/// The recordings of control planes have a namespace for each scenario, and a cluster `c1`.
+fn rename(message: &mut String, namespace: &str) {
+    for (name, here) in [
+        (format!("{namespace}/"), "default/"),
+        ("workload cluster c1:".to_owned(), "workload cluster workload:"),
+    ] {
+        if message.contains(&name) {
+            *message = message.replace(&name, here);
+        }
+    }
 }
 
 /// The steps after each blow of a simulated run, in the order of the blows.
@@ -75,6 +93,21 @@ const CORE: &[(&str, &[&str])] = &[
     ("MachineDeployment", REPLICAS),
     ("MachineHealthCheck", &["currentHealthy", "remediationsAllowed", "RemediationAllowed"]),
     ("InfraMachine", &["exists", "ready", "deletionTimestamp"]),
+    (
+        "KubeadmControlPlane",
+        &[
+            "replicas",
+            "readyReplicas",
+            "availableReplicas",
+            "unavailableReplicas",
+            "updatedReplicas",
+            "upToDateReplicas",
+            "Remediating",
+            "event",
+        ],
+    ),
+    // Recorded as `member` and `leaderFrom`, simulated as `exists` and `role`.
+    ("EtcdMember", &["member", "leaderFrom", "exists", "role"]),
 ];
 
 const REPLICAS: &[&str] = &[
@@ -163,10 +196,12 @@ fn is_false(row: &Row) -> bool {
 fn after_blow(rows: &[Row], blow: &Blow, alone: bool) -> Steps {
     let roles = Roles::of(rows, blow, alone);
     let begin = blow.at - EARLY_MICROS;
+    // A KubeadmControlPlane is not fought over its Machines.
+    let has_tug_of_war = rows.iter().all(|row| row.kind != "KubeadmControlPlane");
     let mut steps = Steps::new();
     let mut met: BTreeSet<(&str, Step)> = BTreeSet::new();
     for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.micros > begin) {
-        if !is_core(row) || is_overwritten(rows, index) {
+        if !is_core(row) || (has_tug_of_war && is_overwritten(rows, index)) {
             continue;
         }
         let Some(role) = roles.role(row) else { continue };
@@ -204,6 +239,9 @@ fn changes(row: &Row) -> Vec<(String, String)> {
     if row.field == "taints" {
         return taint_changes(row);
     }
+    if row.kind == "EtcdMember" {
+        return etcd_change(row).into_iter().collect();
+    }
     let to = match row.to.as_deref() {
         None => "none".to_owned(),
         Some("true") => "True".to_owned(),
@@ -226,6 +264,26 @@ fn changes(row: &Row) -> Vec<(String, String)> {
     };
     let reason = if has_reason { row.reason.as_str() } else { "" };
     vec![(row.field.clone(), format!("{value} {reason}").trim_end().to_owned())]
+}
+
+/// Who belongs to etcd, and who has come to lead it. A simulated member counts from the moment when it
+/// is added, as a learner or not: the recordings know no learners.
+fn etcd_change(row: &Row) -> Option<(String, String)> {
+    let (field, value) = match (row.field.as_str(), row.to.as_deref()) {
+        ("leaderFrom", Some(_)) | ("role", Some("Leader")) => ("leader", "set"),
+        ("member", Some("removed")) | ("exists", None) => ("member", "removed"),
+        ("member", Some(_)) | ("exists", Some(_)) => ("member", "member"),
+        _ => return None,
+    };
+    Some((field.to_owned(), value.to_owned()))
+}
+
+/// The name by which an object plays its part: a recorded etcd member has its Pod's name.
+fn name_of(row: &Row) -> &str {
+    match row.kind.as_str() {
+        "EtcdMember" => row.name.strip_prefix("etcd-").unwrap_or(&row.name),
+        _ => &row.name,
+    }
 }
 
 fn taint_changes(row: &Row) -> Vec<(String, String)> {
@@ -261,20 +319,28 @@ impl Roles {
         let mut born: BTreeMap<(&str, &str), bool> = BTreeMap::new();
         for row in rows {
             // Known from a row before the fault, or else born after it.
-            born.entry((&row.kind, &row.name)).or_insert(row.micros > begin);
+            born.entry((&row.kind, name_of(row))).or_insert(row.micros > begin);
         }
         for ((kind, name), is_born) in born {
             let (word, has_steps) = match kind {
-                "Node" | "Machine" | "InfraMachine" if blow.victims.contains(name) => {
+                "Node" | "Machine" | "InfraMachine" | "EtcdMember"
+                    if blow.victims.contains(name) =>
+                {
                     (part(name), true)
                 }
-                "Node" | "Machine" | "InfraMachine" if is_born => ("$new", alone),
+                "Node" | "Machine" | "InfraMachine" | "EtcdMember" if is_born => ("$new", alone),
+                "EtcdMember" => ("$other", alone),
                 "Node" | "Machine" | "InfraMachine" => ("$other", false),
                 "Pod" if on_victim.contains(name) => (pod_word(name, several), true),
                 "Pod" if is_born => ("$newpod", alone),
                 "Pod" => ("$otherpod", false),
-                "ReplicaSet" | "StatefulSet" | "DaemonSet" | "MachineSet" | "MachineDeployment"
-                | "MachineHealthCheck" => (kind, alone),
+                "ReplicaSet"
+                | "StatefulSet"
+                | "DaemonSet"
+                | "MachineSet"
+                | "MachineDeployment"
+                | "MachineHealthCheck"
+                | "KubeadmControlPlane" => (kind, alone),
                 _ => continue,
             };
             roles.words.add(name, &if word == kind { format!("${kind}") } else { word.to_owned() });
@@ -287,7 +353,7 @@ impl Roles {
     }
 
     fn role(&self, row: &Row) -> Option<String> {
-        self.objects.get(&(row.kind.clone(), row.name.clone())).cloned()
+        self.objects.get(&(row.kind.clone(), name_of(row).to_owned())).cloned()
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 /// The kinds by which a provider calls its machines; all stand for the same part.
-const INFRA_KINDS: &[&str] = &["RigMachine", "InfraMachine"];
+const INFRA_KINDS: &[&str] = &["RigMachine", "InfraMachine", "DevMachine"];
 
 /// Names and the roles that stand for them.
 #[derive(Clone, Debug, Default)]
