@@ -116,6 +116,7 @@ fn sample() -> Run {
         end: End::Recovered,
         ended_at: SimTime::from_micros(1_800_000_000),
         recovered_at: Some(SimTime::from_micros(850_123_456)),
+        missing: Vec::new(),
         timeline,
         availability: availability(),
         expectations: expectations(fault),

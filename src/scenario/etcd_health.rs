@@ -23,15 +23,22 @@ struct Mark {
     committed: Vec<(Text, Index)>,
 }
 
-/// True if every cluster's etcd has a leader that a quorum follows, and every listed member has
-/// started, votes and follows that leader.
-pub fn is_whole(view: View) -> bool {
-    view.etcd_clusters().into_iter().all(|cluster| {
-        let Some(leader) = view.etcd_leader(cluster) else { return false };
-        let is_part = |member: &EtcdMember| {
-            member.info.started && !member.info.learner && member.follows(leader.info.id)
+/// Every cluster whose etcd has no leader that a quorum follows.
+pub fn leaderless<'a>(view: View<'a>) -> impl Iterator<Item = &'a Text> {
+    view.etcd_clusters().into_iter().filter(move |cluster| view.etcd_leader(cluster).is_none())
+}
+
+/// Every listed member of a cluster with a leader that has not started, does not vote, or does not
+/// follow that leader.
+pub fn strangers(view: View) -> impl Iterator<Item = EtcdMember> {
+    view.etcd_clusters().into_iter().flat_map(move |cluster| {
+        let leader = view.etcd_leader(cluster);
+        let is_part = move |member: &EtcdMember| {
+            leader.as_ref().is_none_or(|leader| {
+                member.info.started && !member.info.learner && member.follows(leader.info.id)
+            })
         };
-        view.etcd_members(cluster).iter().all(is_part)
+        view.etcd_members(cluster).into_iter().filter(move |member| !is_part(member))
     })
 }
 

@@ -1,12 +1,13 @@
-//! Whether everything that is wanted is there, and which services answer: the truth, as nobody
+//! Since when everything that is wanted is there, and which services answer: the truth, as nobody
 //! inside the cluster sees it.
 
-use super::etcd_health::{self, BEHIND, Pace};
-use crate::api::kinds::{DaemonSet, MachinePhase, Node, Status};
+use super::etcd_health::{BEHIND, Pace};
+use super::lacks::{is_well, lacks};
+use crate::api::kinds::{DaemonSet, Node};
 use crate::api::{Body, Kind, Object, PROBES};
 use crate::components::controller_manager;
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::Downtime;
+use crate::timeline::{Downtime, Lack};
 use crate::world::{View, WORKLOAD_CLUSTER};
 use std::collections::BTreeMap;
 
@@ -73,84 +74,31 @@ impl Health {
         }
     }
 
+    /// What a recovery still waits for, what others mostly follow from first.
+    pub fn missing(&self, view: View) -> Vec<Lack> {
+        let mut missing: Vec<Lack> = lacks(view, &self.bare).collect();
+        if missing.is_empty() {
+            let what = match self.is_catching_up {
+                true => "a member of etcd has not caught up",
+                false => "nothing any more, but not for 60 s",
+            };
+            missing.push(Lack { object: Text::word("Cluster/workload"), what: Text::word(what) });
+        }
+        missing
+    }
+
     /// The beginning of a good state that has lasted until now for long enough.
     pub fn recovered_at(&self, now: SimTime) -> Option<SimTime> {
         self.recovered.or(self.well_since.filter(|since| *since + STAYS <= now))
     }
 }
 
-/// True if everything that is wanted is there, in the datacenter and in the API; `bare` are the
-/// Pods that are wanted for themselves.
-pub fn is_well(view: View, bare: &[Text]) -> bool {
-    machines_are_well(view)
-        && view.objects(Kind::Node).all(|node| node_is_well(view, node))
-        && WORKLOADS
-            .iter()
-            .flat_map(|kind| view.objects(*kind))
-            .filter(|workload| is_wanted(workload))
-            .all(|workload| workload_is_well(view, workload))
-        && bare.iter().all(|name| bare_pod_is_well(view, name))
-        && ["etcd", "kube-apiserver"]
-            .iter()
-            .all(|program| view.hosts_of(program).all(|vm| serves(view, program, vm)))
-        && etcd_health::is_whole(view)
-        && nothing_is_being_deleted(view)
-}
-
-/// A VM that a control plane has replaced is missed by nobody.
-fn serves(view: View, program: &'static str, vm: &Text) -> bool {
-    let is_kept = view.objects(Kind::KubeadmControlPlane).next().is_some();
-    view.works(program, vm) || (is_kept && view.vm(vm).is_none())
-}
-
-fn machines_are_well(view: View) -> bool {
-    let pools = view.objects(Kind::MachineDeployment);
-    let pools = pools.filter_map(|object| Some(object.machine_deployment()?.replicas));
-    let planes = view.objects(Kind::KubeadmControlPlane);
-    let planes = planes.filter_map(|object| Some(object.kubeadm_control_plane()?.replicas));
-    let wanted: u32 = pools.chain(planes).sum();
-    view.objects(Kind::Machine).count() == wanted as usize
-        && view.objects(Kind::Machine).all(|object| {
-            let Some(machine) = object.machine() else { return false };
-            let name = object.name();
-            machine.phase == MachinePhase::Running
-                && view.vm(name).is_some_and(|vm| vm.is_on())
-                && view.works("kubelet", name)
-                && machine.node_ref.as_ref().is_some_and(|node| {
-                    view.objects(Kind::Node).any(|object| object.name() == node)
-                })
-        })
-}
-
-fn node_is_well(view: View, object: &Object) -> bool {
-    let Some(node) = object.node() else { return false };
-    node.conditions.is("Ready", Status::True)
-        && !node.unschedulable
-        && view.works("kubelet", object.name().as_str())
-}
-
-/// A workload is well if all its Pods are ready and their containers run; a Job also once it is
-/// complete, for then there is nothing left to run.
-fn workload_is_well(view: View, object: &Object) -> bool {
-    if object.job().is_some_and(|job| job.conditions.is("Complete", Status::True)) {
-        return true;
-    }
-    ready_pods(view, object) == wanted_pods(view, object)
-}
-
-fn bare_pod_is_well(view: View, name: &Text) -> bool {
-    view.objects(Kind::Pod).filter(|pod| pod.name() == name).any(|pod| {
-        pod.pod().is_some_and(|body| {
-            body.is_ready() && view.runs_container(&body.node_name, pod.meta.uid)
-        })
-    })
-}
-
 /// The kinds of objects that keep Pods for a user.
-const WORKLOADS: [Kind; 4] = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Job];
+pub(super) const WORKLOADS: [Kind; 4] =
+    [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Job];
 
 /// How many Pods a workload is to have at this time.
-fn wanted_pods(view: View, object: &Object) -> usize {
+pub(super) fn wanted_pods(view: View, object: &Object) -> usize {
     let wanted = match &object.body {
         Body::Deployment(deployment) => deployment.replicas,
         Body::StatefulSet(set) => set.replicas,
@@ -172,25 +120,12 @@ fn suits(set: &DaemonSet, node: &Object, body: &Node) -> bool {
 }
 
 /// False for what a user makes only to see whether that works.
-fn is_wanted(object: &Object) -> bool {
+pub(super) fn is_wanted(object: &Object) -> bool {
     object.key().namespace != PROBES
 }
 
-fn nothing_is_being_deleted(view: View) -> bool {
-    let kinds = [
-        Kind::Node,
-        Kind::Pod,
-        Kind::Machine,
-        Kind::InfraMachine,
-        Kind::VSphereMachine,
-        Kind::VirtualMachine,
-    ];
-    let mut wanted = kinds.into_iter().flat_map(|kind| view.objects(kind)).filter(|o| is_wanted(o));
-    wanted.all(|object| !object.meta.is_deleting())
-}
-
 /// The Pods of a workload that are Ready and whose containers run.
-fn ready_pods(view: View, workload: &Object) -> usize {
+pub(super) fn ready_pods(view: View, workload: &Object) -> usize {
     serving_pods(view, workload)
         .filter(|object| object.pod().is_some_and(|pod| pod.is_ready()))
         .filter(|object| !object.meta.is_deleting())

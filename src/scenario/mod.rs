@@ -1,5 +1,6 @@
 //! Floor 6: scenarios: what breaks when, read from a file, played to the end, and judged.
 
+mod assumed;
 mod awaited;
 mod catalog;
 mod documents;
@@ -11,6 +12,7 @@ mod faults;
 mod file;
 mod given;
 mod health;
+mod lacks;
 mod mistake;
 pub mod models;
 mod play;
@@ -25,6 +27,7 @@ mod workloads;
 mod yaml;
 mod yaml_words;
 
+pub use assumed::{RangeEnd, at_end};
 pub use catalog::{Basis, Catalog, Setting};
 pub use etcd_lab::etcd_lab;
 pub use expect::{Expectation, Names, Pattern};
@@ -34,7 +37,7 @@ pub use faults::{
     StallDisk, StartUnit, StopUnit, ThawProcess, Ways, WriteFile,
 };
 pub use file::{Resolved, Scenario};
-pub use health::is_well;
+pub use lacks::{is_well, lacks};
 pub use mistake::Mistake;
 pub use play::{Game, load, play};
 pub use question::Printed;

@@ -101,6 +101,24 @@ impl Game {
         Simulation::new(self.plan.clone(), seed)
     }
 
+    /// Equal for games that play the same with every seed: a hash of all that they are set up with.
+    pub fn fingerprint(&self) -> Text {
+        // Debug text names every value, and only games of one version are ever compared.
+        let all = format!("{:?} {:?}", self.plan, self.given);
+        let hash = blake3::hash(all.as_bytes()).to_hex();
+        Text::from(&hash[..16])
+    }
+
+    /// The assumed numbers that its runs rely on.
+    pub fn assumptions(&self) -> &[Assumption] {
+        &self.assumptions
+    }
+
+    /// Settings that a person may want to think about again, a sentence each.
+    pub fn doubts(&self) -> &[Text] {
+        &self.doubts
+    }
+
     /// When the first fault comes.
     pub fn first_fault(&self) -> Option<SimTime> {
         self.plan.faults.first().map(|(at, _)| *at)
@@ -136,6 +154,7 @@ impl Game {
             end: played.end,
             ended_at: played.ended_at,
             recovered_at: played.recovered_at,
+            missing: played.missing,
             availability: played.availability,
             engine_events: played.engine_events,
             timeline: played.timeline,

@@ -8,7 +8,7 @@ use super::faults::Fault;
 use super::health::{Health, Services};
 use super::probes::{api_downtime, downtimes};
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::{Downtime, End, Entry, Timeline};
+use crate::timeline::{Downtime, End, Entry, Lack, Timeline};
 use crate::world::{Blueprint, Infra, View, World};
 use std::collections::BTreeMap;
 
@@ -54,6 +54,8 @@ pub struct Played {
     pub end: End,
     pub ended_at: SimTime,
     pub recovered_at: Option<SimTime>,
+    /// What a run that has not recovered still lacks.
+    pub missing: Vec<Lack>,
     pub availability: BTreeMap<Text, Downtime>,
     pub engine_events: u64,
 }
@@ -176,6 +178,10 @@ impl Simulation {
         self.services.close(ended_at);
         let recovered_at = self.health.recovered_at(ended_at);
         let end = self.end(recovered_at);
+        let missing = match recovered_at {
+            Some(_) => Vec::new(),
+            None => self.health.missing(self.world.view()),
+        };
         let engine_events = self.world.played();
         let faults = &self.plan.faults[..self.struck];
         let mut availability = self.services.downtimes();
@@ -193,6 +199,7 @@ impl Simulation {
             end,
             ended_at,
             recovered_at,
+            missing,
             availability,
             engine_events,
             timeline: self.world.into_timeline(),

@@ -22,6 +22,8 @@ pub struct Run {
     pub end: End,
     pub ended_at: SimTime,
     pub recovered_at: Option<SimTime>,
+    /// What it still lacks at its end if it has not recovered, what others mostly follow from first.
+    pub missing: Vec<Lack>,
     pub timeline: Timeline,
     /// Per service (`api`, `app/web`), counted after the first fault.
     pub availability: BTreeMap<Text, Downtime>,
@@ -49,6 +51,15 @@ pub enum End {
     Horizon,
     /// The engine's limit of events was reached.
     Budget,
+}
+
+/// Something that is not as it is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lack {
+    /// Kind and name, as in an entry.
+    pub object: Text,
+    /// A phrase that makes sense without the object's name.
+    pub what: Text,
 }
 
 /// How long a service did not answer, or not fully.

@@ -1,0 +1,167 @@
+//! What is not as it is wanted, in the datacenter and in the API: the truth, as nobody inside the
+//! cluster sees it. Nothing lacking is what "well" means.
+//!
+//! The order is that of consequences: without a leader of etcd no Machine is replaced, without a VM
+//! no Node is Ready. So the first lack is the best short answer to "what is it waiting for?".
+
+use super::etcd_health::{leaderless, strangers};
+use super::health::{WORKLOADS, is_wanted, ready_pods, wanted_pods};
+use crate::api::kinds::{Machine, MachinePhase, Status};
+use crate::api::{Kind, Object};
+use crate::engine::Text;
+use crate::timeline::Lack;
+use crate::world::View;
+use std::cmp::Ordering;
+
+/// True if everything that is wanted is there; `bare` are the Pods that are wanted for themselves.
+pub fn is_well(view: View, bare: &[Text]) -> bool {
+    lacks(view, bare).next().is_none()
+}
+
+/// Everything that is not as it is wanted. Lazy: whoever only asks whether there is something stops
+/// at the first.
+pub fn lacks<'a>(view: View<'a>, bare: &'a [Text]) -> impl Iterator<Item = Lack> + 'a {
+    let etcd = leaderless(view).map(|cluster| Lack {
+        object: cluster.clone(),
+        what: Text::word("etcd has no leader that a quorum follows"),
+    });
+    let members = strangers(view).map(|member| {
+        let lack = "a member of etcd has not joined or does not follow the leader";
+        lack_of(format!("EtcdMember/{}", member.info.vm), lack)
+    });
+    let nodes = view.objects(Kind::Node).filter_map(move |node| node_lacks(view, node));
+    let workloads = WORKLOADS.into_iter().flat_map(move |kind| view.objects(kind));
+    let workloads = workloads.filter(|object| is_wanted(object));
+    let workloads = workloads.filter_map(move |object| workload_lacks(view, object));
+    etcd.chain(vms(view))
+        .chain(servers(view))
+        .chain(members)
+        .chain(machines(view))
+        .chain(nodes)
+        .chain(workloads)
+        .chain(bare.iter().filter_map(move |name| bare_pod_lacks(view, name)))
+        .chain(deletions(view))
+}
+
+fn lack_of(object: String, what: &'static str) -> Lack {
+    Lack { object: Text::from(object), what: Text::word(what) }
+}
+
+/// The VMs of Machines, and the kubelets on them.
+fn vms(view: View) -> impl Iterator<Item = Lack> {
+    view.objects(Kind::Machine).filter_map(move |object| {
+        let name = object.name();
+        let what = match view.vm(name) {
+            None => "a Machine's VM is not there",
+            Some(vm) if !vm.is_on() => "a VM is off",
+            Some(_) if !view.works("kubelet", name) => "a kubelet does not run",
+            Some(_) => return None,
+        };
+        Some(lack_of(format!("VM/{name}"), what))
+    })
+}
+
+/// Members of etcd and API servers where they were. A VM that a control plane has replaced is
+/// missed by nobody.
+fn servers(view: View) -> impl Iterator<Item = Lack> {
+    let is_kept = view.objects(Kind::KubeadmControlPlane).next().is_some();
+    let programs = [
+        ("etcd", "a member of etcd does not run"),
+        ("kube-apiserver", "an API server does not run"),
+    ];
+    programs.into_iter().flat_map(move |(program, what)| {
+        let hosts = view.hosts_of(program);
+        hosts
+            .filter(move |vm| !view.works(program, vm))
+            .filter(move |vm| !is_kept || view.vm(vm).is_some())
+            .map(move |vm| lack_of(format!("Process/{program}@{vm}"), what))
+    })
+}
+
+fn machines(view: View) -> impl Iterator<Item = Lack> {
+    let all = view.objects(Kind::Machine);
+    let single = all.filter_map(move |object| machine_lacks(view, object));
+    single.chain(std::iter::once_with(move || machine_count(view)).flatten())
+}
+
+fn machine_count(view: View) -> Option<Lack> {
+    let pools = view.objects(Kind::MachineDeployment);
+    let pools = pools.filter_map(|object| Some(object.machine_deployment()?.replicas));
+    let planes = view.objects(Kind::KubeadmControlPlane);
+    let planes = planes.filter_map(|object| Some(object.kubeadm_control_plane()?.replicas));
+    let wanted: u32 = pools.chain(planes).sum();
+    let what = match view.objects(Kind::Machine).count().cmp(&(wanted as usize)) {
+        Ordering::Less => "there are fewer Machines than wanted",
+        Ordering::Greater => "there are more Machines than wanted",
+        Ordering::Equal => return None,
+    };
+    Some(lack_of("Cluster/workload".to_owned(), what))
+}
+
+fn machine_lacks(view: View, object: &Object) -> Option<Lack> {
+    let lack = |what| Some(lack_of(format!("Machine/{}", object.name()), what));
+    let Some(Machine { phase, node_ref, .. }) = object.machine() else {
+        return lack("a Machine cannot be read");
+    };
+    let has_node = node_ref
+        .as_ref()
+        .is_some_and(|node| view.objects(Kind::Node).any(|object| object.name() == node));
+    match phase {
+        MachinePhase::Running if has_node => None,
+        MachinePhase::Running => lack("a Machine has no Node"),
+        MachinePhase::Deleting => lack("a Machine is being deleted"),
+        _ => lack("a Machine is not Running"),
+    }
+}
+
+fn node_lacks(view: View, object: &Object) -> Option<Lack> {
+    let lack = |what| Some(lack_of(format!("Node/{}", object.name()), what));
+    let Some(node) = object.node() else { return lack("a Node cannot be read") };
+    if !node.conditions.is("Ready", Status::True) {
+        return lack("a Node is not Ready");
+    }
+    if node.unschedulable {
+        return lack("a Node is cordoned");
+    }
+    if !view.works("kubelet", object.name().as_str()) {
+        return lack("a Node has no kubelet that runs");
+    }
+    None
+}
+
+/// A workload is well if all its Pods are ready and their containers run; a Job also once it is
+/// complete, for then there is nothing left to run.
+fn workload_lacks(view: View, object: &Object) -> Option<Lack> {
+    if object.job().is_some_and(|job| job.conditions.is("Complete", Status::True)) {
+        return None;
+    }
+    let is_well = ready_pods(view, object) == wanted_pods(view, object);
+    let name = || format!("{:?}/{}", object.key().kind, object.name());
+    (!is_well).then(|| lack_of(name(), "a workload does not have all its Pods Ready"))
+}
+
+fn bare_pod_lacks(view: View, name: &Text) -> Option<Lack> {
+    let mut pods = view.objects(Kind::Pod).filter(|pod| pod.name() == name);
+    let is_well = pods.any(|pod| {
+        pod.pod().is_some_and(|body| {
+            body.is_ready() && view.runs_container(&body.node_name, pod.meta.uid)
+        })
+    });
+    (!is_well).then(|| lack_of(format!("Pod/{name}"), "a Pod that nobody replaces is not Ready"))
+}
+
+fn deletions(view: View) -> impl Iterator<Item = Lack> {
+    let kinds = [
+        (Kind::Node, "a Node is being deleted"),
+        (Kind::Pod, "a Pod is being deleted"),
+        (Kind::Machine, "a Machine is being deleted"),
+        (Kind::InfraMachine, "a Machine's infrastructure object is being deleted"),
+        (Kind::VSphereMachine, "a VSphereMachine is being deleted"),
+        (Kind::VirtualMachine, "a VirtualMachine is being deleted"),
+    ];
+    kinds.into_iter().flat_map(move |(kind, what)| {
+        let all = view.objects(kind).filter(|object| is_wanted(object));
+        let deleted = all.filter(|object| object.meta.is_deleting());
+        deleted.map(move |object| lack_of(format!("{kind:?}/{}", object.name()), what))
+    })
+}
