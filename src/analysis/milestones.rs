@@ -19,6 +19,39 @@ pub struct Milestone {
     pub entry: EntryId,
 }
 
+/// All names that a milestone can have.
+pub const NAMES: [&str; 29] = [
+    "nodeUnknown",
+    "nodeNotReady",
+    "nodeReady",
+    "nodeCordoned",
+    "nodeDeleted",
+    "podEvicted",
+    "podReplaced",
+    "machineUnhealthy",
+    "remediationRefused",
+    "machineDeleting",
+    "machineDeleted",
+    "vmPoweredOff",
+    "vmPoweredOn",
+    "vmDeleted",
+    "vmRecreated",
+    "joinFailed",
+    "replacementCreated",
+    "replacementReady",
+    "etcdLeaderLost",
+    "etcdLeaderElected",
+    "etcdQuorumLost",
+    "etcdQuorumRestored",
+    "apiserverDown",
+    "apiserverUp",
+    "apiUnavailable",
+    "apiAvailable",
+    "appUnavailable",
+    "appAvailable",
+    "recovered",
+];
+
 /// All milestones of a run, ordered by time, then entry.
 pub fn milestones(run: &Run) -> Vec<Milestone> {
     let mut found = Vec::new();
@@ -254,6 +287,7 @@ fn recovered(run: &Run) -> Option<Milestone> {
 }
 
 pub(super) fn reached(name: &'static str, object: impl Into<Text>, entry: &Entry) -> Milestone {
+    debug_assert!(NAMES.contains(&name), "{name} is not among the names");
     Milestone { name: Text::word(name), object: object.into(), at: entry.at, entry: entry.id }
 }
 

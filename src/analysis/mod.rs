@@ -2,7 +2,7 @@
 //!
 //! Reads runs and changes none. It does not know how anything is printed.
 
-mod estimate;
+pub mod estimate;
 pub mod fidelity;
 mod milestones;
 mod parallel;
@@ -11,6 +11,7 @@ mod quorum;
 #[cfg(test)]
 mod tests;
 
-pub use estimate::{Estimate, Outcome, Times, estimate};
+pub use estimate::{Estimate, estimate};
 pub use milestones::{Milestone, milestones};
+pub use parallel::Control;
 pub use phases::{Phase, Phases, phases};

@@ -1,8 +1,9 @@
 //! Milestones of hand-made timelines, family by family.
 
+use super::estimate::{Ending, Name, Outcome, Sample};
 use super::*;
-use crate::engine::{SimTime, Text};
-use crate::timeline::{End, Entry, Run, Timeline, Value};
+use crate::engine::{Duration, SimTime, Text};
+use crate::timeline::{Downtime, End, Entry, Lack, Run, Timeline, Value};
 
 /// A line is `seconds object field from to [reason [message]]`; `-` is null.
 fn run(lines: &str) -> Run {
@@ -223,4 +224,34 @@ fn an_app_goes_down_and_comes_back_for_its_user() {
         named(&run),
         ["64 appUnavailable Probe/app-web #3", "90 appAvailable Probe/app-web #5"]
     );
+}
+
+#[test]
+fn a_sample_keeps_times_after_the_fault_downtimes_and_what_is_missing() {
+    let mut run = run("
+        0 Machine/worker-0 exists - true
+        50 VM/worker-1 power on off
+        402 Machine/worker-0 deletionTimestamp - set
+        701 Machine/worker-3 exists - true
+        703 Machine/worker-4 exists - true
+    ");
+    let downtime = Downtime { unavailable: Duration::from_secs(3), degraded: None };
+    run.availability.insert(Text::word("api"), downtime);
+    run.missing = ["a VM is off", "a Node is not Ready"]
+        .map(|what| Lack { object: Text::EMPTY, what: Text::word(what) })
+        .to_vec();
+    let Sample { ending, figures, .. } = Sample::of(&run);
+    let words =
+        |(name, length): (&Name, &Duration)| format!("{} {} {length}", name.figure, name.object);
+    assert_eq!(
+        figures.iter().map(words).collect::<Vec<_>>(),
+        [
+            "machineDeleting Machine/worker-0 5m42s",
+            // Drawn names are told by their kind, and the first counts.
+            "replacementCreated Machine/new 10m41s",
+            "unavailable api 3s",
+        ]
+    );
+    let (outcome, missing) = (Outcome::Horizon, Text::word("a VM is off"));
+    assert_eq!(ending, Ending { outcome, missing });
 }

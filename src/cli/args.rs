@@ -4,7 +4,7 @@
 
 use super::player::Options;
 use crate::engine::Duration;
-use crate::report::Format;
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -35,10 +35,10 @@ pub struct Setting {
     pub value: String,
 }
 
-/// One `--out FORMAT=FILE`.
+/// One `--out FORMAT=FILE`, with formats of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutFile {
-    pub format: Format,
+pub struct OutFile<F> {
+    pub format: F,
     pub path: PathBuf,
 }
 
@@ -92,12 +92,11 @@ impl FromStr for Setting {
     }
 }
 
-impl FromStr for OutFile {
+impl<F: FromStr<Err: Display>> FromStr for OutFile<F> {
     type Err = String;
-    fn from_str(text: &str) -> Result<OutFile, String> {
+    fn from_str(text: &str) -> Result<OutFile<F>, String> {
         let (format, path) = pair(text, "FORMAT=FILE")?;
-        let format =
-            format.parse().map_err(|wrong: crate::report::NotAFormat| wrong.to_string())?;
+        let format = format.parse().map_err(|wrong: F::Err| wrong.to_string())?;
         Ok(OutFile { format, path: path.into() })
     }
 }

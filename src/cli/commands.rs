@@ -5,12 +5,12 @@
 use super::args::{Common, OutFile};
 use super::output::{note, print, try_file, write_file};
 use super::player::{Player, Question};
-use super::{Check, Cli, Command, Estimate, EstimateFormat, Get, List, Run, Show};
+use super::{Check, Cli, Command, Get, List, Run, Show, estimate};
 use crate::report::{self, Case, Format, Style};
 use crate::timeline;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
 
 /// Why a command ended; the number is the exit code.
@@ -21,6 +21,7 @@ pub enum Exit {
     Input = 3,
     Expectation = 4,
     Invariant = 5,
+    Interrupted = 130,
 }
 
 /// Why a command could not answer.
@@ -54,7 +55,8 @@ pub fn execute(command: &Command, player: &impl Player) -> Exit {
         Command::List(list) => list_all(list, player),
         Command::Show(show) => show_one(show, player),
         Command::Get(get) => get_at(get, player),
-        Command::Estimate(asked) => play_many(asked, player),
+        Command::Estimate(asked) => estimate::play_many(asked, player),
+        Command::Merge(asked) => estimate::merge_files(asked),
     };
     match result {
         Ok(exit) => exit,
@@ -105,7 +107,7 @@ fn stats(run: &timeline::Run) {
     note(&format!("{name}: {} engine events, {entries} timeline entries", run.engine_events));
 }
 
-fn write_out(out: &OutFile, runs: &[timeline::Run]) -> Result<(), Trouble> {
+fn write_out(out: &OutFile<Format>, runs: &[timeline::Run]) -> Result<(), Trouble> {
     let bytes = rendered(out.format, runs, Style::Plain)?;
     write_file(&out.path, &bytes).map_err(|error| file(&out.path, &error))
 }
@@ -123,7 +125,7 @@ fn rendered(format: Format, runs: &[timeline::Run], style: Style) -> Result<Vec<
     Ok(bytes)
 }
 
-fn can_write(path: &std::path::Path) -> Result<(), Trouble> {
+pub(super) fn can_write(path: &std::path::Path) -> Result<(), Trouble> {
     try_file(path).map_err(|error| file(path, &error))
 }
 
@@ -249,28 +251,16 @@ fn get_at(asked: &Get, player: &impl Player) -> Result<Exit, Trouble> {
     Ok(if got.failed { Exit::Failed } else { Exit::Done })
 }
 
-fn play_many(asked: &Estimate, player: &impl Player) -> Result<Exit, Trouble> {
-    let estimate = player.estimate(&asked.input, &asked.common.options(), &asked.many())?;
-    let mut bytes = Vec::new();
-    match asked.output {
-        EstimateFormat::Table => report::write_estimate(&estimate, Style::Colored, &mut bytes),
-        EstimateFormat::Json => writeln!(bytes, "{}", report::estimate_json(&estimate)),
-    }
-    .map_err(stdout)?;
-    print(&bytes).map_err(stdout)?;
-    Ok(Exit::Done)
-}
-
 impl From<Vec<String>> for Trouble {
     fn from(mistakes: Vec<String>) -> Trouble {
         Trouble::Input(mistakes)
     }
 }
 
-fn stdout(error: io::Error) -> Trouble {
+pub(super) fn stdout(error: io::Error) -> Trouble {
     Trouble::Failed(format!("cannot write the result: {error}"))
 }
 
-fn file(path: &std::path::Path, error: &io::Error) -> Trouble {
+pub(super) fn file(path: &std::path::Path, error: &io::Error) -> Trouble {
     Trouble::Failed(format!("cannot write {}: {error}", path.display()))
 }

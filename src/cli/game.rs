@@ -1,12 +1,13 @@
 //! The player behind the command line: scenarios from the library, played and shown.
 
-use super::args::Moment;
+use super::args::{Moment, Setting};
 use super::player::{Got, Listing, Many, Options, Player, Question, Resource, Shown, View};
-use crate::analysis;
+use crate::analysis::Control;
+use crate::analysis::estimate::{self, Asked, Games, Part};
 use crate::api::Kind;
 use crate::engine::SimTime;
 use crate::report::kubectl;
-use crate::scenario::{self, Game, KINDS, Mistake, Printed, models};
+use crate::scenario::{self, Game, KINDS, Mistake, Printed, RangeEnd, at_end, models};
 use crate::timeline::Run;
 use std::fmt::Display;
 
@@ -53,9 +54,23 @@ impl Player for Library {
         input: &str,
         options: &Options,
         many: &Many,
-    ) -> Result<analysis::Estimate, Vec<String>> {
-        let seeds = many.first_seed..many.first_seed.saturating_add(many.runs);
-        Ok(analysis::estimate(&game(input, options)?, seeds, many.jobs))
+        control: &Control,
+    ) -> Result<Part, Vec<String>> {
+        let game = game(input, options)?;
+        let at = |end: RangeEnd| {
+            let mut options = options.clone();
+            let set = at_end(game.assumptions(), end).into_iter();
+            options.set.extend(set.map(|(key, value)| Setting { key, value }));
+            self::game(input, &options)
+        };
+        let (low, high) = (at(RangeEnd::Low)?, at(RangeEnd::High)?);
+        let asked = Asked {
+            words: many.words.clone(),
+            assumed_runs: many.assumed_runs,
+            ..Asked::of(&game, many.first_seed, many.runs)
+        };
+        let games = Games { game, low, high };
+        Ok(estimate::play(&games, asked, many.shard, many.jobs, control))
     }
 
     fn get(&self, input: &str, options: &Options, asked: &Question) -> Result<Got, Vec<String>> {

@@ -5,14 +5,17 @@
 
 mod args;
 mod commands;
+mod estimate;
 mod game;
 mod output;
 mod player;
+mod progress;
 #[cfg(test)]
 mod tests;
 
 pub use args::{Moment, Seeds, Setting};
 pub use commands::{Exit, execute, main};
+pub use estimate::{Estimate, Merge};
 pub use game::Library;
 pub use player::{Listing, Many, Options, Player, Question, Resource, Shown, View};
 
@@ -22,7 +25,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "Exit codes: 0 done and all expectations met, 1 the program or writing \
-failed, 2 usage, 3 an input is missing, unknown or wrong, 4 an expectation failed, 130 \
+failed, 2 usage, 3 an input is missing, unknown or wrong, 4 an expectation or threshold failed, 130 \
 interrupted.";
 
 /// Plays how a Kubernetes cluster heals, minute by minute, and says why.
@@ -43,6 +46,7 @@ pub enum Command {
     Show(Show),
     Get(Get),
     Estimate(Estimate),
+    Merge(Merge),
 }
 
 /// Play scenarios and print what happened
@@ -66,7 +70,7 @@ pub struct Run {
     pub output: Format,
     /// Write a format into a file as well; may be given several times
     #[arg(long, value_name = "FORMAT=FILE")]
-    pub out: Vec<OutFile>,
+    pub out: Vec<OutFile<Format>>,
     /// Print the engine's own counts to standard error
     #[arg(long)]
     pub stats: bool,
@@ -154,62 +158,6 @@ pub struct Get {
     pub output: Option<View>,
     #[command(flatten)]
     pub common: Common,
-}
-
-/// Play one scenario many times: when each milestone comes, and how the runs end
-///
-/// Plays consecutive seeds in parallel; any number of jobs gives the same result. Expectations are
-/// not judged.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  healsim estimate worker-kubelet-stopped --runs 10000
-  healsim estimate mine.yaml --runs 200 --jobs 2 -o json")]
-pub struct Estimate {
-    /// The scenario: a name or a file
-    #[arg(value_name = "NAME|FILE")]
-    pub input: String,
-    /// How many runs
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    pub runs: u64,
-    /// The seed of the first run
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// How many runs are played at once; by default as many as there are processors
-    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub jobs: Option<u16>,
-    /// What to print
-    #[arg(short = 'o', value_name = "FORMAT", default_value = "table")]
-    pub output: EstimateFormat,
-    #[command(flatten)]
-    pub common: Common,
-}
-
-/// How an estimate is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum EstimateFormat {
-    Table,
-    Json,
-}
-
-impl Estimate {
-    /// Fails with what would be right if the seeds of so many runs go over the largest number.
-    fn fits(&self) -> Result<(), String> {
-        let Estimate { seed, runs, .. } = self;
-        let largest = u64::MAX - runs;
-        match *seed <= largest {
-            true => Ok(()),
-            false => Err(format!(
-                "no {runs} runs begin with --seed {seed}: with so many, the largest seed is {largest}"
-            )),
-        }
-    }
-
-    /// The question as the player takes it.
-    fn many(&self) -> Many {
-        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        let jobs = self.jobs.map_or_else(processors, usize::from);
-        Many { first_seed: self.seed, runs: self.runs, jobs }
-    }
 }
 
 impl Get {

@@ -3,8 +3,9 @@
 //! An interface only, so that the command line is tested without a world.
 
 use super::args::{Moment, Setting};
-use crate::analysis;
-use crate::engine::Duration;
+use crate::analysis::Control;
+use crate::analysis::estimate::{Part, Shard};
+use crate::engine::{Duration, Text};
 use crate::timeline::Run;
 use clap::ValueEnum;
 
@@ -19,13 +20,14 @@ pub trait Player {
     fn list(&self, what: Listing, platform: Option<&str>) -> Result<Vec<String>, Vec<String>>;
     /// The data of a scenario or platform, ending in a line's end.
     fn show(&self, what: Shown, name: &str) -> Result<String, Vec<String>>;
-    /// Plays one scenario many times.
+    /// Plays one scenario many times, as long as `control` lets it.
     fn estimate(
         &self,
         input: &str,
         options: &Options,
         many: &Many,
-    ) -> Result<analysis::Estimate, Vec<String>>;
+        control: &Control,
+    ) -> Result<Part, Vec<String>>;
     /// What kubectl would print.
     fn get(&self, input: &str, options: &Options, get: &Question) -> Result<Got, Vec<String>>;
 }
@@ -41,10 +43,16 @@ pub struct Options {
 }
 
 /// How often a scenario is played, and on how many threads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Many {
+    /// The words after `healsim run` that play one run, all but the seed.
+    pub words: Vec<Text>,
     pub first_seed: u64,
+    /// Of all shards.
     pub runs: u64,
+    /// How many of them are played with the assumed numbers at each end of their ranges.
+    pub assumed_runs: u64,
+    pub shard: Shard,
     pub jobs: usize,
 }
 

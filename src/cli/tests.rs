@@ -2,6 +2,8 @@
 
 use super::player::Got;
 use super::*;
+use crate::analysis::Control;
+use crate::analysis::estimate::{Asked, Part};
 use crate::engine::{Duration, Text};
 use crate::timeline::{Expectation, Run as Played};
 use clap::CommandFactory;
@@ -35,10 +37,19 @@ impl Player for Fake {
         input: &str,
         options: &Options,
         many: &Many,
-    ) -> Result<crate::analysis::Estimate, Vec<String>> {
+        _: &Control,
+    ) -> Result<Part, Vec<String>> {
         let scenario = self.lint(input, options)?.into();
-        let Many { first_seed, runs, .. } = *many;
-        Ok(crate::analysis::Estimate { scenario, first_seed, runs, ..Default::default() })
+        let asked = Asked {
+            scenario,
+            platform: Text::EMPTY,
+            fingerprint: Text::EMPTY,
+            words: many.words.clone(),
+            first_seed: many.first_seed,
+            runs: many.runs,
+            assumed_runs: many.assumed_runs,
+        };
+        Ok(Part::new(asked, many.shard, Default::default()))
     }
     fn get(&self, _: &str, _: &Options, question: &Question) -> Result<Got, Vec<String>> {
         Ok(Got { text: format!("{question:?}\n"), failed: question.seed == 13 })
@@ -100,7 +111,11 @@ fn wrong_usage_is_exit_code_2() {
         "estimate a b",
         "estimate a --runs 0",
         "estimate a --jobs 0",
-        "estimate a -o csv",
+        "estimate a -o xml",
+        "estimate a --shard 3/2",
+        "estimate a --threshold nonsense",
+        "merge",
+        "merge a --missing -o json",
         "why a",
         "run a --freely",
     ] {

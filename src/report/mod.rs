@@ -9,6 +9,7 @@ mod json;
 mod junit;
 pub mod kubectl;
 mod page;
+pub mod shell;
 mod story;
 mod summary;
 #[cfg(test)]
@@ -16,7 +17,7 @@ mod tests;
 mod timeline;
 mod words;
 
-pub use estimate::{estimate_json, write_estimate};
+pub use estimate::{EstimateFormat, NotAnEstimateFormat, write_estimate};
 pub use junit::{Case, write_junit};
 pub use page::Style;
 

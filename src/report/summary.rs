@@ -5,8 +5,9 @@
 
 use super::clock;
 use super::page::{Line, Mood, Span, Style, hang, say};
+use super::shell;
 use crate::analysis::{Milestone, milestones};
-use crate::engine::SimTime;
+use crate::engine::{SimTime, Text};
 use crate::timeline::{Assumption, Downtime, End, Expectation, Run};
 use std::io;
 
@@ -216,24 +217,14 @@ fn again(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     line.write(style, to)
 }
 
-/// The command line of the run, ready to be pasted into a shell; for a run that was not a command,
-/// the one that comes nearest.
+/// The command line of the run; for a run that was not a command, the one that comes nearest.
 fn command(run: &Run) -> String {
     if run.command.is_empty() {
-        let scenario = quoted(&run.scenario);
-        let platform = quoted(&run.platform);
-        return format!("healsim run {scenario} --platform {platform} --seed {}", run.seed);
+        let seed = run.seed.to_string();
+        let words = ["run", &run.scenario, "--platform", &run.platform, "--seed", &seed];
+        return shell::command(&words.map(Text::from));
     }
-    let words = run.command.iter().map(|word| quoted(word));
-    std::iter::once("healsim".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
-}
-
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    shell::command(&run.command)
 }
 
 fn heading(text: &str, note: &str, style: Style, to: &mut impl io::Write) -> io::Result<()> {

@@ -1,0 +1,106 @@
+//! What is kept of one run: how it ended, and its figures.
+//!
+//! Two runs of one seed are compared by their samples: equal names mean equal things.
+
+use super::outcome::Ending;
+use crate::analysis::milestones::{Milestone, milestones};
+use crate::engine::{Duration, SimTime, Text};
+use crate::timeline::{Run, Value};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is kept of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    pub seed: u64,
+    pub ending: Ending,
+    pub figures: BTreeMap<Name, Duration>,
+}
+
+/// The name of a figure.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Name {
+    pub kind: Kind,
+    /// `nodeUnknown`, `unavailable`.
+    pub figure: Text,
+    /// `Node/worker-0`; `Machine/new` for one that came to be during the run, whose own name is
+    /// drawn; for an availability the service: `api`, `app/web`.
+    pub object: Text,
+}
+
+/// What a figure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// The time from the first fault to a milestone, in the runs in which it came.
+    Milestone,
+    /// How long a service was unavailable or degraded after the first fault, in every run.
+    Availability,
+}
+
+impl Name {
+    /// The milestone that ends a recovery.
+    pub fn recovered() -> Name {
+        Name {
+            kind: Kind::Milestone,
+            figure: Text::word("recovered"),
+            object: Text::word("Cluster/workload"),
+        }
+    }
+}
+
+impl Sample {
+    /// What is kept of this run.
+    pub fn of(run: &Run) -> Sample {
+        let all = milestones(run);
+        let ending = Ending::of(run, &all);
+        let mut figures = times(run, all);
+        figures.extend(downtimes(run));
+        Sample { seed: run.seed, ending, figures }
+    }
+}
+
+/// The first time of each milestone and object after the first fault.
+fn times(run: &Run, milestones: Vec<Milestone>) -> BTreeMap<Name, Duration> {
+    let fault = run.first_fault.unwrap_or_default();
+    let known = at_the_beginning(run);
+    let mut found = BTreeMap::new();
+    for Milestone { name, object, at, .. } in milestones.into_iter().filter(|m| m.at >= fault) {
+        let object = if known.contains(&object) { object } else { anonymous(&object) };
+        let name = Name { kind: Kind::Milestone, figure: name, object };
+        // Of several new objects the first counts.
+        found.entry(name).or_insert(at.since(fault));
+    }
+    found
+}
+
+fn downtimes(run: &Run) -> impl Iterator<Item = (Name, Duration)> {
+    run.availability.iter().flat_map(|(service, down)| {
+        let figures = [("unavailable", Some(down.unavailable)), ("degraded", down.degraded)];
+        figures.into_iter().filter_map(|(figure, length)| {
+            let (figure, object) = (Text::word(figure), service.clone());
+            Some((Name { kind: Kind::Availability, figure, object }, length?))
+        })
+    })
+}
+
+/// The objects whose names are the same in every run.
+fn at_the_beginning(run: &Run) -> BTreeSet<Text> {
+    let initial = run
+        .timeline
+        .entries()
+        .iter()
+        .take_while(|entry| entry.at == SimTime::ZERO && entry.kind != *"Fault");
+    let mut known: BTreeSet<Text> = initial
+        .filter(|entry| entry.field == *"exists" && entry.to == Value::Bool(true))
+        .map(|entry| entry.object().into())
+        .collect();
+    known.insert(Text::word("Cluster/workload"));
+    known
+}
+
+/// A random name says nothing over many runs.
+fn anonymous(object: &str) -> Text {
+    let kind = object.split('/').next().unwrap_or_default();
+    Text::from(format!("{kind}/new"))
+}

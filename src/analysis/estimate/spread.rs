@@ -1,0 +1,214 @@
+//! One figure's lengths over many runs, in counts that add up in any order to the same.
+//!
+//! An HdrHistogram with fixed bounds: a length is rounded up to a whole millisecond and then to
+//! four digits, so what is told is at most a ten-thousandth too long and never too short. In
+//! return the memory and the documents of ten million runs are those of ten thousand. The
+//! shortest and the longest are kept to the microsecond.
+
+use super::interval::{Ranks, rank, ranks};
+use crate::engine::Duration;
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+/// No run lasts longer than a week.
+const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+/// Significant digits.
+const DIGITS: u8 = 4;
+
+/// Lengths being counted.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    histogram: Histogram<u64>,
+    ends: Option<(Duration, Duration)>,
+}
+
+/// Lengths that have been counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spread {
+    /// In microseconds.
+    shortest: u64,
+    longest: u64,
+    /// Milliseconds and how many are as long, in the order of their length.
+    counts: Vec<(u64, u64)>,
+}
+
+impl Default for Counter {
+    fn default() -> Counter {
+        let longest = LONGEST.as_micros() / 1000;
+        let histogram = Histogram::new_with_bounds(1, longest, DIGITS);
+        Counter { histogram: histogram.expect("bounds that are right"), ends: None }
+    }
+}
+
+impl Counter {
+    /// Counts one length.
+    pub fn add(&mut self, length: Duration) {
+        self.histogram.saturating_record(length.as_micros().div_ceil(1000));
+        self.reach(length, length);
+    }
+
+    /// Counts what was counted elsewhere.
+    pub fn add_all(&mut self, other: &Spread) {
+        for (millis, count) in &other.counts {
+            self.histogram.saturating_record_n(*millis, *count);
+        }
+        if !other.counts.is_empty() {
+            self.reach(other.min(), other.max());
+        }
+    }
+
+    /// What was counted so far.
+    pub fn spread(&self) -> Spread {
+        let (shortest, longest) = self.ends.unwrap_or_default();
+        let (shortest, longest) = (shortest.as_micros(), longest.as_micros());
+        let counts = self.histogram.iter_recorded();
+        let counts = counts.map(|step| (step.value_iterated_to(), step.count_at_value()));
+        Spread { shortest, longest, counts: counts.collect() }
+    }
+
+    fn reach(&mut self, low: Duration, high: Duration) {
+        let (shortest, longest) = self.ends.unwrap_or((low, high));
+        self.ends = Some((shortest.min(low), longest.max(high)));
+    }
+}
+
+impl Spread {
+    /// How many lengths there are.
+    pub fn runs(&self) -> u64 {
+        self.counts.iter().map(|(_, count)| count).sum()
+    }
+
+    /// How many of them are not nothing.
+    pub fn above_zero(&self) -> u64 {
+        self.counts.iter().filter(|(millis, _)| *millis > 0).map(|(_, count)| count).sum()
+    }
+
+    /// The shortest.
+    pub fn min(&self) -> Duration {
+        Duration::from_micros(self.shortest)
+    }
+
+    /// The longest.
+    pub fn max(&self) -> Duration {
+        Duration::from_micros(self.longest)
+    }
+
+    /// The length that `percent` of the runs did not exceed (nearest rank); the shortest for 0, the
+    /// longest for 100. Nothing if there are no runs.
+    pub fn percentile(&self, percent: u64) -> Duration {
+        match percent {
+            0 => self.min(),
+            100 => self.max(),
+            _ => self.at(rank(percent, self.runs())).unwrap_or_default(),
+        }
+    }
+
+    /// The 95 % confidence interval of a quantile; an end is absent where the runs are too few.
+    pub fn interval(&self, percent: u64) -> (Option<Duration>, Option<Duration>) {
+        let Ranks { low, high } = ranks(percent, self.runs());
+        (low.and_then(|rank| self.at(rank)), high.and_then(|rank| self.at(rank)))
+    }
+
+    /// The length of this rank, counted from 1 for the shortest.
+    pub fn at(&self, rank: u64) -> Option<Duration> {
+        let mut seen = 0;
+        let found = self.counts.iter().find(|(_, count)| {
+            seen += count;
+            rank <= seen
+        });
+        let (millis, _) = found?;
+        Some(Duration::from_micros(millis * 1000).clamp(self.min(), self.max()))
+    }
+
+    /// How many lengths lie in each of `bins` equal parts of `low..high`; `high` itself is in the
+    /// last, what lies outside in none.
+    pub fn bins(&self, low: Duration, high: Duration, bins: u64) -> Vec<u64> {
+        let mut found = vec![0; bins as usize];
+        let width = high.saturating_sub(low).as_micros().max(1);
+        for (millis, count) in &self.counts {
+            let length = Duration::from_micros(millis * 1000).clamp(self.min(), self.max());
+            if length < low || length > high {
+                continue;
+            }
+            let from = u128::from(length.saturating_sub(low).as_micros());
+            let bin = (from * u128::from(bins) / u128::from(width)).min(u128::from(bins - 1));
+            found[bin as usize] += count;
+        }
+        found
+    }
+
+    /// The lengths with how many are at most as long, from the shortest to the longest.
+    pub fn cumulative(&self) -> impl Iterator<Item = (Duration, u64)> {
+        let mut seen = 0;
+        self.counts.iter().map(move |(millis, count)| {
+            seen += count;
+            (Duration::from_micros(millis * 1000).clamp(self.min(), self.max()), seen)
+        })
+    }
+
+    /// Whether somebody has written this: in order, nothing counted as none, ends that fit.
+    pub(super) fn is_sound(&self) -> bool {
+        let ordered = self.counts.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        let counted = self.counts.iter().all(|(_, count)| *count > 0);
+        let ends = self.shortest <= self.longest && self.longest <= LONGEST.as_micros();
+        let last = self.counts.last().map_or(0, |(millis, _)| *millis);
+        let fits = last <= 2 * (LONGEST.as_micros() / 1000);
+        ordered && counted && ends && fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(micros: impl IntoIterator<Item = u64>) -> Spread {
+        let mut counter = Counter::default();
+        micros.into_iter().for_each(|micros| counter.add(Duration::from_micros(micros)));
+        counter.spread()
+    }
+
+    #[test]
+    fn quantiles_are_nearest_ranks_rounded_up_by_a_ten_thousandth_at_most() {
+        let spread = counted((1..=1000).map(|millis| millis * 1_000_777));
+        for percent in [1, 50, 90, 95, 99] {
+            let exact = percent * 10 * 1_000_777;
+            let told = spread.percentile(percent).as_micros();
+            assert!(told >= exact && told <= exact + exact / 10_000 + 1000, "{percent}: {told}");
+        }
+        assert_eq!(spread.percentile(0).as_micros(), 1_000_777);
+        assert_eq!(spread.percentile(100).as_micros(), 1_000_777_000);
+    }
+
+    #[test]
+    fn one_length_is_told_exactly_and_none_is_nothing() {
+        let one = counted([777_123_456]);
+        assert_eq!([0, 50, 99, 100].map(|p| one.percentile(p).as_micros()), [777_123_456; 4]);
+        assert_eq!(one.interval(50), (None, None));
+        let none = counted([]);
+        assert_eq!((none.runs(), none.percentile(50)), (0, Duration::ZERO));
+        assert_eq!(counted([0, 0, 5]).above_zero(), 1);
+    }
+
+    #[test]
+    fn counts_add_up_in_any_order_and_a_second_time_round_nothing() {
+        let all: Vec<u64> = (0..500).map(|k| (k * 7_919_777) % 900_000_000).collect();
+        let whole = counted(all.iter().copied());
+        let (front, back) = all.split_at(123);
+        let parts = [counted(front.iter().copied()), counted(back.iter().copied())];
+        for order in [[0, 1], [1, 0]] {
+            let mut counter = Counter::default();
+            order.iter().for_each(|part: &usize| counter.add_all(&parts[*part]));
+            assert_eq!(counter.spread(), whole);
+        }
+    }
+
+    #[test]
+    fn bins_hold_everything_within_their_ends() {
+        let spread = counted([1_000_000, 2_000_000, 3_000_000, 9_000_000]);
+        let seconds = Duration::from_secs;
+        assert_eq!(spread.bins(seconds(1), seconds(9), 4), [2, 1, 0, 1]);
+        assert_eq!(spread.bins(seconds(2), seconds(3), 1), [2]);
+        assert_eq!(spread.bins(seconds(3), seconds(3), 2), [1, 0]);
+    }
+}

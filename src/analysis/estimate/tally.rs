@@ -1,0 +1,144 @@
+//! Many samples added up, in whole numbers and so in any order: by threads, then by shards.
+
+use super::outcome::Ending;
+use super::sample::{Name, Sample};
+use super::spread::{Counter, Spread};
+use crate::engine::Duration;
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// How many of the worst runs are kept of each figure.
+const WORST: usize = 5;
+
+/// Samples being added up.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    endings: BTreeMap<Ending, Count>,
+    figures: BTreeMap<Name, (Counter, Vec<Seen>)>,
+}
+
+/// Samples that have been added up: plain data, which can be written down and added up again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sums {
+    pub endings: Vec<(Ending, Count)>,
+    pub figures: Vec<Sum>,
+}
+
+/// How many runs ended in one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Count {
+    pub runs: u64,
+    /// The smallest seed of them.
+    pub seed: u64,
+}
+
+/// One figure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sum {
+    pub name: Name,
+    pub spread: Spread,
+    /// The longest first, of equals the smaller seed.
+    pub worst: Vec<Seen>,
+}
+
+/// A length with the seed of its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    pub micros: u64,
+    pub seed: u64,
+}
+
+impl Tally {
+    /// Adds one run.
+    pub fn add(&mut self, sample: Sample) {
+        let Sample { seed, ending, figures } = sample;
+        self.count(ending, Count { runs: 1, seed });
+        for (name, length) in figures {
+            let (counter, worst) = self.figures.entry(name).or_default();
+            counter.add(length);
+            worst.push(Seen { micros: length.as_micros(), seed });
+            if worst.len() > 100 * WORST {
+                keep_worst(worst);
+            }
+        }
+    }
+
+    /// Adds what was added up elsewhere.
+    pub fn add_all(&mut self, other: &Sums) {
+        for (ending, count) in &other.endings {
+            self.count(ending.clone(), *count);
+        }
+        for Sum { name, spread, worst } in &other.figures {
+            let (counter, seen) = self.figures.entry(name.clone()).or_default();
+            counter.add_all(spread);
+            seen.extend(worst);
+        }
+    }
+
+    /// What was added up, in the order of names.
+    pub fn sums(self) -> Sums {
+        let sum = |(name, (counter, mut worst)): (Name, (Counter, Vec<Seen>))| {
+            keep_worst(&mut worst);
+            Sum { name, spread: counter.spread(), worst }
+        };
+        Sums {
+            endings: self.endings.into_iter().collect(),
+            figures: self.figures.into_iter().map(sum).collect(),
+        }
+    }
+
+    fn count(&mut self, ending: Ending, more: Count) {
+        let count = self.endings.entry(ending).or_insert(Count { runs: 0, seed: more.seed });
+        count.runs += more.runs;
+        count.seed = count.seed.min(more.seed);
+    }
+}
+
+impl Sums {
+    /// Several added up.
+    pub fn of<'a>(all: impl IntoIterator<Item = &'a Sums>) -> Sums {
+        let mut tally = Tally::default();
+        all.into_iter().for_each(|sums| tally.add_all(sums));
+        tally.sums()
+    }
+
+    /// How many runs were added up.
+    pub fn runs(&self) -> u64 {
+        self.endings.iter().map(|(_, count)| count.runs).sum()
+    }
+
+    /// The figure of this name.
+    pub fn figure(&self, name: &Name) -> Option<&Sum> {
+        self.figures.iter().find(|sum| sum.name == *name)
+    }
+
+    /// Whether this can be the sum of so many runs with seeds from `first` on.
+    pub(super) fn are_sound(&self, first: u64, runs: u64) -> bool {
+        let seeds = |seed: u64| seed >= first && seed - first < runs;
+        self.runs() == runs
+            && self.endings.iter().all(|(_, count)| seeds(count.seed))
+            && self.figures.iter().all(|sum| {
+                sum.spread.is_sound()
+                    && sum.spread.runs() <= runs
+                    && sum.worst.iter().all(|seen| seeds(seen.seed))
+            })
+    }
+}
+
+impl Seen {
+    /// The length.
+    pub fn length(self) -> Duration {
+        Duration::from_micros(self.micros)
+    }
+}
+
+/// The order does not depend on that of the runs.
+fn keep_worst(seen: &mut Vec<Seen>) {
+    seen.sort_by_key(|seen| (Reverse(seen.micros), seen.seed));
+    seen.truncate(WORST);
+}

@@ -1,0 +1,279 @@
+//! Made-up samples: what is added up, told, joined and judged. Also how often an interval holds the
+//! true value.
+
+use super::*;
+use crate::engine::Text;
+
+fn name(figure: &'static str) -> Name {
+    let object = Text::word("Node/worker-0");
+    Name { kind: Kind::Milestone, figure: Text::word(figure), object }
+}
+
+/// Of four runs one does not recover.
+fn sample(seed: u64) -> Sample {
+    let micros = 1_000_000 * seed + 17;
+    let is_stuck = seed.is_multiple_of(4);
+    let (outcome, missing) = match is_stuck {
+        true => (Outcome::Stuck, Text::word("a VM is off")),
+        false => (Outcome::Replaced, Text::EMPTY),
+    };
+    let mut figures = std::collections::BTreeMap::new();
+    figures.insert(name("nodeUnknown"), Duration::from_micros(micros));
+    let kind = Kind::Availability;
+    let down = Name { kind, figure: Text::word("unavailable"), object: Text::word("api") };
+    figures.insert(down, Duration::from_secs(if is_stuck { 5 } else { 0 }));
+    if !is_stuck {
+        figures.insert(Name::recovered(), Duration::from_micros(10 * micros));
+    }
+    Sample { seed, ending: Ending { outcome, missing }, figures }
+}
+
+fn asked(runs: u64) -> Asked {
+    Asked {
+        scenario: Text::word("made-up"),
+        platform: Text::word("nowhere"),
+        fingerprint: Text::word("00ff"),
+        words: vec![Text::word("made-up")],
+        first_seed: 1,
+        runs,
+        assumed_runs: runs / 3,
+    }
+}
+
+fn sums(seeds: Range<u64>) -> Sums {
+    let mut tally = Tally::default();
+    seeds.for_each(|seed| tally.add(sample(seed)));
+    tally.sums()
+}
+
+fn part(runs: u64, shard: Shard) -> Part {
+    let asked = asked(runs);
+    let ends = || sums(shard.seeds(1, asked.assumed_runs));
+    let all = [sums(shard.seeds(1, runs)), ends(), ends()];
+    Part::new(asked, shard, all)
+}
+
+fn named(file: &str, part: Part) -> Named {
+    Named { file: file.to_owned(), found: Ok(part) }
+}
+
+/// Uniform lengths between 0 and 10 s from a generator of the test's own.
+fn uniform(state: &mut u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) % 10_000_000
+}
+
+/// The interval promises at least 95 %, and with ranks that are whole numbers it is a little more.
+/// The second distribution is skewed: nothing may depend on the shape.
+#[test]
+fn of_1000_estimates_the_interval_of_p90_holds_the_true_value_in_93_to_97_percent() {
+    type Shape = fn(u64) -> u64;
+    let even: (Shape, u64) = (|micros| micros, 9_000_000);
+    let skewed: (Shape, u64) = (|micros| micros * micros / 10_000_000, 8_100_000);
+    for (shape, truth) in [even, skewed] {
+        let mut state = 7;
+        let holds = (0..1000).filter(|_| {
+            let lengths = (0..400).map(|_| shape(uniform(&mut state)));
+            let mut counter = spread::Counter::default();
+            lengths.for_each(|micros| counter.add(Duration::from_micros(micros)));
+            let (low, high) = counter.spread().interval(90);
+            let truth = Duration::from_micros(truth);
+            low.is_some_and(|low| low <= truth) && high.is_some_and(|high| truth <= high)
+        });
+        let holds = holds.count();
+        assert!((930..=970).contains(&holds), "{holds}");
+    }
+}
+
+#[test]
+fn an_estimate_tells_who_when_how_often_and_with_which_seed() {
+    let told = Estimate::of(part(40, Shard::WHOLE));
+    assert_eq!((told.runs, told.partial), (40, false));
+    let words: Vec<(String, u64, u64)> = told
+        .outcomes
+        .iter()
+        .map(|(ending, count)| (ending.words(), count.runs, count.seed))
+        .collect();
+    assert_eq!(words[0], ("recovered by replacement".to_owned(), 30, 1));
+    assert_eq!(words[1], ("stuck: a VM is off".to_owned(), 10, 4));
+    let recovered = told.figure(&Name::recovered()).expect("most do");
+    assert_eq!((recovered.happened, recovered.worst[0].seed), (30, 39));
+    assert_eq!(recovered.spread.max().as_micros(), 390_000_170);
+    let down = told.figures.last().expect("availability comes last");
+    assert_eq!((down.happened, down.spread.runs()), (10, 40));
+    let words = told.replay(39).join(" ");
+    assert_eq!(words, "run made-up --seed 39");
+}
+
+#[test]
+fn what_moves_with_the_assumed_numbers_is_a_share_of_p95() {
+    let asked = Asked { assumed_runs: 2, ..asked(2) };
+    let one = |seconds: u64| {
+        let mut tally = Tally::default();
+        for seed in [1, 2] {
+            let mut sample = sample(seed);
+            sample.figures.insert(name("nodeUnknown"), Duration::from_secs(seconds));
+            tally.add(sample);
+        }
+        tally.sums()
+    };
+    let part = Part::new(asked, Shard::WHOLE, [one(100), one(80), one(130)]);
+    let told = Estimate::of(part);
+    let assumed = told.figure(&name("nodeUnknown")).unwrap().assumed.unwrap();
+    let seconds = Duration::from_secs;
+    let expected = Assumed { low: Some(seconds(80)), high: Some(seconds(130)), share: Some(500) };
+    assert_eq!(assumed, expected);
+    assert_eq!(told.ends, Some([Recovered { runs: 2, recovered: 2 }; 2]));
+}
+
+#[test]
+fn any_split_into_shards_in_any_order_gives_the_same_document() {
+    let whole = part(41, Shard::WHOLE);
+    for of in [1, 2, 3, 20] {
+        let mut files: Vec<Named> = (1..=of)
+            .map(|number| part(41, Shard { number, of }))
+            .map(|part| Part::from_json(&part.to_json()).expect("what was written can be read"))
+            .map(|part| named("f", part))
+            .collect();
+        files.reverse();
+        files.rotate_left(of as usize / 3);
+        let merged = merge(files);
+        assert_eq!(merged.whole.expect("nothing is missing").to_json(), whole.to_json(), "{of}");
+    }
+}
+
+#[test]
+fn shards_share_the_seeds_without_gap_or_overlap() {
+    for (runs, of) in [(10, 3), (7, 7), (10_000_000, 1024), (5, 2)] {
+        let mut next = 5;
+        for number in 1..=of {
+            let seeds = Shard { number, of }.seeds(5, runs);
+            assert_eq!(seeds.start, next);
+            next = seeds.end;
+        }
+        assert_eq!(next, 5 + runs);
+    }
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused_by_name() {
+    let shard = |number, of| part(30, Shard { number, of });
+    let mistake = |other: Part| {
+        let merged = merge(vec![named("a.json", shard(1, 3)), named("b.json", other)]);
+        assert!(merged.whole.is_none());
+        merged.mistakes.first().cloned().unwrap_or_default()
+    };
+    assert_eq!(
+        mistake(shard(1, 3)),
+        "b.json: shard 1/3 again, which a.json holds; leave one of them out"
+    );
+    assert_eq!(mistake(shard(2, 4)), "b.json: the number of shards is 4, not 3 (in a.json)");
+    let longer = part(33, Shard { number: 2, of: 3 });
+    assert_eq!(mistake(longer), "b.json: --runs is 33, not 30 (in a.json)");
+    let mut other = shard(2, 3);
+    other.asked.scenario = Text::word("other");
+    assert_eq!(mistake(other), "b.json: the scenario is other, not made-up (in a.json)");
+    let mut other = shard(2, 3);
+    other.asked.fingerprint = Text::word("11");
+    other.asked.words.push(Text::word("--free"));
+    assert!(mistake(other).contains("`made-up --free`, not `made-up`"));
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_command_that_makes_it() {
+    let merged = merge(vec![named("c.json", part(30, Shard { number: 3, of: 3 }))]);
+    assert!(merged.whole.is_none() && merged.mistakes.is_empty());
+    let Missing { shard, first_seed, last_seed, words } = &merged.missing[1];
+    assert_eq!((shard.to_string(), *first_seed, *last_seed), ("2/3".to_owned(), 11, 20));
+    let command = "estimate made-up --seed 1 --runs 30 --assumed-runs 10 --shard 2/3 -o json";
+    assert_eq!(words.join(" "), command);
+    assert_eq!(merged.missing.len(), 2);
+    assert_eq!(merge(Vec::new()).missing, Vec::new());
+}
+
+#[test]
+fn documents_that_are_cut_off_changed_foreign_or_of_another_version_are_told_apart() {
+    let text = part(30, Shard { number: 1, of: 3 }).to_json();
+    let read = |text: &str| Part::from_json(text).expect_err("not a part");
+    for cut in [0, 1, text.len() / 2, text.len() - 1] {
+        assert_eq!(read(&text[..cut]), NotAPart::CutOff, "{cut}");
+    }
+    let version = format!("\"healsim\":\"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(&version));
+    let other = text.replace(&version, "\"healsim\":\"9.9\"");
+    assert_eq!(read(&other), NotAPart::Version("9.9".to_owned()));
+    assert_eq!(read(&text.replace("\"runs\":30", "\"runs\":60")), NotAPart::Unsound);
+    assert!(matches!(read("{\"estimate\":true}"), NotAPart::Other(_)));
+    assert!(matches!(read("[1]"), NotAPart::Other(_)));
+    assert!(matches!(read("hello"), NotAPart::Other(_)));
+}
+
+#[test]
+fn an_interrupted_shard_is_no_whole_one() {
+    let mut part = part(30, Shard { number: 1, of: 1 });
+    part = Part::new(part.asked, part.shard, [sums(1..8), Sums::default(), Sums::default()]);
+    assert!(part.partial);
+    let merged = merge(vec![named("a.json", Part::from_json(&part.to_json()).unwrap())]);
+    assert_eq!(merged.unusable, ["a.json: interrupted after 7 of 30 runs; play shard 1/1 again"]);
+    assert!(merged.whole.is_none() && merged.missing.len() == 1);
+}
+
+fn judged(threshold: &str, runs: u64) -> Verdict {
+    let threshold: Threshold = threshold.parse().expect("a threshold");
+    threshold.judge(&Estimate::of(part(runs, Shard::WHOLE))).expect("something there is")
+}
+
+#[test]
+fn a_threshold_holds_or_fails_and_says_how_sure_that_is() {
+    let verdict = judged("nodeUnknown p50 < 90s", 100);
+    assert!(verdict.met && verdict.certain, "{}", verdict.text);
+    let verdict = judged("nodeUnknown Node/worker-0 p50<55s", 100);
+    assert!(verdict.met && !verdict.certain, "{}", verdict.text);
+    assert!(verdict.text.contains("not certain"), "{}", verdict.text);
+    let verdict = judged("nodeUnknown p50 >= 80s", 100);
+    assert!(!verdict.met && verdict.certain, "{}", verdict.text);
+    let verdict = judged("nodeUnknown p50 < 90s", 3);
+    assert!(
+        verdict.met && !verdict.certain && verdict.text.contains("too few"),
+        "{}",
+        verdict.text
+    );
+    assert!(judged("api unavailable p50 <= 0s", 100).met);
+    assert!(judged("recovered share >= 75%", 100).met);
+    assert!(!judged("recovered share > 75.5%", 100).met);
+    assert!(!judged("nodeDeleted p50 < 1h", 100).met, "what never came has no time");
+    assert!(judged("nodeDeleted share < 1%", 100).met);
+}
+
+/// A quarter of the runs do not recover: their recoveries are longer than any bound.
+#[test]
+fn a_run_that_does_not_recover_keeps_no_bound() {
+    assert!(judged("recoveryTime p50 < 1h", 100).met);
+    let verdict = judged("recoveryTime p90 < 100h", 100);
+    assert!(!verdict.met && verdict.certain, "{}", verdict.text);
+    assert!(verdict.text.contains("longer than the runs"), "{}", verdict.text);
+    assert!(!judged("recoveryTime max < 100h", 100).met);
+}
+
+#[test]
+fn a_threshold_that_is_none_is_shown_at_its_column() {
+    for (text, column, words) in [
+        ("", 1, "no statistic"),
+        ("p95 < 3m", 1, "no figure"),
+        ("recoverytime p95 < 3m", 1, "no figure `recoverytime`"),
+        ("recoveryTime 95 < 3m", 14, "write one of min, p50"),
+        ("recoveryTime p95 = 3m", 18, "`=` is none of"),
+        ("recoveryTime p95", 17, "is none of"),
+        ("recoveryTime p95 < 3 m", 20, "`3` is not a duration"),
+        ("recoveryTime p95 < 3m please", 23, "`please` is too much"),
+        ("nodeReady Node/a b p95 < 3m", 18, "`b` is too much"),
+        ("recovered share > 101%", 19, "not a percentage"),
+        ("recovered share > 3m", 19, "not a percentage"),
+    ] {
+        let wrong = text.parse::<Threshold>().expect_err(text);
+        assert_eq!((wrong.column, wrong.why.contains(words)), (column, true), "{text}: {wrong}");
+    }
+    let threshold: Threshold = "app/none unavailable p95 < 3m".parse().expect("a threshold");
+    let wrong = threshold.judge(&Estimate::of(part(3, Shard::WHOLE))).expect_err("no such app");
+    assert!(wrong.contains("no app/none unavailable; there: api unavailable"), "{wrong}");
+}

@@ -1,0 +1,332 @@
+//! A bound that an estimate has to keep: `recoveryTime p95 < 15m`.
+//!
+//! ```text
+//! threshold  = figure statistic comparison bound
+//! figure     = "recoveryTime" | MILESTONE [OBJECT] | SERVICE ("unavailable" | "degraded")
+//! statistic  = "min" | "p50" | "p90" | "p95" | "p99" | "max"   bound: a duration
+//!            | "share"                                         bound: a percentage
+//! comparison = "<" | "<=" | ">" | ">="
+//! ```
+//! A run that does not recover has a recovery time longer than any bound; every other milestone is
+//! judged over the runs in which it came. Without an object all objects have to keep the bound.
+
+use super::interval::{rank, ranks, wilson};
+use super::sample::{Kind, Name};
+use super::{Estimate, Figure, STATISTICS};
+use crate::analysis::milestones::NAMES;
+use crate::engine::{Duration, Text};
+use std::fmt;
+use std::str::FromStr;
+
+/// A bound on one statistic of some figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Threshold {
+    text: String,
+    figure: Text,
+    /// Any, if it names none.
+    object: Option<Text>,
+    kind: Kind,
+    statistic: Statistic,
+    comparison: Comparison,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Statistic {
+    Length {
+        percent: u64,
+        bound: Duration,
+    },
+    /// In how many of all runs it happened, in millionths.
+    Share {
+        bound: u64,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparison {
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+}
+
+/// How an estimate stands to a bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub met: bool,
+    /// Whether the whole confidence interval lies on the same side of the bound.
+    pub certain: bool,
+    /// What was found, in a sentence.
+    pub text: String,
+}
+
+/// Words that are no threshold, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotAThreshold {
+    pub text: String,
+    /// Counted from 1.
+    pub column: usize,
+    pub why: String,
+}
+
+/// A value with its interval; nothing is longer than any bound.
+struct Found<T> {
+    value: Option<T>,
+    low: Option<T>,
+    high: Option<T>,
+    has_interval: bool,
+}
+
+const COMPARISONS: [(&str, Comparison); 4] = [
+    ("<=", Comparison::AtMost),
+    (">=", Comparison::AtLeast),
+    ("<", Comparison::Less),
+    (">", Comparison::More),
+];
+
+impl Threshold {
+    /// How an estimate stands to this bound: the worst of all figures that it means.
+    ///
+    /// # Errors
+    /// It means a service or an object that there is not; the words say what there is.
+    pub fn judge(&self, estimate: &Estimate) -> Result<Verdict, String> {
+        let figures: Vec<&Figure> =
+            estimate.figures.iter().filter(|figure| self.means(&figure.name)).collect();
+        if figures.is_empty() {
+            return self.judge_absent(estimate);
+        }
+        let verdicts = figures.iter().map(|figure| self.judge_one(estimate, figure));
+        let worst = verdicts.min_by_key(|verdict| (verdict.met, verdict.certain));
+        Ok(worst.expect("there are figures"))
+    }
+
+    fn means(&self, name: &Name) -> bool {
+        let same = name.kind == self.kind && name.figure == self.figure;
+        same && self.object.as_ref().is_none_or(|object| name.object == *object)
+    }
+
+    /// A milestone that never came has no time; that it comes in so few runs can still be asked.
+    fn judge_absent(&self, estimate: &Estimate) -> Result<Verdict, String> {
+        if self.kind == Kind::Availability {
+            let all = estimate.figures.iter().filter(|figure| figure.name.kind == self.kind);
+            let all: Vec<String> =
+                all.map(|it| format!("{} {}", it.name.object, it.name.figure)).collect();
+            let what = format!("{} {}", self.object.clone().unwrap_or_default(), self.figure);
+            return Err(format!("`{}`: no {what}; there: {}", self.text, all.join(", ")));
+        }
+        let met = match self.statistic {
+            Statistic::Share { bound } => self.comparison.holds(0, bound),
+            Statistic::Length { .. } => false,
+        };
+        let text = format!("{}: {} in no run", self.text, self.figure);
+        Ok(Verdict { met, certain: true, text })
+    }
+
+    fn judge_one(&self, estimate: &Estimate, figure: &Figure) -> Verdict {
+        match self.statistic {
+            Statistic::Length { percent, bound } => {
+                let found = self.length(estimate, figure, percent);
+                self.verdict(figure, &found, bound, |length| length.to_string())
+            }
+            Statistic::Share { bound } => {
+                let (low, high) = wilson(figure.happened, estimate.runs);
+                let share = figure.happened * 1_000_000 / estimate.runs.max(1);
+                let (value, low, high) = (Some(share), Some(low), Some(high));
+                let found = Found { value, low, high, has_interval: true };
+                self.verdict(figure, &found, bound, percentage)
+            }
+        }
+    }
+
+    fn length(&self, estimate: &Estimate, figure: &Figure, percent: u64) -> Found<Duration> {
+        let spread = &figure.spread;
+        // Of a recovery that did not come is known that it is longer.
+        let of = match figure.name == Name::recovered() {
+            true => estimate.runs,
+            false => spread.runs(),
+        };
+        if percent == 0 || percent == 100 {
+            let all = of == spread.runs();
+            let value = if percent == 0 { Some(spread.min()) } else { all.then(|| spread.max()) };
+            return Found { value, low: None, high: None, has_interval: false };
+        }
+        let ranks = ranks(percent, of);
+        let at = |rank: Option<u64>| rank.and_then(|rank| spread.at(rank));
+        Found {
+            value: spread.at(rank(percent, of)),
+            low: at(ranks.low),
+            high: at(ranks.high),
+            has_interval: ranks.low.is_some() && ranks.high.is_some(),
+        }
+    }
+
+    fn verdict<T: Ord + Copy>(
+        &self,
+        figure: &Figure,
+        found: &Found<T>,
+        bound: T,
+        words: impl Fn(T) -> String,
+    ) -> Verdict {
+        let holds = |value: Option<T>| match value {
+            Some(value) => self.comparison.holds(value, bound),
+            None => matches!(self.comparison, Comparison::More | Comparison::AtLeast),
+        };
+        let met = holds(found.value);
+        let certain = found.has_interval && holds(found.low) == met && holds(found.high) == met;
+        let word =
+            |value: Option<T>| value.map_or_else(|| "longer than the runs".to_owned(), &words);
+        let (verb, value) = (if met { "holds" } else { "fails" }, word(found.value));
+        let name = format!("{} {}", figure.name.figure, figure.name.object);
+        let interval = match found.has_interval {
+            true => format!("95 % interval {} to {}", word(found.low), word(found.high)),
+            false => "no interval: too few runs, or an extreme".to_owned(),
+        };
+        let doubt = match (certain, found.has_interval) {
+            (true, _) | (_, false) => "",
+            (false, true) => "; not certain: the bound lies within it, play more runs",
+        };
+        let text = format!("{} {verb}: {name} is {value} ({interval}{doubt})", self.text);
+        Verdict { met, certain, text }
+    }
+}
+
+impl Comparison {
+    fn holds<T: Ord>(self, value: T, bound: T) -> bool {
+        match self {
+            Comparison::Less => value < bound,
+            Comparison::AtMost => value <= bound,
+            Comparison::More => value > bound,
+            Comparison::AtLeast => value >= bound,
+        }
+    }
+}
+
+/// A word with its column.
+type Word<'a> = (usize, &'a str);
+
+impl FromStr for Threshold {
+    type Err = NotAThreshold;
+    fn from_str(text: &str) -> Result<Threshold, NotAThreshold> {
+        let wrong = |column: usize, why: String| {
+            let text = text.to_owned();
+            NotAThreshold { text, column, why }
+        };
+        let words = words_of(text);
+        let statistic = words.iter().position(|(_, word)| {
+            *word == "share" || STATISTICS.iter().any(|(name, _)| name == word)
+        });
+        let end = text.chars().count() + 1;
+        let Some(at) = statistic else {
+            let names = STATISTICS.map(|(name, _)| name).join(", ");
+            let column = words.get(1).map_or(end, |(column, _)| *column);
+            return Err(wrong(column, format!("no statistic; write one of {names}, share")));
+        };
+        let (kind, figure, object) = figure(&words[..at]).map_err(|(c, why)| wrong(c, why))?;
+        let mut rest = words[at + 1..].iter();
+        let &(column, word) = rest.next().unwrap_or(&(end, ""));
+        let comparison = COMPARISONS.iter().find(|(sign, _)| *sign == word);
+        let Some((_, comparison)) = comparison else {
+            return Err(wrong(column, format!("`{word}` is none of < <= > >=")));
+        };
+        let &(column, word) = rest.next().unwrap_or(&(end, ""));
+        let statistic = bound(words[at].1, word).map_err(|why| wrong(column, why))?;
+        if let Some((column, word)) = rest.next() {
+            return Err(wrong(*column, format!("`{word}` is too much: nothing follows the bound")));
+        }
+        let (text, comparison) = (text.trim().to_owned(), *comparison);
+        Ok(Threshold { text, figure, object, kind, statistic, comparison })
+    }
+}
+
+/// The words with their columns; comparisons need no blanks around them.
+fn words_of(text: &str) -> Vec<Word<'_>> {
+    let is_sign = |c: char| "<>=".contains(c);
+    let class = |c: char| (c.is_whitespace(), is_sign(c));
+    let mut words: Vec<Word> = Vec::new();
+    let mut last = None;
+    let mut start = 0;
+    let letters: Vec<(usize, char)> = text.char_indices().collect();
+    for (place, (at, letter)) in letters.iter().enumerate() {
+        if last != Some(class(*letter)) {
+            start = *at;
+            last = Some(class(*letter));
+            words.push((place + 1, ""));
+        }
+        words.last_mut().expect("just pushed").1 = &text[start..at + letter.len_utf8()];
+    }
+    words.retain(|(_, word)| !word.trim().is_empty());
+    words
+}
+
+/// The figure that these words mean.
+fn figure(words: &[Word]) -> Result<(Kind, Text, Option<Text>), (usize, String)> {
+    let too_much = |&(column, word): &Word| (column, format!("`{word}` is too much"));
+    match words {
+        [] => Err((1, "no figure; write a milestone, `recoveryTime`, or `api unavailable`".into())),
+        [(_, service), (_, figure @ ("unavailable" | "degraded")), rest @ ..] => {
+            rest.first().map_or(Ok(()), |word| Err(too_much(word)))?;
+            Ok((Kind::Availability, Text::from(*figure), Some(Text::from(*service))))
+        }
+        [(_, "recoveryTime"), rest @ ..] => {
+            rest.first().map_or(Ok(()), |word| Err(too_much(word)))?;
+            Ok((Kind::Milestone, Name::recovered().figure, Some(Name::recovered().object)))
+        }
+        [(_, name), rest @ ..] if NAMES.contains(name) => {
+            rest.get(1).map_or(Ok(()), |word| Err(too_much(word)))?;
+            let object = rest.first().map(|(_, object)| Text::from(*object));
+            Ok((Kind::Milestone, Text::from(*name), object))
+        }
+        [(column, name), ..] => {
+            let names = NAMES.join(", ");
+            let known = format!("recoveryTime, SERVICE unavailable, SERVICE degraded, {names}");
+            Err((*column, format!("no figure `{name}`; known: {known}")))
+        }
+    }
+}
+
+fn bound(statistic: &str, word: &str) -> Result<Statistic, String> {
+    let percent = STATISTICS.iter().find(|(name, _)| *name == statistic);
+    match percent {
+        Some((_, percent)) => match word.parse() {
+            Ok(bound) => Ok(Statistic::Length { percent: *percent, bound }),
+            Err(_) => Err(format!("`{word}` is not a duration; write for example 15m or 1m30s")),
+        },
+        None => match millionths(word) {
+            Some(bound) => Ok(Statistic::Share { bound }),
+            None => Err(format!("`{word}` is not a percentage; write for example 99% or 99.5%")),
+        },
+    }
+}
+
+/// `99.5%` in millionths.
+fn millionths(word: &str) -> Option<u64> {
+    let number = word.strip_suffix('%')?;
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    if part.len() > 4 || !part.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let part: u64 = format!("{part:0<4}").parse().ok()?;
+    let all = whole.parse::<u64>().ok()?.checked_mul(10_000)?.checked_add(part)?;
+    (all <= 1_000_000).then_some(all)
+}
+
+fn percentage(millionths: u64) -> String {
+    format!("{}.{:02} %", millionths / 10_000, millionths % 10_000 / 100)
+}
+
+impl fmt::Display for NotAThreshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NotAThreshold { text, column, why } = self;
+        writeln!(f, "column {column}: {why}")?;
+        writeln!(f, "  {text}")?;
+        write!(f, "  {}^", " ".repeat(column - 1))
+    }
+}
+
+impl std::error::Error for NotAThreshold {}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

@@ -1,0 +1,62 @@
+//! Times, shares and intervals as an estimate prints them.
+
+use crate::engine::Duration;
+use crate::report::clock;
+
+/// As everywhere, but from one hour on without tenths: they would not fit and say nothing.
+pub fn time(length: Duration) -> String {
+    let text = clock::after(length);
+    let text = text.trim_start_matches('+');
+    match text.matches(':').count() {
+        0 | 1 => text.to_owned(),
+        _ => text.split('.').next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// How far an interval reaches below and above a value: `-0.4+1.2`, in seconds, or in minutes if
+/// these are many.
+pub fn around(value: Duration, (low, high): (Duration, Duration)) -> String {
+    format!("-{}+{}", short(value.saturating_sub(low)), short(high.saturating_sub(value)))
+}
+
+/// A length in three letters, rounded up, so that no interval is told narrower than it is.
+fn short(length: Duration) -> String {
+    let tenths = length.as_micros().div_ceil(100_000);
+    match tenths {
+        0..100 => format!("{}.{}", tenths / 10, tenths % 10),
+        100..1000 => tenths.div_ceil(10).to_string(),
+        1000..60_000 => format!("{}m", tenths.div_ceil(600)),
+        _ => format!("{}h", tenths.div_ceil(36_000)),
+    }
+}
+
+/// A share in percent with one decimal, rounded to the nearest.
+pub fn tenths(part: u64, all: u64) -> String {
+    let tenths = (2000 * part + all) / (2 * all.max(1));
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+/// Millionths in percent with one decimal, rounded to the nearest.
+pub fn percent(millionths: u64) -> String {
+    tenths(millionths, 1_000_000)
+}
+
+/// Thousandths in whole percent, from a thousandfold on only that.
+pub fn share_of(thousandths: u64) -> String {
+    match (thousandths + 5) / 10 {
+        0 if thousandths > 0 => "<1 %".to_owned(),
+        percent @ 0..1000 => format!("{percent} %"),
+        _ => ">999 %".to_owned(),
+    }
+}
+
+/// A share between 0 and 1 with six decimals, rounded down.
+pub fn share(part: u64, all: u64) -> String {
+    let millionths = u128::from(part) * 1_000_000 / u128::from(all.max(1));
+    fraction(u64::try_from(millionths).unwrap_or(u64::MAX))
+}
+
+/// Millionths as a number between 0 and 1.
+pub fn fraction(millionths: u64) -> String {
+    format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000)
+}

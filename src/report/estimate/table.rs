@@ -1,0 +1,219 @@
+//! The estimate for people: how the runs end, when what comes, and which runs are worth a look.
+
+use super::numbers::{around, percent, share_of, tenths, time};
+use crate::analysis::Estimate;
+use crate::analysis::estimate::{
+    Assumed, Count, Ending, Figure, Kind, Name, STATISTICS, Seen, runs_needed, wilson,
+};
+use crate::report::page::{Line, Mood, Span, Style, hang, say};
+use crate::report::shell::command;
+use std::io;
+
+/// Columns of the figures: where the count and the first number end, and how wide a number is.
+const LABEL: usize = 31;
+const RUNS: usize = 7;
+const NUMBER: usize = 9;
+/// Columns of the outcomes.
+const OUTCOME: usize = 56;
+
+/// Writes the table.
+pub fn write(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    title(estimate, style, to)?;
+    outcomes(estimate, style, to)?;
+    section(estimate, Kind::Milestone, style, to)?;
+    section(estimate, Kind::Availability, style, to)?;
+    notes(estimate, style, to)?;
+    worst(estimate, style, to)
+}
+
+fn title(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let Estimate { asked, seeds, runs, partial, .. } = estimate;
+    let (first, last) = (seeds.start, seeds.start + runs.saturating_sub(1));
+    let mut line = Line::default();
+    line.add(Mood::Heading, asked.scenario.as_str());
+    line.add(Mood::Neutral, format!(" on {}, {runs} runs, seeds {first}..{last}", asked.platform));
+    line.add(Mood::Quiet, concat!("   healsim ", env!("CARGO_PKG_VERSION")));
+    line.write(style, to)?;
+    if *partial {
+        let wanted = seeds.end - seeds.start;
+        let text = format!("partial: interrupted after {runs} of {wanted} runs");
+        say(Mood::Bad, &text, style, to)?;
+    }
+    Ok(())
+}
+
+fn outcomes(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    writeln!(to)?;
+    let mut line = Line::default();
+    line.add(Mood::Heading, "Outcomes").pad_to(OUTCOME);
+    line.add(Mood::Quiet, format!("{:>RUNS$}{:>9}   {}", "runs", "share", "95 % interval"));
+    line.write(style, to)?;
+    for (ending, count) in &estimate.outcomes {
+        outcome(ending, *count, estimate.runs, style, to)?;
+    }
+    let Some([low, high]) = estimate.ends else { return Ok(()) };
+    let shares = [low, high].map(|end| tenths(end.recovered, end.runs));
+    let text = format!(
+        "recovered with all assumed numbers low {} %, high {} %, in {} runs each",
+        shares[0], shares[1], low.runs
+    );
+    let mut line = Line::default();
+    line.pad_to(4).add(Mood::Quiet, text);
+    line.write(style, to)
+}
+
+fn outcome(
+    ending: &Ending,
+    count: Count,
+    all: u64,
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    let mood = if ending.outcome.is_recovery() { Mood::Good } else { Mood::Bad };
+    let (low, high) = wilson(count.runs, all);
+    let mut line = Line::default();
+    line.pad_to(4).add(mood, shortened(&ending.words(), OUTCOME - 5)).pad_to(OUTCOME);
+    let share = tenths(count.runs, all);
+    line.add(Mood::Neutral, format!("{:>RUNS$}{share:>7} %", count.runs));
+    line.add(Mood::Quiet, format!("   {} to {} %", percent(low), percent(high)));
+    line.write(style, to)
+}
+
+fn section(
+    estimate: &Estimate,
+    kind: Kind,
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    let all = estimate.figures.iter().filter(|it| it.name.kind == kind);
+    let (happened, never): (Vec<&Figure>, Vec<&Figure>) = all.partition(|it| it.happened > 0);
+    if happened.is_empty() && never.is_empty() {
+        return Ok(());
+    }
+    let (heading, note) = match kind {
+        Kind::Milestone => ("Milestones", "after first fault"),
+        Kind::Availability => ("Down", "after first fault"),
+    };
+    writeln!(to)?;
+    let mut line = Line::default();
+    line.add(Mood::Heading, heading).add(Mood::Quiet, format!("  {note}")).pad_to(LABEL);
+    line.add(Mood::Quiet, format!("{:>RUNS$}", "runs"));
+    for (name, _) in STATISTICS {
+        line.add(Mood::Quiet, format!("{name:>NUMBER$}"));
+    }
+    if estimate.ends.is_some() {
+        line.add(Mood::Quiet, " assumed");
+    }
+    line.write(style, to)?;
+    happened.iter().try_for_each(|it| figure(it, style, to))?;
+    if never.is_empty() {
+        return Ok(());
+    }
+    let names = never.iter().map(|it| format!("{} {}", it.name.object, it.name.figure));
+    let text = format!("never: {}", names.collect::<Vec<_>>().join(", "));
+    let mut start = Line::default();
+    start.pad_to(2);
+    hang(start, 2, &[Span::new(Mood::Quiet, text)], style, to)
+}
+
+fn figure(figure: &Figure, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let Figure { name: Name { kind, figure: what, object }, happened, spread, assumed, .. } =
+        figure;
+    let (title, below) = match kind {
+        Kind::Milestone => (what.to_string(), object.as_str()),
+        Kind::Availability => (format!("{object} {what}"), ""),
+    };
+    let mut line = Line::default();
+    line.pad_to(2).add(Mood::Neutral, shortened(&title, LABEL - 2)).pad_to(LABEL);
+    line.add(Mood::Quiet, format!("{happened:>RUNS$}"));
+    for (_, percent) in STATISTICS {
+        line.add(Mood::Neutral, format!("{:>NUMBER$}", time(spread.percentile(percent))));
+    }
+    let share = assumed.map(|Assumed { share, .. }| share.map_or("-".to_owned(), share_of));
+    line.add(Mood::Quiet, format!("{:>8}", share.unwrap_or_default()));
+    line.write(style, to)?;
+    intervals(figure, below, style, to)
+}
+
+/// The line below a figure's numbers: its object, and how far the intervals reach.
+fn intervals(
+    Figure { spread, .. }: &Figure,
+    object: &str,
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    let mut line = Line::default();
+    let first = LABEL + RUNS + NUMBER;
+    line.pad_to(4).add(Mood::Quiet, shortened(object, first - 6)).pad_to(first);
+    for (_, percent) in STATISTICS.into_iter().filter(|(_, percent)| (1..100).contains(percent)) {
+        let text = match spread.interval(percent) {
+            (Some(low), Some(high)) => around(spread.percentile(percent), (low, high)),
+            _ => "-".to_owned(),
+        };
+        line.add(Mood::Quiet, format!("{text:>NUMBER$}"));
+    }
+    line.write(style, to)
+}
+
+fn notes(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    if estimate.figures.is_empty() {
+        return Ok(());
+    }
+    let mut text =
+        "Below each number: how far its 95 % confidence interval reaches, in seconds unless \
+                    `m` or `h` follows."
+            .to_owned();
+    let lacking = |percent: u64| {
+        let (low, high) = (estimate.runs, runs_needed(percent));
+        (low < high).then(|| format!("p{percent} {high}"))
+    };
+    let lacking: Vec<String> = [50, 90, 95, 99].into_iter().filter_map(lacking).collect();
+    if lacking.is_empty() {
+        text.push_str(" `-`: it happened in too few runs for one.");
+    } else {
+        text.push_str(&format!(
+            " `-`: too few runs for one; so many are needed at least: {}.",
+            lacking.join(", ")
+        ));
+    }
+    if estimate.ends.is_some() {
+        text.push_str(
+            " assumed: what moves between all assumed numbers at the low and at the high ends of their \
+             ranges, in percent of p95.",
+        );
+    }
+    writeln!(to)?;
+    hang(Line::default(), 0, &[Span::new(Mood::Quiet, text)], style, to)
+}
+
+/// The slowest recoveries, and one run of each way not to recover.
+fn worst(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let slowest = estimate.figure(&Name::recovered()).map(|it| it.worst.as_slice());
+    let slowest = slowest.unwrap_or_default().iter();
+    let slowest = slowest.map(|seen: &Seen| {
+        (Mood::Neutral, format!("recovered after {}", time(seen.length())), seen.seed)
+    });
+    let failed = estimate.outcomes.iter().filter(|(ending, _)| !ending.outcome.is_recovery());
+    let failed = failed.map(|(ending, count)| (Mood::Bad, ending.words(), count.seed));
+    let all: Vec<(Mood, String, u64)> = failed.chain(slowest).collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    writeln!(to)?;
+    say(Mood::Heading, "Worst runs", style, to)?;
+    for (mood, words, seed) in all {
+        let mut line = Line::default();
+        line.pad_to(4).add(Mood::Neutral, command(&estimate.replay(seed)));
+        line.add(Mood::Quiet, "   # ").add(mood, words);
+        line.write(style, to)?;
+    }
+    Ok(())
+}
+
+/// A long name keeps its beginning.
+fn shortened(name: &str, width: usize) -> String {
+    match name.chars().count() <= width {
+        true => name.to_owned(),
+        false => name.chars().take(width - 1).chain(['…']).collect(),
+    }
+}

@@ -1,0 +1,162 @@
+//! A small hand-made estimate in all formats.
+
+use super::*;
+use crate::analysis::estimate::{
+    Asked, Ending, Kind, Name, Outcome, Part, Sample, Shard, Sums, Tally,
+};
+use crate::engine::{Duration, Text};
+use insta::assert_snapshot;
+use std::collections::BTreeMap;
+
+fn name(kind: Kind, figure: &'static str, object: &'static str) -> Name {
+    Name { kind, figure: Text::word(figure), object: Text::word(object) }
+}
+
+/// A run in which everything takes `seconds`, and one of ten does not recover.
+fn sample(seed: u64, seconds: u64) -> Sample {
+    let length = Duration::from_millis(seconds * 1000 + seed * 100);
+    let stuck = seed.is_multiple_of(10);
+    let missing = Text::word(if stuck { "a VM is off" } else { "" });
+    let outcome = if stuck { Outcome::Stuck } else { Outcome::Replaced };
+    let mut figures = BTreeMap::from([
+        (name(Kind::Milestone, "nodeUnknown", "Node/worker-0"), length),
+        (name(Kind::Availability, "unavailable", "app/web"), Duration::from_secs(seed % 2)),
+    ]);
+    if !stuck {
+        figures.insert(Name::recovered(), Duration::from_secs(3000) + length);
+    }
+    Sample { seed, ending: Ending { outcome, missing }, figures }
+}
+
+fn sums(runs: u64, seconds: u64) -> Sums {
+    let mut tally = Tally::default();
+    (1..=runs).for_each(|seed| tally.add(sample(seed, seconds)));
+    tally.sums()
+}
+
+fn estimate(runs: u64, assumed_runs: u64) -> Estimate {
+    let asked = Asked {
+        scenario: Text::word("worker-power-off"),
+        platform: Text::word("tkgs-2024"),
+        fingerprint: Text::EMPTY,
+        words: ["./my worker.yaml", "--free"].map(Text::from).to_vec(),
+        first_seed: 1,
+        runs,
+        assumed_runs,
+    };
+    let all = [sums(runs, 40), sums(assumed_runs, 30), sums(assumed_runs, 60)];
+    Estimate::of(Part::new(asked, Shard::WHOLE, all))
+}
+
+fn printed(format: EstimateFormat, estimate: &Estimate) -> String {
+    let mut bytes = Vec::new();
+    write_estimate(format, estimate, Style::Plain, &mut bytes).expect("memory takes everything");
+    String::from_utf8(bytes).expect("text")
+}
+
+#[test]
+fn a_table_reads_at_a_glance_and_fits_the_page() {
+    let text = printed(EstimateFormat::Table, &estimate(100, 20));
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    assert_snapshot!(text, @r"
+    worker-power-off on tkgs-2024, 100 runs, seeds 1..100   healsim 0.1.0
+
+    Outcomes                                                   runs    share   95 % interval
+        recovered by replacement                                 90   90.0 %   82.6 to 94.5 %
+        stuck: a VM is off                                       10   10.0 %   5.5 to 17.4 %
+        recovered with all assumed numbers low 90.0 %, high 90.0 %, in 20 runs each
+
+    Milestones  after first fault     runs      min      p50      p90      p95      p99      max assumed
+      nodeUnknown                      100  00:40.1  00:45.0  00:49.0  00:49.5  00:49.9  00:50.0    61 %
+        Node/worker-0                               -1.0+1.1 -0.6+0.6 -0.5+0.5        -
+      recovered                         90  50:40.1  50:44.9  50:48.9  50:49.5  50:49.9  50:49.9     1 %
+        Cluster/workload                            -1.1+1.2 -0.7+0.8 -0.7+0.4        -
+
+    Down  after first fault           runs      min      p50      p90      p95      p99      max assumed
+      app/web unavailable               50  00:00.0  00:00.0  00:01.0  00:01.0  00:01.0  00:01.0     0 %
+                                                    -0.0+1.0 -0.0+0.0 -0.0+0.0        -
+
+    Below each number: how far its 95 % confidence interval reaches, in seconds unless `m` or `h`
+    follows. `-`: too few runs for one; so many are needed at least: p99 368. assumed: what moves
+    between all assumed numbers at the low and at the high ends of their ranges, in percent of p95.
+
+    Worst runs
+        healsim run './my worker.yaml' --free --seed 10   # stuck: a VM is off
+        healsim run './my worker.yaml' --free --seed 99   # recovered after 50:49.9
+        healsim run './my worker.yaml' --free --seed 98   # recovered after 50:49.8
+        healsim run './my worker.yaml' --free --seed 97   # recovered after 50:49.7
+        healsim run './my worker.yaml' --free --seed 96   # recovered after 50:49.6
+        healsim run './my worker.yaml' --free --seed 95   # recovered after 50:49.5
+    ");
+}
+
+#[test]
+fn a_document_has_seconds_shares_intervals_and_commands() {
+    let text = printed(EstimateFormat::Json, &estimate(100, 20));
+    let read: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(read["outcomes"][0]["share"], 0.9);
+    assert_eq!(read["outcomes"][1]["missing"], "a VM is off");
+    // Rounded up to four digits, as everything that is counted.
+    assert_eq!(read["milestones"][0]["p50"], 45.001);
+    assert_eq!(read["milestones"][0]["max"], 50.0);
+    assert_eq!(read["milestones"][0]["intervals"]["p50"], serde_json::json!([44.001, 46.101]));
+    assert_eq!(read["milestones"][0]["intervals"]["p99"][1], serde_json::Value::Null);
+    assert_eq!(read["milestones"][0]["assumed"]["lowP95"], 31.9);
+    assert_eq!(read["milestones"][0]["worst"][0]["seed"], 100);
+    let command = "healsim run './my worker.yaml' --free --seed 100";
+    assert_eq!(read["milestones"][0]["worst"][0]["command"], command);
+    assert_eq!(read["availability"][0]["runs"], 50);
+}
+
+#[test]
+fn csv_has_a_line_for_each_figure_and_as_many_cells_in_each() {
+    let text = printed(EstimateFormat::Csv, &estimate(100, 0));
+    assert!(text.starts_with("scenario,platform,kind,name,object,runs,min,p50,p50_from,p50_to,"));
+    assert_eq!(text.lines().count(), 4);
+    let cells: Vec<usize> = text.lines().map(|line| line.split(',').count()).collect();
+    assert!(cells.iter().all(|count| *count == cells[0]), "{text}");
+    assert!(
+        text.contains(",milestone,nodeUnknown,Node/worker-0,100,40.1,45.001,44.001,46.101,"),
+        "{text}"
+    );
+}
+
+#[test]
+fn no_run_at_all_is_still_printed() {
+    for (_, format) in EstimateFormat::ALL {
+        assert!(
+            printed(format, &estimate(0, 0)).contains("worker-power-off")
+                || format == EstimateFormat::Csv
+        );
+    }
+}
+
+#[test]
+fn a_run_is_too_few_for_any_interval() {
+    let text = printed(EstimateFormat::Table, &estimate(1, 0));
+    assert!(text.contains("so many are needed at least: p50 6, p90 36, p95 72, p99 368"), "{text}");
+}
+
+#[test]
+fn a_plot_shows_every_figure_with_all_its_runs() {
+    let text = printed(EstimateFormat::Plot, &estimate(100, 0));
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    assert!(text.starts_with("nodeUnknown Node/worker-0  in 100 of 100 runs"), "{text}");
+    let last: Vec<&str> = text.lines().filter(|line| line.ends_with("100.0 %")).collect();
+    assert!(last.len() >= 3, "each ends with everything: {text}");
+    // The rows are even: a bar of nearly the whole width each.
+    assert!(text.lines().nth(3).is_some_and(|line| line.contains(&"█".repeat(50))), "{text}");
+}
+
+#[test]
+fn a_picture_has_a_panel_for_each_figure_with_axes_and_units() {
+    let text = printed(EstimateFormat::Svg, &estimate(100, 0));
+    assert_eq!(text.matches("class=\"curve\"").count(), 3);
+    assert_eq!(text.matches("time after the first fault (min:s)").count(), 2);
+    assert!(text.contains(">50:42<") && text.contains(">100 %<"), "{text}");
+    assert!(text.ends_with("</svg>\n") && !text.contains("NaN"));
+    let open = text.matches("<g ").count();
+    assert_eq!((open, text.matches("</g>").count()), (3, 3));
+    let empty = printed(EstimateFormat::Svg, &estimate(0, 0));
+    assert!(empty.contains("0 runs") && !empty.contains("curve\" d"));
+}

@@ -1,0 +1,17 @@
+//! Command lines that can be pasted into a shell.
+
+use crate::engine::Text;
+
+/// The words after `healsim` as a command.
+pub fn command(words: &[Text]) -> String {
+    let words = words.iter().map(|word| quoted(word));
+    std::iter::once("healsim".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
