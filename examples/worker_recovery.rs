@@ -3,7 +3,8 @@
 //!
 //! `cargo run --release --example worker_recovery > docs/worker-recovery.md`; some minutes.
 
-use healsim::analysis::{Estimate, Phases, Times, estimate, phases};
+use healsim::analysis::estimate::{Count, Figure, Kind};
+use healsim::analysis::{Estimate, Phases, estimate, phases};
 use healsim::engine::Duration;
 use healsim::scenario::{Game, Scenario, Source, models};
 use std::env;
@@ -66,24 +67,28 @@ fn print_phases(platform: &str, found: &Phases) {
 
 fn print_outcomes(found: &Estimate) {
     println!("| outcome | runs | share |\n|---|---:|---:|");
-    for (outcome, runs) in &found.outcomes {
+    for (ending, Count { runs, .. }) in &found.outcomes {
         let share = (2000 * runs + found.runs) / (2 * found.runs);
-        println!("| {} | {runs} | {}.{} % |", outcome.as_str(), share / 10, share % 10);
+        println!("| {} | {runs} | {}.{} % |", ending.words(), share / 10, share % 10);
     }
     println!("\n| milestone | object | runs | p50 | p95 |\n|---|---|---:|---:|---:|");
-    for Times { milestone, object, sorted } in &found.milestones {
-        let [middle, high] = [50, 95].map(|percent| at(sorted, percent));
-        println!("| {milestone} | {object} | {} | {middle} | {high} |", sorted.len());
+    for Figure { name, happened, spread, .. } in &found.figures {
+        if name.kind == Kind::Milestone {
+            let [middle, high] = [50, 95].map(|percent| seconds(spread.percentile(percent)));
+            println!("| {} | {} | {happened} | {middle} | {high} |", name.figure, name.object);
+        }
     }
 }
 
 /// The time that so many percent do not exceed (nearest rank), in seconds with one decimal.
 fn at(sorted: &[Duration], percent: usize) -> String {
     let rank = (percent * sorted.len()).div_ceil(100).max(1);
-    sorted.get(rank - 1).map_or("-".to_owned(), |length| {
-        let tenths = (length.as_micros() + 50_000) / 100_000;
-        format!("{}.{} s", tenths / 10, tenths % 10)
-    })
+    sorted.get(rank - 1).map_or("-".to_owned(), |length| seconds(*length))
+}
+
+fn seconds(length: Duration) -> String {
+    let tenths = (length.as_micros() + 50_000) / 100_000;
+    format!("{}.{} s", tenths / 10, tenths % 10)
 }
 
 fn percent(thousandths: i64) -> String {
