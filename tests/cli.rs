@@ -396,7 +396,12 @@ fn a_probe_of_nothing_of_too_much_or_twice_is_refused() {
     wrong("twice.yaml", twice, "9:38", &["there is such a probe already"]);
     let whom = ["nobody serves the API at `worker-0`", "each, endpoint, control-plane-0"];
     wrong("whom.yaml", "{ api: worker-0 }", "9:19", &whom);
-    wrong("via.yaml", "{ api: via worker-0 }", "9:19", &["nobody serves the API at `via worker-0`"]);
+    wrong(
+        "via.yaml",
+        "{ api: via worker-0 }",
+        "9:19",
+        &["nobody serves the API at `via worker-0`"],
+    );
     wrong("again.yaml", "{ api: each }, { api: endpoint }", "9:34", &["such a probe already"]);
     wrong("what.yaml", "{ apps: web }", "9:14", &["unknown key `apps`", "did you mean `app`?"]);
 }

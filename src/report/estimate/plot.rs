@@ -38,8 +38,8 @@ fn plot(
 ) -> io::Result<()> {
     let Figure { name: Name { kind, figure: what, object }, happened, spread, .. } = figure;
     let unit = match kind {
-        Kind::Milestone => "minutes after the first fault",
-        Kind::Availability => "minutes after the first fault, all runs",
+        Kind::Milestone => "min:s after the first fault",
+        Kind::Availability => "min:s in all, of all runs",
     };
     let mut line = Line::default();
     line.add(Mood::Heading, format!("{what} {object}"));
