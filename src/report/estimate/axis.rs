@@ -8,7 +8,7 @@ const STEPS: [u64; 25] = [
     120_000, 300_000, 600_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000, 43_200_000, 86_400_000,
 ];
 /// More would run into one another.
-const MOST_TICKS: u64 = 6;
+const MOST_TICKS: u64 = 7;
 
 /// The step and the ticks between two lengths.
 pub fn ticks(low: Duration, high: Duration) -> (Duration, Vec<Duration>) {
@@ -65,7 +65,7 @@ mod tests {
             ["10:00", "11:00", "12:00", "13:00", "14:00", "15:00"]
         );
         assert_eq!(between(0, 1_000), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
-        assert_eq!(between(7_100_000, 7_300_000), ["1:59:00", "2:00:00", "2:01:00"]);
+        assert_eq!(between(7_100_000, 7_340_000), ["1:59:00", "2:00:00", "2:01:00", "2:02:00"]);
         assert!(between(0, 604_800_000).len() <= 8);
     }
 

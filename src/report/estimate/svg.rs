@@ -4,6 +4,7 @@
 //! All coordinates are whole numbers of tenths of a pixel: equal estimates give equal pictures.
 
 use super::axis::{ceiling, label, ticks};
+use super::numbers::time;
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Figure, Kind, Name};
 use crate::engine::Duration;
@@ -16,6 +17,8 @@ const PANEL: (u64, u64) = (480, 290);
 /// The plot within a panel: left, top, width, height.
 const PLOT: Plot = Plot { left: 62, top: 54, width: 356, height: 170 };
 const HEADING: u64 = 56;
+/// The height of a line of text below the panels.
+const LINE: u64 = 16;
 const BINS: u64 = 40;
 /// Points of the curve.
 const POINTS: u64 = 178;
@@ -35,9 +38,12 @@ const STYLE: &str = "text{font-family:'DejaVu Sans',Verdana,sans-serif;font-size
 
 /// Writes the picture.
 pub fn write(estimate: &Estimate, to: &mut impl io::Write) -> io::Result<()> {
-    let figures: Vec<&Figure> = estimate.figures.iter().filter(|it| it.happened > 0).collect();
+    let happened = estimate.figures.iter().filter(|it| it.happened > 0);
+    let (constant, figures): (Vec<&Figure>, Vec<&Figure>) =
+        happened.partition(|it| it.spread.min() == it.spread.max());
     let rows = (figures.len() as u64).div_ceil(COLUMNS);
-    let (width, height) = (COLUMNS * PANEL.0, HEADING + rows * PANEL.1 + 10);
+    let below = HEADING + rows * PANEL.1;
+    let (width, height) = (COLUMNS * PANEL.0, below + LINE * constant.len() as u64 + 10);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {width} {height}\" role=\"img\">\n<title>{}</title>\n<style>{STYLE}</style>\n\
@@ -53,6 +59,12 @@ pub fn write(estimate: &Estimate, to: &mut impl io::Write) -> io::Result<()> {
         let _ = writeln!(svg, "<g transform=\"translate({x},{y})\">");
         panel(&mut svg, estimate, figure);
         svg.push_str("</g>\n");
+    }
+    for (place, figure) in (1..).zip(constant) {
+        let Figure { name, happened, spread, .. } = figure;
+        let always = format!("always {} in {happened} runs", time(spread.min()));
+        let words = format!("{} {}: {always}", name.figure, name.object);
+        text(&mut svg, (16, below + LINE * place), "quiet", "start", &words);
     }
     svg.push_str("</svg>\n");
     to.write_all(svg.as_bytes())
@@ -74,12 +86,7 @@ fn panel(svg: &mut String, estimate: &Estimate, figure: &Figure) {
     text(svg, (PLOT.left, 22), "name", "start", &name);
     let note = format!("{object} in {happened} of {} runs", estimate.runs);
     text(svg, (PLOT.left, 38), "quiet", "start", note.trim());
-    // A figure that never varies gets a second around it, so that there is an axis.
-    let (mut low, mut high) = (spread.min(), spread.max());
-    if low == high {
-        low = low.saturating_sub(Duration::from_millis(500));
-        high = high + Duration::from_millis(500);
-    }
+    let (low, high) = (spread.min(), spread.max());
     let scale = Scale { low, high };
     x_axis(svg, &scale, axis);
     let counts = spread.bins(low, high, BINS);
