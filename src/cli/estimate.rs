@@ -6,7 +6,9 @@ use super::output::{note, print, write_file};
 use super::player::{Many, Player};
 use super::progress::{Progress, watch};
 use crate::analysis;
-use crate::analysis::estimate::{Merged, Missing, Named, Part, Shard, Threshold, Unread, merge};
+use crate::analysis::estimate::{
+    MOST_RUNS, Merged, Missing, Named, Part, Shard, Threshold, Unread, merge,
+};
 use crate::engine::Text;
 use crate::report::{EstimateFormat, Style, shell, write_estimate};
 use clap::ValueEnum;
@@ -29,7 +31,7 @@ pub struct Estimate {
     #[arg(value_name = "NAME|FILE")]
     pub input: String,
     /// How many runs
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
     pub runs: u64,
     /// The seed of the first run
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -18,7 +18,7 @@ mod threshold;
 pub use interval::{runs_needed, wilson};
 pub use merge::{Merged, Missing, Named, Unread, merge};
 pub use outcome::{Ending, Outcome};
-pub use part::{Asked, NotAPart, NotAShard, Part, Shard};
+pub use part::{Asked, MOST_RUNS, NotAPart, NotAShard, Part, Shard};
 pub use sample::{Kind, Name, Sample};
 pub use spread::Spread;
 pub use tally::{Count, Seen, Sum, Sums, Tally};

@@ -14,6 +14,8 @@ use std::str::FromStr;
 const KIND: &str = "healsim estimate shard";
 /// What it is made of; a program that writes another form counts on.
 const FORM: u32 = 1;
+/// More runs than this tell no more.
+pub const MOST_RUNS: u64 = 10_000_000;
 
 /// What an estimate is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,6 +156,8 @@ impl Part {
         let Shard { number, of } = self.shard;
         let Asked { first_seed, runs, assumed_runs, .. } = self.asked;
         let fits = (1..=of).contains(&number)
+            && of <= runs.max(1)
+            && runs <= MOST_RUNS
             && assumed_runs <= runs
             && first_seed.checked_add(runs).is_some();
         fits && {

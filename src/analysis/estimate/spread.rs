@@ -6,6 +6,7 @@
 //! shortest and the longest are kept to the microsecond.
 
 use super::interval::{Ranks, rank, ranks};
+use super::part::MOST_RUNS;
 use crate::engine::Duration;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -150,7 +151,7 @@ impl Spread {
     /// Whether somebody has written this: in order, nothing counted as none, ends that fit.
     pub(super) fn is_sound(&self) -> bool {
         let ordered = self.counts.windows(2).all(|pair| pair[0].0 < pair[1].0);
-        let counted = self.counts.iter().all(|(_, count)| *count > 0);
+        let counted = self.counts.iter().all(|(_, count)| (1..=MOST_RUNS).contains(count));
         let ends = self.shortest <= self.longest && self.longest <= LONGEST.as_micros();
         let last = self.counts.last().map_or(0, |(millis, _)| *millis);
         let fits = last <= 2 * (LONGEST.as_micros() / 1000);

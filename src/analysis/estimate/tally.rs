@@ -1,6 +1,7 @@
 //! Many samples added up, in whole numbers and so in any order: by threads, then by shards.
 
 use super::outcome::Ending;
+use super::part::MOST_RUNS;
 use super::sample::{Name, Sample};
 use super::spread::{Counter, Spread};
 use crate::engine::Duration;
@@ -120,7 +121,9 @@ impl Sums {
     /// Whether this can be the sum of so many runs with seeds from `first` on.
     pub(super) fn are_sound(&self, first: u64, runs: u64) -> bool {
         let seeds = |seed: u64| seed >= first && seed - first < runs;
-        self.runs() == runs
+        // What was counted is checked first: only then no sum can overflow.
+        self.endings.iter().all(|(_, count)| (1..=MOST_RUNS).contains(&count.runs))
+            && self.runs() == runs
             && self.endings.iter().all(|(_, count)| seeds(count.seed))
             && self.figures.iter().all(|sum| {
                 sum.spread.is_sound()

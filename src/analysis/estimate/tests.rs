@@ -203,6 +203,17 @@ fn documents_that_are_cut_off_changed_foreign_or_of_another_version_are_told_apa
     let other = text.replace(&version, "\"healsim\":\"9.9\"");
     assert_eq!(read(&other), NotAPart::Version("9.9".to_owned()));
     assert_eq!(read(&text.replace("\"runs\":30", "\"runs\":60")), NotAPart::Unsound);
+    for (right, absurd) in [
+        ("\"of\":3}", "\"of\":18446744073709551615}"),
+        ("\"shard\":{\"number\":1", "\"shard\":{\"number\":0"),
+        ("{\"runs\":8,", "{\"runs\":18446744073709551615,"),
+        ("\"counts\":[[1001,1]", "\"counts\":[[1001,18446744073709551615]"),
+        ("\"counts\":[[1001,1]", "\"counts\":[[18446744073709551615,1]"),
+        ("\"firstSeed\":1", "\"firstSeed\":18446744073709551615"),
+    ] {
+        assert!(text.contains(right), "{right} in {text}");
+        assert_eq!(read(&text.replace(right, absurd)), NotAPart::Unsound, "{absurd}");
+    }
     assert!(matches!(read("{\"estimate\":true}"), NotAPart::Other(_)));
     assert!(matches!(read("[1]"), NotAPart::Other(_)));
     assert!(matches!(read("hello"), NotAPart::Other(_)));
