@@ -159,6 +159,21 @@ fn a_number_out_of_its_range_is_noted_and_no_assumption_any_more() {
 }
 
 #[test]
+fn a_group_of_lines_says_something_once() {
+    let wrong = |name: &str, group: &str, place: &str, word: &str| {
+        let expect = format!("until: 30m\n  expect: [{{ {group} }}]");
+        refused(name, "until: 30m", &expect, place, &[word]);
+    };
+    let line = "lines: [{ see: \"Node Ready=Unknown\" }]";
+    wrong("group1.yaml", line, "9:12", "a group `says` something");
+    wrong("group2.yaml", "says: it breaks, lines: []", "9:12", "at least one of `lines`");
+    let own = format!("says: it breaks, after: 1s..2s, {line}");
+    wrong("group3.yaml", &own, "9:38", "write this in the lines");
+    let twice = "says: it breaks, lines: [{ says: so, never: \"VM deleted\" }]";
+    wrong("group4.yaml", twice, "9:39", "written once, for all lines");
+}
+
+#[test]
 fn a_fault_has_a_time_or_waits_for_something() {
     let stop = "{ at: 1m, stopUnit: { vm: worker-0, unit: kubelet } }";
     let wrong = "{ at: 1m, when: \"Node Ready=Unknown\", powerOff: { vm: worker-0 } }";

@@ -176,6 +176,35 @@ fn goldens_hold_the_whole_story() {
     });
 }
 
+/// The founding page's ten, each with how many observations the page has of it.
+const PAGE: [(&str, usize); 10] = [
+    ("worker-power-off", 10),
+    ("worker-vm-deleted", 10),
+    ("control-plane-power-off", 4),
+    ("control-plane-vm-deleted", 10),
+    ("worker-kubelet-stopped", 10),
+    ("worker-kubelet-crashed", 10),
+    ("control-plane-kubelet-stopped", 3),
+    ("control-plane-kubelet-crashed", 2),
+    ("etcd-one-of-three", 7),
+    ("apiserver-removed", 4),
+];
+
+#[test]
+fn every_observation_of_the_page_has_a_line_and_a_mechanism() {
+    for (name, count) in PAGE {
+        let game = game(name, "tkgs-2024", &[]);
+        let mut observed: Vec<&str> = Vec::new();
+        for line in game.expectations().iter().filter(|line| !line.says.is_empty()) {
+            assert!(!line.because.is_empty(), "{name}: {}", line.says);
+            if observed.last() != Some(&line.says.as_str()) {
+                observed.push(&line.says);
+            }
+        }
+        assert_eq!(observed.len(), count, "{name}: {observed:#?}");
+    }
+}
+
 #[test]
 fn every_embedded_scenario_is_valid_on_its_own_platform() {
     for name in models::scenarios() {

@@ -5,6 +5,7 @@
 pub mod estimate;
 pub mod fidelity;
 mod milestones;
+mod observations;
 mod parallel;
 mod phases;
 mod quorum;
@@ -13,5 +14,6 @@ mod tests;
 
 pub use estimate::{Estimate, estimate};
 pub use milestones::{Milestone, milestones};
+pub use observations::{Line, Observation, observations};
 pub use parallel::Control;
 pub use phases::{Phase, Phases, phases};

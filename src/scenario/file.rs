@@ -2,10 +2,11 @@
 
 use super::awaited::Awaited;
 use super::documents::{check_name, the_scenario_among};
-use super::expect::{Expectation, Pattern};
+use super::expect::Expectation;
 use super::fault_words::{Moment, WrittenFault};
 use super::faults::Fault;
 use super::given::Given;
+use super::lines::{Reader, WrittenExpectation};
 use super::mistake::{Mistake, crop, nearest};
 use super::models::{self, Platform, WrittenCluster};
 use super::probes::{self, WrittenProbe};
@@ -75,16 +76,6 @@ struct Spec {
     /// Users who try whether things work.
     #[serde(default)]
     probes: Vec<WrittenProbe>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenExpectation {
-    see: Option<Spanned<String>>,
-    never: Option<Spanned<String>>,
-    after: Option<Spanned<String>>,
-    #[serde(default)]
-    on: Vec<Spanned<String>>,
 }
 
 /// A run may last a week.
@@ -169,13 +160,8 @@ impl Scenario {
         // With another end on the command line it is the user who cuts expectations short.
         let first = faults.first().map_or(SimTime::ZERO, |(at, _)| *at).since(SimTime::ZERO);
         let rest = if until_instead.is_some() { LONGEST } else { until.saturating_sub(first) };
-        let mut expectations = Vec::new();
-        for written in &self.spec.expect {
-            match self.expectation(written, &stage, rest) {
-                Ok(expectation) => expectations.push(expectation),
-                Err(mistake) => note(mistake),
-            }
-        }
+        let reader = Reader { source: &self.source, stage: &stage, rest };
+        let expectations = reader.read(&self.spec.expect, &mut note);
         let until = SimTime::ZERO + until;
         let resolved = Resolved { blueprint, given, faults, awaited, until, expectations };
         if mistakes.is_empty() { Ok(resolved) } else { Err(mistakes) }
@@ -277,54 +263,6 @@ impl Scenario {
             }
         };
         self.source.mistake(spanned, format!("no {what} `{name}`; {hint}"))
-    }
-
-    /// Reads an expectation of a run that goes on for `rest` after the first fault.
-    fn expectation(
-        &self,
-        item: &Spanned<WrittenExpectation>,
-        stage: &Stage,
-        rest: Duration,
-    ) -> Result<Expectation, Mistake> {
-        let written = &item.value;
-        let (words, never) = match (&written.see, &written.never) {
-            (Some(see), None) => (see, false),
-            (None, Some(never)) => (never, true),
-            (Some(both), Some(_)) => {
-                return Err(self.source.mistake(both, "`see` and `never` exclude each other"));
-            }
-            (None, None) => {
-                let message = "an expectation says what to `see` or what `never` to see";
-                return Err(self.source.mistake(item, message));
-            }
-        };
-        let pattern = Pattern::read(&words.value, &|kind| stage.names(kind))
-            .map_err(|(at, message)| self.source.mistake_after(words, at, message))?;
-        let after = match &written.after {
-            None => None,
-            Some(range) => {
-                let delay = super::catalog::delay(&range.value)
-                    .map_err(|message| self.source.mistake(range, message))?;
-                if delay.low > rest {
-                    let message = format!(
-                        "nothing can be seen {} after the first fault: the run ends {rest} after \
-                         it; raise `until` or write an earlier range",
-                        delay.low
-                    );
-                    return Err(self.source.mistake(range, message));
-                }
-                Some((delay.low, delay.high))
-            }
-        };
-        for platform in &written.on {
-            if !models::platforms().contains(&platform.value.as_str()) {
-                let message = models::unknown("platform", &platform.value, &models::platforms());
-                return Err(self.source.mistake(platform, message));
-            }
-        }
-        let on = written.on.iter().map(|platform| Text::from(platform.value.as_str())).collect();
-        let text = Text::from(words.value.as_str());
-        Ok(Expectation { text, pattern, never, after, on })
     }
 
     /// A duration.

@@ -13,6 +13,7 @@ mod file;
 mod given;
 mod health;
 mod lacks;
+mod lines;
 mod mistake;
 pub mod models;
 mod play;

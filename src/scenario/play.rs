@@ -119,6 +119,11 @@ impl Game {
         &self.doubts
     }
 
+    /// What is expected of each run, in the order of a run's verdicts.
+    pub fn expectations(&self) -> &[Expectation] {
+        &self.expectations
+    }
+
     /// When the first fault comes.
     pub fn first_fault(&self) -> Option<SimTime> {
         self.plan.faults.first().map(|(at, _)| *at)

@@ -24,6 +24,9 @@ pub struct Expectation {
     pub after: Option<(Duration, Duration)>,
     /// The platforms that it applies to; all if there are none.
     pub on: Vec<Text>,
+    /// The source's words for what is observed, and the mechanism behind it; empty if it is ours.
+    pub says: Text,
+    pub because: Text,
 }
 
 impl Expectation {

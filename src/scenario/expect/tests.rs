@@ -63,7 +63,9 @@ const RUN: &str = "
 fn judge(words: &str, never: bool, after: Option<(u64, u64)>) -> timeline::Expectation {
     let after = after.map(|(low, high)| (Duration::from_secs(low), Duration::from_secs(high)));
     let pattern = read(words).expect("a pattern");
-    let expectation = Expectation { text: words.into(), pattern, never, after, on: Vec::new() };
+    let (says, because) = (Text::EMPTY, Text::EMPTY);
+    let text = words.into();
+    let expectation = Expectation { text, pattern, never, after, on: Vec::new(), says, because };
     expectation.judge(&timeline(RUN), Some(SimTime::ZERO + Duration::from_secs(60)), "p")
 }
 
@@ -138,7 +140,9 @@ fn a_fault_at_the_very_beginning_is_told_apart_from_the_beginning_by_its_number(
     let sees = |words: &str| {
         let pattern = read(words).expect("a pattern");
         let text = words.into();
-        let expectation = Expectation { text, pattern, never: false, after: None, on: Vec::new() };
+        let (says, because) = (Text::EMPTY, Text::EMPTY);
+        let (never, after, on) = (false, None, Vec::new());
+        let expectation = Expectation { text, pattern, never, after, on, says, because };
         expectation.judge(&timeline(lines), Some(SimTime::ZERO), "p").met
     };
     assert!(sees("Fault/stopUnit injected=Process/kubelet@worker-0"));

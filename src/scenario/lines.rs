@@ -1,0 +1,155 @@
+//! The lines of `expect` as they are written: alone, or several under one observation of a source.
+
+use super::catalog;
+use super::expect::{Expectation, Pattern};
+use super::mistake::Mistake;
+use super::models;
+use super::stage::Stage;
+use super::yaml::{Source, Spanned};
+use crate::engine::{Duration, Text};
+use serde::Deserialize;
+
+/// One item of `expect`: a line, or `lines` that share what they say.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenExpectation {
+    /// The source's own words for what is observed.
+    says: Option<Spanned<String>>,
+    /// The mechanism by which it comes about.
+    because: Option<Spanned<String>>,
+    lines: Option<Vec<Spanned<WrittenExpectation>>>,
+    see: Option<Spanned<String>>,
+    never: Option<Spanned<String>>,
+    after: Option<Spanned<String>>,
+    on: Option<Vec<Spanned<String>>>,
+}
+
+/// What the lines of a scenario are read with.
+pub struct Reader<'a> {
+    pub source: &'a Source,
+    pub stage: &'a Stage,
+    /// How long the run goes on after the first fault.
+    pub rest: Duration,
+}
+
+impl Reader<'_> {
+    /// All lines in their order; each mistake is noted.
+    pub fn read(
+        &self,
+        written: &[Spanned<WrittenExpectation>],
+        note: &mut impl FnMut(Mistake),
+    ) -> Vec<Expectation> {
+        let mut found = Vec::new();
+        for item in written {
+            let Some(lines) = &item.value.lines else {
+                self.add(self.line(item), &item.value, &mut found, note);
+                continue;
+            };
+            if let Err(mistake) = self.only_lines(item, lines) {
+                note(mistake);
+            }
+            for line in lines {
+                let read = match line.value.is_bare() {
+                    true => self.line(line),
+                    false => Err(self.source.mistake(
+                        line,
+                        "`says`, `because` and `lines` are written once, for all lines of a group",
+                    )),
+                };
+                self.add(read, &item.value, &mut found, note);
+            }
+        }
+        found
+    }
+
+    fn add(
+        &self,
+        read: Result<Expectation, Mistake>,
+        observed: &WrittenExpectation,
+        found: &mut Vec<Expectation>,
+        note: &mut impl FnMut(Mistake),
+    ) {
+        let text = |words: &Option<Spanned<String>>| {
+            words.as_ref().map_or(Text::EMPTY, |words| Text::from(words.value.as_str()))
+        };
+        match read {
+            Ok(mut expectation) => {
+                expectation.says = text(&observed.says);
+                expectation.because = text(&observed.because);
+                found.push(expectation);
+            }
+            Err(mistake) => note(mistake),
+        }
+    }
+
+    /// A group has lines, and what it says of them, and nothing of a line.
+    fn only_lines(
+        &self,
+        item: &Spanned<WrittenExpectation>,
+        lines: &[Spanned<WrittenExpectation>],
+    ) -> Result<(), Mistake> {
+        let WrittenExpectation { says, see, never, after, on, .. } = &item.value;
+        let own = see.as_ref().or(never.as_ref()).or(after.as_ref());
+        let on = on.as_ref().and_then(|on| on.first());
+        if let Some(own) = own.or(on) {
+            let message = "beside `lines` stand `says` and `because`; write this in the lines";
+            return Err(self.source.mistake(own, message));
+        }
+        if says.is_none() || lines.is_empty() {
+            let message = "a group `says` something, and has at least one of `lines`";
+            return Err(self.source.mistake(item, message));
+        }
+        Ok(())
+    }
+
+    fn line(&self, item: &Spanned<WrittenExpectation>) -> Result<Expectation, Mistake> {
+        let written = &item.value;
+        let (words, never) = match (&written.see, &written.never) {
+            (Some(see), None) => (see, false),
+            (None, Some(never)) => (never, true),
+            (Some(both), Some(_)) => {
+                return Err(self.source.mistake(both, "`see` and `never` exclude each other"));
+            }
+            (None, None) => {
+                let message = "an expectation says what to `see` or what `never` to see";
+                return Err(self.source.mistake(item, message));
+            }
+        };
+        let pattern = Pattern::read(&words.value, &|kind| self.stage.names(kind))
+            .map_err(|(at, message)| self.source.mistake_after(words, at, message))?;
+        let after = written.after.as_ref().map(|range| self.range(range)).transpose()?;
+        let on = written.on.iter().flatten().map(|name| self.platform(name));
+        let on = on.collect::<Result<Vec<Text>, Mistake>>()?;
+        let text = Text::from(words.value.as_str());
+        let (says, because) = (Text::EMPTY, Text::EMPTY);
+        Ok(Expectation { text, pattern, never, after, on, says, because })
+    }
+
+    fn range(&self, range: &Spanned<String>) -> Result<(Duration, Duration), Mistake> {
+        let delay =
+            catalog::delay(&range.value).map_err(|message| self.source.mistake(range, message))?;
+        if delay.low > self.rest {
+            let message = format!(
+                "nothing can be seen {} after the first fault: the run ends {} after it; raise \
+                 `until` or write an earlier range",
+                delay.low, self.rest
+            );
+            return Err(self.source.mistake(range, message));
+        }
+        Ok((delay.low, delay.high))
+    }
+
+    fn platform(&self, name: &Spanned<String>) -> Result<Text, Mistake> {
+        if models::platforms().contains(&name.value.as_str()) {
+            return Ok(Text::from(name.value.as_str()));
+        }
+        let message = models::unknown("platform", &name.value, &models::platforms());
+        Err(self.source.mistake(name, message))
+    }
+}
+
+impl WrittenExpectation {
+    fn is_bare(&self) -> bool {
+        self.says.is_none() && self.because.is_none() && self.lines.is_none()
+    }
+}
