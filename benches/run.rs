@@ -4,24 +4,44 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use healsim::scenario::{Game, load};
 use std::hint::black_box;
 
-fn game() -> Game {
-    let scenario = load("worker-kubelet-stopped").expect("an embedded scenario");
+/// The founding page's scenarios.
+const PAGE: [&str; 10] = [
+    "worker-power-off",
+    "worker-vm-deleted",
+    "control-plane-power-off",
+    "control-plane-vm-deleted",
+    "worker-kubelet-stopped",
+    "worker-kubelet-crashed",
+    "control-plane-kubelet-stopped",
+    "control-plane-kubelet-crashed",
+    "etcd-one-of-three",
+    "apiserver-removed",
+];
+
+fn game(name: &str) -> Game {
+    let scenario = load(name).expect("an embedded scenario");
     Game::new(&scenario, None, &[], None).expect("it is valid")
 }
 
+/// Each of them, played to its end with every heartbeat, and judged.
 fn replays(c: &mut Criterion) {
-    let game = game();
-    let mut seed = 0;
-    c.bench_function("run/worker-kubelet-stopped", |bencher| {
-        bencher.iter(|| {
-            seed += 1;
-            black_box(game.play(seed))
+    let mut group = c.benchmark_group("run");
+    group.sample_size(20);
+    for name in PAGE {
+        let game = game(name);
+        let mut seed = 0;
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                seed += 1;
+                black_box(game.play(seed))
+            });
         });
-    });
+    }
+    group.finish();
 }
 
 fn events(c: &mut Criterion) {
-    let game = game();
+    let game = game("worker-kubelet-stopped");
     let mut group = c.benchmark_group("engine");
     group.throughput(Throughput::Elements(game.play(1).engine_events));
     group.bench_function("events", |bencher| {
