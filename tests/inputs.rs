@@ -208,6 +208,52 @@ fn a_fault_that_can_hit_nothing_is_refused() {
     ]);
 }
 
+/// What is wrong with a cluster in the place of the platform's.
+fn cluster(words: &str) -> String {
+    with("platform: tkgs-2024\n", &format!("platform: tkgs-2024\n  cluster: {words}\n"))
+}
+
+#[test]
+fn a_wrong_host_or_placement_is_shown_at_its_place() {
+    let fault =
+        |host: &str| with(FAULT, &format!("{{ at: 1m, powerOffHost: {{ host: {host} }} }}"));
+    for (shown, words) in [
+        (fault("esxi-9"), &["7:39", "no host `esxi-9`; did you mean `esxi-"][..]),
+        (fault("worker-0"), &["7:39", "no host `worker-0`; known: esxi-0, esxi-1"]),
+        (cluster("{ hosts: 0 }"), &["6:21", "0 hosts are not possible; write 1 to 96"]),
+        (cluster("{ hosts: 97 }"), &["6:21", "97 hosts"]),
+        (cluster("{ hosts: 2, zones: 3 }"), &["6:21", "2 hosts cannot stand in 3 zones"]),
+        (
+            cluster("{ placement: [{ host: esxi-7, vms: [worker-0] }] }"),
+            &["6:34", "no host `esxi-7`; did you mean `esxi-"],
+        ),
+        (
+            cluster("{ placement: [{ host: esxi-1, vms: [worker-0, worker-9] }] }"),
+            &["6:58", "no VM `worker-9`; did you mean `worker-"],
+        ),
+        (
+            cluster("{ placement: [{ host: esxi-1, vms: [worker-0, worker-0] }] }"),
+            &["6:58", "worker-0 is on esxi-1 already; name it once"],
+        ),
+        (
+            cluster("{ zones: 2, placement: [{ host: esxi-1, vms: [worker-0] }] }"),
+            &["6:44", "with `zones` VMs are spread by turns"],
+        ),
+        (cluster("{ placement: [{ host: esxi-1 }] }"), &["the key `vms` is missing"]),
+    ] {
+        for word in words {
+            assert!(shown.contains(word), "{word}: {shown}");
+        }
+    }
+    let lab = VALID.replace("tkgs-2024", "lab-k8s-1.30-capi-1.7");
+    let lab = lab.replace(FAULT, "{ at: 1m, powerOffHost: { host: esxi-0 } }");
+    let shown = shown(read(&lab, &[], None));
+    assert!(
+        shown.contains("there are none here; write, for example, `cluster: { hosts"),
+        "{shown}"
+    );
+}
+
 #[test]
 fn every_program_of_every_platform_can_be_killed_and_frozen() {
     let mut seen = BTreeSet::new();

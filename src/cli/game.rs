@@ -88,6 +88,7 @@ impl Player for Library {
         simulation.run_until(at);
         let resource = match asked.resource {
             Resource::Vms => kubectl::Resource::Vms,
+            Resource::Hosts => kubectl::Resource::Hosts,
             Resource::Etcd => kubectl::Resource::Etcd,
             Resource::Nodes => kubectl::Resource::Kind(Kind::Node),
             Resource::Machines => kubectl::Resource::Kind(Kind::Machine),

@@ -97,6 +97,7 @@ pub enum Resource {
     Nodes,
     Machines,
     Vms,
+    Hosts,
     Pods,
     Etcd,
     #[value(name = "deployments", alias = "deploy")]

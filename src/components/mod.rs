@@ -7,6 +7,7 @@ pub mod cluster_api;
 pub mod controller_manager;
 pub mod etcd;
 pub mod etcdctl;
+pub mod fault_domain_manager;
 pub mod hypervisor;
 pub mod infra_provider;
 pub mod ingress;

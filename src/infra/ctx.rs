@@ -4,8 +4,8 @@
 
 use super::process::ProcessState;
 use super::{
-    ActivityId, Address, Broken, ConnectionId, Disk, EndpointId, Fallback, Inventory, Place, Port,
-    ProcessId, Program, Signal, Vm,
+    ActivityId, Address, Broken, ConnectionId, Disk, EndpointId, Fallback, HostChange, HostNews,
+    Inventory, Place, Port, ProcessId, Program, Signal, Vm,
 };
 use crate::api::{Object, Revision, Uid};
 use crate::engine::{
@@ -37,6 +37,8 @@ pub enum Input<E> {
     ProgramEnded(Text),
     /// A file was written or removed in the folder that the process watches.
     FileChanged(Text),
+    /// What the hosts' own network tells those who listen there.
+    Host(HostNews),
 }
 
 /// How a process begins.
@@ -75,6 +77,8 @@ pub enum Effect<E> {
     Exit,
     Trace(Trace),
     Datacenter(VmAction),
+    /// Told on the hosts' own network to those who listen there.
+    TellHosts(HostNews),
     /// New connections to an endpoint go to one of these VMs.
     Steer(EndpointId, Vec<(Text, Port)>, Fallback),
     /// The connections through an endpoint to the VM of a name are reset.
@@ -108,6 +112,8 @@ pub enum Trace {
     Probe(ProbeReport),
     /// An endpoint leads elsewhere.
     Backends(BackendsChange),
+    /// Somebody of the datacenter's own sees a host otherwise.
+    Host(HostChange),
 }
 
 /// A change of where a load balancer leads.
@@ -161,6 +167,10 @@ pub enum VmAction {
     BeginDestroy { vm: Text },
     /// Powers off if need be, and deletes with the disk.
     Destroy { vm: Text },
+    /// A deletion has failed: others may power the VM on again.
+    EndDestroy { vm: Text },
+    /// Registers a VM with another host, which powers it on; its units start after `boot`.
+    RestartOn { vm: Text, host: Text, boot: Duration },
 }
 
 /// The operating system as one process sees it during one event.
@@ -419,7 +429,13 @@ impl<'a, E> Ctx<'a, E> {
         self.effects.push(Effect::Trace(trace));
     }
 
-    /// Has the datacenter's management act; only its own process may.
+    /// Tells the processes of the hosts something on their own network; only an appliance may.
+    pub fn tell_hosts(&mut self, news: HostNews) {
+        assert!(self.inventory.is_some(), "guests have no access to the hosts' own network");
+        self.effects.push(Effect::TellHosts(news));
+    }
+
+    /// Has the datacenter's management act; only its own process may, and a host's.
     pub fn datacenter(&mut self, action: VmAction) {
         self.effects.push(Effect::Datacenter(action));
     }

@@ -2,10 +2,11 @@
 //!
 //! Each change returns what happened, so that `world` can tell those who notice and write it down.
 
+use super::hosts::group_of;
 use super::{
-    Address, Broken, ConnectionId, Container, Direction, End, EndpointId, Fallback, Inventory,
-    KeepAlive, Links, Network, NoneUp, Path, Place, Port, Power, ProcessId, ProcessState,
-    Processes, Retransmission, Transport, Vm, VmId,
+    Address, Broken, ConnectionId, Container, Direction, End, EndpointId, Fallback, Hosts,
+    Inventory, KeepAlive, Links, Network, NoneUp, Path, Place, Port, Power, ProcessId,
+    ProcessState, Processes, Retransmission, Transport, Vm, VmId,
 };
 use crate::api::Uid;
 use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text, is_like};
@@ -26,7 +27,8 @@ pub struct Datacenter {
     /// The VM that has a name now.
     by_name: BTreeMap<Text, VmId>,
     /// How many zones there are; each new VM goes to the one with the fewest.
-    zones: u32,
+    pub(super) zones: u32,
+    pub hosts: Hosts,
     pub latency: Latency,
     pub keep_alive: KeepAlive,
     pub retransmission: Retransmission,
@@ -83,6 +85,7 @@ impl Datacenter {
             persistent: BTreeMap::new(),
             by_name: BTreeMap::new(),
             zones,
+            hosts: Hosts::default(),
             latency,
             keep_alive,
             retransmission,
@@ -92,6 +95,8 @@ impl Datacenter {
     /// Adds a VM; its name is its own until it is gone.
     pub fn add_vm(&mut self, mut vm: Vm) -> VmId {
         vm.place = self.emptiest_zone(&vm.name);
+        let named = (vm.name.as_str(), vm.place.as_ref());
+        vm.host = self.hosts.roomiest(named, Inventory::of(self), &[]);
         let id = VmId(u32::try_from(self.vms.len()).expect("fewer than 2^32 VMs"));
         let earlier = self.by_name.insert(vm.name.clone(), id);
         assert!(earlier.is_none(), "the management refuses a second VM of one name");
@@ -101,19 +106,16 @@ impl Datacenter {
 
     /// The zone with the fewest VMs of this kind: control planes are spread for themselves.
     fn emptiest_zone(&self, name: &str) -> Option<Place> {
-        let kind = |name: &str| {
-            ["control-plane-", "supervisor-"].iter().position(|own| name.starts_with(own))
-        };
         let vms_in = |zone: &Text| {
-            let alike = self.existing_vms().filter(|(_, vm)| kind(&vm.name) == kind(name));
+            let alike = self.existing_vms().filter(|(_, vm)| group_of(&vm.name) == group_of(name));
             alike.filter(|(_, vm)| vm.place.as_ref().is_some_and(|at| at.zone == *zone)).count()
         };
         (0..self.zones).map(Place::numbered).min_by_key(|place| vms_in(&place.zone))
     }
 
     /// Adds a machine that belongs to the datacenter itself and is not among its VMs.
-    pub fn add_appliance(&mut self, name: &'static str) -> VmId {
-        let mut vm = Vm::new(Text::word(name));
+    pub fn add_appliance(&mut self, name: impl Into<Text>) -> VmId {
+        let mut vm = Vm::new(name);
         vm.power = Power::On;
         vm.is_appliance = true;
         self.vms.push(vm);
@@ -131,7 +133,8 @@ impl Datacenter {
         let process = self.processes.get_mut(id);
         let (before, rest) = self.vms.split_at_mut(process.vm.0 as usize);
         let (vm, after) = rest.split_first_mut().expect("a process runs on a VM");
-        let inventory = vm.is_appliance.then(|| Inventory::around(&self.by_name, before, after));
+        let inventory =
+            vm.is_appliance.then(|| Inventory::around(&self.by_name, &self.hosts, before, after));
         (process, vm, inventory)
     }
 

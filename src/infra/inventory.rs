@@ -1,8 +1,9 @@
-//! What the datacenter's management sees of its VMs: the datacenter itself, not a copy of it.
+//! What the datacenter's management sees of its VMs and hosts: the datacenter itself, not a copy of
+//! it. What a host reported before it died it reports for ever.
 //!
 //! Only a process on an appliance is offered this; every other one sees its own VM alone.
 
-use super::{Datacenter, Vm, VmId};
+use super::{Datacenter, Host, HostId, Hosts, Vm, VmId};
 use crate::engine::{Text, is_like};
 use crate::wire::VmFacts;
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug)]
 pub struct Inventory<'a> {
     by_name: &'a BTreeMap<Text, VmId>,
+    hosts: &'a Hosts,
     /// The VMs before and after the one on which the looking process runs.
     before: &'a [Vm],
     after: &'a [Vm],
@@ -19,31 +21,113 @@ pub struct Inventory<'a> {
 impl<'a> Inventory<'a> {
     /// What one sees who is none of these VMs.
     pub fn of(datacenter: &'a Datacenter) -> Inventory<'a> {
-        Inventory { by_name: datacenter.names(), before: &datacenter.vms, after: &[] }
+        let (by_name, hosts) = (datacenter.names(), &datacenter.hosts);
+        Inventory { by_name, hosts, before: &datacenter.vms, after: &[] }
     }
 
     /// The VMs around the one at a place in the list.
     pub(super) fn around(
         by_name: &'a BTreeMap<Text, VmId>,
+        hosts: &'a Hosts,
         before: &'a [Vm],
         after: &'a [Vm],
     ) -> Inventory<'a> {
-        Inventory { by_name, before, after }
+        Inventory { by_name, hosts, before, after }
     }
 
-    /// The VM of this name, if there is one.
+    /// The VM of this name, if there is one. Of one whose host is down it is known how it was when
+    /// that was last heard of (vSphere Web Services API, connection state `disconnected`).
     pub fn find(&self, name: &str) -> Option<VmFacts> {
-        let place = self.by_name.get(name)?.0 as usize;
-        let vm = match place.checked_sub(self.before.len() + 1) {
-            Some(place) => self.after.get(place)?,
-            None => self.before.get(place)?,
+        let vm = self.vm(name)?;
+        let is_heard = vm.host.is_none_or(|host| self.is_up(host));
+        let (is_on, has_ip) = match is_heard {
+            true => (vm.is_on(), vm.is_on() && vm.booted),
+            // Simplified: one that was still booting had no address.
+            false => (vm.switched_on, vm.switched_on),
         };
-        let ip = (vm.is_on() && vm.booted).then(|| vm.ip.clone());
-        Some(VmFacts { is_on: vm.is_on(), uuid: vm.uuid.clone(), ip })
+        let ip = has_ip.then(|| vm.ip.clone());
+        Some(VmFacts { is_on, uuid: vm.uuid.clone(), ip, is_connected: is_heard })
     }
 
     /// The names that fit a pattern in which `*` stands for anything, in order.
     pub fn names_like(&self, pattern: &str) -> Vec<Text> {
         self.by_name.keys().filter(|name| is_like(name, pattern)).cloned().collect()
+    }
+
+    /// The hosts, each with whether its own system runs.
+    pub fn hosts(self) -> impl Iterator<Item = (&'a Text, bool)> {
+        self.hosts.all.iter().map(move |host| (&host.name, self.is_on(host.machine)))
+    }
+
+    /// The host on which a VM is placed, if hosts are known.
+    pub fn host_of(&self, vm: &str) -> Option<&'a Text> {
+        Some(&self.host(self.vm(vm)?.host?).name)
+    }
+
+    /// The VMs that are placed on a host, by name.
+    pub fn vms_on(self, host: &'a str) -> impl Iterator<Item = &'a Text> {
+        let is_it = move |at: HostId| self.host(at).name == *host;
+        self.placed().filter(move |(_, at)| is_it(*at)).map(|(name, _)| name)
+    }
+
+    /// The VMs that ought to run and do not, because their host went, by name.
+    pub fn lost_vms(self) -> impl Iterator<Item = &'a Text> {
+        self.by_name.keys().filter(move |name| self.vm(name).is_some_and(Vm::is_lost))
+    }
+
+    /// The host on which a VM is best placed now, while others are on their way to theirs; none if
+    /// no host is up.
+    pub fn host_for(&self, vm: &str, also: &[(Text, Text)]) -> Option<Text> {
+        let number = |name: &Text| {
+            let mut all = (0..).map(HostId).zip(&self.hosts.all);
+            all.find(|(_, host)| host.name == *name).map(|(id, _)| id)
+        };
+        let also: Vec<(Text, HostId)> =
+            also.iter().filter_map(|(vm, host)| Some((vm.clone(), number(host)?))).collect();
+        let place = self.vm(vm).and_then(|vm| vm.place.as_ref());
+        let host = self.hosts.roomiest((vm, place), *self, &also)?;
+        Some(self.host(host).name.clone())
+    }
+
+    /// True if there are hosts, and none is up.
+    pub fn has_no_host(self) -> bool {
+        !self.hosts.all.is_empty() && self.hosts().all(|(_, is_up)| !is_up)
+    }
+
+    /// The VMs that are placed on hosts.
+    pub(super) fn placed(self) -> impl Iterator<Item = (&'a Text, HostId)> {
+        let all = self.by_name.iter();
+        all.filter_map(move |(name, id)| Some((name, self.at(*id)?.host?)))
+    }
+
+    /// True if there is a VM of this name.
+    pub(super) fn has(&self, vm: &str) -> bool {
+        self.by_name.contains_key(vm)
+    }
+
+    /// True if what runs on a machine has booted; who looks from there sees that it has.
+    pub(super) fn is_on(&self, machine: VmId) -> bool {
+        self.at(machine).is_none_or(|machine| machine.booted)
+    }
+
+    fn is_up(&self, host: HostId) -> bool {
+        self.is_on(self.host(host).machine)
+    }
+
+    fn host(&self, host: HostId) -> &'a Host {
+        &self.hosts.all[host.0 as usize]
+    }
+
+    fn vm(&self, name: &str) -> Option<&'a Vm> {
+        self.at(*self.by_name.get(name)?)
+    }
+
+    /// The VM of a number, unless the looking process runs there.
+    fn at(&self, id: VmId) -> Option<&'a Vm> {
+        let place = id.0 as usize;
+        if place < self.before.len() {
+            return self.before.get(place);
+        }
+        self.after.get(place.checked_sub(self.before.len() + 1)?)
     }
 }

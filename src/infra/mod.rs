@@ -5,6 +5,7 @@
 
 mod ctx;
 mod datacenter;
+mod hosts;
 mod inventory;
 mod links;
 mod network;
@@ -22,6 +23,7 @@ pub use ctx::{
     BackendsChange, Ctx, Effect, Input, MemberChange, ProbeReport, Start, Trace, VmAction,
 };
 pub use datacenter::{Datacenter, Happening, Latency};
+pub use hosts::{Host, HostChange, HostId, HostNews, Hosts};
 pub use inventory::Inventory;
 pub use links::{Links, Way};
 pub use network::{

@@ -54,6 +54,58 @@ impl Pair {
     }
 }
 
+/// A datacenter with so many hosts, and VMs of these names placed one after the other.
+fn placed(hosts: u32, zones: u32, pins: &[(&str, u32)], vms: &[&str]) -> (Datacenter, Vec<u32>) {
+    let latency = Latency { between_vms: Delay::default(), loopback: Delay::default() };
+    let keep_alive = KeepAlive { idle: Duration::ZERO, ping: Duration::ZERO };
+    let mut datacenter = Datacenter::new(latency, keep_alive, Retransmission::default(), zones);
+    for number in 0..hosts {
+        datacenter.add_host(format!("esxi-{number}").as_str());
+    }
+    for (vm, host) in pins {
+        datacenter.pin(Text::from(*vm), HostId(*host));
+    }
+    let place = |vm: &&str| {
+        let vm = datacenter.add_vm(Vm::new(*vm));
+        datacenter.vm(vm).host.expect("a host is up").0
+    };
+    let hosts = vms.iter().map(place).collect();
+    (datacenter, hosts)
+}
+
+#[test]
+fn vms_of_a_group_keep_apart_and_then_go_where_there_is_room() {
+    let vms = ["supervisor-0", "control-plane-0", "control-plane-1", "worker-0", "worker-1"];
+    assert_eq!(placed(3, 0, &[], &vms).1, [0, 1, 2, 0, 1]);
+    let more = ["worker-0", "worker-1", "worker-2", "worker-3", "control-plane-0"];
+    assert_eq!(placed(3, 0, &[], &more).1, [0, 1, 2, 0, 1]);
+}
+
+#[test]
+fn room_is_kept_for_vms_that_are_pinned_and_zones_are_minded() {
+    let pins = [("worker-0", 0), ("worker-1", 0)];
+    let vms = ["supervisor-0", "worker-0", "worker-1", "worker-2"];
+    assert_eq!(placed(2, 0, &pins, &vms).1, [1, 0, 0, 1]);
+    let (datacenter, hosts) = placed(4, 2, &[], &["worker-0", "worker-1", "worker-2"]);
+    assert_eq!(hosts, [0, 1, 2]);
+    for (_, vm) in datacenter.existing_vms() {
+        assert_eq!(vm.place, datacenter.host_of(vm.host.expect("placed")).place);
+    }
+}
+
+#[test]
+fn no_vm_is_placed_on_a_host_that_is_down() {
+    let (mut datacenter, _) = placed(2, 0, &[], &[]);
+    let machine = datacenter.host_of(HostId(0)).machine;
+    datacenter.power_off(machine, at(1), &mut Vec::new());
+    let vm = datacenter.add_vm(Vm::new("worker-0"));
+    assert_eq!(datacenter.vm(vm).host, Some(HostId(1)));
+    assert!(!datacenter.is_up(HostId(0)) && datacenter.is_reachable(vm));
+    let machine = datacenter.host_of(HostId(1)).machine;
+    datacenter.power_off(machine, at(2), &mut Vec::new());
+    assert!(Inventory::of(&datacenter).has_no_host() && !datacenter.is_reachable(vm));
+}
+
 const CLOSE: Fallback = Fallback { none_up: NoneUp::Close, redispatch: false };
 
 #[test]

@@ -3,7 +3,7 @@
 //! A container outlives the kubelet that started it and dies with its VM; a file outlives both, and
 //! dies with its disk. Nothing here decides anything.
 
-use super::ProcessId;
+use super::{HostId, ProcessId};
 use crate::api::Uid;
 use crate::engine::{Duration, Owner, SimTime, Text};
 use std::collections::BTreeMap;
@@ -39,6 +39,10 @@ pub struct Vm {
     pub programs: BTreeMap<Text, Program>,
     /// Where it stands, as the metadata service tells its guest; nowhere if there are no zones.
     pub place: Option<Place>,
+    /// The host on which it is placed, if hosts are known.
+    pub host: Option<HostId>,
+    /// True from the time it is switched on until somebody switches it off; a host that dies does not.
+    pub switched_on: bool,
     /// How long it takes from power-on until units start.
     pub boot: Duration,
 }
@@ -255,6 +259,8 @@ impl Vm {
             containers: BTreeMap::new(),
             programs: BTreeMap::new(),
             place: None,
+            host: None,
+            switched_on: false,
             boot: Duration::ZERO,
         }
     }

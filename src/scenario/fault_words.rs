@@ -3,8 +3,9 @@
 use super::expect::Pattern;
 use super::faults::{
     CutLink, DeleteVm, Etcdctl, Fault, FreezeProcess, HealDisk, HealLink, IsolateVm, KINDS,
-    KillProcess, Kubectl, Link, PowerOff, PowerOn, ROLES, RejoinVm, RemoveFile, RestoreFile,
-    Signal, SlowDisk, StallDisk, StartUnit, StopUnit, ThawProcess, Ways, WriteFile, is_like_a_role,
+    KillProcess, Kubectl, Link, PowerOff, PowerOffHost, PowerOn, PowerOnHost, ROLES, RejoinVm,
+    RemoveFile, RestoreFile, Signal, SlowDisk, StallDisk, StartUnit, StopUnit, ThawProcess, Ways,
+    WriteFile, is_like_a_role,
 };
 use super::file::Scenario;
 use super::mistake::Mistake;
@@ -25,6 +26,8 @@ pub struct WrittenFault {
     power_off: Option<OnVm>,
     power_on: Option<OnVm>,
     delete_vm: Option<OnVm>,
+    power_off_host: Option<OnHost>,
+    power_on_host: Option<OnHost>,
     stop_unit: Option<OnUnit>,
     start_unit: Option<OnUnit>,
     remove_file: Option<OnFile>,
@@ -56,6 +59,12 @@ pub enum Moment {
 #[serde(deny_unknown_fields)]
 struct OnVm {
     vm: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OnHost {
+    host: Spanned<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -216,7 +225,7 @@ impl Scenario {
         Ok(found)
     }
 
-    /// What breaks VMs and files.
+    /// What breaks VMs, hosts and files.
     fn on_vms(
         &self,
         written: &WrittenFault,
@@ -232,6 +241,14 @@ impl Scenario {
         }
         if let Some(on) = &written.delete_vm {
             found.push(Fault::DeleteVm(DeleteVm { vm: vm(&on.vm)? }));
+        }
+        if let Some(on) = &written.power_off_host {
+            let host = self.host(&on.host, stage)?;
+            found.push(Fault::PowerOffHost(PowerOffHost { host }));
+        }
+        if let Some(on) = &written.power_on_host {
+            let host = self.host(&on.host, stage)?;
+            found.push(Fault::PowerOnHost(PowerOnHost { host }));
         }
         if let Some(on) = &written.remove_file {
             let (vm, path) = (vm(&on.vm)?, self.path(&on.path)?);
@@ -331,6 +348,13 @@ impl Scenario {
         match word.contains('*') {
             true => Ok(Text::from(word)),
             false => self.one_of(name, &stage.vms(), "VM"),
+        }
+    }
+
+    fn host(&self, name: &Spanned<String>, stage: &Stage) -> Result<Text, Mistake> {
+        match stage.hosts().as_slice() {
+            [] => Err(self.mistake(name, self.no_hosts(&name.value))),
+            hosts => self.one_of(name, hosts, "host"),
         }
     }
 

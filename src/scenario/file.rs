@@ -131,6 +131,7 @@ impl Scenario {
         blueprint.workloads.retain(|workload| !replaced(&workload.name));
         blueprint.workloads.extend(own);
         blueprint.zones = self.zones(platform, &mut note);
+        self.hosts(platform, &mut blueprint, &mut note);
         add_volumes(&mut blueprint, &platform.catalog);
         let workloads = platform.workloads.iter().chain(&self.spec.workloads);
         let apps: Vec<&str> = workloads.map(|workload| workload.name.value.as_str()).collect();
@@ -165,6 +166,16 @@ impl Scenario {
         let until = SimTime::ZERO + until;
         let resolved = Resolved { blueprint, given, faults, awaited, until, expectations };
         if mistakes.is_empty() { Ok(resolved) } else { Err(mistakes) }
+    }
+
+    /// What the scenario asks for in the place of the platform's VMs.
+    pub(super) fn cluster(&self) -> Option<&WrittenCluster> {
+        self.spec.cluster.as_ref()
+    }
+
+    /// A mistake at a place of the file.
+    pub(super) fn mistake<T>(&self, place: &Spanned<T>, message: impl Into<String>) -> Mistake {
+        self.source.mistake(place, message)
     }
 
     fn zones(&self, platform: &Platform, note: &mut impl FnMut(Mistake)) -> u32 {

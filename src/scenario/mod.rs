@@ -12,6 +12,7 @@ mod faults;
 mod file;
 mod given;
 mod health;
+mod hosts;
 mod lacks;
 mod lines;
 mod mistake;
@@ -34,8 +35,8 @@ pub use etcd_lab::etcd_lab;
 pub use expect::{Expectation, Names, Pattern};
 pub use faults::{
     CutLink, DeleteVm, Fault, FreezeProcess, HealDisk, HealLink, IsolateVm, KINDS, KillProcess,
-    Kubectl, Link, PowerOff, PowerOn, RejoinVm, RemoveFile, RestoreFile, Signal, SlowDisk,
-    StallDisk, StartUnit, StopUnit, ThawProcess, Ways, WriteFile,
+    Kubectl, Link, PowerOff, PowerOffHost, PowerOn, PowerOnHost, RejoinVm, RemoveFile, RestoreFile,
+    Signal, SlowDisk, StallDisk, StartUnit, StopUnit, ThawProcess, Ways, WriteFile,
 };
 pub use file::{Resolved, Scenario};
 pub use lacks::{is_well, lacks};

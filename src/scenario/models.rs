@@ -26,6 +26,7 @@ pub struct Platform {
     pub workers: u32,
     pub provider: WrittenProvider,
     pub zones: u32,
+    pub hosts: u32,
     pub workloads: Vec<WrittenWorkload>,
     pub catalog: Catalog,
 }
@@ -97,6 +98,21 @@ pub struct WrittenCluster {
     pub workers: Option<Spanned<u32>>,
     /// Over how many zones they are spread; without, Nodes have no zone labels.
     pub zones: Option<Spanned<u32>>,
+    /// How many hosts they are placed on; without, no host can fail.
+    pub hosts: Option<Spanned<u32>>,
+    /// Whether vSphere HA is on; without, as the platform's settings say.
+    pub high_availability: Option<bool>,
+    /// Which VMs are on a host when the run begins; the others keep apart.
+    #[serde(default)]
+    pub placement: Vec<WrittenPlacement>,
+}
+
+/// The VMs of one host.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenPlacement {
+    pub host: Spanned<String>,
+    pub vms: Vec<Spanned<String>>,
 }
 
 /// The file of this path below `models/`.
@@ -162,6 +178,7 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
         ("clusterApi", "cluster-api", &written.cluster_api),
         ("users", "users", &"default".to_owned()),
         ("network", "network", &"linux".to_owned()),
+        ("vsphere", "vsphere", &"8.0".to_owned()),
         ("loadBalancer", "load-balancer", &written.load_balancer),
     ] {
         add_release(&mut catalog, prefix, folder, release, &source)?;
@@ -191,6 +208,7 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
         workers: count(written.cluster.workers),
         provider: written.infra_provider,
         zones: written.cluster.zones.map_or(0, |zones| zones.value),
+        hosts: written.cluster.hosts.map_or(0, |hosts| hosts.value),
         workloads: written.workloads,
         catalog,
     })

@@ -2,6 +2,7 @@
 
 pub mod control_plane;
 mod etcd;
+mod hosts;
 mod kubeadm_control_plane;
 mod network;
 mod node;
@@ -23,9 +24,10 @@ use crate::components::{
 use crate::engine::{Duration, Text};
 use crate::infra::{KeepAlive, Latency};
 use crate::world::{
-    API_PORT, Blueprint, ControlPlaneNodes, ETCD_PORT, Leaders, Provider, Settings,
+    API_PORT, Blueprint, ControlPlaneNodes, ETCD_PORT, HostPlan, Leaders, Provider, Settings,
 };
 use control_plane::{client, election};
+pub use hosts::add_hosts;
 
 /// A world of this platform with so many VMs.
 pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blueprint {
@@ -33,20 +35,23 @@ pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blue
     let workload = |written: &WrittenWorkload| {
         written.resolve(&source, control_planes).expect("a platform's workloads are tested")
     };
-    Blueprint {
+    let mut blueprint = Blueprint {
         control_planes,
         supervisors: small(platform.catalog.count("infra.supervisors", 1..=7)),
         workers,
         load_balancer: (control_planes > 1).then(|| network::load_balancer(&platform.catalog)),
         leaders: Leaders::default(),
         zones: platform.zones,
+        hosts: HostPlan::default(),
         management: platform.management,
         control_plane_nodes: platform.control_plane_nodes,
         workloads: platform.workloads.iter().map(workload).collect(),
         health_check: health_check(&platform.catalog),
         users: None,
         settings: settings(platform),
-    }
+    };
+    add_hosts(&mut blueprint, platform.hosts, Vec::new(), &platform.catalog);
+    blueprint
 }
 
 fn settings(platform: &Platform) -> Settings {
@@ -72,6 +77,7 @@ fn settings(platform: &Platform) -> Settings {
             clone_and_power_on: all.delay("infra.cloneAndPowerOn"),
             boot: all.delay("infra.boot"),
             delete: all.delay("infra.deleteVm"),
+            hosts: hypervisor::HostWatch::default(),
         },
         etcdctl: etcdctl::Settings {
             command_timeout: all.duration("etcd.etcdctlCommandTimeout"),
@@ -154,6 +160,7 @@ fn vm_operator(all: &Catalog) -> vm_operator::Settings {
             async_signal: all.rule("vmOperator.asyncSignal"),
             create_blocks: all.rule("vmOperator.createBlocks"),
             recreate_keeps_uuid: all.rule("vmOperator.recreateKeepsUuid"),
+            skips_disconnected: all.rule("vmOperator.skipsDisconnected"),
             requeue: all.period("vmOperator.requeue"),
         },
     }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, Default)]
 pub struct Stage {
     vms: BTreeMap<String, Host>,
+    hosts: Vec<String>,
     nodes: Vec<String>,
     machines: Vec<String>,
 }
@@ -37,12 +38,18 @@ impl Stage {
             (vm.name.to_string(), Host { units, programs })
         };
         let vms = world.view().vms().map(host).collect();
-        Stage { vms, nodes, machines }
+        let hosts = view.hosts().map(|host| host.name.to_string()).collect();
+        Stage { vms, hosts, nodes, machines }
     }
 
     /// The names of the VMs.
     pub fn vms(&self) -> Vec<&str> {
         self.vms.keys().map(String::as_str).collect()
+    }
+
+    /// The names of the hosts.
+    pub fn hosts(&self) -> Vec<&str> {
+        words(&self.hosts)
     }
 
     /// The units of a VM.
@@ -65,6 +72,7 @@ impl Stage {
     pub fn names(&self, kind: &str) -> Option<Vec<&str>> {
         match kind {
             "VM" => Some(self.vms()),
+            "Host" => Some(self.hosts()),
             "Node" => Some(words(&self.nodes)),
             "Machine" => Some(words(&self.machines)),
             _ => None,

@@ -43,9 +43,34 @@ const THINGS: &[(&str, &[Field])] = &[
         ],
     ),
     ("Fault", &[("injected", Holds::Text)]),
+    (
+        "Host",
+        &[
+            ("power", Holds::OneOf(&["on", "off"])),
+            ("connectionState", Holds::OneOf(&["connected", "notResponding"])),
+            (
+                "dasHostState",
+                Holds::OneOf(&[
+                    "master",
+                    "connectedToMaster",
+                    "election",
+                    "fdmUnreachable",
+                    "hostDown",
+                ]),
+            ),
+        ],
+    ),
     ("Probe", &[("status", Holds::OneOf(&["ok", "degraded", "down"])), ("response", Holds::Text)]),
     ("Process", &[("running", Holds::True), ("frozen", Holds::True), ("log", Holds::Text)]),
-    ("VM", &[("exists", Holds::True), ("power", Holds::OneOf(&["on", "off"]))]),
+    (
+        "VM",
+        &[
+            ("exists", Holds::True),
+            ("power", Holds::OneOf(&["on", "off"])),
+            ("host", Holds::Text),
+            ("connectionState", Holds::OneOf(&["connected", "disconnected"])),
+        ],
+    ),
 ];
 
 /// Each kind of object with the fields that it has besides the common ones.

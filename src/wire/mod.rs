@@ -93,6 +93,8 @@ pub struct VmFacts {
     pub uuid: Text,
     /// What the guest's tools report; nothing until the guest has booted.
     pub ip: Option<Text>,
+    /// False if its host does not answer; the rest is how it was then.
+    pub is_connected: bool,
 }
 
 /// How a task ended.
@@ -106,4 +108,8 @@ pub enum TaskEnd {
     DuplicateName,
     /// The VM is being deleted: nothing else is done to it.
     TaskInProgress,
+    /// The VM's host does not answer (fault `HostNotConnected`).
+    HostNotConnected,
+    /// No host can take the VM (fault `NoCompatibleHost`).
+    NoCompatibleHost,
 }

@@ -8,10 +8,11 @@ use crate::api::{Kind, StaticPodManifest};
 use crate::components::cluster_api::{Bootstrap, Wording};
 use crate::components::{
     apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
-    etcdctl, hypervisor, infra_provider, ingress, kubeadm, kubeadm_control_plane, kubectl, kubelet,
-    load_balancer, prober, scheduler, vm_operator, vsphere_provider,
+    etcdctl, fault_domain_manager, hypervisor, infra_provider, ingress, kubeadm,
+    kubeadm_control_plane, kubectl, kubelet, load_balancer, prober, scheduler, vm_operator,
+    vsphere_provider,
 };
-use crate::engine::{Duration, Owner, SimTime, Text};
+use crate::engine::{Delay, Duration, Owner, SimTime, Text};
 use crate::infra::{KeepAlive, Latency, Retransmission, bios_uuid};
 
 /// Everything that a world is built from, but the seed.
@@ -23,6 +24,7 @@ pub struct Blueprint {
     pub workers: u32,
     /// Over how many zones of one region the VMs are spread; none at all if 0.
     pub zones: u32,
+    pub hosts: HostPlan,
     /// How the load balancer before several API servers behaves; one alone has none.
     pub load_balancer: Option<load_balancer::Rules>,
     /// Who leads when the run begins; drawn where it is not given.
@@ -45,6 +47,19 @@ pub struct Leaders {
     pub controller_manager: Option<u32>,
     pub scheduler: Option<u32>,
     pub cloud_controller: Option<u32>,
+}
+
+/// The hosts on which VMs run.
+#[derive(Clone, Debug, Default)]
+pub struct HostPlan {
+    /// How many; with none, VMs run nowhere in particular, and no host can fail.
+    pub count: u32,
+    /// VMs that are on the host of this number when the run begins; the others keep apart.
+    pub pinned: Vec<(Text, u32)>,
+    /// From power-on until a host's own system runs.
+    pub boot: Delay,
+    /// How vSphere HA's agents behave, if it is on.
+    pub availability: Option<fault_domain_manager::Settings>,
 }
 
 /// Users who try whether things work, and how they do it.
@@ -221,6 +236,20 @@ impl Provider {
 }
 
 impl Blueprint {
+    /// The names of the VMs with which the run begins.
+    pub fn vm_names(&self) -> Vec<Text> {
+        let supervisors = if self.management == Management::Own { 0 } else { self.supervisors };
+        let all = [
+            ("control-plane", self.control_planes),
+            ("supervisor", supervisors),
+            ("worker", self.workers),
+        ];
+        let named = |(kind, count)| {
+            (0..count).map(move |number: u32| Text::from(format!("{kind}-{number}")))
+        };
+        all.into_iter().flat_map(named).collect()
+    }
+
     /// The apps that users ask through an ingress.
     pub fn asked_apps(&self) -> Vec<Text> {
         let probes = self.users.iter().flat_map(|users| &users.probes);

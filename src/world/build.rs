@@ -128,6 +128,7 @@ struct Builder {
 impl Builder {
     fn build(&mut self) {
         self.draw_leaders();
+        self.core.add_hosts(&self.blueprint);
         self.vcenter();
         let own = self.blueprint.management == Management::Own;
         let objects = steady::objects(&self.blueprint);
@@ -166,6 +167,7 @@ impl Builder {
         self.laptop();
         self.users();
         self.load_balancer();
+        self.core.add_agents(&self.blueprint, &mut self.components);
     }
 
     /// Before the API servers of a control plane of several VMs.
@@ -201,6 +203,7 @@ impl Builder {
         vm.uuid = self.blueprint.settings.provider.uuid_of(&vm.name);
         vm.power = Power::On;
         vm.booted = true;
+        vm.switched_on = true;
         vm.boot = self.blueprint.settings.hypervisor.boot.low;
         self.core.datacenter.add_vm(vm)
     }

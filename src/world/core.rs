@@ -6,7 +6,7 @@ use super::record::Recorder;
 use crate::api::Uid;
 use crate::engine::{Key, Queue, Random, SimTime, Text};
 use crate::infra::{
-    ActivityId, Broken, ConnectionId, Datacenter, Direction, ProcessId, Start, VmId,
+    ActivityId, Broken, ConnectionId, Datacenter, Direction, HostNews, ProcessId, Start, VmId,
 };
 use crate::timeline::{EntryId, Timeline};
 use crate::wire::Message;
@@ -71,6 +71,8 @@ pub(super) enum What {
     ProgramEnded(Text),
     /// A process is told of a file in the folder that it watches.
     FileChanged(Text),
+    /// A process hears something on the hosts' own network.
+    Host(HostNews),
     /// What becomes of a Pod's containers on a VM.
     Runtime(VmId, Uid, Runtime),
     /// A VM has booted, after it was powered on for so many times: its units start.

@@ -4,10 +4,8 @@ use super::core::{Core, NOBODY, Payload, Runtime, What, World, purpose};
 use super::process::Event;
 use crate::engine::{Duration, Text};
 use crate::engine::{Generation, Key, Rhythm};
-use crate::infra::{
-    ActivityId, Effect, Happening, Power, ProcessId, Restart, Start, Trace, VmAction, VmId,
-};
-use crate::timeline::{EntryId, Value};
+use crate::infra::{ActivityId, Effect, Happening, ProcessId, Restart, Start, Trace, VmId};
+use crate::timeline::EntryId;
 
 /// A process that ends sooner than this has not really run.
 const SHORT_LIFE: Duration = Duration::from_secs(1);
@@ -141,6 +139,7 @@ impl Core {
             Effect::Exit => self.end_process(id, *cause),
             Effect::Trace(trace) => self.trace(id, trace, cause),
             Effect::Datacenter(action) => self.act(id, action, cause),
+            Effect::TellHosts(news) => self.tell_other_hosts(id, &news, *cause),
             Effect::Steer(endpoint, to, fallback) => self.datacenter.steer(endpoint, to, fallback),
             Effect::ShutSessions(endpoint, vm) => self.shut_sessions(endpoint, &vm, *cause),
             Effect::Because(entry) => *cause = entry,
@@ -205,6 +204,10 @@ impl Core {
                 let by = self.datacenter.processes.get(id).name.clone();
                 *cause = Some(self.recorder.backends(self.now, change, by, *cause));
             }
+            Trace::Host(change) => {
+                let by = &self.datacenter.processes.get(id).name;
+                *cause = Some(self.recorder.host(self.now, &change, by, *cause));
+            }
             Trace::Log(line) => {
                 let process = self.datacenter.processes.get(id);
                 let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
@@ -216,70 +219,6 @@ impl Core {
                 *cause = Some(self.recorder.printed(self.now, &name, (line, exit), *cause));
             }
         }
-    }
-
-    /// The datacenter's management acts.
-    fn act(&mut self, id: ProcessId, action: VmAction, cause: &mut Option<EntryId>) {
-        match action {
-            VmAction::CreateAndPowerOn { vm, uuid, user_data, boot } => {
-                let mut new = crate::infra::Vm::new(vm);
-                new.uuid = uuid;
-                new.disk.write("/var/lib/cloud/instance/user-data.txt", user_data);
-                new.boot = boot;
-                let vm = self.datacenter.add_vm(new);
-                let host = self.datacenter.vm(vm).name.clone();
-                let manager = self.datacenter.processes.get(id).name.clone();
-                let exists = (Value::Null, Value::Bool(true));
-                *cause =
-                    Some(self.recorder.vm(self.now, &host, "exists", exists, &manager, *cause));
-                self.unfurnished.push(vm);
-                self.power_on(vm, id, cause);
-            }
-            VmAction::PowerOn { vm, boot } => {
-                if let Some(vm) = self.datacenter.vm_named(&vm) {
-                    self.datacenter.vm_mut(vm).boot = boot;
-                    self.power_on(vm, id, cause);
-                }
-            }
-            VmAction::BeginDestroy { vm } => {
-                if let Some(vm) = self.datacenter.vm_named(&vm) {
-                    self.datacenter.vm_mut(vm).is_locked = true;
-                    self.power_off(vm, cause);
-                }
-            }
-            VmAction::Destroy { vm } => {
-                if let Some(vm) = self.datacenter.vm_named(&vm) {
-                    self.destroy(vm, cause);
-                }
-            }
-        }
-    }
-
-    /// Switches a VM on, unless it is being deleted; its units start when it has booted.
-    pub(super) fn power_on(&mut self, vm: VmId, source: ProcessId, cause: &mut Option<EntryId>) {
-        if self.datacenter.vm(vm).is_on() || self.datacenter.vm(vm).is_locked {
-            return;
-        }
-        let state = self.datacenter.vm_mut(vm);
-        state.power = Power::On;
-        state.starts += 1;
-        let (at, starts) = (self.now + state.boot, state.starts);
-        self.follow(vec![Happening::PowerChanged(vm, Power::On)], cause);
-        self.push_host(at, source, *cause, What::Booted(vm, starts));
-    }
-
-    /// Cuts a VM's power.
-    pub(super) fn power_off(&mut self, vm: VmId, cause: &mut Option<EntryId>) {
-        let mut then = Vec::new();
-        self.datacenter.power_off(vm, self.now, &mut then);
-        self.follow(then, cause);
-    }
-
-    /// Deletes a VM with its disk.
-    pub(super) fn destroy(&mut self, vm: VmId, cause: &mut Option<EntryId>) {
-        let mut then = Vec::new();
-        self.datacenter.destroy(vm, self.now, &mut then);
-        self.follow(then, cause);
     }
 
     /// SIGTERM: a process that catches it ends itself in its own way; one that is frozen does not
@@ -339,7 +278,7 @@ impl Core {
     }
 
     /// Tells those who notice, and writes down what a watcher of the datacenter would see.
-    fn follow(&mut self, then: Vec<Happening>, cause: &mut Option<EntryId>) {
+    pub(super) fn follow(&mut self, then: Vec<Happening>, cause: &mut Option<EntryId>) {
         for happening in then {
             match happening {
                 Happening::PowerChanged(vm, power) => self.power_changed(vm, power, cause),
@@ -352,27 +291,6 @@ impl Core {
                 // Containers that died with their VM have nobody left to notice it.
                 Happening::ContainerStopped(..) => {}
             }
-        }
-    }
-
-    fn power_changed(&mut self, vm: VmId, power: Power, cause: &mut Option<EntryId>) {
-        let (field, change) = match power {
-            Power::On => ("power", (Value::Text(Text::word("off")), Value::Text(Text::word("on")))),
-            Power::Off => {
-                ("power", (Value::Text(Text::word("on")), Value::Text(Text::word("off"))))
-            }
-            Power::Gone => ("exists", (Value::Bool(true), Value::Null)),
-        };
-        let name = self.datacenter.vm(vm).name.clone();
-        *cause = Some(self.recorder.vm(self.now, &name, field, change, &Text::EMPTY, *cause));
-        self.tell_management(name, *cause);
-    }
-
-    /// The datacenter's management sees what becomes of its VMs, whoever did it.
-    fn tell_management(&mut self, vm: Text, cause: Option<EntryId>) {
-        if let Some(management) = self.management {
-            let what = What::VmChanged(vm);
-            self.push_to(self.now, management, management, purpose::HOST, cause, what);
         }
     }
 
@@ -436,7 +354,10 @@ impl Core {
         }
         state.booted = true;
         let name = state.name.clone();
-        self.tell_management(name, cause);
+        match self.datacenter.host_on(vm) {
+            Some(host) => self.host_booted(host, cause),
+            None => self.tell_management(name, cause),
+        }
         let wanted: Vec<Text> = self
             .datacenter
             .vm(vm)

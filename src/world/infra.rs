@@ -59,6 +59,21 @@ impl Infra<'_> {
         self.core.power_on(vm, management, &mut self.cause);
     }
 
+    /// Cuts a host's power.
+    pub fn power_off_host(&mut self, host: &str) {
+        if let Some(host) = self.core.datacenter.host_named(host) {
+            self.core.power_off_host(host, &mut self.cause);
+        }
+    }
+
+    /// Powers a host on; it boots for as long as hosts do.
+    pub fn power_on_host(&mut self, host: &str) {
+        let management = self.core.management.expect("every datacenter has its management");
+        if let Some(host) = self.core.datacenter.host_named(host) {
+            self.core.power_on_host(host, management, &mut self.cause);
+        }
+    }
+
     /// Deletes a VM with its disk, as in vCenter.
     pub fn delete(&mut self, vm: VmId) {
         self.core.destroy(vm, &mut self.cause);

@@ -13,8 +13,10 @@ mod etcd_lab;
 mod etcd_view;
 mod freeze;
 mod furnish;
+mod hosts;
 mod infra;
 mod messages;
+mod power;
 mod process;
 mod programs;
 mod record;
@@ -23,14 +25,15 @@ mod transport;
 mod view;
 
 pub use blueprint::{
-    ApiUser, Blueprint, ControlPlaneMachines, ControlPlaneNodes, Leaders, Management, Probe,
-    Provider, RunsOn, Settings, Users, Workload, WorkloadKind,
+    ApiUser, Blueprint, ControlPlaneMachines, ControlPlaneNodes, HostPlan, Leaders, Management,
+    Probe, Provider, RunsOn, Settings, Users, Workload, WorkloadKind,
 };
 pub use build::{API_PORT, ETCD_PORT, MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
 pub use control_plane::{CONTROLLER_MANAGER_PORT, SCHEDULER_PORT};
 pub use core::{Core, World};
 pub use etcd_lab::History;
 pub use etcd_view::EtcdMember;
+pub use hosts::host_name;
 pub use infra::Infra;
 pub use process::{CustomProcess, Process};
 pub use view::{EtcdRole, View};

@@ -3,8 +3,9 @@
 use super::core::{Core, What};
 use crate::components::{
     apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
-    etcdctl, hypervisor, infra_provider, ingress, kubeadm, kubeadm_control_plane, kubectl, kubelet,
-    load_balancer, prober, scheduler, vm_operator, vsphere_provider,
+    etcdctl, fault_domain_manager, hypervisor, infra_provider, ingress, kubeadm,
+    kubeadm_control_plane, kubectl, kubelet, load_balancer, prober, scheduler, vm_operator,
+    vsphere_provider,
 };
 use crate::infra::{Ctx, Effect, Input, ProcessId};
 use crate::timeline::EntryId;
@@ -120,6 +121,10 @@ processes! {
     VSphereProvider(vsphere_provider::VSphereProvider, vsphere_provider::Event) vsphere_provider,
     VmOperator(vm_operator::VmOperator, vm_operator::Event) vm_operator,
     Hypervisor(hypervisor::Hypervisor, hypervisor::Event) hypervisor,
+    FaultDomainManager(
+        fault_domain_manager::FaultDomainManager,
+        fault_domain_manager::Event
+    ) fault_domain_manager,
     Etcdctl(etcdctl::Etcdctl, etcdctl::Event) etcdctl,
     Kubectl(kubectl::Kubectl, kubectl::Event) kubectl,
     LoadBalancer(load_balancer::LoadBalancer, load_balancer::Event) load_balancer,
@@ -143,6 +148,7 @@ impl What {
             What::Terminate => Input::Terminate,
             What::ProgramEnded(program) => Input::ProgramEnded(program),
             What::FileChanged(path) => Input::FileChanged(path),
+            What::Host(news) => Input::Host(news),
             What::Due(_)
             | What::Flushed(_)
             | What::Runtime(..)

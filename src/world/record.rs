@@ -4,7 +4,7 @@
 
 use crate::api::{Body, Object, PROBES, Revision, changes};
 use crate::engine::{SimTime, Text};
-use crate::infra::{BackendsChange, MemberChange, ProbeReport};
+use crate::infra::{BackendsChange, HostChange, MemberChange, ProbeReport};
 use crate::timeline::{Entry, EntryId, Timeline, Value};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -271,6 +271,35 @@ impl Recorder {
         let mut entry = self.entry(at, "VM", vm, field, cause);
         entry.from = from;
         entry.to = to;
+        entry.by = by.clone();
+        self.push(entry)
+    }
+
+    /// A thing of the datacenter's changed by itself.
+    pub fn thing(
+        &mut self,
+        at: SimTime,
+        (kind, name): (&'static str, &Text),
+        field: &'static str,
+        (from, to): (Value, Value),
+        cause: Option<EntryId>,
+    ) -> EntryId {
+        let mut entry = self.entry(at, kind, name, field, cause);
+        (entry.from, entry.to) = (from, to);
+        self.push(entry)
+    }
+
+    /// Somebody sees a host otherwise, or a VM through its host.
+    pub fn host(
+        &mut self,
+        at: SimTime,
+        change: &HostChange,
+        by: &Text,
+        cause: Option<EntryId>,
+    ) -> EntryId {
+        let mut entry = self.entry(at, change.kind, &change.name, change.field, cause);
+        entry.from = Value::Text(Text::word(change.from));
+        entry.to = Value::Text(Text::word(change.to));
         entry.by = by.clone();
         self.push(entry)
     }

@@ -82,9 +82,9 @@ pub fn record(core: &mut Core, components: &[Process]) {
         core.recorder.initial(&none, "VM", &vm, "exists", Value::Bool(true));
         core.recorder.initial(&none, "VM", &vm, "power", Value::Text(Text::word("on")));
     }
+    core.record_hosts(components);
     for (id, process) in core.datacenter.processes.iter() {
-        let on_vm = core.datacenter.vm_named(&core.datacenter.vm(process.vm).name).is_some();
-        if on_vm && process.program != "cloud-init" {
+        if core.datacenter.can_fail(process.vm) && process.program != "cloud-init" {
             let cluster = core.clusters.get(&id).unwrap_or(&none);
             core.recorder.initial(cluster, "Process", &process.name, "running", Value::Bool(true));
         }

@@ -6,7 +6,7 @@ use super::process::Process;
 use crate::api::{Kind, Object, Uid};
 use crate::components::etcd;
 use crate::engine::{SimTime, Text};
-use crate::infra::{Datacenter, ProcessId, ProcessState, Vm, VmId, Way};
+use crate::infra::{Datacenter, Host, ProcessId, ProcessState, Vm, VmId, Way};
 use crate::timeline::Timeline;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,6 +56,56 @@ impl<'a> View<'a> {
     pub fn vm(self, name: &str) -> Option<&'a Vm> {
         let datacenter = self.datacenter();
         datacenter.vm_like(name).map(|id| datacenter.vm(id))
+    }
+
+    /// The hosts, in order.
+    pub fn hosts(self) -> impl Iterator<Item = &'a Host> {
+        self.datacenter().all_hosts().map(|(_, host)| host)
+    }
+
+    /// True if the host of this name is there and its own system runs.
+    pub fn is_host_up(self, name: &str) -> bool {
+        let datacenter = self.datacenter();
+        datacenter.host_named(name).is_some_and(|host| datacenter.is_up(host))
+    }
+
+    /// True if the host of this name is there and has power.
+    pub fn is_host_on(self, name: &str) -> bool {
+        let mut all = self.hosts();
+        all.any(|host| host.name == *name && self.datacenter().vm(host.machine).is_on())
+    }
+
+    /// True if vCenter believes that the host of this name responds.
+    pub fn responds(self, host: &str) -> bool {
+        self.world.components.iter().all(|component| match component {
+            Process::Hypervisor(vcenter) => vcenter.hears(host),
+            _ => true,
+        })
+    }
+
+    /// The state of a host in vSphere HA, as its own agent tells it, or the primary; nothing if nobody
+    /// does.
+    pub fn das_host_state(self, host: &Host) -> Option<&'static str> {
+        let processes = self.datacenter().processes.iter().map(|(_, process)| process);
+        let agents = processes.zip(&self.world.components).filter(|(process, _)| process.alive);
+        let states = agents.filter_map(|(process, component)| match component {
+            Process::FaultDomainManager(agent) => {
+                let own = &self.datacenter().vm(process.vm).name;
+                Some((own == &host.name, agent.state_of(&host.name, own)?))
+            }
+            _ => None,
+        });
+        states.max_by_key(|(is_own, _)| *is_own).map(|(_, state)| state)
+    }
+
+    /// The host of a VM, if hosts are known.
+    pub fn host_of(self, vm: &Vm) -> Option<&'a Text> {
+        vm.host.map(|host| &self.datacenter().host_of(host).name)
+    }
+
+    /// True if the VM of this name is where something can be done to it.
+    pub fn is_reachable(self, vm: &str) -> bool {
+        self.vm_id(vm).is_some_and(|vm| self.datacenter().is_reachable(vm))
     }
 
     /// The number of the VM of a name; with `*` in it, the first that fits.

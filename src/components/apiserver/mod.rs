@@ -218,6 +218,7 @@ impl Apiserver {
             Input::Tick(_)
             | Input::Container(..)
             | Input::VmChanged(_)
+            | Input::Host(_)
             | Input::ProgramEnded(_)
             | Input::FileChanged(_) => {}
         }

@@ -90,6 +90,7 @@ impl BootstrapProvider {
             Input::Tick(_)
             | Input::Container(..)
             | Input::VmChanged(_)
+            | Input::Host(_)
             | Input::Terminate
             | Input::ProgramEnded(_)
             | Input::FileChanged(_) => {}

@@ -135,6 +135,7 @@ impl CloudController {
             }
             Input::Container(..)
             | Input::VmChanged(_)
+            | Input::Host(_)
             | Input::Terminate
             | Input::ProgramEnded(_)
             | Input::FileChanged(_) => {}

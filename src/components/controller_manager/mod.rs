@@ -299,6 +299,7 @@ impl ControllerManager {
             Input::Due(Event::Sign | Event::TokenDue(_)) => {}
             Input::Container(..)
             | Input::VmChanged(_)
+            | Input::Host(_)
             | Input::Terminate
             | Input::ProgramEnded(_)
             | Input::FileChanged(_) => {}

@@ -279,6 +279,7 @@ impl Member {
             | Input::ProgramEnded(_)
             | Input::FileChanged(_)
             | Input::VmChanged(_)
+            | Input::Host(_)
             | Input::Started(_) => {}
         }
         self.turn(ctx);

@@ -77,6 +77,7 @@ impl Etcdctl {
             | Input::Tick(_)
             | Input::Container(..)
             | Input::VmChanged(_)
+            | Input::Host(_)
             | Input::ProgramEnded(_)
             | Input::FileChanged(_)
             | Input::Terminate => {}

@@ -7,8 +7,10 @@
 #[cfg(test)]
 mod tests;
 
-use crate::engine::{Delay, Duration, Owner, Purpose, Text};
-use crate::infra::{ConnectionId, Ctx, Input, VmAction, bios_uuid};
+use crate::engine::{Delay, Duration, Generation, Owner, Purpose, Text, Timer};
+use crate::infra::{
+    ConnectionId, Ctx, HostChange, HostNews, Input, Inventory, Trace, VmAction, bios_uuid,
+};
 use crate::wire::{DatacenterRequest, Message, TaskEnd, VmFacts};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +27,18 @@ pub struct Settings {
     pub boot: Delay,
     /// From the request until the VM and its disk are gone; its power goes at once.
     pub delete: Delay,
+    pub hosts: HostWatch,
+}
+
+/// How the management hears of hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HostWatch {
+    /// Between two heartbeats of a host.
+    pub heartbeat: Duration,
+    /// A host that was not heard of for so long does not respond.
+    pub limit: Duration,
+    /// From a host's first heartbeat until it is connected again.
+    pub reconnect: Delay,
 }
 
 /// What the management reacts to besides messages.
@@ -32,6 +46,10 @@ pub struct Settings {
 pub enum Event {
     /// A task of this number has run its time.
     TaskDue(u32),
+    /// A host of this name was not heard of for too long since then.
+    HostOverdue(Text, Generation),
+    /// A host of this name is connected again.
+    HostBack(Text, Generation),
 }
 
 /// The management.
@@ -44,6 +62,9 @@ pub struct Hypervisor {
     tasks: BTreeMap<u32, Task>,
     next_task: u32,
     subscribers: BTreeSet<ConnectionId>,
+    /// What was last heard of each host that was ever silent.
+    heard: BTreeMap<Text, Timer>,
+    not_responding: BTreeSet<Text>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,6 +80,8 @@ const DELETE: Purpose = Purpose(302);
 const FIND: Purpose = Purpose(303);
 const POWER_ON: Purpose = Purpose(304);
 const UUID: Purpose = Purpose(305);
+const HEARTBEAT: Purpose = Purpose(306);
+const RECONNECT: Purpose = Purpose(307);
 
 impl Hypervisor {
     /// A management without tasks.
@@ -69,7 +92,14 @@ impl Hypervisor {
             tasks: BTreeMap::new(),
             next_task: 0,
             subscribers: BTreeSet::new(),
+            heard: BTreeMap::new(),
+            not_responding: BTreeSet::new(),
         }
+    }
+
+    /// True unless a host of this name has not been heard of for too long.
+    pub fn hears(&self, host: &str) -> bool {
+        !self.not_responding.contains(host)
     }
 
     /// Reacts to one event.
@@ -79,11 +109,10 @@ impl Hypervisor {
                 self.begin(Task { client, number, request: *request }, ctx);
             }
             Input::Due(Event::TaskDue(task)) => self.finish(task, ctx),
-            Input::VmChanged(vm) => {
-                for subscriber in &self.subscribers {
-                    ctx.send(*subscriber, Message::VmChanged(vm.clone()));
-                }
-            }
+            Input::VmChanged(vm) => self.tell(&vm, ctx),
+            Input::Host(news) => self.host_told(news, ctx),
+            Input::Due(Event::HostOverdue(host, due)) => self.host_overdue(&host, due, ctx),
+            Input::Due(Event::HostBack(host, due)) => self.host_back(&host, due, ctx),
             Input::Broken(client, _) => {
                 self.subscribers.remove(&client);
             }
@@ -100,13 +129,16 @@ impl Hypervisor {
             }
             DatacenterRequest::Find { vm } => self.draw(FIND, find, vm, ctx),
             DatacenterRequest::Clone { vm, .. } => {
-                if facts(vm, ctx).is_some() || self.is_cloning(vm) {
+                if self.facts(vm, ctx).is_some() || self.is_cloning(vm) {
                     return answer(&task, TaskEnd::DuplicateName, ctx);
                 }
                 self.draw(CLONE, clone_and_power_on, vm, ctx)
             }
-            DatacenterRequest::PowerOn { vm } => match facts(vm, ctx) {
+            DatacenterRequest::PowerOn { vm } => match self.facts(vm, ctx) {
                 None => return answer(&task, TaskEnd::NotFound, ctx),
+                Some(facts) if !facts.is_connected => {
+                    return answer(&task, TaskEnd::HostNotConnected, ctx);
+                }
                 Some(facts) if facts.is_on => return answer(&task, TaskEnd::Done, ctx),
                 Some(_) if self.is_destroying(vm) => {
                     return answer(&task, TaskEnd::TaskInProgress, ctx);
@@ -114,10 +146,17 @@ impl Hypervisor {
                 Some(_) => self.draw(POWER_ON, power_on, vm, ctx),
             },
             DatacenterRequest::Destroy { vm } => {
-                if facts(vm, ctx).is_none() {
-                    return answer(&task, TaskEnd::Done, ctx);
+                match self.facts(vm, ctx) {
+                    None => return answer(&task, TaskEnd::Done, ctx),
+                    Some(facts) if !facts.is_connected => {
+                        return answer(&task, TaskEnd::HostNotConnected, ctx);
+                    }
+                    Some(_) => {}
                 }
-                ctx.datacenter(VmAction::BeginDestroy { vm: vm.clone() });
+                // A host that has died is asked in vain, which nobody notices before the end.
+                if is_answered(vm, ctx) {
+                    ctx.datacenter(VmAction::BeginDestroy { vm: vm.clone() });
+                }
                 self.draw(DELETE, delete, vm, ctx)
             }
         };
@@ -132,7 +171,12 @@ impl Hypervisor {
         let boot = self.settings.boot;
         let end = match &task.request {
             DatacenterRequest::Find { vm } => {
-                facts(vm, ctx).map_or(TaskEnd::NotFound, TaskEnd::Found)
+                self.facts(vm, ctx).map_or(TaskEnd::NotFound, TaskEnd::Found)
+            }
+            DatacenterRequest::Clone { .. }
+                if ctx.inventory().is_some_and(Inventory::has_no_host) =>
+            {
+                TaskEnd::NoCompatibleHost
             }
             DatacenterRequest::Clone { vm, uuid, user_data } => {
                 let uuid = uuid.clone().unwrap_or_else(|| self.new_uuid(vm, ctx));
@@ -141,12 +185,17 @@ impl Hypervisor {
                 ctx.datacenter(VmAction::CreateAndPowerOn { vm, uuid, user_data, boot });
                 TaskEnd::Done
             }
-            DatacenterRequest::PowerOn { vm } if facts(vm, ctx).is_none() => TaskEnd::NotFound,
+            DatacenterRequest::PowerOn { vm } if self.facts(vm, ctx).is_none() => TaskEnd::NotFound,
             DatacenterRequest::PowerOn { vm } if self.is_destroying(vm) => TaskEnd::TaskInProgress,
+            DatacenterRequest::PowerOn { vm } if !is_answered(vm, ctx) => TaskEnd::HostNotConnected,
             DatacenterRequest::PowerOn { vm } => {
                 let boot = self.draw(BOOT, boot, vm, ctx);
                 ctx.datacenter(VmAction::PowerOn { vm: vm.clone(), boot });
                 TaskEnd::Done
+            }
+            DatacenterRequest::Destroy { vm } if !is_answered(vm, ctx) => {
+                ctx.datacenter(VmAction::EndDestroy { vm: vm.clone() });
+                TaskEnd::HostNotConnected
             }
             DatacenterRequest::Destroy { vm } => {
                 ctx.datacenter(VmAction::Destroy { vm: vm.clone() });
@@ -155,6 +204,72 @@ impl Hypervisor {
             DatacenterRequest::Subscribe => TaskEnd::Done,
         };
         answer(&task, end, ctx);
+    }
+
+    /// The VM of this name, as the management knows it: that a host is gone it learns late.
+    fn facts(&self, vm: &Text, ctx: &Ctx<Event>) -> Option<VmFacts> {
+        let inventory = ctx.inventory()?;
+        let facts = inventory.find(vm)?;
+        let host = inventory.host_of(vm);
+        let is_connected = host.is_none_or(|host| !self.not_responding.contains(host));
+        Some(VmFacts { is_connected, ..facts })
+    }
+
+    /// Tells those who want to hear of VMs.
+    fn tell(&self, vm: &Text, ctx: &mut Ctx<Event>) {
+        for subscriber in &self.subscribers {
+            ctx.send(*subscriber, Message::VmChanged(vm.clone()));
+        }
+    }
+
+    /// The next heartbeat would have come within the period; the last one counts.
+    fn host_told(&mut self, news: HostNews, ctx: &mut Ctx<Event>) {
+        let HostWatch { heartbeat, limit, reconnect } = self.settings.hosts;
+        match news {
+            HostNews::Silent(host) => {
+                let due = self.heard.entry(host.clone()).or_default().restart();
+                let since = Delay { low: Duration::ZERO, high: heartbeat };
+                let since = self.draw(HEARTBEAT, since, &host, ctx);
+                ctx.after(limit.saturating_sub(since), Event::HostOverdue(host, due));
+            }
+            HostNews::Heard(host) => {
+                let due = self.heard.entry(host.clone()).or_default().restart();
+                let pause = self.draw(RECONNECT, reconnect, &host, ctx);
+                ctx.after(pause, Event::HostBack(host, due));
+            }
+            // What the agents settle among themselves.
+            HostNews::Leads(_) => {}
+        }
+    }
+
+    fn host_overdue(&mut self, host: &Text, due: Generation, ctx: &mut Ctx<Event>) {
+        let is_current = self.heard.get(host).is_some_and(|timer| timer.is_current(due));
+        if is_current && self.not_responding.insert(host.clone()) {
+            self.connection_changed(host, true, ctx);
+        }
+    }
+
+    fn host_back(&mut self, host: &Text, due: Generation, ctx: &mut Ctx<Event>) {
+        let is_current = self.heard.get(host).is_some_and(|timer| timer.is_current(due));
+        if is_current && self.not_responding.remove(host) {
+            self.connection_changed(host, false, ctx);
+        }
+    }
+
+    /// A host was lost or found, and with it the VMs that are placed there.
+    fn connection_changed(&self, host: &Text, is_lost: bool, ctx: &mut Ctx<Event>) {
+        let turned =
+            |lost: &'static str| if is_lost { ("connected", lost) } else { (lost, "connected") };
+        let told = |kind, name: &Text, (from, to)| {
+            let (name, field) = (name.clone(), "connectionState");
+            Trace::Host(HostChange { kind, name, field, from, to })
+        };
+        ctx.trace(told("Host", host, turned("notResponding")));
+        let Some(inventory) = ctx.inventory() else { return };
+        for vm in inventory.vms_on(host) {
+            ctx.trace(told("VM", vm, turned("disconnected")));
+            self.tell(vm, ctx);
+        }
     }
 
     fn is_cloning(&self, name: &Text) -> bool {
@@ -187,9 +302,9 @@ impl Hypervisor {
     }
 }
 
-/// The VM of this name, as the datacenter has it now.
-fn facts(vm: &Text, ctx: &Ctx<Event>) -> Option<VmFacts> {
-    ctx.inventory()?.find(vm)
+/// True unless the VM's host is down, whether or not that is known.
+fn is_answered(vm: &Text, ctx: &Ctx<Event>) -> bool {
+    ctx.inventory().and_then(|all| all.find(vm)).is_none_or(|facts| facts.is_connected)
 }
 
 fn answer(task: &Task, end: TaskEnd, ctx: &mut Ctx<Event>) {

@@ -23,6 +23,11 @@ impl Vcenter {
             power_on: fixed(3),
             boot: fixed(20),
             delete: fixed(5),
+            hosts: HostWatch {
+                heartbeat: Duration::ZERO,
+                limit: Duration::from_secs(60),
+                reconnect: fixed(4),
+            },
         };
         let latency = Latency { between_vms: Delay::default(), loopback: Delay::default() };
         let keep_alive = KeepAlive { idle: Duration::ZERO, ping: Duration::ZERO };
@@ -188,4 +193,104 @@ fn subscribers_hear_of_every_change_until_they_go() {
     assert!(told(&vcenter.play(changed())));
     vcenter.play(Input::Broken(CLIENT, Broken::Lost));
     assert!(!told(&vcenter.play(changed())));
+}
+
+/// A vCenter with `worker-0` on its only host.
+fn on_a_host() -> Vcenter {
+    let mut vcenter = Vcenter::new();
+    let host = vcenter.datacenter().add_host("esxi-0");
+    let vm = vcenter.datacenter().vm_mut(VmId(0));
+    (vm.host, vm.switched_on) = (Some(host), true);
+    vcenter
+}
+
+impl Vcenter {
+    fn lose_host(&mut self) -> Event {
+        let host = self.datacenter().host_named("esxi-0").expect("a host");
+        for vm in [self.datacenter().host_of(host).machine, VmId(0)] {
+            self.datacenter().power_off(vm, Default::default(), &mut Vec::new());
+        }
+        let effects = self.play(Input::Host(HostNews::Silent(Text::word("esxi-0"))));
+        let (pause, due) = timers(&effects).remove(0);
+        assert_eq!(pause, Duration::from_secs(60));
+        due
+    }
+
+    fn find_worker(&mut self) -> VmFacts {
+        match ended(&self.run(find("worker-0")).1) {
+            Some(TaskEnd::Found(facts)) => facts,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn host_words(effects: &[Effect<Event>]) -> Vec<String> {
+    let words = effects.iter().filter_map(|effect| match effect {
+        Effect::Trace(Trace::Host(change)) => Some(format!("{} {}", change.name, change.to)),
+        _ => None,
+    });
+    words.collect()
+}
+
+#[test]
+fn a_host_that_died_is_believed_alive_until_it_was_silent_for_too_long() {
+    let mut vcenter = on_a_host();
+    vcenter.ask(DatacenterRequest::Subscribe);
+    let overdue = vcenter.lose_host();
+    let facts = vcenter.find_worker();
+    assert!(facts.is_on && facts.is_connected && facts.ip.is_some(), "{facts:?}");
+    let effects = vcenter.play(Input::Due(overdue));
+    assert_eq!(host_words(&effects), ["esxi-0 notResponding", "worker-0 disconnected"]);
+    assert!(effects.iter().any(|e| matches!(e, Effect::Send(CLIENT, Message::VmChanged(_)))));
+    assert!(!vcenter.hypervisor.hears("esxi-0"));
+    let facts = vcenter.find_worker();
+    assert!(facts.is_on && !facts.is_connected, "what was last heard: {facts:?}");
+}
+
+#[test]
+fn nothing_is_done_to_a_vm_whose_host_does_not_answer() {
+    let mut vcenter = on_a_host();
+    let overdue = vcenter.lose_host();
+    let destroy = || DatacenterRequest::Destroy { vm: Text::word("worker-0") };
+    let (_, effects) = vcenter.run(destroy());
+    assert_eq!(
+        ended(&effects),
+        Some(TaskEnd::HostNotConnected),
+        "it is asked, and does not answer"
+    );
+    assert!(matches!(effects[0], Effect::Datacenter(VmAction::EndDestroy { .. })));
+    vcenter.play(Input::Due(overdue));
+    let on = DatacenterRequest::PowerOn { vm: Text::word("worker-0") };
+    assert_eq!(ended(&vcenter.ask(on)), Some(TaskEnd::HostNotConnected));
+    assert_eq!(ended(&vcenter.ask(destroy())), Some(TaskEnd::HostNotConnected));
+    let (_, effects) = vcenter.run(clone("new", None));
+    assert_eq!(ended(&effects), Some(TaskEnd::NoCompatibleHost));
+}
+
+#[test]
+fn a_host_that_is_heard_again_is_connected_a_little_later() {
+    let mut vcenter = on_a_host();
+    let overdue = vcenter.lose_host();
+    vcenter.play(Input::Due(overdue));
+    let host = vcenter.datacenter().host_named("esxi-0").expect("a host");
+    let machine = vcenter.datacenter().host_of(host).machine;
+    let machine = vcenter.datacenter().vm_mut(machine);
+    (machine.power, machine.booted) = (Power::On, true);
+    let effects = vcenter.play(Input::Host(HostNews::Heard(Text::word("esxi-0"))));
+    let (pause, back) = timers(&effects).remove(0);
+    assert_eq!(pause, Duration::from_secs(4));
+    assert!(!vcenter.find_worker().is_connected);
+    let effects = vcenter.play(Input::Due(back));
+    assert_eq!(host_words(&effects), ["esxi-0 connected", "worker-0 connected"]);
+    let facts = vcenter.find_worker();
+    assert!(facts.is_connected && !facts.is_on, "now it is seen as it is: {facts:?}");
+}
+
+#[test]
+fn a_host_that_is_heard_in_time_was_never_lost() {
+    let mut vcenter = on_a_host();
+    let overdue = vcenter.lose_host();
+    vcenter.play(Input::Host(HostNews::Heard(Text::word("esxi-0"))));
+    assert_eq!(host_words(&vcenter.play(Input::Due(overdue))), Vec::<String>::new());
+    assert!(vcenter.hypervisor.hears("esxi-0"));
 }

@@ -12,7 +12,7 @@ use crate::api::{Answer, Answered, Kind, Object, ObjectKey, Selector, Verb};
 use crate::client::{Alarm, Backoff, Client, ClientSettings, News, VcenterClient};
 use crate::engine::{Duration, Text};
 use crate::infra::{Address, Ctx, Input};
-use crate::wire::{DatacenterRequest, Message};
+use crate::wire::{DatacenterRequest, Message, TaskEnd};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -106,8 +106,12 @@ impl InfraProvider {
                 }
             }
             Input::Message(from, Message::DatacenterTask(task, end)) => {
-                if let Some((task, _)) = self.vcenter.ended(from, task, end) {
-                    self.task_ended(&task, ctx);
+                match self.vcenter.ended(from, task, end) {
+                    Some((task, TaskEnd::HostNotConnected | TaskEnd::NoCompatibleHost)) => {
+                        self.retry_later(&task.key, ctx);
+                    }
+                    Some((task, _)) => self.task_ended(&task, ctx),
+                    None => {}
                 }
             }
             Input::Message(from, message) => {
@@ -124,6 +128,7 @@ impl InfraProvider {
             Input::Tick(_)
             | Input::Container(..)
             | Input::VmChanged(_)
+            | Input::Host(_)
             | Input::Terminate
             | Input::ProgramEnded(_)
             | Input::FileChanged(_) => {}

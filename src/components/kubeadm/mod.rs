@@ -168,6 +168,7 @@ impl Kubeadm {
             | Input::Tick(_)
             | Input::Container(..)
             | Input::VmChanged(_)
+            | Input::Host(_)
             | Input::Terminate
             | Input::ProgramEnded(_)
             | Input::FileChanged(_) => {}

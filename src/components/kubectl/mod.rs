@@ -99,6 +99,7 @@ impl Kubectl {
             | Input::Tick(_)
             | Input::Container(..)
             | Input::VmChanged(_)
+            | Input::Host(_)
             | Input::Terminate
             | Input::ProgramEnded(_)
             | Input::FileChanged(_) => {}

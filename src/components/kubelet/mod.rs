@@ -265,7 +265,7 @@ impl Kubelet {
             Input::Due(Event::NodeReady) => self.node_became_ready(ctx),
             Input::Due(Event::StartPod(key)) => self.start_pod(&key, ctx),
             Input::Due(Event::SyncPod(key)) => self.sync_pod(&key, ctx),
-            Input::VmChanged(_) | Input::Terminate => {}
+            Input::VmChanged(_) | Input::Host(_) | Input::Terminate => {}
             Input::ProgramEnded(program) => return self.program_ended(&program, ctx),
             Input::FileChanged(_) => return self.read_manifests(Start::Fresh, ctx),
             Input::Due(Event::StaticPod(name, due)) => self.static_pod_due(&name, due, ctx),

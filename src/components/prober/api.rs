@@ -116,6 +116,7 @@ impl ApiProber {
             Input::Message(..)
             | Input::Container(..)
             | Input::VmChanged(_)
+            | Input::Host(_)
             | Input::Terminate
             | Input::ProgramEnded(_)
             | Input::FileChanged(_) => {}

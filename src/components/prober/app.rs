@@ -97,6 +97,7 @@ impl AppProber {
             Input::Message(..)
             | Input::Container(..)
             | Input::VmChanged(_)
+            | Input::Host(_)
             | Input::Terminate
             | Input::ProgramEnded(_)
             | Input::FileChanged(_) => {}

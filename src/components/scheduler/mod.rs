@@ -158,6 +158,7 @@ impl Scheduler {
             Input::Tick(_) => self.flush(ctx),
             Input::Container(..)
             | Input::VmChanged(_)
+            | Input::Host(_)
             | Input::Terminate
             | Input::ProgramEnded(_)
             | Input::FileChanged(_) => {}

@@ -48,6 +48,8 @@ pub struct Rules {
     pub create_blocks: bool,
     /// Whether a VM that is made anew gets the UUID that the lost one had.
     pub recreate_keeps_uuid: bool,
+    /// Whether a VM is left alone as long as vCenter has no connection to it.
+    pub skips_disconnected: bool,
     /// The next look while a VM is not created, or on without an address.
     pub requeue: Duration,
 }
@@ -157,6 +159,7 @@ impl VmOperator {
             }
             Input::Container(..)
             | Input::VmChanged(_)
+            | Input::Host(_)
             | Input::Terminate
             | Input::ProgramEnded(_)
             | Input::FileChanged(_) => {}

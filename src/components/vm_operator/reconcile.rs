@@ -84,6 +84,10 @@ impl VirtualMachineController {
         let Some(vm) = object.virtual_machine() else { return Step::done() };
         let name = object.name().clone();
         match end {
+            // The datacenter's events will tell when it is connected again.
+            TaskEnd::Found(facts) if !facts.is_connected && self.rules.skips_disconnected => {
+                Step::done()
+            }
             TaskEnd::Found(_) if object.meta.is_deleting() => {
                 Step::Call(DatacenterRequest::Destroy { vm: name }, State::Destroying)
             }
@@ -201,6 +205,12 @@ impl Reconciler for VirtualMachineController {
             }
             (State::PoweringOn, Reply::Task(Ok(TaskEnd::TaskInProgress))) => {
                 Step::Done(Outcome::error("the VM is being deleted"))
+            }
+            (_, Reply::Task(Ok(TaskEnd::HostNotConnected))) => {
+                Step::Done(Outcome::error("the VM's host is not connected"))
+            }
+            (State::Creating, Reply::Task(Ok(TaskEnd::NoCompatibleHost))) => {
+                Step::Done(Outcome::error("no host can take the VM"))
             }
             // One of this name that somebody else made meanwhile is taken as it is.
             (State::Creating | State::PoweringOn, Reply::Task(Ok(_))) => {

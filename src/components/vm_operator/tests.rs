@@ -33,6 +33,7 @@ pub(super) fn settings() -> Settings {
         resync_at: None,
         probe: ProbeSettings { period: secs(10), timeout: secs(10) },
         rules: Rules {
+            skips_disconnected: false,
             async_signal: false,
             create_blocks: true,
             recreate_keeps_uuid: true,
@@ -68,7 +69,7 @@ fn deleted(object: &mut Object) {
 
 fn found(is_on: bool, ip: Option<&'static str>) -> TaskEnd {
     let ip = ip.map(Text::word);
-    TaskEnd::Found(VmFacts { is_on, uuid: Text::word("42-its-own"), ip })
+    TaskEnd::Found(VmFacts { is_on, uuid: Text::word("42-its-own"), ip, is_connected: true })
 }
 
 /// What is asked of the datacenter, oldest first: `clone w`.

@@ -65,6 +65,7 @@ impl VSphereProvider {
             Input::Due(Event::Client(alarm)) => client.on_alarm(ctx, alarm, &mut news),
             Input::Container(..)
             | Input::VmChanged(_)
+            | Input::Host(_)
             | Input::Terminate
             | Input::ProgramEnded(_)
             | Input::FileChanged(_) => {}

@@ -4,6 +4,7 @@
 //! asked here. Follows `k/k:pkg/printers/internalversion` and the printer columns of Cluster
 //! API and VM Operator.
 
+mod datacenter;
 mod etcd;
 mod manifest;
 mod rows;
@@ -24,6 +25,8 @@ pub enum Resource {
     Kind(Kind),
     /// What the datacenter has.
     Vms,
+    /// What they run on.
+    Hosts,
     /// The members of etcd.
     Etcd,
 }
@@ -42,7 +45,8 @@ pub enum Form {
 /// The text that kubectl would print.
 pub fn get(view: View, resource: Resource, form: Form) -> String {
     let kind = match resource {
-        Resource::Vms => return vms(view, form),
+        Resource::Vms => return datacenter::vms(view, form),
+        Resource::Hosts => return datacenter::hosts(view, form),
         Resource::Etcd => return etcd::members(view, form),
         Resource::Kind(kind) => kind,
     };
@@ -79,27 +83,4 @@ fn kind_word(kind: Kind) -> String {
 /// `-o name`
 fn names<'a>(all: impl Iterator<Item = (String, &'a str)>) -> String {
     all.map(|(kind, name)| format!("{kind}/{name}\n")).collect()
-}
-
-/// The datacenter's own list; there is no kubectl for it.
-fn vms(view: View, form: Form) -> String {
-    if form == Form::Name {
-        return names(view.vms().map(|vm| ("vm".to_owned(), vm.name.as_str())));
-    }
-    let mut table = Table::new(vec!["NAME", "POWER", "KUBELET", "CONTAINERS"]);
-    for vm in view.vms() {
-        let kubelet = match vm.units.contains_key("kubelet") {
-            false => "<none>",
-            true if view.runs("kubelet", &vm.name) => "running",
-            true => "stopped",
-        };
-        let running = vm.containers.values().filter(|c| c.is_running(view.now())).count();
-        table.push(vec![
-            vm.name.to_string(),
-            if vm.is_on() { "on" } else { "off" }.to_owned(),
-            kubelet.to_owned(),
-            running.to_string(),
-        ]);
-    }
-    table.to_string()
 }

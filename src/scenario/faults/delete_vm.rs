@@ -12,7 +12,9 @@ pub struct DeleteVm {
 impl DeleteVm {
     /// The VM, if it exists.
     pub fn resolve(&self, view: View) -> Option<String> {
-        view.vm(&self.vm).map(|vm| format!("VM/{}", vm.name))
+        view.vm(&self.vm)
+            .filter(|vm| view.is_reachable(&vm.name))
+            .map(|vm| format!("VM/{}", vm.name))
     }
 
     /// Deletes it.

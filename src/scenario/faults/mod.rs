@@ -14,7 +14,9 @@ mod link;
 #[cfg(test)]
 mod link_tests;
 mod power_off;
+mod power_off_host;
 mod power_on;
+mod power_on_host;
 mod remove_file;
 mod restore_file;
 mod role;
@@ -33,7 +35,9 @@ pub use kill_process::{KillProcess, Signal};
 pub use kubectl::Kubectl;
 pub use link::{CutLink, HealLink, IsolateVm, Link, RejoinVm, Ways};
 pub use power_off::PowerOff;
+pub use power_off_host::PowerOffHost;
 pub use power_on::PowerOn;
+pub use power_on_host::PowerOnHost;
 pub use remove_file::RemoveFile;
 pub use restore_file::RestoreFile;
 pub use role::{ROLES, is_like_a_role};
@@ -50,6 +54,8 @@ pub enum Fault {
     PowerOff(PowerOff),
     PowerOn(PowerOn),
     DeleteVm(DeleteVm),
+    PowerOffHost(PowerOffHost),
+    PowerOnHost(PowerOnHost),
     StopUnit(StopUnit),
     StartUnit(StartUnit),
     RemoveFile(RemoveFile),
@@ -70,10 +76,12 @@ pub enum Fault {
 }
 
 /// Every kind of fault with what it does, for `healsim list faults`.
-pub const KINDS: [(&str, &str); 20] = [
+pub const KINDS: [(&str, &str); 22] = [
     ("powerOff", "cuts a VM's power, as in vCenter: { vm: worker-0 }"),
     ("powerOn", "powers a VM on, as in vCenter: { vm: worker-0 }"),
     ("deleteVm", "deletes a VM from disk, as in vCenter: { vm: worker-0 }"),
+    ("powerOffHost", "cuts a host's power, and its VMs with it: { host: esxi-0 }"),
+    ("powerOnHost", "powers a host on; its VMs stay off by themselves: { host: esxi-0 }"),
     ("stopUnit", "systemctl stop, for good: { vm: worker-0, unit: kubelet }"),
     ("startUnit", "systemctl start: { vm: worker-0, unit: kubelet }"),
     ("removeFile", "rm: { vm: worker-0, path: /var/lib/kubelet/config.yaml }"),
@@ -110,6 +118,8 @@ impl Fault {
             Fault::PowerOff(_) => "powerOff",
             Fault::PowerOn(_) => "powerOn",
             Fault::DeleteVm(_) => "deleteVm",
+            Fault::PowerOffHost(_) => "powerOffHost",
+            Fault::PowerOnHost(_) => "powerOnHost",
             Fault::StopUnit(_) => "stopUnit",
             Fault::StartUnit(_) => "startUnit",
             Fault::RemoveFile(_) => "removeFile",
@@ -136,6 +146,8 @@ impl Fault {
             Fault::PowerOff(fault) => fault.resolve(view),
             Fault::PowerOn(fault) => fault.resolve(view),
             Fault::DeleteVm(fault) => fault.resolve(view),
+            Fault::PowerOffHost(fault) => fault.resolve(view),
+            Fault::PowerOnHost(fault) => fault.resolve(view),
             Fault::StopUnit(fault) => fault.resolve(view),
             Fault::StartUnit(fault) => fault.resolve(view),
             Fault::RemoveFile(fault) => fault.resolve(view),
@@ -187,7 +199,7 @@ impl Fault {
             Fault::CutLink(CutLink { link }) | Fault::HealLink(HealLink { link }) => {
                 vec![&mut link.from, &mut link.to]
             }
-            Fault::Kubectl(_) => Vec::new(),
+            Fault::PowerOffHost(_) | Fault::PowerOnHost(_) | Fault::Kubectl(_) => Vec::new(),
             Fault::Etcdctl(fault) => fault.vms(),
         }
     }
@@ -217,6 +229,8 @@ impl Fault {
                 Fault::PowerOff(fault) => fault.inject(infra),
                 Fault::PowerOn(fault) => fault.inject(infra),
                 Fault::DeleteVm(fault) => fault.inject(infra),
+                Fault::PowerOffHost(fault) => fault.inject(infra),
+                Fault::PowerOnHost(fault) => fault.inject(infra),
                 Fault::StopUnit(fault) => fault.inject(infra),
                 Fault::StartUnit(fault) => fault.inject(infra),
                 Fault::RemoveFile(fault) => fault.inject(infra),

@@ -1,6 +1,7 @@
 //! A VM is powered on by a person in vCenter: it boots from the disk that it has.
 
 use crate::engine::Text;
+use crate::infra::Vm;
 use crate::world::{Infra, View};
 
 /// `powerOn: { vm: worker-0 }`
@@ -10,9 +11,10 @@ pub struct PowerOn {
 }
 
 impl PowerOn {
-    /// The VM, if it exists and is off.
+    /// The VM, if it exists and is off, and its host is not.
     pub fn resolve(&self, view: View) -> Option<String> {
-        view.vm(&self.vm).filter(|vm| !vm.is_on()).map(|vm| format!("VM/{}", vm.name))
+        let is_there = |vm: &&Vm| !vm.is_on() && view.is_reachable(&vm.name);
+        view.vm(&self.vm).filter(is_there).map(|vm| format!("VM/{}", vm.name))
     }
 
     /// Powers it on.
