@@ -2,6 +2,7 @@
 //!
 //! Reads runs and changes none. It does not know how anything is printed.
 
+mod compare;
 pub mod estimate;
 pub mod fidelity;
 mod milestones;
@@ -12,6 +13,7 @@ mod quorum;
 #[cfg(test)]
 mod tests;
 
+pub use compare::{Comparison, Paired, Parting, Side, compare};
 pub use estimate::{Estimate, estimate};
 pub use milestones::{Milestone, milestones};
 pub use observations::{Line, Observation, observations};

@@ -5,7 +5,7 @@
 use super::args::{Common, OutFile};
 use super::output::{note, print, try_file, write_file};
 use super::player::{Player, Question};
-use super::{Check, Cli, Command, Get, List, Run, Show, estimate};
+use super::{Check, Cli, Command, Get, List, Run, Show, compare, estimate};
 use crate::report::{self, Case, Format, Style};
 use crate::timeline;
 use clap::error::ErrorKind;
@@ -36,12 +36,15 @@ pub enum Trouble {
 /// Reads the arguments and does what they say. Wrong usage ends here, with exit code 2.
 pub fn main(player: &impl Player) -> ExitCode {
     let cli = Cli::parse();
-    if let Command::Estimate(asked) = &cli.command
-        && let Err(wrong) = asked.fits()
-    {
+    let (name, fits) = match &cli.command {
+        Command::Estimate(asked) => ("estimate", asked.fits()),
+        Command::Compare(asked) => ("compare", asked.fits()),
+        _ => ("", Ok(())),
+    };
+    if let Err(wrong) = fits {
         let mut program = Cli::command();
         program.build();
-        let command = program.find_subcommand_mut("estimate").expect("a command of this name");
+        let command = program.find_subcommand_mut(name).expect("a command of this name");
         command.error(ErrorKind::ValueValidation, wrong).exit();
     }
     ExitCode::from(execute(&cli.command, player) as u8)
@@ -57,6 +60,7 @@ pub fn execute(command: &Command, player: &impl Player) -> Exit {
         Command::Get(get) => get_at(get, player),
         Command::Estimate(asked) => estimate::play_many(asked, player),
         Command::Merge(asked) => estimate::merge_files(asked),
+        Command::Compare(asked) => compare::play_both(asked, player),
     };
     match result {
         Ok(exit) => exit,

@@ -1,9 +1,9 @@
 //! The player behind the command line: scenarios from the library, played and shown.
 
 use super::args::{Moment, Setting};
-use super::player::{Got, Listing, Many, Options, Player, Question, Resource, Shown, View};
-use crate::analysis::Control;
+use super::player::{Got, Listing, Many, Options, Player, Question, Resource, Shown, Versus, View};
 use crate::analysis::estimate::{self, Asked, Games, Part};
+use crate::analysis::{Comparison, Control, compare};
 use crate::api::Kind;
 use crate::engine::SimTime;
 use crate::report::kubectl;
@@ -71,6 +71,17 @@ impl Player for Library {
         };
         let games = Games { game, low, high };
         Ok(estimate::play(&games, asked, many.shard, many.jobs, control))
+    }
+
+    fn compare(
+        &self,
+        [a, b]: [(&str, &Options); 2],
+        versus: &Versus,
+        control: &Control,
+    ) -> Result<Comparison, Vec<String>> {
+        let (a, b) = (game(a.0, a.1)?, game(b.0, b.1)?);
+        let seeds = versus.first_seed..versus.first_seed + versus.runs;
+        Ok(compare([&a, &b], seeds, versus.jobs, control))
     }
 
     fn get(&self, input: &str, options: &Options, asked: &Question) -> Result<Got, Vec<String>> {

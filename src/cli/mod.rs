@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod compare;
 mod estimate;
 mod game;
 mod output;
@@ -15,9 +16,10 @@ mod tests;
 
 pub use args::{Moment, Seeds, Setting};
 pub use commands::{Exit, execute, main};
+pub use compare::{Compare, CompareFormat};
 pub use estimate::{Estimate, Merge};
 pub use game::Library;
-pub use player::{Listing, Many, Options, Player, Question, Resource, Shown, View};
+pub use player::{Listing, Many, Options, Player, Question, Resource, Shown, Versus, View};
 
 use crate::report::Format;
 use args::{Common, OutFile};
@@ -47,6 +49,7 @@ pub enum Command {
     Get(Get),
     Estimate(Estimate),
     Merge(Merge),
+    Compare(Compare),
 }
 
 /// Play scenarios and print what happened

@@ -3,8 +3,8 @@
 //! An interface only, so that the command line is tested without a world.
 
 use super::args::{Moment, Setting};
-use crate::analysis::Control;
 use crate::analysis::estimate::{Part, Shard};
+use crate::analysis::{Comparison, Control};
 use crate::engine::{Duration, Text};
 use crate::timeline::Run;
 use clap::ValueEnum;
@@ -28,6 +28,13 @@ pub trait Player {
         many: &Many,
         control: &Control,
     ) -> Result<Part, Vec<String>>;
+    /// Plays two scenarios with the same seeds, as long as `control` lets it.
+    fn compare(
+        &self,
+        sides: [(&str, &Options); 2],
+        versus: &Versus,
+        control: &Control,
+    ) -> Result<Comparison, Vec<String>>;
     /// What kubectl would print.
     fn get(&self, input: &str, options: &Options, get: &Question) -> Result<Got, Vec<String>>;
 }
@@ -53,6 +60,14 @@ pub struct Many {
     /// How many of them are played with the assumed numbers at each end of their ranges.
     pub assumed_runs: u64,
     pub shard: Shard,
+    pub jobs: usize,
+}
+
+/// How often two scenarios are played beside each other, and on how many threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Versus {
+    pub first_seed: u64,
+    pub runs: u64,
     pub jobs: usize,
 }
 

@@ -2,8 +2,8 @@
 
 use super::player::Got;
 use super::*;
-use crate::analysis::Control;
 use crate::analysis::estimate::{Asked, Part};
+use crate::analysis::{Comparison, Control};
 use crate::engine::{Duration, Text};
 use crate::timeline::{Expectation, Run as Played};
 use clap::CommandFactory;
@@ -50,6 +50,16 @@ impl Player for Fake {
             assumed_runs: many.assumed_runs,
         };
         Ok(Part::new(asked, many.shard, Default::default()))
+    }
+    fn compare(
+        &self,
+        [a, b]: [(&str, &Options); 2],
+        versus: &Versus,
+        _: &Control,
+    ) -> Result<Comparison, Vec<String>> {
+        self.lint(a.0, a.1)?;
+        self.lint(b.0, b.1)?;
+        Ok(Comparison { first_seed: versus.first_seed, runs: versus.runs, ..Comparison::default() })
     }
     fn get(&self, _: &str, _: &Options, question: &Question) -> Result<Got, Vec<String>> {
         Ok(Got { text: format!("{question:?}\n"), failed: question.seed == 13 })

@@ -4,6 +4,7 @@
 //! caller's choice, and a page is 100 columns wide everywhere, so that equal runs give equal text.
 
 mod clock;
+mod compare;
 mod estimate;
 mod json;
 mod junit;
@@ -17,6 +18,7 @@ mod tests;
 mod timeline;
 mod words;
 
+pub use compare::{comparison_json, write_comparison};
 pub use estimate::{EstimateFormat, NotAnEstimateFormat, write_estimate};
 pub use junit::{Case, write_junit};
 pub use page::Style;

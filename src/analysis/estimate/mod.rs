@@ -15,7 +15,7 @@ mod tally;
 mod tests;
 mod threshold;
 
-pub use interval::{runs_needed, wilson};
+pub use interval::{rank, ranks, runs_needed, wilson};
 pub use merge::{Merged, Missing, Named, Unread, merge};
 pub use outcome::{Ending, Outcome};
 pub use part::{Asked, MOST_RUNS, NotAPart, NotAShard, Part, Shard};

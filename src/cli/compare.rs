@@ -1,0 +1,180 @@
+//! `compare`: two scenarios, platforms or settings beside each other, seed by seed.
+
+use super::args::{Common, Setting};
+use super::commands::{Exit, Trouble, stdout};
+use super::output::print;
+use super::player::{Options, Player, Versus};
+use super::progress::{Progress, watch};
+use crate::analysis::estimate::MOST_RUNS;
+use crate::report::{Style, comparison_json, write_comparison};
+use crate::scenario::models;
+use clap::ValueEnum;
+
+/// Play two scenarios, platforms or settings with the same random numbers, and tell what differs
+///
+/// A and B are two scenarios; or, with --scenario, two platforms, or two settings KEY=VALUE (several
+/// with commas). Each seed is played with both, so that luck is the same and the difference is that
+/// of what was changed. Then it says where the two timelines of the first seed part.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  healsim compare worker-power-off worker-vm-deleted
+  healsim compare tkgs-2024 tkgs-current --scenario worker-vm-deleted
+  healsim compare machineHealthCheck.unknownTimeout=5m machineHealthCheck.unknownTimeout=2m \\
+    --scenario worker-kubelet-stopped --runs 200")]
+pub struct Compare {
+    /// A scenario, a platform or settings
+    #[arg(value_name = "A")]
+    pub a: String,
+    /// What A is compared with
+    #[arg(value_name = "B")]
+    pub b: String,
+    /// The scenario that both play, where A and B are platforms or settings
+    #[arg(long, value_name = "NAME|FILE")]
+    pub scenario: Option<String>,
+    /// How many runs of each
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
+    pub runs: u64,
+    /// The seed of the first run
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many runs are played at once; by default as many as there are processors
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// What to print
+    #[arg(short = 'o', value_name = "FORMAT", default_value = "table")]
+    pub output: CompareFormat,
+    /// Tell the progress on standard error even if that is no terminal
+    #[arg(long)]
+    pub progress: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// How a comparison is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompareFormat {
+    Table,
+    Json,
+}
+
+impl Compare {
+    /// Fails with what would be right if the words do not fit one another.
+    pub fn fits(&self) -> Result<(), String> {
+        let largest = u64::MAX - self.runs;
+        if self.seed > largest {
+            let runs = self.runs;
+            return Err(format!(
+                "no {runs} runs begin with --seed {}: with so many, the largest seed is {largest}",
+                self.seed
+            ));
+        }
+        self.sides().map(|_| ())
+    }
+
+    /// What is played on each side: the input, its options, and what it is called.
+    fn sides(&self) -> Result<[(String, Options, String); 2], String> {
+        Ok([self.side(&self.a)?, self.side(&self.b)?])
+    }
+
+    fn side(&self, word: &str) -> Result<(String, Options, String), String> {
+        let mut options = self.common.options();
+        let is_platform = models::platforms().contains(&word);
+        // A file may have `=` in its name.
+        let is_setting = word.contains('=') && !std::path::Path::new(word).exists();
+        if !is_platform && !is_setting {
+            return match &self.scenario {
+                None => Ok((word.to_owned(), options, word.to_owned())),
+                Some(_) => Err(format!(
+                    "with --scenario, A and B are platforms or settings, and `{word}` is neither; \
+                     known: {}",
+                    models::platforms().join(", ")
+                )),
+            };
+        }
+        let Some(scenario) = &self.scenario else {
+            return Err(format!("`{word}` needs a scenario to be played with: --scenario NAME"));
+        };
+        if is_platform {
+            options.platform = Some(word.to_owned());
+        } else {
+            let settings = word.split(',').map(str::parse::<Setting>);
+            options.set.extend(settings.collect::<Result<Vec<Setting>, String>>()?);
+        }
+        Ok((scenario.clone(), options, format!("{scenario} with {word}")))
+    }
+}
+
+/// Plays both sides and tells what differs.
+pub(super) fn play_both(asked: &Compare, player: &impl Player) -> Result<Exit, Trouble> {
+    let sides = asked.sides().map_err(|wrong| Trouble::Input(vec![wrong]))?;
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    let versus = Versus {
+        first_seed: asked.seed,
+        runs: asked.runs,
+        jobs: asked.jobs.map_or_else(processors, usize::from),
+    };
+    let [a, b] = sides.each_ref().map(|(input, options, _)| (input.as_str(), options));
+    let progress = if asked.progress { Progress::Always } else { Progress::IfTerminal };
+    let (found, interrupted) =
+        watch(asked.runs, progress, |control| player.compare([a, b], &versus, control));
+    let found = found?;
+    let labels = sides.each_ref().map(|(_, _, label)| label.as_str());
+    let bytes = match asked.output {
+        CompareFormat::Json => format!("{}\n", comparison_json(&found, labels)).into_bytes(),
+        CompareFormat::Table => {
+            let mut bytes = Vec::new();
+            write_comparison(&found, labels, Style::Colored, &mut bytes).map_err(stdout)?;
+            bytes
+        }
+    };
+    print(&bytes).map_err(stdout)?;
+    Ok(if interrupted { Exit::Interrupted } else { Exit::Done })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    fn asked(line: &str) -> Compare {
+        let words = std::iter::once("healsim").chain(line.split_whitespace());
+        match crate::cli::Cli::parse_from(words).command {
+            crate::cli::Command::Compare(asked) => asked,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn two_scenarios_are_played_as_they_are() {
+        let sides = asked("compare one two --set a.b=1s").sides().expect("two scenarios");
+        let inputs = sides
+            .each_ref()
+            .map(|(input, options, label)| (input.as_str(), options.set.len(), label.as_str()));
+        assert_eq!(inputs, [("one", 1, "one"), ("two", 1, "two")]);
+    }
+
+    #[test]
+    fn two_platforms_or_settings_play_one_scenario() {
+        let line = "compare tkgs-2024 a.b=1s,c.d=2s --scenario one --set e.f=3s";
+        let [a, b] = asked(line).sides().expect("a platform and settings");
+        assert_eq!((a.0.as_str(), a.1.platform.as_deref()), ("one", Some("tkgs-2024")));
+        let keys: Vec<&str> = b.1.set.iter().map(|set| set.key.as_str()).collect();
+        assert_eq!((b.0.as_str(), keys), ("one", vec!["e.f", "a.b", "c.d"]));
+        assert_eq!([a.2, b.2], ["one with tkgs-2024", "one with a.b=1s,c.d=2s"]);
+    }
+
+    #[test]
+    fn words_that_do_not_fit_are_refused_with_what_would_be_right() {
+        for (line, hint) in [
+            ("compare tkgs-2024 tkgs-current", "--scenario NAME"),
+            ("compare a.b=1s two", "--scenario NAME"),
+            ("compare one tkgs-current --scenario one", "`one` is neither"),
+            ("compare a.b= tkgs-current --scenario one", "KEY=VALUE"),
+            ("compare one two --seed 18446744073709551615", "the largest seed is"),
+        ] {
+            let wrong = asked(line).fits().expect_err(line);
+            assert!(wrong.contains(hint), "{line}: {wrong}");
+        }
+        assert_eq!(asked("compare one two").fits(), Ok(()));
+    }
+}

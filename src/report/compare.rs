@@ -1,0 +1,243 @@
+//! Two games beside each other, for people and as one JSON document.
+//!
+//! It counts nothing: all differences are in the comparison. Seconds are decimals made from
+//! integers.
+
+use super::clock;
+use super::json::{length, list, object};
+use super::page::{Line, Mood, Style, say};
+use super::words;
+use crate::analysis::estimate::{Kind, runs_needed};
+use crate::analysis::{Comparison, Paired, Side};
+use crate::engine::Duration;
+use serde_json::json;
+use std::io;
+
+/// Columns of the figures: where the counts and the differences begin, and how wide they are.
+const LABEL: usize = 46;
+const COUNT: usize = 6;
+const NUMBER: usize = 11;
+
+/// Writes the tables; the labels say what the two sides are.
+pub fn write_comparison(
+    comparison: &Comparison,
+    labels: [&str; 2],
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    title(comparison, labels, style, to)?;
+    endings(comparison, style, to)?;
+    for (kind, heading) in [(Kind::Milestone, "Milestones"), (Kind::Availability, "Availability")] {
+        figures(comparison, kind, heading, style, to)?;
+    }
+    let needed = runs_needed(50);
+    if comparison.runs < needed {
+        say(
+            Mood::Quiet,
+            &format!("an interval needs {needed} runs in which both have it"),
+            style,
+            to,
+        )?;
+    }
+    parting(comparison, style, to)
+}
+
+/// The document, as one line.
+pub fn comparison_json(comparison: &Comparison, labels: [&str; 2]) -> String {
+    let Comparison { first_seed, runs, endings, figures, parting } = comparison;
+    let ending = |(words, runs): &([String; 2], u64)| {
+        object([
+            ("a", json!(words[0]).to_string()),
+            ("b", json!(words[1]).to_string()),
+            ("runs", runs.to_string()),
+        ])
+    };
+    let side = |side: &Option<Side>| side.as_ref().map_or("null".to_owned(), side_json);
+    let parting = parting.as_ref().map_or("null".to_owned(), |parting| {
+        object([
+            ("seed", parting.seed.to_string()),
+            ("a", side(&parting.sides[0])),
+            ("b", side(&parting.sides[1])),
+        ])
+    });
+    object([
+        ("comparison", "true".to_owned()),
+        ("healsim", json!(env!("CARGO_PKG_VERSION")).to_string()),
+        ("a", json!(labels[0]).to_string()),
+        ("b", json!(labels[1]).to_string()),
+        ("firstSeed", first_seed.to_string()),
+        ("runs", runs.to_string()),
+        ("outcomes", list(endings.iter().map(ending))),
+        ("figures", list(figures.iter().map(figure_json))),
+        ("parting", parting),
+    ])
+}
+
+fn title(
+    comparison: &Comparison,
+    labels: [&str; 2],
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    let Comparison { first_seed, runs, .. } = comparison;
+    for (name, label) in ["A", "B"].into_iter().zip(labels) {
+        let mut line = Line::default();
+        line.add(Mood::Heading, name).pad_to(4).add(Mood::Neutral, label);
+        line.write(style, to)?;
+    }
+    let last = first_seed + runs.saturating_sub(1);
+    let text =
+        format!("{runs} runs of each with the same random numbers, seeds {first_seed}..{last}");
+    say(Mood::Quiet, &text, style, to)
+}
+
+fn endings(comparison: &Comparison, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    writeln!(to)?;
+    let mut line = Line::default();
+    line.add(Mood::Heading, "Outcomes").add(Mood::Quiet, "  A, then B of the same seed");
+    line.write(style, to)?;
+    for ([a, b], runs) in &comparison.endings {
+        let mut line = Line::default();
+        line.add(Mood::Neutral, format!("{runs:>8}  "));
+        match a == b {
+            true => line.add(Mood::Neutral, format!("both {a}")),
+            false => line.add(Mood::Bad, format!("{a} → {b}")),
+        };
+        line.write(style, to)?;
+    }
+    Ok(())
+}
+
+fn figures(
+    comparison: &Comparison,
+    kind: Kind,
+    heading: &'static str,
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    let of_kind = || comparison.figures.iter().filter(|paired| paired.name.kind == kind);
+    if of_kind().next().is_none() {
+        return Ok(());
+    }
+    writeln!(to)?;
+    let mut line = Line::default();
+    line.add(Mood::Heading, heading).add(Mood::Quiet, "  B minus A, seed by seed").pad_to(LABEL);
+    for name in ["both", "only A", "only B"] {
+        line.add(Mood::Quiet, format!(" {name:>COUNT$}"));
+    }
+    for name in ["min", "median", "max"] {
+        line.add(Mood::Quiet, format!("{name:>NUMBER$}"));
+    }
+    line.add(Mood::Quiet, "   median's 95 % interval");
+    line.write(style, to)?;
+    let same: Vec<&Paired> = of_kind().filter(|paired| paired.is_same()).collect();
+    for paired in of_kind().filter(|paired| !paired.is_same()) {
+        row(paired, style, to)?;
+    }
+    if !same.is_empty() {
+        let text = format!("    the same in every seed: {} others", same.len());
+        say(Mood::Quiet, &text, style, to)?;
+    }
+    Ok(())
+}
+
+fn row(paired: &Paired, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let mut line = Line::default();
+    let label = format!("{} {}", paired.name.figure, paired.name.object);
+    line.pad_to(4).add(Mood::Neutral, label).pad_to(LABEL);
+    for count in [paired.both(), paired.only[0], paired.only[1]] {
+        line.add(Mood::Neutral, format!(" {count:>COUNT$}"));
+    }
+    for percent in [0, 50, 100] {
+        let text = paired.percentile(percent).map_or("-".to_owned(), signed);
+        line.add(mood(paired.percentile(percent)), format!("{text:>NUMBER$}"));
+    }
+    if let [Some(low), Some(high)] = paired.interval(50) {
+        line.add(Mood::Quiet, format!("   {} .. {}", signed(low), signed(high)));
+    }
+    line.write(style, to)
+}
+
+fn parting(comparison: &Comparison, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    writeln!(to)?;
+    let Some(parting) = &comparison.parting else {
+        let text = "The timelines of the first seed are the same.";
+        return say(Mood::Neutral, text, style, to);
+    };
+    let text = format!("Where the timelines of seed {} part", parting.seed);
+    say(Mood::Heading, &text, style, to)?;
+    for (name, side) in ["A", "B"].into_iter().zip(&parting.sides) {
+        let mut line = Line::default();
+        line.pad_to(4).add(Mood::Heading, name).pad_to(8);
+        let Some(Side { entry, cause, first_fault }) = side else {
+            line.add(Mood::Quiet, "nothing more happens");
+            line.write(style, to)?;
+            continue;
+        };
+        let at = clock::since(*first_fault, entry.at);
+        line.add(words::mood(entry), format!("{at}  {}  {}", entry.object(), words::change(entry)));
+        line.write(style, to)?;
+        if let Some(cause) = cause {
+            let at = clock::since(*first_fault, cause.at);
+            let text = format!("because of {at}  {}  {}", cause.object(), words::change(cause));
+            let mut line = Line::default();
+            line.pad_to(10).add(Mood::Quiet, text);
+            line.write(style, to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Less time is good news.
+fn mood(difference: Option<i64>) -> Mood {
+    match difference {
+        Some(micros) if micros < 0 => Mood::Good,
+        Some(micros) if micros > 0 => Mood::Bad,
+        _ => Mood::Neutral,
+    }
+}
+
+/// A difference to the tenth of a second, with its sign.
+fn signed(micros: i64) -> String {
+    let tenths = micros / 100_000;
+    let sign = if tenths < 0 { "-" } else { "+" };
+    match tenths {
+        0 => "0s".to_owned(),
+        _ => format!("{sign}{}", clock::length(Duration::from_micros(micros.unsigned_abs()))),
+    }
+}
+
+fn figure_json(paired: &Paired) -> String {
+    let seconds = |micros: Option<i64>| {
+        micros.map_or("null".to_owned(), |micros| {
+            let sign = if micros < 0 { "-" } else { "" };
+            format!("{sign}{}", length(Some(Duration::from_micros(micros.unsigned_abs()))))
+        })
+    };
+    let [low, high] = paired.interval(50);
+    object([
+        ("name", json!(paired.name.figure).to_string()),
+        ("object", json!(paired.name.object).to_string()),
+        ("both", paired.both().to_string()),
+        ("onlyA", paired.only[0].to_string()),
+        ("onlyB", paired.only[1].to_string()),
+        ("min", seconds(paired.percentile(0))),
+        ("median", seconds(paired.percentile(50))),
+        ("medianLow", seconds(low)),
+        ("medianHigh", seconds(high)),
+        ("max", seconds(paired.percentile(100))),
+    ])
+}
+
+fn side_json(side: &Side) -> String {
+    let Side { entry, cause, first_fault } = side;
+    let after = entry.at.since(*first_fault);
+    object([
+        ("after", length(Some(after))),
+        ("object", json!(entry.object()).to_string()),
+        ("change", json!(words::change(entry)).to_string()),
+        ("reason", json!(entry.reason).to_string()),
+        ("id", entry.id.0.to_string()),
+        ("cause", cause.as_ref().map_or("null".to_owned(), |cause| cause.id.0.to_string())),
+    ])
+}
