@@ -2,7 +2,7 @@
 
 use super::args::{Common, Setting};
 use super::commands::{Exit, Trouble, stdout};
-use super::output::print;
+use super::output::{note, print};
 use super::player::{Options, Player, Versus};
 use super::progress::{Progress, watch};
 use crate::analysis::estimate::MOST_RUNS;
@@ -128,6 +128,9 @@ pub(super) fn play_both(asked: &Compare, player: &impl Player) -> Result<Exit, T
         }
     };
     print(&bytes).map_err(stdout)?;
+    if interrupted {
+        note(&format!("partial: interrupted after {} of {} runs", found.runs, asked.runs));
+    }
     Ok(if interrupted { Exit::Interrupted } else { Exit::Done })
 }
 
