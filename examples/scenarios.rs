@@ -6,6 +6,7 @@
 //! seeds may be given as an argument.
 
 use healsim::analysis::{Line, Observation, observations};
+use healsim::engine::Duration;
 use healsim::scenario::{Game, load};
 use std::env;
 use std::error::Error;
@@ -75,9 +76,14 @@ fn met(line: &Line) -> String {
         false => format!("**{} of {}**", line.met, line.runs),
     };
     match line.seen {
-        Some((low, high)) => format!("{count}, {low}..{high}"),
+        Some((low, high)) => format!("{count}, {}..{}", tenths(low), tenths(high)),
         None => count,
     }
+}
+
+/// Rounded down to the tenth of a second.
+fn tenths(length: Duration) -> Duration {
+    Duration::from_micros(length.as_micros() / 100_000 * 100_000)
 }
 
 fn misses(observation: &Observation) -> u64 {
