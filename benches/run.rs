@@ -1,22 +1,8 @@
 //! Whole runs: replays of a scenario, and engine events, per second.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use healsim::scenario::{Game, load};
+use healsim::scenario::{Game, load, models};
 use std::hint::black_box;
-
-/// The founding page's scenarios.
-const PAGE: [&str; 10] = [
-    "worker-power-off",
-    "worker-vm-deleted",
-    "control-plane-power-off",
-    "control-plane-vm-deleted",
-    "worker-kubelet-stopped",
-    "worker-kubelet-crashed",
-    "control-plane-kubelet-stopped",
-    "control-plane-kubelet-crashed",
-    "etcd-one-of-three",
-    "apiserver-removed",
-];
 
 fn game(name: &str) -> Game {
     let scenario = load(name).expect("an embedded scenario");
@@ -27,7 +13,7 @@ fn game(name: &str) -> Game {
 fn replays(c: &mut Criterion) {
     let mut group = c.benchmark_group("run");
     group.sample_size(20);
-    for name in PAGE {
+    for name in models::FOUNDING_PAGE {
         let game = game(name);
         let mut seed = 0;
         group.bench_function(name, |bencher| {

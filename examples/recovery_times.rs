@@ -9,7 +9,7 @@ use healsim::analysis::estimate::{
     Asked, Assumed, Estimate, Figure, Games, Kind, Name, Shard, play, wilson,
 };
 use healsim::engine::{Duration, Text};
-use healsim::scenario::{Game, RangeEnd, at_end, load};
+use healsim::scenario::{Game, RangeEnd, at_end, load, models};
 use std::env;
 use std::error::Error;
 
@@ -17,19 +17,6 @@ const RUNS: u64 = 2000;
 /// How many are played again with the assumed numbers at the ends of their ranges.
 const ASSUMED_RUNS: u64 = 200;
 const PLATFORMS: [&str; 2] = ["tkgs-2024", "tkgs-current"];
-const SCENARIOS: [&str; 10] = [
-    "worker-power-off",
-    "worker-vm-deleted",
-    "control-plane-power-off",
-    "control-plane-vm-deleted",
-    "worker-kubelet-stopped",
-    "worker-kubelet-crashed",
-    "control-plane-kubelet-stopped",
-    "control-plane-kubelet-crashed",
-    "etcd-one-of-three",
-    "apiserver-removed",
-];
-
 #[expect(clippy::disallowed_types, reason = "it tells how long it took")]
 fn main() -> Result<(), Box<dyn Error>> {
     let begun = std::time::Instant::now();
@@ -43,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "| scenario | outcomes | recovery p50 | p95 | p99 | longest | assumed | API down p95 |"
         );
         println!("|---|---|---:|---:|---:|---:|---:|---:|");
-        for scenario in SCENARIOS {
+        for scenario in models::FOUNDING_PAGE {
             println!("{}", row(scenario, &estimate(scenario, platform, runs, threads)?));
             eprintln!(
                 "{scenario} on {platform}: {} s since the beginning",

@@ -7,33 +7,19 @@
 
 use healsim::analysis::{Line, Observation, observations};
 use healsim::engine::Duration;
-use healsim::scenario::{Game, load};
+use healsim::scenario::{Game, load, models};
 use std::env;
 use std::error::Error;
 use std::thread;
 
 const SEEDS: u64 = 200;
 const PLATFORMS: [&str; 2] = ["tkgs-2024", "tkgs-current"];
-/// In the page's order.
-const SCENARIOS: [&str; 10] = [
-    "worker-power-off",
-    "worker-vm-deleted",
-    "control-plane-power-off",
-    "control-plane-vm-deleted",
-    "worker-kubelet-stopped",
-    "worker-kubelet-crashed",
-    "control-plane-kubelet-stopped",
-    "control-plane-kubelet-crashed",
-    "etcd-one-of-three",
-    "apiserver-removed",
-];
-
 fn main() -> Result<(), Box<dyn Error>> {
     let seeds = env::args().nth(1).map_or(Ok(SEEDS), |seeds| seeds.parse())?;
     let jobs = thread::available_parallelism().map_or(1, Into::into);
     print!("{}", include_str!("scenarios.md").replace("{seeds}", &seeds.to_string()));
     let mut missed = 0;
-    for name in SCENARIOS {
+    for name in models::FOUNDING_PAGE {
         let scenario = load(name).map_err(|mistake| format!("{mistake:?}"))?;
         let mut of = PLATFORMS.iter().map(|platform| {
             let game = Game::new(&scenario, Some(platform), &[], None);

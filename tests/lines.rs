@@ -4,19 +4,6 @@
 use healsim::scenario::{Game, Scenario, Source, models};
 use std::collections::BTreeMap;
 
-const PAGE: [&str; 10] = [
-    "worker-power-off",
-    "worker-vm-deleted",
-    "control-plane-power-off",
-    "control-plane-vm-deleted",
-    "worker-kubelet-stopped",
-    "worker-kubelet-crashed",
-    "control-plane-kubelet-stopped",
-    "control-plane-kubelet-crashed",
-    "etcd-one-of-three",
-    "apiserver-removed",
-];
-
 /// In the place of the scenario's own faults: what hurts nobody.
 const HARMLESS: &str = r#"
     - { at: 1m, kubectl: "get nodes" }"#;
@@ -66,7 +53,7 @@ fn each_line_fails_when_something_else_is_done_today() {
 
 fn every_line_can_fail(platform: &str) {
     let mut whatever_happens = Vec::new();
-    for name in PAGE {
+    for name in models::FOUNDING_PAGE {
         let mut can_fail: BTreeMap<String, bool> = BTreeMap::new();
         let text = models::scenario(name).expect("embedded").text;
         let own = faults(&text);

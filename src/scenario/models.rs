@@ -134,6 +134,20 @@ pub fn platforms() -> Vec<&'static str> {
     names("platforms")
 }
 
+/// The scenarios of the founding page, "Disaster Scenarios", in its order.
+pub const FOUNDING_PAGE: [&str; 10] = [
+    "worker-power-off",
+    "worker-vm-deleted",
+    "control-plane-power-off",
+    "control-plane-vm-deleted",
+    "worker-kubelet-stopped",
+    "worker-kubelet-crashed",
+    "control-plane-kubelet-stopped",
+    "control-plane-kubelet-crashed",
+    "etcd-one-of-three",
+    "apiserver-removed",
+];
+
 /// The names of all embedded scenarios; those of the recordings begin with `lab/`.
 pub fn scenarios() -> Vec<&'static str> {
     names("scenarios")
