@@ -3,20 +3,22 @@
 //! Whoever takes a number out of the catalog is noted, so that a run can name the assumed ones that
 //! it relied on. What a number means is not known here.
 
+use super::form::Form;
 use super::mistake::{Mistake, nearest};
 use super::yaml::Spanned;
 use crate::engine::{Delay, Duration, NotADuration, Text};
 use crate::timeline::Assumption;
 use serde::Deserialize;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 /// All settings of a platform, by dotted key.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     settings: BTreeMap<String, Setting>,
-    taken: RefCell<BTreeSet<String>>,
+    /// The settings that somebody has taken, and as what.
+    taken: RefCell<BTreeMap<String, Form>>,
     /// What was wrong with the values that were taken.
     mistakes: RefCell<Vec<Mistake>>,
 }
@@ -27,6 +29,9 @@ pub struct Setting {
     /// As it is written: `5m`, `1ms..8ms`, `100%`, `true` ...
     pub value: String,
     pub flag: String,
+    /// Whether who runs a cluster can set it: by a flag, a field of a manifest or of a configuration,
+    /// an environment variable. All else is how a release is built, or how long the world takes.
+    pub settable: bool,
     pub source: String,
     pub basis: Basis,
     /// Within which nobody knows where it lies.
@@ -51,6 +56,8 @@ pub enum Basis {
 pub struct Written {
     value: Spanned<Scalar>,
     flag: String,
+    #[serde(default)]
+    settable: bool,
     source: String,
     basis: Basis,
     range: Option<String>,
@@ -86,10 +93,10 @@ impl Catalog {
                 Scalar::Count(count) => count.to_string(),
                 Scalar::Text(text) => text,
             };
-            let Written { flag, source, basis, range, .. } = written;
+            let Written { flag, settable, source, basis, range, .. } = written;
             let key = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
-            self.settings
-                .insert(key, Setting { value, flag, source, basis, range, instead_of: None });
+            let setting = Setting { value, flag, settable, source, basis, range, instead_of: None };
+            self.settings.insert(key, setting);
         }
     }
 
@@ -115,9 +122,28 @@ impl Catalog {
         self.settings.iter()
     }
 
+    /// The settings that who runs a cluster can change, by key; see [`Setting::settable`].
+    pub fn user_settings(&self) -> impl Iterator<Item = (&String, &Setting)> {
+        self.settings.iter().filter(|(_, setting)| setting.settable)
+    }
+
+    /// What values a setting can have: as it was last taken, or as its value looks if nobody has
+    /// taken it.
+    ///
+    /// # Panics
+    /// There is no such setting.
+    pub fn form(&self, key: &str) -> Form {
+        let taken = self.taken.borrow().get(key).cloned();
+        taken.unwrap_or_else(|| Form::of(key, &self.settings[key].value))
+    }
+
     /// A length of time, perhaps none.
     pub fn duration(&self, key: &str) -> Duration {
-        let text = self.take(key);
+        self.length(key, Form::Duration)
+    }
+
+    fn length(&self, key: &str, form: Form) -> Duration {
+        let text = self.take(key, form);
         text.parse().unwrap_or_else(|error: NotADuration| {
             self.note(key, error.to_string());
             SECOND
@@ -127,9 +153,9 @@ impl Catalog {
     /// The time after which something comes again: never next to none, else it would come again
     /// and again and time would hardly pass.
     pub fn period(&self, key: &str) -> Duration {
-        let period = self.duration(key);
+        let period = self.length(key, Form::Period);
         if period < SHORTEST_PERIOD {
-            let text = self.take(key);
+            let text = &self.settings[key].value;
             let message = "would come again and again without end; write at least";
             self.note(key, format!("`{text}` {message} {SHORTEST_PERIOD}"));
             return SECOND;
@@ -139,7 +165,7 @@ impl Catalog {
 
     /// A delay that is drawn from a range.
     pub fn delay(&self, key: &str) -> Delay {
-        let text = self.take(key);
+        let text = self.take(key, Form::Delay);
         delay(text).unwrap_or_else(|message| {
             self.note(key, message);
             Delay { low: SECOND, high: SECOND }
@@ -148,8 +174,8 @@ impl Catalog {
 
     /// A count within bounds, both included.
     pub fn count(&self, key: &str, bounds: RangeInclusive<u64>) -> u64 {
-        let text = self.take(key);
         let (least, most) = (*bounds.start(), *bounds.end());
+        let text = self.take(key, Form::Count { least, most });
         text.parse().ok().filter(|count| bounds.contains(count)).unwrap_or_else(|| {
             self.note(key, format!("`{text}` is not a whole number from {least} to {most}"));
             least
@@ -168,7 +194,8 @@ impl Catalog {
 
     /// One of these words, by its place among them.
     pub fn choice(&self, key: &str, words: &[&str]) -> usize {
-        let text = self.take(key);
+        let all = words.iter().map(|word| (*word).to_owned()).collect();
+        let text = self.take(key, Form::Choice(all));
         words.iter().position(|word| *word == text).unwrap_or_else(|| {
             self.note(key, format!("`{text}` is not known; write `{}`", words.join("` or `")));
             0
@@ -182,7 +209,7 @@ impl Catalog {
         wanted: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let text = self.take(key);
+        let text = self.take(key, Form::Other(wanted.to_owned()));
         let value = parse(text);
         if value.is_none() {
             self.note(key, format!("`{text}` is not {wanted}"));
@@ -192,7 +219,7 @@ impl Catalog {
 
     /// A word.
     pub fn word(&self, key: &str) -> Text {
-        Text::from(self.take(key))
+        Text::from(self.take(key, Form::Word))
     }
 
     /// What was wrong with the values that were taken since it was asked last.
@@ -206,7 +233,7 @@ impl Catalog {
         let taken = self.taken.borrow();
         let doubt = |(key, setting): (&String, &Setting)| {
             setting.instead_of.as_ref()?;
-            if !taken.contains(key) {
+            if !taken.contains_key(key) {
                 return Some(Text::from(format!("{key} changes nothing here: nobody reads it")));
             }
             let range = setting.range.as_ref()?;
@@ -223,7 +250,7 @@ impl Catalog {
     pub fn assumptions(&self) -> Vec<Assumption> {
         let taken = self.taken.borrow();
         taken
-            .iter()
+            .keys()
             .filter_map(|key| Some((key, self.settings.get(key)?)))
             // What the user has chosen is nobody's assumption.
             .filter(|(_, setting)| setting.basis == Basis::Assumed && setting.instead_of.is_none())
@@ -238,10 +265,10 @@ impl Catalog {
 
     /// A setting's text. Every key that the program asks for is in every platform: a test reads
     /// them all.
-    fn take(&self, key: &str) -> &str {
+    fn take(&self, key: &str, form: Form) -> &str {
         let setting = self.settings.get(key);
         let setting = setting.unwrap_or_else(|| panic!("models: no setting `{key}`"));
-        self.taken.borrow_mut().insert(key.to_owned());
+        self.taken.borrow_mut().insert(key.to_owned(), form);
         &setting.value
     }
 
@@ -331,6 +358,26 @@ mod tests {
             "{shown}"
         );
         assert!(shown.ends_with("(it is `20s` here)"), "{shown}");
+    }
+
+    #[test]
+    fn a_user_changes_flags_and_fields_but_no_constants_rules_or_times_of_the_world() {
+        for name in models::platforms() {
+            let catalog = models::platform(name).expect("embedded").catalog;
+            let keys: Vec<&str> = catalog.user_settings().map(|(key, _)| key.as_str()).collect();
+            for key in ["kubernetes.nodeMonitorGracePeriod", "machineHealthCheck.unknownTimeout"] {
+                assert!(keys.contains(&key), "{name}: {key}");
+            }
+            for key in ["clusterApi.healthCheckGap", "clusterApi.drainBlocks", "infra.boot"] {
+                assert!(catalog.iter().any(|(known, _)| known == key), "{name}: {key}");
+                assert!(!keys.contains(&key), "{name}: {key}");
+            }
+            for (key, setting) in catalog.user_settings() {
+                let flag = &setting.flag;
+                let is_fixed = ["const", "rule"].iter().any(|word| flag.starts_with(word));
+                assert!(!is_fixed, "{name}: {key}: {flag}");
+            }
+        }
     }
 
     #[test]

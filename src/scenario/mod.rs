@@ -10,6 +10,7 @@ mod expect;
 mod fault_words;
 mod faults;
 mod file;
+mod form;
 mod given;
 mod health;
 mod hosts;
@@ -39,6 +40,7 @@ pub use faults::{
     Signal, SlowDisk, StallDisk, StartUnit, StopUnit, ThawProcess, Ways, WriteFile,
 };
 pub use file::{Resolved, Scenario};
+pub use form::Form;
 pub use lacks::{is_well, lacks};
 pub use mistake::Mistake;
 pub use play::{Game, load, play};
