@@ -447,3 +447,29 @@ fn a_volume_for_several_or_for_daemons_is_refused() {
     wrong("daemons.yaml", "kind: DaemonSet, volume: true", "10:44");
     wrong("job.yaml", "kind: Job, replicas: 1, runTime: 5m, volume: true", "10:64");
 }
+
+#[test]
+fn settings_are_listed_by_a_word_with_all_that_is_known() {
+    let list = |args: &[&str]| healsim(&[&["list", "settings"], args].concat());
+    let all = out(&list(&["machineHealthCheck"]));
+    assert_eq!(all.lines().count(), 5, "{all}");
+    let line = all.lines().find(|line| line.contains("unknownTimeout")).expect("a line");
+    for word in ["  5m ", "duration; settable; ", "unhealthyConditions Ready=Unknown", "documented"]
+    {
+        assert!(line.contains(word), "{word:?} in {line}");
+    }
+    let csv = out(&list(&["nodeMonitorGracePeriod", "--platform", "tkgs-current", "-o", "csv"]));
+    assert!(
+        csv.contains("kubernetes.nodeMonitorGracePeriod,tkgs-current,50s,duration,true,"),
+        "{csv}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_slice(&list(&["infra.boot", "-o", "json"]).stdout).expect("JSON");
+    assert_eq!(json[0]["range"], "10s..90s");
+    assert_eq!(json[0]["settable"], false);
+    let table = out(&list(&["infra.boot", "-o", "table"]));
+    assert!(table.starts_with("infra  on tkgs-2024\n  boot "), "{table}");
+    let wrong = list(&["machinHealthCheck"]);
+    assert_eq!(wrong.status.code(), Some(3));
+    assert!(err(&wrong).contains("did you mean `machineHealthCheck`?"), "{}", err(&wrong));
+}

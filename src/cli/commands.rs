@@ -6,11 +6,11 @@ use super::args::{Common, OutFile};
 use super::output::{note, print, try_file, write_file};
 use super::player::{Player, Question};
 use super::{Check, Cli, Command, Get, List, Run, Show, compare, estimate};
-use crate::report::{self, Case, Format, Style};
+use crate::report::{self, Case, Format, ListFormat, Style};
 use crate::timeline;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 /// Why a command ended; the number is the exit code.
@@ -230,9 +230,15 @@ fn write_cases(asked: &Check, cases: &[Case]) -> Result<(), Trouble> {
 }
 
 fn list_all(asked: &List, player: &impl Player) -> Result<Exit, Trouble> {
-    let lines = player.list(asked.what, asked.platform.as_deref())?;
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    print(text.as_bytes()).map_err(stdout)?;
+    let listed = player.list(asked.what, asked.platform.as_deref(), asked.word.as_deref())?;
+    let for_people = io::stdout().is_terminal();
+    let format = asked.output.unwrap_or(match for_people {
+        true => ListFormat::Table,
+        false => ListFormat::Lines,
+    });
+    let mut bytes = Vec::new();
+    report::write_list(format, &listed, Style::Colored, &mut bytes).map_err(stdout)?;
+    print(&bytes).map_err(stdout)?;
     Ok(Exit::Done)
 }
 

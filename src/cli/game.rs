@@ -1,15 +1,15 @@
 //! The player behind the command line: scenarios from the library, played and shown.
 
 use super::args::{Moment, Setting};
+use super::lists;
 use super::player::{Got, Listing, Many, Options, Player, Question, Resource, Shown, Versus, View};
 use crate::analysis::estimate::{self, Asked, Games, Part};
 use crate::analysis::{Comparison, Control, compare};
 use crate::api::Kind;
 use crate::engine::SimTime;
-use crate::report::kubectl;
-use crate::scenario::{self, Game, KINDS, Mistake, Printed, RangeEnd, at_end, models};
+use crate::report::{Listed, kubectl};
+use crate::scenario::{self, Game, Mistake, Printed, RangeEnd, at_end, models};
 use crate::timeline::Run;
-use std::fmt::Display;
 
 /// Plays what the library knows.
 pub struct Library;
@@ -23,19 +23,13 @@ impl Player for Library {
         Ok(game(input, options)?.scenario.to_string())
     }
 
-    fn list(&self, what: Listing, platform: Option<&str>) -> Result<Vec<String>, Vec<String>> {
-        match what {
-            Listing::Scenarios => {
-                Ok(table(models::scenarios().into_iter().map(|name| (name, source_of(name)))))
-            }
-            Listing::Platforms => {
-                let all = models::platforms().into_iter();
-                let all = all.map(|name| Ok((name, description_of(name)?)));
-                Ok(table(all.collect::<Result<Vec<_>, Vec<String>>>()?.into_iter()))
-            }
-            Listing::Faults => Ok(table(KINDS.iter().map(|(kind, does)| (*kind, *does)))),
-            Listing::Settings => settings(platform.unwrap_or("tkgs-2024")),
-        }
+    fn list(
+        &self,
+        what: Listing,
+        platform: Option<&str>,
+        word: Option<&str>,
+    ) -> Result<Listed, Vec<String>> {
+        lists::list(what, platform.unwrap_or("tkgs-2024"), word.unwrap_or_default())
     }
 
     fn show(&self, what: Shown, name: &str) -> Result<String, Vec<String>> {
@@ -148,42 +142,4 @@ fn game(input: &str, options: &Options) -> Result<Game, Vec<String>> {
 
 fn texts(mistakes: Vec<Mistake>) -> Vec<String> {
     mistakes.iter().map(ToString::to_string).collect()
-}
-
-/// A line for each, the second words in one column.
-fn table<'a>(rows: impl Iterator<Item = (&'a str, impl Display)> + Clone) -> Vec<String> {
-    let width = rows.clone().map(|(name, _)| name.len()).max().unwrap_or_default();
-    rows.map(|(name, says)| format!("{name:width$}  {says}")).collect()
-}
-
-/// Where a scenario comes from, as its file says.
-fn source_of(name: &str) -> String {
-    models::scenario(name)
-        .and_then(|source| {
-            let line =
-                source.text.lines().find(|line| line.trim().starts_with("source:"))?.to_owned();
-            Some(line.trim().trim_start_matches("source:").trim().trim_matches('"').to_owned())
-        })
-        .unwrap_or_default()
-}
-
-fn description_of(name: &str) -> Result<String, Vec<String>> {
-    let platform = models::platform(name).map_err(|mistake| vec![mistake.to_string()])?;
-    Ok(platform.description.to_string())
-}
-
-/// Every `--set` key: value, range if assumed, flag or field, source.
-fn settings(platform: &str) -> Result<Vec<String>, Vec<String>> {
-    let platform = models::platform(platform).map_err(|mistake| vec![mistake.to_string()])?;
-    let line = |(key, setting): (&String, &scenario::Setting)| {
-        let range = setting.range.as_ref().map_or(String::new(), |range| format!(" in {range}"));
-        format!(
-            "{key:42} {:14} {}{range}; {}; {}",
-            setting.value,
-            setting.basis.name(),
-            setting.flag,
-            setting.source
-        )
-    };
-    Ok(platform.catalog.iter().map(line).collect())
 }

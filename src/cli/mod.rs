@@ -8,6 +8,7 @@ mod commands;
 mod compare;
 mod estimate;
 mod game;
+mod lists;
 mod output;
 mod player;
 mod progress;
@@ -21,7 +22,7 @@ pub use estimate::{Estimate, Merge};
 pub use game::Library;
 pub use player::{Listing, Many, Options, Player, Question, Resource, Shown, Versus, View};
 
-use crate::report::Format;
+use crate::report::{Format, ListFormat};
 use args::{Common, OutFile};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -109,15 +110,24 @@ pub struct Check {
     pub common: Common,
 }
 
-/// List what healsim knows, one a line, the name first
+/// List what healsim knows: a table on a terminal, else one a line, the name first
+///
+/// A setting is a number or rule that `--set` changes: its unit, its value on the platform, the
+/// range in which it is assumed, the flag or field that it is, and where it comes from.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   healsim list scenarios
-  healsim list settings --platform tkgs-2024")]
+  healsim list settings machineHealthCheck
+  healsim list settings timeout --platform tkgs-current -o csv")]
 pub struct List {
     /// What to list
     pub what: Listing,
-    /// Settings as this platform has them
+    /// Only what has this word in its name, or of settings in its flag or field
+    pub word: Option<String>,
+    /// What to print: lines, table, json or csv
+    #[arg(short = 'o', value_name = "FORMAT")]
+    pub output: Option<ListFormat>,
+    /// Settings as this platform has them; tkgs-2024 if none is named
     #[arg(long, value_name = "P")]
     pub platform: Option<String>,
 }
@@ -180,6 +190,17 @@ impl ValueEnum for Format {
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
         let (name, _) = Format::ALL.iter().find(|(_, format)| format == self)?;
+        Some(clap::builder::PossibleValue::new(*name))
+    }
+}
+
+impl ValueEnum for ListFormat {
+    fn value_variants<'a>() -> &'a [ListFormat] {
+        &[ListFormat::Lines, ListFormat::Table, ListFormat::Json, ListFormat::Csv]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        let (name, _) = ListFormat::ALL.iter().find(|(_, format)| format == self)?;
         Some(clap::builder::PossibleValue::new(*name))
     }
 }

@@ -6,6 +6,7 @@ use super::args::{Moment, Setting};
 use crate::analysis::estimate::{Part, Shard};
 use crate::analysis::{Comparison, Control};
 use crate::engine::{Duration, Text};
+use crate::report::Listed;
 use crate::timeline::Run;
 use clap::ValueEnum;
 
@@ -16,8 +17,13 @@ pub trait Player {
     fn play(&self, input: &str, options: &Options, seed: u64) -> Result<Run, Vec<String>>;
     /// Reads and validates one scenario without playing it; yields its name.
     fn lint(&self, input: &str, options: &Options) -> Result<String, Vec<String>>;
-    /// One line for each thing, the name first.
-    fn list(&self, what: Listing, platform: Option<&str>) -> Result<Vec<String>, Vec<String>>;
+    /// Everything of a kind, or what a word names of it.
+    fn list(
+        &self,
+        what: Listing,
+        platform: Option<&str>,
+        word: Option<&str>,
+    ) -> Result<Listed, Vec<String>>;
     /// The data of a scenario or platform, ending in a line's end.
     fn show(&self, what: Shown, name: &str) -> Result<String, Vec<String>>;
     /// Plays one scenario many times, as long as `control` lets it.

@@ -5,6 +5,7 @@ use super::*;
 use crate::analysis::estimate::{Asked, Part};
 use crate::analysis::{Comparison, Control};
 use crate::engine::{Duration, Text};
+use crate::report::Listed;
 use crate::timeline::{Expectation, Run as Played};
 use clap::CommandFactory;
 
@@ -26,8 +27,10 @@ impl Player for Fake {
     fn lint(&self, input: &str, _: &Options) -> Result<String, Vec<String>> {
         if input == "wrong" { Err(vec!["wrong:1:1: no".to_owned()]) } else { Ok(input.to_owned()) }
     }
-    fn list(&self, _: Listing, _: Option<&str>) -> Result<Vec<String>, Vec<String>> {
-        Ok(vec!["one  the first".to_owned()])
+    fn list(&self, _: Listing, _: Option<&str>, word: Option<&str>) -> Result<Listed, Vec<String>> {
+        let word = word.unwrap_or_default();
+        let all = [("one", "the first")].into_iter().filter(|(name, _)| name.contains(word));
+        Ok(Listed::Names(all.map(|(name, says)| (name.to_owned(), says.to_owned())).collect()))
     }
     fn show(&self, _: Shown, name: &str) -> Result<String, Vec<String>> {
         Ok(format!("{name}\n"))

@@ -9,6 +9,7 @@ mod estimate;
 mod json;
 mod junit;
 pub mod kubectl;
+mod list;
 mod page;
 pub mod shell;
 mod story;
@@ -21,6 +22,7 @@ mod words;
 pub use compare::{comparison_json, write_comparison};
 pub use estimate::{EstimateFormat, NotAnEstimateFormat, write_estimate};
 pub use junit::{Case, write_junit};
+pub use list::{ListFormat, Listed, NotAListFormat, SettingRow, write_list};
 pub use page::Style;
 
 use crate::timeline::Run;

@@ -42,7 +42,7 @@ pub use faults::{
 pub use file::{Resolved, Scenario};
 pub use form::Form;
 pub use lacks::{is_well, lacks};
-pub use mistake::Mistake;
+pub use mistake::{Mistake, nearest};
 pub use play::{Game, load, play};
 pub use question::Printed;
 pub use settings::blueprint;

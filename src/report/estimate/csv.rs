@@ -6,6 +6,7 @@ use crate::analysis::Estimate;
 use crate::analysis::estimate::{Figure, Kind, STATISTICS};
 use crate::engine::Duration;
 use crate::report::json::length;
+use crate::report::list::csv_line as line;
 use std::io;
 
 /// Writes a line of names and one for each figure.
@@ -55,16 +56,4 @@ fn is_quantile(percent: u64) -> bool {
 
 fn seconds(value: Option<Duration>) -> String {
     value.map_or_else(String::new, |value| length(Some(value)))
-}
-
-fn line(cells: &[String], to: &mut impl io::Write) -> io::Result<()> {
-    let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
-    writeln!(to, "{}", cells.join(","))
-}
-
-fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n', '\r']) {
-        return format!("\"{}\"", cell.replace('"', "\"\""));
-    }
-    cell.to_owned()
 }

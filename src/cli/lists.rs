@@ -1,0 +1,92 @@
+//! What `list` lists: the names and settings that the library knows, all or by a word.
+
+use super::player::Listing;
+use crate::report::{Listed, SettingRow};
+use crate::scenario::{self, KINDS, models, nearest};
+
+/// Everything of a kind whose name has the word in it; of settings, the flag or field counts too.
+pub fn list(what: Listing, platform: &str, word: &str) -> Result<Listed, Vec<String>> {
+    if matches!(what, Listing::Settings) {
+        return settings(platform, word);
+    }
+    let mut names: Vec<(String, String)> = match what {
+        Listing::Scenarios => {
+            let all = models::scenarios().into_iter();
+            all.map(|name| (name.to_owned(), source_of(name))).collect()
+        }
+        Listing::Platforms => {
+            let all = models::platforms().into_iter();
+            let all = all.map(|name| Ok((name.to_owned(), description_of(name)?)));
+            all.collect::<Result<Vec<_>, Vec<String>>>()?
+        }
+        Listing::Faults | Listing::Settings => {
+            KINDS.iter().map(|(kind, does)| ((*kind).to_owned(), (*does).to_owned())).collect()
+        }
+    };
+    let known: Vec<String> = names.iter().map(|(name, _)| name.clone()).collect();
+    names.retain(|(name, _)| has(name, word));
+    if names.is_empty() { Err(vec![nothing(word, &known)]) } else { Ok(Listed::Names(names)) }
+}
+
+/// Every `--set` key.
+fn settings(platform: &str, word: &str) -> Result<Listed, Vec<String>> {
+    let platform = models::platform(platform).map_err(|mistake| vec![mistake.to_string()])?;
+    // Only who takes a setting knows what values it can have.
+    scenario::blueprint(&platform, platform.control_planes, platform.workers);
+    let all: Vec<(String, scenario::Setting)> =
+        platform.catalog.iter().map(|(key, setting)| (key.clone(), setting.clone())).collect();
+    let found = all.iter().filter(|(key, setting)| has(key, word) || has(&setting.flag, word));
+    let rows: Vec<SettingRow> = found
+        .map(|(key, setting)| SettingRow {
+            key: key.clone(),
+            value: setting.value.clone(),
+            unit: platform.catalog.form(key).unit(key),
+            basis: setting.basis.name(),
+            range: setting.range.clone().unwrap_or_default(),
+            settable: setting.settable,
+            flag: setting.flag.clone(),
+            source: setting.source.clone(),
+        })
+        .collect();
+    if rows.is_empty() {
+        let known: Vec<String> = all.into_iter().map(|(key, _)| key).collect();
+        return Err(vec![nothing(word, &known)]);
+    }
+    Ok(Listed::Settings { platform: platform.name.to_string(), rows })
+}
+
+fn has(text: &str, word: &str) -> bool {
+    text.to_lowercase().contains(&word.to_lowercase())
+}
+
+/// Words for a word that is in no name, with what is nearest: a name, or a part of one.
+fn nothing(word: &str, known: &[String]) -> String {
+    let parts = known.iter().flat_map(|name| name.split('.'));
+    let all = known.iter().map(String::as_str).chain(parts);
+    match nearest(word, all) {
+        Some(near) => format!("nothing here is named `{word}`; did you mean `{near}`?"),
+        None => {
+            let mut first: Vec<&str> =
+                known.iter().filter_map(|name| name.split('.').next()).collect();
+            first.dedup();
+            let first = first.join(", ");
+            format!("nothing here is named `{word}`; names begin with {first}")
+        }
+    }
+}
+
+/// Where a scenario comes from, as its file says.
+fn source_of(name: &str) -> String {
+    models::scenario(name)
+        .and_then(|source| {
+            let line =
+                source.text.lines().find(|line| line.trim().starts_with("source:"))?.to_owned();
+            Some(line.trim().trim_start_matches("source:").trim().trim_matches('"').to_owned())
+        })
+        .unwrap_or_default()
+}
+
+fn description_of(name: &str) -> Result<String, Vec<String>> {
+    let platform = models::platform(name).map_err(|mistake| vec![mistake.to_string()])?;
+    Ok(platform.description.to_string())
+}
