@@ -27,7 +27,7 @@ impl Case {
         let platform = models::platform(self.platform).expect("a platform");
         let mut blueprint = blueprint(&platform, 1, 4);
         blueprint.workloads[0].budget = Some(self.wanted);
-        blueprint.settings.node_drain_timeout = self.drain_timeout;
+        blueprint.settings.deletion.node_drain = self.drain_timeout;
         let until = SimTime::ZERO + Duration::from_secs(3600);
         let faults = vec![(at(60), fault)];
         let plan = Plan { blueprint, faults, awaited: Vec::new(), until, budget: 20_000_000 };

@@ -155,7 +155,10 @@ fn a_number_out_of_its_range_is_noted_and_no_assumption_any_more() {
     let output = healsim(&args);
     let noted = "note: infra.boot=1s..2s lies outside 10s..90s, where it is assumed";
     assert!(err(&output).contains(noted), "{}", err(&output));
-    assert!(!out(&output).contains("infra.boot"), "{}", out(&output));
+    let document: serde_json::Value = serde_json::from_str(&out(&output)).expect("JSON");
+    let assumed = document["assumptions"].as_array().expect("a list");
+    assert!(assumed.len() > 10 && assumed.iter().all(|key| key != "infra.boot"), "{document}");
+    assert_eq!(document["settings"][0]["insteadOf"], "15s..40s");
 }
 
 #[test]
@@ -448,13 +451,83 @@ fn a_volume_for_several_or_for_daemons_is_refused() {
     wrong("job.yaml", "kind: Job, replicas: 1, runTime: 5m, volume: true", "10:64");
 }
 
+const CHECK: &str = "apiVersion: cluster.x-k8s.io/v1beta1
+kind: MachineHealthCheck
+metadata: { name: mine }
+spec:
+  clusterName: prod
+  selector: { matchLabels: { cluster.x-k8s.io/deployment-name: pool } }
+  remediationTemplate: { kind: Other }
+  unhealthyConditions:
+    - { type: Ready, status: Unknown, timeout: 2m }
+";
+
+#[test]
+fn manifests_of_ones_own_are_played_told_and_replayed() {
+    let path = file("check.yaml", CHECK);
+    let args = ["run", "worker-kubelet-stopped", "--until", "10m", "-o", "summary"];
+    let output = healsim(&[&args[..], &["-f", &path]].concat());
+    let (shown, said) = (out(&output), err(&output));
+    let place = format!("warning: {path}:7:3: spec.remediationTemplate isn't modeled");
+    assert!(said.contains(&place), "{said}");
+    let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    let set = format!("machineHealthCheck.unknownTimeout 2m0s instead of 5m ({path}:9)");
+    assert!(flat.contains(&set), "{shown}");
+    assert!(
+        flat.contains(&format!(
+            "machineHealthCheck.falseTimeout none instead of 12m ({path}:1, by default)"
+        )),
+        "{shown}"
+    );
+    assert!(shown.trim_end().ends_with(&format!("-f {path}")), "{shown}");
+    let wrong = file("wrong-check.yaml", CHECK.replace("2m", "120"));
+    let output = healsim(&[&args[..], &["-f", &wrong]].concat());
+    assert_eq!(output.status.code(), Some(3));
+    assert!(err(&output).starts_with(&format!("{wrong}:9:48: ")), "{}", err(&output));
+    let output = healsim(&[&args[..], &["-f", "/no/such/file.yaml"]].concat());
+    assert_eq!(output.status.code(), Some(3));
+    assert!(err(&output).contains("cannot be opened"), "{}", err(&output));
+}
+
+#[test]
+fn standard_input_is_read_once_and_counts_in_an_estimates_fingerprint() {
+    let piped = |text: &str, args: &[&str]| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_healsim"))
+            .args(args)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let mut stdin = child.stdin.take().expect("piped");
+        std::io::Write::write_all(&mut stdin, text.as_bytes()).expect("it reads");
+        drop(stdin);
+        child.wait_with_output().expect("it ends")
+    };
+    let shard = |text: &str, number: &str| {
+        let name = format!("shard-{}-{}.json", number.replace('/', "-"), text.len());
+        let args = ["estimate", "worker-kubelet-stopped", "--until", "5m", "--runs", "2"];
+        let more = ["--assumed-runs", "0", "-f", "-", "-o", "json", "--shard", number];
+        let output = piped(text, &[&args[..], &more[..]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        file(&name, output.stdout)
+    };
+    let (first, second) = (shard(CHECK, "1/2"), shard(CHECK, "2/2"));
+    assert_eq!(healsim(&["merge", &first, &second]).status.code(), Some(0));
+    let other = shard(&CHECK.replace("2m", "180s"), "2/2");
+    let refused = healsim(&["merge", &first, &other]);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(err(&refused).contains("are not the same"), "{}", err(&refused));
+}
+
 #[test]
 fn settings_are_listed_by_a_word_with_all_that_is_known() {
     let list = |args: &[&str]| healsim(&[&["list", "settings"], args].concat());
     let all = out(&list(&["machineHealthCheck"]));
     assert_eq!(all.lines().count(), 5, "{all}");
     let line = all.lines().find(|line| line.contains("unknownTimeout")).expect("a line");
-    for word in ["  5m ", "duration; settable; ", "unhealthyConditions Ready=Unknown", "documented"]
+    for word in
+        ["  5m ", "duration | none; settable; ", "unhealthyConditions Ready=Unknown", "documented"]
     {
         assert!(line.contains(word), "{word:?} in {line}");
     }
@@ -472,4 +545,23 @@ fn settings_are_listed_by_a_word_with_all_that_is_known() {
     let wrong = list(&["machinHealthCheck"]);
     assert_eq!(wrong.status.code(), Some(3));
     assert!(err(&wrong).contains("did you mean `machineHealthCheck`?"), "{}", err(&wrong));
+}
+
+#[test]
+fn a_check_holds_its_runs_against_bounds_too() {
+    let check = |bound: &str| {
+        let args = ["check", "worker-kubelet-stopped", "--seeds", "1..3", "--threshold", bound];
+        healsim(&args)
+    };
+    let kept = check("nodeUnknown max < 50s");
+    assert_eq!(kept.status.code(), Some(0), "{}", err(&kept));
+    let broken = check("nodeUnknown max < 10s");
+    assert_eq!(broken.status.code(), Some(4));
+    assert!(
+        out(&broken).starts_with("FAILED worker-kubelet-stopped on tkgs-2024: "),
+        "{}",
+        out(&broken)
+    );
+    assert!(out(&broken).contains("nodeUnknown max < 10s"), "{}", out(&broken));
+    assert_eq!(check("app/none unavailable max < 1s").status.code(), Some(3));
 }

@@ -429,6 +429,10 @@ fn the_scenario_of_a_file_is_found_at_its_lines() {
         "{wrong}"
     );
     let other = format!("{VALID}---\napiVersion: v1\nkind: Service\nmetadata: {{ name: x }}\n");
-    let wrong = shown(read(&other, &[], None));
-    assert!(wrong.starts_with("mine.yaml:11:7: kind `Service` is not read yet"), "{wrong}");
+    let beside = read(&other, &[], None).expect("a Service is left out");
+    assert!(beside.warnings()[0].starts_with("mine.yaml:11:7: Service is left out"));
+    let wrong = shown(read(&other.replace("Service", "Srvice"), &[], None));
+    assert!(wrong.starts_with("mine.yaml:11:7: kind `Srvice` is not known"), "{wrong}");
+    let alone = shown(read("kind: A\napiVersion: b\n---\nkind: C\napiVersion: d\n", &[], None));
+    assert!(alone.starts_with("mine.yaml:1:7: no document of this file is a Scenario"), "{alone}");
 }

@@ -23,6 +23,11 @@ pub struct Common {
     /// Change a number (see `healsim list settings`); may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Setting>,
+    /// Play your own manifests (MachineHealthCheck, KubeadmControlPlane, MachineDeployment,
+    /// Deployment, PodDisruptionBudget) in the place of the platform's; `-` is standard input; may
+    /// be given several times
+    #[arg(short = 'f', long = "filename", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
     /// Draw what the scenario pins with `given` from the seed instead
     #[arg(long)]
     pub free: bool,
@@ -59,10 +64,10 @@ pub enum Moment {
 }
 
 impl Common {
-    /// The options as the player takes them.
+    /// The options as they are written; see [`Options::read`].
     pub fn options(&self) -> Options {
-        let Common { platform, until, set, free } = self.clone();
-        Options { platform, until, set, free }
+        let Common { platform, until, set, files, free } = self.clone();
+        Options { platform, until, set, files, manifests: Vec::new(), free }
     }
 
     /// The words that give these options again.
@@ -72,6 +77,7 @@ impl Common {
         self.platform.iter().for_each(|platform| add("--platform", platform.clone()));
         self.until.iter().for_each(|until| add("--until", until.to_string()));
         self.set.iter().for_each(|set| add("--set", format!("{}={}", set.key, set.value)));
+        self.files.iter().for_each(|file| add("-f", file.display().to_string()));
         words.extend(self.free.then(|| "--free".to_owned()));
         words
     }

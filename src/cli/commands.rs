@@ -4,12 +4,16 @@
 
 use super::args::{Common, OutFile};
 use super::output::{note, print, try_file, write_file};
-use super::player::{Player, Question};
+use super::player::{Linted, Options, Player, Question};
 use super::{Check, Cli, Command, Get, List, Run, Show, compare, estimate};
+use crate::analysis::Estimate;
+use crate::analysis::estimate::{Asked, Sample};
+use crate::engine::Text;
 use crate::report::{self, Case, Format, ListFormat, Style};
 use crate::timeline;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
@@ -76,12 +80,12 @@ pub fn execute(command: &Command, player: &impl Player) -> Exit {
 }
 
 fn play(asked: &Run, player: &impl Player) -> Result<Exit, Trouble> {
-    let options = asked.common.options();
     asked.out.iter().try_for_each(|out| can_write(&out.path))?;
+    let options = asked.common.options().read(None)?;
     let mut runs = Vec::new();
     for input in &asked.inputs {
         let mut run = player.play(input, &options, asked.seed)?;
-        doubts(&run);
+        notes(&run).iter().for_each(|text| note(text));
         run.command = again(input, asked.seed, &asked.common);
         if asked.stats {
             stats(&run);
@@ -101,8 +105,15 @@ fn again(input: &str, seed: u64, common: &Common) -> Vec<crate::engine::Text> {
     words.into_iter().map(Into::into).collect()
 }
 
-fn doubts(run: &timeline::Run) {
-    run.doubts.iter().for_each(|doubt| note(&format!("note: {doubt}")));
+/// What the user should know about settings and manifests.
+fn notes(run: &timeline::Run) -> Vec<String> {
+    game_notes(&run.doubts, &run.warnings)
+}
+
+/// A line for each doubt and warning.
+pub(super) fn game_notes(doubts: &[Text], warnings: &[Text]) -> Vec<String> {
+    let warnings = warnings.iter().map(|warning| format!("warning: {warning}"));
+    warnings.chain(doubts.iter().map(|doubt| format!("note: {doubt}"))).collect()
 }
 
 fn stats(run: &timeline::Run) {
@@ -146,11 +157,13 @@ fn verdict(run: &timeline::Run) -> Exit {
 /// Checks every input even when an earlier one is wrong: one call shows all mistakes.
 fn check_all(asked: &Check, player: &impl Player) -> Result<Exit, Trouble> {
     asked.junit.iter().try_for_each(|path| can_write(path))?;
+    let options = asked.common.options().read(None)?;
     let mut worst = Exit::Done;
     let mut mistakes = Vec::new();
+    let mut told = BTreeSet::new();
     let mut cases = Vec::new();
     for input in &asked.inputs {
-        match check_one(asked, input, player) {
+        match check_one(asked, input, &options, player, &mut told) {
             Ok(checked) => {
                 print(format!("{}\n", checked.line).as_bytes()).map_err(stdout)?;
                 worst = worst.max(checked.exit);
@@ -174,19 +187,25 @@ struct Checked {
     case: Case,
 }
 
-fn check_one(asked: &Check, input: &str, player: &impl Player) -> Result<Checked, Vec<String>> {
-    let options = asked.common.options();
-    let name = player.lint(input, &options)?;
+/// Checks one scenario; what was told already is not told again.
+fn check_one(
+    asked: &Check,
+    input: &str,
+    options: &Options,
+    player: &impl Player,
+    told: &mut BTreeSet<String>,
+) -> Result<Checked, Vec<String>> {
+    let Linted { name, notes } = player.lint(input, options)?;
+    let new = notes.into_iter().filter(|text| told.insert(text.clone()));
+    new.for_each(|text| note(&text));
     let mut case = Case { name: name.clone(), ..Case::default() };
     if asked.lint {
         return Ok(Checked { line: format!("valid  {name}"), exit: Exit::Done, case });
     }
     let (mut exit, mut failed, mut played) = (Exit::Done, 0, 0);
+    let mut samples = Vec::new();
     for seed in asked.seeds.iter() {
-        let run = player.play(input, &options, seed)?;
-        if seed == asked.seeds.first {
-            doubts(&run);
-        }
+        let run = player.play(input, options, seed)?;
         if asked.stats {
             stats(&run);
         }
@@ -196,9 +215,43 @@ fn check_one(asked: &Check, input: &str, player: &impl Player) -> Result<Checked
         exit = exit.max(verdict(&run));
         case.class = run.platform.to_string();
         case.failures.extend(failures);
+        samples.extend((!asked.threshold.is_empty()).then(|| Sample::of(&run)));
+    }
+    let broken = broken_bounds(asked, &case, samples)?;
+    if !broken.is_empty() {
+        exit = exit.max(Exit::Expectation);
+        case.failures.splice(0..0, broken);
     }
     let line = line(&case, failed, played);
     Ok(Checked { line, exit, case })
+}
+
+/// The bounds that the runs of a scenario do not keep together; how near it was is told of each.
+fn broken_bounds(
+    asked: &Check,
+    case: &Case,
+    samples: Vec<Sample>,
+) -> Result<Vec<String>, Vec<String>> {
+    if asked.threshold.is_empty() {
+        return Ok(Vec::new());
+    }
+    let question = Asked {
+        scenario: Text::from(case.name.as_str()),
+        platform: Text::from(case.class.as_str()),
+        fingerprint: Text::EMPTY,
+        words: Vec::new(),
+        first_seed: asked.seeds.first,
+        runs: asked.seeds.last - asked.seeds.first + 1,
+        assumed_runs: 0,
+    };
+    let estimate = Estimate::of_samples(question, samples);
+    let mut broken = Vec::new();
+    for threshold in &asked.threshold {
+        let verdict = threshold.judge(&estimate).map_err(|wrong| vec![wrong])?;
+        note(&format!("{}: {}", case.name, verdict.text));
+        broken.extend((!verdict.met).then_some(verdict.text));
+    }
+    Ok(broken)
 }
 
 /// `ok`, or what failed first: one line, however much went wrong.
@@ -206,6 +259,8 @@ fn line(case: &Case, failed: usize, played: usize) -> String {
     let Case { name, class, failures } = case;
     match failures.first() {
         None => format!("ok     {name} on {class}: {played} seeds"),
+        // Together they miss a bound, and each of them holds what is expected.
+        Some(first) if failed == 0 => format!("FAILED {name} on {class}: {first}"),
         Some(first) => format!("FAILED {name} on {class}: {failed} of {played} seeds; {first}"),
     }
 }
@@ -255,7 +310,9 @@ fn get_at(asked: &Get, player: &impl Player) -> Result<Exit, Trouble> {
         seed: asked.seed,
         view: asked.output,
     };
-    let got = player.get(&asked.input, &asked.common.options(), &question)?;
+    let options = asked.common.options().read(None)?;
+    player.lint(&asked.input, &options)?.notes.iter().for_each(|text| note(text));
+    let got = player.get(&asked.input, &options, &question)?;
     print(got.text.as_bytes()).map_err(stdout)?;
     // As kubectl itself ends.
     Ok(if got.failed { Exit::Failed } else { Exit::Done })

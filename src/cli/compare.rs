@@ -9,20 +9,23 @@ use crate::analysis::estimate::MOST_RUNS;
 use crate::report::{Style, comparison_json, write_comparison};
 use crate::scenario::models;
 use clap::ValueEnum;
+use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Play two scenarios, platforms or settings with the same random numbers, and tell what differs
 ///
-/// A and B are two scenarios; or, with --scenario, two platforms, or two settings KEY=VALUE (several
-/// with commas). Each seed is played with both, so that luck is the same and the difference is that
+/// A and B are two scenarios; or, with --scenario, two platforms, two settings KEY=VALUE (several
+/// with commas), or two files of manifests. Each seed is played with both, so that luck is the same and the difference is that
 /// of what was changed. Then it says where the two timelines of the first seed part.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   healsim compare worker-power-off worker-vm-deleted
   healsim compare tkgs-2024 tkgs-current --scenario worker-vm-deleted
   healsim compare machineHealthCheck.unknownTimeout=5m machineHealthCheck.unknownTimeout=2m \\
-    --scenario worker-kubelet-stopped --runs 200")]
+    --scenario worker-kubelet-stopped --runs 200
+  healsim compare tkgs-2024 my-health-check.yaml --scenario worker-power-off")]
 pub struct Compare {
-    /// A scenario, a platform or settings
+    /// A scenario, a platform, settings or a file of manifests
     #[arg(value_name = "A")]
     pub a: String,
     /// What A is compared with
@@ -80,13 +83,19 @@ impl Compare {
         let mut options = self.common.options();
         let is_platform = models::platforms().contains(&word);
         // A file may have `=` in its name.
-        let is_setting = word.contains('=') && !std::path::Path::new(word).exists();
+        let path = Path::new(word);
+        let is_setting = word.contains('=') && !path.exists();
+        let is_file = path.is_file() || word.ends_with(".yaml") || word.ends_with(".yml");
         if !is_platform && !is_setting {
             return match &self.scenario {
                 None => Ok((word.to_owned(), options, word.to_owned())),
+                Some(scenario) if is_file => {
+                    options.files.push(path.to_owned());
+                    Ok((scenario.clone(), options, format!("{scenario} with {word}")))
+                }
                 Some(_) => Err(format!(
-                    "with --scenario, A and B are platforms or settings, and `{word}` is neither; \
-                     known: {}",
+                    "with --scenario, A and B are platforms, settings or files of manifests, and \
+                     `{word}` is none of these; platforms: {}",
                     models::platforms().join(", ")
                 )),
             };
@@ -106,7 +115,15 @@ impl Compare {
 
 /// Plays both sides and tells what differs.
 pub(super) fn play_both(asked: &Compare, player: &impl Player) -> Result<Exit, Trouble> {
-    let sides = asked.sides().map_err(|wrong| Trouble::Input(vec![wrong]))?;
+    let [a, b] = asked.sides().map_err(|wrong| Trouble::Input(vec![wrong]))?;
+    let a = (a.0, a.1.read(None)?, a.2);
+    let b = (b.0, b.1.read(Some(&a.1))?, b.2);
+    let sides = [a, b];
+    let mut told = BTreeSet::new();
+    for (input, options, _) in &sides {
+        let notes = player.lint(input, options)?.notes;
+        notes.iter().filter(|text| told.insert((*text).clone())).for_each(|text| note(text));
+    }
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     let versus = Versus {
         first_seed: asked.seed,
@@ -171,7 +188,7 @@ mod tests {
         for (line, hint) in [
             ("compare tkgs-2024 tkgs-current", "--scenario NAME"),
             ("compare a.b=1s two", "--scenario NAME"),
-            ("compare one tkgs-current --scenario one", "`one` is neither"),
+            ("compare one tkgs-current --scenario one", "`one` is none of these"),
             ("compare a.b= tkgs-current --scenario one", "KEY=VALUE"),
             ("compare one two --seed 18446744073709551615", "the largest seed is"),
         ] {

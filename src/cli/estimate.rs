@@ -24,6 +24,7 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   healsim estimate worker-kubelet-stopped --runs 10000
   healsim estimate worker-power-off --free --out svg=power-off.svg
+  healsim estimate worker-power-off --free -f my-health-check.yaml
   healsim estimate mine.yaml --threshold 'recoveryTime p95 < 15m' -o json
   healsim estimate mine.yaml --runs 100000 --shard 3/8 -o json > shard-3-of-8.json")]
 pub struct Estimate {
@@ -126,6 +127,8 @@ impl Estimate {
 /// Plays an estimate or one of its shards.
 pub(super) fn play_many(asked: &Estimate, player: &impl Player) -> Result<Exit, Trouble> {
     asked.printed.can_write()?;
+    let options = asked.common.options().read(None)?;
+    player.lint(&asked.input, &options)?.notes.iter().for_each(|text| note(text));
     let many = asked.many();
     let length = |of: u64| {
         let seeds = many.shard.seeds(0, of);
@@ -133,7 +136,6 @@ pub(super) fn play_many(asked: &Estimate, player: &impl Player) -> Result<Exit, 
     };
     let runs = length(many.runs) + 2 * length(many.assumed_runs);
     let progress = if asked.progress { Progress::Always } else { Progress::IfTerminal };
-    let options = asked.common.options();
     let (part, interrupted) =
         watch(runs, progress, |control| player.estimate(&asked.input, &options, &many, control));
     let exit = asked.printed.print(part?, asked.shard)?;

@@ -1,14 +1,17 @@
 //! The player behind the command line: scenarios from the library, played and shown.
 
 use super::args::{Moment, Setting};
+use super::commands::game_notes;
 use super::lists;
-use super::player::{Got, Listing, Many, Options, Player, Question, Resource, Shown, Versus, View};
+use super::player::{
+    Got, Linted, Listing, Many, Options, Player, Question, Resource, Shown, Versus, View,
+};
 use crate::analysis::estimate::{self, Asked, Games, Part};
 use crate::analysis::{Comparison, Control, compare};
 use crate::api::Kind;
 use crate::engine::SimTime;
 use crate::report::{Listed, kubectl};
-use crate::scenario::{self, Game, Mistake, Printed, RangeEnd, at_end, models};
+use crate::scenario::{self, Changes, Game, Mistake, Printed, RangeEnd, at_end, models};
 use crate::timeline::Run;
 
 /// Plays what the library knows.
@@ -19,8 +22,10 @@ impl Player for Library {
         Ok(game(input, options)?.play(seed))
     }
 
-    fn lint(&self, input: &str, options: &Options) -> Result<String, Vec<String>> {
-        Ok(game(input, options)?.scenario.to_string())
+    fn lint(&self, input: &str, options: &Options) -> Result<Linted, Vec<String>> {
+        let game = game(input, options)?;
+        let notes = game_notes(game.doubts(), game.warnings());
+        Ok(Linted { name: game.scenario.to_string(), notes })
     }
 
     fn list(
@@ -135,8 +140,13 @@ fn game(input: &str, options: &Options) -> Result<Game, Vec<String>> {
     let set: Vec<(String, String)> =
         options.set.iter().map(|set| (set.key.clone(), set.value.clone())).collect();
     let scenario = scenario::load(input).map_err(texts)?;
-    let game = Game::new(&scenario, options.platform.as_deref(), &set, options.until);
-    let game = game.map_err(texts)?;
+    let changes = Changes {
+        platform: options.platform.as_deref(),
+        set: &set,
+        until: options.until,
+        manifests: &options.manifests,
+    };
+    let game = Game::with(&scenario, changes).map_err(texts)?;
     Ok(if options.free { game.free() } else { game })
 }
 

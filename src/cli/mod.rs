@@ -20,8 +20,9 @@ pub use commands::{Exit, execute, main};
 pub use compare::{Compare, CompareFormat};
 pub use estimate::{Estimate, Merge};
 pub use game::Library;
-pub use player::{Listing, Many, Options, Player, Question, Resource, Shown, Versus, View};
+pub use player::{Linted, Listing, Many, Options, Player, Question, Resource, Shown, Versus, View};
 
+use crate::analysis::estimate::Threshold;
 use crate::report::{Format, ListFormat};
 use args::{Common, OutFile};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -61,6 +62,7 @@ pub enum Command {
 #[command(after_help = "Examples:
   healsim run worker-kubelet-stopped
   healsim run worker-kubelet-stopped --seed 7 -o summary
+  healsim run worker-power-off -f my-health-check.yaml
   healsim run mine.yaml --platform tkgs-2024 --out jsonl=run.jsonl")]
 pub struct Run {
     /// Scenarios: names or files
@@ -89,6 +91,7 @@ pub struct Run {
 #[command(after_help = "Examples:
   healsim check worker-kubelet-stopped
   healsim check --seeds 1..100 mine.yaml --junit report.xml
+  healsim check --seeds 1..200 mine.yaml --threshold 'recoveryTime p95 < 15m'
   healsim check --lint *.yaml")]
 pub struct Check {
     /// Scenarios: names or files
@@ -100,6 +103,10 @@ pub struct Check {
     /// Only read and validate, do not play
     #[arg(long, conflicts_with_all = ["seeds", "stats"])]
     pub lint: bool,
+    /// A bound that the runs of each scenario have to keep together, as 'recoveryTime p95 < 15m';
+    /// exit code 4 if it fails; may be given several times
+    #[arg(long, value_name = "EXPR", conflicts_with = "lint")]
+    pub threshold: Vec<Threshold>,
     /// Write the verdicts as JUnit XML into a file
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,

@@ -7,16 +7,18 @@ use crate::analysis::estimate::{Part, Shard};
 use crate::analysis::{Comparison, Control};
 use crate::engine::{Duration, Text};
 use crate::report::Listed;
+use crate::scenario::Source;
 use crate::timeline::Run;
 use clap::ValueEnum;
+use std::path::PathBuf;
 
 /// Reads scenarios and plays them. An input is a name or a file, as typed. Each mistake in the
 /// input is one text, complete with its place, and goes to standard error as it is (exit code 3).
 pub trait Player {
     /// Plays one scenario with one seed.
     fn play(&self, input: &str, options: &Options, seed: u64) -> Result<Run, Vec<String>>;
-    /// Reads and validates one scenario without playing it; yields its name.
-    fn lint(&self, input: &str, options: &Options) -> Result<String, Vec<String>>;
+    /// Reads and validates one scenario without playing it.
+    fn lint(&self, input: &str, options: &Options) -> Result<Linted, Vec<String>>;
     /// Everything of a kind, or what a word names of it.
     fn list(
         &self,
@@ -45,14 +47,44 @@ pub trait Player {
     fn get(&self, input: &str, options: &Options, get: &Question) -> Result<Got, Vec<String>>;
 }
 
+/// A scenario that can be played.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Linted {
+    pub name: String,
+    /// What the user should know, each a line that says where it comes from.
+    pub notes: Vec<String>,
+}
+
 /// What a run of the scenario changes from what is written in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     pub platform: Option<String>,
     pub until: Option<Duration>,
     pub set: Vec<Setting>,
+    /// Files of the user's own manifests.
+    pub files: Vec<PathBuf>,
+    /// What stands in them, once they are read.
+    pub manifests: Vec<Source>,
     /// Whether what the scenario pins is drawn.
     pub free: bool,
+}
+
+impl Options {
+    /// Reads the files; one that others have read already is not read again, because standard input
+    /// can be read once.
+    pub fn read(mut self, others: Option<&Options>) -> Result<Options, Vec<String>> {
+        let known = |path: &PathBuf| {
+            let others = others?;
+            let at = others.files.iter().position(|other| other == path)?;
+            others.manifests.get(at).cloned()
+        };
+        let read = |path: &PathBuf| match known(path) {
+            Some(source) => Ok(source),
+            None => Source::manifests(path).map_err(|mistake| vec![mistake.to_string()]),
+        };
+        self.manifests = self.files.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(self)
+    }
 }
 
 /// How often a scenario is played, and on how many threads.

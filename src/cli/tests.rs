@@ -14,7 +14,7 @@ struct Fake;
 
 impl Player for Fake {
     fn play(&self, input: &str, options: &Options, seed: u64) -> Result<Played, Vec<String>> {
-        let name = self.lint(input, options)?;
+        let name = self.lint(input, options)?.name;
         let failed = Expectation { applicable: true, ..Expectation::default() };
         Ok(Played {
             scenario: name.clone().into(),
@@ -24,8 +24,9 @@ impl Player for Fake {
             ..Played::default()
         })
     }
-    fn lint(&self, input: &str, _: &Options) -> Result<String, Vec<String>> {
-        if input == "wrong" { Err(vec!["wrong:1:1: no".to_owned()]) } else { Ok(input.to_owned()) }
+    fn lint(&self, input: &str, _: &Options) -> Result<Linted, Vec<String>> {
+        let linted = Linted { name: input.to_owned(), notes: Vec::new() };
+        if input == "wrong" { Err(vec!["wrong:1:1: no".to_owned()]) } else { Ok(linted) }
     }
     fn list(&self, _: Listing, _: Option<&str>, word: Option<&str>) -> Result<Listed, Vec<String>> {
         let word = word.unwrap_or_default();
@@ -42,7 +43,7 @@ impl Player for Fake {
         many: &Many,
         _: &Control,
     ) -> Result<Part, Vec<String>> {
-        let scenario = self.lint(input, options)?.into();
+        let scenario = self.lint(input, options)?.name.into();
         let asked = Asked {
             scenario,
             platform: Text::EMPTY,

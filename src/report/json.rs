@@ -5,7 +5,7 @@
 
 use crate::analysis::milestones;
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::{Downtime, Expectation, Run};
+use crate::timeline::{Changed, Downtime, Expectation, Run};
 use serde_json::json;
 use std::io;
 
@@ -38,6 +38,7 @@ pub fn summary(run: &Run) -> String {
         ("expectations", list(run.expectations.iter().map(expectation))),
         ("invariants", invariants(run)),
         ("assumptions", json!(keys(run)).to_string()),
+        ("settings", list(run.changes.iter().map(changed))),
     ])
 }
 
@@ -52,6 +53,17 @@ fn milestone_list(run: &Run) -> String {
             ("id", milestone.entry.0.to_string()),
         ])
     }))
+}
+
+fn changed(changed: &Changed) -> String {
+    let Changed { key, value, instead_of, from } = changed;
+    let instead_of = (!instead_of.is_empty()).then_some(instead_of);
+    object([
+        ("key", json!(key).to_string()),
+        ("value", json!(value).to_string()),
+        ("insteadOf", json!(instead_of).to_string()),
+        ("from", json!(from).to_string()),
+    ])
 }
 
 fn availability(run: &Run) -> String {

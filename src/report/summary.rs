@@ -8,7 +8,7 @@ use super::page::{Line, Mood, Span, Style, hang, say};
 use super::shell;
 use crate::analysis::{Milestone, milestones};
 use crate::engine::{SimTime, Text};
-use crate::timeline::{Assumption, Downtime, End, Expectation, Run};
+use crate::timeline::{Assumption, Changed, Downtime, End, Expectation, Run};
 use std::io;
 
 /// Columns of a time in the tables.
@@ -45,6 +45,7 @@ pub fn verdict(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<(
     expectations(run, style, to)?;
     availability(run, style, to)?;
     invariants(run, style, to)?;
+    settings(run, style, to)?;
     assumptions(run, style, to)?;
     again(run, style, to)
 }
@@ -186,6 +187,26 @@ fn invariants(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()
         hang(Line::default(), TIME + 2, &[Span::new(Mood::Fault, sentence.as_str())], style, to)?;
     }
     Ok(())
+}
+
+/// What the user has chosen, and where it stands.
+fn settings(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    if run.changes.is_empty() {
+        return Ok(());
+    }
+    heading("Settings", "chosen by you", style, to)?;
+    run.changes.iter().try_for_each(|changed| {
+        let Changed { key, value, instead_of, from } = changed;
+        let mut line = Line::default();
+        line.add(Mood::Neutral, format!("{:TIME$}  {key:<42} ", ""));
+        let mut body = vec![Span::new(Mood::Neutral, value.as_str())];
+        if instead_of != value && !instead_of.is_empty() {
+            body.push(Span::new(Mood::Neutral, format!("instead of {instead_of}")));
+        }
+        body.push(Span::new(Mood::Quiet, format!("({from})")));
+        let column = line.width().clamp(45, 70);
+        hang(line, column, &body, style, to)
+    })
 }
 
 fn assumptions(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {

@@ -127,6 +127,8 @@ fn sample() -> Run {
             source: Text::word("kubeadm join on an idle VM, estimated"),
         }],
         doubts: Vec::new(),
+        changes: Vec::new(),
+        warnings: Vec::new(),
         invariants_checked: 14,
         violated: Vec::new(),
         engine_events: 1_000,
@@ -258,7 +260,7 @@ fn the_summary_is_the_verdict_alone() {
 #[test]
 fn json_is_the_documented_summary() {
     assert_snapshot!(printed(Format::Json, &sample(), Style::Plain), @r#"
-    {"summary":true,"healsim":"0.1.0","scenario":"worker-kubelet-stopped","platform":"lab","seed":7,"given":{"vmOperatorResync":"9m"},"firstFault":60.0,"end":"recovered","endedAt":1800.0,"entries":15,"hash":"d7a9bb44eb6f04a1","milestones":[{"name":"nodeUnknown","object":"Node/worker-0","at":101.317,"after":41.317,"id":9},{"name":"machineUnhealthy","object":"Machine/worker-0","at":401.4,"after":341.4,"id":11},{"name":"machineDeleting","object":"Machine/worker-0","at":401.6,"after":341.6,"id":14},{"name":"machineDeleted","object":"Machine/worker-0","at":702.0,"after":642.0,"id":15},{"name":"recovered","object":"Cluster/workload","at":850.123456,"after":790.123456,"id":15}],"recovered":true,"recoveryTime":790.123456,"availability":{"api":{"unavailable":0.0},"app/web":{"unavailable":12.5,"degraded":640.2}},"expectations":[{"text":"Node/worker-0 Ready=Unknown after 29s..47s","met":true,"at":101.317,"applicable":true},{"text":"Machine/worker-0 deleted after 9m..10m30s","met":false,"at":702.0,"applicable":true},{"text":"VM/worker-0 re-created","met":false,"at":null,"applicable":false}],"invariants":{"checked":14,"violated":[]},"assumptions":["delays.joinWorker"]}
+    {"summary":true,"healsim":"0.1.0","scenario":"worker-kubelet-stopped","platform":"lab","seed":7,"given":{"vmOperatorResync":"9m"},"firstFault":60.0,"end":"recovered","endedAt":1800.0,"entries":15,"hash":"d7a9bb44eb6f04a1","milestones":[{"name":"nodeUnknown","object":"Node/worker-0","at":101.317,"after":41.317,"id":9},{"name":"machineUnhealthy","object":"Machine/worker-0","at":401.4,"after":341.4,"id":11},{"name":"machineDeleting","object":"Machine/worker-0","at":401.6,"after":341.6,"id":14},{"name":"machineDeleted","object":"Machine/worker-0","at":702.0,"after":642.0,"id":15},{"name":"recovered","object":"Cluster/workload","at":850.123456,"after":790.123456,"id":15}],"recovered":true,"recoveryTime":790.123456,"availability":{"api":{"unavailable":0.0},"app/web":{"unavailable":12.5,"degraded":640.2}},"expectations":[{"text":"Node/worker-0 Ready=Unknown after 29s..47s","met":true,"at":101.317,"applicable":true},{"text":"Machine/worker-0 deleted after 9m..10m30s","met":false,"at":702.0,"applicable":true},{"text":"VM/worker-0 re-created","met":false,"at":null,"applicable":false}],"invariants":{"checked":14,"violated":[]},"assumptions":["delays.joinWorker"],"settings":[]}
     "#);
 }
 

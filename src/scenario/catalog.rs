@@ -4,10 +4,11 @@
 //! it relied on. What a number means is not known here.
 
 use super::form::Form;
+use super::manifests::{Place, Wish, WishSource};
 use super::mistake::{Mistake, nearest};
 use super::yaml::Spanned;
 use crate::engine::{Delay, Duration, NotADuration, Text};
-use crate::timeline::Assumption;
+use crate::timeline::{Assumption, Changed};
 use serde::Deserialize;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -36,8 +37,25 @@ pub struct Setting {
     pub basis: Basis,
     /// Within which nobody knows where it lies.
     pub range: Option<String>,
-    /// The value that it had before `--set` changed it.
-    instead_of: Option<String>,
+    /// How it was changed, if it was.
+    changed: Option<Change>,
+}
+
+/// How a setting was changed.
+#[derive(Clone, Debug)]
+struct Change {
+    /// The value that it had on the platform.
+    instead_of: String,
+    by: By,
+}
+
+/// Who has changed a setting.
+#[derive(Clone, Debug)]
+enum By {
+    /// `--set`.
+    Option,
+    /// A user's manifest.
+    Manifest(Place, WishSource),
 }
 
 /// Where a number comes from.
@@ -95,7 +113,7 @@ impl Catalog {
             };
             let Written { flag, settable, source, basis, range, .. } = written;
             let key = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
-            let setting = Setting { value, flag, settable, source, basis, range, instead_of: None };
+            let setting = Setting { value, flag, settable, source, basis, range, changed: None };
             self.settings.insert(key, setting);
         }
     }
@@ -103,7 +121,7 @@ impl Catalog {
     /// `--set KEY=VALUE`. Whether the value is one that the setting can have is known to whoever
     /// takes it; see [`Catalog::mistakes`].
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Mistake> {
-        let Some(setting) = self.settings.get_mut(key) else {
+        if !self.settings.contains_key(key) {
             let near = nearest(key, self.settings.keys().map(String::as_str));
             let hint = near.map_or_else(
                 || "; `healsim list settings` names them all".to_owned(),
@@ -111,10 +129,49 @@ impl Catalog {
             );
             let place = format!("--set {key}={value}");
             return Err(Mistake::of(&place, format!("no setting `{key}`{hint}")));
-        };
-        let before = std::mem::replace(&mut setting.value, value.to_owned());
-        setting.instead_of.get_or_insert(before);
+        }
+        self.change(key, value, By::Option);
         Ok(())
+    }
+
+    /// A value that stands in a user's manifest.
+    ///
+    /// # Panics
+    /// There is no such setting: which fields are read is the program's to know.
+    pub fn wish(&mut self, wish: &Wish) {
+        self.change(wish.key, &wish.value, By::Manifest(wish.place.clone(), wish.source));
+    }
+
+    fn change(&mut self, key: &str, value: &str, by: By) {
+        let setting = self.settings.get_mut(key);
+        let setting = setting.unwrap_or_else(|| panic!("models: no setting `{key}`"));
+        let before = std::mem::replace(&mut setting.value, value.to_owned());
+        let instead_of = match setting.changed.take() {
+            Some(change) => change.instead_of,
+            None => before,
+        };
+        setting.changed = Some(Change { instead_of, by });
+    }
+
+    /// The settings that were changed, by key; a default of a manifest counts if it changes something.
+    pub fn changes(&self) -> Vec<Changed> {
+        let changed = |(key, setting): (&String, &Setting)| {
+            let Change { instead_of, by } = setting.changed.as_ref()?;
+            let is_default = matches!(by, By::Manifest(_, WishSource::Default));
+            (!is_default || *instead_of != setting.value).then(|| Changed {
+                key: Text::from(key.as_str()),
+                value: Text::from(setting.value.as_str()),
+                instead_of: Text::from(instead_of.as_str()),
+                from: match by {
+                    By::Option => Text::word("--set"),
+                    By::Manifest(place, WishSource::Written) => Text::from(place.to_string()),
+                    By::Manifest(place, WishSource::Default) => {
+                        Text::from(format!("{place}, by default"))
+                    }
+                },
+            })
+        };
+        self.settings.iter().filter_map(changed).collect()
     }
 
     /// All settings, by key.
@@ -161,6 +218,18 @@ impl Catalog {
             return SECOND;
         }
         period
+    }
+
+    /// A length of time that may not be set: `none`.
+    pub fn optional_duration(&self, key: &str) -> Option<Duration> {
+        let text = self.take(key, Form::DurationOrNone);
+        if text == "none" {
+            return None;
+        }
+        let length = text.parse().map_err(|error: NotADuration| {
+            self.note(key, format!("{error}, or `none`"));
+        });
+        length.ok()
     }
 
     /// A delay that is drawn from a range.
@@ -232,7 +301,7 @@ impl Catalog {
     pub fn doubts(&self) -> Vec<Text> {
         let taken = self.taken.borrow();
         let doubt = |(key, setting): (&String, &Setting)| {
-            setting.instead_of.as_ref()?;
+            setting.changed.as_ref()?;
             if !taken.contains_key(key) {
                 return Some(Text::from(format!("{key} changes nothing here: nobody reads it")));
             }
@@ -253,7 +322,7 @@ impl Catalog {
             .keys()
             .filter_map(|key| Some((key, self.settings.get(key)?)))
             // What the user has chosen is nobody's assumption.
-            .filter(|(_, setting)| setting.basis == Basis::Assumed && setting.instead_of.is_none())
+            .filter(|(_, setting)| setting.basis == Basis::Assumed && setting.changed.is_none())
             .map(|(key, setting)| Assumption {
                 key: Text::from(key.as_str()),
                 value: Text::from(setting.value.as_str()),
@@ -274,11 +343,15 @@ impl Catalog {
 
     fn note(&self, key: &str, message: String) {
         let setting = self.settings.get(key);
-        let place = match setting.filter(|setting| setting.instead_of.is_some()) {
-            Some(setting) => format!("--set {key}={}", setting.value),
+        let change = setting.and_then(|setting| Some((setting, setting.changed.as_ref()?)));
+        let place = match change.map(|(setting, change)| (&setting.value, &change.by)) {
+            Some((value, By::Option)) => format!("--set {key}={value}"),
+            Some((_, By::Manifest(Place { file, line, column }, _))) => {
+                format!("{file}:{line}:{column}: {key}")
+            }
             None => format!("models: {key}"),
         };
-        let was = setting.and_then(|setting| setting.instead_of.as_ref());
+        let was = change.map(|(_, change)| &change.instead_of);
         let was = was.map_or_else(String::new, |was| format!(" (it is `{was}` here)"));
         let mistake = Mistake::of(&place, format!("{message}{was}"));
         let mut mistakes = self.mistakes.borrow_mut();

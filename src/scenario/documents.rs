@@ -12,22 +12,23 @@ struct Head {
     kind: Spanned<String>,
 }
 
+const NO_SCENARIO: &str = "no document of this file is a Scenario; a file of manifests alone is \
+                           played with `-f FILE` beside a scenario's name";
 /// As long as a name in Kubernetes.
 const LONGEST_NAME: usize = 253;
-/// The one scenario of a file, which may stand beside manifests of the user's own.
-pub fn the_scenario_among(documents: Vec<Source>) -> Result<Source, Mistake> {
+/// The one scenario of a file, and the manifests of the user's own that stand beside it.
+pub fn the_scenario_among(documents: Vec<Source>) -> Result<(Source, Vec<Source>), Mistake> {
     let alone = documents.len() == 1;
     let mut found: Option<(Source, Spanned<String>)> = None;
+    let mut beside = Vec::new();
+    let mut first = None;
     for source in documents {
         let Head { api_version, kind } = source.parse()?;
         let ours = kind.value == "Scenario" || api_version.value.starts_with("healsim/");
         if !ours && !alone {
-            let message = format!(
-                "kind `{}` is not read yet; this release plays the platform's own workloads and \
-                 health check, so leave the document out",
-                crop(&kind.value)
-            );
-            return Err(source.mistake(&kind, message));
+            first.get_or_insert_with(|| source.mistake(&kind, NO_SCENARIO));
+            beside.push(source);
+            continue;
         }
         for (found, wanted, what) in
             [(&api_version, "healsim/v1", "apiVersion"), (&kind, "Scenario", "kind")]
@@ -46,7 +47,10 @@ pub fn the_scenario_among(documents: Vec<Source>) -> Result<Source, Mistake> {
         }
         found = Some((source, kind));
     }
-    Ok(found.expect("a document that is no scenario was refused").0)
+    match found {
+        Some((source, _)) => Ok((source, beside)),
+        None => Err(first.expect("a file has a document")),
+    }
 }
 
 /// A name is one of Kubernetes (DNS-1123), or several with `/` between them.

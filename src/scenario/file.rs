@@ -7,8 +7,10 @@ use super::fault_words::{Moment, WrittenFault};
 use super::faults::Fault;
 use super::given::Given;
 use super::lines::{Reader, WrittenExpectation};
+use super::manifests::Warning;
 use super::mistake::{Mistake, crop, nearest};
 use super::models::{self, Platform, WrittenCluster};
+use super::own::Own;
 use super::probes::{self, WrittenProbe};
 use super::settings::{add_volumes, blueprint};
 use super::stage::Stage;
@@ -25,6 +27,8 @@ pub struct Scenario {
     pub name: Text,
     pub platform: Spanned<String>,
     pub(super) source: Source,
+    /// The user's own manifests that stand beside it in its file.
+    pub(super) beside: Vec<Source>,
     spec: Spec,
 }
 
@@ -37,6 +41,8 @@ pub struct Resolved {
     pub awaited: Vec<Awaited>,
     pub until: SimTime,
     pub expectations: Vec<Expectation>,
+    /// What the user should know about manifests.
+    pub warnings: Vec<Warning>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,17 +89,28 @@ const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 /// How many VMs a control plane can have.
 const CONTROL_PLANES: [u32; 4] = [1, 3, 5, 7];
 /// More workers than this are not a scenario of this release.
-const MOST_WORKERS: u32 = 1000;
+pub(super) const MOST_WORKERS: u32 = 1000;
 /// More zones than this are no region.
 const MOST_ZONES: u32 = 20;
+/// Fails with what would be right if a control plane cannot have so many VMs.
+pub(super) fn possible_control_planes(count: u32) -> Result<(), String> {
+    if CONTROL_PLANES.contains(&count) {
+        return Ok(());
+    }
+    Err(format!(
+        "a control plane of {count} is not possible; write 1, 3, 5 or 7: each VM has an etcd member, \
+         and an even number of them is refused by KubeadmControlPlane too"
+    ))
+}
+
 impl Scenario {
-    /// Reads a scenario's text.
+    /// Reads a scenario's text, and takes what manifests stand beside it.
     pub fn read(source: Source) -> Result<Scenario, Mistake> {
-        let source = the_scenario_among(source.documents()?)?;
+        let (source, beside) = the_scenario_among(source.documents()?)?;
         let WrittenFile { metadata, spec, .. } = source.parse()?;
         check_name(&source, &metadata.name)?;
         let name = Text::from(metadata.name.value.as_str());
-        Ok(Scenario { name, platform: spec.platform.clone(), source, spec })
+        Ok(Scenario { name, platform: spec.platform.clone(), source, beside, spec })
     }
 
     /// The text, as it was written.
@@ -116,25 +133,29 @@ impl Scenario {
     pub fn resolve(
         &self,
         platform: &Platform,
+        own: &Own,
         until_instead: Option<Duration>,
     ) -> Result<Resolved, Vec<Mistake>> {
         let mut mistakes = Vec::new();
         let mut note = |mistake: Mistake| mistakes.push(mistake);
-        let (control_planes, workers) = self.shape(platform, &mut note);
+        let shape = self.shape(platform, &mut note);
+        let (control_planes, workers) = own.shape(platform, shape, &mut note);
         let until = self.until(until_instead).unwrap_or_else(|mistake| {
             note(mistake);
             LONGEST
         });
         let mut blueprint = blueprint(platform, control_planes, workers);
-        let own = self.workloads(control_planes, &mut note);
-        let replaced = |name: &Text| own.iter().any(|workload| workload.name == *name);
+        let written = self.workloads(control_planes, &mut note);
+        let replaced = |name: &Text| written.iter().any(|workload| workload.name == *name);
         blueprint.workloads.retain(|workload| !replaced(&workload.name));
-        blueprint.workloads.extend(own);
+        blueprint.workloads.extend(written);
+        let warnings = own.furnish(platform, &mut blueprint);
         blueprint.zones = self.zones(platform, &mut note);
         self.hosts(platform, &mut blueprint, &mut note);
         add_volumes(&mut blueprint, &platform.catalog);
-        let workloads = platform.workloads.iter().chain(&self.spec.workloads);
-        let apps: Vec<&str> = workloads.map(|workload| workload.name.value.as_str()).collect();
+        let workloads = blueprint.workloads.iter();
+        let apps: Vec<String> = workloads.map(|workload| workload.name.to_string()).collect();
+        let apps: Vec<&str> = apps.iter().map(String::as_str).collect();
         let wanted =
             probes::resolve(&self.spec.probes, &self.source, (&apps, control_planes), &mut note);
         blueprint.users = probes::users(wanted, &platform.catalog);
@@ -164,7 +185,8 @@ impl Scenario {
         let reader = Reader { source: &self.source, stage: &stage, rest };
         let expectations = reader.read(&self.spec.expect, &mut note);
         let until = SimTime::ZERO + until;
-        let resolved = Resolved { blueprint, given, faults, awaited, until, expectations };
+        let resolved =
+            Resolved { blueprint, given, faults, awaited, until, expectations, warnings };
         if mistakes.is_empty() { Ok(resolved) } else { Err(mistakes) }
     }
 
@@ -241,12 +263,7 @@ impl Scenario {
         let Some(cluster) = &self.spec.cluster else { return (control_planes, workers) };
         if let Some(count) = &cluster.control_plane {
             control_planes = count.value;
-            if !CONTROL_PLANES.contains(&count.value) {
-                let message = format!(
-                    "a control plane of {} is not possible; write 1, 3, 5 or 7: each VM has an etcd \
-                     member, and an even number of them is refused by KubeadmControlPlane too",
-                    count.value
-                );
+            if let Err(message) = possible_control_planes(count.value) {
                 note(self.source.mistake(count, message));
                 control_planes = 1;
             }

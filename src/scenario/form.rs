@@ -9,6 +9,8 @@ use crate::engine::Duration;
 pub enum Form {
     /// A length of time, perhaps none.
     Duration,
+    /// A length of time, or `none`.
+    DurationOrNone,
     /// A length of time of at least a millisecond.
     Period,
     /// `LOW..HIGH`, two lengths of time between which each use draws one.
@@ -48,6 +50,7 @@ impl Form {
     pub fn unit(&self, key: &str) -> String {
         match self {
             Form::Duration | Form::Period => "duration".to_owned(),
+            Form::DurationOrNone => "duration | none".to_owned(),
             Form::Delay => "durations LOW..HIGH".to_owned(),
             Form::Count { .. } if key.ends_with("Percent") => "percent".to_owned(),
             Form::Count { .. } if key.ends_with("Millis") => {

@@ -1,14 +1,17 @@
 //! From a name or a file to a played run.
 
+use super::catalog::Catalog;
 use super::expect::Expectation;
 use super::file::{Resolved, Scenario};
 use super::given::Given;
+use super::manifests::Manifests;
 use super::mistake::Mistake;
 use super::models::{self, Platform};
+use super::own::Own;
 use super::simulation::{Plan, Played, Simulation, default_budget};
 use super::yaml::Source;
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::{Assumption, Run};
+use crate::timeline::{Assumption, Changed, Run};
 use std::path::Path;
 
 /// A scenario on a platform, ready to be played with any seed.
@@ -21,6 +24,21 @@ pub struct Game {
     given: Given,
     assumptions: Vec<Assumption>,
     doubts: Vec<Text>,
+    changes: Vec<Changed>,
+    warnings: Vec<Text>,
+}
+
+/// What is changed of a scenario as it is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Changes<'a> {
+    /// The platform, instead of the scenario's.
+    pub platform: Option<&'a str>,
+    /// Settings, each with its value.
+    pub set: &'a [(String, String)],
+    /// How long it is played, instead of the scenario's `until`.
+    pub until: Option<Duration>,
+    /// Files of the user's own manifests.
+    pub manifests: &'a [Source],
 }
 
 /// Plays an embedded scenario, or a file, on its own platform.
@@ -56,23 +74,40 @@ impl Game {
         set: &[(String, String)],
         until: Option<Duration>,
     ) -> Result<Game, Vec<Mistake>> {
+        Game::with(scenario, Changes { platform, set, until, manifests: &[] })
+    }
+
+    /// Sets a scenario up with what is changed of it. A setting of `set` wins over a manifest's
+    /// value, that over the scenario's, and that over the platform's.
+    pub fn with(scenario: &Scenario, changes: Changes) -> Result<Game, Vec<Mistake>> {
+        let Changes { platform, set, until, manifests } = changes;
+        let sources: Vec<Source> = scenario.beside.iter().chain(manifests).cloned().collect();
+        let manifests = Manifests::read(&sources)?;
         let platform = match platform {
             Some(name) => models::platform(name),
             None => scenario.own_platform(),
         };
         let mut platform: Platform = platform.map_err(|mistake| vec![mistake])?;
-        let wrong_keys =
-            set.iter().filter_map(|(key, value)| platform.catalog.set(key, value).err());
-        let mut mistakes: Vec<Mistake> = wrong_keys.collect();
-        let resolved = scenario.resolve(&platform, until);
+        let mut check = manifests.set(&mut platform.catalog, platform.control_plane_nodes);
+        let mut mistakes = Vec::new();
+        for (key, value) in set {
+            mistakes.extend(platform.catalog.set(key, value).err());
+            if let Some(check) = check.as_mut().filter(|_| key.starts_with("machineHealthCheck.")) {
+                // An unknown key was told of already.
+                let _ = check.set(key, value);
+            }
+        }
+        let own = Own { manifests: &manifests, check: check.as_ref() };
+        let resolved = scenario.resolve(&platform, &own, until);
         // Only who takes a setting knows what it can be.
         mistakes.extend(platform.catalog.mistakes());
+        mistakes.extend(check.iter().flat_map(Catalog::mistakes));
         let resolved = match resolved {
             Ok(resolved) if mistakes.is_empty() => resolved,
             Ok(_) => return Err(mistakes),
             Err(more) => return Err(mistakes.into_iter().chain(more).collect()),
         };
-        let Resolved { mut blueprint, faults, awaited, until, given, .. } = resolved;
+        let Resolved { mut blueprint, faults, awaited, until, given, warnings, .. } = resolved;
         let first_fault = faults.first().map_or(SimTime::ZERO, |(at, _)| *at);
         given.pin(&mut blueprint, first_fault);
         let budget = default_budget(blueprint.control_planes, blueprint.workers, until);
@@ -85,6 +120,13 @@ impl Game {
             given,
             assumptions: platform.catalog.assumptions(),
             doubts: platform.catalog.doubts(),
+            changes: platform
+                .catalog
+                .changes()
+                .into_iter()
+                .chain(own.taken(scenario, &platform))
+                .collect(),
+            warnings: warnings.iter().map(|warning| Text::from(warning.to_string())).collect(),
         })
     }
 
@@ -117,6 +159,16 @@ impl Game {
     /// Settings that a person may want to think about again, a sentence each.
     pub fn doubts(&self) -> &[Text] {
         &self.doubts
+    }
+
+    /// What the user has changed, by `--set` and by manifests.
+    pub fn changes(&self) -> &[Changed] {
+        &self.changes
+    }
+
+    /// What the user should know about these manifests, each with its place.
+    pub fn warnings(&self) -> &[Text] {
+        &self.warnings
     }
 
     /// What is expected of each run, in the order of a run's verdicts.
@@ -154,6 +206,8 @@ impl Game {
             expectations: self.expectations.iter().map(judge).collect(),
             assumptions: self.assumptions.clone(),
             doubts: self.doubts.clone(),
+            changes: self.changes.clone(),
+            warnings: self.warnings.clone(),
             first_fault: played.first_fault,
             last_fault: played.last_fault,
             end: played.end,

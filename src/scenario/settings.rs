@@ -24,7 +24,8 @@ use crate::components::{
 use crate::engine::{Duration, Text};
 use crate::infra::{KeepAlive, Latency};
 use crate::world::{
-    API_PORT, Blueprint, ControlPlaneNodes, ETCD_PORT, HostPlan, Leaders, Provider, Settings,
+    API_PORT, Blueprint, ControlPlaneNodes, DeletionTimeouts, ETCD_PORT, HostPlan, Leaders,
+    Provider, Settings,
 };
 use control_plane::{client, election};
 pub use hosts::add_hosts;
@@ -47,6 +48,7 @@ pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blue
         control_plane_nodes: platform.control_plane_nodes,
         workloads: platform.workloads.iter().map(workload).collect(),
         health_check: health_check(&platform.catalog),
+        control_plane_check: None,
         users: None,
         settings: settings(platform),
     };
@@ -94,12 +96,20 @@ fn settings(platform: &Platform) -> Settings {
         },
         retransmission: network::retransmission(all),
         max_in_flight: in_flight(all),
-        node_drain_timeout: all.duration("clusterApi.nodeDrainTimeout"),
-        node_volume_detach_timeout: all.duration("clusterApi.nodeVolumeDetachTimeout"),
-        node_deletion_timeout: all.duration("clusterApi.nodeDeletionTimeout"),
+        deletion: deletion(all, "node"),
         controller_restart: all.period("kubernetes.controllerRestart"),
         unit_restart: all.period("kubernetes.kubeletRestart"),
         static_pods: static_pods::manifests(all, has_cloud),
+    }
+}
+
+/// A Machine's time-outs, by the word with which the names of their settings begin.
+fn deletion(all: &Catalog, of: &str) -> DeletionTimeouts {
+    let duration = |what: &str| all.duration(&format!("clusterApi.{of}{what}"));
+    DeletionTimeouts {
+        node_drain: duration("DrainTimeout"),
+        node_volume_detach: duration("VolumeDetachTimeout"),
+        node_deletion: duration("DeletionTimeout"),
     }
 }
 
@@ -401,18 +411,21 @@ fn drain(all: &Catalog) -> cluster_api::Drain {
     }
 }
 
-fn health_check(all: &Catalog) -> MachineHealthCheck {
-    let rule = |status, key: &str| UnhealthyCondition {
-        kind: Text::word("Ready"),
-        status,
-        timeout: all.duration(&format!("machineHealthCheck.{key}")),
+/// The check over Machines, but its selector.
+pub fn health_check(all: &Catalog) -> MachineHealthCheck {
+    let rule = |status, key: &str| {
+        let timeout = all.optional_duration(&format!("machineHealthCheck.{key}"))?;
+        Some(UnhealthyCondition { kind: Text::word("Ready"), status, timeout })
     };
     MachineHealthCheck {
         selector: Default::default(),
-        unhealthy_conditions: vec![
+        unhealthy_conditions: [
             rule(Status::Unknown, "unknownTimeout"),
             rule(Status::False, "falseTimeout"),
-        ],
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         max_unhealthy: max_unhealthy(all),
         node_startup_timeout: all.duration("machineHealthCheck.nodeStartupTimeout"),
         expected_machines: 0,

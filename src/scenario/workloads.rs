@@ -2,7 +2,7 @@
 
 use super::mistake::{Mistake, nearest};
 use super::yaml::{Source, Spanned};
-use crate::api::kinds::{Amount, PodManagement, VolumeSource, Wanted};
+use crate::api::kinds::{Amount, PodManagement, Resources, VolumeSource, Wanted};
 use crate::engine::{Duration, Text};
 use crate::world::{RunsOn, Workload, WorkloadKind};
 use serde::Deserialize;
@@ -38,10 +38,10 @@ pub struct WrittenWorkload {
 /// The kinds, as they are written.
 const KINDS: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", "Job", "Pod"];
 /// `terminationGracePeriodSeconds` and `backoffLimit` where nothing is said, as in Kubernetes.
-const GRACE: Duration = Duration::from_secs(30);
+pub const GRACE: Duration = Duration::from_secs(30);
 const BACKOFF_LIMIT: u32 = 6;
 /// More Pods of one workload are not a scenario of this release.
-const MOST_REPLICAS: u32 = 10_000;
+pub const MOST_REPLICAS: u32 = 10_000;
 
 impl WrittenWorkload {
     /// What is meant, in a cluster of so many control-plane VMs.
@@ -61,6 +61,8 @@ impl WrittenWorkload {
             grace: self.grace.as_ref().map_or(Ok(GRACE), |grace| duration(source, grace))?,
             budget: self.budget(source, kind)?,
             volume: self.volume(source, kind)?,
+            requests: Resources { cpu_millis: 100, memory_mib: 128, pods: 1 },
+            tolerations: Vec::new(),
             kind,
         })
     }
@@ -104,16 +106,10 @@ impl WrittenWorkload {
 
     fn name(&self, source: &Source) -> Result<Text, Mistake> {
         let name = &self.name.value;
-        let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let edge = |c: Option<char>| c.is_some_and(|c| letter(c) && c != '-');
-        let fits = name.len() <= 52 && name.chars().all(letter);
-        if fits && edge(name.chars().next()) && edge(name.chars().last()) {
+        if is_name(name) {
             return Ok(Text::from(name.as_str()));
         }
-        let message = format!(
-            "a workload cannot be named `{name}`; write up to 52 lower-case letters, digits and \
-             `-`, for example `web`"
-        );
+        let message = format!("a workload cannot be named `{name}`; {NAME_RULE}");
         Err(source.mistake(&self.name, message))
     }
 
@@ -196,6 +192,17 @@ impl WrittenWorkload {
             },
         }
     }
+}
+
+/// What a workload can be called.
+pub const NAME_RULE: &str = "write up to 52 lower-case letters, digits and `-`, for example `web`";
+
+/// True if a workload can be called so.
+pub fn is_name(name: &str) -> bool {
+    let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let edge = |c: Option<char>| c.is_some_and(|c| letter(c) && c != '-');
+    let fits = name.len() <= 52 && name.chars().all(letter);
+    fits && edge(name.chars().next()) && edge(name.chars().last())
 }
 
 /// A number of Pods, or a percentage of them.

@@ -21,7 +21,7 @@ const MOST_NODES: usize = 100_000;
 const MOST_EXPANDED_BYTES: usize = 4 << 20;
 
 /// A text with the name under which mistakes in it are reported.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     pub file: String,
     pub text: String,
@@ -46,16 +46,36 @@ impl Source {
                 "cannot be opened: {error}; check the path, or take a name of `healsim list scenarios`"
             ))
         })?;
+        Source::take(&name, file)
+    }
+
+    /// Reads a file of manifests, or standard input for `-`.
+    pub fn manifests(path: &Path) -> Result<Source, Mistake> {
+        if path == Path::new("-") {
+            return Source::take("standard input", std::io::stdin().lock());
+        }
+        match File::open(path) {
+            Ok(_) => Source::read(path),
+            Err(error) => {
+                let message = format!("cannot be opened: {error}; check the path");
+                Err(Mistake::at(&path.display().to_string(), "", (1, 1), message))
+            }
+        }
+    }
+
+    /// Reads a text up to the limit.
+    fn take(name: &str, from: impl Read) -> Result<Source, Mistake> {
+        let fail = |what: String| Mistake::at(name, "", (1, 1), what);
         let mut bytes = Vec::new();
-        let read = file.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+        let read = from.take(MOST_BYTES + 1).read_to_end(&mut bytes);
         read.map_err(|error| fail(format!("cannot be read: {error}; is it a file?")))?;
         if bytes.len() as u64 > MOST_BYTES {
             let limit = MOST_BYTES >> 20;
             return Err(fail(format!("is larger than {limit} MiB; a scenario is a short text")));
         }
         String::from_utf8(bytes)
-            .map(|text| Source { file: name.clone(), text })
-            .map_err(|error| not_text(&name, error.as_bytes(), error.utf8_error().valid_up_to()))
+            .map(|text| Source { file: name.to_owned(), text })
+            .map_err(|error| not_text(name, error.as_bytes(), error.utf8_error().valid_up_to()))
     }
 
     /// The documents of the text that are not empty, each at its own lines. A line of `---` ends a

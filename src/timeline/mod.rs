@@ -8,4 +8,4 @@ mod run;
 pub mod vocabulary;
 
 pub use entry::{Entry, EntryId, Timeline, Value};
-pub use run::{Assumption, Downtime, End, Expectation, Lack, Run};
+pub use run::{Assumption, Changed, Downtime, End, Expectation, Lack, Run};

@@ -30,6 +30,10 @@ pub struct Run {
     pub expectations: Vec<Expectation>,
     /// The assumed numbers that the run relied on.
     pub assumptions: Vec<Assumption>,
+    /// What the user has changed of the platform and the scenario, by `--set` and by manifests.
+    pub changes: Vec<Changed>,
+    /// What the user should know about these manifests, each with its place in a file.
+    pub warnings: Vec<Text>,
     /// Changed settings that a person may want to think about again, a sentence each.
     pub doubts: Vec<Text>,
     pub invariants_checked: u32,
@@ -93,6 +97,18 @@ pub struct Assumption {
     /// Within which it is drawn; empty for a fixed number.
     pub range: Text,
     pub source: Text,
+}
+
+/// A value that the user has chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// A setting's key, or an object and its field, as `Deployment/web replicas`.
+    pub key: Text,
+    pub value: Text,
+    /// What it would be; empty where nothing would be there.
+    pub instead_of: Text,
+    /// `--set`, or FILE:LINE of a manifest.
+    pub from: Text,
 }
 
 impl Run {

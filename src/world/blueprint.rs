@@ -1,8 +1,8 @@
 //! What a world is built from: machines, workloads and numbers. Data only.
 
 use crate::api::kinds::{
-    Condition, Conditions, InFlight, MachineHealthCheck, PodManagement, RemediationStrategy,
-    Status, VolumeSource, Wanted,
+    Condition, Conditions, InFlight, MachineHealthCheck, MachineSpec, PodManagement,
+    RemediationStrategy, Resources, Status, Toleration, VolumeSource, Wanted,
 };
 use crate::api::{Kind, StaticPodManifest};
 use crate::components::cluster_api::{Bootstrap, Wording};
@@ -35,6 +35,8 @@ pub struct Blueprint {
     pub workloads: Vec<Workload>,
     /// The check over the workers, but its selector.
     pub health_check: MachineHealthCheck,
+    /// The check over the control plane, if it is another.
+    pub control_plane_check: Option<MachineHealthCheck>,
     /// Who tries from outside whether things work.
     pub users: Option<Users>,
     pub settings: Settings,
@@ -125,6 +127,10 @@ pub struct Workload {
     pub budget: Option<Wanted>,
     /// Its exclusive volume, if it has one: one for each Pod name, or one for all.
     pub volume: Option<VolumeSource>,
+    /// What each of its Pods asks for.
+    pub requests: Resources,
+    /// Beside those that every Pod gets.
+    pub tolerations: Vec<Toleration>,
 }
 
 /// Who looks after a workload's Pods.
@@ -173,9 +179,8 @@ pub struct Settings {
     pub retransmission: Retransmission,
     /// Of the pool's MachineDeployment: how many Machines may be remediated at once.
     pub max_in_flight: Option<InFlight>,
-    pub node_drain_timeout: Duration,
-    pub node_volume_detach_timeout: Duration,
-    pub node_deletion_timeout: Duration,
+    /// Of the pool's Machines.
+    pub deletion: DeletionTimeouts,
     /// How long after its exit a controller-manager or scheduler is started again.
     pub controller_restart: Duration,
     /// `RestartSec` of the kubelet's unit.
@@ -184,12 +189,22 @@ pub struct Settings {
     pub static_pods: Vec<StaticPodManifest>,
 }
 
+/// How long a Machine that goes waits for what; nothing means without limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeletionTimeouts {
+    pub node_drain: Duration,
+    pub node_volume_detach: Duration,
+    pub node_deletion: Duration,
+}
+
 /// A KubeadmControlPlane, and who looks after it.
 #[derive(Clone, Copy, Debug)]
 pub struct ControlPlaneMachines {
     pub controller: kubeadm_control_plane::Settings,
     pub remediation: RemediationStrategy,
     pub max_surge: u32,
+    /// Of its Machines.
+    pub deletion: DeletionTimeouts,
 }
 
 impl Workload {
@@ -262,6 +277,18 @@ impl Blueprint {
         apps.sort_unstable();
         apps.dedup();
         apps
+    }
+}
+
+impl DeletionTimeouts {
+    /// A Machine's `spec` with these.
+    pub fn of(self, spec: MachineSpec) -> MachineSpec {
+        MachineSpec {
+            node_drain_timeout: self.node_drain,
+            node_volume_detach_timeout: self.node_volume_detach,
+            node_deletion_timeout: self.node_deletion,
+            ..spec
+        }
     }
 }
 

@@ -303,14 +303,13 @@ impl Maker<'_> {
             provider_id: Text::EMPTY,
             data_secret_name: Text::EMPTY,
             infrastructure: self.infrastructure(POOL),
-            node_drain_timeout: self.blueprint.settings.node_drain_timeout,
-            node_volume_detach_timeout: self.blueprint.settings.node_volume_detach_timeout,
-            node_deletion_timeout: self.blueprint.settings.node_deletion_timeout,
+            ..MachineSpec::default()
         };
+        let spec = self.blueprint.settings.deletion.of(spec);
         let mut all = vec![cluster];
         self.pool(&mut all, &spec);
         if let Some(plane) = self.blueprint.settings.control_plane {
-            self.control_plane(&mut all, &spec, plane);
+            self.control_plane(&mut all, &plane.deletion.of(spec), plane);
         }
         all
     }

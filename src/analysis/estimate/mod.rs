@@ -115,6 +115,14 @@ pub fn estimate(game: &Game, seeds: Range<u64>, jobs: usize) -> Estimate {
 }
 
 impl Estimate {
+    /// What runs say that were played for another reason, with seeds from the question's first on.
+    pub fn of_samples(asked: Asked, samples: impl IntoIterator<Item = Sample>) -> Estimate {
+        let mut tally = Tally::default();
+        samples.into_iter().for_each(|sample| tally.add(sample));
+        let sums = [tally.sums(), Sums::default(), Sums::default()];
+        Estimate::of(Part::new(asked, Shard::WHOLE, sums))
+    }
+
     /// What a part, or the whole, says.
     pub fn of(part: Part) -> Estimate {
         let seeds = part.seeds();

@@ -1,6 +1,6 @@
 //! Pod, and the template from which controllers make Pods.
 
-use super::{Conditions, Resources, Status, Taint, TaintEffect, VolumeSource};
+use super::{Conditions, Resources, Status, Taint, TaintEffect, VolumeSource, taint};
 use crate::api::Labels;
 use crate::api::merge::merge_fields;
 use crate::engine::{Duration, SimTime, Text};
@@ -96,6 +96,19 @@ impl Pod {
             restarts: 0,
             waiting: Text::EMPTY,
         }
+    }
+
+    /// Adds what a Pod tolerates that says nothing of a Node which is not ready or not reached: both,
+    /// for this long. Follows k/k: plugin/pkg/admission/defaulttolerationseconds.
+    pub fn tolerate_outages(&mut self, length: Duration) {
+        let mut tolerations = self.tolerations.to_vec();
+        for key in [taint::NOT_READY, taint::UNREACHABLE] {
+            if self.tolerates(&Taint::new(key, TaintEffect::NoExecute, None)).is_none() {
+                let (key, effect) = (Text::word(key), Some(TaintEffect::NoExecute));
+                tolerations.push(Toleration { key, effect, seconds: Some(length) });
+            }
+        }
+        self.tolerations = tolerations.into();
     }
 
     /// True if its Ready condition is True.

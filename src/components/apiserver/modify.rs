@@ -2,7 +2,7 @@
 //!
 //! Pure rules over one object; who asks and what etcd says to it is the server's matter.
 
-use crate::api::kinds::{Condition, Pod, Status, Taint, TaintEffect, Toleration, taint};
+use crate::api::kinds::{Condition, Status};
 use crate::api::{ApiError, Deletion, Object, ObjectKey, Reason, Uid, Verb};
 use crate::engine::{Duration, SimTime, Text};
 use std::sync::Arc;
@@ -58,7 +58,8 @@ pub fn admitted(
     new.meta.created = now;
     new.meta.writer = writer;
     if let Some(pod) = new.pod_mut() {
-        add_default_tolerations(pod, toleration);
+        // The admission plugin DefaultTolerationSeconds.
+        pod.tolerate_outages(toleration);
     }
     new
 }
@@ -210,19 +211,4 @@ fn wrong_uid(key: &ObjectKey) -> ApiError {
         key.name
     );
     ApiError::new(Reason::Conflict, message)
-}
-
-/// The admission plugin DefaultTolerationSeconds.
-fn add_default_tolerations(pod: &mut Pod, length: Duration) {
-    let mut tolerations = pod.tolerations.to_vec();
-    for key in [taint::NOT_READY, taint::UNREACHABLE] {
-        if pod.tolerates(&Taint::new(key, TaintEffect::NoExecute, None)).is_none() {
-            tolerations.push(Toleration {
-                key: Text::word(key),
-                effect: Some(TaintEffect::NoExecute),
-                seconds: Some(length),
-            });
-        }
-    }
-    pod.tolerations = tolerations.into();
 }

@@ -4,7 +4,7 @@
 //! it took.
 
 use super::control_plane::client;
-use super::{shell, small};
+use super::{deletion, shell, small};
 use crate::api::Kind;
 use crate::api::kinds::RemediationStrategy;
 use crate::components::kubeadm_control_plane::{
@@ -32,6 +32,7 @@ pub fn control_plane(all: &Catalog, infrastructure: Kind) -> ControlPlaneMachine
             min_healthy_period: all.duration("clusterApi.controlPlaneMinHealthyPeriod"),
         },
         max_surge: small(all.count("clusterApi.controlPlaneMaxSurge", 0..=1)),
+        deletion: deletion(all, "controlPlaneNode"),
     }
 }
 

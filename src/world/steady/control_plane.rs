@@ -125,14 +125,16 @@ impl Maker<'_> {
         }
     }
 
-    /// The same rules as for the pool: the platforms that have one say so.
+    /// The same rules as for the pool, unless somebody tells the two apart.
     fn check(&mut self, selector: &Labels) -> Object {
         let machines = self.blueprint.control_planes;
+        let blueprint = self.blueprint;
+        let rules = blueprint.control_plane_check.as_ref().unwrap_or(&blueprint.health_check);
         let mut check = MachineHealthCheck {
             selector: selector.clone(),
             expected_machines: machines,
             current_healthy: machines,
-            ..self.blueprint.health_check.clone()
+            ..rules.clone()
         };
         check.remediations_allowed = check.max_unhealthy.of(machines);
         let reason = self.blueprint.settings.condition_reason("RemediationAllowed");

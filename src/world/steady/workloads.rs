@@ -6,8 +6,8 @@ use super::super::blueprint::{RunsOn, Workload, WorkloadKind};
 use super::{DEFAULT, Maker};
 use crate::api::kinds::{
     Condition, DaemonSet, Deployment, Endpoint, EndpointSlice, Job, PersistentVolumeClaim, Pod,
-    PodDisruptionBudget, PodManagement, PodPhase, PodTemplate, ReplicaSet, Resources, SERVICE_NAME,
-    Service, StatefulSet, Status, TaintEffect, Toleration, VolumeAttachment, claim_of, taint,
+    PodDisruptionBudget, PodManagement, PodPhase, PodTemplate, ReplicaSet, SERVICE_NAME, Service,
+    StatefulSet, Status, TaintEffect, Toleration, VolumeAttachment, claim_of, taint,
 };
 use crate::api::{Body, Kind, Labels, Meta, Object, labels};
 use crate::components::controller_manager::{TRACKING, daemon_tolerations};
@@ -287,18 +287,20 @@ fn template(workload: &Workload, app: &Labels) -> PodTemplate {
         effect: Some(TaintEffect::NoSchedule),
         seconds: None,
     };
+    let mut tolerations = workload.tolerations.clone();
+    tolerations.extend(on_control_plane.then_some(tolerate));
     PodTemplate {
         volume: workload.volume.clone(),
         labels: app.clone(),
         image: workload.name.clone(),
-        requests: Resources { cpu_millis: 100, memory_mib: 128, pods: 1 },
+        requests: workload.requests,
         grace: workload.grace,
         node_selector: match on_control_plane {
             true => labels([(taint::CONTROL_PLANE, Text::EMPTY)]),
             false => Labels::default(),
         },
         anti_affinity: workload.repel_each_other.then(|| app.clone()),
-        tolerations: if on_control_plane { vec![tolerate] } else { Vec::new() },
+        tolerations,
         completes_after: match workload.kind {
             WorkloadKind::Job { run_time, .. } => Some(run_time),
             _ => None,
@@ -308,15 +310,7 @@ fn template(workload: &Workload, app: &Labels) -> PodTemplate {
 
 fn running_pod(template: &Arc<PodTemplate>, host: Option<Text>, toleration: Duration) -> Pod {
     let mut pod = Pod::new(template.clone());
-    let mut tolerations = pod.tolerations.to_vec();
-    for key in [taint::NOT_READY, taint::UNREACHABLE] {
-        tolerations.push(Toleration {
-            key: Text::word(key),
-            effect: Some(TaintEffect::NoExecute),
-            seconds: Some(toleration),
-        });
-    }
-    pod.tolerations = tolerations.into();
+    pod.tolerate_outages(toleration);
     let Some(host) = host else { return pod };
     pod.node_name = host;
     pod.phase = PodPhase::Running;

@@ -1,0 +1,169 @@
+//! Worlds with a user's manifests: what they do there, and what is said about them.
+
+use crate::engine::{Duration, SimTime};
+use crate::scenario::{Changes, Game, Mistake, Source, load};
+
+/// The checks that every platform has, but for how long a Node may be Unknown.
+const CHECK: &str = "\
+apiVersion: cluster.x-k8s.io/v1beta2
+kind: MachineHealthCheck
+metadata: { name: mine }
+spec:
+  clusterName: prod
+  selector: { matchLabels: { cluster.x-k8s.io/cluster-name: prod } }
+  checks:
+    nodeStartupTimeoutSeconds: 14400
+    unhealthyNodeConditions:
+      - { type: Ready, status: Unknown, timeoutSeconds: 120 }
+      - { type: Ready, status: \"False\", timeoutSeconds: 720 }
+";
+
+const SHOP: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: shop }
+spec:
+  replicas: 3
+  selector: { matchLabels: { tier: front } }
+  template:
+    metadata: { labels: { tier: front } }
+    spec:
+      tolerations: [{ key: node.kubernetes.io/unreachable, effect: NoExecute, tolerationSeconds: 30 }]
+      affinity:
+        podAntiAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+            - topologyKey: kubernetes.io/hostname
+              labelSelector: { matchLabels: { tier: front } }
+      containers: [{ name: shop, image: shop }]
+";
+
+fn budget(label: &str) -> String {
+    format!(
+        "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {{ name: mine }}\nspec: {{ \
+         minAvailable: 2, selector: {{ matchLabels: {{ {label} }} }} }}\n"
+    )
+}
+
+/// Twelve minutes of a scenario on a platform, with these manifests and settings.
+fn game(
+    scenario: &str,
+    platform: Option<&str>,
+    texts: &[&str],
+    set: &[(&str, &str)],
+) -> Result<Game, Vec<Mistake>> {
+    let scenario = load(scenario).expect("embedded");
+    let text = texts.join("---\n");
+    let manifests: Vec<Source> =
+        (!texts.is_empty()).then(|| Source::embedded("m.yaml", &text)).into_iter().collect();
+    let set: Vec<(String, String)> =
+        set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let until = Some(Duration::from_secs(720));
+    Game::with(&scenario, Changes { platform, set: &set, until, manifests: &manifests })
+}
+
+fn warnings(platform: Option<&str>, texts: &[&str]) -> Vec<String> {
+    let game = game("worker-power-off", platform, texts, &[]).expect("valid");
+    game.warnings().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_check_of_two_minutes_plays_as_the_setting_does() {
+    let of = |texts: &[&str], set: &[(&str, &str)]| {
+        game("worker-kubelet-stopped", None, texts, set).expect("valid")
+    };
+    let by_setting = of(&[], &[("machineHealthCheck.unknownTimeout", "2m")]);
+    let workers = CHECK.replace("cluster-name: prod", "deployment-name: pool");
+    let (both, workers) = (of(&[CHECK], &[]), of(&[&workers], &[]));
+    assert_eq!(both.fingerprint(), by_setting.fingerprint());
+    // The check over the control plane stays as it is, so this is another question, and here the
+    // same answer.
+    assert_ne!(workers.fingerprint(), by_setting.fingerprint());
+    let hash = |game: &Game| game.play(3).timeline.hash();
+    assert_eq!(hash(&both), hash(&by_setting));
+    assert_eq!(hash(&workers), hash(&by_setting));
+    assert_ne!(hash(&of(&[], &[])), hash(&by_setting));
+    let run = both.play(3);
+    let taken: Vec<String> =
+        run.changes.iter().map(|it| format!("{} {} {}", it.key, it.value, it.from)).collect();
+    assert!(
+        taken.contains(&"machineHealthCheck.unknownTimeout 2m0s m.yaml:10".to_owned()),
+        "{taken:?}"
+    );
+    // `--set` wins.
+    let set = of(&[CHECK], &[("machineHealthCheck.unknownTimeout", "5m")]);
+    assert_eq!(hash(&set), hash(&of(&[], &[])));
+}
+
+#[test]
+fn pods_go_when_their_own_toleration_ends() {
+    let game = game("worker-power-off", None, &[SHOP], &[]).expect("valid");
+    let run = game.play(2);
+    let entries = run.timeline.entries();
+    let of = |field: &str, name: &str| {
+        let found = entries.iter().find(|it| it.field == *field && it.name.starts_with(name));
+        found.unwrap_or_else(|| panic!("no {field} of {name}")).at
+    };
+    let evicted = of("deletionTimestamp", "shop-");
+    let taint = entries.iter().find(|it| it.name == *"worker-0" && it.field == *"taints");
+    let tainted = taint.expect("an unreachable Node").at;
+    let after = evicted.since(tainted);
+    let seconds = Duration::from_secs;
+    assert!((seconds(30)..seconds(46)).contains(&after), "{after}");
+    // The platform's own workload waits for five minutes.
+    assert!(of("deletionTimestamp", "web-") > evicted + seconds(200), "{evicted:?}");
+    assert!(run.availability.contains_key("app/shop"));
+    assert!(evicted < SimTime::ZERO + seconds(200));
+}
+
+#[test]
+fn a_budget_is_given_to_the_one_workload_that_it_selects() {
+    let of = |texts: &[&str]| game("worker-power-off", None, texts, &[]).expect("valid");
+    let (without, with) = (of(&[SHOP]), of(&[SHOP, &budget("tier: front")]));
+    assert_ne!(without.fingerprint(), with.fingerprint());
+    assert_eq!(warnings(None, &[SHOP, &budget("tier: front")]), [""; 0]);
+    assert_eq!(warnings(None, &[&budget("app: web")]), [""; 0]);
+    let lost = warnings(None, &[&budget("app: shop")]);
+    assert!(
+        lost[0].contains("m.yaml:1:1: the PodDisruptionBudget mine selects no Pod here"),
+        "{lost:?}"
+    );
+    let twice = warnings(None, &[&budget("app: web"), &budget("app: web")]);
+    assert!(twice[0].contains("a second PodDisruptionBudget over the Pods of web"), "{twice:?}");
+}
+
+#[test]
+fn what_a_platform_does_not_have_is_a_warning_and_too_much_of_it_is_refused() {
+    let plane = "apiVersion: controlplane.cluster.x-k8s.io/v1beta1\nkind: KubeadmControlPlane\n\
+                 metadata: { name: p }\nspec: { replicas: 3, version: v1.31.2 }\n";
+    let pool = "apiVersion: cluster.x-k8s.io/v1beta1\nkind: MachineDeployment\nmetadata: { name: p }\n\
+                spec: { replicas: 4, strategy: { remediation: { maxInFlight: 1 } }, template: { spec: {} } }\n";
+    let lab = warnings(Some("lab-k8s-1.34-capi-1.14"), &[plane]);
+    assert!(lab[0].contains("the KubeadmControlPlane is left out"), "{lab:?}");
+    assert!(lab[1].contains("version v1.31.2 isn't played"), "{lab:?}");
+    let old = warnings(None, &[pool]);
+    assert!(old[0].contains("maxInFlight changes nothing"), "{old:?}");
+    assert_eq!(warnings(Some("tkgs-current"), &[pool]), [""; 0]);
+    let refused = |text: &str| {
+        let mistakes = game("worker-power-off", None, &[text], &[]).expect_err("a mistake");
+        mistakes[0].to_string()
+    };
+    let even = refused(&plane.replace("replicas: 3", "replicas: 4"));
+    assert!(even.starts_with("m.yaml:4:19: a control plane of 4 is not possible"), "{even}");
+    let many = refused(&pool.replace("replicas: 4", "replicas: 0"));
+    assert!(many.starts_with("m.yaml:4:19: 0 workers are not possible"), "{many}");
+    // The scenario names a worker that is gone with the smaller pool.
+    let fewer = refused(&pool.replace("replicas: 4", "replicas: 100000"));
+    assert!(fewer.contains("100000 workers are not possible"), "{fewer}");
+}
+
+#[test]
+fn manifests_may_stand_in_the_scenarios_own_file() {
+    let scenario = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: s }\nspec:\n  platform: \
+                    tkgs-2024\n  faults: []\n  until: 1m\n";
+    let text = format!("{scenario}---\n{CHECK}");
+    let scenario =
+        crate::scenario::Scenario::read(Source::embedded("s.yaml", &text)).expect("read");
+    let game = Game::new(&scenario, None, &[], None).expect("valid");
+    let from: Vec<&str> = game.changes().iter().map(|it| it.from.as_str()).collect();
+    assert!(from.contains(&"s.yaml:18"), "{from:?}");
+}

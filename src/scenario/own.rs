@@ -1,0 +1,207 @@
+//! A user's manifests put into a world that is about to begin: sizes, workloads, budgets, checks.
+//!
+//! What names something that is not there is told as a warning; the settings among their values are
+//! the catalog's affair.
+
+use super::catalog::Catalog;
+use super::file::{MOST_WORKERS, Scenario, possible_control_planes};
+use super::manifests::{Budget, Manifests, OwnWorkload, Taken, Warning};
+use super::mistake::Mistake;
+use super::models::Platform;
+use super::settings::health_check;
+use crate::api::Labels;
+use crate::engine::Text;
+use crate::timeline::Changed;
+use crate::world::{Blueprint, ControlPlaneNodes, WorkloadKind};
+
+/// A user's manifests as one platform takes them.
+#[derive(Clone, Debug)]
+pub struct Own<'a> {
+    pub manifests: &'a Manifests,
+    /// The settings of the control plane's health check, if they are not the workers'.
+    pub check: Option<&'a Catalog>,
+}
+
+impl Own<'_> {
+    /// How many control-plane VMs and workers there are, if the manifests say so.
+    pub fn shape(
+        &self,
+        platform: &Platform,
+        (mut control_planes, mut workers): (u32, u32),
+        note: &mut impl FnMut(Mistake),
+    ) -> (u32, u32) {
+        let has_plane = platform.control_plane_nodes == ControlPlaneNodes::InCluster;
+        if let Some(wanted) = self.manifests.control_planes.as_ref().filter(|_| has_plane) {
+            match possible_control_planes(wanted.count) {
+                Ok(()) => control_planes = wanted.count,
+                Err(message) => note(Mistake::of(&wanted.place.with_column(), message)),
+            }
+        }
+        if let Some(wanted) = &self.manifests.workers {
+            match wanted.count {
+                1..=MOST_WORKERS => workers = wanted.count,
+                other => {
+                    let message =
+                        format!("{other} workers are not possible; write 1 to {MOST_WORKERS}");
+                    note(Mistake::of(&wanted.place.with_column(), message));
+                }
+            }
+        }
+        (control_planes, workers)
+    }
+
+    /// Puts workloads, budgets and checks into a blueprint; yields what the user should know.
+    pub fn furnish(&self, platform: &Platform, blueprint: &mut Blueprint) -> Vec<Warning> {
+        let mut warnings = self.manifests.warnings.clone();
+        let own = &self.manifests.workloads;
+        let is_own = |name: &Text| own.iter().any(|own| own.workload.name == *name);
+        blueprint.workloads.retain(|workload| !is_own(&workload.name));
+        blueprint.workloads.extend(own.iter().map(|own| own.workload.clone()));
+        for (number, budget) in self.manifests.budgets.iter().enumerate() {
+            let earlier = &self.manifests.budgets[..number];
+            let warning = put_budget(budget, earlier, own, blueprint);
+            warnings.extend(warning.map(|message| budget_warning(budget, message)));
+        }
+        self.checks(blueprint);
+        self.no_control_plane(platform, &mut warnings);
+        self.versions(platform, &mut warnings);
+        self.ignored(platform, &mut warnings);
+        warnings
+    }
+
+    /// Values that became no setting, as a run tells them.
+    pub fn taken(&self, scenario: &Scenario, platform: &Platform) -> Vec<Changed> {
+        let written = |count: Option<&super::yaml::Spanned<u32>>, else_: u32| {
+            count.map_or(else_, |count| count.value).to_string()
+        };
+        let cluster = scenario.cluster();
+        let changed = |taken: &Taken| {
+            let Taken { key, value, place } = taken;
+            let instead_of = match key.as_str() {
+                "cluster.workers" => {
+                    written(cluster.and_then(|it| it.workers.as_ref()), platform.workers)
+                }
+                "cluster.controlPlane" => written(
+                    cluster.and_then(|it| it.control_plane.as_ref()),
+                    platform.control_planes,
+                ),
+                _ => String::new(),
+            };
+            let [key, value] = [key, value].map(|text| Text::from(text.as_str()));
+            let (instead_of, from) = (Text::from(instead_of), Text::from(place.to_string()));
+            Changed { key, value, instead_of, from }
+        };
+        self.manifests.taken.iter().map(changed).collect()
+    }
+
+    fn checks(&self, blueprint: &mut Blueprint) {
+        let pool = &mut blueprint.health_check.unhealthy_conditions;
+        pool.extend(self.manifests.conditions.iter().cloned());
+        if let Some(catalog) = self.check {
+            let mut check = health_check(catalog);
+            let own = self.manifests.control_plane_conditions.iter().cloned();
+            check.unhealthy_conditions.extend(own);
+            blueprint.control_plane_check = Some(check);
+        }
+    }
+
+    /// Some platforms have a control plane that Cluster API does not keep.
+    fn no_control_plane(&self, platform: &Platform, warnings: &mut Vec<Warning>) {
+        if platform.control_plane_nodes == ControlPlaneNodes::InCluster {
+            return;
+        }
+        for what in ["KubeadmControlPlane", "MachineHealthCheck over the control plane"] {
+            let Some(place) = self.manifests.place_of(what) else { continue };
+            // A check over all Machines still watches the workers.
+            if what.starts_with("Machine") && self.manifests.control_plane_check.is_none() {
+                continue;
+            }
+            let message = format!(
+                "the {what} is left out: nobody keeps the control plane of platform {}",
+                platform.name
+            );
+            warnings.push(Warning { place: place.clone(), message });
+        }
+    }
+
+    /// A version of Kubernetes is a word of the manifest; what is played is the platform's.
+    fn versions(&self, platform: &Platform, warnings: &mut Vec<Warning>) {
+        let minor = |version: &str| {
+            let mut parts = version.trim_start_matches('v').split('.').map(str::to_owned);
+            (parts.next(), parts.next())
+        };
+        for wanted in &self.manifests.versions {
+            if minor(&wanted.version) != minor(&platform.kubernetes_version) {
+                let message = format!(
+                    "version {} isn't played: platform {} has Kubernetes {}; see --platform",
+                    wanted.version, platform.name, platform.kubernetes_version
+                );
+                warnings.push(Warning { place: wanted.place.clone(), message });
+            }
+        }
+    }
+
+    /// A field that the platform's release of Cluster API does not look at.
+    fn ignored(&self, platform: &Platform, warnings: &mut Vec<Warning>) {
+        let wishes = &self.manifests.wishes;
+        let limits = wishes.iter().find(|wish| wish.key == "clusterApi.maxInFlight");
+        let Some(wish) = limits.filter(|wish| wish.value != "none") else { return };
+        if !platform.catalog.rule("clusterApi.ownerLimitsRemediation") {
+            let message = format!(
+                "maxInFlight changes nothing: Cluster API of platform {} does not look at it",
+                platform.name
+            );
+            warnings.push(Warning { place: wish.place.clone(), message });
+        }
+    }
+}
+
+fn budget_warning(budget: &Budget, message: String) -> Warning {
+    Warning { place: budget.place.clone(), message }
+}
+
+/// Gives a budget to the one workload whose Pods it selects, or says why not.
+fn put_budget(
+    budget: &Budget,
+    earlier: &[Budget],
+    own: &[OwnWorkload],
+    blueprint: &mut Blueprint,
+) -> Option<String> {
+    let name = &budget.name;
+    let selects = |workload: &Text| {
+        let labels: Option<&Labels> =
+            own.iter().find(|own| own.workload.name == *workload).map(|own| &own.labels);
+        budget.selector.iter().all(|(key, value)| match labels {
+            Some(labels) => labels.get(key) == Some(value),
+            None => *key == *"app" && value == workload,
+        })
+    };
+    let mut found: Vec<_> =
+        blueprint.workloads.iter_mut().filter(|workload| selects(&workload.name)).collect();
+    match found.as_mut_slice() {
+        [] => Some(format!(
+            "the PodDisruptionBudget {name} selects no Pod here, so it holds nothing back"
+        )),
+        [one] if !matches!(one.kind, WorkloadKind::Deployment | WorkloadKind::StatefulSet(_)) => {
+            let kind = "only a Deployment and a StatefulSet have a budget here";
+            Some(format!("the PodDisruptionBudget {name} is left out: {kind}"))
+        }
+        [one] if earlier.iter().any(|other| other.selector == budget.selector) => Some(format!(
+            "a second PodDisruptionBudget over the Pods of {} is left out; the eviction API refuses \
+             Pods that have two",
+            one.name
+        )),
+        [one] => {
+            one.budget = Some(budget.wanted);
+            None
+        }
+        several => {
+            let names: Vec<&str> = several.iter().map(|workload| workload.name.as_str()).collect();
+            Some(format!(
+                "the PodDisruptionBudget {name} is left out: one over the Pods of several \
+                 workloads ({}) isn't modeled",
+                names.join(", ")
+            ))
+        }
+    }
+}
