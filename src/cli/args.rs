@@ -64,8 +64,13 @@ pub enum Moment {
 }
 
 impl Common {
-    /// The options as they are written; see [`Options::read`].
-    pub fn options(&self) -> Options {
+    /// The options as the player takes them; files are read.
+    pub fn options(&self) -> Result<Options, Vec<String>> {
+        self.unread().read(None)
+    }
+
+    /// The options as they are written, for who changes them before [`Options::read`].
+    pub fn unread(&self) -> Options {
         let Common { platform, until, set, files, free } = self.clone();
         Options { platform, until, set, files, manifests: Vec::new(), free }
     }

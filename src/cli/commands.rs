@@ -81,7 +81,7 @@ pub fn execute(command: &Command, player: &impl Player) -> Exit {
 
 fn play(asked: &Run, player: &impl Player) -> Result<Exit, Trouble> {
     asked.out.iter().try_for_each(|out| can_write(&out.path))?;
-    let options = asked.common.options().read(None)?;
+    let options = asked.common.options()?;
     let mut runs = Vec::new();
     for input in &asked.inputs {
         let mut run = player.play(input, &options, asked.seed)?;
@@ -157,7 +157,7 @@ fn verdict(run: &timeline::Run) -> Exit {
 /// Checks every input even when an earlier one is wrong: one call shows all mistakes.
 fn check_all(asked: &Check, player: &impl Player) -> Result<Exit, Trouble> {
     asked.junit.iter().try_for_each(|path| can_write(path))?;
-    let options = asked.common.options().read(None)?;
+    let options = asked.common.options()?;
     let mut worst = Exit::Done;
     let mut mistakes = Vec::new();
     let mut told = BTreeSet::new();
@@ -310,7 +310,7 @@ fn get_at(asked: &Get, player: &impl Player) -> Result<Exit, Trouble> {
         seed: asked.seed,
         view: asked.output,
     };
-    let options = asked.common.options().read(None)?;
+    let options = asked.common.options()?;
     player.lint(&asked.input, &options)?.notes.iter().for_each(|text| note(text));
     let got = player.get(&asked.input, &options, &question)?;
     print(got.text.as_bytes()).map_err(stdout)?;

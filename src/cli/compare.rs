@@ -80,7 +80,7 @@ impl Compare {
     }
 
     fn side(&self, word: &str) -> Result<(String, Options, String), String> {
-        let mut options = self.common.options();
+        let mut options = self.common.unread();
         let is_platform = models::platforms().contains(&word);
         // A file may have `=` in its name.
         let path = Path::new(word);

@@ -127,7 +127,7 @@ impl Estimate {
 /// Plays an estimate or one of its shards.
 pub(super) fn play_many(asked: &Estimate, player: &impl Player) -> Result<Exit, Trouble> {
     asked.printed.can_write()?;
-    let options = asked.common.options().read(None)?;
+    let options = asked.common.options()?;
     player.lint(&asked.input, &options)?.notes.iter().for_each(|text| note(text));
     let many = asked.many();
     let length = |of: u64| {

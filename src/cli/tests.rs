@@ -94,7 +94,7 @@ fn every_help_page_fits_and_has_examples() {
 
 #[test]
 fn a_run_takes_the_documented_options() {
-    let line = "run a b.yaml --platform p --seed 7 --until 30m --set k=v=w --set x=1 \
+    let line = "run a b.yaml --platform p --seed 7 --until 30m --set k=v=w --set x=1 -f m.yaml \
                 -o jsonl --out json=a.json --out summary=b.txt --stats";
     let Command::Run(run) = parse(line).unwrap().command else { panic!("not a run") };
     assert_eq!((run.inputs.len(), run.seed, run.output), (2, 7, Format::Jsonl));
@@ -102,7 +102,7 @@ fn a_run_takes_the_documented_options() {
     assert_eq!(run.common.set[0], Setting { key: "k".to_owned(), value: "v=w".to_owned() });
     assert_eq!(run.out.len(), 2);
     let words = run.common.words().join(" ");
-    assert_eq!(words, "--platform p --until 30m0s --set k=v=w --set x=1");
+    assert_eq!(words, "--platform p --until 30m0s --set k=v=w --set x=1 -f m.yaml");
 }
 
 #[test]

@@ -158,7 +158,11 @@ impl Catalog {
         let changed = |(key, setting): (&String, &Setting)| {
             let Change { instead_of, by } = setting.changed.as_ref()?;
             let is_default = matches!(by, By::Manifest(_, WishSource::Default));
-            (!is_default || *instead_of != setting.value).then(|| Changed {
+            let is_same = |one: &str, other: &str| match (span(one), span(other)) {
+                (Some(one), Some(other)) => one == other,
+                _ => one == other,
+            };
+            (!is_default || !is_same(instead_of, &setting.value)).then(|| Changed {
                 key: Text::from(key.as_str()),
                 value: Text::from(setting.value.as_str()),
                 instead_of: Text::from(instead_of.as_str()),
@@ -297,13 +301,16 @@ impl Catalog {
     }
 
     /// A word on each changed setting that changes nothing, or lies where nobody expects it; to be
-    /// asked once all settings were taken.
+    /// asked once all settings were taken. What a user has in a manifest is no guess.
     pub fn doubts(&self) -> Vec<Text> {
         let taken = self.taken.borrow();
         let doubt = |(key, setting): (&String, &Setting)| {
-            setting.changed.as_ref()?;
+            let change = setting.changed.as_ref()?;
             if !taken.contains_key(key) {
                 return Some(Text::from(format!("{key} changes nothing here: nobody reads it")));
+            }
+            if matches!(change.by, By::Manifest(..)) {
+                return None;
             }
             let range = setting.range.as_ref()?;
             let (low, high) = span(range)?;

@@ -69,6 +69,12 @@ const MATTER: &[(&str, &str)] = &[
 ];
 const COMMANDS: &str = "nothing of it is run; what it takes is part of infra.joinWorker";
 
+/// The names of the arguments that are read.
+#[cfg(test)]
+pub fn known() -> impl Iterator<Item = &'static str> {
+    [API_SERVER, CONTROLLER_MANAGER, ETCD].into_iter().flatten().map(|(name, ..)| *name)
+}
+
 impl Manifests {
     pub(super) fn kubeadm(&mut self, kubeadm: &Fields) -> Result<(), Mistake> {
         if let Some(cluster) = kubeadm.fields("clusterConfiguration")? {

@@ -89,6 +89,8 @@ fn a_check_of_two_minutes_plays_as_the_setting_does() {
         taken.contains(&"machineHealthCheck.unknownTimeout 2m0s m.yaml:10".to_owned()),
         "{taken:?}"
     );
+    assert_eq!(taken.len(), 3, "a default that changes nothing is not told: {taken:?}");
+    assert!(both.doubts().is_empty(), "{:?}", both.doubts());
     // `--set` wins.
     let set = of(&[CHECK], &[("machineHealthCheck.unknownTimeout", "5m")]);
     assert_eq!(hash(&set), hash(&of(&[], &[])));
@@ -154,6 +156,20 @@ fn what_a_platform_does_not_have_is_a_warning_and_too_much_of_it_is_refused() {
     // The scenario names a worker that is gone with the smaller pool.
     let fewer = refused(&pool.replace("replicas: 4", "replicas: 100000"));
     assert!(fewer.contains("100000 workers are not possible"), "{fewer}");
+}
+
+#[test]
+fn pods_that_a_worker_cannot_hold_are_named() {
+    let ask = |cpu: &str| {
+        let asks = format!("image: shop, resources: {{ requests: {{ cpu: {cpu} }} }} }}]");
+        warnings(None, &[&SHOP.replace("image: shop }]", &asks)])
+    };
+    assert_eq!(ask("3"), [""; 0]);
+    assert!(
+        ask("4")[0].contains("a worker would have Pods that ask for 4100m of cpu"),
+        "{:?}",
+        ask("4")
+    );
 }
 
 #[test]

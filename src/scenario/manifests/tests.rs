@@ -365,9 +365,7 @@ fn a_deployment_is_read_with_what_decides_about_its_pods() {
 fn a_budget_has_one_of_two_amounts_and_a_selector() {
     let budget = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: { name: shop }\nspec:\n  \
                   minAvailable: 50%\n  selector: { matchLabels: { tier: front } }\n";
-    insta::assert_snapshot!(taken(budget), @r"
-    PodDisruptionBudget/shop minAvailable = 50% (5)
-    ");
+    insta::assert_snapshot!(taken(budget), @"PodDisruptionBudget/shop minAvailable = 50% (5)");
     let both = budget.replace("  selector", "  maxUnavailable: 1\n  selector");
     assert!(refused(&both).contains("either minAvailable or maxUnavailable"));
     let none = budget.replace("  minAvailable: 50%\n", "");
@@ -392,4 +390,23 @@ fn kinds_that_stand_beside_are_left_out_and_lists_are_opened() {
 fn every_mistake_of_every_document_is_told_at_once() {
     let text = format!("{}---\n{}", CHECK.replace("2m", "soon"), POOL.replace("5m", "later"));
     assert_eq!(read(&text).expect_err("two mistakes").len(), 2);
+}
+
+#[test]
+fn the_documentation_has_every_kind_argument_and_setting() {
+    let page = include_str!("../../../docs/manifests.md");
+    let kinds = super::kinds::PLAYED.iter().map(|played| played.kind);
+    for word in kinds.chain(super::arguments::known()) {
+        assert!(page.contains(word), "{word}");
+    }
+    for text in [CHECK, CHECK_IN_GROUPS, POOL, POOL_IN_GROUPS, PLANE_IN_GROUPS] {
+        let manifests = read(text).expect("manifests");
+        for wish in manifests.wishes.iter().chain(&manifests.plane_wishes) {
+            let name = wish.key.rsplit('.').next().unwrap_or_default();
+            // The three time-outs of a Machine are named once.
+            let named = name.replace("VolumeDetach", "Drain").replace("Deletion", "Drain");
+            let is_argument = wish.key.starts_with("kubernetes.") || wish.key.starts_with("etcd.");
+            assert!(is_argument || page.contains(&named), "{}", wish.key);
+        }
+    }
 }
