@@ -4,11 +4,11 @@ use super::player::Listing;
 use crate::report::{Listed, SettingRow};
 use crate::scenario::{self, KINDS, models, nearest};
 
+/// The word that means all settings which who runs a cluster can set.
+const SETTABLE: &str = "settable";
+
 /// Everything of a kind whose name has the word in it; of settings, the flag or field counts too.
 pub fn list(what: Listing, platform: &str, word: &str) -> Result<Listed, Vec<String>> {
-    if matches!(what, Listing::Settings) {
-        return settings(platform, word);
-    }
     let mut names: Vec<(String, String)> = match what {
         Listing::Scenarios => {
             let all = models::scenarios().into_iter();
@@ -19,7 +19,8 @@ pub fn list(what: Listing, platform: &str, word: &str) -> Result<Listed, Vec<Str
             let all = all.map(|name| Ok((name.to_owned(), description_of(name)?)));
             all.collect::<Result<Vec<_>, Vec<String>>>()?
         }
-        Listing::Faults | Listing::Settings => {
+        Listing::Settings => return settings(platform, word),
+        Listing::Faults => {
             KINDS.iter().map(|(kind, does)| ((*kind).to_owned(), (*does).to_owned())).collect()
         }
     };
@@ -35,7 +36,10 @@ fn settings(platform: &str, word: &str) -> Result<Listed, Vec<String>> {
     scenario::blueprint(&platform, platform.control_planes, platform.workers);
     let all: Vec<(String, scenario::Setting)> =
         platform.catalog.iter().map(|(key, setting)| (key.clone(), setting.clone())).collect();
-    let found = all.iter().filter(|(key, setting)| has(key, word) || has(&setting.flag, word));
+    let is_meant = |(key, setting): &&(String, scenario::Setting)| {
+        has(key, word) || has(&setting.flag, word) || (word == SETTABLE && setting.settable)
+    };
+    let found = all.iter().filter(is_meant);
     let rows: Vec<SettingRow> = found
         .map(|(key, setting)| SettingRow {
             key: key.clone(),

@@ -125,11 +125,13 @@ pub struct Check {
 #[command(after_help = "Examples:
   healsim list scenarios
   healsim list settings machineHealthCheck
+  healsim list settings settable -o json
   healsim list settings timeout --platform tkgs-current -o csv")]
 pub struct List {
     /// What to list
     pub what: Listing,
-    /// Only what has this word in its name, or of settings in its flag or field
+    /// Only what has this word in its name, or of settings in its flag or field; `settable` for all
+    /// that a user can set
     pub word: Option<String>,
     /// What to print: lines, table, json or csv
     #[arg(short = 'o', value_name = "FORMAT")]

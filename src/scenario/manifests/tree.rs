@@ -58,11 +58,12 @@ impl Node {
             Value::Null => "nothing".to_owned(),
             Value::Flag(flag) => format!("`{flag}`"),
             Value::Whole(number) => format!("`{number}`"),
+            Value::Text(text) if text.is_empty() => "an empty text".to_owned(),
             Value::Broken(text) | Value::Text(text) => {
                 format!("`{}`", crate::scenario::mistake::crop(text))
             }
             Value::List(_) => "a list".to_owned(),
-            Value::Map(_) => "keys with values".to_owned(),
+            Value::Map(_) => "a mapping".to_owned(),
         }
     }
 }
