@@ -27,12 +27,12 @@ impl CustomProcess for Writer {
                 if self.catches_term {
                     ctx.catch_term();
                 }
-                ctx.after(second, TICK);
+                ctx.after("the test", second, TICK);
             }
             Input::Due(TICK) => {
                 self.number += 1;
-                ctx.flush(Duration::from_millis(10), self.number);
-                ctx.after(second, TICK);
+                ctx.flush("the test", Duration::from_millis(10), self.number);
+                ctx.after("the test", second, TICK);
             }
             Input::Due(number) => self.note(ctx, &number.to_string()),
             Input::Terminate => {

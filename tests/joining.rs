@@ -55,7 +55,7 @@ impl CustomProcess for Driver {
         match input {
             Input::Started(_) => {
                 for (at, (delay, _)) in self.acts.iter().enumerate() {
-                    ctx.after(*delay, at as u64);
+                    ctx.after("the test", *delay, at as u64);
                 }
             }
             Input::Due(at) => match self.acts[at as usize].1.clone() {

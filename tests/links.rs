@@ -42,7 +42,7 @@ impl CustomProcess for Client {
             Input::Started(_) => {
                 self.connection = None;
                 for (at, number) in &self.says {
-                    ctx.after(*at, u64::from(*number));
+                    ctx.after("the test", *at, u64::from(*number));
                 }
             }
             Input::Due(number) => {
@@ -73,7 +73,7 @@ impl CustomProcess for Server {
         match input {
             Input::Started(_) => {
                 for (at, number) in &self.says {
-                    ctx.after(*at, u64::from(*number));
+                    ctx.after("the test", *at, u64::from(*number));
                 }
             }
             Input::Due(number) => {

@@ -52,12 +52,12 @@ impl CustomProcess for Server {
 impl CustomProcess for Client {
     fn on_event(&mut self, input: Input<u64>, ctx: &mut Ctx<u64>) {
         match input {
-            Input::Started(_) => ctx.after(Duration::from_secs(1), 0),
+            Input::Started(_) => ctx.after("the test", Duration::from_secs(1), 0),
             Input::Due(_) => {
                 let to = Address::Endpoint(ENDPOINT);
                 let connection = *self.connection.get_or_insert_with(|| ctx.connect(to));
                 ctx.send(connection, Message::App(0));
-                ctx.after(Duration::from_secs(1), 0);
+                ctx.after("the test", Duration::from_secs(1), 0);
             }
             Input::Broken(connection, how) if self.connection == Some(connection) => {
                 self.connection = None;

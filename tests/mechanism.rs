@@ -39,7 +39,7 @@ impl Scribe {
             verb,
         };
         ctx.send(connection, Message::Request(Box::new(request)));
-        ctx.after(Duration::from_secs(1), 0);
+        ctx.after("the test", Duration::from_secs(1), 0);
     }
 
     fn note(&self, what: String) {

@@ -6,7 +6,7 @@
 use crate::api::{Answered, ApiError, Request, Verb, WatchEvent};
 use crate::engine::{Duration, Generation, Owner, SimTime};
 use crate::infra::{Address, Broken, ConnectionId, Ctx};
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 use crate::wire::Message;
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ struct Pending<T> {
     token: T,
     /// Nothing if it is waited for as long as the connection lasts.
     deadline: Option<SimTime>,
-    cause: Option<EntryId>,
+    cause: Cause,
     watch: bool,
 }
 
@@ -263,7 +263,7 @@ impl<T: Clone> Api<T> {
     }
 
     /// What led to the requests that still wait; for tests and for telling who waits for what.
-    pub fn waiting(&self) -> impl Iterator<Item = (&T, Option<EntryId>)> {
+    pub fn waiting(&self) -> impl Iterator<Item = (&T, Cause)> {
         self.pending.values().map(|pending| (&pending.token, pending.cause))
     }
 
@@ -272,7 +272,8 @@ impl<T: Clone> Api<T> {
         if self.alarm_at.is_none_or(|at| deadline < at) {
             self.alarm_at = Some(deadline);
             let alarm = Alarm { client: self.number, ring: Ring::Deadline };
-            ctx.after(deadline.since(ctx.now()), E::from(alarm));
+            let left = deadline.since(ctx.now());
+            ctx.after("kubernetes.clientRequestTimeout", left, E::from(alarm));
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::api::{
 };
 use crate::engine::{Duration, Owner, Purpose, Text, below, name_suffix};
 use crate::infra::{Address, Broken, ConnectionId, Ctx};
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 use crate::wire::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub struct Client<T> {
 pub struct Caches {
     informers: Vec<Informer>,
     /// The entry that each object's watch told of last.
-    heard: BTreeMap<ObjectKey, EntryId>,
+    heard: BTreeMap<ObjectKey, Cause>,
 }
 
 /// What a request is for: the client's own informers and events, or its user's.
@@ -97,18 +97,18 @@ impl Caches {
     }
 
     /// The entry that the watch told of last about this object.
-    pub fn heard_of(&self, key: &ObjectKey) -> Option<EntryId> {
+    pub fn heard_of(&self, key: &ObjectKey) -> Option<Cause> {
         self.heard.get(key).copied()
     }
 
     /// Notes what a watch event told of; one that only renews tells nothing.
-    fn hear(&mut self, delta: &Delta, entry: Option<EntryId>) {
-        match (&delta.new, entry) {
+    fn hear(&mut self, delta: &Delta, cause: Cause) {
+        match (&delta.new, cause.entry) {
             (None, _) => {
                 self.heard.remove(delta.key());
             }
-            (Some(object), Some(entry)) => {
-                self.heard.insert(object.key().clone(), entry);
+            (Some(object), Some(_)) => {
+                self.heard.insert(object.key().clone(), cause);
             }
             (Some(_), None) => {}
         }
@@ -285,7 +285,8 @@ impl<T: Clone> Client<T> {
         let pause = informer.pause(ctx.now(), relist_reset);
         let spread = pause.scaled(relist_jitter_percent, 100);
         let jitter = below(spread, ctx.draw(Purpose(RELIST + u16::from(place))));
-        ctx.after(pause + jitter, E::from(Alarm { client: self.number, ring }));
+        let alarm = Alarm { client: self.number, ring };
+        ctx.after("kubernetes.relistBackoffFirst", pause + jitter, E::from(alarm));
     }
 
     fn rewatch<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8) {

@@ -398,7 +398,8 @@ impl LeaderElection {
         if !std::mem::replace(&mut round.failing, true) {
             let left = (round.began + self.settings.deadline).since(now);
             let ring = Ring::RenewalOver(self.over.restart());
-            ctx.after(left, E::from(Alarm { client: self.number, ring }));
+            let alarm = Alarm { client: self.number, ring };
+            ctx.after("kubernetes.leaderElectRenewDeadline", left, E::from(alarm));
         }
         self.try_after(next.since(now), ctx);
     }
@@ -416,7 +417,8 @@ impl LeaderElection {
 
     fn try_after<E: From<Alarm>>(&mut self, pause: Duration, ctx: &mut Ctx<E>) {
         let ring = Ring::Attempt(self.attempt.restart());
-        ctx.after(pause, E::from(Alarm { client: self.number, ring }));
+        let alarm = Alarm { client: self.number, ring };
+        ctx.after("kubernetes.leaderElectRetryPeriod", pause, E::from(alarm));
     }
 
     /// Each counts for itself: elections shift nobody's draws.

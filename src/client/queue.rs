@@ -3,7 +3,7 @@
 
 use crate::api::ObjectKey;
 use crate::engine::{Duration, SimTime};
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 use std::collections::BTreeMap;
 
 /// A pause that doubles with each failure up to a limit.
@@ -34,11 +34,11 @@ struct Item {
     processing: bool,
     /// Wanted again as soon as the work in progress ends.
     dirty: bool,
-    cause: Option<EntryId>,
-    delayed_cause: Option<EntryId>,
-    dirty_cause: Option<EntryId>,
+    cause: Cause,
+    delayed_cause: Cause,
+    dirty_cause: Cause,
     /// The last entry that led to this key: a resync or a timer has none of its own.
-    known_cause: Option<EntryId>,
+    known_cause: Cause,
     last_begun: Option<SimTime>,
     backoff: Backoff,
 }
@@ -70,10 +70,10 @@ impl Item {
             timers: 0,
             processing: false,
             dirty: false,
-            cause: None,
-            delayed_cause: None,
-            dirty_cause: None,
-            known_cause: None,
+            cause: Cause::NONE,
+            delayed_cause: Cause::NONE,
+            dirty_cause: Cause::NONE,
+            known_cause: Cause::NONE,
             last_begun: None,
             backoff,
         }
@@ -84,7 +84,7 @@ impl Item {
     }
 
     /// Sets a timer in a slot, unless an earlier one stands there.
-    fn set(&mut self, at: SimTime, is_delayed: bool, cause: Option<EntryId>) -> Option<u32> {
+    fn set(&mut self, at: SimTime, is_delayed: bool, cause: Cause) -> Option<u32> {
         let slot = if is_delayed { &mut self.delayed } else { &mut self.ready };
         if slot.is_some_and(|(earlier, _)| earlier <= at) {
             return None;
@@ -108,7 +108,7 @@ impl WorkQueue {
         &mut self,
         key: &ObjectKey,
         delay: Duration,
-        cause: Option<EntryId>,
+        cause: Cause,
         now: SimTime,
     ) -> Option<(Duration, u32)> {
         let item = self.items.entry(key.clone()).or_insert_with(|| Item::new(self.backoff));
@@ -128,7 +128,7 @@ impl WorkQueue {
     }
 
     /// A timer fell due: begins work on the key, unless it was reset or is being worked on.
-    pub fn begin(&mut self, key: &ObjectKey, timer: u32, now: SimTime) -> Option<Option<EntryId>> {
+    pub fn begin(&mut self, key: &ObjectKey, timer: u32, now: SimTime) -> Option<Cause> {
         let item = self.items.get_mut(key)?;
         let is = |slot: Option<(SimTime, u32)>| slot.is_some_and(|(_, number)| number == timer);
         let cause = if is(item.ready) {
@@ -163,7 +163,7 @@ impl WorkQueue {
     }
 
     /// Work on the key is over; returns the cause if it is wanted again at once.
-    pub fn end(&mut self, key: &ObjectKey) -> Option<Option<EntryId>> {
+    pub fn end(&mut self, key: &ObjectKey) -> Option<Cause> {
         let item = self.items.get_mut(key)?;
         item.processing = false;
         std::mem::take(&mut item.dirty).then_some(item.dirty_cause)

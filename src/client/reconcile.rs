@@ -6,8 +6,9 @@
 use super::cluster::Caches;
 use crate::api::kinds::EventType;
 use crate::api::{Answered, ObjectKey, Verb};
-use crate::engine::{Duration, Purpose, SimTime, Text};
-use crate::timeline::EntryId;
+use crate::engine::{Duration, Purpose, Rule, SimTime, Text};
+use crate::infra::Elapsed;
+use crate::timeline::Cause;
 use crate::wire::{DatacenterRequest, TaskEnd};
 
 /// A controller: what to do about one object, step by step.
@@ -46,8 +47,8 @@ pub enum Step<S> {
     Write(Ask, S),
     /// Has the datacenter's management do something, through the process that owns the shell.
     Call(DatacenterRequest, S),
-    /// Blocks its worker for a while.
-    Wait(Duration, S),
+    /// Blocks its worker for a while, because of a rule.
+    Wait(Rule, Duration, S),
     Done(Outcome),
 }
 
@@ -78,8 +79,8 @@ pub enum Reply {
 /// How a reconcile ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// The earliest time at which the answer can change by itself.
-    pub requeue_after: Option<Duration>,
+    /// The earliest time at which the answer can change by itself: after these waits.
+    pub requeue_after: Option<[(Rule, Duration); 2]>,
     /// It failed, and is tried again with a growing pause.
     pub error: Option<Text>,
 }
@@ -94,7 +95,9 @@ pub struct View<'a> {
     pub events: Vec<EventDraft>,
     pub logs: Vec<Text>,
     /// The newest entry among what it was told of the objects that it has `found`.
-    pub found: Option<EntryId>,
+    pub found: Cause,
+    /// The limits that had to be over for what it decides.
+    pub elapsed: Option<Elapsed>,
 }
 
 /// An Event to record in the local cluster.
@@ -112,9 +115,14 @@ impl Outcome {
         Outcome::default()
     }
 
-    /// Look again after a while.
-    pub fn after(delay: Duration) -> Outcome {
-        Outcome { requeue_after: Some(delay), error: None }
+    /// Look again after a while, because of a rule.
+    pub fn after(rule: Rule, delay: Duration) -> Outcome {
+        Outcome { requeue_after: Some([(rule, delay), ("", Duration::ZERO)]), error: None }
+    }
+
+    /// Look again after two waits, one after the other.
+    pub fn after_both(first: (Rule, Duration), second: (Rule, Duration)) -> Outcome {
+        Outcome { requeue_after: Some([first, second]), error: None }
     }
 
     /// Failed; try again with a growing pause.
@@ -155,7 +163,20 @@ impl View<'_> {
     /// nothing else called the reconcile, what was last heard of the object is its cause: so a
     /// resync names what it found.
     pub fn found(&mut self, key: &ObjectKey) {
-        self.found = self.found.max(self.remote.heard_of(key).or(self.local.heard_of(key)));
+        let heard = self
+            .remote
+            .heard_of(key)
+            .unwrap_or_else(|| self.local.heard_of(key).unwrap_or_default());
+        if heard.entry > self.found.entry {
+            self.found = heard;
+        }
+    }
+
+    /// Says that a limit had to be over for what it decides, which began when an object was
+    /// written.
+    pub fn elapsed(&mut self, object: &ObjectKey, at: SimTime, limits: [(Rule, Duration); 2]) {
+        let object = object.clone();
+        self.elapsed = Some(Elapsed { object, written_at: at, limits });
     }
 
     /// Records a Normal Event.

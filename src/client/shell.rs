@@ -8,9 +8,9 @@ use super::cluster::{Caches, Client};
 use super::queue::{Backoff, WorkQueue};
 use super::reconcile::{Ask, EventDraft, Outcome, Reconciler, Reply, Step, Target, View};
 use crate::api::{Answered, ObjectKey};
-use crate::engine::{Delay, Duration, Purpose, Text};
+use crate::engine::{Delay, Duration, Purpose, Rule, Text};
 use crate::infra::Ctx;
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 use crate::wire::{DatacenterRequest, TaskEnd};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -75,13 +75,41 @@ pub struct ShellSettings {
     pub minimum_gap: Duration,
     /// The controller's own time from reading its caches until its first request.
     pub thinking: Delay,
+    pub rules: ShellRules,
+}
+
+/// What the waits of a shell are there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShellRules {
+    pub workers: Rule,
+    pub backoff: Rule,
+    pub minimum_gap: Rule,
+    pub thinking: Rule,
+}
+
+impl ShellRules {
+    /// Of a controller of Cluster API, or of another that is built on controller-runtime.
+    pub const CONTROLLER_RUNTIME: ShellRules = ShellRules {
+        workers: "clusterApi.workers",
+        backoff: "clusterApi.backoffFirst",
+        minimum_gap: "clusterApi.reconcileGap",
+        thinking: "clusterApi.thinking",
+    };
+
+    /// Of a controller of Kubernetes' own.
+    pub const CONTROLLER_MANAGER: ShellRules = ShellRules {
+        workers: "kubernetes.controllerWorkers",
+        backoff: "kubernetes.controllerBackoffFirst",
+        minimum_gap: "",
+        thinking: "kubernetes.controllerThinking",
+    };
 }
 
 /// A reconcile that waits.
 #[derive(Clone, Debug)]
 struct InFlight<S> {
     state: S,
-    cause: Option<EntryId>,
+    cause: Cause,
     /// True if a bad answer ends it with an error.
     must_succeed: bool,
     /// The first request, while the reconcile is still thinking.
@@ -97,7 +125,7 @@ pub struct Shell<R: Reconciler> {
     settings: ShellSettings,
     flights: BTreeMap<ObjectKey, InFlight<R::State>>,
     /// Keys whose turn came while every worker was busy.
-    starved: VecDeque<(ObjectKey, Option<EntryId>)>,
+    starved: VecDeque<(ObjectKey, Cause)>,
     /// Calls that the owner has not made yet.
     calls: Vec<(ObjectKey, DatacenterRequest)>,
 }
@@ -125,6 +153,8 @@ impl<T: Clone> Clients<T> {
 /// How often a manager that starts looks whether its caches are filled.
 const SYNC_POLL: Duration = Duration::from_millis(100);
 
+const NO_WAIT: (Rule, Duration) = ("", Duration::ZERO);
+
 /// Purpose of the draws for a shell's thinking time; the shell's number is added.
 const THINKING: u16 = 61_000;
 
@@ -144,21 +174,24 @@ impl<R: Reconciler> Shell<R> {
 
     /// Wants an object reconciled, because of what led to the current event.
     pub fn enqueue<E: From<Work>>(&mut self, ctx: &mut Ctx<E>, key: &ObjectKey) {
-        self.enqueue_after(ctx, key, Duration::ZERO);
+        self.enqueue_after(ctx, key, &[]);
     }
 
-    /// Wants an object reconciled after a while.
-    pub fn enqueue_after<E: From<Work>>(
+    /// Wants an object reconciled after these waits.
+    fn enqueue_after<E: From<Work>>(
         &mut self,
         ctx: &mut Ctx<E>,
         key: &ObjectKey,
-        delay: Duration,
+        waits: &[(Rule, Duration)],
     ) {
         let cause = ctx.cause();
+        let delay = waits.iter().fold(Duration::ZERO, |sum, (_, wait)| sum + *wait);
         if let Some((pause, generation)) = self.queue.add(key, delay, cause, ctx.now()) {
             let call = Call::Begin(generation);
             let work = Work { controller: self.number, key: key.clone(), call };
-            ctx.after(pause, E::from(work));
+            let gap = (self.settings.rules.minimum_gap, pause.saturating_sub(delay));
+            let [first, second] = [0, 1].map(|n| waits.get(n).copied().unwrap_or(NO_WAIT));
+            ctx.after_all(&[first, second, gap], E::from(work));
         }
     }
 
@@ -171,7 +204,7 @@ impl<R: Reconciler> Shell<R> {
         match work.call {
             // As in controller-runtime: nobody works before the caches have had their first list.
             Call::Begin(_) if !clients.are_synced() => {
-                ctx.after(SYNC_POLL, E::from(work.clone()));
+                ctx.after("the caches are filled first", SYNC_POLL, E::from(work.clone()));
             }
             Call::Begin(generation) => {
                 let Some(cause) = self.queue.begin(&work.key, generation, ctx.now()) else {
@@ -231,7 +264,7 @@ impl<R: Reconciler> Shell<R> {
         &mut self,
         ctx: &mut Ctx<E>,
         key: &ObjectKey,
-        cause: Option<EntryId>,
+        cause: Cause,
         clients: &mut Clients<T>,
     ) where
         E: From<Work> + From<Alarm>,
@@ -249,7 +282,7 @@ impl<R: Reconciler> Shell<R> {
                 let purpose = Purpose(THINKING + u16::from(self.number));
                 let thinking = ctx.draw_delay(purpose, self.settings.thinking);
                 let work = Work { controller: self.number, key: key.clone(), call: Call::Decided };
-                ctx.after(thinking, E::from(work));
+                ctx.after(self.settings.rules.thinking, thinking, E::from(work));
             }
             step => self.take(ctx, key, step, cause, clients),
         }
@@ -314,12 +347,16 @@ impl<R: Reconciler> Shell<R> {
             draw: &mut draw,
             events: Vec::new(),
             logs: Vec::new(),
-            found: None,
+            found: Cause::NONE,
+            elapsed: None,
         };
         let step = decide(&mut self.reconciler, &mut view);
-        let View { events, logs, found, .. } = view;
+        let View { events, logs, found, elapsed, .. } = view;
         if ctx.cause().is_none() {
-            ctx.because(found);
+            ctx.turn_of(found, None);
+        }
+        if let Some(elapsed) = elapsed {
+            ctx.elapsed(elapsed);
         }
         for line in logs {
             ctx.log(line);
@@ -336,7 +373,7 @@ impl<R: Reconciler> Shell<R> {
         ctx: &mut Ctx<E>,
         key: &ObjectKey,
         step: Step<R::State>,
-        cause: Option<EntryId>,
+        cause: Cause,
         clients: &mut Clients<T>,
     ) where
         E: From<Work> + From<Alarm>,
@@ -352,16 +389,16 @@ impl<R: Reconciler> Shell<R> {
                 self.keep(key, state, cause, must_succeed);
                 self.calls.push((key.clone(), request));
             }
-            Step::Wait(delay, state) => {
+            Step::Wait(rule, delay, state) => {
                 self.keep(key, state, cause, must_succeed);
                 let work = Work { controller: self.number, key: key.clone(), call: Call::Resume };
-                ctx.after(delay, E::from(work));
+                ctx.after(rule, delay, E::from(work));
             }
             Step::Done(outcome) => self.end(ctx, key, &outcome, clients),
         }
     }
 
-    fn keep(&mut self, key: &ObjectKey, state: R::State, cause: Option<EntryId>, must: bool) {
+    fn keep(&mut self, key: &ObjectKey, state: R::State, cause: Cause, must: bool) {
         let flight = InFlight { state, cause, must_succeed: must, decided: None };
         self.flights.insert(key.clone(), flight);
     }
@@ -377,21 +414,22 @@ impl<R: Reconciler> Shell<R> {
         T: Clone + From<Flight>,
     {
         let again = if outcome.error.is_some() {
-            Some(self.queue.fail(key))
+            Some([(self.settings.rules.backoff, self.queue.fail(key)), NO_WAIT])
         } else {
             self.queue.succeed(key);
             outcome.requeue_after
         };
         let dirty = self.queue.end(key);
-        if let Some(pause) = again {
-            self.enqueue_after(ctx, key, pause);
+        if let Some(waits) = again {
+            self.enqueue_after(ctx, key, &waits);
         }
         if let Some(cause) = dirty {
-            ctx.because(cause);
+            ctx.turn_of(cause, None);
             self.enqueue(ctx, key);
         }
         self.queue.forget(key);
         if let Some((key, cause)) = self.starved.pop_front() {
+            ctx.turn_of(cause, Some(self.settings.rules.workers));
             self.begin(ctx, &key, cause, clients);
         }
     }

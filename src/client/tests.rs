@@ -3,6 +3,7 @@
 use super::*;
 use crate::api::{Kind, ObjectKey};
 use crate::engine::{Duration, SimTime, Text};
+use crate::timeline::Cause;
 
 fn key(name: &'static str) -> ObjectKey {
     ObjectKey { kind: Kind::Machine, namespace: Text::word("default"), name: Text::word(name) }
@@ -20,9 +21,10 @@ fn queue(gap: u64) -> WorkQueue {
 #[test]
 fn a_key_that_waits_already_is_not_queued_twice() {
     let mut queue = queue(0);
-    let (pause, first) = queue.add(&key("a"), Duration::ZERO, None, secs(1)).expect("queued");
+    let (pause, first) =
+        queue.add(&key("a"), Duration::ZERO, Cause::NONE, secs(1)).expect("queued");
     assert_eq!(pause, Duration::ZERO);
-    assert!(queue.add(&key("a"), Duration::ZERO, None, secs(1)).is_none());
+    assert!(queue.add(&key("a"), Duration::ZERO, Cause::NONE, secs(1)).is_none());
     assert!(queue.begin(&key("a"), first, secs(1)).is_some());
     assert!(queue.begin(&key("a"), first, secs(1)).is_none(), "one timer, one turn");
 }
@@ -30,8 +32,10 @@ fn a_key_that_waits_already_is_not_queued_twice() {
 #[test]
 fn an_earlier_delay_replaces_a_later_one() {
     let mut queue = queue(0);
-    let (_, later) = queue.add(&key("a"), Duration::from_secs(9), None, secs(1)).expect("queued");
-    let (_, sooner) = queue.add(&key("a"), Duration::from_secs(2), None, secs(1)).expect("sooner");
+    let (_, later) =
+        queue.add(&key("a"), Duration::from_secs(9), Cause::NONE, secs(1)).expect("queued");
+    let (_, sooner) =
+        queue.add(&key("a"), Duration::from_secs(2), Cause::NONE, secs(1)).expect("sooner");
     assert!(queue.begin(&key("a"), sooner, secs(3)).is_some());
     assert!(queue.begin(&key("a"), later, secs(10)).is_none());
 }
@@ -39,8 +43,9 @@ fn an_earlier_delay_replaces_a_later_one() {
 #[test]
 fn a_delayed_turn_comes_even_if_the_key_had_one_in_between() {
     let mut queue = queue(0);
-    let (_, later) = queue.add(&key("a"), Duration::from_secs(20), None, secs(1)).expect("queued");
-    let (_, now) = queue.add(&key("a"), Duration::ZERO, None, secs(1)).expect("at once");
+    let (_, later) =
+        queue.add(&key("a"), Duration::from_secs(20), Cause::NONE, secs(1)).expect("queued");
+    let (_, now) = queue.add(&key("a"), Duration::ZERO, Cause::NONE, secs(1)).expect("at once");
     assert!(queue.begin(&key("a"), now, secs(1)).is_some());
     assert!(queue.begin(&key("a"), later, secs(21)).is_none(), "it is being worked on");
     assert!(queue.end(&key("a")).is_some(), "so it comes right after");
@@ -49,9 +54,9 @@ fn a_delayed_turn_comes_even_if_the_key_had_one_in_between() {
 #[test]
 fn a_key_that_changes_while_it_is_worked_on_comes_again_afterwards() {
     let mut queue = queue(0);
-    let (_, timer) = queue.add(&key("a"), Duration::ZERO, None, secs(1)).expect("queued");
+    let (_, timer) = queue.add(&key("a"), Duration::ZERO, Cause::NONE, secs(1)).expect("queued");
     queue.begin(&key("a"), timer, secs(1));
-    assert!(queue.add(&key("a"), Duration::ZERO, None, secs(2)).is_none());
+    assert!(queue.add(&key("a"), Duration::ZERO, Cause::NONE, secs(2)).is_none());
     assert!(queue.end(&key("a")).is_some(), "wanted again");
     assert!(queue.end(&key("a")).is_none());
 }
@@ -59,18 +64,18 @@ fn a_key_that_changes_while_it_is_worked_on_comes_again_afterwards() {
 #[test]
 fn two_turns_of_one_key_keep_the_minimum_gap() {
     let mut queue = queue(15);
-    let (_, timer) = queue.add(&key("a"), Duration::ZERO, None, secs(100)).expect("queued");
+    let (_, timer) = queue.add(&key("a"), Duration::ZERO, Cause::NONE, secs(100)).expect("queued");
     queue.begin(&key("a"), timer, secs(100));
     queue.end(&key("a"));
     queue.forget(&key("a"));
-    let (pause, _) = queue.add(&key("a"), Duration::ZERO, None, secs(104)).expect("queued");
+    let (pause, _) = queue.add(&key("a"), Duration::ZERO, Cause::NONE, secs(104)).expect("queued");
     assert_eq!(pause, Duration::from_secs(11));
 }
 
 #[test]
 fn failures_pause_longer_and_longer_until_a_success() {
     let mut queue = queue(0);
-    queue.add(&key("a"), Duration::ZERO, None, secs(1));
+    queue.add(&key("a"), Duration::ZERO, Cause::NONE, secs(1));
     let millis = |duration: Duration| duration.as_micros() / 1000;
     let pauses: Vec<u64> = (0..4).map(|_| millis(queue.fail(&key("a")))).collect();
     assert_eq!(pauses, [5, 10, 20, 40]);

@@ -33,9 +33,13 @@ impl Timer {
     }
 }
 
+/// What a wait is there for: a key of the catalog, or words for what nobody can set.
+pub type Rule = &'static str;
+
 /// A periodic activity as its owner declares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Activity {
+    pub rule: Rule,
     pub period: Duration,
     /// Each pause is longer by a random part of the period, up to this percentage.
     pub jitter_percent: u64,
@@ -136,6 +140,7 @@ mod tests {
     #[test]
     fn pauses_stay_within_their_jitter() {
         let lease = Activity {
+            rule: "kubernetes.nodeLeaseRenewInterval",
             period: Duration::from_secs(10),
             jitter_percent: 4,
             rhythm: Rhythm::AfterEnd,

@@ -7,11 +7,12 @@ use super::{
     ActivityId, Address, Broken, ConnectionId, Disk, EndpointId, Fallback, HostChange, HostNews,
     Inventory, Place, Port, ProcessId, Program, Signal, Vm,
 };
-use crate::api::{Object, Revision, Uid};
+use crate::api::{Object, ObjectKey, Revision, Uid};
+use crate::engine::Rule;
 use crate::engine::{
     Activity, Delay, Duration, Owner, Phase, Purpose, Random, Rhythm, SimTime, Text,
 };
-use crate::timeline::{EntryId, Value};
+use crate::timeline::{Cause, EntryId, Ledger, Step, StepId, Turn, Value};
 use crate::wire::Message;
 use std::sync::Arc;
 
@@ -53,9 +54,10 @@ pub enum Start {
 /// What a process asked for, in order.
 #[derive(Clone, Debug)]
 pub enum Effect<E> {
-    After(Duration, E),
+    /// Falls due after a delay, which is there because of this rule.
+    After(Rule, Duration, E),
     /// Written, and flushed to the disk, which takes this long if it is well.
-    Flush(Duration, E),
+    Flush(Rule, Duration, E),
     /// Arms a declared activity; the pause is already drawn.
     Arm(ActivityId, Duration),
     Connect(ConnectionId, Address),
@@ -65,10 +67,11 @@ pub enum Effect<E> {
     ConnectToVm(ConnectionId, Text, Port),
     Send(ConnectionId, Message),
     Close(ConnectionId),
-    /// The Pod's containers run after a delay, and end by themselves after a length, if they do.
-    StartContainer(Uid, Duration, Option<Duration>),
+    /// The Pod's containers run after these waits, and end by themselves after a length, if they
+    /// do.
+    StartContainer(Uid, [(Rule, Duration); 2], Option<Duration>),
     /// The Pod's containers have ended after a delay.
-    StopContainer(Uid, Duration),
+    StopContainer(Uid, Rule, Duration),
     StartUnit(Text),
     /// A new container of the program of this name runs.
     StartProgram(Text),
@@ -85,8 +88,18 @@ pub enum Effect<E> {
     ShutSessions(EndpointId, Text),
     /// What follows was led to by this entry.
     Because(Option<EntryId>),
-    /// What follows was led to by the silence of this process.
-    BecauseSilent(u32),
+    /// What follows came by this step of the ledger.
+    CameBy(StepId),
+    /// What follows had to wait for limits that began with a write.
+    Elapsed(Box<Elapsed>),
+    /// What follows was led to by the silence of this process, last heard at a time, which has
+    /// lasted longer than a limit that there is because of a rule.
+    BecauseSilent {
+        process: u32,
+        rule: Rule,
+        since: SimTime,
+        limit: Duration,
+    },
 }
 
 /// What a process lets a watcher of the run see. It changes nothing.
@@ -114,6 +127,15 @@ pub enum Trace {
     Backends(BackendsChange),
     /// Somebody of the datacenter's own sees a host otherwise.
     Host(HostChange),
+}
+
+/// Limits that are over, one after the other; the first began when an object was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elapsed {
+    pub object: ObjectKey,
+    /// As the object says, perhaps in whole seconds.
+    pub written_at: SimTime,
+    pub limits: [(Rule, Duration); 2],
 }
 
 /// A change of where a load balancer leads.
@@ -177,7 +199,7 @@ pub enum VmAction {
 pub struct Ctx<'a, E> {
     me: ProcessId,
     now: SimTime,
-    cause: Option<EntryId>,
+    cause: Cause,
     process: &'a mut ProcessState,
     vm: &'a mut Vm,
     inventory: Option<Inventory<'a>>,
@@ -185,20 +207,38 @@ pub struct Ctx<'a, E> {
     effects: &'a mut Vec<Effect<E>>,
     /// What was traced since has become the cause of what follows.
     cause_moved: bool,
+    ledger: Option<&'a mut Ledger>,
 }
 
 impl<'a, E> Ctx<'a, E> {
     /// The context of one event.
     pub fn new(
         me: ProcessId,
-        (now, cause): (SimTime, Option<EntryId>),
+        (now, cause): (SimTime, Cause),
         process: &'a mut ProcessState,
         vm: &'a mut Vm,
         inventory: Option<Inventory<'a>>,
         random: &'a Random,
         effects: &'a mut Vec<Effect<E>>,
     ) -> Ctx<'a, E> {
-        Ctx { me, now, cause, process, vm, inventory, random, effects, cause_moved: false }
+        Ctx {
+            me,
+            now,
+            cause,
+            process,
+            vm,
+            inventory,
+            random,
+            effects,
+            cause_moved: false,
+            ledger: None,
+        }
+    }
+
+    /// Has turns written down.
+    pub fn with_ledger(mut self, ledger: Option<&'a mut Ledger>) -> Ctx<'a, E> {
+        self.ledger = ledger;
+        self
     }
 
     /// The VM's clock.
@@ -268,15 +308,31 @@ impl<'a, E> Ctx<'a, E> {
         self.random.draw(sender.part(u64::from(purpose.0) + 1), purpose, count)
     }
 
-    /// Sets a timer.
-    pub fn after(&mut self, delay: Duration, event: E) {
-        self.effects.push(Effect::After(delay, event));
+    /// Sets a timer; the rule says what the delay is there for.
+    pub fn after(&mut self, rule: Rule, delay: Duration, event: E) {
+        self.effects.push(Effect::After(rule, delay, event));
+    }
+
+    /// Sets a timer for the end of several waits, one after the other.
+    pub fn after_all(&mut self, waits: &[(Rule, Duration)], event: E) {
+        let waits = waits.iter().filter(|(_, length)| !length.is_zero());
+        let total = waits.clone().fold(Duration::ZERO, |sum, (_, length)| sum + *length);
+        let (mut at, mut last, came_by) = (self.now, "at once", self.cause.step);
+        for (rule, length) in waits {
+            at += *length;
+            if at < self.now + total {
+                self.wait(at, rule);
+            }
+            last = rule;
+        }
+        self.effects.push(Effect::After(last, total, event));
+        self.come_by(came_by);
     }
 
     /// Writes and flushes to the disk (fdatasync), which takes this long if the disk is well; the
     /// timer falls due when it is done.
-    pub fn flush(&mut self, takes: Duration, event: E) {
-        self.effects.push(Effect::Flush(takes, event));
+    pub fn flush(&mut self, rule: Rule, takes: Duration, event: E) {
+        self.effects.push(Effect::Flush(rule, takes, event));
     }
 
     /// Installs a handler for SIGTERM, which ends a process without one.
@@ -369,15 +425,20 @@ impl<'a, E> Ctx<'a, E> {
         self.vm.containers.get(&pod).is_some_and(|container| container.completed)
     }
 
-    /// Has the container runtime start a Pod's containers; they run after `delay`, and end by
+    /// Has the container runtime start a Pod's containers; they run after both waits, and end by
     /// themselves after `length`, if they do.
-    pub fn start_container(&mut self, pod: Uid, delay: Duration, length: Option<Duration>) {
-        self.effects.push(Effect::StartContainer(pod, delay, length));
+    pub fn start_container(
+        &mut self,
+        pod: Uid,
+        waits: [(Rule, Duration); 2],
+        length: Option<Duration>,
+    ) {
+        self.effects.push(Effect::StartContainer(pod, waits, length));
     }
 
     /// Has the container runtime stop a Pod's containers; they have ended after `delay`.
-    pub fn stop_container(&mut self, pod: Uid, delay: Duration) {
-        self.effects.push(Effect::StopContainer(pod, delay));
+    pub fn stop_container(&mut self, pod: Uid, rule: Rule, delay: Duration) {
+        self.effects.push(Effect::StopContainer(pod, rule, delay));
     }
 
     /// What the container runtime knows of the program in the container of this name.
@@ -457,22 +518,70 @@ impl<'a, E> Ctx<'a, E> {
         self.inventory
     }
 
-    /// The entry that led to this event.
-    pub fn cause(&self) -> Option<EntryId> {
+    /// What led to this event.
+    pub fn cause(&self) -> Cause {
         self.cause
     }
 
-    /// Names the entry that led to what follows.
-    pub fn because(&mut self, cause: Option<EntryId>) {
-        if self.cause != cause || std::mem::take(&mut self.cause_moved) {
-            self.cause = cause;
-            self.effects.push(Effect::Because(cause));
+    /// Names the entry that led to what follows; this event is still what set it off.
+    pub fn because(&mut self, cause: Cause) {
+        self.lead(Cause { step: self.cause.step, ..cause });
+    }
+
+    /// What follows goes back to something that had been waiting for this event: its turn comes
+    /// only now. With a rule, that is what it waited for; without, for whatever held up the event.
+    pub fn turn_of(&mut self, waiting: Cause, rule: Option<Rule>) {
+        let since = self.ledger.as_ref().and_then(|ledger| ledger.at(waiting.step));
+        let limit = rule.zip(since).map(|(rule, since)| (rule, since, self.now));
+        let step = match since {
+            Some(_) if waiting.step != self.cause.step => self.turn(limit, waiting),
+            _ => self.cause.step,
+        };
+        self.lead(Cause { step, ..waiting });
+    }
+
+    /// What follows had to wait for these limits, which began with a write.
+    pub fn elapsed(&mut self, elapsed: Elapsed) {
+        if self.ledger.is_some() {
+            self.effects.push(Effect::Elapsed(Box::new(elapsed)));
         }
     }
 
-    /// Names the silence of a process as what led to what follows.
-    pub fn because_silent(&mut self, writer: u32) {
-        self.effects.push(Effect::BecauseSilent(writer));
+    /// Names the silence of a process as what led to what follows: it was last heard at a time,
+    /// and its silence has lasted longer than the limit that there is because of a rule.
+    pub fn because_silent(&mut self, process: u32, rule: Rule, since: SimTime, limit: Duration) {
+        self.effects.push(Effect::BecauseSilent { process, rule, since, limit });
+    }
+
+    fn lead(&mut self, cause: Cause) {
+        if self.cause.entry != cause.entry || std::mem::take(&mut self.cause_moved) {
+            self.effects.push(Effect::Because(cause.entry));
+        }
+        self.come_by(cause.step);
+        self.cause = cause;
+    }
+
+    fn come_by(&mut self, step: StepId) {
+        if self.cause.step != step {
+            self.cause.step = step;
+            self.effects.push(Effect::CameBy(step));
+        }
+    }
+
+    fn wait(&mut self, at: SimTime, rule: Rule) {
+        let step = Step::Wait { before: self.cause.step, at, rule, process: self.me.0 };
+        if let Some(ledger) = &mut self.ledger {
+            let step = ledger.push(step);
+            self.come_by(step);
+        }
+    }
+
+    fn turn(&mut self, limit: Option<(Rule, SimTime, SimTime)>, back_to: Cause) -> StepId {
+        let turn = Turn { now: self.cause.step, at: self.now, limit, back_to: back_to.step };
+        match &mut self.ledger {
+            Some(ledger) => ledger.push(Step::Turn(turn)),
+            None => self.cause.step,
+        }
     }
 
     /// A pause's draw is addressed by the activity and how often it has taken place.

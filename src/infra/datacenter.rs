@@ -10,6 +10,7 @@ use super::{
 };
 use crate::api::Uid;
 use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text, is_like};
+use crate::timeline::Cause;
 use std::collections::BTreeMap;
 
 /// Everything physical.
@@ -343,7 +344,7 @@ impl Datacenter {
         if !self.processes.get(process).alive {
             return;
         }
-        self.processes.get_mut(process).end(None);
+        self.processes.get_mut(process).end(Cause::NONE);
         then.push(Happening::ProcessEnded(process));
         for (connection, peer, latency) in self.network.of(process) {
             let end = End::of(process, connection);
@@ -382,7 +383,7 @@ impl Datacenter {
                     then.push(Happening::ConnectionEnds { who, connection, at, how });
                 }
             }
-            self.processes.get_mut(process).end(None);
+            self.processes.get_mut(process).end(Cause::NONE);
             then.push(Happening::ProcessEnded(process));
         }
         if !self.transport.is_idle() {

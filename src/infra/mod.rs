@@ -20,7 +20,7 @@ mod transport_tests;
 mod vm;
 
 pub use ctx::{
-    BackendsChange, Ctx, Effect, Input, MemberChange, ProbeReport, Start, Trace, VmAction,
+    BackendsChange, Ctx, Effect, Elapsed, Input, MemberChange, ProbeReport, Start, Trace, VmAction,
 };
 pub use datacenter::{Datacenter, Happening, Latency};
 pub use hosts::{Host, HostChange, HostId, HostNews, Hosts};

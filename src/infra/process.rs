@@ -5,7 +5,7 @@
 
 use super::{Port, VmId};
 use crate::engine::{Activity, Owner, Purpose, Rhythmic, SimTime, Text};
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 
 /// A process's number; it stays over restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +31,7 @@ pub struct ProcessState {
     /// True in a crash loop: it was started again after a life of less than a second.
     pub is_retry: bool,
     /// The entry of its last end, or of its freezing, for causes.
-    pub ended: Option<EntryId>,
+    pub ended: Cause,
     /// Stopped by SIGSTOP: it does nothing, and its kernel goes on for it.
     pub frozen: Option<SimTime>,
     /// The last time that it was frozen: from when to when.
@@ -71,7 +71,7 @@ impl ProcessState {
             incarnation: 0,
             started: SimTime::ZERO,
             is_retry: false,
-            ended: None,
+            ended: Cause::NONE,
             frozen: None,
             slept: None,
             catches_term: false,
@@ -96,7 +96,7 @@ impl ProcessState {
     }
 
     /// Ends; its events are void from now on.
-    pub fn end(&mut self, entry: Option<EntryId>) {
+    pub fn end(&mut self, entry: Cause) {
         self.incarnation += 1;
         self.alive = false;
         self.frozen = None;

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::api::{Answered, Request, WatchEvent};
 use crate::engine::{Duration, Random, SimTime};
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 use crate::wire::Message;
 
 /// A VM with one process on it; the test plays everybody else.
@@ -14,7 +14,7 @@ pub struct Testbed<E> {
     pub now: SimTime,
     pub vm: Vm,
     pub process: ProcessState,
-    pub cause: Option<EntryId>,
+    pub cause: Cause,
     /// The VMs that it is shown, if it is the datacenter's management.
     pub datacenter: Option<Datacenter>,
     random: Random,
@@ -33,7 +33,7 @@ impl<E: Clone> Testbed<E> {
             now: SimTime::ZERO,
             vm: vm_state,
             process,
-            cause: None,
+            cause: Cause::NONE,
             datacenter: None,
             random: Random::new(1),
             effects: Vec::new(),
@@ -79,7 +79,7 @@ pub fn timers<E: Clone>(effects: &[Effect<E>]) -> Vec<(Duration, E)> {
     effects
         .iter()
         .filter_map(|effect| match effect {
-            Effect::After(delay, event) => Some((*delay, event.clone())),
+            Effect::After(_, delay, event) => Some((*delay, event.clone())),
             _ => None,
         })
         .collect()

@@ -11,7 +11,7 @@
 
 use super::{ConnectionId, ProcessId};
 use crate::engine::{Duration, Generation, SimTime, Timer};
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 use crate::wire::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -46,12 +46,12 @@ pub type Direction = (ConnectionId, End);
 /// What an end sends.
 #[derive(Clone, Debug)]
 pub enum Segment {
-    Data(Message, Option<EntryId>),
+    Data(Message, Cause),
     /// A keep-alive's question, and its answer.
     Ping,
     Pong,
     /// The end closes.
-    Close(Option<EntryId>),
+    Close(Cause),
 }
 
 /// Whether packets get there, and whether acknowledgments come back.

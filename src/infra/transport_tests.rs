@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::Duration;
+use crate::timeline::Cause;
 use crate::wire::Message;
 
 const WHOLE: Path = Path { there: true, back: true };
@@ -22,7 +23,7 @@ fn linux() -> Retransmission {
 }
 
 fn data(number: u32) -> Segment {
-    Segment::Data(Message::App(number), None)
+    Segment::Data(Message::App(number), Cause::NONE)
 }
 
 fn numbers(segments: &[Segment]) -> Vec<u32> {
@@ -69,7 +70,7 @@ fn times_of_giving_up_are_those_of_linux() {
     assert_eq!(until_given_up(&mut transport, again), Duration::from_millis(924_600));
     let again = transport.connect(OUT.0, &linux());
     assert_eq!(until_given_up(&mut transport, again), Duration::from_secs(127));
-    let again = lost(transport.send(OUT, Segment::Close(None), CUT, &linux()));
+    let again = lost(transport.send(OUT, Segment::Close(Cause::NONE), CUT, &linux()));
     assert_eq!(until_given_up(&mut transport, again), Duration::from_millis(102_200));
     assert!(transport.is_idle());
 }

@@ -15,7 +15,7 @@ use crate::api::kinds::{
     Conditions, InFlight, MachineHealthCheck, MaxUnhealthy, Status, UnhealthyCondition,
 };
 use crate::api::{Kind, RetryJoin};
-use crate::client::{Backoff, ShellSettings};
+use crate::client::{Backoff, ShellRules, ShellSettings};
 use crate::components::cluster_api::Bootstrap;
 use crate::components::{
     bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcdctl, hypervisor,
@@ -186,6 +186,7 @@ fn supervisor_shell(all: &Catalog) -> ShellSettings {
         ),
         minimum_gap: Duration::ZERO,
         thinking: all.delay("clusterApi.thinking"),
+        rules: ShellRules::CONTROLLER_RUNTIME,
     }
 }
 
@@ -224,6 +225,7 @@ fn controller_manager(all: &Catalog) -> controller_manager::Settings {
             ),
             minimum_gap: Duration::ZERO,
             thinking: all.delay("kubernetes.controllerThinking"),
+            rules: ShellRules::CONTROLLER_MANAGER,
         },
         monitor_period: period("nodeMonitorPeriod"),
         monitor_pass: all.delay("kubernetes.nodeMonitorPass"),
@@ -329,6 +331,7 @@ fn shell(all: &Catalog) -> ShellSettings {
         backoff: Backoff::new(period("backoffFirst"), period("backoffLimit")),
         minimum_gap: all.duration("clusterApi.reconcileGap"),
         thinking: all.delay("clusterApi.thinking"),
+        rules: ShellRules::CONTROLLER_RUNTIME,
     }
 }
 

@@ -8,7 +8,7 @@ use super::faults::Fault;
 use super::health::{Health, Services};
 use super::probes::{api_downtime, downtimes};
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::{Downtime, End, Entry, Lack, Timeline};
+use crate::timeline::{Downtime, End, Entry, Lack, Ledger, Timeline};
 use crate::world::{Blueprint, Infra, View, World};
 use std::collections::BTreeMap;
 
@@ -100,6 +100,16 @@ impl Simulation {
     /// How many events have been played.
     pub fn played(&self) -> u64 {
         self.world.played()
+    }
+
+    /// Has every step written down from now on: what leads to what, and by which wait.
+    pub fn keep_ledger(&mut self) {
+        self.world.open_ledger();
+    }
+
+    /// What was written down since, if anything; no more is.
+    pub fn take_ledger(&mut self) -> Option<Ledger> {
+        self.world.take_ledger()
     }
 
     /// An independent copy, which goes on from here.

@@ -3,7 +3,7 @@
 use crate::engine::{Duration, SimTime, Text};
 
 /// The ordinal of an entry; 1 is the first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId(pub u32);
 
 /// What a field held: nothing, a truth, a count or a text.
@@ -154,6 +154,15 @@ impl Timeline {
         self.line.push(b'\n');
         self.hash.update(&self.line);
         self.entries.push(entry);
+    }
+
+    /// What was written about an object in the second that begins at a time: the first entry.
+    pub fn written(&self, kind: &str, name: &str, at: SimTime) -> Option<EntryId> {
+        let end = at + Duration::from_secs(1);
+        let first = self.entries.partition_point(|entry| entry.at < at);
+        let within = self.entries[first..].iter().take_while(|entry| entry.at < end);
+        let found = within.into_iter().find(|entry| entry.kind == *kind && entry.name == *name);
+        found.map(|entry| entry.id)
     }
 
     /// The id that the next entry gets.

@@ -4,8 +4,10 @@
 //! `report`. The JSON form of an entry is the outside format that scripts rely on.
 
 mod entry;
+mod ledger;
 mod run;
 pub mod vocabulary;
 
 pub use entry::{Entry, EntryId, Timeline, Value};
+pub use ledger::{Cause, FAULT, Ledger, Step, StepId, Turn};
 pub use run::{Assumption, Changed, Downtime, End, Expectation, Lack, Run};

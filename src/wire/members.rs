@@ -4,7 +4,7 @@ use super::store::{LeaseId, StoreAnswer, StoreOperation};
 use crate::api::{Object, ObjectKey, Revision};
 use crate::engine::{Duration, Owner, SimTime, Text};
 use crate::raft::{Index, MemberId, Membership, Message as RaftMessage};
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 use crate::wire::Committed;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, OnceLock};
@@ -21,7 +21,7 @@ pub struct Proposed {
     pub sender: Owner,
     pub count: u64,
     /// What led to it; it travels with the entry, which a member writes together with others.
-    pub cause: Option<EntryId>,
+    pub cause: Cause,
     pub write: Write,
     /// What came of it. Every member's store comes to the same, so the object is made once.
     pub made: OnceLock<Arc<Object>>,

@@ -19,6 +19,7 @@ use crate::infra::{
     Address, Datacenter, EndpointId, Port, Power, ProcessId, ProcessState, Restart, Start, Unit,
     Vm, VmId,
 };
+use crate::timeline::{Cause, StepId};
 use std::collections::BTreeMap;
 
 /// The port of an API server.
@@ -81,7 +82,7 @@ impl World {
         let Some(vm) = self.core.datacenter.vm_named(vm) else { return false };
         let component = Process::from(Custom(process));
         let id = add_process(&mut self.core, &mut self.components, vm, program, port, component);
-        self.core.start_process(id, Start::Fresh, None);
+        self.core.start_process(id, Start::Fresh, Cause::NONE);
         true
     }
 }
@@ -91,7 +92,7 @@ impl World {
     pub fn add_load_balancer(&mut self, settings: load_balancer::Settings) {
         let core = &mut self.core;
         let id = add_load_balancer(core, &mut self.components, settings);
-        core.start_process(id, Start::Steady, None);
+        core.start_process(id, Start::Steady, Cause::NONE);
     }
 }
 
@@ -111,6 +112,8 @@ pub(super) fn empty_core(blueprint: &Blueprint, seed: u64) -> Core {
         recorder: Recorder::default(),
         clusters: BTreeMap::new(),
         played: 0,
+        ledger: None,
+        step: StepId::default(),
         management: None,
         unfurnished: Vec::new(),
         held: BTreeMap::new(),
@@ -451,7 +454,8 @@ impl Builder {
             if let Some(at) = ends_at {
                 let kubelet = self.core.datacenter.vm(vm).units["kubelet"].process;
                 let ends = What::Runtime(vm, pod.pod, Runtime::Completes);
-                self.core.push_host(at, kubelet, None, ends);
+                let led = (Cause::NONE, "the container's own work");
+                self.core.push_host(at, kubelet, led, ends);
             }
         }
     }

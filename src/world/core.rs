@@ -4,11 +4,12 @@ use super::blueprint::Blueprint;
 use super::process::{Buffers, Event, Process};
 use super::record::Recorder;
 use crate::api::Uid;
+use crate::engine::Rule;
 use crate::engine::{Key, Queue, Random, SimTime, Text};
 use crate::infra::{
     ActivityId, Broken, ConnectionId, Datacenter, Direction, HostNews, ProcessId, Start, VmId,
 };
-use crate::timeline::{EntryId, Timeline};
+use crate::timeline::{Cause, Ledger, Step, StepId, Timeline};
 use crate::wire::Message;
 use std::collections::BTreeMap;
 
@@ -33,6 +34,10 @@ pub struct Core {
     /// The cluster that a process belongs to; none for those of the datacenter.
     pub(super) clusters: BTreeMap<ProcessId, Text>,
     pub(super) played: u64,
+    /// Every step, if somebody wants to know.
+    pub(super) ledger: Option<Ledger>,
+    /// The step that led to the event that is being played.
+    pub(super) step: StepId,
     /// The process that manages the datacenter.
     pub(super) management: Option<ProcessId>,
     /// VMs that the management created and nobody has furnished with processes yet.
@@ -48,7 +53,7 @@ pub struct Core {
 pub(super) struct Payload {
     /// The incarnation of the target that it is meant for.
     pub incarnation: u32,
-    pub cause: Option<EntryId>,
+    pub cause: Cause,
     pub what: What,
 }
 
@@ -108,6 +113,9 @@ pub(super) mod purpose {
     pub const ACTIVITY: u16 = 0x100;
 }
 
+/// Why what follows at once follows.
+pub(super) const NOW: Rule = "at once";
+
 /// The target of events that are for no process.
 pub(super) const NOBODY: u32 = u32::MAX;
 
@@ -136,6 +144,17 @@ impl World {
     /// How many events are pending.
     pub fn pending(&self) -> usize {
         self.core.queue.len()
+    }
+
+    /// Has every step written down from now on.
+    pub fn open_ledger(&mut self) {
+        let first = self.core.recorder.timeline().next_id();
+        self.core.ledger.get_or_insert_with(|| Ledger::new(first));
+    }
+
+    /// Every step since the ledger was opened, if it was; no more are written down.
+    pub fn take_ledger(&mut self) -> Option<Ledger> {
+        self.core.ledger.take()
     }
 
     /// What has happened so far.
@@ -170,10 +189,11 @@ impl Core {
         target: ProcessId,
         source: ProcessId,
         purpose: u16,
-        cause: Option<EntryId>,
+        (cause, rule): (Cause, Rule),
         what: What,
     ) {
         let incarnation = self.datacenter.processes.get(target).incarnation;
+        let cause = self.step_on(cause, at, rule, target);
         self.push(at, target.0, source, purpose, Payload { incarnation, cause, what });
     }
 
@@ -182,10 +202,31 @@ impl Core {
         &mut self,
         at: SimTime,
         source: ProcessId,
-        cause: Option<EntryId>,
+        (cause, rule): (Cause, Rule),
         what: What,
     ) {
+        let cause = self.step_on(cause, at, rule, source);
         let payload = Payload { incarnation: 0, cause, what };
         self.push(at, NOBODY, source, purpose::HOST, payload);
+    }
+    /// The step to something that falls due because of a rule.
+    pub(super) fn step_on(
+        &mut self,
+        cause: Cause,
+        at: SimTime,
+        rule: Rule,
+        process: ProcessId,
+    ) -> Cause {
+        let Some(ledger) = &mut self.ledger else { return cause };
+        let before = if cause.step.is_none() { self.step } else { cause.step };
+        let step = Step::Wait { before, at, rule, process: process.0 };
+        Cause { step: ledger.push(step), ..cause }
+    }
+
+    /// Notes by which step the entries came that were just written.
+    pub(super) fn note_entries(&mut self, step: StepId) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.note_entries(self.recorder.timeline().next_id(), step);
+        }
     }
 }

@@ -1,11 +1,17 @@
 //! Playing one event, and carrying out what a component asked for.
 
-use super::core::{Core, NOBODY, Payload, Runtime, What, World, purpose};
+use super::core::{Core, NOBODY, NOW, Payload, Runtime, What, World, purpose};
 use super::process::Event;
-use crate::engine::{Duration, Text};
+use crate::engine::Rule;
+use crate::engine::{Duration, SimTime, Text};
 use crate::engine::{Generation, Key, Rhythm};
-use crate::infra::{ActivityId, Effect, Happening, ProcessId, Restart, Start, Trace, VmId};
-use crate::timeline::EntryId;
+use crate::infra::{
+    ActivityId, Effect, Elapsed, Happening, ProcessId, Restart, Start, Trace, VmId,
+};
+use crate::timeline::{Cause, EntryId, Step, StepId, Turn};
+
+/// systemd's pause before it starts a unit again.
+const RESTART: Rule = "kubernetes.kubeletRestart";
 
 /// A process that ends sooner than this has not really run.
 const SHORT_LIFE: Duration = Duration::from_secs(1);
@@ -16,8 +22,10 @@ impl World {
         let Some((key, payload)) = self.core.queue.pop() else { return false };
         self.core.now = key.at;
         self.core.played += 1;
+        self.core.step = payload.cause.step;
         if key.target == NOBODY {
             self.core.on_host_event(payload);
+            self.core.note_entries(self.core.step);
             self.furnish_new_vms();
             return true;
         }
@@ -35,7 +43,7 @@ impl World {
         };
         let component = &mut self.components[id.0 as usize];
         component.play(id, payload.what, payload.cause, &mut self.core, &mut self.buffers);
-        self.core.tell_of_files(self.core.datacenter.processes.get(id).vm, None);
+        self.core.tell_of_files(self.core.datacenter.processes.get(id).vm, Cause::NONE);
         self.furnish_new_vms();
         true
     }
@@ -75,7 +83,7 @@ impl Core {
         rhythmic.last = Some(now);
         if rhythmic.activity.rhythm == Rhythm::Ticker {
             let pause = rhythmic.pause(0);
-            self.arm(id, activity, pause);
+            self.arm(id, activity, pause, self.step);
         }
         true
     }
@@ -85,19 +93,20 @@ impl Core {
         &mut self,
         id: ProcessId,
         effect: Effect<E>,
-        cause: &mut Option<EntryId>,
+        cause: &mut Cause,
         wrap: fn(E) -> Event,
     ) {
         match effect {
-            Effect::After(delay, event) => {
+            Effect::After(rule, delay, event) => {
                 let at = self.now + delay;
-                self.push_to(at, id, id, purpose::TIMER, *cause, What::Due(wrap(event)));
+                self.push_to(at, id, id, purpose::TIMER, (*cause, rule), What::Due(wrap(event)));
             }
-            Effect::Flush(takes, event) => {
+            Effect::Flush(rule, takes, event) => {
                 let at = self.now + self.flush_length(id, takes);
-                self.push_to(at, id, id, purpose::TIMER, *cause, What::Flushed(wrap(event)));
+                let what = What::Flushed(wrap(event));
+                self.push_to(at, id, id, purpose::TIMER, (*cause, rule), what);
             }
-            Effect::Arm(activity, pause) => self.arm(id, activity, pause),
+            Effect::Arm(activity, pause) => self.arm(id, activity, pause, cause.step),
             Effect::Connect(connection, to) => {
                 self.datacenter.connect(connection, to, &self.random, self.now);
                 self.connecting(connection);
@@ -114,19 +123,22 @@ impl Core {
             }
             Effect::Send(connection, message) => self.send(id, connection, message, *cause),
             Effect::Close(connection) => self.close(id, connection, *cause),
-            Effect::StartContainer(pod, delay, length) => {
+            Effect::StartContainer(pod, [(first, pull), (second, start)], length) => {
                 let vm = self.datacenter.processes.get(id).vm;
-                let at = self.now + delay;
+                let (pulled, at) = (self.now + pull, self.now + pull + start);
                 let ends_at = self.datacenter.start_container(vm, pod, at, length);
-                self.push_host(at, id, *cause, What::Runtime(vm, pod, Runtime::Runs));
+                let led = self.step_on(*cause, pulled, first, id);
+                self.push_host(at, id, (led, second), What::Runtime(vm, pod, Runtime::Runs));
                 if let Some(at) = ends_at {
-                    self.push_host(at, id, *cause, What::Runtime(vm, pod, Runtime::Completes));
+                    let led = self.step_on(led, at, "the container's own work", id);
+                    let what = What::Runtime(vm, pod, Runtime::Completes);
+                    self.push_host(at, id, (led, NOW), what);
                 }
             }
-            Effect::StopContainer(pod, delay) => {
+            Effect::StopContainer(pod, rule, delay) => {
                 let vm = self.datacenter.processes.get(id).vm;
                 let at = self.now + delay;
-                self.push_host(at, id, *cause, What::Runtime(vm, pod, Runtime::Stops));
+                self.push_host(at, id, (*cause, rule), What::Runtime(vm, pod, Runtime::Stops));
             }
             Effect::StartUnit(unit) => {
                 let vm = self.datacenter.processes.get(id).vm;
@@ -142,31 +154,68 @@ impl Core {
             Effect::TellHosts(news) => self.tell_other_hosts(id, &news, *cause),
             Effect::Steer(endpoint, to, fallback) => self.datacenter.steer(endpoint, to, fallback),
             Effect::ShutSessions(endpoint, vm) => self.shut_sessions(endpoint, &vm, *cause),
-            Effect::Because(entry) => *cause = entry,
-            Effect::BecauseSilent(writer) => {
-                // A process that lives is silent for another reason, which nobody knows.
-                let process = self.datacenter.processes.get(ProcessId(writer));
-                let is_silent = !process.alive || process.frozen.is_some();
-                *cause = process.ended.filter(|_| is_silent).or(*cause);
+            Effect::Because(entry) => cause.entry = entry,
+            Effect::CameBy(step) => cause.step = step,
+            Effect::Elapsed(elapsed) => cause.step = self.elapsed(id, &elapsed, cause.step),
+            Effect::BecauseSilent { process, rule, since, limit } => {
+                *cause = self.silence_of(ProcessId(process), (rule, since, limit), *cause);
             }
         }
+        self.note_entries(cause.step);
     }
 
-    fn arm(&mut self, id: ProcessId, activity: ActivityId, pause: Duration) {
+    /// The step by which limits led on that had begun with a write.
+    fn elapsed(&mut self, id: ProcessId, elapsed: &Elapsed, now: StepId) -> StepId {
+        let Elapsed { object, written_at, limits } = elapsed;
+        let written =
+            self.recorder.timeline().written(object.kind.name(), &object.name, *written_at);
+        let Some(ledger) = &mut self.ledger else { return now };
+        let mut before = written.and_then(|entry| ledger.of_entry(entry)).unwrap_or_default();
+        let mut at = *written_at;
+        for (rule, length) in limits.iter().filter(|(_, length)| !length.is_zero()) {
+            at += *length;
+            before = ledger.push(Step::Wait { before, at, rule, process: id.0 });
+        }
+        ledger.push(Step::Turn(Turn { now, at: self.now, limit: None, back_to: before }))
+    }
+
+    /// What led to the silence of a process, which was last heard at a time and has lasted longer
+    /// than the limit of a rule.
+    fn silence_of(
+        &mut self,
+        id: ProcessId,
+        (rule, since, limit): (Rule, SimTime, Duration),
+        cause: Cause,
+    ) -> Cause {
+        // A process that lives is silent for another reason, which nobody knows.
+        let process = self.datacenter.processes.get(id);
+        let is_silent = !process.alive || process.frozen.is_some();
+        let ended = if is_silent { process.ended } else { Cause::NONE };
+        let Some(ledger) = &mut self.ledger else {
+            return Cause { step: cause.step, ..ended }.or(cause);
+        };
+        let limit = Some((rule, since, since + limit));
+        let turn = Turn { now: cause.step, at: self.now, limit, back_to: ended.step };
+        Cause { step: ledger.push(Step::Turn(turn)), ..ended }.or(cause)
+    }
+
+    fn arm(&mut self, id: ProcessId, activity: ActivityId, pause: Duration, step: StepId) {
         let at = self.now + pause;
         let process = self.datacenter.processes.get_mut(id);
         let incarnation = process.incarnation;
         let Some(rhythmic) = process.activity(activity) else { return };
+        let rule = rhythmic.activity.rule;
         let generation = rhythmic.timer.restart();
         // Its own count, not the process's: a pass that is not played must shift no other event.
         let k = u32::try_from(rhythmic.count & 0xffff_ffff).expect("masked to 32 bits");
         let purpose = purpose::ACTIVITY + u16::from(activity.0);
         let key = Key { at, target: id.0, source: id.0, purpose, k };
         let what = What::Tick(activity, generation);
-        self.queue.push(key, Payload { incarnation, cause: None, what });
+        let cause = self.step_on(Cause { entry: None, step }, at, rule, id);
+        self.queue.push(key, Payload { incarnation, cause, what });
     }
 
-    fn trace(&mut self, id: ProcessId, trace: Trace, cause: &mut Option<EntryId>) {
+    fn trace(&mut self, id: ProcessId, trace: Trace, cause: &mut Cause) {
         match trace {
             Trace::Committed { history, revision, old, new, by, writer } => {
                 let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
@@ -181,58 +230,61 @@ impl Core {
                             old.as_deref(),
                             new.as_deref(),
                             (by, host),
-                            *cause,
+                            cause.entry,
                         );
                         self.recorder.note(cluster, history, revision, entry);
                         entry
                     }
                 };
-                *cause = entry.or(*cause);
+                cause.entry = entry.or(cause.entry);
             }
             Trace::Member(change) => {
                 let by = self.datacenter.processes.get(id).name.clone();
                 let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
-                let entry = self.recorder.member(self.now, &cluster, change, by, *cause);
-                *cause = entry.or(*cause);
+                let entry = self.recorder.member(self.now, &cluster, change, by, cause.entry);
+                cause.entry = entry.or(cause.entry);
             }
             Trace::Probe(report) => {
                 let by = self.datacenter.processes.get(id).name.clone();
                 let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
-                *cause = Some(self.recorder.probe(self.now, &cluster, report, by, *cause));
+                let entry = self.recorder.probe(self.now, &cluster, report, by, cause.entry);
+                cause.entry = Some(entry);
             }
             Trace::Backends(change) => {
                 let by = self.datacenter.processes.get(id).name.clone();
-                *cause = Some(self.recorder.backends(self.now, change, by, *cause));
+                cause.entry = Some(self.recorder.backends(self.now, change, by, cause.entry));
             }
             Trace::Host(change) => {
                 let by = &self.datacenter.processes.get(id).name;
-                *cause = Some(self.recorder.host(self.now, &change, by, *cause));
+                cause.entry = Some(self.recorder.host(self.now, &change, by, cause.entry));
             }
             Trace::Log(line) => {
                 let process = self.datacenter.processes.get(id);
                 let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
-                let entry = self.recorder.log(self.now, &cluster, &process.name, line, *cause);
-                *cause = entry.or(*cause);
+                let name = &process.name;
+                let entry = self.recorder.log(self.now, &cluster, name, line, cause.entry);
+                cause.entry = entry.or(cause.entry);
             }
             Trace::Printed(line, exit) => {
                 let name = self.datacenter.processes.get(id).name.clone();
-                *cause = Some(self.recorder.printed(self.now, &name, (line, exit), *cause));
+                let entry = self.recorder.printed(self.now, &name, (line, exit), cause.entry);
+                cause.entry = Some(entry);
             }
         }
     }
 
     /// SIGTERM: a process that catches it ends itself in its own way; one that is frozen does not
     /// see it until it is thawed.
-    pub(super) fn terminate_process(&mut self, id: ProcessId, cause: Option<EntryId>) {
+    pub(super) fn terminate_process(&mut self, id: ProcessId, cause: Cause) {
         let process = self.datacenter.processes.get(id);
         match process.alive && (process.catches_term || process.frozen.is_some()) {
-            true => self.push_to(self.now, id, id, purpose::HOST, cause, What::Terminate),
+            true => self.push_to(self.now, id, id, purpose::HOST, (cause, NOW), What::Terminate),
             false => self.end_process(id, cause),
         }
     }
 
     /// Ends a process on a live host.
-    pub(super) fn end_process(&mut self, id: ProcessId, cause: Option<EntryId>) {
+    pub(super) fn end_process(&mut self, id: ProcessId, cause: Cause) {
         let mut then = Vec::new();
         self.datacenter.end_process(id, self.now, &mut then);
         let mut cause = cause;
@@ -240,7 +292,7 @@ impl Core {
     }
 
     /// `systemctl start`: somebody wants it to run from now on.
-    pub(super) fn start_unit(&mut self, vm: VmId, name: &str, cause: Option<EntryId>) {
+    pub(super) fn start_unit(&mut self, vm: VmId, name: &str, cause: Cause) {
         if let Some(unit) = self.datacenter.vm(vm).units.get(name) {
             self.datacenter.processes.get_mut(unit.process).is_retry = false;
         }
@@ -248,7 +300,7 @@ impl Core {
     }
 
     /// Starts a unit, unless it runs already or its VM is off.
-    fn start_wanted(&mut self, vm: VmId, name: &str, cause: Option<EntryId>) {
+    fn start_wanted(&mut self, vm: VmId, name: &str, cause: Cause) {
         if !self.datacenter.vm(vm).booted {
             return;
         }
@@ -259,33 +311,38 @@ impl Core {
     }
 
     /// Brings a process to life.
-    pub(super) fn start_process(&mut self, id: ProcessId, start: Start, cause: Option<EntryId>) {
+    pub(super) fn start_process(&mut self, id: ProcessId, start: Start, cause: Cause) {
         let process = self.datacenter.processes.get_mut(id);
         if process.alive {
             return;
         }
         process.start(self.now);
         let is_retry = process.is_retry;
-        let entry = if is_retry { cause } else { Some(self.record_process(id, true, cause)) };
-        self.push_to(self.now, id, id, purpose::TIMER, entry, What::Started(start));
+        let led = match is_retry {
+            true => cause,
+            false => cause.of(self.record_process(id, true, cause)),
+        };
+        self.push_to(self.now, id, id, purpose::TIMER, (led, NOW), What::Started(start));
     }
 
     /// A process that has been running for long when the run begins.
     pub(super) fn resume_process(&mut self, id: ProcessId) {
         let now = self.now;
         self.datacenter.processes.get_mut(id).start(now);
-        self.push_to(self.now, id, id, purpose::TIMER, None, What::Started(Start::Steady));
+        let what = What::Started(Start::Steady);
+        self.push_to(self.now, id, id, purpose::TIMER, (Cause::NONE, NOW), what);
     }
 
     /// Tells those who notice, and writes down what a watcher of the datacenter would see.
-    pub(super) fn follow(&mut self, then: Vec<Happening>, cause: &mut Option<EntryId>) {
+    pub(super) fn follow(&mut self, then: Vec<Happening>, cause: &mut Cause) {
         for happening in then {
             match happening {
                 Happening::PowerChanged(vm, power) => self.power_changed(vm, power, cause),
                 Happening::ProcessEnded(process) => self.process_ended(process, *cause),
                 Happening::ConnectionEnds { who, connection, at, how } => {
                     let what = What::Broken(connection, how);
-                    self.push_to(at, who, who, purpose::CONNECTION, *cause, what);
+                    let led = (*cause, self.way_rule(connection));
+                    self.push_to(at, who, who, purpose::CONNECTION, led, what);
                 }
                 Happening::Left(direction) => self.leave(direction, *cause),
                 // Containers that died with their VM have nobody left to notice it.
@@ -294,19 +351,20 @@ impl Core {
         }
     }
 
-    fn process_ended(&mut self, id: ProcessId, cause: Option<EntryId>) {
+    fn process_ended(&mut self, id: ProcessId, cause: Cause) {
         self.held.remove(&id);
         let process = self.datacenter.processes.get(id);
         let (vm, life) = (process.vm, self.now.since(process.started));
         // A crash loop changes nothing from its second round on.
-        let entry = match process.is_retry && life < SHORT_LIFE {
-            true => cause,
-            false => Some(self.record_process(id, false, cause)),
+        // It has been silent since the first.
+        let led = match process.is_retry && life < SHORT_LIFE {
+            true => Cause { step: process.ended.step, ..cause },
+            false => cause.of(self.record_process(id, false, cause)),
         };
         let process = self.datacenter.processes.get_mut(id);
-        process.ended = entry;
+        process.ended = led;
         process.is_retry = life < SHORT_LIFE;
-        self.program_ended(vm, id, entry);
+        self.program_ended(vm, id, led);
         let host = self.datacenter.vm(vm);
         if !host.is_on() {
             return;
@@ -316,14 +374,14 @@ impl Core {
             again.map(|(name, u)| (name.clone(), u.restart))
         {
             let at = self.now + pause;
-            self.push_host(at, id, entry, What::Restart(vm, unit));
+            self.push_host(at, id, (led, RESTART), What::Restart(vm, unit));
         }
     }
 
-    fn record_process(&mut self, id: ProcessId, runs: bool, cause: Option<EntryId>) -> EntryId {
+    fn record_process(&mut self, id: ProcessId, runs: bool, cause: Cause) -> EntryId {
         let name = self.datacenter.processes.get(id).name.clone();
         let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
-        self.recorder.process(self.now, &cluster, &name, ("running", runs), cause)
+        self.recorder.process(self.now, &cluster, &name, ("running", runs), cause.entry)
     }
 
     fn on_host_event(&mut self, payload: Payload) {
@@ -347,7 +405,7 @@ impl Core {
     }
 
     /// The enabled units start; what runs at first boot only is a unit like any other.
-    fn booted(&mut self, vm: VmId, starts: u32, cause: Option<EntryId>) {
+    fn booted(&mut self, vm: VmId, starts: u32, cause: Cause) {
         let state = self.datacenter.vm_mut(vm);
         if !state.is_on() || state.starts != starts {
             return;
@@ -372,13 +430,7 @@ impl Core {
     }
 
     /// The container runtime tells the kubelet, if there is one.
-    fn container_changed(
-        &mut self,
-        vm: VmId,
-        pod: crate::api::Uid,
-        change: Runtime,
-        cause: Option<EntryId>,
-    ) {
+    fn container_changed(&mut self, vm: VmId, pod: crate::api::Uid, change: Runtime, cause: Cause) {
         let host = self.datacenter.vm_mut(vm);
         let known = match change {
             Runtime::Runs => host.containers.contains_key(&pod),
@@ -395,7 +447,7 @@ impl Core {
         let kubelet = host.units.get("kubelet").map(|unit| unit.process);
         if let (true, Some(kubelet)) = (known, kubelet) {
             let what = What::Container(pod, change == Runtime::Runs);
-            self.push_to(self.now, kubelet, kubelet, purpose::HOST, cause, what);
+            self.push_to(self.now, kubelet, kubelet, purpose::HOST, (cause, NOW), what);
         }
     }
 }

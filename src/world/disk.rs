@@ -41,7 +41,9 @@ impl Core {
         }
         let now = self.now;
         for (key, payload) in self.unflushed.remove(&vm).unwrap_or_default() {
-            self.queue.push(Key { at: now, ..key }, payload);
+            let process = ProcessId(key.target);
+            let cause = self.step_on(payload.cause, now, "the disk was stalled", process);
+            self.queue.push(Key { at: now, ..key }, Payload { cause, ..payload });
         }
     }
 

@@ -3,11 +3,12 @@
 
 use super::blueprint::Blueprint;
 use super::build::{ETCD_PORT, add_process, empty_core, start_all};
-use super::core::{What, World, purpose};
+use super::core::{NOW, What, World, purpose};
 use super::process::{Buffers, Event, Process};
 use crate::components::etcd;
 use crate::engine::Text;
 use crate::infra::{Power, Restart, Unit, Vm};
+use crate::timeline::Cause;
 
 /// What the members of a lab have behind them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl World {
             History::New => {
                 for name in names {
                     let vm = core.datacenter.vm_named(name).expect("just added");
-                    core.start_unit(vm, "etcd", None);
+                    core.start_unit(vm, "etcd", Cause::NONE);
                 }
             }
         }
@@ -79,7 +80,7 @@ impl World {
         };
         let Some(id) = found else { return };
         let what = What::Due(Event::Custom(timer));
-        self.core.push_to(self.core.now, id, id, purpose::TIMER, None, what);
+        self.core.push_to(self.core.now, id, id, purpose::TIMER, (Cause::NONE, NOW), what);
     }
 
     /// Writes a file on a VM of a lab.

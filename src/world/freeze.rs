@@ -3,10 +3,11 @@
 //! Simplified: a connection without requests stays open however long its client is frozen; an API
 //! server would close it after 90 s, and the thawed client open another within milliseconds.
 
-use super::core::{Core, Payload, What, purpose};
+use super::core::{Core, NOW, Payload, What, purpose};
+use super::transport::READ_IDLE;
 use crate::engine::{Duration, Key, SimTime};
 use crate::infra::{Broken, ConnectionId, ProcessId};
-use crate::timeline::EntryId;
+use crate::timeline::{Cause, EntryId};
 
 /// What reading a socket takes longer than looking at the clock, when a process is thawed.
 const READING: Duration = Duration::from_micros(1);
@@ -24,7 +25,7 @@ impl Core {
 
     /// SIGSTOP: nothing happens in the process any more. Its kernel keeps its connections; only a
     /// peer that pings at a higher level notices, as clients of an API server do.
-    pub(super) fn freeze(&mut self, id: ProcessId, cause: Option<EntryId>) {
+    pub(super) fn freeze(&mut self, id: ProcessId, cause: Cause) {
         let now = self.now;
         let process = self.datacenter.processes.get_mut(id);
         if !process.alive || process.frozen.is_some() {
@@ -32,18 +33,18 @@ impl Core {
         }
         process.frozen = Some(now);
         let entry = self.record_frozen(id, true, cause);
-        self.datacenter.processes.get_mut(id).ended = Some(entry);
+        self.datacenter.processes.get_mut(id).ended = cause.of(entry);
         for (connection, peer, _) in self.datacenter.network.of(id) {
             let Some(client) = peer.filter(|_| connection.client != id) else { continue };
             let keep_alive = self.datacenter.keep_alive;
             let at = self.datacenter.network.given_up_at(connection, keep_alive, now);
             let what = What::PingLost(connection, id, now);
-            self.push_host(at, client, Some(entry), what);
+            self.push_host(at, client, (cause.of(entry), READ_IDLE), what);
         }
     }
 
     /// SIGCONT: what fell due meanwhile is noticed at once, and then what lies in the sockets.
-    pub(super) fn thaw(&mut self, id: ProcessId, cause: Option<EntryId>) {
+    pub(super) fn thaw(&mut self, id: ProcessId, cause: Cause) {
         let now = self.now;
         let process = self.datacenter.processes.get_mut(id);
         let Some(from) = process.frozen.take() else { return };
@@ -55,14 +56,15 @@ impl Core {
                 What::Due(_) | What::Flushed(_) | What::Tick(..) | What::Started(_) => now,
                 _ => now + READING,
             };
-            self.queue.push(Key { at, ..key }, payload);
+            let cause = self.step_on(payload.cause, at, "the process was stopped", id);
+            self.queue.push(Key { at, ..key }, Payload { cause, ..payload });
         }
     }
 
-    fn record_frozen(&mut self, id: ProcessId, frozen: bool, cause: Option<EntryId>) -> EntryId {
+    fn record_frozen(&mut self, id: ProcessId, frozen: bool, cause: Cause) -> EntryId {
         let name = self.datacenter.processes.get(id).name.clone();
         let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
-        self.recorder.process(self.now, &cluster, &name, ("frozen", frozen), cause)
+        self.recorder.process(self.now, &cluster, &name, ("frozen", frozen), cause.entry)
     }
 
     /// A client gives up its connection to a process that is still frozen.
@@ -75,7 +77,7 @@ impl Core {
         if self.datacenter.processes.get(frozen).frozen == Some(since) {
             let client = connection.client;
             let what = What::Broken(connection, Broken::Lost);
-            self.push_to(self.now, client, client, purpose::CONNECTION, None, what);
+            self.push_to(self.now, client, client, purpose::CONNECTION, (Cause::NONE, NOW), what);
         }
     }
 }

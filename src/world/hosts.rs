@@ -5,12 +5,12 @@
 
 use super::blueprint::Blueprint;
 use super::build::add_process;
-use super::core::{Core, What, purpose};
+use super::core::{Core, NOW, What, purpose};
 use super::process::Process;
 use crate::components::fault_domain_manager::{FaultDomainManager, state_at_first};
 use crate::engine::{Owner, Purpose, Text};
 use crate::infra::{HostId, HostNews, Power, ProcessId, Restart, Unit, Vm, VmId};
-use crate::timeline::{EntryId, Value};
+use crate::timeline::{Cause, EntryId, Value};
 
 /// The program of vSphere HA's agent.
 const AGENT: &str = "fdm";
@@ -71,7 +71,7 @@ impl Core {
     }
 
     /// Cuts a host's power: what runs on it goes with it, its VMs too, and no one is told.
-    pub(super) fn power_off_host(&mut self, host: HostId, cause: &mut Option<EntryId>) {
+    pub(super) fn power_off_host(&mut self, host: HostId, cause: &mut Cause) {
         let machine = self.datacenter.host_of(host).machine;
         let mut then = Vec::new();
         self.datacenter.power_off(machine, self.now, &mut then);
@@ -84,12 +84,7 @@ impl Core {
     }
 
     /// Powers a host on; what runs on it starts when it has booted, and its VMs wait for somebody.
-    pub(super) fn power_on_host(
-        &mut self,
-        host: HostId,
-        source: ProcessId,
-        cause: &mut Option<EntryId>,
-    ) {
+    pub(super) fn power_on_host(&mut self, host: HostId, source: ProcessId, cause: &mut Cause) {
         let machine = self.datacenter.host_of(host).machine;
         let owner = Owner::named("hosts").part(u64::from(host.0));
         let starts = u64::from(self.datacenter.vm(machine).starts);
@@ -99,32 +94,22 @@ impl Core {
     }
 
     /// A host has got or lost its power; when that is seen is another question.
-    pub(super) fn host_powered(
-        &mut self,
-        host: HostId,
-        power: Power,
-        cause: Option<EntryId>,
-    ) -> EntryId {
+    pub(super) fn host_powered(&mut self, host: HostId, power: Power, cause: Cause) -> EntryId {
         let name = self.datacenter.host_of(host).name.clone();
         let words = |is: &'static str| Value::Text(Text::word(is));
         let change = match power {
             Power::On => (words("off"), words("on")),
             Power::Off | Power::Gone => (words("on"), words("off")),
         };
-        let entry = self.recorder.thing(self.now, ("Host", &name), "power", change, cause);
+        let entry = self.recorder.thing(self.now, ("Host", &name), "power", change, cause.entry);
         if power != Power::On {
-            self.tell_hosts(host, &HostNews::Silent(name), Some(entry));
+            self.tell_hosts(host, &HostNews::Silent(name), cause.of(entry));
         }
         entry
     }
 
     /// A process of a host tells the others.
-    pub(super) fn tell_other_hosts(
-        &mut self,
-        by: ProcessId,
-        news: &HostNews,
-        cause: Option<EntryId>,
-    ) {
+    pub(super) fn tell_other_hosts(&mut self, by: ProcessId, news: &HostNews, cause: Cause) {
         let machine = self.datacenter.processes.get(by).vm;
         if let Some(host) = self.datacenter.host_on(machine) {
             self.tell_hosts(host, news, cause);
@@ -133,7 +118,7 @@ impl Core {
 
     /// Tells all who listen on the hosts' own network, but those on this host: the management, and
     /// what runs on other hosts.
-    pub(super) fn tell_hosts(&mut self, from: HostId, news: &HostNews, cause: Option<EntryId>) {
+    pub(super) fn tell_hosts(&mut self, from: HostId, news: &HostNews, cause: Cause) {
         let silent = self.datacenter.host_of(from).machine;
         let machines: Vec<VmId> =
             self.datacenter.all_hosts().map(|(_, host)| host.machine).collect();
@@ -143,7 +128,7 @@ impl Core {
         let listeners: Vec<ProcessId> = self.management.into_iter().chain(agents).collect();
         for listener in listeners {
             let what = What::Host(news.clone());
-            self.push_to(self.now, listener, listener, purpose::HOST, cause, what);
+            self.push_to(self.now, listener, listener, purpose::HOST, (cause, NOW), what);
         }
     }
 
@@ -152,7 +137,7 @@ impl Core {
         &mut self,
         by: ProcessId,
         (vm, host): (&str, &str),
-        cause: &mut Option<EntryId>,
+        cause: &mut Cause,
     ) {
         let named = (self.datacenter.vm_named(vm), self.datacenter.host_named(host));
         let (Some(vm), Some(host)) = named else { return };
@@ -160,7 +145,7 @@ impl Core {
             return;
         }
         let before = self.datacenter.vm_mut(vm).host.replace(host);
-        *cause = Some(self.record_placement(vm, before, by, *cause));
+        cause.entry = Some(self.record_placement(vm, before, by, *cause));
         self.power_on(vm, by, cause);
     }
 
@@ -170,7 +155,7 @@ impl Core {
         vm: VmId,
         before: Option<HostId>,
         by: ProcessId,
-        cause: Option<EntryId>,
+        cause: Cause,
     ) -> EntryId {
         let words = |host: Option<HostId>| match host {
             Some(host) => Value::Text(self.datacenter.host_of(host).name.clone()),
@@ -179,11 +164,11 @@ impl Core {
         let vm = self.datacenter.vm(vm);
         let change = (words(before), words(vm.host));
         let by = &self.datacenter.processes.get(by).name;
-        self.recorder.vm(self.now, &vm.name, "host", change, by, cause)
+        self.recorder.vm(self.now, &vm.name, "host", change, by, cause.entry)
     }
 
     /// A machine of the datacenter's own has booted: a host's heartbeats are there again.
-    pub(super) fn host_booted(&mut self, host: HostId, cause: Option<EntryId>) {
+    pub(super) fn host_booted(&mut self, host: HostId, cause: Cause) {
         let name = self.datacenter.host_of(host).name.clone();
         self.tell_hosts(host, &HostNews::Heard(name), cause);
     }

@@ -1,16 +1,16 @@
 //! What a fault can reach: VMs, disks, units, links and processes. No Kubernetes object.
 
-use super::core::{Core, What, World, purpose};
+use super::core::{Core, NOBODY, NOW, What, World, purpose};
 use super::process::Event;
 use crate::components::{etcdctl, kubectl};
 use crate::engine::Text;
 use crate::infra::{DiskHealth, ProcessId, VmId, Way};
-use crate::timeline::EntryId;
+use crate::timeline::{Cause, FAULT, StepId};
 
 /// The datacenter in the hands of a fault.
 pub struct Infra<'a> {
     core: &'a mut Core,
-    cause: Option<EntryId>,
+    cause: Cause,
 }
 
 impl World {
@@ -28,9 +28,16 @@ impl World {
         act: impl FnOnce(&mut Infra),
     ) {
         let entry = self.core.recorder.fault(self.core.now, kind, target, words);
-        act(&mut Infra { core: &mut self.core, cause: Some(entry) });
+        let injector = ProcessId(NOBODY);
+        self.core.step = StepId::default();
+        let now = self.core.now;
+        let cause = self.core.step_on(Cause::NONE.of(entry), now, FAULT, injector);
+        self.core.step = cause.step;
+        self.core.note_entries(cause.step);
+        act(&mut Infra { core: &mut self.core, cause });
+        self.core.note_entries(cause.step);
         for vm in (0..).map(VmId).take(self.core.datacenter.vms.len()) {
-            self.core.tell_of_files(vm, Some(entry));
+            self.core.tell_of_files(vm, cause);
         }
     }
 }
@@ -139,7 +146,8 @@ impl Infra<'_> {
             found.expect("every world has a laptop").0
         };
         let now = self.core.now;
-        self.core.push_to(now, laptop, laptop, purpose::TIMER, self.cause, What::Due(event));
+        let led = (self.cause, NOW);
+        self.core.push_to(now, laptop, laptop, purpose::TIMER, led, What::Due(event));
     }
 
     /// `kill -STOP`.

@@ -1,9 +1,13 @@
 //! Messages between processes, and the end of their connections, over links that carry.
 
 use super::core::{Core, What, purpose};
+use crate::engine::Rule;
 use crate::infra::{Broken, ConnectionId, End, ProcessId, Route, Segment};
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 use crate::wire::Message;
+
+/// How long what was lost on a link waits until it is sent again.
+pub(super) const RETRANSMISSION: Rule = "network.retransmissionFirst";
 
 impl Core {
     /// Sends a message on a connection.
@@ -12,7 +16,7 @@ impl Core {
         from: ProcessId,
         connection: ConnectionId,
         message: Message,
-        cause: Option<EntryId>,
+        cause: Cause,
     ) {
         if !self.datacenter.is_calm() {
             let direction = (connection, End::of(from, connection));
@@ -35,38 +39,34 @@ impl Core {
         from: ProcessId,
         connection: ConnectionId,
         message: Message,
-        cause: Option<EntryId>,
+        cause: Cause,
     ) {
+        let rule = self.way_rule_since(connection, cause);
         match route {
             Route::Silent => {}
             Route::Deliver { .. } if matches!(message, Message::Handshake) => {
                 let established = self.datacenter.network.established_at(connection);
                 let at = self.now.max(established.unwrap_or(self.now));
                 let what = What::Message(connection, message);
-                self.push_to(at, from, from, purpose::MESSAGE, cause, what);
+                self.push_to(at, from, from, purpose::MESSAGE, (cause, rule), what);
             }
             Route::Deliver { to, at } => {
                 let what = What::Message(connection, message);
-                self.push_to(at, to, from, purpose::MESSAGE, cause, what);
+                self.push_to(at, to, from, purpose::MESSAGE, (cause, rule), what);
             }
             Route::Echo { at } => {
                 let what = What::Message(connection, message);
-                self.push_to(at, from, from, purpose::MESSAGE, cause, what);
+                self.push_to(at, from, from, purpose::MESSAGE, (cause, rule), what);
             }
             Route::Fail { at, how } => {
                 let what = What::Broken(connection, how);
-                self.push_to(at, from, from, purpose::CONNECTION, cause, what);
+                self.push_to(at, from, from, purpose::CONNECTION, (cause, rule), what);
             }
         }
     }
 
     /// Closes a connection; the other end learns it.
-    pub(super) fn close(
-        &mut self,
-        id: ProcessId,
-        connection: ConnectionId,
-        cause: Option<EntryId>,
-    ) {
+    pub(super) fn close(&mut self, id: ProcessId, connection: ConnectionId, cause: Cause) {
         let direction = (connection, End::of(id, connection));
         let was_left = self.datacenter.network.left(connection).is_some();
         if was_left || self.datacenter.is_disturbed(direction) {
@@ -77,8 +77,30 @@ impl Core {
             // Not before what was sent earlier on the same connection.
             let at = self.now + latency;
             let what = What::Broken(connection, Broken::Reset);
-            self.push_to(at, peer, id, purpose::CONNECTION, cause, what);
+            let rule = self.way_rule(connection);
+            self.push_to(at, peer, id, purpose::CONNECTION, (cause, rule), what);
         }
         self.datacenter.network.close(connection);
+    }
+
+    /// What a message waits for on a connection.
+    pub(super) fn way_rule(&self, connection: ConnectionId) -> Rule {
+        let vm = |end| {
+            let process = self.datacenter.network.process_at(connection, end)?;
+            Some(self.datacenter.processes.get(process).vm)
+        };
+        match vm(End::Client) == vm(End::Server) {
+            true => "infra.loopbackLatency",
+            false => "infra.networkLatency",
+        }
+    }
+
+    /// The same of a message that was sent a while ago, if it was.
+    fn way_rule_since(&self, connection: ConnectionId, cause: Cause) -> Rule {
+        let sent = self.ledger.as_ref().and_then(|ledger| ledger.at(cause.step));
+        match sent.is_some_and(|sent| sent < self.now) {
+            true => RETRANSMISSION,
+            false => self.way_rule(connection),
+        }
     }
 }

@@ -1,13 +1,17 @@
 //! VMs come, go, and get and lose power; and who is told.
 
-use super::core::{Core, What, purpose};
+use super::core::{Core, NOW, What, purpose};
+use crate::engine::Rule;
 use crate::engine::Text;
 use crate::infra::{Happening, Power, ProcessId, Vm, VmAction, VmId};
-use crate::timeline::{EntryId, Value};
+use crate::timeline::{Cause, Value};
+
+/// How long a machine takes from getting power until its units start.
+const BOOT: Rule = "infra.boot";
 
 impl Core {
     /// The datacenter's management acts.
-    pub(super) fn act(&mut self, id: ProcessId, action: VmAction, cause: &mut Option<EntryId>) {
+    pub(super) fn act(&mut self, id: ProcessId, action: VmAction, cause: &mut Cause) {
         match action {
             VmAction::CreateAndPowerOn { vm, uuid, user_data, boot } => {
                 let mut new = Vm::new(vm);
@@ -18,8 +22,9 @@ impl Core {
                 let host = self.datacenter.vm(vm).name.clone();
                 let manager = self.datacenter.processes.get(id).name.clone();
                 let exists = (Value::Null, Value::Bool(true));
-                *cause =
-                    Some(self.recorder.vm(self.now, &host, "exists", exists, &manager, *cause));
+                let entry =
+                    self.recorder.vm(self.now, &host, "exists", exists, &manager, cause.entry);
+                cause.entry = Some(entry);
                 if self.datacenter.vm(vm).host.is_some() {
                     self.record_placement(vm, None, id, *cause);
                 }
@@ -59,7 +64,7 @@ impl Core {
 
     /// Switches a VM on, unless it is being deleted or its host is down; its units start when it has
     /// booted.
-    pub(super) fn power_on(&mut self, vm: VmId, source: ProcessId, cause: &mut Option<EntryId>) {
+    pub(super) fn power_on(&mut self, vm: VmId, source: ProcessId, cause: &mut Cause) {
         let it = self.datacenter.vm(vm);
         if it.is_on() || it.is_locked || !self.datacenter.is_reachable(vm) {
             return;
@@ -70,11 +75,11 @@ impl Core {
         state.starts += 1;
         let (at, starts) = (self.now + state.boot, state.starts);
         self.follow(vec![Happening::PowerChanged(vm, Power::On)], cause);
-        self.push_host(at, source, *cause, What::Booted(vm, starts));
+        self.push_host(at, source, (*cause, BOOT), What::Booted(vm, starts));
     }
 
     /// Cuts a VM's power.
-    pub(super) fn power_off(&mut self, vm: VmId, cause: &mut Option<EntryId>) {
+    pub(super) fn power_off(&mut self, vm: VmId, cause: &mut Cause) {
         let mut then = Vec::new();
         if self.datacenter.is_reachable(vm) {
             self.datacenter.vm_mut(vm).switched_on = false;
@@ -84,15 +89,15 @@ impl Core {
     }
 
     /// Deletes a VM with its disk.
-    pub(super) fn destroy(&mut self, vm: VmId, cause: &mut Option<EntryId>) {
+    pub(super) fn destroy(&mut self, vm: VmId, cause: &mut Cause) {
         let mut then = Vec::new();
         self.datacenter.destroy(vm, self.now, &mut then);
         self.follow(then, cause);
     }
 
-    pub(super) fn power_changed(&mut self, vm: VmId, power: Power, cause: &mut Option<EntryId>) {
+    pub(super) fn power_changed(&mut self, vm: VmId, power: Power, cause: &mut Cause) {
         if let Some(host) = self.datacenter.host_on(vm) {
-            *cause = Some(self.host_powered(host, power, *cause));
+            cause.entry = Some(self.host_powered(host, power, *cause));
             return;
         }
         let (field, change) = match power {
@@ -103,7 +108,8 @@ impl Core {
             Power::Gone => ("exists", (Value::Bool(true), Value::Null)),
         };
         let name = self.datacenter.vm(vm).name.clone();
-        *cause = Some(self.recorder.vm(self.now, &name, field, change, &Text::EMPTY, *cause));
+        let entry = self.recorder.vm(self.now, &name, field, change, &Text::EMPTY, cause.entry);
+        cause.entry = Some(entry);
         // A host that is down tells nobody what became of its VMs.
         if self.datacenter.is_reachable(vm) {
             self.tell_management(name, *cause);
@@ -111,10 +117,10 @@ impl Core {
     }
 
     /// The datacenter's management sees what becomes of its VMs, whoever did it.
-    pub(super) fn tell_management(&mut self, vm: Text, cause: Option<EntryId>) {
+    pub(super) fn tell_management(&mut self, vm: Text, cause: Cause) {
         if let Some(management) = self.management {
             let what = What::VmChanged(vm);
-            self.push_to(self.now, management, management, purpose::HOST, cause, what);
+            self.push_to(self.now, management, management, purpose::HOST, (cause, NOW), what);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::components::{
     vsphere_provider,
 };
 use crate::infra::{Ctx, Effect, Input, ProcessId};
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 use std::fmt::Debug;
 
 /// A process written outside this crate.
@@ -71,7 +71,7 @@ macro_rules! processes {
                 &mut self,
                 id: ProcessId,
                 what: What,
-                cause: Option<EntryId>,
+                cause: Cause,
                 core: &mut Core,
                 buffers: &mut Buffers,
             ) {
@@ -169,12 +169,13 @@ impl Core {
     fn with_ctx<E>(
         &mut self,
         id: ProcessId,
-        cause: Option<EntryId>,
+        cause: Cause,
         effects: &mut Vec<Effect<E>>,
         react: impl FnOnce(&mut Ctx<E>),
     ) {
         let (process, vm, inventory) = self.datacenter.host(id);
         let at = (self.now, cause);
-        react(&mut Ctx::new(id, at, process, vm, inventory, &self.random, effects));
+        let ctx = Ctx::new(id, at, process, vm, inventory, &self.random, effects);
+        react(&mut ctx.with_ledger(self.ledger.as_mut()));
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! Both only carry on: what is started, stopped or read is decided by the kubelet.
 
-use super::core::{Core, What, purpose};
+use super::core::{Core, NOW, What, purpose};
 use crate::infra::{ProcessId, Signal, Start, VmId, is_under};
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 
 impl Core {
     /// The runtime runs a program in a new container on the VM of who asked, unless one runs.
-    pub(super) fn start_program(&mut self, by: ProcessId, name: &str, cause: Option<EntryId>) {
+    pub(super) fn start_program(&mut self, by: ProcessId, name: &str, cause: Cause) {
         let (vm, now) = (self.datacenter.processes.get(by).vm, self.now);
         let Some(program) = self.datacenter.vm_mut(vm).programs.get_mut(name) else { return };
         if program.running_since.is_none() {
@@ -24,7 +24,7 @@ impl Core {
         by: ProcessId,
         name: &str,
         signal: Signal,
-        cause: Option<EntryId>,
+        cause: Cause,
     ) {
         let vm = self.datacenter.processes.get(by).vm;
         let Some(program) = self.datacenter.vm(vm).programs.get(name) else { return };
@@ -35,7 +35,7 @@ impl Core {
     }
 
     /// The runtime notes that a container has ended, and shows it to the kubelet that asks.
-    pub(super) fn program_ended(&mut self, vm: VmId, process: ProcessId, cause: Option<EntryId>) {
+    pub(super) fn program_ended(&mut self, vm: VmId, process: ProcessId, cause: Cause) {
         let now = self.now;
         let host = self.datacenter.vm_mut(vm);
         let found = host.programs.iter_mut().find(|(_, program)| program.process == process);
@@ -45,12 +45,12 @@ impl Core {
         let kubelet = host.units.get("kubelet").map(|unit| unit.process);
         if let Some(kubelet) = kubelet.filter(|_| host.is_on()) {
             let what = What::ProgramEnded(name);
-            self.push_to(now, kubelet, kubelet, purpose::HOST, cause, what);
+            self.push_to(now, kubelet, kubelet, purpose::HOST, (cause, NOW), what);
         }
     }
 
     /// Tells the processes of a VM that watch a folder of the files in it that have changed.
-    pub(super) fn tell_of_files(&mut self, vm: VmId, cause: Option<EntryId>) {
+    pub(super) fn tell_of_files(&mut self, vm: VmId, cause: Cause) {
         for path in self.datacenter.vm_mut(vm).disk.take_changes() {
             let watching: Vec<ProcessId> = self
                 .datacenter
@@ -64,7 +64,7 @@ impl Core {
                 .collect();
             for id in watching {
                 let what = What::FileChanged(path.clone());
-                self.push_to(self.now, id, id, purpose::HOST, cause, what);
+                self.push_to(self.now, id, id, purpose::HOST, (cause, NOW), what);
             }
         }
     }

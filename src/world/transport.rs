@@ -7,14 +7,20 @@
 //! Simplified: pings and acknowledgments take no time of their own; through a load balancer a
 //! packet goes straight from one end to the other, so a cut link between them cuts it.
 
-use super::core::{Core, What, purpose};
-use crate::engine::{Generation, SimTime};
+use super::core::{Core, NOW, What, purpose};
+use super::messages::RETRANSMISSION;
+use crate::engine::{Generation, Rule, SimTime};
 use crate::infra::{
     Broken, ConnectionId, Direction, End, EndpointId, Path, ProcessId, Retransmitted, Route,
     Segment, Sent, Way,
 };
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 use crate::wire::Message;
+
+/// How long an end hears nothing before it asks whether the other lives, and how long it waits for
+/// an answer.
+pub(super) const READ_IDLE: Rule = "kubernetes.http2ReadIdleTimeout";
+const PING: Rule = "kubernetes.http2PingTimeout";
 
 impl Core {
     /// Cuts a way: from now on its packets are lost.
@@ -92,19 +98,20 @@ impl Core {
 
     /// A load balancer resets what leads through it to a VM: the client is told, and the server too,
     /// as soon as it can be.
-    pub(super) fn shut_sessions(&mut self, endpoint: EndpointId, vm: &str, cause: Option<EntryId>) {
+    pub(super) fn shut_sessions(&mut self, endpoint: EndpointId, vm: &str, cause: Cause) {
         let Some(vm) = self.datacenter.vm_named(vm) else { return };
         for connection in self.datacenter.network.sessions(endpoint, vm) {
             let latency = self.datacenter.network.latency(connection).unwrap_or_default();
             let (client, what) = (connection.client, What::Broken(connection, Broken::Reset));
             let at = self.now + latency;
             self.leave((connection, End::Client), cause);
-            self.push_to(at, client, client, purpose::CONNECTION, cause, what);
+            let led = (cause, self.way_rule(connection));
+            self.push_to(at, client, client, purpose::CONNECTION, led, what);
         }
     }
 
     /// An end closes, and the other hears of it when a packet gets through.
-    pub(super) fn leave(&mut self, direction: Direction, cause: Option<EntryId>) {
+    pub(super) fn leave(&mut self, direction: Direction, cause: Cause) {
         let (connection, end) = direction;
         let datacenter = &mut self.datacenter;
         let other_is_gone = datacenter.network.left(connection) == Some(end.other());
@@ -146,7 +153,7 @@ impl Core {
         self.datacenter.transport.pings.insert(direction, now);
         let at = now + self.datacenter.keep_alive.ping;
         let source = connection.client;
-        self.push_host(at, source, None, What::PingOverdue(direction, now));
+        self.push_host(at, source, (Cause::NONE, PING), What::PingOverdue(direction, now));
         self.send_segment(direction, Segment::Ping);
     }
 
@@ -185,14 +192,14 @@ impl Core {
                     peer,
                     connection.client,
                     purpose::CONNECTION,
-                    cause,
+                    (cause, self.way_rule(connection)),
                     what,
                 );
             }
         }
     }
 
-    fn arrive_data(&mut self, direction: Direction, message: Message, cause: Option<EntryId>) {
+    fn arrive_data(&mut self, direction: Direction, message: Message, cause: Cause) {
         let (connection, end) = direction;
         let Some(sender) = self.datacenter.network.process_at(connection, end) else {
             // What a container has answered.
@@ -220,7 +227,8 @@ impl Core {
             Route::Deliver { .. } | Route::Echo { .. } => self.send_segment(back, Segment::Pong),
             Route::Fail { at, how } => {
                 let what = What::Broken(connection, how);
-                self.push_to(at, sender, sender, purpose::CONNECTION, None, what);
+                let led = (Cause::NONE, self.way_rule(connection));
+                self.push_to(at, sender, sender, purpose::CONNECTION, led, what);
             }
         }
     }
@@ -231,11 +239,12 @@ impl Core {
         self.datacenter.transport.pings.remove(&direction);
         let was_left = self.datacenter.network.left(connection);
         let process = self.datacenter.network.process_at(connection, end);
-        self.leave(direction, None);
+        self.leave(direction, Cause::NONE);
         // The kernel of a process that has left gives up for itself.
         if let Some(process) = process.filter(|_| was_left != Some(end)) {
             let what = What::Broken(connection, Broken::Lost);
-            self.push_to(self.now, process, process, purpose::CONNECTION, None, what);
+            let led = (Cause::NONE, NOW);
+            self.push_to(self.now, process, process, purpose::CONNECTION, led, what);
         }
     }
 
@@ -258,7 +267,8 @@ impl Core {
             && self.is_doubtful(connection)
             && self.datacenter.transport.watched.insert(direction)
         {
-            self.push_host(at, connection.client, None, What::PingDue(direction));
+            let led = (Cause::NONE, READ_IDLE);
+            self.push_host(at, connection.client, led, What::PingDue(direction));
         }
     }
 
@@ -272,6 +282,7 @@ impl Core {
 
     fn retransmit_after(&mut self, direction: Direction, (pause, due): crate::infra::Again) {
         let at = self.now + pause;
-        self.push_host(at, direction.0.client, None, What::Retransmit(direction, due));
+        let led = (Cause::NONE, RETRANSMISSION);
+        self.push_host(at, direction.0.client, led, What::Retransmit(direction, due));
     }
 }

@@ -142,6 +142,11 @@ impl<'a> View<'a> {
         found.map(|(process, _)| core.datacenter.vm(process.vm).name.clone())
     }
 
+    /// All processes, living and dead, by their numbers.
+    pub fn processes(self) -> impl Iterator<Item = &'a ProcessState> {
+        self.datacenter().processes.iter().map(|(_, process)| process)
+    }
+
     /// The processes on a VM that exists, living and dead.
     pub fn processes_on(self, vm: &'a str) -> impl Iterator<Item = &'a ProcessState> {
         let datacenter = self.datacenter();

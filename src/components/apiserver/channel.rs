@@ -216,7 +216,7 @@ impl Channel {
         let sent = std::mem::take(&mut self.sent);
         if how != Broken::Refused {
             // The first new dial follows at once.
-            ctx.after(Duration::ZERO, Event::Reconnect(self.number));
+            ctx.after("kubernetes.etcdBackoffFirst", Duration::ZERO, Event::Reconnect(self.number));
             return sent.into_iter().map(|(id, sent)| (id, sent.is_proposal)).collect();
         }
         let unheard = sent.into_iter().filter_map(|(id, sent)| Some((id, sent.request?)));
@@ -224,7 +224,7 @@ impl Channel {
         let spread = self.pause.scaled(self.settings.jitter_percent, 100);
         let pause = self.pause.saturating_sub(spread)
             + below(spread * 2, ctx.draw(Purpose(RECONNECT + u16::from(self.number))));
-        ctx.after(pause, Event::Reconnect(self.number));
+        ctx.after("kubernetes.etcdBackoffFirst", pause, Event::Reconnect(self.number));
         let grown = self.pause.scaled(self.settings.backoff_growth_percent, 100);
         self.pause = grown.min(self.settings.backoff_limit);
         Vec::new()

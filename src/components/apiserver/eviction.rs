@@ -137,7 +137,8 @@ impl Apiserver {
         }
         let waits = Waits::Budget(Asked { tries, ..asked });
         self.wait_in(id, Stage::Evicting(Eviction { waits, ..eviction }));
-        ctx.after(self.settings.eviction_pause, Event::RetryEviction(id));
+        let pause = self.settings.eviction_pause;
+        ctx.after("kubernetes.evictionPause", pause, Event::RetryEviction(id));
     }
 
     /// The pause after a conflict is over.

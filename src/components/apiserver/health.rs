@@ -83,7 +83,7 @@ impl Apiserver {
         }
         check.asked = Some(now);
         let id = self.ask_own(Own::Check(caller), ctx);
-        ctx.after(timeout, Event::CheckOver(id));
+        ctx.after("kubernetes.etcdHealthcheckTimeout", timeout, Event::CheckOver(id));
     }
 
     /// Etcd has answered a check, or its time is over.
@@ -98,7 +98,13 @@ impl Apiserver {
     /// Etcd has failed a check: it is made again within its time, or over.
     pub(super) fn check_failed(&mut self, id: u32, error: &StoreError, ctx: &mut Ctx<Event>) {
         match self.repeats(false, error) {
-            true => ctx.after(self.settings.retry.pause, Event::AskAgain(id)),
+            true => {
+                ctx.after(
+                    "kubernetes.etcdRetryPause",
+                    self.settings.retry.pause,
+                    Event::AskAgain(id),
+                );
+            }
             false => self.check_ended(id, false, ctx),
         }
     }

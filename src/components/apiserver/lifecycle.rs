@@ -29,9 +29,13 @@ impl Apiserver {
             self.hooks_over = false;
             self.is_up = false;
             let startup = ctx.draw_delay(STARTUP, self.settings.startup);
-            ctx.after(startup, Event::HooksOver);
-            ctx.after(self.settings.dial_timeout, Event::DialOver);
-            ctx.after(self.settings.request_timeout, Event::FirstReadOver);
+            ctx.after("kubernetes.apiserverStartup", startup, Event::HooksOver);
+            ctx.after("kubernetes.etcdDialTimeout", self.settings.dial_timeout, Event::DialOver);
+            ctx.after(
+                "kubernetes.requestTimeout",
+                self.settings.request_timeout,
+                Event::FirstReadOver,
+            );
         }
         self.channels.connect_all(ctx);
         self.fill_cache(ctx);

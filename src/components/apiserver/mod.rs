@@ -286,7 +286,7 @@ impl Apiserver {
             self.set_deadline(deadline, ctx);
         }
         if self.is_up {
-            ctx.after(work, Event::Serve(self.next));
+            ctx.after("kubernetes.apiserverService", work, Event::Serve(self.next));
         }
     }
 

@@ -17,7 +17,7 @@ use super::channel::Line;
 use super::health::Caller;
 use super::{Apiserver, Event, Stage};
 use crate::api::{Answer, ApiError, Freshness, Kind, ObjectKey, Reason, Revision, Selector, Verb};
-use crate::engine::{Duration, SimTime, Text};
+use crate::engine::{Duration, Rule, SimTime, Text};
 use crate::infra::Ctx;
 use crate::wire::{Consistency, StoreAnswer, StoreError, StoreOperation, StoreRequest};
 
@@ -93,6 +93,9 @@ impl Reflector {
         }
     }
 }
+
+/// Between two tries to fill or to watch for the cache.
+const CACHE_RETRY: Rule = "kubernetes.watchCacheRetryPause";
 
 impl Apiserver {
     /// Lists everything anew.
@@ -192,11 +195,11 @@ impl Apiserver {
             ));
             return ctx.exit();
         }
-        let pause = match repeated {
-            true => self.settings.retry.pause,
-            false => self.settings.cache.retry_pause,
+        let (rule, pause) = match repeated {
+            true => ("kubernetes.etcdRetryPause", self.settings.retry.pause),
+            false => (CACHE_RETRY, self.settings.cache.retry_pause),
         };
-        ctx.after(pause, Event::AskAgain(id));
+        ctx.after(rule, pause, Event::AskAgain(id));
     }
 
     /// Etcd has ended the watch, or refuses to open it.
@@ -216,7 +219,7 @@ impl Apiserver {
             self.reflector.failing = None;
             return self.give_cache_up(id, ctx);
         }
-        ctx.after(self.settings.cache.retry_pause, Event::AskAgain(id));
+        ctx.after(CACHE_RETRY, self.settings.cache.retry_pause, Event::AskAgain(id));
     }
 
     /// The cache may have missed something: it is filled anew, and whoever watches begins anew.
@@ -225,7 +228,7 @@ impl Apiserver {
         self.reflector.is_watching = false;
         self.reflector.is_filled = false;
         self.cache.end_all(|to, message| ctx.send(to, message));
-        ctx.after(self.settings.cache.retry_pause, Event::Refill);
+        ctx.after(CACHE_RETRY, self.settings.cache.retry_pause, Event::Refill);
     }
 
     /// Where a list or a watch stands while the cache is not filled. Etcd is spared the whole lists of many,
@@ -291,7 +294,8 @@ impl Apiserver {
         }
         self.wait_in(id, Stage::AwaitingRevision(least));
         self.reflector.waiters.push((least, id));
-        ctx.after(self.settings.cache.fresh_wait, Event::NotFresh(id));
+        let wait = self.settings.cache.fresh_wait;
+        ctx.after("kubernetes.watchCacheFreshWait", wait, Event::NotFresh(id));
     }
 
     /// The cache has come further: who waited for it is served.

@@ -65,7 +65,8 @@ impl Apiserver {
         open.tries += 1;
         let left = open.tries < self.settings.retry.limit;
         if left && self.repeats(is_proposal, error) {
-            return ctx.after(self.settings.retry.pause, Event::AskEtcdAgain(id));
+            let pause = self.settings.retry.pause;
+            return ctx.after("kubernetes.etcdRetryPause", pause, Event::AskEtcdAgain(id));
         }
         self.answer(id, Err(ApiError::new(Reason::Unknown, words(error))), ctx);
     }
@@ -157,7 +158,8 @@ impl Apiserver {
     pub(super) fn set_deadline(&mut self, deadline: SimTime, ctx: &mut Ctx<Event>) {
         if self.deadline_at.is_none_or(|at| deadline < at) {
             self.deadline_at = Some(deadline);
-            ctx.after(deadline.since(ctx.now()), Event::Deadline);
+            let left = deadline.since(ctx.now());
+            ctx.after("kubernetes.requestTimeout", left, Event::Deadline);
         }
     }
 }

@@ -101,7 +101,13 @@ impl ConfigController {
             }
         }
         let verb = Verb::Patch { base: config.clone(), changed: Arc::new(changed) };
-        Step::write(verb, State::Last(Outcome::after(self.settings.token_check)))
+        Step::write(
+            verb,
+            State::Last(Outcome::after(
+                "clusterApi.bootstrapTokenCheck",
+                self.settings.token_check,
+            )),
+        )
     }
 
     /// The token's end is put off while the Machine has no Node, and only if it is near.
@@ -114,7 +120,7 @@ impl ConfigController {
                 return Step::Done(Outcome::error(format!("{what}: {}", error.message)));
             }
         };
-        let again = Outcome::after(self.settings.token_check);
+        let again = Outcome::after("clusterApi.bootstrapTokenCheck", self.settings.token_check);
         let token = object.secret().and_then(|secret| secret.token.as_ref());
         let Some(expiration) = token.and_then(|token| token.expiration) else {
             return Step::Done(again);

@@ -25,6 +25,7 @@ fn settings() -> Settings {
         shell: ShellSettings {
             workers: 10,
             backoff: Backoff::new(Duration::from_millis(5), secs(1000)),
+            rules: crate::client::ShellRules::CONTROLLER_RUNTIME,
             minimum_gap: Duration::ZERO,
             thinking: Delay::fixed(TICK),
         },

@@ -25,7 +25,7 @@ use crate::client::{
 };
 use crate::engine::{Activity, Duration, Path, Phase, Rhythm, SimTime, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -74,7 +74,7 @@ pub struct CloudController {
     /// The Nodes that the pass has yet to look at.
     left: VecDeque<Text>,
     /// What led to the last that was heard of each Node: it is looked at for that.
-    heard: BTreeMap<Text, Option<EntryId>>,
+    heard: BTreeMap<Text, Cause>,
     /// Its passes have begun.
     works: bool,
 }
@@ -178,6 +178,7 @@ impl CloudController {
     fn work(&mut self, phase: Phase, ctx: &mut Ctx<Event>) {
         self.works = true;
         let monitor = Activity {
+            rule: "kubernetes.cloudNodeMonitorPeriod",
             period: self.settings.monitor_period,
             jitter_percent: 0,
             rhythm: Rhythm::AfterEnd,
@@ -200,7 +201,7 @@ impl CloudController {
         while let Some(name) = self.left.pop_front() {
             let Some(object) = self.node(&name) else { continue };
             let Some(node) = object.node() else { continue };
-            ctx.because(self.heard.get(&name).copied().flatten());
+            ctx.turn_of(self.heard.get(&name).copied().unwrap_or_default(), None);
             if !node.conditions.is("Ready", Status::True) {
                 let verb = Verb::List(Kind::VirtualMachine, Selector::All, Freshness::Latest);
                 return self.cloud.ask(ctx, AGENT, verb, Token::Machines(name));
@@ -225,7 +226,7 @@ impl CloudController {
         };
         let Some(object) = self.node(name) else { return self.look_at_next(ctx) };
         let Some(node) = object.node() else { return self.look_at_next(ctx) };
-        ctx.because(self.heard.get(name).copied().flatten());
+        ctx.turn_of(self.heard.get(name).copied().unwrap_or_default(), None);
         match machine_of(node, &self.settings.provider_prefix, machines) {
             None => self.delete(&object, ctx),
             Some(machine) if machine.power == PowerState::PoweredOff && !is_tainted(node) => {

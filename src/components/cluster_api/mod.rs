@@ -24,7 +24,9 @@ mod tests;
 
 use crate::api::{Kind, Object, ObjectKey, Reason, Selector, Verb};
 pub use crate::client::ManagerEvent as Event;
-use crate::client::{Caches, Client, Clients, Delta, Flight, News, Shell, Target, View, Work};
+use crate::client::{
+    Caches, Client, Clients, Delta, Flight, News, Shell, ShellRules, Target, View, Work,
+};
 use crate::engine::{Activity, Path, Phase, Rhythm, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use machine::MachineController;
@@ -80,8 +82,9 @@ impl ClusterApi {
     /// A manager with the API servers of both clusters.
     pub fn new(settings: Settings, management: Address, workload: Option<Address>) -> ClusterApi {
         let shell = settings.shell;
-        let check_shell =
-            crate::client::ShellSettings { minimum_gap: settings.health_check_gap, ..shell };
+        let rules = ShellRules { minimum_gap: "clusterApi.healthCheckGap", ..shell.rules };
+        let minimum_gap = settings.health_check_gap;
+        let check_shell = crate::client::ShellSettings { minimum_gap, rules, ..shell };
         let remote = workload.map(|server| Client::new(1, server, settings.client));
         ClusterApi {
             clients: Clients { local: Client::new(0, management, settings.client), remote },
@@ -149,7 +152,8 @@ impl ClusterApi {
             self.clients.local.watch(ctx, Kind::KubeadmConfig, Selector::All);
         }
         self.clients.of(Target::Remote).watch(ctx, Kind::Node, Selector::All);
-        let activity = |period, jitter_percent| Activity {
+        let activity = |rule, period, jitter_percent| Activity {
+            rule,
             period,
             jitter_percent,
             rhythm: Rhythm::Ticker,
@@ -160,9 +164,9 @@ impl ClusterApi {
             Start::Fresh => Phase::AfterPause,
         };
         let Settings { resync, resync_jitter_percent, probe, .. } = self.settings;
-        ctx.every(RESYNC, activity(resync, resync_jitter_percent), phase);
+        ctx.every(RESYNC, activity("clusterApi.resync", resync, resync_jitter_percent), phase);
         if self.workload.is_some() {
-            ctx.every(PROBE, activity(probe.interval, 0), phase);
+            ctx.every(PROBE, activity("clusterApi.probeInterval", probe.interval, 0), phase);
         }
     }
 

@@ -94,7 +94,7 @@ impl ControllerManager {
         if !std::mem::replace(&mut self.volumes.armed, true) {
             // The loop runs for ever; where in it a change falls is drawn.
             let phase = below(self.settings.volumes.pass_period, ctx.draw(PHASE));
-            ctx.after(phase, Event::VolumePass);
+            ctx.after("kubernetes.attachDetachPeriod", phase, Event::VolumePass);
         }
     }
 
@@ -150,7 +150,8 @@ impl ControllerManager {
 
     fn pass_again(&mut self, ctx: &mut Ctx<Event>) {
         self.volumes.armed = true;
-        ctx.after(self.settings.volumes.pass_period, Event::VolumePass);
+        let pause = self.settings.volumes.pass_period;
+        ctx.after("kubernetes.attachDetachPeriod", pause, Event::VolumePass);
     }
 
     /// Where volumes are wanted, with the Pod that wants each.
@@ -210,7 +211,7 @@ impl ControllerManager {
     /// The attacher works; then the attachment goes.
     fn detaching(&mut self, place: Place, ctx: &mut Ctx<Event>) {
         let time = ctx.draw_delay(DETACH, self.settings.volumes.detach);
-        ctx.after(time, Event::VolumeDetached(place));
+        ctx.after("kubernetes.volumeDetach", time, Event::VolumeDetached(place));
     }
 
     /// The attacher has detached the volume.
@@ -236,7 +237,7 @@ impl ControllerManager {
     /// The attacher works; then the attachment says that it is done.
     fn attaching(&mut self, place: Place, ctx: &mut Ctx<Event>) {
         let time = ctx.draw_delay(ATTACH, self.settings.volumes.attach);
-        ctx.after(time, Event::VolumeAttached(place));
+        ctx.after("kubernetes.volumeAttach", time, Event::VolumeAttached(place));
     }
 
     /// The attacher has attached the volume.

@@ -152,7 +152,7 @@ impl ControllerManager {
             signer => {
                 *signer = Signer::Queued;
                 let thinking = ctx.draw_delay(SIGNING, self.settings.signing);
-                ctx.after(thinking, Event::Sign);
+                ctx.after("kubernetes.bootstrapSigning", thinking, Event::Sign);
             }
         }
     }
@@ -184,7 +184,8 @@ impl ControllerManager {
         let earlier = self.bootstrap.due.insert(key.clone(), expiration);
         if expiration > ctx.now() {
             if earlier != Some(expiration) {
-                ctx.after(expiration.since(ctx.now()), Event::TokenDue(key));
+                let left = expiration.since(ctx.now());
+                ctx.after("clusterApi.bootstrapTokenTtl", left, Event::TokenDue(key));
             }
             return;
         }
@@ -209,7 +210,7 @@ impl ControllerManager {
             Err(error) if !gone(error.reason) => {
                 let first = self.settings.shell.backoff;
                 let pause = self.bootstrap.failures.entry(key.clone()).or_insert(first).fail();
-                ctx.after(pause, Event::TokenDue(key));
+                ctx.after("kubernetes.controllerBackoffFirst", pause, Event::TokenDue(key));
             }
             _ => drop(self.bootstrap.failures.remove(&key)),
         }

@@ -86,7 +86,9 @@ impl Reconciler for DisruptionController {
                 status.disruptions_allowed = if expected == 0 { 0 } else { spare };
                 status.disrupted_pods = disrupted;
                 status.observed_generation = body.generation;
-                next.map_or_else(Outcome::done, Outcome::after)
+                next.map_or_else(Outcome::done, |left| {
+                    Outcome::after("kubernetes.disruptedPodTimeout", left)
+                })
             }
             // Where it cannot tell, nobody may be evicted.
             Err(pod) => {

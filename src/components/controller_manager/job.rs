@@ -161,7 +161,7 @@ impl JobController {
             return Step::ask(verb, State::Released);
         }
         match pause {
-            Some(left) => Step::Done(Outcome::after(left)),
+            Some(left) => Step::Done(Outcome::after("kubernetes.jobBackoffFirst", left)),
             None => Step::done(),
         }
     }

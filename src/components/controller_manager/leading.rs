@@ -54,7 +54,7 @@ impl ControllerManager {
         match start {
             Start::Fresh => {
                 let startup = ctx.draw_delay(STARTUP, self.settings.startup);
-                ctx.after(startup, Event::Initialized);
+                ctx.after("kubernetes.controllerManagerStartup", startup, Event::Initialized);
             }
             Start::Steady => {
                 if standing == Standing::Leader {

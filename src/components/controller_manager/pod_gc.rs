@@ -38,6 +38,7 @@ pub enum Asked {
 impl ControllerManager {
     pub(super) fn start_pod_gc(&mut self, start: Start, ctx: &mut Ctx<Event>) {
         let activity = Activity {
+            rule: "kubernetes.podGcPeriod",
             period: self.settings.pod_gc_period,
             jitter_percent: 0,
             rhythm: Rhythm::AfterEnd,
@@ -74,7 +75,7 @@ impl ControllerManager {
         }
         self.collect_unscheduled(ctx);
         let run_time = ctx.draw_delay(PASS_TIME, self.settings.pod_gc_pass);
-        ctx.after(run_time, Event::PodGcPassEnded);
+        ctx.after("kubernetes.podGcPass", run_time, Event::PodGcPassEnded);
     }
 
     pub(super) fn pod_gc_answered(

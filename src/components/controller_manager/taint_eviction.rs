@@ -109,7 +109,11 @@ impl ControllerManager {
         let fires = now + length;
         let timer = Timer { created: now, fires, generation, tries: 0, fired: false };
         self.taint_eviction.timers.insert(key.clone(), timer);
-        ctx.after(length, Event::Evict(key.clone(), generation));
+        ctx.after(
+            "kubernetes.defaultTolerationSeconds",
+            length,
+            Event::Evict(key.clone(), generation),
+        );
     }
 
     fn cancel(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
@@ -129,7 +133,10 @@ impl ControllerManager {
         let wait = (0..3).map(|_| limit.reserve(ctx.now())).max().unwrap_or_default();
         match wait.is_zero() {
             true => self.evict(key, timer, ctx),
-            false => ctx.after(wait, Event::EvictNow(key.clone(), timer)),
+            false => {
+                let event = Event::EvictNow(key.clone(), timer);
+                ctx.after("kubernetes.controllerRequestInterval", wait, event);
+            }
         }
     }
 
@@ -180,7 +187,11 @@ impl ControllerManager {
                 if timer.tries < self.settings.write_retries {
                     let generation = timer.generation;
                     let pause = self.settings.write_retry_pause;
-                    ctx.after(pause, Event::EvictNow(key.clone(), generation));
+                    ctx.after(
+                        "kubernetes.nodeWriteRetryPause",
+                        pause,
+                        Event::EvictNow(key.clone(), generation),
+                    );
                 }
             }
         }

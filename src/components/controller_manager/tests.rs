@@ -37,6 +37,7 @@ pub fn settings() -> Settings {
         shell: ShellSettings {
             workers: 5,
             backoff: Backoff::new(Duration::from_millis(5), secs(1000)),
+            rules: crate::client::ShellRules::CONTROLLER_MANAGER,
             minimum_gap: Duration::ZERO,
             thinking: fixed(1),
         },

@@ -20,7 +20,7 @@ impl Member {
         for entry in &ready.committed {
             self.apply(entry, ctx);
         }
-        ctx.because(cause);
+        ctx.turn_of(cause, None);
     }
 
     fn apply(&mut self, entry: &Entry<Proposal>, ctx: &mut Ctx<Event>) {
@@ -32,12 +32,12 @@ impl Member {
         match &entry.payload {
             Payload::Empty => self.ask_reads_again(),
             Payload::Normal(proposal) => {
-                ctx.because(proposal.cause);
+                ctx.turn_of(proposal.cause, None);
                 let answer = self.carry_out(proposal, ctx);
                 self.answer_proposal(proposal.id, answer, ctx);
             }
             Payload::Change(change, proposal) => {
-                ctx.because(proposal.cause);
+                ctx.turn_of(proposal.cause, None);
                 self.apply_change(*change, proposal, ctx);
             }
         }
@@ -119,7 +119,7 @@ impl Member {
         }
         ctx.log("ready to serve client requests");
         for early in std::mem::take(&mut self.early) {
-            ctx.because(early.cause);
+            ctx.turn_of(early.cause, None);
             self.accept(early.from, early.request, ctx);
         }
     }

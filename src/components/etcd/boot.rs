@@ -172,7 +172,13 @@ impl Etcd {
         self.phase = Life::Joining(Joining { state, asked, left });
         match nobody {
             true => self.ask_in_vain(ctx),
-            false => ctx.after(self.settings.bootstrap_timeout, Event::JoinLate),
+            false => {
+                ctx.after(
+                    "etcd.bootstrapTimeout",
+                    self.settings.bootstrap_timeout,
+                    Event::JoinLate,
+                );
+            }
         }
     }
 
@@ -295,7 +301,11 @@ impl Member {
         let members = self.store.members().to_vec();
         self.set_peers(&members, ctx);
         self.open_links();
-        ctx.every(COMPACTION, ticker(self.settings.compaction), Phase::Stationary);
+        ctx.every(
+            COMPACTION,
+            ticker("etcd.compactionInterval", self.settings.compaction),
+            Phase::Stationary,
+        );
         self.tick_if_needed(Phase::Stationary, ctx);
         // Somewhere between two counts of its quorum.
         if self.is_ticking && self.raft.role() == Role::Leader {
@@ -311,7 +321,11 @@ impl Member {
         let members = self.store.members();
         let members = if members.is_empty() { others.to_vec() } else { members.to_vec() };
         self.set_peers(&members, ctx);
-        ctx.every(COMPACTION, ticker(self.settings.compaction), Phase::AfterPause);
+        ctx.every(
+            COMPACTION,
+            ticker("etcd.compactionInterval", self.settings.compaction),
+            Phase::AfterPause,
+        );
         self.tick_if_needed(Phase::AfterPause, ctx);
         self.watch_over_leader(ctx);
         let election = self.settings.raft.election_ticks;
@@ -321,7 +335,7 @@ impl Member {
         } else {
             let polls = self.settings.peer_read_timeout.as_micros() / POLL.as_micros();
             self.advance_polls = u32::try_from(polls).unwrap_or(u32::MAX);
-            ctx.after(POLL, Event::AdvanceTicks);
+            ctx.after("etcd.peerReadTimeout", POLL, Event::AdvanceTicks);
         }
         self.publish(ctx);
     }

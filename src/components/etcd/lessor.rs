@@ -104,7 +104,7 @@ impl Member {
         if self.lessor.due_at.is_none_or(|due| at < due) {
             self.lessor.due_at = Some(at);
             let due = self.lessor.timer.restart();
-            ctx.after(at.since(ctx.now()), Event::Leases(due));
+            ctx.after("etcd.leaseCheck", at.since(ctx.now()), Event::Leases(due));
         }
     }
 }

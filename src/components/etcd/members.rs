@@ -183,7 +183,7 @@ impl Member {
     fn follow_members(&mut self, members: &[MemberInfo], ctx: &mut Ctx<Event>) {
         if members.iter().all(|member| member.id != self.id) {
             ctx.log("the member has been permanently removed from the cluster");
-            ctx.after(self.settings.removal_delay, Event::Stop);
+            ctx.after("etcd.removalDelay", self.settings.removal_delay, Event::Stop);
         }
         self.set_peers(members, ctx);
         self.tick_if_needed(Phase::Stationary, ctx);

@@ -248,7 +248,7 @@ impl Etcd {
             Start::Fresh => {
                 self.phase = Life::Booting(Vec::new());
                 let takes = ctx.draw_delay(BOOT, self.settings.boot);
-                ctx.after(takes, Event::Booted);
+                ctx.after("etcd.processStart", takes, Event::Booted);
             }
         }
     }
@@ -330,11 +330,11 @@ impl Member {
         if alone || std::mem::replace(&mut self.is_ticking, true) {
             return;
         }
-        ctx.every(TICK, ticker(self.settings.heartbeat), phase);
-        ctx.every(ALIVE, ticker(self.settings.link_heartbeat()), phase);
+        ctx.every(TICK, ticker("etcd.heartbeatInterval", self.settings.heartbeat), phase);
+        ctx.every(ALIVE, ticker("etcd.peerReadTimeout", self.settings.link_heartbeat()), phase);
     }
 }
 
-fn ticker(period: crate::engine::Duration) -> Activity {
-    Activity { period, jitter_percent: 0, rhythm: Rhythm::Ticker, path: Path::Own }
+fn ticker(rule: crate::engine::Rule, period: crate::engine::Duration) -> Activity {
+    Activity { rule, period, jitter_percent: 0, rhythm: Rhythm::Ticker, path: Path::Own }
 }

@@ -114,7 +114,7 @@ impl Member {
         peer.heard = ctx.now();
         let due = peer.dial.restart();
         self.ask_to_open(id, ctx);
-        ctx.after(retry, Event::DialLate(id, due));
+        ctx.after("etcd.synRetry", retry, Event::DialLate(id, due));
     }
 
     fn ask_to_open(&self, id: MemberId, ctx: &mut Ctx<Event>) {
@@ -134,7 +134,7 @@ impl Member {
         if waited < limit {
             self.ask_to_open(id, ctx);
             let rest = limit.saturating_sub(waited);
-            ctx.after(retry.min(rest), Event::DialLate(id, due));
+            ctx.after("etcd.synRetry", retry.min(rest), Event::DialLate(id, due));
         } else {
             peer.active_since = None;
             let vm = peer.vm.clone();
@@ -152,7 +152,8 @@ impl Member {
         }
         let silent = ctx.now().since(peer.heard);
         if silent < limit {
-            return ctx.after(limit.saturating_sub(silent), Event::ReadLate(id, due));
+            let rest = limit.saturating_sub(silent);
+            return ctx.after("etcd.peerReadTimeout", rest, Event::ReadLate(id, due));
         }
         peer.active_since = None;
         ctx.log(format!("lost TCP streaming connection with remote peer {}: i/o timeout", peer.vm));
@@ -188,7 +189,7 @@ impl Member {
             let due = peer.dial.restart();
             peer.read.cancel();
             tell_loss(&peer.vm, how, ctx);
-            ctx.after(pause, Event::Dial(id, due));
+            ctx.after("etcd.peerDialPause", pause, Event::Dial(id, due));
         }
         true
     }
@@ -268,7 +269,7 @@ impl Member {
         peer.dial.cancel();
         let due = peer.read.restart();
         if self.settings.peer_read_timeout_applies {
-            ctx.after(limit, Event::ReadLate(peer.id, due));
+            ctx.after("etcd.peerReadTimeout", limit, Event::ReadLate(peer.id, due));
         }
     }
 
@@ -316,7 +317,8 @@ impl Member {
         ctx.log(format!("sent database snapshot to {}", self.name_of(to)));
         self.sending.push(to);
         self.sent_snapshot = Some(ctx.now());
-        ctx.after(self.settings.peer_read_timeout, Event::SnapshotLate(to));
+        let limit = self.settings.peer_read_timeout;
+        ctx.after("etcd.peerReadTimeout", limit, Event::SnapshotLate(to));
     }
 
     fn snapshot_taken(&mut self, id: MemberId, ctx: &mut Ctx<Event>) {

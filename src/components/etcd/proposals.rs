@@ -167,7 +167,7 @@ impl Member {
         if let Some(oldest) = oldest {
             let at = oldest.started + self.settings.request_timeout();
             self.proposals.deadline_at = Some(at);
-            ctx.after(at.since(ctx.now()), Event::Deadline);
+            ctx.after("etcd.requestTimeoutBase", at.since(ctx.now()), Event::Deadline);
         }
     }
 

@@ -10,14 +10,14 @@ use super::{Event, Member};
 use crate::engine::{Generation, SimTime, Timer};
 use crate::infra::{ConnectionId, Ctx};
 use crate::raft::{Index, ReadContext, ReadState};
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 
 /// A client's read, with what led to it.
 #[derive(Clone, Debug)]
 struct Read {
     client: Client,
     query: Query,
-    cause: Option<EntryId>,
+    cause: Cause,
 }
 
 /// Reads that have not been answered.
@@ -67,11 +67,11 @@ impl Member {
         self.reads.retry.cancel();
         let cause = ctx.cause();
         for read in batch.reads {
-            ctx.because(read.cause);
+            ctx.turn_of(read.cause, None);
             let answer = self.look_up(&read.query);
             self.answer(read.client, answer, ctx);
         }
-        ctx.because(cause);
+        ctx.turn_of(cause, None);
         self.begin_batch(ctx);
     }
 
@@ -140,6 +140,6 @@ impl Member {
 
     fn arm_retry(&mut self, ctx: &mut Ctx<Event>) {
         let due = self.reads.retry.restart();
-        ctx.after(self.settings.read_retry, Event::ReadRetry(due));
+        ctx.after("etcd.readIndexRetry", self.settings.read_retry, Event::ReadRetry(due));
     }
 }

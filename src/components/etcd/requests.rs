@@ -9,7 +9,7 @@ use crate::api::{Kind, ObjectKey};
 use crate::engine::{SimTime, Text};
 use crate::infra::{Broken, ConnectionId, Ctx};
 use crate::raft::{MemberId, Role};
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 use crate::wire::{
     Consistency, MemberStatus, Message, StoreAnswer, StoreOperation, StoreRequest, Write,
 };
@@ -44,7 +44,7 @@ pub enum Query {
 pub struct Early {
     pub from: ConnectionId,
     pub request: StoreRequest,
-    pub cause: Option<EntryId>,
+    pub cause: Cause,
 }
 
 /// A request that only the leader can answer, on its way there.
@@ -255,7 +255,8 @@ impl Member {
             self.tell_peer(leader, crate::wire::PeerMessage::Forward(number, operation), ctx);
         }
         let rest = self.forwarded[place].deadline.since(ctx.now());
-        ctx.after(self.settings.forward_pause.min(rest), Event::Forward(number));
+        let pause = self.settings.forward_pause.min(rest);
+        ctx.after("etcd.forwardPause", pause, Event::Forward(number));
     }
 
     /// The one that was taken for the leader has answered.

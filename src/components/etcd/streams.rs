@@ -127,6 +127,6 @@ impl Member {
         let since = (ctx.now().since(self.started) + period).saturating_sub(phase);
         let pause = period.saturating_sub(since.modulo(period));
         let due = self.streams.timer.restart();
-        ctx.after(pause, Event::Monitor(due));
+        ctx.after("etcd.noLeaderLooks", pause, Event::Monitor(due));
     }
 }

@@ -67,7 +67,7 @@ impl Member {
             }
         }
         if !self.transfers.is_empty() {
-            ctx.after(self.settings.heartbeat, Event::TransferPoll);
+            ctx.after("etcd.heartbeatInterval", self.settings.heartbeat, Event::TransferPoll);
         }
     }
 
@@ -75,7 +75,7 @@ impl Member {
         self.raft.transfer_leadership(to);
         let deadline = ctx.now() + self.settings.request_timeout();
         if self.transfers.is_empty() {
-            ctx.after(self.settings.heartbeat, Event::TransferPoll);
+            ctx.after("etcd.heartbeatInterval", self.settings.heartbeat, Event::TransferPoll);
         }
         self.transfers.push(Transfer { to, deadline, then });
     }

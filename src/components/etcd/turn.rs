@@ -52,7 +52,7 @@ impl Member {
             let writing = Writing { is_sent, is_applied };
             if must_sync {
                 let takes = self.flush_time(&ready, ctx);
-                ctx.flush(takes, Event::Flushed);
+                ctx.flush("etcd.walFsync", takes, Event::Flushed);
                 (self.ready, self.writing) = (ready, Some(writing));
                 return;
             }
@@ -93,7 +93,7 @@ impl Member {
             (2..self.settings.raft.election_ticks).for_each(|_| self.raft_tick(ctx));
         } else if self.advance_polls > 0 {
             self.advance_polls -= 1;
-            ctx.after(POLL, Event::AdvanceTicks);
+            ctx.after("etcd.peerReadTimeout", POLL, Event::AdvanceTicks);
         }
     }
 

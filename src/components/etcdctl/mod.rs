@@ -92,7 +92,11 @@ impl Etcdctl {
         let run = Run { command, connection, begun, looked_up: false, members };
         self.runs.insert(self.typed, run);
         self.ask(self.typed, first, ctx);
-        ctx.after(self.settings.command_timeout, Event::GiveUp(self.typed));
+        ctx.after(
+            "etcd.etcdctlCommandTimeout",
+            self.settings.command_timeout,
+            Event::GiveUp(self.typed),
+        );
     }
 
     fn ask(&self, number: u32, operation: StoreOperation, ctx: &mut Ctx<Event>) {

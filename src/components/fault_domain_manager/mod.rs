@@ -182,7 +182,7 @@ impl FaultDomainManager {
         if start == Start::Fresh {
             ctx.trace(changed(ctx.host(), DOWN, self.role.word()));
             let due = self.election.restart();
-            ctx.after(self.settings.election, Event::ElectionEnds(due));
+            ctx.after("vsphere.haElection", self.settings.election, Event::ElectionEnds(due));
             return;
         }
         let Some(inventory) = ctx.inventory() else { return };
@@ -198,10 +198,12 @@ impl FaultDomainManager {
         *silence = Silence { since: ctx.now(), timer: silence.timer.clone(), ..Silence::default() };
         let due = silence.timer.restart();
         if self.role == Role::Primary {
-            ctx.after(self.settings.unreachable, Event::Unreachable(host.clone(), due));
-            ctx.after(self.settings.dead, Event::Dead(host, due));
+            let limit = self.settings.unreachable;
+            ctx.after("vsphere.haUnreachable", limit, Event::Unreachable(host.clone(), due));
+            ctx.after("vsphere.haDead", self.settings.dead, Event::Dead(host, due));
         } else if self.primary.as_ref() == Some(&host) {
-            ctx.after(self.settings.election_begins, Event::ElectionBegins(host, due));
+            let pause = self.settings.election_begins;
+            ctx.after("vsphere.haElectionBegins", pause, Event::ElectionBegins(host, due));
         }
     }
 
@@ -252,7 +254,7 @@ impl FaultDomainManager {
     fn elect(&mut self, ctx: &mut Ctx<Event>) {
         self.become_role(Role::Electing, ctx);
         let due = self.election.restart();
-        ctx.after(self.settings.election, Event::ElectionEnds(due));
+        ctx.after("vsphere.haElection", self.settings.election, Event::ElectionEnds(due));
     }
 
     /// The winner says so; the others wait for its word, and elect again if it does not come.
@@ -265,7 +267,11 @@ impl FaultDomainManager {
             inventory.hosts().filter(|(host, is_up)| *is_up && !self.silent.contains_key(*host));
         if winner(up.map(|(host, _)| host)) != Some(ctx.host()) {
             let due = self.election.restart();
-            return ctx.after(self.settings.election, Event::ElectionEnds(due));
+            return ctx.after(
+                "vsphere.haElection",
+                self.settings.election,
+                Event::ElectionEnds(due),
+            );
         }
         self.become_role(Role::Primary, ctx);
         ctx.tell_hosts(HostNews::Leads(ctx.host().clone()));
@@ -288,7 +294,7 @@ impl FaultDomainManager {
             let rest = self.settings.dead.saturating_sub(ctx.now().since(silence.since));
             match rest.is_zero() {
                 true => self.judge(host, Verdict::Dead, ctx),
-                false => ctx.after(rest, Event::Dead(host.clone(), due)),
+                false => ctx.after("vsphere.haDead", rest, Event::Dead(host.clone(), due)),
             }
         }
     }

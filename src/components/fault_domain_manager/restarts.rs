@@ -33,7 +33,7 @@ impl FaultDomainManager {
         }
         self.restarts.is_placing = true;
         let pause = ctx.draw_delay(PLACEMENT, self.settings.placement);
-        ctx.after(pause, Event::Placed);
+        ctx.after("vsphere.haPlacement", pause, Event::Placed);
     }
 
     /// The lost VMs of which nobody takes care yet, in the order in which they are restarted. VMs of
@@ -84,7 +84,7 @@ impl FaultDomainManager {
             }
             self.restarts.starting.insert(vm.clone(), host.clone());
             let takes = ctx.draw_delay(POWER_ON, self.settings.power_on);
-            ctx.after(takes, Event::PoweredOn(vm, host));
+            ctx.after("infra.powerOn", takes, Event::PoweredOn(vm, host));
         }
     }
 
@@ -107,7 +107,7 @@ impl FaultDomainManager {
             *failures += 1;
             let pause = self.settings.pause_after(*failures);
             self.restarts.pausing.insert(vm.clone());
-            ctx.after(pause, Event::Again(vm));
+            ctx.after("vsphere.haRestartPause", pause, Event::Again(vm));
         }
         self.begin_waiting(ctx);
     }

@@ -122,17 +122,17 @@ impl Hypervisor {
 
     fn begin(&mut self, task: Task, ctx: &mut Ctx<Event>) {
         let Settings { find, clone_and_power_on, power_on, delete, .. } = self.settings;
-        let time = match &task.request {
+        let (rule, time) = match &task.request {
             DatacenterRequest::Subscribe => {
                 self.subscribers.insert(task.client);
                 return answer(&task, TaskEnd::Done, ctx);
             }
-            DatacenterRequest::Find { vm } => self.draw(FIND, find, vm, ctx),
+            DatacenterRequest::Find { vm } => ("infra.findVm", self.draw(FIND, find, vm, ctx)),
             DatacenterRequest::Clone { vm, .. } => {
                 if self.facts(vm, ctx).is_some() || self.is_cloning(vm) {
                     return answer(&task, TaskEnd::DuplicateName, ctx);
                 }
-                self.draw(CLONE, clone_and_power_on, vm, ctx)
+                ("infra.cloneAndPowerOn", self.draw(CLONE, clone_and_power_on, vm, ctx))
             }
             DatacenterRequest::PowerOn { vm } => match self.facts(vm, ctx) {
                 None => return answer(&task, TaskEnd::NotFound, ctx),
@@ -143,7 +143,7 @@ impl Hypervisor {
                 Some(_) if self.is_destroying(vm) => {
                     return answer(&task, TaskEnd::TaskInProgress, ctx);
                 }
-                Some(_) => self.draw(POWER_ON, power_on, vm, ctx),
+                Some(_) => ("infra.powerOn", self.draw(POWER_ON, power_on, vm, ctx)),
             },
             DatacenterRequest::Destroy { vm } => {
                 match self.facts(vm, ctx) {
@@ -157,12 +157,12 @@ impl Hypervisor {
                 if is_answered(vm, ctx) {
                     ctx.datacenter(VmAction::BeginDestroy { vm: vm.clone() });
                 }
-                self.draw(DELETE, delete, vm, ctx)
+                ("infra.deleteVm", self.draw(DELETE, delete, vm, ctx))
             }
         };
         self.next_task = self.next_task.wrapping_add(1);
         self.tasks.insert(self.next_task, task);
-        ctx.after(time, Event::TaskDue(self.next_task));
+        ctx.after(rule, time, Event::TaskDue(self.next_task));
     }
 
     /// The VM may have come or gone while the task ran.
@@ -230,12 +230,13 @@ impl Hypervisor {
                 let due = self.heard.entry(host.clone()).or_default().restart();
                 let since = Delay { low: Duration::ZERO, high: heartbeat };
                 let since = self.draw(HEARTBEAT, since, &host, ctx);
-                ctx.after(limit.saturating_sub(since), Event::HostOverdue(host, due));
+                let left = limit.saturating_sub(since);
+                ctx.after("vsphere.hostNotResponding", left, Event::HostOverdue(host, due));
             }
             HostNews::Heard(host) => {
                 let due = self.heard.entry(host.clone()).or_default().restart();
                 let pause = self.draw(RECONNECT, reconnect, &host, ctx);
-                ctx.after(pause, Event::HostBack(host, due));
+                ctx.after("vsphere.hostReconnect", pause, Event::HostBack(host, due));
             }
             // What the agents settle among themselves.
             HostNews::Leads(_) => {}

@@ -274,6 +274,6 @@ impl InfraProvider {
     fn retry_later(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
         let first = Backoff::new(self.settings.backoff_first, self.settings.backoff_limit);
         let pause = self.failures.entry(key.clone()).or_insert(first).fail();
-        ctx.after(pause, Event::Retry(key.clone()));
+        ctx.after("clusterApi.backoffFirst", pause, Event::Retry(key.clone()));
     }
 }

@@ -126,7 +126,7 @@ fn a_lost_datacenter_is_asked_again_after_a_pause() {
     let (to, _, _) = task(&effects).expect("a task");
     let effects = provider.play(Input::Broken(to, Broken::Lost));
     let retry = effects.iter().find_map(|effect| match effect {
-        Effect::After(pause, event @ Event::Retry(_)) => Some((*pause, event.clone())),
+        Effect::After(_, pause, event @ Event::Retry(_)) => Some((*pause, event.clone())),
         _ => None,
     });
     let (pause, event) = retry.expect("a retry");
@@ -189,5 +189,5 @@ fn bootstrap_data_that_cannot_be_read_are_asked_for_again() {
     let answer = Ok(Answer::Object(Arc::new(empty)));
     let effects = provider.play(Input::Message(connection, Message::Answer(get.id, answer)));
     assert!(task(&effects).is_none());
-    assert!(effects.iter().any(|effect| matches!(effect, Effect::After(_, Event::Retry(_)))));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::After(_, _, Event::Retry(_)))));
 }

@@ -116,7 +116,7 @@ impl Ingress {
                 News::Synced(_) => self.program(),
                 News::Changed(_) => {
                     let delay = ctx.draw_delay(PROGRAMMING, self.settings.programming);
-                    ctx.after(delay, Event::Programmed);
+                    ctx.after("users.endpointProgramming", delay, Event::Programmed);
                 }
                 News::Answer(..) => {}
             }

@@ -205,7 +205,11 @@ impl Kubeadm {
             return self.etcd_failed(error, ctx);
         }
         self.plane.call = Some(call);
-        ctx.after(self.settings.etcd.retry, Event::AskMember(self.plane.made));
+        ctx.after(
+            "kubernetes.etcdCallRetry",
+            self.settings.etcd.retry,
+            Event::AskMember(self.plane.made),
+        );
     }
 
     /// The pause before a call is over.
@@ -220,7 +224,11 @@ impl Kubeadm {
     fn promote_later(&mut self, id: MemberId, ctx: &mut Ctx<Event>) {
         self.plane.began = ctx.now();
         self.plane.call = Some(Call::Promote(id));
-        ctx.after(self.settings.etcd.retry, Event::AskMember(self.plane.made));
+        ctx.after(
+            "kubernetes.etcdCallRetry",
+            self.settings.etcd.retry,
+            Event::AskMember(self.plane.made),
+        );
     }
 
     /// The new member's own manifest: the kubelet starts it.
@@ -246,7 +254,7 @@ impl Kubeadm {
 
     pub(super) fn node_read(&mut self, answered: Answered, ctx: &mut Ctx<Event>) {
         let Ok(Answer::Object(node)) = answered else {
-            return ctx.after(self.settings.etcd.retry, Event::Mark);
+            return ctx.after("kubernetes.etcdCallRetry", self.settings.etcd.retry, Event::Mark);
         };
         let mut changed = Object::clone(&node);
         let mut labels = node.meta.labels.as_ref().clone();
@@ -261,7 +269,7 @@ impl Kubeadm {
 
     pub(super) fn node_marked(&mut self, answered: &Answered, ctx: &mut Ctx<Event>) {
         if answered.is_err() {
-            return ctx.after(self.settings.etcd.retry, Event::Mark);
+            return ctx.after("kubernetes.etcdCallRetry", self.settings.etcd.retry, Event::Mark);
         }
         ctx.log("This node has joined the cluster and a new control plane instance was created:");
         finish(ctx);

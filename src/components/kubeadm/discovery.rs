@@ -58,7 +58,7 @@ impl Kubeadm {
             ));
         }
         self.discovery = Some(Discovery { began: ctx.now(), looked: ctx.now(), error: None });
-        ctx.after(self.settings.limit, Event::Limit(self.tries));
+        ctx.after("kubernetes.discoveryTimeout", self.settings.limit, Event::Limit(self.tries));
         self.look(ctx);
     }
 
@@ -117,7 +117,7 @@ impl Kubeadm {
                 (began + retry * (beats + 1)).since(ctx.now())
             }
         };
-        ctx.after(pause, Event::Look(self.tries));
+        ctx.after("kubernetes.discoveryRetry", pause, Event::Look(self.tries));
     }
 
     /// The limit is reached: what went wrong last is what goes wrong.

@@ -196,7 +196,7 @@ impl Kubeadm {
         self.say_phase("running", PREFLIGHT, ctx);
         ctx.log("[preflight] Running pre-flight checks");
         let checks = ctx.draw_delay(CHECKS, self.settings.checks);
-        ctx.after(checks, Event::Checked);
+        ctx.after("kubernetes.joinChecks", checks, Event::Checked);
     }
 
     fn heard(&mut self, incoming: Incoming<Asked>, ctx: &mut Ctx<Event>) {
@@ -218,7 +218,7 @@ impl Kubeadm {
             self.say_phase("running", KUBELET_START, ctx);
         }
         let join = ctx.draw_delay(JOIN, self.settings.join);
-        ctx.after(join, Event::Joined);
+        ctx.after("infra.joinWorker", join, Event::Joined);
     }
 
     fn joined(&mut self, ctx: &mut Ctx<Event>) {
@@ -240,7 +240,7 @@ impl Kubeadm {
         let time = clock(ctx);
         ctx.log(format!("!!! [{time}] kubeadm reported failed action(s) for '{PREFLIGHT}'"));
         if self.tries < tries {
-            return ctx.after(pause, Event::Again);
+            return ctx.after("clusterApi.retryJoinPause", pause, Event::Again);
         }
         ctx.log(format!("!!! [{time}] too many errors, exiting"));
         finish(ctx);

@@ -21,7 +21,10 @@ impl Controller {
         if self.settings.removal != MemberRemoval::InHook || !scene.has_deleting() {
             return Ok(None);
         }
-        let later = Some(Outcome::after(self.settings.requeue.deleting));
+        let later = Some(Outcome::after(
+            "clusterApi.controlPlaneDeletingRequeue",
+            self.settings.requeue.deleting,
+        ));
         let deleting: Vec<_> =
             scene.machines.iter().filter(|machine| machine.meta.is_deleting()).collect();
         // One whose hook is gone is on its way: only one at a time.

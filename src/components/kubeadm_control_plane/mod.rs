@@ -149,16 +149,17 @@ impl ControlPlaneManager {
             Start::Steady => Phase::Stationary,
             Start::Fresh => Phase::AfterPause,
         };
-        let activity = |period, jitter_percent| Activity {
+        let activity = |rule, period, jitter_percent| Activity {
+            rule,
             period,
             jitter_percent,
             rhythm: Rhythm::Ticker,
             path: Path::Server,
         };
         let Settings { resync, resync_jitter_percent, probe, .. } = self.settings;
-        ctx.every(RESYNC, activity(resync, resync_jitter_percent), phase);
+        ctx.every(RESYNC, activity("clusterApi.resync", resync, resync_jitter_percent), phase);
         if self.workload.is_some() {
-            ctx.every(PROBE, activity(probe.interval, 0), phase);
+            ctx.every(PROBE, activity("clusterApi.probeInterval", probe.interval, 0), phase);
         }
     }
 
@@ -241,7 +242,7 @@ impl Controller {
         match ended {
             Ok(outcome) => Step::Done(outcome),
             Err(Stop::Ask(ask)) => Step::Ask(ask, pass),
-            Err(Stop::Wait(length)) => Step::Wait(length, pass),
+            Err(Stop::Wait(length)) => Step::Wait("clusterApi.etcdConnectRetry", length, pass),
             Err(Stop::Failed(error)) => Step::Done(Outcome::error(error)),
         }
     }
@@ -254,7 +255,8 @@ impl Controller {
         self.inspect(scene, script)?;
         self.sum_up(scene, script.now());
         if self.reconcile_members(scene, script)? {
-            return Ok(Outcome::after(crate::engine::Duration::from_secs(1)));
+            let soon = crate::engine::Duration::from_secs(1);
+            return Ok(Outcome::after("clusterApi.backoffFirst", soon));
         }
         if let Some(outcome) = self.release(scene, script)? {
             return Ok(outcome);
@@ -278,7 +280,10 @@ impl Controller {
         };
         let ill = plane.conditions.is("ControlPlaneComponentsHealthy", Status::False);
         Ok(match outcome == Outcome::done() && (!is_ready || ill) {
-            true => Outcome::after(self.settings.requeue.not_ready),
+            true => Outcome::after(
+                "clusterApi.controlPlaneNotReadyRequeue",
+                self.settings.requeue.not_ready,
+            ),
             false => outcome,
         })
     }

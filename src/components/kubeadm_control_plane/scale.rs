@@ -154,7 +154,10 @@ impl Controller {
                 "Waiting for machines to be deleted machines=\"{}\"",
                 names.join(", ")
             ));
-            return Some(Outcome::after(self.settings.requeue.deleting));
+            return Some(Outcome::after(
+                "clusterApi.controlPlaneDeletingRequeue",
+                self.settings.requeue.deleting,
+            ));
         }
         let mut errors = self.unhealthy(scene, without);
         let replaces = scene.plane.meta.annotation(KubeadmControlPlane::IN_PROGRESS).is_some();
@@ -178,7 +181,10 @@ impl Controller {
         script.log(format!(
             "Waiting for control plane to pass preflight checks failures=\"{message}\""
         ));
-        Some(Outcome::after(self.settings.requeue.preflight))
+        Some(Outcome::after(
+            "clusterApi.controlPlanePreflightRequeue",
+            self.settings.requeue.preflight,
+        ))
     }
 
     /// What is wrong with the Machines that stay.

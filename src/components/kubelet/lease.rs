@@ -136,7 +136,7 @@ impl Kubelet {
 
     fn look_up_later(&mut self, ctx: &mut Ctx<Event>) {
         let pause = self.lease.backoff.fail();
-        ctx.after(pause, Event::EnsureLease);
+        ctx.after("kubernetes.nodeLeaseBackoffFirst", pause, Event::EnsureLease);
     }
 
     /// A Lease is owned by its Node, so there is none before the Node is there.

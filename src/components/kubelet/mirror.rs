@@ -152,7 +152,7 @@ impl Kubelet {
                 mirror.correcting = true;
                 let period = self.settings.pod_status_sync;
                 let left = until_next(self.pods.sync_at(), period, ctx.now());
-                ctx.after(left, Event::CorrectMirror(name.clone()));
+                ctx.after("kubernetes.podStatusSync", left, Event::CorrectMirror(name.clone()));
             }
             (true, true) => {}
             (true, false) => {
@@ -219,7 +219,11 @@ impl Kubelet {
                     true => self.resync_mirror(name, ctx),
                     false => {
                         let pause = self.settings.pod_status_retry;
-                        ctx.after(pause, Event::SyncMirror(name.clone()));
+                        ctx.after(
+                            "kubernetes.podStatusRetry",
+                            pause,
+                            Event::SyncMirror(name.clone()),
+                        );
                     }
                 }
             }
@@ -229,7 +233,7 @@ impl Kubelet {
     /// A mirror Pod that could not be made is tried again when its Pod is looked at next.
     fn resync_mirror(&mut self, name: &Text, ctx: &mut Ctx<Event>) {
         let pause = ctx.draw_delay(RESYNC, self.settings.static_pods.resync);
-        ctx.after(pause, Event::SyncMirror(name.clone()));
+        ctx.after("kubernetes.podResync", pause, Event::SyncMirror(name.clone()));
     }
 
     /// The name of the static Pod that a Pod of this name on this Node mirrors.

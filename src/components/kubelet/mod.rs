@@ -301,7 +301,7 @@ impl Kubelet {
         };
         match time.is_zero() {
             true => self.begin(start, ctx),
-            false => ctx.after(time, Event::Begin),
+            false => ctx.after("kubernetes.kubeletStart", time, Event::Begin),
         }
     }
 
@@ -320,12 +320,13 @@ impl Kubelet {
         };
         let Settings { lease_renewal, lease_jitter_percent, .. } = self.settings;
         let Settings { status_period, status_jitter_percent, .. } = self.settings;
-        for (id, period, jitter_percent) in [
-            (LEASE, lease_renewal, lease_jitter_percent),
-            (STATUS, status_period, status_jitter_percent),
+        for (id, rule, period, jitter_percent) in [
+            (LEASE, "kubernetes.nodeLeaseRenewInterval", lease_renewal, lease_jitter_percent),
+            (STATUS, "kubernetes.nodeStatusUpdateFrequency", status_period, status_jitter_percent),
         ] {
             let rhythm = Rhythm::AfterEnd;
-            ctx.every(id, Activity { period, jitter_percent, rhythm, path: Path::Server }, phase);
+            let path = Path::Server;
+            ctx.every(id, Activity { rule, period, jitter_percent, rhythm, path }, phase);
         }
     }
 

@@ -97,7 +97,7 @@ impl Kubelet {
             () if terminal || object.meta.is_deleting() => Stage::Stopped,
             () => {
                 let delay = ctx.draw_delay(POD_SYNC, self.settings.pod_sync);
-                ctx.after(delay, Event::StartPod(key.clone()));
+                ctx.after("kubernetes.podSync", delay, Event::StartPod(key.clone()));
                 Stage::Starting
             }
         };
@@ -126,7 +126,8 @@ impl Kubelet {
         let start = ctx.draw_delay(CONTAINER_START, self.settings.container_start);
         let pod = self.client.caches.get(key).and_then(|object| object.pod());
         let length = pod.and_then(|pod| pod.template.completes_after);
-        ctx.start_container(taken.uid, pull + start, length);
+        let waits = [("kubernetes.imagePull", pull), ("kubernetes.containerStart", start)];
+        ctx.start_container(taken.uid, waits, length);
     }
 
     /// The container runtime reports.
@@ -197,7 +198,7 @@ impl Kubelet {
         };
         if let Some(taken) = self.pods.taken.get_mut(key) {
             taken.correcting = true;
-            ctx.after(left, Event::SyncPod(key.clone()));
+            ctx.after("kubernetes.podStatusSync", left, Event::SyncPod(key.clone()));
         }
     }
 
@@ -207,7 +208,7 @@ impl Kubelet {
         if let Some(taken) = self.pods.taken.get_mut(key) {
             taken.stage = if runs { Stage::Stopping } else { Stage::Stopped };
         }
-        ctx.stop_container(uid, time);
+        ctx.stop_container(uid, "kubernetes.containerStop", time);
         if !runs {
             self.sync_pod(key, ctx);
         }
@@ -248,7 +249,8 @@ impl Kubelet {
                 return self.sync_pod(key, ctx);
             }
             if !well {
-                ctx.after(self.settings.pod_status_retry, Event::SyncPod(key.clone()));
+                let pause = self.settings.pod_status_retry;
+                ctx.after("kubernetes.podStatusRetry", pause, Event::SyncPod(key.clone()));
             }
         }
     }
@@ -257,7 +259,7 @@ impl Kubelet {
     fn let_go(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
         let Some(taken) = self.pods.taken.remove(key) else { return };
         if taken.stage != Stage::Stopped {
-            ctx.stop_container(taken.uid, Duration::ZERO);
+            ctx.stop_container(taken.uid, "kubernetes.containerStop", Duration::ZERO);
         }
         self.must_unmount(taken.uid, ctx);
     }
@@ -266,7 +268,7 @@ impl Kubelet {
     pub(super) fn kill_orphans(&mut self, ctx: &mut Ctx<Event>) {
         for uid in ctx.containers() {
             if !self.pods.taken.values().any(|taken| taken.uid == uid) {
-                ctx.stop_container(uid, Duration::ZERO);
+                ctx.stop_container(uid, "kubernetes.containerStop", Duration::ZERO);
             }
         }
     }

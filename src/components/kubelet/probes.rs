@@ -112,7 +112,13 @@ impl Kubelet {
             };
             let Ok(number) = u8::try_from(place + usize::from(FIRST)) else { continue };
             let (period, path) = (spec.period, Path::Server);
-            let activity = Activity { period, jitter_percent: 0, rhythm: Rhythm::Ticker, path };
+            let rule = match spec.kind {
+                ProbeKind::Startup => "kubernetes.probeStartupPeriod",
+                ProbeKind::Liveness => "kubernetes.probeLivenessPeriod",
+                ProbeKind::Readiness => "kubernetes.probeReadinessPeriod",
+            };
+            let (jitter_percent, rhythm) = (0, Rhythm::Ticker);
+            let activity = Activity { rule, period, jitter_percent, rhythm, path };
             ctx.every(ActivityId(number), activity, phase);
         }
     }
@@ -152,7 +158,7 @@ impl Kubelet {
         let left = (at + spec.timeout).since(ctx.now());
         if left < spec.period || at < ctx.now() {
             probe.timed = true;
-            ctx.after(left, Event::ProbeLate(name, spec.kind, number));
+            ctx.after("kubernetes.probeTimeout", left, Event::ProbeLate(name, spec.kind, number));
         }
     }
 

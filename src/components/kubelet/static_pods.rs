@@ -16,7 +16,7 @@
 use super::{AGENT, Event, Kubelet, Start};
 use crate::api::kinds::EventType;
 use crate::api::{MANIFESTS, StaticPodManifest};
-use crate::engine::{Delay, Duration, Generation, Purpose, SimTime, Text, Timer, below};
+use crate::engine::{Delay, Duration, Generation, Purpose, Rule, SimTime, Text, Timer, below};
 use crate::infra::{Ctx, Signal};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -123,7 +123,7 @@ impl Kubelet {
             if !self.statics.pods.contains_key(&name) {
                 ctx.signal_program(name.clone(), Signal::Terminate);
                 let grace = self.settings.static_pods.orphan_grace;
-                ctx.after(grace, Event::KillOrphan(name));
+                ctx.after("kubernetes.orphanGrace", grace, Event::KillOrphan(name));
             }
         }
         self.sync_all_mirrors(ctx);
@@ -192,19 +192,25 @@ impl Kubelet {
         self.declare_probes(&name, start, ctx);
         if program.running_since.is_none() {
             let delay = ctx.draw_delay(SYNC, self.settings.pod_sync);
-            self.enter(&name, stage, Some(delay), ctx);
+            self.enter(&name, stage, Some(("kubernetes.podSync", delay)), ctx);
         }
         self.sync_mirror(&name, ctx);
     }
 
     /// Enters a stage, whose next step is due after a while.
-    fn enter(&mut self, name: &Text, stage: Stage, after: Option<Duration>, ctx: &mut Ctx<Event>) {
+    fn enter(
+        &mut self,
+        name: &Text,
+        stage: Stage,
+        after: Option<(Rule, Duration)>,
+        ctx: &mut Ctx<Event>,
+    ) {
         let Some(pod) = self.statics.pods.get_mut(name) else { return };
         pod.stage = stage;
         pod.timer.cancel();
-        if let Some(delay) = after {
+        if let Some((rule, delay)) = after {
             let due = pod.timer.restart();
-            ctx.after(delay, Event::StaticPod(name.clone(), due));
+            ctx.after(rule, delay, Event::StaticPod(name.clone(), due));
         }
     }
 
@@ -236,7 +242,8 @@ impl Kubelet {
             Some((pause, left)) => {
                 let was_waiting = pod.stage == Stage::Waiting { backing_off: true };
                 let recheck = settings.recheck(left, ctx.draw(RECHECK));
-                self.enter(name, Stage::Waiting { backing_off: true }, Some(recheck), ctx);
+                let after = Some(("kubernetes.restartBackoffFirst", recheck));
+                self.enter(name, Stage::Waiting { backing_off: true }, after, ctx);
                 if !was_waiting {
                     self.say_backing_off(name, pause, ctx);
                 }
@@ -250,7 +257,8 @@ impl Kubelet {
 
     fn create_container(&mut self, name: &Text, ctx: &mut Ctx<Event>) {
         let delay = ctx.draw_delay(CONTAINER_START, self.settings.container_start);
-        self.enter(name, Stage::Starting, Some(delay), ctx);
+        let after = Some(("kubernetes.containerStart", delay));
+        self.enter(name, Stage::Starting, after, ctx);
         self.sync_mirror(name, ctx);
     }
 
@@ -261,7 +269,7 @@ impl Kubelet {
             pod.probes = Probes::of_a_new_container(&pod.manifest);
         }
         let seen = self.next_relist(ctx);
-        ctx.after(seen, Event::ProgramSeen(name.clone()));
+        ctx.after("kubernetes.plegPeriod", seen, Event::ProgramSeen(name.clone()));
     }
 
     /// The runtime has the end of a container to show: to who waits for it at once, to who does not
@@ -270,7 +278,7 @@ impl Kubelet {
         match self.statics.get(name).map(|pod| pod.stage) {
             Some(Stage::Running { .. }) => {
                 let seen = self.next_relist(ctx);
-                ctx.after(seen, Event::ProgramSeen(name.clone()));
+                ctx.after("kubernetes.plegPeriod", seen, Event::ProgramSeen(name.clone()));
             }
             Some(Stage::Stopping(Why::Unwanted)) => self.end(name, ctx),
             Some(Stage::Stopping(Why::Unhealthy(ended_before))) => {
@@ -322,7 +330,8 @@ impl Kubelet {
         let Some(grace) = self.statics.get(name).map(|pod| pod.manifest.grace) else { return };
         // One that ended a moment ago has nobody left who would report its end.
         let runs = ctx.program(name).is_some_and(|program| program.running_since.is_some());
-        self.enter(name, Stage::Stopping(why), Some(grace), ctx);
+        let after = Some(("kubernetes.staticPodGrace", grace));
+        self.enter(name, Stage::Stopping(why), after, ctx);
         match runs {
             true => ctx.signal_program(name.clone(), Signal::Terminate),
             false => self.program_ended(name, ctx),
@@ -334,7 +343,8 @@ impl Kubelet {
     fn end(&mut self, name: &Text, ctx: &mut Ctx<Event>) {
         let period = self.settings.static_pods.housekeeping;
         let left = until_next(self.statics.housekeeping, period, ctx.now());
-        self.enter(name, Stage::Ended, Some(left), ctx);
+        let after = Some(("kubernetes.housekeepingPeriod", left));
+        self.enter(name, Stage::Ended, after, ctx);
         self.sync_mirror(name, ctx);
     }
 

@@ -149,7 +149,7 @@ impl Kubelet {
             }
             (Asked::Registration | Asked::Adoption, _) => {
                 let pause = self.status.registration.fail();
-                ctx.after(pause, Event::Register);
+                ctx.after("kubernetes.registrationBackoffFirst", pause, Event::Register);
             }
             (Asked::Node, Ok(Answer::Object(node))) => self.report(node, ctx),
             (Asked::Report, Ok(Answer::Object(node))) => {

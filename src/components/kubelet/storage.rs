@@ -52,7 +52,8 @@ impl Kubelet {
         let trying_for = self.storage_lead + ctx.now().since(self.storage_asked);
         let try_at = self.next_try(trying_for, ctx);
         let look = below(self.settings.storage.look_period, ctx.draw(LOOK));
-        ctx.after(try_at.saturating_sub(trying_for) + look, Event::NodeReady);
+        let tries = ("kubernetes.csiNodeTryFirst", try_at.saturating_sub(trying_for));
+        ctx.after_all(&[tries, ("kubernetes.nodeReadyLook", look)], Event::NodeReady);
     }
 
     /// The first try that comes later than `elapsed` after the first of all.

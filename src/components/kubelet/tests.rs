@@ -417,7 +417,7 @@ fn a_process_takes_its_time_before_it_asks_for_anything() {
     let mut bed = Testbed::new("kubelet", "w");
     bed.vm.disk.write(CONFIG, "kind: KubeletConfiguration");
     let effects = bed.play(|ctx| kubelet.on_event(Input::Started(Start::Fresh), ctx));
-    assert!(matches!(effects[..], [Effect::After(_, Event::Begin)]), "{effects:?}");
+    assert!(matches!(effects[..], [Effect::After(_, _, Event::Begin)]), "{effects:?}");
     let effects = bed.play(|ctx| kubelet.on_event(Input::Due(Event::Begin), ctx));
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Send(..))), "{effects:?}");
 }

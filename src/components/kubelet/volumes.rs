@@ -122,13 +122,13 @@ impl Kubelet {
             return self.look_later(pod, ctx);
         }
         let mount = ctx.draw_delay(MOUNT, self.settings.volumes.mount);
-        ctx.after(mount, Event::Mounted(pod));
+        ctx.after("kubernetes.volumeMount", mount, Event::Mounted(pod));
     }
 
     fn look_later(&mut self, pod: Uid, ctx: &mut Ctx<Event>) {
         if let Some(held) = self.volumes.of.get_mut(&pod) {
             let pause = held.backoff.fail();
-            ctx.after(pause, Event::LookAtVolume(pod));
+            ctx.after("kubernetes.volumeRetryFirst", pause, Event::LookAtVolume(pod));
         }
     }
 
@@ -156,7 +156,7 @@ impl Kubelet {
             Stage::Mounted => {
                 held.stage = Stage::Unmounting;
                 let unmount = ctx.draw_delay(UNMOUNT, self.settings.volumes.unmount);
-                ctx.after(unmount, Event::Unmounted(pod));
+                ctx.after("kubernetes.volumeUnmount", unmount, Event::Unmounted(pod));
                 true
             }
         }

@@ -147,6 +147,7 @@ impl LoadBalancer {
             pool.into_iter().map(|name| (name, Backend { is_up: true, against })).collect();
         self.steer(ctx);
         let rhythm = Activity {
+            rule: "loadBalancer.checkInterval",
             period: self.settings.rules.interval,
             jitter_percent: 0,
             rhythm: Rhythm::Ticker,
@@ -178,7 +179,8 @@ impl LoadBalancer {
             }
             let stage = Stage::Connecting;
             self.checks.insert(connection, OpenCheck { backend, stage });
-            ctx.after(connect_timeout, Event::Overdue(connection, stage));
+            let event = Event::Overdue(connection, stage);
+            ctx.after("loadBalancer.checkConnectTimeout", connect_timeout, event);
         }
     }
 
@@ -189,7 +191,8 @@ impl LoadBalancer {
             Check::Connect => self.judge(connection, "", ctx),
             Check::Get(_) => {
                 open.stage = Stage::Waiting;
-                ctx.after(answer_timeout, Event::Overdue(connection, Stage::Waiting));
+                let event = Event::Overdue(connection, Stage::Waiting);
+                ctx.after("loadBalancer.checkAnswerTimeout", answer_timeout, event);
             }
         }
     }

@@ -90,7 +90,7 @@ impl Bench {
                     self.told.push(format!("{} {}", to.join(","), change.why));
                 }
                 Effect::ShutSessions(ENDPOINT, vm) => self.shut.push(vm.to_string()),
-                Effect::After(delay, event) => self.timers.push((delay, event)),
+                Effect::After(_, delay, event) => self.timers.push((delay, event)),
                 _ => {}
             }
         }

@@ -98,6 +98,7 @@ impl ApiProber {
         match input {
             Input::Started(_) => {
                 let activity = Activity {
+                    rule: "users.askInterval",
                     period: self.settings.interval,
                     jitter_percent: 0,
                     rhythm: Rhythm::Ticker,
@@ -144,7 +145,7 @@ impl ApiProber {
             verb: Verb::Get(asked_for()),
         };
         ctx.send(connection, Message::Request(Box::new(request)));
-        ctx.after(self.settings.timeout, Event::GiveUp(self.asked));
+        ctx.after("users.apiTimeout", self.settings.timeout, Event::GiveUp(self.asked));
     }
 
     fn answered(&mut self, id: u32, answered: Answered, ctx: &mut Ctx<Event>) {
@@ -179,7 +180,7 @@ impl ApiProber {
         let outcome = how(ctx.now().since(sent));
         self.tell(&outcome, ctx);
         if let Some(pause) = self.standing.note(&self.probe, outcome, ctx) {
-            ctx.after(pause, Event::Look);
+            ctx.after("users.calm", pause, Event::Look);
         }
     }
 

@@ -65,6 +65,7 @@ impl AppProber {
         match input {
             Input::Started(_) => {
                 let activity = Activity {
+                    rule: "users.askInterval",
                     period: self.settings.interval,
                     jitter_percent: 0,
                     rhythm: Rhythm::Ticker,
@@ -113,7 +114,7 @@ impl AppProber {
         self.asked = self.asked.wrapping_add(1);
         self.waiting.insert(connection, ctx.now());
         ctx.send(connection, Message::App(self.asked));
-        ctx.after(self.settings.timeout, Event::GiveUp(connection));
+        ctx.after("users.askTimeout", self.settings.timeout, Event::GiveUp(connection));
     }
 
     /// A request is over, if it still waits.
@@ -127,7 +128,7 @@ impl AppProber {
         ctx.close(connection);
         let outcome = how(ctx.now().since(sent));
         if let Some(pause) = self.standing.note(&self.probe, outcome, ctx) {
-            ctx.after(pause, Event::Look);
+            ctx.after("users.calm", pause, Event::Look);
         }
     }
 }

@@ -94,6 +94,7 @@ impl DeployProber {
         match input {
             Input::Started(_) => {
                 let activity = Activity {
+                    rule: "the user deploys at intervals",
                     period: self.settings.interval,
                     jitter_percent: 0,
                     rhythm: Rhythm::Ticker,
@@ -144,7 +145,7 @@ impl DeployProber {
         self.current = Some((self.tries, ctx.now()));
         let verb = Verb::Create(Arc::new(deployment(self.tries)));
         self.api.send(ctx, AGENT, verb, Asked::Creation(self.tries));
-        ctx.after(self.settings.patience, Event::GiveUp(self.tries));
+        ctx.after("users.deployPatience", self.settings.patience, Event::GiveUp(self.tries));
     }
 
     fn look(&mut self, number: u32, ctx: &mut Ctx<Event>) {
@@ -162,14 +163,14 @@ impl DeployProber {
                 self.delete(name(number), ctx);
             }
             (Asked::Creation(number), Ok(_)) => {
-                ctx.after(self.settings.poll, Event::Poll(number));
+                ctx.after("users.deployPoll", self.settings.poll, Event::Poll(number));
             }
             (Asked::Creation(number) | Asked::Look(number), Err(error)) => {
                 self.failed(number, &error, ctx);
             }
             (Asked::Look(number), answered) => match is_ready(&answered) {
                 true => self.ended(number, ctx, Outcome::success),
-                false => ctx.after(self.settings.poll, Event::Poll(number)),
+                false => ctx.after("users.deployPoll", self.settings.poll, Event::Poll(number)),
             },
             (Asked::Deletion(name), Err(error)) if error.reason != Reason::NotFound => {
                 self.leftover.push_back(name);

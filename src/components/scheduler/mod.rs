@@ -182,6 +182,7 @@ impl Scheduler {
             self.client.watch(ctx, kind, Selector::Named(Text::EMPTY));
         }
         let activity = Activity {
+            rule: "kubernetes.unschedulableCheck",
             period: self.settings.unschedulable_check,
             jitter_percent: 0,
             rhythm: Rhythm::Ticker,
@@ -225,14 +226,14 @@ impl Scheduler {
     /// Something happened that may let unschedulable Pods fit.
     fn wake(&mut self, ctx: &mut Ctx<Event>) {
         for (key, pause) in self.queue.wake(ctx.now(), ctx.cause()) {
-            ctx.after(pause, Event::BackoffOver(key));
+            ctx.after("kubernetes.podInitialBackoff", pause, Event::BackoffOver(key));
         }
     }
 
     /// Pods that have waited for very long are tried again without a reason.
     fn flush(&mut self, ctx: &mut Ctx<Event>) {
         for (key, pause) in self.queue.flush(ctx.now(), self.settings.unschedulable_timeout) {
-            ctx.after(pause, Event::BackoffOver(key));
+            ctx.after("kubernetes.podInitialBackoff", pause, Event::BackoffOver(key));
         }
     }
 
@@ -242,7 +243,7 @@ impl Scheduler {
         }
         if let Some(key) = self.queue.take() {
             let cycle = ctx.draw_delay(CYCLE, self.settings.cycle);
-            ctx.after(cycle, Event::Decide(key));
+            ctx.after("kubernetes.schedulingCycle", cycle, Event::Decide(key));
         }
     }
 
@@ -251,7 +252,7 @@ impl Scheduler {
             && let Some(pod) = object.pod().filter(|pod| pod.node_name.is_empty())
             && !object.meta.is_deleting()
         {
-            ctx.because(self.queue.cause_of(key));
+            ctx.turn_of(self.queue.cause_of(key), None);
             match self.choose(&object, pod, ctx) {
                 Ok(node) => self.bind(&object, node, ctx),
                 Err(misfits) => self.give_up(&object, &misfits, ctx),
@@ -325,7 +326,7 @@ impl Scheduler {
             Err(_) => {
                 self.assumed.remove(&key);
                 let pause = self.queue.fail(&key, ctx.now());
-                ctx.after(pause, Event::BackoffOver(key));
+                ctx.after("kubernetes.podInitialBackoff", pause, Event::BackoffOver(key));
             }
         }
     }

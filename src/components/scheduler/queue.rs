@@ -5,7 +5,7 @@
 use crate::api::ObjectKey;
 use crate::client::Backoff;
 use crate::engine::{Duration, SimTime};
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 use std::collections::{BTreeMap, VecDeque};
 
 /// All Pods that wait for a Node.
@@ -24,7 +24,7 @@ struct Waiting {
     backoff: Backoff,
     last_try: SimTime,
     pause: Duration,
-    cause: Option<EntryId>,
+    cause: Cause,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Queue {
     }
 
     /// A new Pod is tried at once.
-    pub fn add(&mut self, key: ObjectKey, now: SimTime, cause: Option<EntryId>) {
+    pub fn add(&mut self, key: ObjectKey, now: SimTime, cause: Cause) {
         let waiting = Waiting {
             place: Place::Active,
             backoff: self.backoff,
@@ -71,8 +71,8 @@ impl Queue {
     }
 
     /// The entry that led to a Pod's turn.
-    pub fn cause_of(&self, key: &ObjectKey) -> Option<EntryId> {
-        self.pods.get(key).and_then(|waiting| waiting.cause)
+    pub fn cause_of(&self, key: &ObjectKey) -> Cause {
+        self.pods.get(key).map_or(Cause::NONE, |waiting| waiting.cause)
     }
 
     /// Nothing fits: the Pod waits until something changes.
@@ -92,20 +92,20 @@ impl Queue {
             backoff,
             last_try: now,
             pause: Duration::ZERO,
-            cause: None,
+            cause: Cause::NONE,
         });
         waiting.place = Place::Backoff;
         waiting.backoff.fail()
     }
 
     /// Pods that may fit now, each with what is left of its backoff.
-    pub fn wake(&mut self, now: SimTime, cause: Option<EntryId>) -> Vec<(ObjectKey, Duration)> {
+    pub fn wake(&mut self, now: SimTime, cause: Cause) -> Vec<(ObjectKey, Duration)> {
         self.leave_unschedulable(now, |_| true, cause)
     }
 
     /// Pods that have been unschedulable for too long.
     pub fn flush(&mut self, now: SimTime, timeout: Duration) -> Vec<(ObjectKey, Duration)> {
-        self.leave_unschedulable(now, |waiting| waiting.last_try + timeout < now, None)
+        self.leave_unschedulable(now, |waiting| waiting.last_try + timeout < now, Cause::NONE)
     }
 
     /// A backoff is over: the Pod is tried as soon as its turn comes.
@@ -128,7 +128,7 @@ impl Queue {
         &mut self,
         now: SimTime,
         mut leaves: impl FnMut(&Waiting) -> bool,
-        cause: Option<EntryId>,
+        cause: Cause,
     ) -> Vec<(ObjectKey, Duration)> {
         let mut left = Vec::new();
         for (key, waiting) in &mut self.pods {

@@ -176,8 +176,13 @@ impl VmOperator {
         self.clients.local.watch(ctx, Kind::VirtualMachine, Selector::All);
         self.subscribe(ctx);
         let period = self.period(ctx);
-        let activity =
-            Activity { period, jitter_percent: 0, rhythm: Rhythm::Ticker, path: Path::Server };
+        let activity = Activity {
+            rule: "vmOperator.resync",
+            period,
+            jitter_percent: 0,
+            rhythm: Rhythm::Ticker,
+            path: Path::Server,
+        };
         let phase = match (start, self.settings.resync_at) {
             (Start::Fresh, _) => Phase::AfterPause,
             (Start::Steady, None) => Phase::Stationary,
@@ -260,7 +265,7 @@ impl VmOperator {
             self.task_ended(task, Err(Text::word("the datacenter's management is away")), ctx);
         }
         if self.settings.rules.async_signal {
-            ctx.after(self.settings.rules.requeue, Event::Subscribe);
+            ctx.after("vmOperator.requeue", self.settings.rules.requeue, Event::Subscribe);
         }
     }
 

@@ -72,7 +72,7 @@ impl VmOperator {
                     Start::Steady => below(period, ctx.draw(PHASE)),
                     Start::Fresh => Duration::ZERO,
                 };
-                ctx.after(pause, Event::Probe(key.clone(), 0));
+                ctx.after("vmOperator.probePeriod", pause, Event::Probe(key.clone(), 0));
             }
             (None, true) => {
                 let probe = self.prober.probes.remove(key);
@@ -101,7 +101,8 @@ impl VmOperator {
         let connection = ctx.connect_to_vm(key.name.clone(), port);
         probe.under_way = Some(connection);
         ctx.send(connection, Message::Handshake);
-        ctx.after(self.settings.probe.timeout, Event::ProbeOver(key.clone(), round));
+        let event = Event::ProbeOver(key.clone(), round);
+        ctx.after("vmOperator.probeTimeout", self.settings.probe.timeout, event);
     }
 
     /// Nobody has answered in time.
@@ -132,7 +133,8 @@ impl VmOperator {
         if let Some(connection) = probe.under_way.take() {
             ctx.close(connection);
         }
-        ctx.after(self.settings.probe.period, Event::Probe(key.clone(), probe.round));
+        let event = Event::Probe(key.clone(), probe.round);
+        ctx.after("vmOperator.probePeriod", self.settings.probe.period, event);
         let Some(object) = self.clients.local.caches.get(key).cloned() else { return };
         let (status, reason, message) = match outcome {
             Ok(()) => (Status::True, "", ""),

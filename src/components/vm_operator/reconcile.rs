@@ -133,7 +133,7 @@ impl VirtualMachineController {
         }
         self.creating.insert(object.key().clone());
         self.creations.push((object.key().clone(), request));
-        Step::Done(Outcome::after(self.rules.requeue))
+        Step::Done(Outcome::after("vmOperator.requeue", self.rules.requeue))
     }
 
     fn report(&self, object: &Arc<Object>, facts: &VmFacts, view: &View) -> Step<State> {
@@ -150,7 +150,7 @@ impl VirtualMachineController {
         // With the datacenter's events, the address is one of them.
         let waits = facts.is_on && facts.ip.is_none() && !self.rules.async_signal;
         let outcome = match waits {
-            true => Outcome::after(self.rules.requeue),
+            true => Outcome::after("vmOperator.requeue", self.rules.requeue),
             false => Outcome::done(),
         };
         finish(object, changed, outcome)
@@ -176,7 +176,7 @@ impl Reconciler for VirtualMachineController {
             (false, false) => self.adopt(&object, view),
             // A VM that is being made cannot be looked at, nor deleted.
             (true, _) if self.creating.contains(key) => {
-                Step::Done(Outcome::after(self.rules.requeue))
+                Step::Done(Outcome::after("vmOperator.requeue", self.rules.requeue))
             }
             (true, _) => find(&object, State::Finding),
         }

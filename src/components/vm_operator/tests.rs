@@ -25,6 +25,7 @@ pub(super) fn settings() -> Settings {
         shell: ShellSettings {
             workers: 1,
             backoff: Backoff::new(secs(5), secs(1000)),
+            rules: crate::client::ShellRules::CONTROLLER_RUNTIME,
             minimum_gap: Duration::ZERO,
             thinking: Delay::fixed(millis(1)),
         },
@@ -150,7 +151,7 @@ fn a_resync_period_is_drawn_around_the_wanted_one() {
         let period = bench.bed.play(|ctx| {
             let period = VmOperator::new(rules, bench.component.server, bench.component.datacenter)
                 .period(ctx);
-            ctx.after(period, Event::Subscribe);
+            ctx.after("vmOperator.requeue", period, Event::Subscribe);
         });
         periods.extend(crate::infra::testbed::timers(&period).into_iter().map(|(p, _)| p));
     }

@@ -87,6 +87,7 @@ impl VSphereProvider {
             self.clients.local.watch(ctx, kind, Selector::All);
         }
         let activity = Activity {
+            rule: "capv.resync",
             period: self.settings.resync,
             jitter_percent: 0,
             rhythm: Rhythm::Ticker,

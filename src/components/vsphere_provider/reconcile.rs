@@ -108,7 +108,7 @@ impl VSphereMachineController {
         }
         let outcome = match waits_for {
             None => Outcome::done(),
-            Some(_) => Outcome::after(self.requeue),
+            Some(_) => Outcome::after("capv.requeue", self.requeue),
         };
         finish(object, changed, outcome)
     }
@@ -134,7 +134,7 @@ impl VSphereMachineController {
         if let Some(body) = changed.vsphere_machine_mut() {
             body.vm_status = Text::word("deleting");
         }
-        finish(object, changed, Outcome::after(self.requeue))
+        finish(object, changed, Outcome::after("capv.requeue", self.requeue))
     }
 }
 

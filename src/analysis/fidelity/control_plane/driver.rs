@@ -17,6 +17,9 @@ use crate::world::{API_PORT, CustomProcess};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+/// The recording's own script.
+const LAB: &str = "the lab's own clock";
+
 /// The driver's name as a program.
 pub const DRIVER: &str = "driver";
 /// From one request of a question to its next, if it is answered by then.
@@ -140,7 +143,7 @@ impl Driver {
     fn start(&mut self, ctx: &mut Ctx<u64>) {
         for question in 0..self.questions.len() as u64 {
             let phase = below(PERIOD, ctx.draw(PHASE));
-            ctx.after(phase, question);
+            ctx.after(LAB, phase, question);
         }
         if let Some(vm) = self.leases_of.clone() {
             let connection = ctx.connect_to_vm(vm, API_PORT);
@@ -170,7 +173,7 @@ impl Driver {
         };
         self.open.insert(connection, Open { question, number, sent: ctx.now() });
         if let Some(timeout) = timeout {
-            ctx.after(timeout, GIVE_UP + u64::from(number));
+            ctx.after(LAB, timeout, GIVE_UP + u64::from(number));
         }
     }
 
@@ -188,14 +191,15 @@ impl Driver {
         let busy = ctx.draw_delay(SEEN, self.busy);
         let done = ctx.now() + busy;
         self.unseen.insert(number, Got { question, sent, done, status, words });
-        ctx.after(busy, SEE + u64::from(number));
+        ctx.after(LAB, busy, SEE + u64::from(number));
     }
 
     fn see(&mut self, number: u32, ctx: &mut Ctx<u64>) {
         let Some(got) = self.unseen.remove(&number) else { return };
         let (question, next, now) = (got.question, got.sent + PERIOD, ctx.now());
         self.desk.notes().got.push(got);
-        ctx.after(if next > now { next.since(now) } else { Duration::ZERO }, question as u64);
+        let pause = if next > now { next.since(now) } else { Duration::ZERO };
+        ctx.after(LAB, pause, question as u64);
     }
 
     fn give_up(&mut self, number: u32, ctx: &mut Ctx<u64>) {

@@ -173,7 +173,7 @@ impl Driver {
     }
 
     fn poll(&mut self, ctx: &mut Ctx<u64>) {
-        ctx.after(POLL, timer::POLL);
+        ctx.after("the lab's own clock", POLL, timer::POLL);
         if !self.desk.notes().polls {
             return;
         }
@@ -188,7 +188,7 @@ impl Driver {
         let Some(load) = &mut notes.load else { return };
         let reads = load.reads_every > 0 && load.sent.is_multiple_of(load.reads_every);
         load.sent += 1;
-        ctx.after(load.period, timer::LOAD);
+        ctx.after("the lab's own clock", load.period, timer::LOAD);
         let members = load.members.clone();
         drop(notes);
         for member in members {

@@ -66,7 +66,10 @@ impl MachineController {
         if let (DrainStyle::Passes, Some(next)) = (self.settings.drain.style, next)
             && view.now < next
         {
-            return Step::Done(Outcome::after(next.since(view.now)));
+            return Step::Done(Outcome::after(
+                "clusterApi.drainRetryInterval",
+                next.since(view.now),
+            ));
         }
         if machine.node_ref.is_none() {
             if self.settings.deletion_looks_for_node {
@@ -247,7 +250,8 @@ impl MachineController {
         view: &mut View,
     ) -> Step<State> {
         if view.now < since + self.settings.node_deletion_limit {
-            return Step::Wait(self.settings.node_deletion_poll, State::NodeRetry(since));
+            let poll = self.settings.node_deletion_poll;
+            return Step::Wait("clusterApi.nodeDeletionPoll", poll, State::NodeRetry(since));
         }
         let words = format!("error deleting Machine's node: {error}");
         view.warn(object.key(), "FailedDeleteNode", words);

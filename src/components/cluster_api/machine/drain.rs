@@ -20,7 +20,7 @@ use crate::api::{
     Answer, Answered, ApiError, Freshness, Kind, Object, ObjectKey, Reason, Selector, Verb, rfc3339,
 };
 use crate::client::{Outcome, Reply, Step, View};
-use crate::engine::{SimTime, Text};
+use crate::engine::{Duration, SimTime, Text};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -139,6 +139,7 @@ impl MachineController {
         let waited: Vec<&Arc<Object>> =
             pods.iter().filter(|pod| self.is_waited_for(pod, &attempt, now)).collect();
         if waited.is_empty() {
+            self.say_what_was_skipped(pods, view);
             return match attempt.given_up.is_empty() {
                 true => self.drain_done(object, view),
                 false => self.attempt_over(object, None),
@@ -206,6 +207,19 @@ impl MachineController {
         !skipped && !attempt.given_up.contains(pod.key())
     }
 
+    /// For the record: a Pod whose kubelet is gone is not waited for for ever.
+    fn say_what_was_skipped(&self, pods: &[Arc<Object>], view: &mut View) {
+        let deleted = pods.iter().filter_map(|pod| Some((pod, pod.meta.deletion.as_ref()?)));
+        let last = deleted.filter(|(pod, _)| !is_daemon(pod)).max_by_key(|(_, it)| it.at);
+        if let Some((pod, deletion)) = last {
+            let asked_at = SimTime::ZERO + deletion.at.since(SimTime::ZERO + deletion.grace);
+            // Whole seconds are compared: one more has to begin.
+            let skip = self.settings.drain.unreachable_skip + Duration::from_secs(1);
+            let grace = ("kubernetes.podTerminationGracePeriod", deletion.grace);
+            view.elapsed(pod.key(), asked_at, [grace, ("clusterApi.drainUnreachableSkip", skip)]);
+        }
+    }
+
     fn evict_next(
         &mut self,
         object: &Arc<Object>,
@@ -225,7 +239,7 @@ impl MachineController {
             DrainStyle::Attempts { length, poll, .. } => match now < attempt.since + length {
                 true => {
                     let retry = attempt.retry_at.map_or(poll, |at| at.since(now));
-                    Step::Wait(poll.min(retry), State::Polling(attempt))
+                    Step::Wait("clusterApi.drainPoll", poll.min(retry), State::Polling(attempt))
                 }
                 false => self.attempt_over(object, None),
             },
@@ -240,7 +254,7 @@ impl MachineController {
         }
         let outcome = match error {
             Some(error) => Outcome::error(error),
-            None => Outcome::after(self.settings.drain.retry),
+            None => Outcome::after("clusterApi.drainRetryInterval", self.settings.drain.retry),
         };
         finish(object, changed, outcome)
     }
@@ -253,7 +267,11 @@ impl MachineController {
             self.say_deleting(machine, ("DrainingNode", words), view);
         }
         let next = attempt.since + self.settings.drain.retry;
-        finish(object, changed, Outcome::after(next.since(view.now)))
+        finish(
+            object,
+            changed,
+            Outcome::after("clusterApi.drainRetryInterval", next.since(view.now)),
+        )
     }
 
     fn drain_done(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {

@@ -94,7 +94,7 @@ impl MachineController {
         let outcome = match self.settings.drain.style {
             DrainStyle::Passes => {
                 self.held_up.insert(object.key().clone(), view.now);
-                Outcome::after(self.settings.drain.retry)
+                Outcome::after("clusterApi.drainRetryInterval", self.settings.drain.retry)
             }
             DrainStyle::Attempts { .. } => Outcome::done(),
         };

@@ -15,10 +15,10 @@ use super::{PAUSED, Settings, Wording, cluster_of, is_paused};
 use crate::api::kinds::{Condition, EventType, MachineHealthCheck, Status};
 use crate::api::{Kind, Object, ObjectKey, Verb};
 use crate::client::{EventDraft, Outcome, Reconciler, Reply, Step, View};
-use crate::engine::{SimTime, Text};
+use crate::engine::{Duration, SimTime, Text};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use verdict::{Bench, Target, Verdict};
+use verdict::{Bench, Clock, Target, Verdict};
 
 /// The controller.
 #[derive(Clone, Debug)]
@@ -114,7 +114,7 @@ impl HealthCheckController {
                 };
                 [succeeded(Status::True, reason, &Text::EMPTY), None]
             }
-            Verdict::Unhealthy { reason, message } => {
+            Verdict::Unhealthy { reason, message, .. } => {
                 let waits = allowed && self.may_be_marked(&target.object) && !is_owners(target);
                 let handed_over = waits.then(|| self.waiting_for_remediation(now));
                 [succeeded(Status::False, reason, message), handed_over]
@@ -171,7 +171,7 @@ impl HealthCheckController {
                 let message = format!("Machine {path} has unhealthy node {node}");
                 view.event(key, "DetectedUnhealthy", message);
             }
-            (Verdict::Unhealthy { reason, message }, wording)
+            (Verdict::Unhealthy { reason, message, .. }, wording)
                 if allowed && self.may_be_marked(&target.object) =>
             {
                 let who = match wording {
@@ -242,11 +242,14 @@ impl HealthCheckController {
 
     fn outcome(&self, allowed: bool, targets: &[Target]) -> Outcome {
         let clock = |target: &Target| match target.verdict {
-            Verdict::Waiting(wait) => Some(wait),
+            Verdict::Waiting(clock) => Some(clock),
             _ => None,
         };
         match (allowed, targets.iter().filter_map(clock).min()) {
-            (true, Some(next)) => Outcome::after(next),
+            (true, Some(Clock { left, rule })) => {
+                let slack = self.settings.health_check_slack;
+                Outcome::after_both((rule, left), ("clusterApi.healthCheckSlack", slack))
+            }
             // Up to 1.11 it comes again by itself, with growing pauses; the clocks do not count.
             (false, _) if self.settings.health_check_requeues_restricted => {
                 Outcome::error("remediation is restricted")
@@ -279,6 +282,7 @@ impl HealthCheckController {
             }
             targets.push(bench.judge(object, machine, view));
         }
+        say_what_is_over(&targets, view);
         targets
     }
 
@@ -374,4 +378,18 @@ fn is_owners(target: &Target) -> bool {
 fn path(check: &ObjectKey, target: &Target) -> String {
     let key = target.object.key();
     format!("{}/{}/{}/{}", key.namespace, check.name, key.name, target.node_name())
+}
+
+/// For the record: the limit that was over last, which the verdicts had to wait for.
+fn say_what_is_over(targets: &[Target], view: &mut View) {
+    let over = |target: &Target| match target.verdict {
+        Verdict::Unhealthy { over: Some(over), .. } if target.is_news() => {
+            Some((over, target.clock_of().clone()))
+        }
+        _ => None,
+    };
+    let last = targets.iter().filter_map(over).max_by_key(|((since, _, limit), _)| *since + *limit);
+    if let Some(((since, rule, limit), object)) = last {
+        view.elapsed(&object, since, [(rule, limit), ("", Duration::ZERO)]);
+    }
 }

@@ -5,23 +5,44 @@
 //! 1.12) and references to external remediation have no setting yet.
 
 use super::super::{Settings, Wording, node_in};
-use crate::api::Object;
 use crate::api::kinds::{Cluster, Machine, MachineHealthCheck, Node, Status, UnhealthyCondition};
+use crate::api::{Object, ObjectKey};
 use crate::client::View;
-use crate::engine::{Duration, SimTime, Text};
+use crate::engine::{Duration, Rule, SimTime, Text};
 use std::sync::Arc;
+
+/// Where the time is set in which a new Machine gets its Node.
+const STARTUP: Rule = "machineHealthCheck.nodeStartupTimeout";
+
+/// Where the time is set after which a Node of this status is unhealthy.
+fn key(status: Status) -> Rule {
+    match status {
+        Status::Unknown => "machineHealthCheck.unknownTimeout",
+        _ => "machineHealthCheck.falseTimeout",
+    }
+}
+
+/// How much of a limit is left until who is unhealthy is blamed for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Clock {
+    pub left: Duration,
+    /// Where the limit is set.
+    pub rule: Rule,
+}
 
 /// What is found about one Machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Healthy,
     /// A clock runs; look again after this.
-    Waiting(Duration),
+    Waiting(Clock),
     /// There is nothing to judge.
     Nothing,
     Unhealthy {
         reason: &'static str,
         message: Text,
+        /// The limit that is over, if one is, and since when it ran.
+        over: Option<(SimTime, Rule, Duration)>,
     },
 }
 
@@ -63,6 +84,20 @@ impl Target {
             Found::Node(node) => node.name().clone(),
             _ => Text::EMPTY,
         }
+    }
+
+    /// The object whose state began the clock of its verdict.
+    pub fn clock_of(&self) -> &ObjectKey {
+        match &self.node {
+            Found::Node(node) => node.key(),
+            _ => self.object.key(),
+        }
+    }
+
+    /// True if nobody has said yet that it is unhealthy.
+    pub fn is_news(&self) -> bool {
+        let machine = self.object.machine();
+        !machine.is_some_and(|body| body.conditions.is("HealthCheckSucceeded", Status::False))
     }
 
     /// True if it counts as healthy: judged so, and here to stay.
@@ -156,17 +191,21 @@ impl<'a> Bench<'a> {
                  cluster.x-k8s.io/remediate-machine annotation",
             ),
         };
-        Verdict::Unhealthy { reason, message: Text::word(message) }
+        Verdict::Unhealthy { reason, message: Text::word(message), over: None }
     }
 
     fn node_gone(&self, name: &Text) -> Verdict {
         match self.settings.wording {
-            Wording::V1Beta1 => Verdict::Unhealthy { reason: "NodeNotFound", message: Text::EMPTY },
+            Wording::V1Beta1 => {
+                let message = Text::EMPTY;
+                Verdict::Unhealthy { reason: "NodeNotFound", message, over: None }
+            }
             Wording::V1Beta2 => Verdict::Unhealthy {
                 reason: "NodeDeleted",
                 message: Text::from(format!(
                     "Health check failed:\n  * Node {name} has been deleted"
                 )),
+                over: None,
             },
         }
     }
@@ -194,23 +233,26 @@ impl<'a> Bench<'a> {
                     format!("Health check failed:\n  * Node failed to report startup in {timeout}")
                 }
             };
-            return Verdict::Unhealthy { reason: "NodeStartupTimeout", message: message.into() };
+            let over = Some((start, STARTUP, timeout));
+            let message = message.into();
+            return Verdict::Unhealthy { reason: "NodeStartupTimeout", message, over };
         }
-        Verdict::Waiting(self.remaining(start, timeout))
+        Verdict::Waiting(self.clock(STARTUP, start, timeout))
     }
 
     /// Each configured condition has a clock: since when the Node has been so.
     fn conditions(&self, node: &Node) -> Verdict {
-        let mut next: Option<Duration> = None;
+        let mut next: Option<Clock> = None;
         for rule in &self.check.unhealthy_conditions {
             let found = node.conditions.get(&rule.kind).filter(|c| c.status == rule.status);
             let Some(found) = found else { continue };
             if found.last_transition + rule.timeout < self.now {
                 let message = self.words(rule, &found.reason);
-                return Verdict::Unhealthy { reason: "UnhealthyNode", message };
+                let over = Some((found.last_transition, key(rule.status), rule.timeout));
+                return Verdict::Unhealthy { reason: "UnhealthyNode", message, over };
             }
-            let wait = self.remaining(found.last_transition, rule.timeout);
-            next = Some(next.map_or(wait, |sooner| sooner.min(wait)));
+            let clock = self.clock(key(rule.status), found.last_transition, rule.timeout);
+            next = Some(next.map_or(clock, |sooner| sooner.min(clock)));
         }
         next.map_or(Verdict::Healthy, Verdict::Waiting)
     }
@@ -228,7 +270,7 @@ impl<'a> Bench<'a> {
         })
     }
 
-    fn remaining(&self, start: SimTime, timeout: Duration) -> Duration {
-        (start + timeout).since(self.now) + self.settings.health_check_slack
+    fn clock(&self, rule: Rule, start: SimTime, timeout: Duration) -> Clock {
+        Clock { left: (start + timeout).since(self.now), rule }
     }
 }

@@ -125,9 +125,11 @@ impl MachineSetController {
                 Step::ask(verb, State::Deleted(work, machine, then, announced))
             }
             Some(Act::Create) => self.create(key, work, view),
-            None if work.scaled => {
-                Step::Wait(self.settings.cache_poll, State::Catching(work, view.now))
-            }
+            None if work.scaled => Step::Wait(
+                "clusterApi.cachePoll",
+                self.settings.cache_poll,
+                State::Catching(work, view.now),
+            ),
             None => self.count(key, &work, view),
         }
     }
@@ -262,7 +264,7 @@ impl MachineSetController {
         let outcome = match &work.error {
             Some(error) => Outcome::error(error.clone()),
             None if counts.ready == body.replicas => Outcome::done(),
-            None => Outcome::after(self.settings.not_ready_requeue),
+            None => Outcome::after("clusterApi.notReadyRequeue", self.settings.not_ready_requeue),
         };
         if changed == **object {
             return Step::Done(outcome);
@@ -328,7 +330,11 @@ impl Reconciler for MachineSetController {
             State::Created(work, machine) => self.created(key, work, &machine, reply, view),
             State::Catching(work, since) => match self.has_caught_up(since, view.now) {
                 true => self.count(key, &work, view),
-                false => Step::Wait(self.settings.cache_poll, State::Catching(work, since)),
+                false => Step::Wait(
+                    "clusterApi.cachePoll",
+                    self.settings.cache_poll,
+                    State::Catching(work, since),
+                ),
             },
             State::Counted(outcome) => Step::Done(outcome),
         }

@@ -18,8 +18,9 @@ use super::{ControllerManager, Event, MONITOR, NoExecute, TAINT_PASS, Token};
 use crate::api::kinds::{Condition, EventType, Node, Status};
 use crate::api::{Kind, Object, ObjectKey, Verb};
 use crate::client::Delta;
-use crate::engine::{Activity, Path, Phase, Purpose, Rhythm, SimTime, Text, index_below};
+use crate::engine::{Activity, Duration, Path, Phase, Purpose, Rhythm, SimTime, Text, index_below};
 use crate::infra::{Ctx, Start};
+use crate::timeline::Cause;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use zones::Zones;
@@ -73,12 +74,14 @@ impl ControllerManager {
             Start::Fresh => Phase::Now,
         };
         let monitor = Activity {
+            rule: "kubernetes.nodeMonitorPeriod",
             period: self.settings.monitor_period,
             jitter_percent: 0,
             rhythm: Rhythm::AfterEnd,
             path: Path::Server,
         };
         let taint_pass = Activity {
+            rule: "kubernetes.noExecuteTaintPassPeriod",
             period: self.settings.taint_pass_period,
             rhythm: Rhythm::Ticker,
             path: Path::Own,
@@ -91,7 +94,7 @@ impl ControllerManager {
     /// Looks at every Node once.
     pub(super) fn monitor_pass(&mut self, ctx: &mut Ctx<Event>) {
         let run_time = ctx.draw_delay(PASS_TIME, self.settings.monitor_pass);
-        ctx.after(run_time, Event::PassEnded);
+        ctx.after("kubernetes.nodeMonitorPass", run_time, Event::PassEnded);
         if !self.clients.local.caches.are_synced() {
             return;
         }
@@ -183,19 +186,29 @@ impl ControllerManager {
             return Judged { observed, current: observed };
         }
         if !has_ready || observed != Status::Unknown {
-            self.blame_silence(name, ctx);
+            let probed = health.probed;
+            self.blame_silence(name, (has_ready, probed, grace), ctx);
             self.node_lifecycle.writing.insert(name.clone(), 0);
             self.write_health(&name.clone(), ctx);
-            ctx.because(None);
+            ctx.because(Cause::NONE);
         }
         Judged { observed, current: Status::Unknown }
     }
 
     /// For the record: what follows was led to by the end of whoever wrote the heartbeats.
-    fn blame_silence(&self, node: &Text, ctx: &mut Ctx<Event>) {
+    fn blame_silence(
+        &self,
+        node: &Text,
+        (has_ready, probed, grace): (bool, SimTime, Duration),
+        ctx: &mut Ctx<Event>,
+    ) {
+        let rule = match has_ready {
+            true => "kubernetes.nodeMonitorGracePeriod",
+            false => "kubernetes.nodeStartupGracePeriod",
+        };
         let lease = self.clients.local.caches.named(Kind::Lease, &NODE_LEASES, node);
         if let Some(lease) = lease {
-            ctx.because_silent(lease.meta.writer);
+            ctx.because_silent(lease.meta.writer, rule, probed, grace);
         }
     }
 
@@ -221,7 +234,8 @@ impl ControllerManager {
         }
         *tries += 1;
         if *tries < self.settings.write_retries {
-            ctx.after(self.settings.write_retry_pause, Event::RetryHealth(name.clone()));
+            let pause = self.settings.write_retry_pause;
+            ctx.after("kubernetes.nodeWriteRetryPause", pause, Event::RetryHealth(name.clone()));
         } else {
             self.node_lifecycle.writing.remove(name);
             ctx.log("Failed to update node health, no pods will be evicted in this pass");

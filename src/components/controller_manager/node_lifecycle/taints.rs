@@ -88,7 +88,10 @@ impl ControllerManager {
                 continue;
             }
             let (mine, other) = keys(status);
-            ctx.because(cause.or(ctx.cause()));
+            match cause.is_none() {
+                true => ctx.because(ctx.cause()),
+                false => ctx.turn_of(cause, None),
+            }
             self.swap(&object, mine, other, ctx);
         }
     }

@@ -9,7 +9,7 @@ use crate::api::{Kind, Labels};
 use crate::client::TokenBucket;
 use crate::engine::{Duration, SimTime, Text};
 use crate::infra::Ctx;
-use crate::timeline::EntryId;
+use crate::timeline::Cause;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// All zones.
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub struct Zones {
     zones: BTreeMap<Text, Zone>,
     /// The zone of each Node that is not ready, and the entry that says so.
-    places: BTreeMap<Text, (Text, Option<EntryId>)>,
+    places: BTreeMap<Text, (Text, Cause)>,
 }
 
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ struct Zone {
     /// Between two taints; none at all if there is none.
     interval: Option<Duration>,
     limiter: TokenBucket,
-    waiting: VecDeque<(Text, Option<EntryId>)>,
+    waiting: VecDeque<(Text, Cause)>,
     /// Waiting or tainted already: not queued again before it was ready.
     queued: BTreeSet<Text>,
 }
@@ -82,12 +82,12 @@ impl Zones {
     /// Notes in which zone a Node is that is not ready.
     pub fn place(&mut self, node: &Text, zone: &Text) {
         if !self.places.contains_key(node) {
-            self.places.insert(node.clone(), (zone.clone(), None));
+            self.places.insert(node.clone(), (zone.clone(), Cause::NONE));
         }
     }
 
     /// Notes which entry says that a Node is not ready.
-    pub fn note_cause(&mut self, node: &Text, cause: Option<EntryId>) {
+    pub fn note_cause(&mut self, node: &Text, cause: Cause) {
         if let Some((_, known)) = self.places.get_mut(node) {
             *known = cause;
         }
@@ -117,7 +117,7 @@ impl Zones {
     }
 
     /// The next Node that a limiter lets through.
-    pub fn next(&mut self, now: SimTime) -> Option<(Text, Option<EntryId>)> {
+    pub fn next(&mut self, now: SimTime) -> Option<(Text, Cause)> {
         self.zones.values_mut().find_map(|zone| {
             let may =
                 !zone.waiting.is_empty() && zone.interval.is_some() && zone.limiter.try_take(now);

@@ -194,7 +194,7 @@ impl Cluster {
         let mut effects = Vec::new();
         let me = ProcessId(u32::try_from(number).unwrap());
         let host = &mut self.hosts[number];
-        let at = (self.now, None);
+        let at = (self.now, crate::timeline::Cause::NONE);
         let (process, vm, random) = (&mut host.process, &mut host.vm, &self.random);
         let mut ctx = Ctx::new(me, at, process, vm, None, random, &mut effects);
         host.etcd.on_event(input, &mut ctx);
@@ -205,8 +205,8 @@ impl Cluster {
 
     fn carry_out(&mut self, number: usize, effect: Effect<Event>) {
         match effect {
-            Effect::After(after, event) => self.push(after, number, Input::Due(event)),
-            Effect::Flush(takes, event) => {
+            Effect::After(_, after, event) => self.push(after, number, Input::Due(event)),
+            Effect::Flush(_, takes, event) => {
                 let takes = takes + self.hosts[number].stall;
                 self.push(takes, number, Input::Due(event));
             }
@@ -227,7 +227,7 @@ impl Cluster {
             Effect::Trace(Trace::Committed { revision, .. }) => {
                 self.hosts[number].applied.push(revision);
             }
-            Effect::Trace(_) | Effect::Because(_) => {}
+            Effect::Trace(_) | Effect::Because(_) | Effect::CameBy(_) => {}
             other => panic!("etcd does not do that: {other:?}"),
         }
     }
@@ -288,7 +288,7 @@ impl Cluster {
 
     /// SIGKILL: peers on live hosts are told.
     pub fn kill(&mut self, number: usize) {
-        self.hosts[number].process.end(None);
+        self.hosts[number].process.end(crate::timeline::Cause::NONE);
         let ids: Vec<ConnectionId> = self.links.keys().copied().collect();
         for id in ids {
             let (client, server) = (Self::client_of(id), self.links[&id].server);
