@@ -24,6 +24,8 @@ pub struct Joining {
     state: ClusterState,
     asked: Vec<ConnectionId>,
     left: Left,
+    /// What clients want: their connections wait until it serves, as in the kernel's backlog.
+    held: Vec<Input<Event>>,
 }
 
 /// `--initial-cluster-state`.
@@ -101,9 +103,7 @@ impl Etcd {
             // Without data, or with a directory that holds none.
             _ => self.join(flags.state, left, ctx),
         }
-        for input in held {
-            self.on_event(input, ctx);
-        }
+        self.serve_those_held(held, ctx);
     }
 
     /// A process with data goes on where the last one was.
@@ -169,7 +169,7 @@ impl Etcd {
             ctx.send(*connection, Message::Peer(PeerMessage::WhoIsMember));
         }
         let nobody = asked.is_empty();
-        self.phase = Life::Joining(Joining { state, asked, left });
+        self.phase = Life::Joining(Joining { state, asked, left, held: Vec::new() });
         match nobody {
             true => self.ask_in_vain(ctx),
             false => {
@@ -189,7 +189,7 @@ impl Etcd {
             Input::Message(_, Message::Peer(PeerMessage::Members(members, history))) => {
                 self.told(members, history, ctx);
             }
-            Input::Broken(connection, _) => {
+            Input::Broken(connection, _) if joining.asked.contains(&connection) => {
                 joining.asked.retain(|asked| *asked != connection);
                 if joining.asked.is_empty() {
                     self.ask_in_vain(ctx);
@@ -200,14 +200,23 @@ impl Etcd {
                 ctx.send(from, Message::Peer(PeerMessage::Refused));
             }
             Input::Due(Event::JoinLate) => self.ask_in_vain(ctx),
+            Input::Message(_, Message::Store(_) | Message::HealthCheck(..)) | Input::Broken(..) => {
+                joining.held.push(input);
+            }
             _ => {}
+        }
+    }
+
+    fn serve_those_held(&mut self, held: Vec<Input<Event>>, ctx: &mut Ctx<Event>) {
+        for input in held {
+            self.on_event(input, ctx);
         }
     }
 
     /// A running member has said who belongs to the cluster.
     fn told(&mut self, members: Vec<MemberInfo>, history: SimTime, ctx: &mut Ctx<Event>) {
         let Life::Joining(joining) = std::mem::replace(&mut self.phase, Life::Over) else { return };
-        let Joining { state, asked, left } = joining;
+        let Joining { state, asked, left, held } = joining;
         for connection in asked {
             ctx.close(connection);
         }
@@ -218,6 +227,7 @@ impl Etcd {
                 database.members = Vec::new();
                 let id = own.id;
                 self.run((id, Disk::default(), Store::of(&database)), &members, left, ctx);
+                self.serve_those_held(held, ctx);
             }
             (ClusterState::New, Some(own)) => {
                 ctx.log(format!(
@@ -236,7 +246,7 @@ impl Etcd {
     /// Nobody has answered in time.
     fn ask_in_vain(&mut self, ctx: &mut Ctx<Event>) {
         let Life::Joining(joining) = std::mem::replace(&mut self.phase, Life::Over) else { return };
-        let Joining { state, asked, left } = joining;
+        let Joining { state, asked, left, held } = joining;
         for connection in asked {
             ctx.close(connection);
         }
@@ -267,6 +277,7 @@ impl Etcd {
         store.set_applied(1);
         let wal = Disk::with_snapshot(first_snapshot(store.database().membership()));
         self.run((id, wal, store), &[], left, ctx);
+        self.serve_those_held(held, ctx);
     }
 
     fn end(&mut self, ctx: &mut Ctx<Event>) {

@@ -1,6 +1,6 @@
 //! Who may be added and removed, and what becomes of those who are.
 
-use super::cluster::{Cluster, put, settings, vm_name};
+use super::cluster::{Cluster, get, put, settings, vm_name};
 use crate::components::etcd::*;
 use crate::wire::{Consistency, StoreAnswer, StoreOperation};
 
@@ -121,4 +121,20 @@ fn a_removed_member_that_was_down_is_told_by_the_others() {
     cluster.run_for(500);
     assert!(!cluster.is_alive(2));
     assert!(cluster.logs(2, "permanently removed"));
+}
+
+#[test]
+fn what_a_client_asks_of_a_member_that_still_joins_waits_until_it_serves() {
+    let mut cluster = Cluster::of(3, 1);
+    let number = newcomer(&mut cluster, 3);
+    assert_eq!(cluster.result(0, add("vm-3"), 50), "Members");
+    cluster.start(number);
+    let mut asked = Vec::new();
+    for _ in 0..300 {
+        asked.push(cluster.ask(number, get("a", Consistency::Linearizable)));
+        cluster.run_for(1);
+    }
+    cluster.run_for(3_000);
+    let unheard = asked.iter().filter(|id| cluster.words(**id) != "Value").count();
+    assert_eq!(unheard, 0, "of {}: {}", asked.len(), cluster.words(asked[0]));
 }
