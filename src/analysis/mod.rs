@@ -12,10 +12,11 @@ mod phases;
 mod quorum;
 #[cfg(test)]
 mod tests;
+pub mod why;
 
 pub use compare::{Comparison, Paired, Parting, Side, compare};
 pub use estimate::{Estimate, estimate};
-pub use milestones::{Milestone, milestones};
+pub use milestones::{Milestone, NAMES as MILESTONES, milestones};
 pub use observations::{Line, Observation, observations};
 pub use parallel::Control;
 pub use phases::{Phase, Phases, phases};

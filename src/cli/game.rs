@@ -4,15 +4,18 @@ use super::args::{Moment, Setting};
 use super::commands::game_notes;
 use super::lists;
 use super::player::{
-    Got, Linted, Listing, Many, Options, Player, Question, Resource, Shown, Versus, View,
+    Answer, Asked as AskedWhy, Got, Linted, Listing, Many, Options, Player, Question, Resource,
+    Shown, Versus, View,
 };
 use crate::analysis::estimate::{self, Asked, Games, Part};
+use crate::analysis::why::{self, Settings, Shares, Unanswered};
 use crate::analysis::{Comparison, Control, compare};
 use crate::api::Kind;
 use crate::engine::SimTime;
 use crate::report::{Listed, kubectl};
 use crate::scenario::{self, Changes, Game, Mistake, Printed, RangeEnd, at_end, models};
 use crate::timeline::Run;
+use std::sync::Arc;
 
 /// Plays what the library knows.
 pub struct Library;
@@ -83,6 +86,43 @@ impl Player for Library {
         Ok(compare([&a, &b], seeds, versus.jobs, control))
     }
 
+    fn why(
+        &self,
+        input: &str,
+        options: &Options,
+        question: &why::Question,
+        asked: &AskedWhy,
+    ) -> Result<Answer, Vec<String>> {
+        let game = game(input, options)?;
+        match why::why(&game, asked.seed, question) {
+            Ok(found) => Ok(Answer::Way(Box::new(found))),
+            Err(Unanswered::NoFault) => Err(vec![no_fault(input)]),
+            Err(Unanswered::Never(_)) => {
+                let AskedWhy { seed, patience, jobs, .. } = *asked;
+                let found = why::never(&game, seed, question, patience, jobs);
+                Ok(Answer::Never(Box::new(found)))
+            }
+        }
+    }
+
+    fn shares(
+        &self,
+        input: &str,
+        options: &Options,
+        question: &why::Question,
+        asked: &AskedWhy,
+        control: &Control,
+    ) -> Result<(Shares, Settings, String), Vec<String>> {
+        let game = game(input, options)?;
+        if game.first_fault().is_none() {
+            return Err(vec![no_fault(input)]);
+        }
+        let seeds = asked.seed..asked.seed + asked.runs;
+        let found = why::shares(&game, seeds, asked.jobs, question, control);
+        let label = format!("{} on {}", game.scenario, game.platform);
+        Ok((found, Arc::clone(game.settings()), label))
+    }
+
     fn get(&self, input: &str, options: &Options, asked: &Question) -> Result<Got, Vec<String>> {
         let game = game(input, options)?;
         let at = match asked.moment {
@@ -125,6 +165,11 @@ impl Player for Library {
         }
         Ok(Got { text: kubectl::get(simulation.view(), resource, form), failed: false })
     }
+}
+
+/// Without a fault there is nothing to count from.
+fn no_fault(input: &str) -> String {
+    format!("{input}: no fault: `why` counts from the first one")
 }
 
 /// What kubectl says instead of an answer.

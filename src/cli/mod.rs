@@ -14,13 +14,17 @@ mod player;
 mod progress;
 #[cfg(test)]
 mod tests;
+mod why;
 
 pub use args::{Moment, Seeds, Setting};
 pub use commands::{Exit, execute, main};
 pub use compare::{Compare, CompareFormat};
 pub use estimate::{Estimate, Merge};
 pub use game::Library;
-pub use player::{Linted, Listing, Many, Options, Player, Question, Resource, Shown, Versus, View};
+pub use player::{
+    Answer, Asked, Linted, Listing, Many, Options, Player, Question, Resource, Shown, Versus, View,
+};
+pub use why::{Of, WhyArgs, WhyFormat};
 
 use crate::analysis::estimate::Threshold;
 use crate::report::{Format, ListFormat};
@@ -52,6 +56,7 @@ pub enum Command {
     Estimate(Estimate),
     Merge(Merge),
     Compare(Compare),
+    Why(WhyArgs),
 }
 
 /// Play scenarios and print what happened

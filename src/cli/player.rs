@@ -4,6 +4,7 @@
 
 use super::args::{Moment, Setting};
 use crate::analysis::estimate::{Part, Shard};
+use crate::analysis::why::{self, Never, Settings, Shares, Why};
 use crate::analysis::{Comparison, Control};
 use crate::engine::{Duration, Text};
 use crate::report::Listed;
@@ -43,6 +44,23 @@ pub trait Player {
         versus: &Versus,
         control: &Control,
     ) -> Result<Comparison, Vec<String>>;
+    /// Asks one run why a milestone comes when it comes, or why it does not.
+    fn why(
+        &self,
+        input: &str,
+        options: &Options,
+        question: &why::Question,
+        asked: &Asked,
+    ) -> Result<Answer, Vec<String>>;
+    /// Asks many runs, as long as `control` lets it; with the settings and a title.
+    fn shares(
+        &self,
+        input: &str,
+        options: &Options,
+        question: &why::Question,
+        asked: &Asked,
+        control: &Control,
+    ) -> Result<(Shares, Settings, String), Vec<String>>;
     /// What kubectl would print.
     fn get(&self, input: &str, options: &Options, get: &Question) -> Result<Got, Vec<String>>;
 }
@@ -107,6 +125,24 @@ pub struct Versus {
     pub first_seed: u64,
     pub runs: u64,
     pub jobs: usize,
+}
+
+/// Which runs a `why` asks, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Of the first run.
+    pub seed: u64,
+    pub runs: u64,
+    pub jobs: usize,
+    /// How long an operator's action may take until everything is well.
+    pub patience: Duration,
+}
+
+/// What came of a question about one run.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    Way(Box<Why>),
+    Never(Box<Never>),
 }
 
 /// One `get`.

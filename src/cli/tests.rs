@@ -3,6 +3,7 @@
 use super::player::Got;
 use super::*;
 use crate::analysis::estimate::{Asked, Part};
+use crate::analysis::why::{Never, Settings, Shares};
 use crate::analysis::{Comparison, Control};
 use crate::engine::{Duration, Text};
 use crate::report::Listed;
@@ -64,6 +65,36 @@ impl Player for Fake {
         self.lint(a.0, a.1)?;
         self.lint(b.0, b.1)?;
         Ok(Comparison { first_seed: versus.first_seed, runs: versus.runs, ..Comparison::default() })
+    }
+    fn why(
+        &self,
+        input: &str,
+        options: &Options,
+        question: &crate::analysis::why::Question,
+        asked: &super::Asked,
+    ) -> Result<Answer, Vec<String>> {
+        let run = self.play(input, options, asked.seed)?;
+        Ok(Answer::Never(Box::new(Never {
+            run,
+            milestone: question.words(),
+            waiting: Vec::new(),
+            by_itself: None,
+            tried: 0,
+            patience: asked.patience,
+            releases: Vec::new(),
+        })))
+    }
+    fn shares(
+        &self,
+        input: &str,
+        options: &Options,
+        _: &crate::analysis::why::Question,
+        asked: &super::Asked,
+        _: &Control,
+    ) -> Result<(Shares, Settings, String), Vec<String>> {
+        let label = self.lint(input, options)?.name;
+        let shares = Shares { first_seed: asked.seed, runs: asked.runs, ..Shares::default() };
+        Ok((shares, Settings::default(), label))
     }
     fn get(&self, _: &str, _: &Options, question: &Question) -> Result<Got, Vec<String>> {
         Ok(Got { text: format!("{question:?}\n"), failed: question.seed == 13 })

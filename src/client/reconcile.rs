@@ -174,9 +174,14 @@ impl View<'_> {
 
     /// Says that a limit had to be over for what it decides, which began when an object was
     /// written.
-    pub fn elapsed(&mut self, object: &ObjectKey, at: SimTime, limits: [(Rule, Duration); 2]) {
+    pub fn elapsed(
+        &mut self,
+        (object, field): (&ObjectKey, &'static str),
+        at: SimTime,
+        limits: [(Rule, Duration); 2],
+    ) {
         let object = object.clone();
-        self.elapsed = Some(Elapsed { object, written_at: at, limits });
+        self.elapsed = Some(Elapsed { object, field, written_at: at, limits });
     }
 
     /// Records a Normal Event.

@@ -75,7 +75,7 @@ pub struct ShellSettings {
     pub minimum_gap: Duration,
     /// The controller's own time from reading its caches until its first request.
     pub thinking: Delay,
-    pub rules: ShellRules,
+    pub rules: &'static ShellRules,
 }
 
 /// What the waits of a shell are there for.
@@ -89,7 +89,7 @@ pub struct ShellRules {
 
 impl ShellRules {
     /// Of a controller of Cluster API, or of another that is built on controller-runtime.
-    pub const CONTROLLER_RUNTIME: ShellRules = ShellRules {
+    pub const CONTROLLER_RUNTIME: &'static ShellRules = &ShellRules {
         workers: "clusterApi.workers",
         backoff: "clusterApi.backoffFirst",
         minimum_gap: "clusterApi.reconcileGap",
@@ -97,10 +97,10 @@ impl ShellRules {
     };
 
     /// Of a controller of Kubernetes' own.
-    pub const CONTROLLER_MANAGER: ShellRules = ShellRules {
+    pub const CONTROLLER_MANAGER: &'static ShellRules = &ShellRules {
         workers: "kubernetes.controllerWorkers",
         backoff: "kubernetes.controllerBackoffFirst",
-        minimum_gap: "",
+        minimum_gap: "kubernetes.controllerBackoffFirst",
         thinking: "kubernetes.controllerThinking",
     };
 }
@@ -210,6 +210,8 @@ impl<R: Reconciler> Shell<R> {
                 let Some(cause) = self.queue.begin(&work.key, generation, ctx.now()) else {
                     return;
                 };
+                // What it waited for until its turn came is told already.
+                let cause = Cause { step: ctx.cause().step, ..cause };
                 if self.flights.len() >= self.settings.workers {
                     return self.starved.push_back((work.key.clone(), cause));
                 }

@@ -2,198 +2,18 @@
 //!
 //! Nothing here reaches another component, the store or the truth about the datacenter.
 
+use super::effect::{Effect, Elapsed, Trace, VmAction};
 use super::process::ProcessState;
 use super::{
-    ActivityId, Address, Broken, ConnectionId, Disk, EndpointId, Fallback, HostChange, HostNews,
-    Inventory, Place, Port, ProcessId, Program, Signal, Vm,
+    ActivityId, Address, ConnectionId, Disk, EndpointId, Fallback, HostNews, Inventory, Place,
+    Port, ProcessId, Program, Signal, Vm,
 };
-use crate::api::{Object, ObjectKey, Revision, Uid};
-use crate::engine::Rule;
+use crate::api::Uid;
 use crate::engine::{
-    Activity, Delay, Duration, Owner, Phase, Purpose, Random, Rhythm, SimTime, Text,
+    Activity, Delay, Duration, Owner, Phase, Purpose, Random, Rhythm, Rule, SimTime, Text,
 };
-use crate::timeline::{Cause, EntryId, Ledger, Step, StepId, Turn, Value};
+use crate::timeline::{Cause, Ledger, Step, StepId, Turn};
 use crate::wire::Message;
-use std::sync::Arc;
-
-/// What a process reacts to; `E` are the timers that it set itself.
-#[derive(Clone, Debug)]
-pub enum Input<E> {
-    Started(Start),
-    /// A timer that the process set.
-    Due(E),
-    /// A periodic activity that it declared.
-    Tick(ActivityId),
-    Message(ConnectionId, Message),
-    /// A connection is over.
-    Broken(ConnectionId, Broken),
-    /// The container runtime reports that a Pod's containers run, or have stopped.
-    Container(Uid, bool),
-    /// The datacenter tells its management that a VM was created, powered, booted or deleted.
-    VmChanged(Text),
-    /// SIGTERM, to a process that catches it (`Ctx::catch_term`).
-    Terminate,
-    /// The container runtime has something new to show of the program of this name: its container
-    /// has ended.
-    ProgramEnded(Text),
-    /// A file was written or removed in the folder that the process watches.
-    FileChanged(Text),
-    /// What the hosts' own network tells those who listen there.
-    Host(HostNews),
-}
-
-/// How a process begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// The run begins, and the process has been running for long.
-    Steady,
-    /// A new process, with nothing in its memory.
-    Fresh,
-}
-
-/// What a process asked for, in order.
-#[derive(Clone, Debug)]
-pub enum Effect<E> {
-    /// Falls due after a delay, which is there because of this rule.
-    After(Rule, Duration, E),
-    /// Written, and flushed to the disk, which takes this long if it is well.
-    Flush(Rule, Duration, E),
-    /// Arms a declared activity; the pause is already drawn.
-    Arm(ActivityId, Duration),
-    Connect(ConnectionId, Address),
-    /// Connects to the containers of a Pod on the VM of a name.
-    ConnectToContainer(ConnectionId, Text, Uid),
-    /// Connects to a port of the VM of a name.
-    ConnectToVm(ConnectionId, Text, Port),
-    Send(ConnectionId, Message),
-    Close(ConnectionId),
-    /// The Pod's containers run after these waits, and end by themselves after a length, if they
-    /// do.
-    StartContainer(Uid, [(Rule, Duration); 2], Option<Duration>),
-    /// The Pod's containers have ended after a delay.
-    StopContainer(Uid, Rule, Duration),
-    StartUnit(Text),
-    /// A new container of the program of this name runs.
-    StartProgram(Text),
-    /// A signal to the program that runs in the container of this name.
-    SignalProgram(Text, Signal),
-    Exit,
-    Trace(Trace),
-    Datacenter(VmAction),
-    /// Told on the hosts' own network to those who listen there.
-    TellHosts(HostNews),
-    /// New connections to an endpoint go to one of these VMs.
-    Steer(EndpointId, Vec<(Text, Port)>, Fallback),
-    /// The connections through an endpoint to the VM of a name are reset.
-    ShutSessions(EndpointId, Text),
-    /// What follows was led to by this entry.
-    Because(Option<EntryId>),
-    /// What follows came by this step of the ledger.
-    CameBy(StepId),
-    /// What follows had to wait for limits that began with a write.
-    Elapsed(Box<Elapsed>),
-    /// What follows was led to by the silence of this process, last heard at a time, which has
-    /// lasted longer than a limit that there is because of a rule.
-    BecauseSilent {
-        process: u32,
-        rule: Rule,
-        since: SimTime,
-        limit: Duration,
-    },
-}
-
-/// What a process lets a watcher of the run see. It changes nothing.
-#[derive(Clone, Debug)]
-pub enum Trace {
-    /// A member of etcd applied a change, asked for by this writer. The first to do so commits it;
-    /// the others follow. A change is known by its revision in a history of the cluster.
-    Committed {
-        history: SimTime,
-        revision: Revision,
-        old: Option<Arc<Object>>,
-        new: Option<Arc<Object>>,
-        by: &'static str,
-        writer: u32,
-    },
-    /// Something about an etcd member changed, as itself or another member sees it.
-    Member(MemberChange),
-    /// A line in the process's log.
-    Log(Text),
-    /// What a person reads on a terminal when a command ends, and its exit code.
-    Printed(Text, u8),
-    /// Things stand otherwise for a user.
-    Probe(ProbeReport),
-    /// An endpoint leads elsewhere.
-    Backends(BackendsChange),
-    /// Somebody of the datacenter's own sees a host otherwise.
-    Host(HostChange),
-}
-
-/// Limits that are over, one after the other; the first began when an object was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Elapsed {
-    pub object: ObjectKey,
-    /// As the object says, perhaps in whole seconds.
-    pub written_at: SimTime,
-    pub limits: [(Rule, Duration); 2],
-}
-
-/// A change of where a load balancer leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackendsChange {
-    /// The endpoint, as `workload`.
-    pub endpoint: Text,
-    /// The VMs that were up, and are now.
-    pub from: Vec<Text>,
-    pub to: Vec<Text>,
-    pub why: Text,
-}
-
-/// A change of an etcd member.
-#[derive(Clone, Debug)]
-pub struct MemberChange {
-    /// The VM that it runs on.
-    pub member: Text,
-    pub field: &'static str,
-    pub from: Value,
-    pub to: Value,
-    /// Several members may tell of one change, which has one number: only the first is heard.
-    pub once: Option<u64>,
-}
-
-/// A change of how things stand for a user who tries them.
-#[derive(Clone, Debug)]
-pub struct ProbeReport {
-    /// The user, as `app-web`.
-    pub probe: Text,
-    /// `status`, or `response`: what the last try got.
-    pub field: &'static str,
-    pub from: Text,
-    pub to: Text,
-    /// How the deciding try failed; empty if it succeeded.
-    pub reason: Text,
-    pub message: Text,
-    /// How long that try took.
-    pub took: Duration,
-}
-
-/// What only the datacenter's management can do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VmAction {
-    /// A VM from the template, powered on; its units start after `boot`.
-    CreateAndPowerOn { vm: Text, uuid: Text, user_data: Text, boot: Duration },
-    /// Its units start after `boot`; its disk is as it was.
-    PowerOn { vm: Text, boot: Duration },
-    /// Powers off and locks: while its deletion is under way, nobody powers it on again (vSphere Web
-    /// Services API, fault `TaskInProgress` of `PowerOnVM_Task`).
-    BeginDestroy { vm: Text },
-    /// Powers off if need be, and deletes with the disk.
-    Destroy { vm: Text },
-    /// A deletion has failed: others may power the VM on again.
-    EndDestroy { vm: Text },
-    /// Registers a VM with another host, which powers it on; its units start after `boot`.
-    RestartOn { vm: Text, host: Text, boot: Duration },
-}
 
 /// The operating system as one process sees it during one event.
 pub struct Ctx<'a, E> {
@@ -208,6 +28,10 @@ pub struct Ctx<'a, E> {
     /// What was traced since has become the cause of what follows.
     cause_moved: bool,
     ledger: Option<&'a mut Ledger>,
+    /// The step that this event came by.
+    event: StepId,
+    /// What follows came by another step than `cause` has.
+    step_moved: bool,
 }
 
 impl<'a, E> Ctx<'a, E> {
@@ -232,6 +56,8 @@ impl<'a, E> Ctx<'a, E> {
             effects,
             cause_moved: false,
             ledger: None,
+            event: cause.step,
+            step_moved: false,
         }
     }
 
@@ -540,9 +366,29 @@ impl<'a, E> Ctx<'a, E> {
         self.lead(Cause { step, ..waiting });
     }
 
+    /// A look that comes at its own times has found what this led to; the entry to tell of stays.
+    pub fn saw(&mut self, seen: Cause) {
+        let known = self.ledger.as_ref().and_then(|ledger| ledger.at(seen.step));
+        if known.is_some() && seen.step != self.cause.step {
+            let step = self.turn(None, seen);
+            self.come_by(step);
+        }
+    }
+
+    /// What follows has nothing to do with what was seen; the entry to tell of stays.
+    pub fn back_to_step(&mut self, before: Cause) {
+        self.come_by(before.step);
+    }
+
+    /// What follows goes back to this event again, whatever was named since.
+    pub fn back_to(&mut self, before: Cause) {
+        self.lead(before);
+    }
+
     /// What follows had to wait for these limits, which began with a write.
     pub fn elapsed(&mut self, elapsed: Elapsed) {
         if self.ledger.is_some() {
+            self.step_moved = true;
             self.effects.push(Effect::Elapsed(Box::new(elapsed)));
         }
     }
@@ -550,6 +396,7 @@ impl<'a, E> Ctx<'a, E> {
     /// Names the silence of a process as what led to what follows: it was last heard at a time,
     /// and its silence has lasted longer than the limit that there is because of a rule.
     pub fn because_silent(&mut self, process: u32, rule: Rule, since: SimTime, limit: Duration) {
+        self.step_moved = true;
         self.effects.push(Effect::BecauseSilent { process, rule, since, limit });
     }
 
@@ -562,7 +409,7 @@ impl<'a, E> Ctx<'a, E> {
     }
 
     fn come_by(&mut self, step: StepId) {
-        if self.cause.step != step {
+        if self.cause.step != step || std::mem::take(&mut self.step_moved) {
             self.cause.step = step;
             self.effects.push(Effect::CameBy(step));
         }
@@ -577,7 +424,7 @@ impl<'a, E> Ctx<'a, E> {
     }
 
     fn turn(&mut self, limit: Option<(Rule, SimTime, SimTime)>, back_to: Cause) -> StepId {
-        let turn = Turn { now: self.cause.step, at: self.now, limit, back_to: back_to.step };
+        let turn = Turn { now: self.event, at: self.now, limit, back_to: back_to.step };
         match &mut self.ledger {
             Some(ledger) => ledger.push(Step::Turn(turn)),
             None => self.cause.step,

@@ -5,6 +5,7 @@
 
 mod ctx;
 mod datacenter;
+mod effect;
 mod hosts;
 mod inventory;
 mod links;
@@ -19,10 +20,11 @@ mod transport;
 mod transport_tests;
 mod vm;
 
-pub use ctx::{
-    BackendsChange, Ctx, Effect, Elapsed, Input, MemberChange, ProbeReport, Start, Trace, VmAction,
-};
+pub use ctx::Ctx;
 pub use datacenter::{Datacenter, Happening, Latency};
+pub use effect::{
+    BackendsChange, Effect, Elapsed, Input, MemberChange, ProbeReport, Start, Trace, VmAction,
+};
 pub use hosts::{Host, HostChange, HostId, HostNews, Hosts};
 pub use inventory::Inventory;
 pub use links::{Links, Way};

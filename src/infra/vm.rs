@@ -191,6 +191,11 @@ impl Disk {
         self.taken.contains_key(path) && !self.files.contains_key(path)
     }
 
+    /// The files that were taken away, and can be put back.
+    pub fn restorable(&self) -> impl Iterator<Item = &Text> {
+        self.taken.keys().filter(|path| self.can_restore(path))
+    }
+
     /// Puts a file back that was taken away, as it was.
     pub fn restore(&mut self, path: &str) {
         if let Some((path, content)) = self.taken.remove_entry(path) {

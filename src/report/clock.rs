@@ -20,6 +20,14 @@ pub fn length(length: Duration) -> String {
     Duration::from_micros(length.as_micros() / 100_000 * 100_000).to_string()
 }
 
+/// Tenths of a second, or milliseconds below one second.
+pub fn fine(length: Duration) -> String {
+    match length.as_micros() {
+        micros if micros < 1_000_000 => format!("{}ms", micros / 1_000),
+        _ => self::length(length),
+    }
+}
+
 fn clock(length: Duration) -> String {
     let tenths = length.as_micros() / 100_000;
     let (minutes, rest) = (tenths / 600, tenths % 600);

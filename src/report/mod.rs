@@ -17,6 +17,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod why;
 mod words;
 
 pub use compare::{comparison_json, write_comparison};
@@ -24,6 +25,7 @@ pub use estimate::{EstimateFormat, NotAnEstimateFormat, write_estimate};
 pub use junit::{Case, write_junit};
 pub use list::{ListFormat, Listed, NotAListFormat, SettingRow, write_list};
 pub use page::Style;
+pub use why::{dot, never_json, shares_json, why_json, write_never, write_shares, write_why};
 
 use crate::timeline::Run;
 use std::fmt;

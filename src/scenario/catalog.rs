@@ -178,6 +178,11 @@ impl Catalog {
         self.settings.iter().filter_map(changed).collect()
     }
 
+    /// All settings, by key, when nobody takes any more.
+    pub fn into_settings(self) -> BTreeMap<String, Setting> {
+        self.settings
+    }
+
     /// All settings, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &Setting)> {
         self.settings.iter()

@@ -1,5 +1,6 @@
 //! Floor 6: scenarios: what breaks when, read from a file, played to the end, and judged.
 
+mod actions;
 mod assumed;
 mod awaited;
 mod catalog;
@@ -32,6 +33,7 @@ mod workloads;
 mod yaml;
 mod yaml_words;
 
+pub use actions::{Action, actions};
 pub use assumed::{RangeEnd, at_end};
 pub use catalog::{Basis, Catalog, Setting};
 pub use etcd_lab::etcd_lab;

@@ -1,6 +1,6 @@
 //! From a name or a file to a played run.
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Setting};
 use super::expect::Expectation;
 use super::file::{Resolved, Scenario};
 use super::given::Given;
@@ -12,7 +12,9 @@ use super::simulation::{Plan, Played, Simulation, default_budget};
 use super::yaml::Source;
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Assumption, Changed, Run};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A scenario on a platform, ready to be played with any seed.
 #[derive(Clone, Debug)]
@@ -26,6 +28,7 @@ pub struct Game {
     doubts: Vec<Text>,
     changes: Vec<Changed>,
     warnings: Vec<Text>,
+    settings: Arc<BTreeMap<String, Setting>>,
 }
 
 /// What is changed of a scenario as it is written.
@@ -127,6 +130,7 @@ impl Game {
                 .chain(own.taken(scenario, &platform))
                 .collect(),
             warnings: warnings.iter().map(|warning| Text::from(warning.to_string())).collect(),
+            settings: Arc::new(platform.catalog.into_settings()),
         })
     }
 
@@ -154,6 +158,11 @@ impl Game {
     /// The assumed numbers that its runs rely on.
     pub fn assumptions(&self) -> &[Assumption] {
         &self.assumptions
+    }
+
+    /// All settings of its platform, changed as they are, by key.
+    pub fn settings(&self) -> &Arc<BTreeMap<String, Setting>> {
+        &self.settings
     }
 
     /// Settings that a person may want to think about again, a sentence each.

@@ -3,6 +3,7 @@
 //! Faults come between events: one at time t comes before every event at t. Nothing here decides
 //! what the world does.
 
+use super::actions::Action;
 use super::awaited::{Awaited, Lookout};
 use super::faults::Fault;
 use super::health::{Health, Services};
@@ -120,6 +121,22 @@ impl Simulation {
     /// The run lasts at least until this time.
     pub(super) fn extend_until(&mut self, end: SimTime) {
         self.plan.until = self.plan.until.max(end);
+    }
+
+    /// How long it takes to recover if an operator does this now, or nothing at all, in a copy that
+    /// goes on for so long; nothing if it does not. No fault of the scenario strikes any more.
+    pub fn release_by(&self, action: Option<&Action>, patience: Duration) -> Option<Duration> {
+        let mut copy = self.fork();
+        let now = copy.view().now();
+        copy.plan.faults.truncate(copy.struck);
+        copy.lookout = Lookout::new(Vec::new(), now);
+        copy.extend_until(now + patience);
+        copy.plan.budget = copy.plan.budget.saturating_mul(2).max(copy.played() * 2);
+        let faults = action.map_or(&[][..], |action| &action.faults);
+        faults.iter().for_each(|fault| fault.strike(&mut copy.world));
+        copy.health.wait_until(now);
+        copy.run_to_end();
+        copy.recovered_at().map(|at| at.since(now))
     }
 
     /// Somebody does something that no scenario has told.

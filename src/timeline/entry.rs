@@ -156,13 +156,16 @@ impl Timeline {
         self.entries.push(entry);
     }
 
-    /// What was written about an object in the second that begins at a time: the first entry.
-    pub fn written(&self, kind: &str, name: &str, at: SimTime) -> Option<EntryId> {
-        let end = at + Duration::from_secs(1);
+    /// The first entry about a field of an object that was written at a time, which may have been cut
+    /// to whole seconds, or soon after it: what is decided then is committed later.
+    pub fn written(&self, about: (&str, &str, &str), at: SimTime) -> Option<EntryId> {
+        let end = at + Duration::from_secs(5);
         let first = self.entries.partition_point(|entry| entry.at < at);
-        let within = self.entries[first..].iter().take_while(|entry| entry.at < end);
-        let found = within.into_iter().find(|entry| entry.kind == *kind && entry.name == *name);
-        found.map(|entry| entry.id)
+        let mut within = self.entries[first..].iter().take_while(|entry| entry.at < end);
+        let (kind, name, field) = about;
+        let fits =
+            |entry: &&Entry| entry.kind == *kind && entry.name == *name && entry.field == *field;
+        within.find(fits).map(|entry| entry.id)
     }
 
     /// The id that the next entry gets.

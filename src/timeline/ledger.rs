@@ -1,7 +1,7 @@
 //! The ledger: every step from one event to the next, with what it waited for; kept on request.
 //!
-//! A run without a ledger is the same run. Between an event and the event that led to it lies
-//! exactly one step, so that the steps back from any event leave no gap and overlap nowhere.
+//! A run without a ledger is the same run. Each step begins where the one before it ends, so that the
+//! steps back from any event leave no gap and overlap nowhere.
 
 use super::EntryId;
 use crate::engine::{Rule, SimTime};
@@ -118,10 +118,12 @@ impl Ledger {
     }
 
     /// The number of the process for which the event at the end of a step fell due.
-    pub fn process(&self, id: StepId) -> Option<u32> {
-        match self.step(id)? {
-            Step::Wait { process, .. } => Some(*process),
-            Step::Turn(turn) => self.process(turn.now),
+    pub fn process(&self, mut id: StepId) -> Option<u32> {
+        loop {
+            match self.step(id)? {
+                Step::Wait { process, .. } => return Some(*process),
+                Step::Turn(turn) => id = turn.now,
+            }
         }
     }
 

@@ -222,6 +222,7 @@ impl Workload {
 
 /// Who makes VMs of Machines.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a world has one")]
 pub enum Provider {
     /// A plain one, which never looks at a VM's power.
     Delay(infra_provider::Settings),

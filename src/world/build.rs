@@ -2,10 +2,9 @@
 
 use super::blueprint::{ApiUser, Blueprint, ControlPlaneNodes, Management, Probe, Provider};
 use super::control_plane::{CONTROLLER_MANAGER_PORT, SCHEDULER_PORT};
-use super::core::{Core, Runtime, What, World};
+use super::core::{Core, Runtime, What, World, empty_core};
 use super::furnish::install_units;
 use super::process::{Buffers, Custom, CustomProcess, Process};
-use super::record::Recorder;
 use super::steady;
 use crate::api::Object;
 use crate::client::Standing;
@@ -14,13 +13,11 @@ use crate::components::{
     etcdctl, hypervisor, infra_provider, ingress, kubeadm_control_plane, kubectl, load_balancer,
     prober, scheduler, vm_operator, vsphere_provider,
 };
-use crate::engine::{Owner, Purpose, Queue, Random, SimTime, Text, index_below};
+use crate::engine::{Owner, Purpose, SimTime, Text, index_below};
 use crate::infra::{
-    Address, Datacenter, EndpointId, Port, Power, ProcessId, ProcessState, Restart, Start, Unit,
-    Vm, VmId,
+    Address, EndpointId, Port, Power, ProcessId, ProcessState, Restart, Start, Unit, Vm, VmId,
 };
-use crate::timeline::{Cause, StepId};
-use std::collections::BTreeMap;
+use crate::timeline::Cause;
 
 /// The port of an API server.
 pub const API_PORT: Port = Port(6443);
@@ -93,31 +90,6 @@ impl World {
         let core = &mut self.core;
         let id = add_load_balancer(core, &mut self.components, settings);
         core.start_process(id, Start::Steady, Cause::NONE);
-    }
-}
-
-/// The core of a world in which there is nothing yet.
-pub(super) fn empty_core(blueprint: &Blueprint, seed: u64) -> Core {
-    let settings = &blueprint.settings;
-    Core {
-        now: SimTime::ZERO,
-        queue: Queue::default(),
-        random: Random::new(seed),
-        datacenter: Datacenter::new(
-            settings.latency,
-            settings.keep_alive,
-            settings.retransmission,
-            blueprint.zones,
-        ),
-        recorder: Recorder::default(),
-        clusters: BTreeMap::new(),
-        played: 0,
-        ledger: None,
-        step: StepId::default(),
-        management: None,
-        unfurnished: Vec::new(),
-        held: BTreeMap::new(),
-        unflushed: BTreeMap::new(),
     }
 }
 

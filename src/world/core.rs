@@ -4,8 +4,7 @@ use super::blueprint::Blueprint;
 use super::process::{Buffers, Event, Process};
 use super::record::Recorder;
 use crate::api::Uid;
-use crate::engine::Rule;
-use crate::engine::{Key, Queue, Random, SimTime, Text};
+use crate::engine::{Key, Queue, Random, Rule, SimTime, Text};
 use crate::infra::{
     ActivityId, Broken, ConnectionId, Datacenter, Direction, HostNews, ProcessId, Start, VmId,
 };
@@ -228,5 +227,30 @@ impl Core {
         if let Some(ledger) = &mut self.ledger {
             ledger.note_entries(self.recorder.timeline().next_id(), step);
         }
+    }
+}
+
+/// The core of a world in which there is nothing yet.
+pub(super) fn empty_core(blueprint: &Blueprint, seed: u64) -> Core {
+    let settings = &blueprint.settings;
+    Core {
+        now: SimTime::ZERO,
+        queue: Queue::default(),
+        random: Random::new(seed),
+        datacenter: Datacenter::new(
+            settings.latency,
+            settings.keep_alive,
+            settings.retransmission,
+            blueprint.zones,
+        ),
+        recorder: Recorder::default(),
+        clusters: BTreeMap::new(),
+        played: 0,
+        ledger: None,
+        step: StepId::default(),
+        management: None,
+        unfurnished: Vec::new(),
+        held: BTreeMap::new(),
+        unflushed: BTreeMap::new(),
     }
 }

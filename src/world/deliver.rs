@@ -2,9 +2,7 @@
 
 use super::core::{Core, NOBODY, NOW, Payload, Runtime, What, World, purpose};
 use super::process::Event;
-use crate::engine::Rule;
-use crate::engine::{Duration, SimTime, Text};
-use crate::engine::{Generation, Key, Rhythm};
+use crate::engine::{Duration, Generation, Key, Rhythm, Rule, SimTime, Text};
 use crate::infra::{
     ActivityId, Effect, Elapsed, Happening, ProcessId, Restart, Start, Trace, VmId,
 };
@@ -12,6 +10,9 @@ use crate::timeline::{Cause, EntryId, Step, StepId, Turn};
 
 /// systemd's pause before it starts a unit again.
 const RESTART: Rule = "kubernetes.kubeletRestart";
+
+/// What a flush takes longer on a disk that is slow.
+const SLOW_DISK: Rule = "the disk was slow";
 
 /// A process that ends sooner than this has not really run.
 const SHORT_LIFE: Duration = Duration::from_secs(1);
@@ -39,6 +40,7 @@ impl World {
             _ => Some(payload),
         };
         let Some(payload) = payload.filter(|payload| self.core.admit(id, payload)) else {
+            self.core.note_entries(self.core.step);
             return true;
         };
         let component = &mut self.components[id.0 as usize];
@@ -103,8 +105,9 @@ impl Core {
             }
             Effect::Flush(rule, takes, event) => {
                 let at = self.now + self.flush_length(id, takes);
+                let led = self.step_on(*cause, self.now + takes, rule, id);
                 let what = What::Flushed(wrap(event));
-                self.push_to(at, id, id, purpose::TIMER, (*cause, rule), what);
+                self.push_to(at, id, id, purpose::TIMER, (led, SLOW_DISK), what);
             }
             Effect::Arm(activity, pause) => self.arm(id, activity, pause, cause.step),
             Effect::Connect(connection, to) => {
@@ -123,17 +126,8 @@ impl Core {
             }
             Effect::Send(connection, message) => self.send(id, connection, message, *cause),
             Effect::Close(connection) => self.close(id, connection, *cause),
-            Effect::StartContainer(pod, [(first, pull), (second, start)], length) => {
-                let vm = self.datacenter.processes.get(id).vm;
-                let (pulled, at) = (self.now + pull, self.now + pull + start);
-                let ends_at = self.datacenter.start_container(vm, pod, at, length);
-                let led = self.step_on(*cause, pulled, first, id);
-                self.push_host(at, id, (led, second), What::Runtime(vm, pod, Runtime::Runs));
-                if let Some(at) = ends_at {
-                    let led = self.step_on(led, at, "the container's own work", id);
-                    let what = What::Runtime(vm, pod, Runtime::Completes);
-                    self.push_host(at, id, (led, NOW), what);
-                }
+            Effect::StartContainer(pod, waits, length) => {
+                self.start_container(id, pod, (waits, length), *cause);
             }
             Effect::StopContainer(pod, rule, delay) => {
                 let vm = self.datacenter.processes.get(id).vm;
@@ -166,11 +160,13 @@ impl Core {
 
     /// The step by which limits led on that had begun with a write.
     fn elapsed(&mut self, id: ProcessId, elapsed: &Elapsed, now: StepId) -> StepId {
-        let Elapsed { object, written_at, limits } = elapsed;
-        let written =
-            self.recorder.timeline().written(object.kind.name(), &object.name, *written_at);
+        let Elapsed { object, field, written_at, limits } = elapsed;
+        let about = (object.kind.name(), object.name.as_str(), *field);
+        let written = self.recorder.timeline().written(about, *written_at);
         let Some(ledger) = &mut self.ledger else { return now };
-        let mut before = written.and_then(|entry| ledger.of_entry(entry)).unwrap_or_default();
+        // Where the beginning was not seen, nobody can tell what was waited for.
+        let began = written.and_then(|entry| ledger.of_entry(entry));
+        let Some(mut before) = began else { return now };
         let mut at = *written_at;
         for (rule, length) in limits.iter().filter(|(_, length)| !length.is_zero()) {
             at += *length;

@@ -2,8 +2,8 @@
 //! no Kubernetes.
 
 use super::blueprint::Blueprint;
-use super::build::{ETCD_PORT, add_process, empty_core, start_all};
-use super::core::{NOW, What, World, purpose};
+use super::build::{ETCD_PORT, add_process, start_all};
+use super::core::{NOW, What, World, empty_core, purpose};
 use super::process::{Buffers, Event, Process};
 use crate::components::etcd;
 use crate::engine::Text;

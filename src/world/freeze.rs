@@ -4,7 +4,7 @@
 //! server would close it after 90 s, and the thawed client open another within milliseconds.
 
 use super::core::{Core, NOW, Payload, What, purpose};
-use super::transport::READ_IDLE;
+use super::transport::{PING, READ_IDLE};
 use crate::engine::{Duration, Key, SimTime};
 use crate::infra::{Broken, ConnectionId, ProcessId};
 use crate::timeline::{Cause, EntryId};
@@ -39,7 +39,9 @@ impl Core {
             let keep_alive = self.datacenter.keep_alive;
             let at = self.datacenter.network.given_up_at(connection, keep_alive, now);
             let what = What::PingLost(connection, id, now);
-            self.push_host(at, client, (cause.of(entry), READ_IDLE), what);
+            let asked = SimTime::ZERO + at.since(SimTime::ZERO + keep_alive.ping);
+            let led = self.step_on(cause.of(entry), asked, READ_IDLE, client);
+            self.push_host(at, client, (led, PING), what);
         }
     }
 

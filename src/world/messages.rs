@@ -6,8 +6,8 @@ use crate::infra::{Broken, ConnectionId, End, ProcessId, Route, Segment};
 use crate::timeline::Cause;
 use crate::wire::Message;
 
-/// How long what was lost on a link waits until it is sent again.
-pub(super) const RETRANSMISSION: Rule = "network.retransmissionFirst";
+/// What was lost waits until it is sent again and gets through.
+pub(super) const RETRANSMISSION: Rule = "the link was cut";
 
 impl Core {
     /// Sends a message on a connection.

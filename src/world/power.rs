@@ -1,8 +1,7 @@
 //! VMs come, go, and get and lose power; and who is told.
 
 use super::core::{Core, NOW, What, purpose};
-use crate::engine::Rule;
-use crate::engine::Text;
+use crate::engine::{Rule, Text};
 use crate::infra::{Happening, Power, ProcessId, Vm, VmAction, VmId};
 use crate::timeline::{Cause, Value};
 

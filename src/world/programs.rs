@@ -2,11 +2,34 @@
 //!
 //! Both only carry on: what is started, stopped or read is decided by the kubelet.
 
-use super::core::{Core, NOW, What, purpose};
+use super::core::{Core, NOW, Runtime, What, purpose};
+use crate::api::Uid;
+use crate::engine::{Duration, Rule};
 use crate::infra::{ProcessId, Signal, Start, VmId, is_under};
 use crate::timeline::Cause;
 
 impl Core {
+    /// The runtime has a Pod's containers run after two waits; they end by themselves after a length,
+    /// if they do.
+    pub(super) fn start_container(
+        &mut self,
+        by: ProcessId,
+        pod: Uid,
+        ([(first, pull), (second, start)], length): ([(Rule, Duration); 2], Option<Duration>),
+        cause: Cause,
+    ) {
+        let vm = self.datacenter.processes.get(by).vm;
+        let (pulled, at) = (self.now + pull, self.now + pull + start);
+        let ends_at = self.datacenter.start_container(vm, pod, at, length);
+        let led = self.step_on(cause, pulled, first, by);
+        self.push_host(at, by, (led, second), What::Runtime(vm, pod, Runtime::Runs));
+        if let Some(at) = ends_at {
+            let led = self.step_on(led, self.now + pull + start, second, by);
+            let what = What::Runtime(vm, pod, Runtime::Completes);
+            self.push_host(at, by, (led, "the container's own work"), what);
+        }
+    }
+
     /// The runtime runs a program in a new container on the VM of who asked, unless one runs.
     pub(super) fn start_program(&mut self, by: ProcessId, name: &str, cause: Cause) {
         let (vm, now) = (self.datacenter.processes.get(by).vm, self.now);

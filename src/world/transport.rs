@@ -20,7 +20,7 @@ use crate::wire::Message;
 /// How long an end hears nothing before it asks whether the other lives, and how long it waits for
 /// an answer.
 pub(super) const READ_IDLE: Rule = "kubernetes.http2ReadIdleTimeout";
-const PING: Rule = "kubernetes.http2PingTimeout";
+pub(super) const PING: Rule = "kubernetes.http2PingTimeout";
 
 impl Core {
     /// Cuts a way: from now on its packets are lost.

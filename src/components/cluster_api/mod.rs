@@ -78,11 +78,15 @@ const SETS: u8 = 1;
 const MACHINES: u8 = 2;
 const CHECKS: u8 = 3;
 
+/// Of health checks, which have a gap of their own.
+const CHECK_RULES: ShellRules =
+    ShellRules { minimum_gap: "clusterApi.healthCheckGap", ..*ShellRules::CONTROLLER_RUNTIME };
+
 impl ClusterApi {
     /// A manager with the API servers of both clusters.
     pub fn new(settings: Settings, management: Address, workload: Option<Address>) -> ClusterApi {
         let shell = settings.shell;
-        let rules = ShellRules { minimum_gap: "clusterApi.healthCheckGap", ..shell.rules };
+        let rules = &CHECK_RULES;
         let minimum_gap = settings.health_check_gap;
         let check_shell = crate::client::ShellSettings { minimum_gap, rules, ..shell };
         let remote = workload.map(|server| Client::new(1, server, settings.client));

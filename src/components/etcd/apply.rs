@@ -20,7 +20,7 @@ impl Member {
         for entry in &ready.committed {
             self.apply(entry, ctx);
         }
-        ctx.turn_of(cause, None);
+        ctx.back_to(cause);
     }
 
     fn apply(&mut self, entry: &Entry<Proposal>, ctx: &mut Ctx<Event>) {

@@ -346,7 +346,7 @@ impl Member {
         } else {
             let polls = self.settings.peer_read_timeout.as_micros() / POLL.as_micros();
             self.advance_polls = u32::try_from(polls).unwrap_or(u32::MAX);
-            ctx.after("etcd.peerReadTimeout", POLL, Event::AdvanceTicks);
+            ctx.after("a member that starts waits for its peers", POLL, Event::AdvanceTicks);
         }
         self.publish(ctx);
     }

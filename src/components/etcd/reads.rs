@@ -71,7 +71,7 @@ impl Member {
             let answer = self.look_up(&read.query);
             self.answer(read.client, answer, ctx);
         }
-        ctx.turn_of(cause, None);
+        ctx.back_to(cause);
         self.begin_batch(ctx);
     }
 

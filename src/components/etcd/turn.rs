@@ -93,7 +93,7 @@ impl Member {
             (2..self.settings.raft.election_ticks).for_each(|_| self.raft_tick(ctx));
         } else if self.advance_polls > 0 {
             self.advance_polls -= 1;
-            ctx.after("etcd.peerReadTimeout", POLL, Event::AdvanceTicks);
+            ctx.after("a member that starts waits for its peers", POLL, Event::AdvanceTicks);
         }
     }
 

@@ -256,7 +256,7 @@ impl Controller {
         self.sum_up(scene, script.now());
         if self.reconcile_members(scene, script)? {
             let soon = crate::engine::Duration::from_secs(1);
-            return Ok(Outcome::after("clusterApi.backoffFirst", soon));
+            return Ok(Outcome::after("the members of etcd are looked at again", soon));
         }
         if let Some(outcome) = self.release(scene, script)? {
             return Ok(outcome);

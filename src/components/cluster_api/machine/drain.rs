@@ -139,7 +139,7 @@ impl MachineController {
         let waited: Vec<&Arc<Object>> =
             pods.iter().filter(|pod| self.is_waited_for(pod, &attempt, now)).collect();
         if waited.is_empty() {
-            self.say_what_was_skipped(pods, view);
+            self.say_what_was_skipped(pods, &attempt, view);
             return match attempt.given_up.is_empty() {
                 true => self.drain_done(object, view),
                 false => self.attempt_over(object, None),
@@ -196,27 +196,35 @@ impl MachineController {
     }
 
     fn is_waited_for(&self, pod: &Object, attempt: &Attempt, now: SimTime) -> bool {
-        if is_daemon(pod) || pod.meta.is_mirror() {
-            return false;
-        }
+        !is_daemon(pod)
+            && !pod.meta.is_mirror()
+            && !self.is_skipped(pod, attempt, now)
+            && !attempt.given_up.contains(pod.key())
+    }
+
+    /// A Pod of a dead kubelet is not waited for for ever.
+    fn is_skipped(&self, pod: &Object, attempt: &Attempt, now: SimTime) -> bool {
         let skip = self.settings.drain.unreachable_skip.as_secs();
         // Whole seconds are compared, as kubectl's drain does it.
         let dead_for = |at: SimTime| now.since(at).as_secs();
-        let long_dead = pod.meta.deletion.is_some_and(|deletion| dead_for(deletion.at) > skip);
-        let skipped = attempt.unreachable && long_dead;
-        !skipped && !attempt.given_up.contains(pod.key())
+        attempt.unreachable && pod.meta.deletion.is_some_and(|it| dead_for(it.at) > skip)
     }
 
     /// For the record: a Pod whose kubelet is gone is not waited for for ever.
-    fn say_what_was_skipped(&self, pods: &[Arc<Object>], view: &mut View) {
-        let deleted = pods.iter().filter_map(|pod| Some((pod, pod.meta.deletion.as_ref()?)));
-        let last = deleted.filter(|(pod, _)| !is_daemon(pod)).max_by_key(|(_, it)| it.at);
+    fn say_what_was_skipped(&self, pods: &[Arc<Object>], attempt: &Attempt, view: &mut View) {
+        let skipped = pods.iter().filter(|pod| self.is_skipped(pod, attempt, view.now));
+        let deleted = skipped.filter_map(|pod| Some((pod, pod.meta.deletion.as_ref()?)));
+        let last = deleted.max_by_key(|(_, it)| it.at);
         if let Some((pod, deletion)) = last {
             let asked_at = SimTime::ZERO + deletion.at.since(SimTime::ZERO + deletion.grace);
             // Whole seconds are compared: one more has to begin.
             let skip = self.settings.drain.unreachable_skip + Duration::from_secs(1);
-            let grace = ("kubernetes.podTerminationGracePeriod", deletion.grace);
-            view.elapsed(pod.key(), asked_at, [grace, ("clusterApi.drainUnreachableSkip", skip)]);
+            let grace = ("the Pod's terminationGracePeriodSeconds", deletion.grace);
+            view.elapsed(
+                (pod.key(), "deletionTimestamp"),
+                asked_at,
+                [grace, ("clusterApi.drainUnreachableSkip", skip)],
+            );
         }
     }
 

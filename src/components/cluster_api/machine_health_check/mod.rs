@@ -382,14 +382,13 @@ fn path(check: &ObjectKey, target: &Target) -> String {
 
 /// For the record: the limit that was over last, which the verdicts had to wait for.
 fn say_what_is_over(targets: &[Target], view: &mut View) {
-    let over = |target: &Target| match target.verdict {
-        Verdict::Unhealthy { over: Some(over), .. } if target.is_news() => {
-            Some((over, target.clock_of().clone()))
-        }
+    let news = targets.iter().filter(|target| target.is_news());
+    let over = news.filter_map(|target| match &target.verdict {
+        Verdict::Unhealthy { over: Some(over), .. } => Some((*over, target.clock_of())),
         _ => None,
-    };
-    let last = targets.iter().filter_map(over).max_by_key(|((since, _, limit), _)| *since + *limit);
-    if let Some(((since, rule, limit), object)) = last {
-        view.elapsed(&object, since, [(rule, limit), ("", Duration::ZERO)]);
+    });
+    let last = over.max_by_key(|((since, _, limit), _)| *since + *limit);
+    if let Some(((since, rule, limit), of)) = last {
+        view.elapsed(of, since, [(rule, limit), ("", Duration::ZERO)]);
     }
 }

@@ -86,11 +86,11 @@ impl Target {
         }
     }
 
-    /// The object whose state began the clock of its verdict.
-    pub fn clock_of(&self) -> &ObjectKey {
+    /// The object and the field that began the clock of its verdict.
+    pub fn clock_of(&self) -> (&ObjectKey, &'static str) {
         match &self.node {
-            Found::Node(node) => node.key(),
-            _ => self.object.key(),
+            Found::Node(node) => (node.key(), "Ready"),
+            _ => (self.object.key(), "InfrastructureReady"),
         }
     }
 

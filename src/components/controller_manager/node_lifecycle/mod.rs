@@ -258,7 +258,7 @@ impl ControllerManager {
         }
         self.node_lifecycle.zones.note_cause(name, ctx.cause());
         if self.settings.no_execute == NoExecute::SamePass {
-            self.node_lifecycle.zones.queue(name);
+            self.node_lifecycle.zones.queue(name, ctx.cause());
         }
     }
 

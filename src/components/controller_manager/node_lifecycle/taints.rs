@@ -45,6 +45,19 @@ impl ControllerManager {
         judged: Judged,
         ctx: &mut Ctx<Event>,
     ) {
+        let before = ctx.cause();
+        ctx.saw(self.clients.local.caches.heard_of(object.key()).unwrap_or_default());
+        self.queue_or_release_seen(object, zone, judged, ctx);
+        ctx.back_to_step(before);
+    }
+
+    fn queue_or_release_seen(
+        &mut self,
+        object: &Arc<Object>,
+        zone: &Text,
+        judged: Judged,
+        ctx: &mut Ctx<Event>,
+    ) {
         let Some(node) = object.node() else { return };
         let name = object.name();
         // Up to 1.33 the condition from before this pass's own verdict decides.
@@ -69,7 +82,7 @@ impl ControllerManager {
             return self.swap(object, mine, other, ctx);
         }
         if !node.has_taint(mine, TaintEffect::NoExecute) {
-            self.node_lifecycle.zones.queue(name);
+            self.node_lifecycle.zones.queue(name, ctx.cause());
         }
     }
 
@@ -88,10 +101,7 @@ impl ControllerManager {
                 continue;
             }
             let (mine, other) = keys(status);
-            match cause.is_none() {
-                true => ctx.because(ctx.cause()),
-                false => ctx.turn_of(cause, None),
-            }
+            ctx.turn_of(cause.or(ctx.cause()), None);
             self.swap(&object, mine, other, ctx);
         }
     }

@@ -95,8 +95,9 @@ impl Zones {
 
     /// Queues a Node for its taint. One that waits already goes to the end, as each pass takes all
     /// out and puts them in again; one that was served is not queued before it was ready.
-    pub fn queue(&mut self, node: &Text) {
+    pub fn queue(&mut self, node: &Text, by: Cause) {
         let (zone, cause) = self.places.get(node).cloned().unwrap_or_default();
+        let cause = Cause { step: by.step, ..cause };
         let Some(zone) = self.zones.get_mut(&zone) else { return };
         let waits = zone.waiting.iter().position(|(waiting, _)| waiting == node);
         if let Some(entry) = waits.and_then(|place| zone.waiting.remove(place)) {

@@ -1,0 +1,147 @@
+//! One question about one run, and its answer.
+
+use super::path::{self, Part};
+use crate::analysis::{Milestone, milestones};
+use crate::engine::{Duration, Rule, SimTime, Text};
+use crate::scenario::{Game, Setting};
+use crate::timeline::{Entry, EntryId, Run};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Which milestone is asked for; of which object, if it matters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Question {
+    /// A name of `MILESTONES`; the recovery, if none is named.
+    pub milestone: Option<Text>,
+    pub object: Option<Text>,
+}
+
+impl Question {
+    /// The milestone as a person reads it: `machineDeleted of Machine/worker-0`.
+    pub fn words(&self) -> Text {
+        let name = self.milestone.clone().unwrap_or(Text::word(LAST));
+        match &self.object {
+            Some(object) => Text::from(format!("{name} of {object}")),
+            None => name,
+        }
+    }
+}
+
+/// What is asked for if nothing is named.
+const LAST: &str = "recovered";
+
+/// The rule of what comes between the last entry and the recovery.
+const CATCHING_UP: Rule = "a member of etcd catches up";
+
+/// The way from the fault to a milestone.
+#[derive(Clone, Debug)]
+pub struct Why {
+    pub run: Run,
+    pub milestone: Milestone,
+    /// They begin with the first fault, and each where the one before it ends.
+    pub parts: Vec<Part>,
+    /// Who each part's event fell due for, by its place.
+    pub who: Vec<Text>,
+    /// The entries that were written on the way, in order.
+    pub entries: BTreeSet<EntryId>,
+    pub settings: Settings,
+}
+
+/// All settings of a platform, by key.
+pub type Settings = Arc<BTreeMap<String, Setting>>;
+
+/// Why a question has no answer.
+#[derive(Clone, Debug)]
+pub enum Unanswered {
+    /// The scenario has no fault to count from.
+    NoFault,
+    /// It has not come in this run; the run says what is missing.
+    Never(Box<Run>),
+}
+
+/// Plays the run of a seed with a ledger, and reads the way back from the milestone.
+pub fn why(game: &Game, seed: u64, question: &Question) -> Result<Why, Unanswered> {
+    let mut simulation = game.begin(seed);
+    let first = game.first_fault().ok_or(Unanswered::NoFault)?;
+    simulation.keep_ledger();
+    simulation.run_to_end();
+    let names: Vec<Text> = simulation.view().processes().map(|it| it.name.clone()).collect();
+    let ledger = simulation.take_ledger().unwrap_or_default();
+    let run = game.judge(simulation.finish(), seed);
+    let Some(milestone) = choose(&run, question) else {
+        return Err(Unanswered::Never(Box::new(run)));
+    };
+    let name = |process: u32| {
+        let place = usize::try_from(process).ok();
+        place.and_then(|place| names.get(place)).cloned().unwrap_or_default()
+    };
+    let end = ledger.of_entry(milestone.entry).expect("every entry since the beginning is noted");
+    let (mut parts, steps) = path::way(&ledger, end, first);
+    // Everything may be well only when nothing is written: when a member of etcd has caught up.
+    let from = parts.last().map_or(first, |part| part.to);
+    if from < milestone.at {
+        parts.push(Part { from, to: milestone.at, rule: CATCHING_UP, step: end });
+    }
+    let who =
+        parts.iter().map(|part| ledger.process(part.step).map_or(Text::EMPTY, name)).collect();
+    // Where a silence began, the fault is no step of the way itself.
+    let fault = run.timeline.happened().iter().find(|entry| entry.kind == *"Fault");
+    let mut entries: BTreeSet<EntryId> = ledger.entries_of(&steps).collect();
+    entries.extend(fault.map(|entry| entry.id));
+    let settings = Arc::clone(game.settings());
+    Ok(Why { run, milestone, parts, who, entries, settings })
+}
+
+impl Why {
+    /// From the first fault to the milestone.
+    pub fn whole(&self) -> Duration {
+        self.milestone.at.since(self.fault())
+    }
+
+    /// When the first fault came.
+    pub fn fault(&self) -> SimTime {
+        self.run.first_fault.unwrap_or_default()
+    }
+
+    /// The entries on the way that tell most: one for each instant, and no line of a log if
+    /// anything else was written.
+    pub fn stations(&self) -> Vec<&Entry> {
+        let led = self.causes();
+        let named: BTreeSet<EntryId> = milestones(&self.run).iter().map(|it| it.entry).collect();
+        let mut best: BTreeMap<SimTime, (u32, &Entry)> = BTreeMap::new();
+        for entry in self.entries.iter().filter_map(|id| self.run.timeline.get(*id)) {
+            let worth = 4 * u32::from(entry.id == self.milestone.entry)
+                + 2 * u32::from(entry.field != *"log")
+                + u32::from(named.contains(&entry.id))
+                + u32::from(led.contains(&entry.id));
+            let stands = best.get(&entry.at).is_some_and(|(other, _)| *other >= worth);
+            if !stands {
+                best.insert(entry.at, (worth, entry));
+            }
+        }
+        let ends = |entry: &Entry| entry.id == self.milestone.entry;
+        let all = best.into_values().map(|(_, entry)| entry);
+        all.filter(|entry| entry.field != *"log" || ends(entry)).collect()
+    }
+
+    /// The entries that led to the milestone's, by their causes.
+    fn causes(&self) -> BTreeSet<EntryId> {
+        let mut led = BTreeSet::new();
+        let mut next = Some(self.milestone.entry);
+        while let Some(id) = next.filter(|id| led.insert(*id)) {
+            next = self.run.timeline.get(id).and_then(|entry| entry.cause);
+        }
+        led
+    }
+}
+
+/// The milestone that is asked for: the first of its name, or that of the object.
+pub(super) fn choose(run: &Run, question: &Question) -> Option<Milestone> {
+    let fits = |milestone: &&Milestone| {
+        let object = question.object.as_ref();
+        object.is_none_or(|object| milestone.object == *object)
+    };
+    let all = milestones(run);
+    let name = question.milestone.clone().unwrap_or(Text::word(LAST));
+    all.iter().find(|milestone| milestone.name == name && fits(milestone)).cloned()
+}
