@@ -83,7 +83,7 @@ fn a_change_of_one_mechanism_is_told_apart() {
         (silent, "kubernetes.http2ReadIdleTimeout", "20s", pause),
         (down, "kubernetes.leaderElectRenewDeadline", "5s", ends),
         (down, "kubernetes.relistBackoffLimit", "5s", scheduler),
-        (killed, "kubernetes.leaderElectLeaseDuration", "10s", holder),
+        (killed, "kubernetes.leaderElectLeaseDuration", "11s", holder),
         (words, "kubernetes.requestTimeout", "30s", printed),
         (words, "kubernetes.abortedAtDeadlinePercent", "0", ended),
     ];

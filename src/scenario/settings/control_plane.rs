@@ -3,6 +3,7 @@
 use super::{size, small};
 use crate::client::{ClientSettings, ElectionSettings};
 use crate::components::apiserver;
+use crate::engine::Duration;
 use crate::scenario::catalog::Catalog;
 use crate::world::ETCD_PORT;
 
@@ -66,12 +67,24 @@ fn watch_cache(all: &Catalog) -> apiserver::CacheSettings {
     }
 }
 
-/// How the controller-manager and the scheduler elect their leaders.
+/// How the controller-manager and the scheduler elect their leaders. They refuse to start with a lease
+/// that is not longer than the deadline, and with a deadline that is not longer than 1.2 retries.
 pub fn election(all: &Catalog) -> ElectionSettings {
+    let longer = |key: &str, than: Duration, words: &str| {
+        let length = |text: &str| text.parse().ok().filter(|length: &Duration| *length > than);
+        let key = format!("kubernetes.{key}");
+        all.parsed(&key, &format!("a duration of more than {than}, {words}"), length)
+            .unwrap_or_else(|| than + Duration::from_secs(1))
+    };
+    let retry = all.period("kubernetes.leaderElectRetryPeriod");
+    let least = retry.scaled(12, 10);
+    let deadline =
+        longer("leaderElectRenewDeadline", least, "1.2 times `kubernetes.leaderElectRetryPeriod`");
+    let words = "`kubernetes.leaderElectRenewDeadline`";
     ElectionSettings {
-        lease: all.period("kubernetes.leaderElectLeaseDuration"),
-        deadline: all.period("kubernetes.leaderElectRenewDeadline"),
-        retry: all.period("kubernetes.leaderElectRetryPeriod"),
+        lease: longer("leaderElectLeaseDuration", deadline, words),
+        deadline,
+        retry,
         jitter_percent: all.count("kubernetes.leaderElectJitterPercent", 0..=1_000),
     }
 }
