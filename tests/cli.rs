@@ -81,6 +81,29 @@ fn a_duration_with_a_blank_is_shown_with_one_that_is_right() {
 }
 
 #[test]
+fn a_scenarios_own_settings_are_as_if_set_and_refused_at_their_place() {
+    let with = |setting: &str| format!("until: 30m\n  settings: {{ {setting} }}");
+    let key = with("kubernetes.nodeMonitorGracePriod: 20s");
+    let words = ["no setting", "did you mean `kubernetes.nodeMonitorGracePeriod`?"];
+    refused("settings-key.yaml", "until: 30m", &key, "9:49", &words);
+    let value = with("kubernetes.nodeMonitorGracePeriod: soon");
+    let words = ["`soon` is not a duration", "(it is `40s` here)"];
+    refused("settings-value.yaml", "until: 30m", &value, "9:50", &words);
+    let valid = VALID.replace("until: 30m", &with("kubernetes.nodeMonitorGracePeriod: 20s"));
+    let path = file("settings.yaml", valid);
+    let unknown = |args: &[&str]| {
+        let output = healsim(&[&["run", &path, "--until", "2m", "-o", "json"], args].concat());
+        let read: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a summary");
+        let all = read["milestones"].as_array().expect("milestones").clone();
+        let unknown = all.into_iter().find(|it| it["name"] == "nodeUnknown");
+        unknown.and_then(|it| it["after"].as_f64()).expect("it comes")
+    };
+    assert!(unknown(&[]) < 28.0);
+    let set = ["--set", "kubernetes.nodeMonitorGracePeriod=40s"];
+    assert!(unknown(&set) > 28.0, "the command line has the last word");
+}
+
+#[test]
 fn duplicate_and_unknown_keys_are_refused() {
     refused("twice.yaml", "until: 30m", "until: 30m\n  until: 40m", "9:3", &["duplicate"]);
     refused("key.yaml", "until: 30m", "untill: 30m", "8:3", &["untill", "until"]);

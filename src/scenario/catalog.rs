@@ -54,7 +54,7 @@ struct Change {
 enum By {
     /// `--set`.
     Option,
-    /// A user's manifest.
+    /// A user's manifest, or a scenario.
     Manifest(Place, WishSource),
 }
 
@@ -132,6 +132,18 @@ impl Catalog {
         }
         self.change(key, value, By::Option);
         Ok(())
+    }
+
+    /// The same, as it stands in a scenario.
+    pub fn set_at(&mut self, key: &str, value: &str, place: Place) -> Result<(), Mistake> {
+        self.set(key, value)?;
+        self.change(key, value, By::Manifest(place, WishSource::Written));
+        Ok(())
+    }
+
+    /// The value of a setting, if there is one of this key.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.settings.get(key).map(|setting| setting.value.as_str())
     }
 
     /// A value that stands in a user's manifest.

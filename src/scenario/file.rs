@@ -7,7 +7,7 @@ use super::fault_words::{Moment, WrittenFault};
 use super::faults::Fault;
 use super::given::Given;
 use super::lines::{Reader, WrittenExpectation};
-use super::manifests::Warning;
+use super::manifests::{Place, Warning};
 use super::mistake::{Mistake, crop, nearest};
 use super::models::{self, Platform, WrittenCluster};
 use super::own::Own;
@@ -15,7 +15,7 @@ use super::probes::{self, WrittenProbe};
 use super::settings::{add_volumes, blueprint};
 use super::stage::Stage;
 use super::workloads::WrittenWorkload;
-use super::yaml::{Source, Spanned};
+use super::yaml::{Source, Spanned, place};
 use crate::engine::{Duration, SimTime, Text};
 use crate::world::{Blueprint, Workload};
 use serde::Deserialize;
@@ -76,6 +76,9 @@ struct Spec {
     until: Spanned<String>,
     #[serde(default)]
     expect: Vec<Spanned<WrittenExpectation>>,
+    /// Instead of the platform's, as with `--set`.
+    #[serde(default)]
+    settings: BTreeMap<String, Spanned<String>>,
     /// Beside the platform's.
     #[serde(default)]
     workloads: Vec<WrittenWorkload>,
@@ -188,6 +191,17 @@ impl Scenario {
         let resolved =
             Resolved { blueprint, given, faults, awaited, until, expectations, warnings };
         if mistakes.is_empty() { Ok(resolved) } else { Err(mistakes) }
+    }
+
+    /// Puts its own settings in the place of a platform's.
+    pub(super) fn set_up(&self, platform: &mut Platform) -> Vec<Mistake> {
+        let set = |(key, value): (&String, &Spanned<String>)| {
+            let (line, column) = place(value);
+            let place = Place { file: self.source.file.clone(), line, column };
+            let wrong = platform.catalog.set_at(key, &value.value, place).err()?;
+            Some(self.source.mistake(value, wrong.message))
+        };
+        self.spec.settings.iter().filter_map(set).collect()
     }
 
     /// What the scenario asks for in the place of the platform's VMs.

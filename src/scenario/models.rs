@@ -228,6 +228,15 @@ pub fn platform(name: &str) -> Result<Platform, Mistake> {
     })
 }
 
+/// How often short outages come, and how long they last: numbers of no platform.
+pub(super) fn outages() -> Catalog {
+    let source = file("outages/default.yaml").expect("models: outages");
+    let written: WrittenRelease = source.parse().expect("models: outages are settings");
+    let mut catalog = Catalog::default();
+    catalog.add("", written.settings);
+    catalog
+}
+
 /// Puts the settings of another file, such as a release of one component, over a platform's.
 ///
 /// # Errors

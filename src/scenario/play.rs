@@ -2,7 +2,9 @@
 
 use super::catalog::{Catalog, Setting};
 use super::expect::Expectation;
+use super::faults::Fault;
 use super::file::{Resolved, Scenario};
+use super::form::Form;
 use super::given::Given;
 use super::manifests::Manifests;
 use super::mistake::Mistake;
@@ -12,6 +14,7 @@ use super::simulation::{Plan, Played, Simulation, default_budget};
 use super::yaml::Source;
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Assumption, Changed, Run};
+use crate::world::Blueprint;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,6 +32,17 @@ pub struct Game {
     changes: Vec<Changed>,
     warnings: Vec<Text>,
     settings: Arc<BTreeMap<String, Setting>>,
+    /// Those that who runs a cluster can change, by key.
+    users: Arc<Vec<KnownSetting>>,
+}
+
+/// A setting that who runs a cluster can change; see [`Setting::settable`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownSetting {
+    pub key: String,
+    pub value: String,
+    pub flag: String,
+    pub form: Form,
 }
 
 /// What is changed of a scenario as it is written.
@@ -91,8 +105,8 @@ impl Game {
             None => scenario.own_platform(),
         };
         let mut platform: Platform = platform.map_err(|mistake| vec![mistake])?;
+        let mut mistakes = scenario.set_up(&mut platform);
         let mut check = manifests.set(&mut platform.catalog, platform.control_plane_nodes);
-        let mut mistakes = Vec::new();
         for (key, value) in set {
             mistakes.extend(platform.catalog.set(key, value).err());
             if let Some(check) = check.as_mut().filter(|_| key.starts_with("machineHealthCheck.")) {
@@ -130,6 +144,7 @@ impl Game {
                 .chain(own.taken(scenario, &platform))
                 .collect(),
             warnings: warnings.iter().map(|warning| Text::from(warning.to_string())).collect(),
+            users: Arc::new(user_settings(&platform.catalog, check.as_ref())),
             settings: Arc::new(platform.catalog.into_settings()),
         })
     }
@@ -140,6 +155,18 @@ impl Game {
         let first_fault = self.first_fault().unwrap_or_default();
         self.given.pin(&mut self.plan.blueprint, first_fault);
         self
+    }
+
+    /// The same cluster with other faults, in order of time, and nothing that is expected.
+    pub(super) fn instead(&self, faults: Vec<(SimTime, Fault)>, until: SimTime) -> Game {
+        let mut game = self.clone();
+        let Plan { blueprint, .. } = &game.plan;
+        game.plan.budget = default_budget(blueprint.control_planes, blueprint.workers, until);
+        game.plan.faults = faults;
+        game.plan.awaited.clear();
+        game.plan.until = until;
+        game.expectations.clear();
+        game
     }
 
     /// The run at its beginning.
@@ -180,9 +207,26 @@ impl Game {
         &self.warnings
     }
 
+    /// The value of a setting, if there is one of this key.
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        let users = self.users.iter().find(|setting| setting.key == key);
+        let any = || self.settings.get(key).map(|setting| setting.value.as_str());
+        users.map(|setting| setting.value.as_str()).or_else(any)
+    }
+
+    /// The settings that who runs a cluster can change, by key.
+    pub fn user_settings(&self) -> &[KnownSetting] {
+        &self.users
+    }
+
     /// What is expected of each run, in the order of a run's verdicts.
     pub fn expectations(&self) -> &[Expectation] {
         &self.expectations
+    }
+
+    /// What its world is made of.
+    pub(super) fn blueprint(&self) -> &Blueprint {
+        &self.plan.blueprint
     }
 
     /// When the first fault comes.
@@ -199,6 +243,13 @@ impl Game {
     pub fn play(&self, seed: u64) -> Run {
         let mut simulation = self.begin(seed);
         simulation.run_to_end();
+        self.judge(simulation.finish(), seed)
+    }
+
+    /// Plays until it has recovered for good, or to the end. Up to there it is the whole run.
+    pub fn play_until_recovered(&self, seed: u64) -> Run {
+        let mut simulation = self.begin(seed);
+        while !simulation.has_recovered_for_good() && simulation.step() {}
         self.judge(simulation.finish(), seed)
     }
 
@@ -229,4 +280,20 @@ impl Game {
             ..Run::default()
         }
     }
+}
+
+/// What a user can change; health checks as a user's own one has them, if there is one.
+fn user_settings(catalog: &Catalog, check: Option<&Catalog>) -> Vec<KnownSetting> {
+    let own = |key: &str| check.filter(|_| key.starts_with("machineHealthCheck."));
+    let known = |(key, setting): (&String, &Setting)| {
+        let catalog = own(key).unwrap_or(catalog);
+        let value = catalog.value(key).unwrap_or(&setting.value);
+        KnownSetting {
+            key: key.clone(),
+            value: value.to_owned(),
+            flag: setting.flag.clone(),
+            form: catalog.form(key),
+        }
+    };
+    catalog.user_settings().map(known).collect()
 }

@@ -199,6 +199,11 @@ impl Simulation {
         self.health.recovered_at(self.world.now())
     }
 
+    /// True once it has recovered, if no fault waits for something that may yet be seen.
+    pub fn has_recovered_for_good(&self) -> bool {
+        self.plan.awaited.is_empty() && self.recovered_at().is_some()
+    }
+
     /// What came of it.
     pub fn finish(mut self) -> Played {
         let ended_at = self.world.now();

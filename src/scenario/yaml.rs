@@ -149,7 +149,7 @@ impl Source {
 }
 
 /// Line and column of a value, counted from 1.
-fn place<T>(at: &Spanned<T>) -> (usize, usize) {
+pub(super) fn place<T>(at: &Spanned<T>) -> (usize, usize) {
     let number = |number: u64| usize::try_from(number).unwrap_or(1).max(1);
     (number(at.referenced.line()), number(at.referenced.column()))
 }
