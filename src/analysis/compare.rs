@@ -9,7 +9,7 @@ use super::parallel::{Control, fold};
 use crate::engine::{Duration, SimTime, Text};
 use crate::scenario::Game;
 use crate::timeline::{Entry, Run};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// What came of playing two games with the same seeds; A is the first of each pair, B the second.
@@ -20,8 +20,18 @@ pub struct Comparison {
     /// How the two runs of a seed ended, the most frequent first.
     pub endings: Vec<([String; 2], u64)>,
     pub figures: Vec<Paired>,
+    /// By key.
+    pub settings: Vec<Differing>,
     /// Absent if the first seed's timelines are the same.
     pub parting: Option<Parting>,
+}
+
+/// A setting that is not the same in both games.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Differing {
+    pub key: String,
+    /// Absent where there is no such setting.
+    pub values: [Option<String>; 2],
 }
 
 /// A figure of both games.
@@ -67,7 +77,9 @@ pub fn compare(
     let mut pairs: Vec<[Sample; 2]> = found.into_iter().flatten().collect();
     pairs.sort_by_key(|[sample, _]| sample.seed);
     let runs = pairs.len() as u64;
-    Comparison { first_seed, runs, endings: endings(&pairs), figures: figures(pairs), parting }
+    let endings = endings(&pairs);
+    let settings = settings([a, b]);
+    Comparison { first_seed, runs, endings, figures: figures(pairs), settings, parting }
 }
 
 impl Paired {
@@ -97,6 +109,15 @@ impl Paired {
         let place = usize::try_from(rank.checked_sub(1)?).ok()?;
         self.differences.get(place).copied()
     }
+}
+
+fn settings(games: [&Game; 2]) -> Vec<Differing> {
+    let all = games.map(Game::known_settings);
+    let keys: BTreeSet<&String> =
+        all.iter().flat_map(|side| side.iter().map(|it| &it.key)).collect();
+    let values = |key: &String| games.map(|game| game.setting(key).map(str::to_owned));
+    let all = keys.into_iter().map(|key| Differing { key: key.clone(), values: values(key) });
+    all.filter(|it| it.values[0] != it.values[1]).collect()
 }
 
 fn endings(pairs: &[[Sample; 2]]) -> Vec<([String; 2], u64)> {
@@ -195,6 +216,7 @@ mod tests {
     fn a_game_beside_itself_differs_in_nothing() {
         let found = compare([&game(&[]), &game(&[])], 1..4, 2, &Control::default());
         assert_eq!((found.runs, found.parting), (3, None));
+        assert_eq!(found.settings, []);
         assert!(found.figures.iter().all(Paired::is_same), "{:?}", found.figures);
         assert!(found.endings.iter().all(|([a, b], _)| a == b));
     }
@@ -208,6 +230,9 @@ mod tests {
             all.find(|paired| paired.name.figure == *figure).expect("it comes")
         };
         assert!(of("nodeUnknown").is_same());
+        let [setting] = &found.settings[..] else { panic!("{:?}", found.settings) };
+        assert_eq!(setting.key, "machineHealthCheck.unknownTimeout");
+        assert_eq!(setting.values.each_ref().map(Option::as_deref), [Some("5m"), Some("5m10s")]);
         let moved = &of("machineUnhealthy").differences;
         let ten = 10_000_000;
         // To the pass in which it is seen: a pass may wait for the end of another's.

@@ -8,7 +8,7 @@ use super::json::{length, list, object};
 use super::page::{Line, Mood, Style, say};
 use super::words;
 use crate::analysis::estimate::{Kind, runs_needed};
-use crate::analysis::{Comparison, Paired, Side};
+use crate::analysis::{Comparison, Differing, Paired, Side};
 use crate::engine::Duration;
 use serde_json::json;
 use std::io;
@@ -39,12 +39,13 @@ pub fn write_comparison(
             to,
         )?;
     }
+    settings(comparison, style, to)?;
     parting(comparison, style, to)
 }
 
 /// The document, as one line.
 pub fn comparison_json(comparison: &Comparison, labels: [&str; 2]) -> String {
-    let Comparison { first_seed, runs, endings, figures, parting } = comparison;
+    let Comparison { first_seed, runs, endings, figures, settings, parting } = comparison;
     let ending = |(words, runs): &([String; 2], u64)| {
         object([
             ("a", json!(words[0]).to_string()),
@@ -69,6 +70,7 @@ pub fn comparison_json(comparison: &Comparison, labels: [&str; 2]) -> String {
         ("runs", runs.to_string()),
         ("outcomes", list(endings.iter().map(ending))),
         ("figures", list(figures.iter().map(figure_json))),
+        ("settings", list(settings.iter().map(setting_json))),
         ("parting", parting),
     ])
 }
@@ -158,6 +160,35 @@ fn row(paired: &Paired, style: Style, to: &mut impl io::Write) -> io::Result<()>
     line.write(style, to)
 }
 
+fn settings(comparison: &Comparison, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let all = &comparison.settings;
+    if all.is_empty() {
+        return Ok(());
+    }
+    writeln!(to)?;
+    let mut line = Line::default();
+    line.add(Mood::Heading, "Settings that differ").pad_to(LABEL);
+    line.add(Mood::Quiet, format!("{:<24} {}", "A", "B"));
+    line.write(style, to)?;
+    for Differing { key, values } in all {
+        let [a, b] = values.each_ref().map(|value| value.as_deref().unwrap_or("-"));
+        let mut line = Line::default();
+        line.pad_to(4).add(Mood::Neutral, key.as_str()).add(Mood::Neutral, " ").pad_to(LABEL);
+        line.add(Mood::Neutral, format!("{a:<24} {b}"));
+        line.write(style, to)?;
+    }
+    Ok(())
+}
+
+fn setting_json(Differing { key, values }: &Differing) -> String {
+    let [a, b] = values;
+    object([
+        ("key", json!(key).to_string()),
+        ("a", json!(a).to_string()),
+        ("b", json!(b).to_string()),
+    ])
+}
+
 fn parting(comparison: &Comparison, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     writeln!(to)?;
     let Some(parting) = &comparison.parting else {
@@ -198,7 +229,7 @@ fn mood(difference: Option<i64>) -> Mood {
 }
 
 /// A difference to the tenth of a second, with its sign.
-fn signed(micros: i64) -> String {
+pub(super) fn signed(micros: i64) -> String {
     let tenths = micros / 100_000;
     let sign = if tenths < 0 { "-" } else { "+" };
     match tenths {
