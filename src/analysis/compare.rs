@@ -112,9 +112,7 @@ impl Paired {
 }
 
 fn settings(games: [&Game; 2]) -> Vec<Differing> {
-    let all = games.map(Game::known_settings);
-    let keys: BTreeSet<&String> =
-        all.iter().flat_map(|side| side.iter().map(|it| &it.key)).collect();
+    let keys: BTreeSet<&String> = games.iter().flat_map(|game| game.settings().keys()).collect();
     let values = |key: &String| games.map(|game| game.setting(key).map(str::to_owned));
     let all = keys.into_iter().map(|key| Differing { key: key.clone(), values: values(key) });
     all.filter(|it| it.values[0] != it.values[1]).collect()

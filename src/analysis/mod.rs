@@ -12,9 +12,10 @@ mod phases;
 mod quorum;
 #[cfg(test)]
 mod tests;
+pub mod tune;
 pub mod why;
 
-pub use compare::{Comparison, Paired, Parting, Side, compare};
+pub use compare::{Comparison, Differing, Paired, Parting, Side, compare};
 pub use estimate::{Estimate, estimate};
 pub use milestones::{Milestone, NAMES as MILESTONES, milestones};
 pub use observations::{Line, Observation, observations};

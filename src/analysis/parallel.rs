@@ -10,6 +10,7 @@ use std::thread;
 #[derive(Debug, Default)]
 pub struct Control {
     done: AtomicU64,
+    expected: AtomicU64,
     stopped: Arc<AtomicBool>,
 }
 
@@ -17,6 +18,16 @@ impl Control {
     /// How many runs are done.
     pub fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
+    }
+
+    /// Says how many runs there will be, for whoever finds out only when all is read.
+    pub fn expect(&self, runs: u64) {
+        self.expected.store(runs, Ordering::Relaxed);
+    }
+
+    /// How many runs there will be; 0 if nobody has said it.
+    pub fn expected(&self) -> u64 {
+        self.expected.load(Ordering::Relaxed)
     }
 
     /// Begins no more runs; those that are being played come to their end.

@@ -5,7 +5,7 @@
 use super::args::{Common, OutFile};
 use super::output::{note, print, try_file, write_file};
 use super::player::{Linted, Options, Player, Question};
-use super::{Check, Cli, Command, Get, List, Run, Show, compare, estimate, why};
+use super::{Check, Cli, Command, Get, List, Run, Show, compare, estimate, tune, why};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Asked, Sample};
 use crate::engine::Text;
@@ -44,6 +44,7 @@ pub fn main(player: &impl Player) -> ExitCode {
         Command::Estimate(asked) => ("estimate", asked.fits()),
         Command::Compare(asked) => ("compare", asked.fits()),
         Command::Why(asked) => ("why", asked.fits()),
+        Command::Tune(asked) => ("tune", asked.fits()),
         _ => ("", Ok(())),
     };
     if let Err(wrong) = fits {
@@ -67,6 +68,7 @@ pub fn execute(command: &Command, player: &impl Player) -> Exit {
         Command::Merge(asked) => estimate::merge_files(asked),
         Command::Compare(asked) => compare::play_both(asked, player),
         Command::Why(asked) => why::ask(asked, player),
+        Command::Tune(asked) => tune::tune(asked, player),
     };
     match result {
         Ok(exit) => exit,

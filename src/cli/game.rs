@@ -5,11 +5,11 @@ use super::commands::game_notes;
 use super::lists;
 use super::player::{
     Answer, Asked as AskedWhy, Got, Linted, Listing, Many, Options, Player, Question, Resource,
-    Shown, Versus, View,
+    Shown, Tuned, Tuning, Versus, View,
 };
 use crate::analysis::estimate::{self, Asked, Games, Part};
 use crate::analysis::why::{self, Settings, Shares, Unanswered};
-use crate::analysis::{Comparison, Control, compare};
+use crate::analysis::{Comparison, Control, compare, tune};
 use crate::api::Kind;
 use crate::engine::SimTime;
 use crate::report::{Listed, kubectl};
@@ -121,6 +121,30 @@ impl Player for Library {
         let found = why::shares(&game, seeds, asked.jobs, question, control);
         let label = format!("{} on {}", game.scenario, game.platform);
         Ok((found, Arc::clone(game.settings()), label))
+    }
+
+    fn tune(
+        &self,
+        input: &str,
+        options: &Options,
+        tuning: &Tuning,
+        control: &Control,
+    ) -> Result<Tuned, Vec<String>> {
+        let Tuning { of, vary, outages, first_seed, runs, screened, jobs } = tuning;
+        let build = |set: &[(String, String)]| {
+            let mut options = options.clone();
+            let set = set.iter().cloned();
+            options.set.extend(set.map(|(key, value)| Setting { key, value }));
+            game(input, &options)
+        };
+        let question = tune::Question { of, first_seed: *first_seed, runs: *runs, jobs: *jobs };
+        if vary.is_empty() {
+            let settings = build(&[])?.user_settings().to_vec();
+            let found = tune::sensitivity(&build, &settings, *screened, &question, control)?;
+            return Ok(Tuned::Sensitivity(found));
+        }
+        let found = tune::sweep(&build, vary, outages, &question, control)?;
+        Ok(Tuned::Sweep(found))
     }
 
     fn get(&self, input: &str, options: &Options, asked: &Question) -> Result<Got, Vec<String>> {

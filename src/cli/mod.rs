@@ -14,6 +14,7 @@ mod player;
 mod progress;
 #[cfg(test)]
 mod tests;
+mod tune;
 mod why;
 
 pub use args::{Moment, Seeds, Setting};
@@ -22,8 +23,10 @@ pub use compare::{Compare, CompareFormat};
 pub use estimate::{Estimate, Merge};
 pub use game::Library;
 pub use player::{
-    Answer, Asked, Linted, Listing, Many, Options, Player, Question, Resource, Shown, Versus, View,
+    Answer, Asked, Linted, Listing, Many, Options, Player, Question, Resource, Shown, Tuned,
+    Tuning, Versus, View,
 };
+pub use tune::{Tune, TuneFormat};
 pub use why::{Of, WhyArgs, WhyFormat};
 
 use crate::analysis::estimate::Threshold;
@@ -57,6 +60,7 @@ pub enum Command {
     Merge(Merge),
     Compare(Compare),
     Why(WhyArgs),
+    Tune(Tune),
 }
 
 /// Play scenarios and print what happened

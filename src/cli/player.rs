@@ -4,11 +4,12 @@
 
 use super::args::{Moment, Setting};
 use crate::analysis::estimate::{Part, Shard};
+use crate::analysis::tune::{OfMilestone, Played, Sensitivity, Sweep, Vary};
 use crate::analysis::why::{self, Never, Settings, Shares, Why};
 use crate::analysis::{Comparison, Control};
 use crate::engine::{Duration, Text};
 use crate::report::Listed;
-use crate::scenario::Source;
+use crate::scenario::{OutageRate, Source};
 use crate::timeline::Run;
 use clap::ValueEnum;
 use std::path::PathBuf;
@@ -61,6 +62,14 @@ pub trait Player {
         asked: &Asked,
         control: &Control,
     ) -> Result<(Shares, Settings, String), Vec<String>>;
+    /// Plays one scenario with other settings, as long as `control` lets it.
+    fn tune(
+        &self,
+        input: &str,
+        options: &Options,
+        tuning: &Tuning,
+        control: &Control,
+    ) -> Result<Tuned, Vec<String>>;
     /// What kubectl would print.
     fn get(&self, input: &str, options: &Options, get: &Question) -> Result<Got, Vec<String>>;
 }
@@ -143,6 +152,39 @@ pub struct Asked {
 pub enum Answer {
     Way(Box<Why>),
     Never(Box<Never>),
+}
+
+/// Which other settings a scenario is played with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tuning {
+    /// What is to come sooner.
+    pub of: OfMilestone,
+    /// None for one step up and down of each.
+    pub vary: Vec<Vary>,
+    pub outages: Vec<OutageRate>,
+    pub first_seed: u64,
+    /// Of each.
+    pub runs: u64,
+    /// After how many runs a setting that has moved nothing is left; 0 for never.
+    pub screened: u64,
+    pub jobs: usize,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tuned {
+    Sensitivity(Sensitivity),
+    Sweep(Sweep),
+}
+
+impl Tuned {
+    /// What was played.
+    pub fn played(&self) -> &Played {
+        match self {
+            Tuned::Sensitivity(found) => &found.played,
+            Tuned::Sweep(found) => &found.played,
+        }
+    }
 }
 
 /// One `get`.

@@ -18,8 +18,8 @@ pub enum Progress {
     Always,
 }
 
-/// Does `work` with a control that Ctrl-C stops, and tells how far it is of `runs`; also whether it
-/// was stopped.
+/// Does `work` with a control that Ctrl-C stops, and tells how far it is of `runs`, or of as many as
+/// the work says itself; also whether it was stopped.
 pub fn watch<T>(runs: u64, progress: Progress, work: impl FnOnce(&Control) -> T) -> (T, bool) {
     let control = &Control::default();
     let flag = control.flag();
@@ -53,7 +53,7 @@ fn tell(control: &Control, runs: u64, progress: Progress, ended: &mpsc::Receiver
     };
     #[expect(clippy::disallowed_types, reason = "a person waits in real time")]
     let begun = std::time::Instant::now();
-    let line = |done| line(done, runs, begun.elapsed());
+    let line = |done| line(done, runs.max(control.expected()), begun.elapsed());
     while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
         let _ = write!(io::stderr(), "{before}{}{after}", line(control.done()));
     }

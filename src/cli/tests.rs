@@ -1,6 +1,6 @@
 //! The command line without a world: what parses, what is done, and the exit codes.
 
-use super::player::Got;
+use super::player::{Got, Tuned, Tuning};
 use super::*;
 use crate::analysis::estimate::{Asked, Part};
 use crate::analysis::why::{Never, Settings, Shares};
@@ -96,6 +96,26 @@ impl Player for Fake {
         let shares = Shares { first_seed: asked.seed, runs: asked.runs, ..Shares::default() };
         Ok((shares, Settings::default(), label))
     }
+    fn tune(
+        &self,
+        input: &str,
+        options: &Options,
+        tuning: &Tuning,
+        _: &Control,
+    ) -> Result<Tuned, Vec<String>> {
+        self.lint(input, options)?;
+        let Tuning { of, outages, first_seed, runs, .. } = tuning.clone();
+        let played = crate::analysis::tune::Played {
+            scenario: Text::word("fake"),
+            platform: Text::word("fake"),
+            of,
+            first_seed,
+            wanted: runs,
+            runs,
+        };
+        let (keys, points) = (Vec::new(), Vec::new());
+        Ok(Tuned::Sweep(crate::analysis::tune::Sweep { played, keys, points, outages, nodes: 3 }))
+    }
     fn get(&self, _: &str, _: &Options, question: &Question) -> Result<Got, Vec<String>> {
         Ok(Got { text: format!("{question:?}\n"), failed: question.seed == 13 })
     }
@@ -161,7 +181,9 @@ fn wrong_usage_is_exit_code_2() {
         "estimate a --threshold nonsense",
         "merge",
         "merge a --missing -o json",
-        "why a",
+        "why a --of nothing",
+        "tune a --vary b=2m..1m/1m",
+        "fuzz a",
         "run a --freely",
     ] {
         assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
@@ -195,6 +217,8 @@ fn the_exit_code_tells_the_worst() {
     assert_eq!(exit("check fails --seeds 1..2"), Exit::Done);
     assert_eq!(exit("check fails broken --lint"), Exit::Done);
     assert_eq!(exit("check wrong fails"), Exit::Input);
+    assert_eq!(exit("tune good"), Exit::Done);
+    assert_eq!(exit("tune wrong"), Exit::Input);
     assert_eq!(exit("get nodes --at 1m good"), Exit::Done);
     assert_eq!(exit("get nodes --at 1m good --seed 13"), Exit::Failed);
     assert_eq!(exit("run good --out json=/no/such/folder/x"), Exit::Failed);

@@ -11,12 +11,14 @@ mod junit;
 pub mod kubectl;
 mod list;
 mod page;
+mod picture;
 pub mod shell;
 mod story;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod tune;
 mod why;
 mod words;
 
@@ -25,6 +27,10 @@ pub use estimate::{EstimateFormat, NotAnEstimateFormat, write_estimate};
 pub use junit::{Case, write_junit};
 pub use list::{ListFormat, Listed, NotAListFormat, SettingRow, write_list};
 pub use page::Style;
+pub use tune::{
+    sensitivity_csv, sensitivity_json, sensitivity_svg, sweep_csv, sweep_json, sweep_svg,
+    write_sensitivity, write_sweep,
+};
 pub use why::{dot, never_json, shares_json, why_json, write_never, write_shares, write_why};
 
 use crate::timeline::Run;

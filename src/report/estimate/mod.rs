@@ -2,10 +2,10 @@
 //!
 //! It counts nothing: all numbers are in the estimate. Seconds are decimals made from integers.
 
-mod axis;
+pub(super) mod axis;
 mod csv;
 mod json;
-mod numbers;
+pub(super) mod numbers;
 mod plot;
 mod svg;
 mod table;

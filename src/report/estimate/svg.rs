@@ -1,13 +1,13 @@
 //! The estimate as a picture: for each figure a histogram and the cumulative curve over it.
 //!
 //! Told apart by shape and brightness, not by color, so it reads in grey and for the color-blind.
-//! All coordinates are whole numbers of tenths of a pixel: equal estimates give equal pictures.
+//! All coordinates are whole numbers, so equal estimates give equal pictures.
 
-use super::axis::{ceiling, label, ticks};
+use super::axis::ceiling;
 use super::numbers::time;
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Figure, Kind, Name};
-use crate::engine::Duration;
+use crate::report::picture::{Plot, Scale, axis_text, begin, side_text, tenth, text, time_axis};
 use std::fmt::Write as _;
 use std::io;
 
@@ -23,18 +23,8 @@ const BINS: u64 = 40;
 /// Points of the curve.
 const POINTS: u64 = 178;
 
-struct Plot {
-    left: u64,
-    top: u64,
-    width: u64,
-    height: u64,
-}
-
-const STYLE: &str = "text{font-family:'DejaVu Sans',Verdana,sans-serif;font-size:11px;fill:#222}\
-.title{font-size:17px;font-weight:bold}.name{font-size:13px;font-weight:bold}.quiet{fill:#555}\
-.bar{fill:#c4c4c4;stroke:#8c8c8c;stroke-width:.5}\
-.curve{fill:none;stroke:#0b3a66;stroke-width:2}.axis{stroke:#222;stroke-width:1;fill:none}\
-.grid{stroke:#e4e4e4;stroke-width:1}.mark{stroke:#000;stroke-width:1.2}";
+const STYLE: &str = ".bar{fill:#c4c4c4;stroke:#8c8c8c;stroke-width:.5}\
+.curve{fill:none;stroke:#0b3a66;stroke-width:2}.mark{stroke:#000;stroke-width:1.2}";
 
 /// Writes the picture.
 pub fn write(estimate: &Estimate, to: &mut impl io::Write) -> io::Result<()> {
@@ -43,13 +33,8 @@ pub fn write(estimate: &Estimate, to: &mut impl io::Write) -> io::Result<()> {
         happened.partition(|it| it.spread.min() == it.spread.max());
     let rows = (figures.len() as u64).div_ceil(COLUMNS);
     let below = HEADING + rows * PANEL.1;
-    let (width, height) = (COLUMNS * PANEL.0, below + LINE * constant.len() as u64 + 10);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {width} {height}\" role=\"img\">\n<title>{}</title>\n<style>{STYLE}</style>\n\
-         <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n",
-        escaped(&heading(estimate))
-    );
+    let size = (COLUMNS * PANEL.0, below + LINE * constant.len() as u64 + 10);
+    let mut svg = begin(size, &heading(estimate), STYLE);
     text(&mut svg, (16, 28), "title", "start", &heading(estimate));
     let legend = "grey bars: share of runs in each bin (left axis) · dark line: share of runs until \
                   then (right axis) · dashed: p50 · dotted: p95";
@@ -87,47 +72,14 @@ fn panel(svg: &mut String, estimate: &Estimate, figure: &Figure) {
     let note = format!("{object} in {happened} of {} runs", estimate.runs);
     text(svg, (PLOT.left, 38), "quiet", "start", note.trim());
     let (low, high) = (spread.min(), spread.max());
-    let scale = Scale { low, high };
-    x_axis(svg, &scale, axis);
+    time_axis(svg, &PLOT, low, high, axis);
     let counts = spread.bins(low, high, BINS);
     bars(svg, &counts, spread.runs());
     curve(svg, &spread.bins(low, high, POINTS), spread.runs());
     for (percent, dash, row) in [(50, "6 3", 0), (95, "1.5 2.5", 1)] {
-        let x = scale.x(spread.percentile(percent));
+        let x = PLOT.x(Scale::of(low, high), spread.percentile(percent).as_micros());
         mark(svg, x, dash, &format!("p{percent}"), row);
     }
-}
-
-/// From lengths to pixels.
-struct Scale {
-    low: Duration,
-    high: Duration,
-}
-
-impl Scale {
-    /// In tenths of a pixel.
-    fn x(&self, length: Duration) -> u64 {
-        let width = self.high.saturating_sub(self.low).as_micros().max(1);
-        let from = length.saturating_sub(self.low).as_micros().min(width);
-        10 * PLOT.left + (u128::from(from) * u128::from(10 * PLOT.width) / u128::from(width)) as u64
-    }
-}
-
-fn x_axis(svg: &mut String, scale: &Scale, name: &str) {
-    let bottom = PLOT.top + PLOT.height;
-    let (step, ticks) = ticks(scale.low, scale.high);
-    for tick in ticks {
-        let x = tenth(scale.x(tick));
-        let _ = writeln!(
-            svg,
-            "<path class=\"axis\" d=\"M{x} {bottom}v4\"/><text x=\"{x}\" y=\"{}\" \
-             text-anchor=\"middle\">{}</text>",
-            bottom + 17,
-            label(tick, step)
-        );
-    }
-    let middle = (PLOT.left + PLOT.width / 2, bottom + 36);
-    text(svg, middle, "", "middle", &format!("{name} ({})", super::axis::unit(scale.high, step)));
 }
 
 /// The bars with their axis on the left.
@@ -161,11 +113,7 @@ fn bars(svg: &mut String, counts: &[u64], all: u64) {
     let top = PLOT.top;
     let _ = writeln!(svg, "<path class=\"axis\" d=\"M{left} {top}V{bottom}H{right}V{top}\"/>");
     for (x, name) in [(left - 46, "runs per bin"), (right + 50, "runs until then")] {
-        let y = PLOT.top + PLOT.height / 2;
-        let _ = writeln!(
-            svg,
-            "<text x=\"{x}\" y=\"{y}\" text-anchor=\"middle\" transform=\"rotate(-90 {x} {y})\">{name}</text>"
-        );
+        side_text(svg, (x, PLOT.top + PLOT.height / 2), name);
     }
 }
 
@@ -201,32 +149,7 @@ fn mark(svg: &mut String, x: u64, dash: &str, name: &str, row: u64) {
     );
 }
 
-fn axis_text(svg: &mut String, x: u64, y: &str, anchor: &str, words: &str) {
-    let _ =
-        writeln!(svg, "<text x=\"{x}\" y=\"{y}\" dy=\"4\" text-anchor=\"{anchor}\">{words}</text>");
-}
-
-fn text(svg: &mut String, (x, y): (u64, u64), class: &str, anchor: &str, words: &str) {
-    let words = escaped(words);
-    let _ = writeln!(
-        svg,
-        "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{words}</text>"
-    );
-}
-
-/// Tenths as a decimal.
-fn tenth(tenths: u64) -> String {
-    match tenths % 10 {
-        0 => (tenths / 10).to_string(),
-        rest => format!("{}.{rest}", tenths / 10),
-    }
-}
-
 /// Thousandths in percent.
 fn percent(thousandths: u64) -> String {
     format!("{} %", tenth(thousandths))
-}
-
-fn escaped(words: &str) -> String {
-    words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

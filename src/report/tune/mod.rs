@@ -1,0 +1,108 @@
+//! What settings move, and what they cost, in print: tables for people, JSON and CSV for programs,
+//! pictures for both.
+//!
+//! It counts nothing: all numbers are in the sensitivity or the sweep.
+
+mod data;
+mod front;
+mod sensitivity;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod tornado;
+
+pub use data::{sensitivity_csv, sensitivity_json, sweep_csv, sweep_json};
+pub use front::sweep_svg;
+pub use sensitivity::write_sensitivity;
+pub use sweep::write_sweep;
+pub use tornado::sensitivity_svg;
+
+use super::compare::signed;
+use super::estimate::numbers::{around, time};
+use super::page::{Line, Mood, Style, say};
+use crate::analysis::tune::{Move, Moved, Played, Quantile};
+use crate::engine::Duration;
+use std::io;
+
+/// What was played, in two lines.
+fn title(what: &str, played: &Played, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let Played { scenario, platform, first_seed, runs, wanted, .. } = played;
+    let mut line = Line::default();
+    line.add(Mood::Heading, scenario.as_str());
+    line.add(Mood::Neutral, format!(" on {platform}: {what}"));
+    line.add(Mood::Quiet, concat!("   healsim ", env!("CARGO_PKG_VERSION")));
+    line.write(style, to)?;
+    let last = first_seed + runs.saturating_sub(1);
+    let text = format!(
+        "{runs} runs of each with the same random numbers, seeds {first_seed}..{last}; times after \
+         the first fault"
+    );
+    say(Mood::Quiet, &text, style, to)?;
+    match played.is_partial() {
+        true => {
+            let text = format!("partial: interrupted after {runs} of {wanted} runs of each");
+            say(Mood::Bad, &text, style, to)
+        }
+        false => Ok(()),
+    }
+}
+
+/// A percentile: `never` if it does not come in so many runs.
+fn quantile(quantile: &Quantile) -> String {
+    quantile.value.map_or("never".to_owned(), time)
+}
+
+/// How far the interval of a percentile reaches; nothing if there is none.
+fn reach(quantile: &Quantile) -> String {
+    match (quantile.value, quantile.interval) {
+        (Some(value), Some([Some(low), Some(high)])) => around(value, (low, high)),
+        (Some(value), Some([Some(low), None])) => {
+            let below = around(value, (low, value));
+            format!("{}+∞", below.split('+').next().unwrap_or_default())
+        }
+        _ => String::new(),
+    }
+}
+
+fn moved(by: Move) -> String {
+    match by {
+        Move::Comes => "comes".to_owned(),
+        Move::By(micros) => signed(micros),
+        Move::Fails => "fails".to_owned(),
+    }
+}
+
+fn interval(moved_: &Moved) -> String {
+    moved_.interval.map_or(String::new(), |[low, high]| format!("{}..{}", moved(low), moved(high)))
+}
+
+/// Less time is good news.
+fn mood(moved: &Moved) -> Mood {
+    match moved.by {
+        _ if !moved.is_certain() => Mood::Quiet,
+        by if by < Move::By(0) => Mood::Good,
+        _ => Mood::Bad,
+    }
+}
+
+/// Millionths with three decimals, rounded to the nearest; what is more than none is never told as none.
+fn millionths(number: u64) -> String {
+    match (number + 500) / 1000 {
+        0 if number > 0 => "<0.001".to_owned(),
+        thousandths => format!("{}.{:03}", thousandths / 1000, thousandths % 1000),
+    }
+}
+
+/// A rate in thousandths, as `0.2`.
+fn decimal(thousandths: u64) -> String {
+    let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A duration that a person has written: without parts that are none.
+fn short(value: &str) -> String {
+    let Ok(length) = value.parse::<Duration>() else { return value.to_owned() };
+    let text = length.to_string();
+    let text = text.strip_suffix("m0s").map(|text| format!("{text}m")).unwrap_or(text);
+    text.strip_suffix("h0m").map(|text| format!("{text}h")).unwrap_or(text)
+}

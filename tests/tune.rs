@@ -1,0 +1,103 @@
+//! `tune` from outside: the same bytes, files, what is refused, Ctrl-C. Each run is cut short: what is
+//! asked here happens within two simulated minutes.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+const SHORT: [&str; 6] = ["tune", "worker-kubelet-stopped", "--until", "2m", "--of", "nodeUnknown"];
+const VARY: [&str; 4] =
+    ["--vary", "kubernetes.nodeMonitorGracePeriod=20s..40s/20s", "--outages", "kubelet=0"];
+const FEW: [&str; 4] = ["--outages", "workers=0", "--outages", "api=0"];
+
+fn healsim(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_healsim")).args(args).output().expect("the binary runs")
+}
+
+fn short(args: &[&[&str]]) -> Output {
+    healsim(&[&SHORT[..], &args.concat()].concat())
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+#[test]
+fn a_sweep_is_the_same_at_any_number_of_threads_and_its_files_are_whole() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tune-files");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("the target folder is writable");
+    let files = ["svg", "csv"].map(|kind| format!("{kind}={}", folder.join(kind).display()));
+    let network = ["--outages", "network=1/year,30s..31s", "--runs", "2"];
+    let one = short(&[&VARY, &FEW, &network, &["--jobs", "1", "-o", "json"]]);
+    assert_eq!(one.status.code(), Some(0), "{}", err(&one));
+    let read: serde_json::Value = serde_json::from_slice(&one.stdout).expect("a document");
+    let points = read["points"].as_array().expect("points");
+    assert_eq!((points.len(), &read["runs"]), (2, &2.into()));
+    assert_eq!((&points[0]["asItIs"], &points[1]["asItIs"]), (&false.into(), &true.into()));
+    assert!(points[0]["p50"]["value"].as_f64() < points[1]["p50"]["value"].as_f64());
+    let more = ["--jobs", "3", "-o", "json", "--out", &files[0], "--out", &files[1]];
+    let three = short(&[&VARY, &FEW, &network, &more]);
+    assert_eq!(out(&three), out(&one));
+    assert!(err(&three).is_empty(), "no progress into a pipe: {}", err(&three));
+    assert!(fs::read_to_string(folder.join("svg")).expect("written").ends_with("</svg>\n"));
+    assert_eq!(fs::read_to_string(folder.join("csv")).expect("written").lines().count(), 3);
+    assert_eq!(fs::read_dir(&folder).expect("it is there").count(), 2, "nothing is left over");
+}
+
+#[test]
+fn the_settings_that_decide_when_a_node_is_unknown_are_named() {
+    let output = short(&[&["--runs", "1", "-o", "table"]]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let table = out(&output);
+    assert!(table.contains("kubernetes.nodeMonitorGracePeriod = 40s"), "{table}");
+    assert!(table.contains("settings move nothing"), "{table}");
+    assert!(!table.contains("machineHealthCheck.unknownTimeout ="), "{table}");
+    for not_the_users in ["infra.boot", "clusterApi.healthCheckGap"] {
+        assert!(!table.contains(not_the_users), "{table}");
+    }
+}
+
+#[test]
+fn what_cannot_be_varied_is_refused_with_what_would_be_right() {
+    for (range, code, words) in [
+        ("machineHealthCheck.unknownTimeOut=1m..2m/1m", 3, "did you mean"),
+        ("kubernetes.unhealthyZoneThresholdPercent=50..150/50", 3, "`150` is not"),
+        ("machineHealthCheck.unknownTimeout=2m..1m/1m", 2, "reversed"),
+        ("kubernetes.nodeMonitorPeriod=0s..10s/5s", 3, "write at least"),
+    ] {
+        let output = short(&[&["--runs", "1", "--vary", range]]);
+        assert_eq!(output.status.code(), Some(code), "{range}: {}", err(&output));
+        assert!(err(&output).contains(words), "{range}: {}", err(&output));
+        assert!(out(&output).is_empty(), "{range}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_one_prints_what_there_is_and_says_so() {
+    let args = ["--runs", "100000", "--jobs", "1", "--progress", "-o", "json"];
+    let mut program = Command::new(env!("CARGO_BIN_EXE_healsim"));
+    let program = program.args(SHORT).args(VARY).args(FEW).args(args);
+    let mut child =
+        program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    // The first line of progress tells that it is at work.
+    let mut stderr = child.stderr.take().expect("it is piped");
+    let mut first = [0; 1];
+    std::io::Read::read_exact(&mut stderr, &mut first).expect("there is progress");
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupt.expect("kill is there").success());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130));
+    let read: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a whole document");
+    assert_eq!(read["partial"], true);
+    assert!(read["runs"].as_u64().is_some_and(|runs| runs < 100_000), "{}", read["runs"]);
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut stderr, &mut rest).expect("text");
+    assert!(rest.contains(" of 400000 runs, "), "{rest}");
+    assert!(rest.contains("partial: interrupted after"), "{rest}");
+}
