@@ -11,6 +11,7 @@ pub mod control_plane;
 pub mod etcd;
 pub mod explained;
 pub mod heartbeats;
+pub mod published;
 pub mod recorded;
 pub mod recording;
 pub mod remediation;
