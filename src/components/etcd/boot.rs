@@ -12,6 +12,7 @@ use super::{
 use crate::engine::{Duration, Phase, SimTime, Text, index_below};
 use crate::infra::{ConnectionId, Ctx, Input};
 use crate::raft::{Disk, MemberId, Role};
+use crate::timeline::Cause;
 use crate::wire::{Database, MemberInfo, Message, PeerMessage, Proposal};
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub struct Joining {
     asked: Vec<ConnectionId>,
     left: Left,
     /// What clients want: their connections wait until it serves, as in the kernel's backlog.
-    held: Vec<Input<Event>>,
+    held: Vec<(Input<Event>, Cause)>,
 }
 
 /// `--initial-cluster-state`.
@@ -201,14 +202,15 @@ impl Etcd {
             }
             Input::Due(Event::JoinLate) => self.ask_in_vain(ctx),
             Input::Message(_, Message::Store(_) | Message::HealthCheck(..)) | Input::Broken(..) => {
-                joining.held.push(input);
+                joining.held.push((input, ctx.cause()));
             }
             _ => {}
         }
     }
 
-    fn serve_those_held(&mut self, held: Vec<Input<Event>>, ctx: &mut Ctx<Event>) {
-        for input in held {
+    fn serve_those_held(&mut self, held: Vec<(Input<Event>, Cause)>, ctx: &mut Ctx<Event>) {
+        for (input, cause) in held {
+            ctx.saw(cause);
             self.on_event(input, ctx);
         }
     }

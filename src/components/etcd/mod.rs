@@ -38,6 +38,7 @@ mod turn;
 use crate::engine::{Activity, Generation, Path, Phase, Purpose, Rhythm, SimTime, Text};
 use crate::infra::{ActivityId, Ctx, Input, Port, Start};
 use crate::raft::{Disk, Index, MemberId, Raft, Ready, Role, Term};
+use crate::timeline::Cause;
 use crate::wire::{Database, MemberStatus, Message, Proposal};
 pub use boot::RESTORED;
 use lessor::Lessor;
@@ -111,7 +112,7 @@ pub struct Etcd {
 #[derive(Clone, Debug)]
 enum Life {
     /// Not there yet; what comes meanwhile lies in the sockets.
-    Booting(Vec<Input<Event>>),
+    Booting(Vec<(Input<Event>, Cause)>),
     /// Without data, it asks who belongs to the cluster.
     Joining(boot::Joining),
     Running,
@@ -225,7 +226,7 @@ impl Etcd {
                     self.phase = Life::Over;
                     ctx.exit();
                 }
-                Life::Booting(held) => held.push(input),
+                Life::Booting(held) => held.push((input, ctx.cause())),
                 Life::Joining(_) => self.on_joining(input, ctx),
                 Life::Running => {
                     let member = self.member.as_mut().expect("a running process has data");
