@@ -152,6 +152,17 @@ fn for_what_never_heals_it_names_what_was_tried_and_helped() {
 }
 
 #[test]
+fn a_run_in_which_everything_is_well_needs_nobody() {
+    let question = Question {
+        milestone: Some(Text::word("nodeReady")),
+        object: Some(Text::word("Node/worker-0")),
+    };
+    let found = never(&game("worker-vm-deleted", &[]), 1, &question, Duration::from_secs(600), 1);
+    assert!(found.by_itself.is_some() && found.tried == 0, "{:?}", found.by_itself);
+    assert_eq!((found.waiting, found.releases), (Vec::new(), Vec::new()));
+}
+
+#[test]
 fn a_milestone_of_one_object_is_asked_for_by_its_name() {
     let game = game("worker-vm-deleted", &[]);
     let of = |object: &'static str| Question {

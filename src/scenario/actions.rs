@@ -129,7 +129,9 @@ fn processes(view: View) -> Vec<Action> {
 
 /// Another leader, one member less.
 fn etcd(view: View) -> Vec<Action> {
-    let hosts: Vec<&Text> = view.hosts_of("etcd").collect();
+    // The Supervisor's own members are not the cluster's.
+    let is_node = |vm: &&Text| view.vm(vm).is_some_and(|vm| vm.units.contains_key("kubelet"));
+    let hosts: Vec<&Text> = view.hosts_of("etcd").filter(is_node).collect();
     let typed = |text: String| {
         let fault = Etcdctl::read(&text).ok()?;
         Some(Action::new(format!("etcdctl: \"{text}\""), Fault::Etcdctl(fault)))

@@ -135,6 +135,8 @@ impl Simulation {
         let faults = action.map_or(&[][..], |action| &action.faults);
         faults.iter().for_each(|fault| fault.strike(&mut copy.world));
         copy.health.wait_until(now);
+        // It is looked at again, though nothing may be written down any more.
+        copy.judged.0 = 0;
         copy.run_to_end();
         copy.recovered_at().map(|at| at.since(now))
     }

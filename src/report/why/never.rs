@@ -36,9 +36,9 @@ pub fn write_never(never: &Never, style: Style, to: &mut impl io::Write) -> io::
 }
 
 fn releases(never: &Never, style: Style, to: &mut impl io::Write) -> io::Result<()> {
-    let patience = never.patience;
+    let (run, patience) = (&never.run, never.patience);
     if let Some(took) = never.by_itself {
-        let words = match took.is_zero() {
+        let words = match run.recovered_at.is_some() {
             true => {
                 "Everything is well at the end of the run: there is nothing to release.".to_owned()
             }
