@@ -29,14 +29,12 @@ fn failed(run: &Run) -> Vec<String> {
 }
 
 #[test]
-fn every_expectation_holds_over_seeds_on_both_platforms() {
+fn every_expectation_holds_on_both_platforms() {
     for (name, end) in SCENARIOS {
         for platform in [THEN, NOW] {
-            for seed in 1..=2 {
-                let run = play(name, platform, &[], seed);
-                assert_eq!(failed(&run), Vec::<String>::new(), "{name}, {platform}, seed {seed}");
-                assert_eq!(run.end, end, "{name}, {platform}, seed {seed}");
-            }
+            let run = play(name, platform, &[], 1);
+            assert_eq!(failed(&run), Vec::<String>::new(), "{name}, {platform}");
+            assert_eq!(run.end, end, "{name}, {platform}");
         }
     }
 }

@@ -17,7 +17,7 @@ fn recovery(game: &Game, seed: u64) -> Why {
 /// How many seeds the laws are tried with; more by `HEALSIM_SEEDS`.
 fn seeds() -> u64 {
     let asked = std::env::var("HEALSIM_SEEDS").ok().and_then(|text| text.parse().ok());
-    asked.unwrap_or(12)
+    asked.unwrap_or(8)
 }
 
 #[test]
