@@ -8,8 +8,13 @@ use crate::infra::{
 };
 use crate::timeline::{Cause, EntryId, Step, StepId, Turn};
 
-/// systemd's pause before it starts a unit again.
-const RESTART: Rule = "kubernetes.kubeletRestart";
+/// Where the pause is set before a unit of this name is started again.
+fn restart_rule(unit: &str) -> Rule {
+    match unit {
+        "kubelet" => "kubernetes.kubeletRestart",
+        _ => "kubernetes.controllerRestart",
+    }
+}
 
 /// What a flush takes longer on a disk that is slow.
 const SLOW_DISK: Rule = "the disk was slow";
@@ -370,7 +375,7 @@ impl Core {
             again.map(|(name, u)| (name.clone(), u.restart))
         {
             let at = self.now + pause;
-            self.push_host(at, id, (led, RESTART), What::Restart(vm, unit));
+            self.push_host(at, id, (led, restart_rule(&unit)), What::Restart(vm, unit));
         }
     }
 

@@ -73,7 +73,11 @@ fn is_small(part: &Part, whole: Duration) -> bool {
 fn station(entry: &Entry, why: &Why, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     let mut line = Line::default();
     line.add(Mood::Quiet, clock::since(why.fault(), entry.at)).pad_to(TOOK);
-    let text = format!("{}  {}", entry.object(), words::change(entry));
+    let says = match entry.field == *"log" {
+        true => entry.message.to_string(),
+        false => words::change(entry),
+    };
+    let text = format!("{}  {says}", entry.object());
     hang(line, TOOK, &[Span::new(words::mood(entry), text)], style, to)
 }
 
@@ -110,7 +114,8 @@ fn together(small: &[&Part], why: &Why, style: Style, to: &mut impl io::Write) -
         more => format!(" and {more} more"),
     };
     let count = parts.len();
-    let text = format!("{count} short waits: {}{rest}", named.join(", "));
+    let waits = if count == 1 { "wait" } else { "waits" };
+    let text = format!("{count} short {waits}: {}{rest}", named.join(", "));
     hang(amount(total, why.whole()), TEXT, &[Span::new(Mood::Quiet, text)], style, to)
 }
 
