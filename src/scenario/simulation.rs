@@ -201,6 +201,11 @@ impl Simulation {
         self.health.recovered_at(self.world.now())
     }
 
+    /// When the last fault struck that has.
+    pub fn last_fault(&self) -> Option<SimTime> {
+        self.plan.faults[..self.struck].last().map(|(at, _)| *at)
+    }
+
     /// True once it has recovered, if no fault waits for something that may yet be seen.
     pub fn has_recovered_for_good(&self) -> bool {
         self.plan.awaited.is_empty() && self.recovered_at().is_some()

@@ -1,0 +1,159 @@
+//! All laws over one run, and what they found.
+
+use super::mind::{Breach, Ending, Law, Seen, Verdict};
+use super::{ALL, Invariant, Kind};
+use crate::engine::{Duration, SimTime, Text};
+use crate::scenario::{Game, Observer, Simulation};
+use crate::timeline::Run;
+use crate::world::View;
+
+/// Watches over a run with every law.
+#[derive(Debug)]
+pub struct Laws {
+    watches: Vec<Watch>,
+    /// How many entries they have seen.
+    seen: usize,
+}
+
+#[derive(Debug)]
+struct Watch {
+    invariant: &'static Invariant,
+    law: Box<dyn Law>,
+    was_reached: bool,
+    violation: Option<Violation>,
+}
+
+/// A law that was broken, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    pub law: &'static str,
+    pub at: SimTime,
+    pub breach: Breach,
+}
+
+/// A run that heals by itself does so within this time after its last fault: twice the longest of
+/// the documented disasters that heal, rounded up (`docs/scenarios.md`).
+const BOUND: Duration = Duration::from_secs(3600);
+
+/// Plays to the end under all laws, and judges.
+pub fn play(game: &Game, seed: u64) -> Run {
+    let mut simulation = game.begin(seed);
+    let mut laws = Laws::new();
+    laws.look(simulation.view());
+    simulation.run(&mut laws);
+    let violations = laws.end(&simulation);
+    let mut run = game.judge(simulation.finish(), seed);
+    run.invariants_checked = laws.checked();
+    run.violated = violations.iter().map(|violation| Text::from(violation.to_string())).collect();
+    run
+}
+
+impl Default for Laws {
+    fn default() -> Laws {
+        Laws::new()
+    }
+}
+
+impl Laws {
+    /// A watch over a run that begins.
+    pub fn new() -> Laws {
+        let watch = |invariant: &'static Invariant| Watch {
+            invariant,
+            law: (invariant.begin)(),
+            was_reached: false,
+            violation: None,
+        };
+        Laws { watches: ALL.iter().map(watch).collect(), seen: 0 }
+    }
+
+    /// A watch over a fork of the run.
+    pub fn fork(&self) -> Laws {
+        let fork = |watch: &Watch| Watch {
+            invariant: watch.invariant,
+            law: watch.law.fork(),
+            was_reached: watch.was_reached,
+            violation: watch.violation.clone(),
+        };
+        Laws { watches: self.watches.iter().map(fork).collect(), seen: self.seen }
+    }
+
+    /// How many laws it is watched by that can be broken.
+    pub fn checked(&self) -> u32 {
+        let laws = self.watches.iter().filter(|watch| watch.invariant.kind != Kind::Sometimes);
+        u32::try_from(laws.count()).expect("a list that people write")
+    }
+
+    /// True once a law was broken.
+    pub fn is_broken(&self) -> bool {
+        self.watches.iter().any(|watch| watch.violation.is_some())
+    }
+
+    /// The `sometimes` that were reached, by name.
+    pub fn reached(&self) -> impl Iterator<Item = &'static str> {
+        self.watches.iter().filter(|watch| watch.was_reached).map(|watch| watch.invariant.name)
+    }
+
+    /// The first violation of each law, in the order in which they came.
+    pub fn violations(&self) -> Vec<Violation> {
+        let all = self.watches.iter().filter_map(|watch| watch.violation.clone());
+        let mut all: Vec<Violation> = all.collect();
+        all.sort_by_key(|violation| violation.at);
+        all
+    }
+
+    /// Has the laws look at the run's end, and says which were broken.
+    pub fn end(&mut self, simulation: &Simulation) -> Vec<Violation> {
+        let ending = Ending {
+            view: simulation.view(),
+            last_fault: simulation.last_fault(),
+            recovered_at: simulation.recovered_at(),
+            bound: BOUND,
+        };
+        let at = ending.view.now();
+        self.watches.iter_mut().for_each(|watch| {
+            let verdict = watch.law.end(&ending);
+            watch.note(at, verdict);
+        });
+        self.violations()
+    }
+}
+
+impl Observer for Laws {
+    fn look(&mut self, view: View) {
+        let entries = view.timeline().entries();
+        if entries.len() == self.seen {
+            return;
+        }
+        let seen = Seen { view, news: &entries[self.seen..] };
+        self.seen = entries.len();
+        for watch in self.watches.iter_mut().filter(|watch| watch.wants_to_look()) {
+            let verdict = watch.law.look(seen);
+            watch.note(view.now(), verdict);
+        }
+    }
+}
+
+impl Watch {
+    /// Nobody needs to see twice that a law was broken, or that something was reached.
+    fn wants_to_look(&self) -> bool {
+        self.violation.is_none() && !self.was_reached
+    }
+
+    fn note(&mut self, at: SimTime, verdict: Verdict) {
+        match verdict {
+            Verdict::Holds => {}
+            Verdict::Reached => self.was_reached = true,
+            Verdict::Broken(breach) => {
+                let law = self.invariant.name;
+                self.violation.get_or_insert(Violation { law, at, breach });
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let after = self.at.since(SimTime::ZERO);
+        write!(f, "{}: {} at {after}: {}", self.law, self.breach.object, self.breach.says)
+    }
+}
