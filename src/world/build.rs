@@ -289,15 +289,16 @@ impl Builder {
         self.core.datacenter.vm_mut(vm).units.insert(program, unit);
     }
 
-    /// Everything on a VM is started when it boots.
+    /// Everything on a VM is started when it boots, and again when it ends.
     ///
-    /// Simplified: a program that ends alone stays away, where a kubelet would start it again.
+    /// Simplified: always after the same pause, where a kubelet waits longer and longer.
     fn started_at_boot(&mut self, vm: VmId) {
+        let restart = Restart::After(self.blueprint.settings.controller_restart);
         let all = self.core.datacenter.processes.iter();
         let here = all.filter(|(_, process)| process.vm == vm);
         let units: Vec<(Text, Unit)> = here
             .map(|(process, state)| {
-                let unit = Unit { process, restart: Restart::Never, wanted: true };
+                let unit = Unit { process, restart, wanted: true };
                 (state.program.clone(), unit)
             })
             .collect();
