@@ -5,6 +5,7 @@
 mod compare;
 pub mod estimate;
 pub mod fidelity;
+pub mod fuzz;
 pub mod invariants;
 mod milestones;
 mod observations;

@@ -35,6 +35,11 @@ impl Control {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
+    /// Whether no more runs are to begin.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
     /// What becomes true when no more runs are to begin, for whoever can only set a flag.
     pub fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stopped)

@@ -88,7 +88,18 @@ impl Common {
     }
 }
 
+impl Default for Seeds {
+    fn default() -> Seeds {
+        Seeds { first: 1, last: 20 }
+    }
+}
+
 impl Seeds {
+    /// One alone.
+    pub fn only(seed: u64) -> Seeds {
+        Seeds { first: seed, last: seed }
+    }
+
     /// All of them in order.
     pub fn iter(self) -> impl Iterator<Item = u64> {
         self.first..=self.last

@@ -2,10 +2,10 @@
 //!
 //! It does not know how a scenario is played; mistakes of the input arrive as finished texts.
 
-use super::args::{Common, OutFile};
+use super::args::{Common, OutFile, Seeds};
 use super::output::{note, print, try_file, write_file};
 use super::player::{Linted, Options, Player, Question};
-use super::{Check, Cli, Command, Get, List, Run, Show, compare, estimate, tune, why};
+use super::{Check, Cli, Command, Get, List, Run, Show, compare, estimate, fuzz, tune, why};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Asked, Sample};
 use crate::engine::Text;
@@ -45,6 +45,7 @@ pub fn main(player: &impl Player) -> ExitCode {
         Command::Compare(asked) => ("compare", asked.fits()),
         Command::Why(asked) => ("why", asked.fits()),
         Command::Tune(asked) => ("tune", asked.fits()),
+        Command::Fuzz(asked) => ("fuzz", asked.fits()),
         _ => ("", Ok(())),
     };
     if let Err(wrong) = fits {
@@ -69,6 +70,7 @@ pub fn execute(command: &Command, player: &impl Player) -> Exit {
         Command::Compare(asked) => compare::play_both(asked, player),
         Command::Why(asked) => why::ask(asked, player),
         Command::Tune(asked) => tune::tune(asked, player),
+        Command::Fuzz(asked) => fuzz::fuzz(asked),
     };
     match result {
         Ok(exit) => exit,
@@ -88,9 +90,13 @@ fn play(asked: &Run, player: &impl Player) -> Result<Exit, Trouble> {
     let options = asked.common.options()?;
     let mut runs = Vec::new();
     for input in &asked.inputs {
-        let mut run = player.play(input, &options, asked.seed)?;
+        let seed = match asked.seed {
+            Some(seed) => seed,
+            None => player.lint(input, &options)?.seed.unwrap_or(1),
+        };
+        let mut run = player.play(input, &options, seed)?;
         notes(&run).iter().for_each(|text| note(text));
-        run.command = again(input, asked.seed, &asked.common);
+        run.command = again(input, seed, &asked.common);
         if asked.stats {
             stats(&run);
         }
@@ -199,7 +205,7 @@ fn check_one(
     player: &impl Player,
     told: &mut BTreeSet<String>,
 ) -> Result<Checked, Vec<String>> {
-    let Linted { name, notes } = player.lint(input, options)?;
+    let Linted { name, seed, notes } = player.lint(input, options)?;
     let new = notes.into_iter().filter(|text| told.insert(text.clone()));
     new.for_each(|text| note(&text));
     let mut case = Case { name: name.clone(), ..Case::default() };
@@ -208,7 +214,8 @@ fn check_one(
     }
     let (mut exit, mut failed, mut played) = (Exit::Done, 0, 0);
     let mut samples = Vec::new();
-    for seed in asked.seeds.iter() {
+    let seeds = asked.seeds.or(seed.map(Seeds::only)).unwrap_or_default();
+    for seed in seeds.iter() {
         let run = player.play(input, options, seed)?;
         if asked.stats {
             stats(&run);
@@ -221,7 +228,7 @@ fn check_one(
         case.failures.extend(failures);
         samples.extend((!asked.threshold.is_empty()).then(|| Sample::of(&run)));
     }
-    let broken = broken_bounds(asked, &case, samples)?;
+    let broken = broken_bounds(asked, (&case, seeds), samples)?;
     if !broken.is_empty() {
         exit = exit.max(Exit::Expectation);
         case.failures.splice(0..0, broken);
@@ -233,7 +240,7 @@ fn check_one(
 /// The bounds that the runs of a scenario do not keep together; how near it was is told of each.
 fn broken_bounds(
     asked: &Check,
-    case: &Case,
+    (case, seeds): (&Case, Seeds),
     samples: Vec<Sample>,
 ) -> Result<Vec<String>, Vec<String>> {
     if asked.threshold.is_empty() {
@@ -244,8 +251,8 @@ fn broken_bounds(
         platform: Text::from(case.class.as_str()),
         fingerprint: Text::EMPTY,
         words: Vec::new(),
-        first_seed: asked.seeds.first,
-        runs: asked.seeds.last - asked.seeds.first + 1,
+        first_seed: seeds.first,
+        runs: seeds.last - seeds.first + 1,
         assumed_runs: 0,
     };
     let estimate = Estimate::of_samples(question, samples);

@@ -28,7 +28,7 @@ impl Player for Library {
     fn lint(&self, input: &str, options: &Options) -> Result<Linted, Vec<String>> {
         let game = game(input, options)?;
         let notes = game_notes(game.doubts(), game.warnings());
-        Ok(Linted { name: game.scenario.to_string(), notes })
+        Ok(Linted { name: game.scenario.to_string(), seed: game.seed, notes })
     }
 
     fn list(

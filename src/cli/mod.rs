@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod compare;
 mod estimate;
+mod fuzz;
 mod game;
 mod lists;
 mod output;
@@ -21,6 +22,7 @@ pub use args::{Moment, Seeds, Setting};
 pub use commands::{Exit, execute, main};
 pub use compare::{Compare, CompareFormat};
 pub use estimate::{Estimate, Merge};
+pub use fuzz::{Fuzz, FuzzFormat};
 pub use game::Library;
 pub use player::{
     Answer, Asked, Linted, Listing, Many, Options, Player, Question, Resource, Shown, Tuned,
@@ -61,6 +63,7 @@ pub enum Command {
     Compare(Compare),
     Why(WhyArgs),
     Tune(Tune),
+    Fuzz(Fuzz),
 }
 
 /// Play scenarios and print what happened
@@ -77,9 +80,9 @@ pub struct Run {
     /// Scenarios: names or files
     #[arg(value_name = "NAME|FILE", required = true)]
     pub inputs: Vec<String>,
-    /// The draw of everything that is random
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
+    /// The draw of everything that is random: the scenario's `seed`, or 1
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// What to print
     #[arg(short = 'o', value_name = "FORMAT", default_value = "timeline")]
     pub output: Format,
@@ -106,9 +109,9 @@ pub struct Check {
     /// Scenarios: names or files
     #[arg(value_name = "NAME|FILE", required = true)]
     pub inputs: Vec<String>,
-    /// The seeds to play, first and last
-    #[arg(long, value_name = "A..B", default_value = "1..20")]
-    pub seeds: Seeds,
+    /// The seeds to play, first and last: the scenario's `seed` alone, or 1..20
+    #[arg(long, value_name = "A..B")]
+    pub seeds: Option<Seeds>,
     /// Only read and validate, do not play
     #[arg(long, conflicts_with_all = ["seeds", "stats"])]
     pub lint: bool,

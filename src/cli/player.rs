@@ -78,6 +78,8 @@ pub trait Player {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Linted {
     pub name: String,
+    /// With which it is played where nobody names another.
+    pub seed: Option<u64>,
     /// What the user should know, each a line that says where it comes from.
     pub notes: Vec<String>,
 }

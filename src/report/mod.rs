@@ -6,6 +6,7 @@
 mod clock;
 mod compare;
 mod estimate;
+mod fuzz;
 mod json;
 mod junit;
 pub mod kubectl;
@@ -24,6 +25,7 @@ mod words;
 
 pub use compare::{comparison_json, write_comparison};
 pub use estimate::{EstimateFormat, NotAnEstimateFormat, write_estimate};
+pub use fuzz::{campaign_json, exhausted_json, write_campaign, write_exhausted};
 pub use junit::{Case, write_junit};
 pub use list::{ListFormat, Listed, NotAListFormat, SettingRow, write_list};
 pub use page::Style;

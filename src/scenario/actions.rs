@@ -35,8 +35,23 @@ impl Action {
 }
 
 /// What takes back what happened to machines, files and processes: done to all of a kind at once.
-const REPAIRS: [&str; 7] =
-    ["powerOn", "powerOnHost", "restoreFile", "startUnit", "thawProcess", "healDisk", "healLink"];
+const REPAIRS: [&str; 8] = [
+    "powerOnHost",
+    "powerOn",
+    "rejoinVm",
+    "healLink",
+    "healDisk",
+    "restoreFile",
+    "thawProcess",
+    "startUnit",
+];
+
+/// All that takes back what happened to machines, links, files and processes, what others need first.
+pub fn repairs(view: View) -> Vec<Action> {
+    let found = [machines(view), links(view), processes(view)].concat();
+    let of_kind = |kind| found.iter().filter(move |action| action.faults[0].kind() == kind);
+    REPAIRS.into_iter().flat_map(of_kind).cloned().collect()
+}
 
 /// Each of them, then all repairs of a kind together.
 pub fn actions(view: View) -> Vec<Action> {

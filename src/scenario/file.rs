@@ -69,6 +69,8 @@ struct Metadata {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Spec {
     platform: Spanned<String>,
+    /// With which it is played where nobody names another.
+    seed: Option<u64>,
     cluster: Option<WrittenCluster>,
     #[serde(default)]
     given: BTreeMap<String, Spanned<String>>,
@@ -119,6 +121,12 @@ impl Scenario {
     /// The text, as it was written.
     pub fn text(&self) -> &str {
         &self.source.text
+    }
+
+    /// The seed with which it is played where nobody names another, if it has one: what it shows
+    /// is then a matter of chance.
+    pub fn seed(&self) -> Option<u64> {
+        self.spec.seed
     }
 
     /// The platform that the scenario names.

@@ -1,7 +1,7 @@
 //! The lines of `expect` as they are written: alone, or several under one observation of a source.
 
 use super::catalog;
-use super::expect::{Expectation, Pattern};
+use super::expect::{Expectation, Pattern, RECOVERED, Sight};
 use super::mistake::Mistake;
 use super::models;
 use super::stage::Stage;
@@ -115,14 +115,20 @@ impl Reader<'_> {
                 return Err(self.source.mistake(item, message));
             }
         };
-        let pattern = Pattern::read(&words.value, &|kind| self.stage.names(kind))
-            .map_err(|(at, message)| self.source.mistake_after(words, at, message))?;
+        let pattern = || {
+            let read = Pattern::read(&words.value, &|kind| self.stage.names(kind));
+            read.map_err(|(at, message)| self.source.mistake_after(words, at, message))
+        };
+        let sight = match words.value.as_str() {
+            RECOVERED => Sight::Recovery,
+            _ => Sight::Entries(pattern()?),
+        };
         let after = written.after.as_ref().map(|range| self.range(range)).transpose()?;
         let on = written.on.iter().flatten().map(|name| self.platform(name));
         let on = on.collect::<Result<Vec<Text>, Mistake>>()?;
         let text = Text::from(words.value.as_str());
         let (says, because) = (Text::EMPTY, Text::EMPTY);
-        Ok(Expectation { text, pattern, never, after, on, says, because })
+        Ok(Expectation { text, sight, never, after, on, says, because })
     }
 
     fn range(&self, range: &Spanned<String>) -> Result<(Duration, Duration), Mistake> {

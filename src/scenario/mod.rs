@@ -52,5 +52,5 @@ pub use outages::{NotAnOutage, OutageKind, OutageRate, Quiet};
 pub use play::{Changes, Game, KnownSetting, load, play};
 pub use question::Printed;
 pub use settings::blueprint;
-pub use simulation::{Observer, Plan, Played, Simulation, default_budget};
+pub use simulation::{Observer, Plan, Played, Simulation, default_budget, moves};
 pub use yaml::Source;

@@ -1,7 +1,7 @@
 //! From a name or a file to a played run.
 
 use super::catalog::{Catalog, Setting};
-use super::expect::Expectation;
+use super::expect::{Expectation, Seen};
 use super::faults::Fault;
 use super::file::{Resolved, Scenario};
 use super::form::Form;
@@ -24,6 +24,8 @@ use std::sync::Arc;
 pub struct Game {
     pub scenario: Text,
     pub platform: Text,
+    /// The scenario's own seed, if it has one.
+    pub seed: Option<u64>,
     plan: Plan,
     expectations: Vec<Expectation>,
     given: Given,
@@ -132,6 +134,7 @@ impl Game {
         Ok(Game {
             scenario: scenario.name.clone(),
             platform: platform.name.clone(),
+            seed: scenario.seed(),
             plan,
             expectations: resolved.expectations,
             given,
@@ -229,6 +232,11 @@ impl Game {
         &self.plan.blueprint
     }
 
+    /// The faults that have their time, in order of it.
+    pub fn faults(&self) -> &[(SimTime, Fault)] {
+        &self.plan.faults
+    }
+
     /// When the first fault comes.
     pub fn first_fault(&self) -> Option<SimTime> {
         self.plan.faults.first().map(|(at, _)| *at)
@@ -255,9 +263,12 @@ impl Game {
 
     /// Judges a run that was played to its end.
     pub fn judge(&self, played: Played, seed: u64) -> Run {
-        let judge = |expectation: &Expectation| {
-            expectation.judge(&played.timeline, played.first_fault, &self.platform)
+        let seen = Seen {
+            timeline: &played.timeline,
+            first_fault: played.first_fault,
+            recovered_at: played.recovered_at,
         };
+        let judge = |expectation: &Expectation| expectation.judge(seen, &self.platform);
         Run {
             scenario: self.scenario.clone(),
             platform: self.platform.clone(),

@@ -3,7 +3,7 @@
 //! Faults come between events: one at time t comes before every event at t. Nothing here decides
 //! what the world does.
 
-use super::actions::Action;
+use super::actions::{Action, repairs};
 use super::awaited::{Awaited, Lookout};
 use super::faults::Fault;
 use super::health::{Health, Services};
@@ -73,6 +73,13 @@ pub fn default_budget(control_planes: u32, workers: u32, until: SimTime) -> u64 
 
 /// Without an entry for this long, a run that has not recovered is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(600);
+
+/// True for what changes the cluster. Processes that end and are started again, with what they log,
+/// move nothing, and a load balancer or a readiness probe that sees them come and go neither.
+pub fn moves(entry: &Entry) -> bool {
+    let sees = entry.kind == *"VirtualMachine" && entry.field == *"Ready";
+    entry.kind != *"Process" && entry.kind != *"Endpoint" && !sees
+}
 
 impl Simulation {
     /// A run at its beginning.
@@ -151,6 +158,28 @@ impl Simulation {
         self.world.inject(kind, target, act);
     }
 
+    /// One more fault will strike, at a time that has not come yet.
+    pub fn add_fault(&mut self, at: SimTime, fault: Fault) {
+        self.add_faults(at, vec![fault]);
+    }
+
+    fn add_faults(&mut self, at: SimTime, faults: Vec<Fault>) {
+        let place = self.plan.faults.partition_point(|(other, _)| *other <= at);
+        let place = place.max(self.struck);
+        self.plan.faults.splice(place..place, faults.into_iter().map(|fault| (at, fault)));
+        self.health.wait_until(at);
+        // It is looked at again, though nothing may be written down any more.
+        self.judged.0 = 0;
+    }
+
+    /// An operator will do all of this at a time, which has not come yet; in the words of a scenario.
+    pub fn repair_at(&mut self, at: SimTime) -> Vec<Text> {
+        let repairs = repairs(self.view());
+        let faults = repairs.iter().flat_map(|action| action.faults.iter().cloned());
+        self.add_faults(at, faults.collect());
+        repairs.into_iter().map(|action| action.words).collect()
+    }
+
     /// Plays one event or one fault; false once the run is over.
     pub fn step(&mut self) -> bool {
         if self.world.played() >= self.plan.budget {
@@ -206,6 +235,11 @@ impl Simulation {
         self.plan.faults[..self.struck].last().map(|(at, _)| *at)
     }
 
+    /// True while faults are left that have their time.
+    pub fn has_faults_left(&self) -> bool {
+        self.struck < self.plan.faults.len()
+    }
+
     /// True once it has recovered, if no fault waits for something that may yet be seen.
     pub fn has_recovered_for_good(&self) -> bool {
         self.plan.awaited.is_empty() && self.recovered_at().is_some()
@@ -246,13 +280,8 @@ impl Simulation {
     }
 
     fn end(&self, recovered_at: Option<SimTime>) -> End {
-        // Processes that end and are started again, with what they log, move nothing, and a load
-        // balancer or a readiness probe that sees them come and go neither.
-        let sees = |entry: &Entry| entry.kind == *"VirtualMachine" && entry.field == *"Ready";
-        let moves =
-            |entry: &&Entry| entry.kind != *"Process" && entry.kind != *"Endpoint" && !sees(entry);
         let mut entries = self.world.timeline().entries().iter();
-        let last = entries.rfind(moves).map_or(SimTime::ZERO, |entry| entry.at);
+        let last = entries.rfind(|entry| moves(entry)).map_or(SimTime::ZERO, |entry| entry.at);
         if self.world.played() >= self.plan.budget {
             End::Budget
         } else if recovered_at.is_some() {

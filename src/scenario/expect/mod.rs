@@ -17,7 +17,7 @@ use crate::timeline::{self, EntryId, Timeline};
 #[derive(Clone, Debug)]
 pub struct Expectation {
     pub text: Text,
-    pub pattern: Pattern,
+    pub sight: Sight,
     /// True if it must not be seen.
     pub never: bool,
     /// When, counted from the first fault, both bounds included.
@@ -29,49 +29,57 @@ pub struct Expectation {
     pub because: Text,
 }
 
+/// What is to be seen.
+#[derive(Clone, Debug)]
+pub enum Sight {
+    /// Entries that hold this.
+    Entries(Pattern),
+    /// Everything that is wanted is there again, and stays: no single entry says so.
+    Recovery,
+}
+
+/// A finished run, as far as expectations look at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    pub timeline: &'a Timeline,
+    pub first_fault: Option<SimTime>,
+    pub recovered_at: Option<SimTime>,
+}
+
+/// The word for [`Sight::Recovery`].
+pub const RECOVERED: &str = "recovered";
+
 impl Expectation {
-    /// Judges a timeline.
-    pub fn judge(
-        &self,
-        timeline: &Timeline,
-        first_fault: Option<SimTime>,
-        platform: &str,
-    ) -> timeline::Expectation {
+    /// Judges a run.
+    pub fn judge(&self, seen: Seen, platform: &str) -> timeline::Expectation {
         let mut verdict = timeline::Expectation {
             text: self.words(),
             applicable: self.on.is_empty() || self.on.iter().any(|name| *name == *platform),
             ..timeline::Expectation::default()
         };
-        let fault = first_fault.unwrap_or_default();
-        let found = self.first(timeline, fault, self.after);
+        let found = self.first(seen, self.after);
         verdict.at = found.map(|(at, _)| at);
         verdict.entry = found.map(|(_, entry)| entry);
         verdict.met = found.is_some() != self.never;
         if !verdict.met {
-            verdict.why_not = self.why_not(timeline, fault, found).into();
+            verdict.why_not = self.why_not(seen, found).into();
         }
         verdict
     }
 
-    /// The first moment within a range at which the pattern holds.
-    fn first(
-        &self,
-        timeline: &Timeline,
-        fault: SimTime,
-        range: Option<(Duration, Duration)>,
-    ) -> Option<(SimTime, EntryId)> {
-        let mut state = State::default();
-        timeline.beginning().iter().for_each(|entry| state.note(entry, Age::Old));
-        for entry in timeline.happened() {
-            let since = if entry.at < fault { Age::Old } else { Age::New };
-            state.note(entry, since);
-            let after = entry.at.since(fault);
-            let in_range = range.is_none_or(|(low, high)| (low..=high).contains(&after));
-            if since == Age::New && in_range && self.pattern.holds(entry, &state) {
-                return Some((entry.at, entry.id));
+    /// The first moment within a range at which it is so.
+    fn first(&self, seen: Seen, range: Option<(Duration, Duration)>) -> Option<(SimTime, EntryId)> {
+        let fault = seen.first_fault.unwrap_or_default();
+        let in_range =
+            |at: SimTime| range.is_none_or(|(low, high)| (low..=high).contains(&at.since(fault)));
+        match &self.sight {
+            Sight::Entries(pattern) => first(pattern, seen.timeline, fault, in_range),
+            Sight::Recovery => {
+                let at = seen.recovered_at.filter(|at| in_range(*at))?;
+                let mut entries = seen.timeline.entries().iter();
+                Some((at, entries.rfind(|entry| entry.at <= at)?.id))
             }
         }
-        None
     }
 
     fn words(&self) -> Text {
@@ -83,20 +91,32 @@ impl Expectation {
         Text::from(format!("{verb} {}{range}", self.text))
     }
 
-    fn why_not(
-        &self,
-        timeline: &Timeline,
-        fault: SimTime,
-        found: Option<(SimTime, EntryId)>,
-    ) -> String {
-        if let Some((at, id)) = found {
-            return format!("it was seen {} after the fault (entry {})", at.since(fault), id.0);
-        }
-        match self.first(timeline, fault, None) {
+    fn why_not(&self, seen: Seen, found: Option<(SimTime, EntryId)>) -> String {
+        let fault = seen.first_fault.unwrap_or_default();
+        match found.or_else(|| self.first(seen, None)) {
             Some((at, id)) => {
                 format!("it was seen {} after the fault (entry {})", at.since(fault), id.0)
             }
             None => "it was never seen".to_owned(),
         }
     }
+}
+
+/// The first entry since the fault with which the pattern holds.
+fn first(
+    pattern: &Pattern,
+    timeline: &Timeline,
+    fault: SimTime,
+    in_range: impl Fn(SimTime) -> bool,
+) -> Option<(SimTime, EntryId)> {
+    let mut state = State::default();
+    timeline.beginning().iter().for_each(|entry| state.note(entry, Age::Old));
+    for entry in timeline.happened() {
+        let since = if entry.at < fault { Age::Old } else { Age::New };
+        state.note(entry, since);
+        if since == Age::New && in_range(entry.at) && pattern.holds(entry, &state) {
+            return Some((entry.at, entry.id));
+        }
+    }
+    None
 }

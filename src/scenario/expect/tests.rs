@@ -38,6 +38,38 @@ fn timeline(lines: &str) -> Timeline {
     timeline
 }
 
+/// A run of this timeline, with a fault and a recovery at these seconds.
+fn seen(timeline: &Timeline, fault: u64, recovered: Option<u64>) -> Seen<'_> {
+    let at = |seconds| SimTime::ZERO + Duration::from_secs(seconds);
+    Seen { timeline, first_fault: Some(at(fault)), recovered_at: recovered.map(at) }
+}
+
+#[test]
+fn a_recovery_is_seen_at_its_own_time_and_within_its_range() {
+    let timeline = timeline(RUN);
+    let after = |low, high| Some((Duration::from_secs(low), Duration::from_secs(high)));
+    let judge = |after, recovered| {
+        let expectation = Expectation {
+            text: Text::word(RECOVERED),
+            sight: Sight::Recovery,
+            never: false,
+            after,
+            on: Vec::new(),
+            says: Text::EMPTY,
+            because: Text::EMPTY,
+        };
+        expectation.judge(seen(&timeline, 60, recovered), "p")
+    };
+    assert!(judge(None, Some(501)).met);
+    assert_eq!(judge(None, Some(501)).entry, Some(EntryId(11)));
+    assert!(judge(after(441, 441), Some(501)).met);
+    assert_eq!(
+        judge(after(0, 440), Some(501)).why_not,
+        *"it was seen 7m21s after the fault (entry 11)"
+    );
+    assert_eq!(judge(None, None).why_not, *"it was never seen");
+}
+
 /// A pattern on a cluster of two workers.
 fn read(words: &str) -> Result<Pattern, (usize, String)> {
     let named = |kind: &str| matches!(kind, "VM" | "Node" | "Machine");
@@ -65,8 +97,9 @@ fn judge(words: &str, never: bool, after: Option<(u64, u64)>) -> timeline::Expec
     let pattern = read(words).expect("a pattern");
     let (says, because) = (Text::EMPTY, Text::EMPTY);
     let text = words.into();
-    let expectation = Expectation { text, pattern, never, after, on: Vec::new(), says, because };
-    expectation.judge(&timeline(RUN), Some(SimTime::ZERO + Duration::from_secs(60)), "p")
+    let sight = Sight::Entries(pattern);
+    let expectation = Expectation { text, sight, never, after, on: Vec::new(), says, because };
+    expectation.judge(seen(&timeline(RUN), 60, None), "p")
 }
 
 fn sees(words: &str) -> bool {
@@ -142,8 +175,9 @@ fn a_fault_at_the_very_beginning_is_told_apart_from_the_beginning_by_its_number(
         let text = words.into();
         let (says, because) = (Text::EMPTY, Text::EMPTY);
         let (never, after, on) = (false, None, Vec::new());
-        let expectation = Expectation { text, pattern, never, after, on, says, because };
-        expectation.judge(&timeline(lines), Some(SimTime::ZERO), "p").met
+        let sight = Sight::Entries(pattern);
+        let expectation = Expectation { text, sight, never, after, on, says, because };
+        expectation.judge(seen(&timeline(lines), 0, None), "p").met
     };
     assert!(sees("Fault/stopUnit injected=Process/kubelet@worker-0"));
     assert!(sees("new Pod created"));

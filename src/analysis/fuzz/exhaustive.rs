@@ -1,0 +1,321 @@
+//! All schedules of few faults: which single faults and which pairs a platform does not survive.
+//!
+//! The first fault strikes a steady cluster; each further one strikes when the run before it reaches
+//! another phase. What is alike is tried once. Every case goes on in a copy of the world at that
+//! instant; nothing is played again from the beginning.
+
+use super::draw::{BEGINS, LONG, plain};
+use super::gap::Gap;
+use super::phase::Phase;
+use super::schedule::{Schedule, Shape, Strike};
+use super::symmetry::Symmetry;
+use super::trial::{Outcome, Then, Trial, watch};
+use crate::analysis::invariants::Laws;
+use crate::analysis::parallel::{Control, fold};
+use crate::engine::{Duration, SimTime, Text};
+use crate::scenario::{Fault, Mistake, Simulation, models};
+use crate::timeline::Entry;
+use crate::world::View;
+
+/// What is to be tried.
+#[derive(Clone, Debug)]
+pub struct Question {
+    pub platform: Text,
+    /// How many faults strike, at most.
+    pub faults: u32,
+    /// Of everything that is random.
+    pub seed: u64,
+    /// Only these kinds; all if there are none.
+    pub kinds: Vec<String>,
+    pub jobs: usize,
+}
+
+/// Everything that was tried.
+#[derive(Clone, Debug)]
+pub struct Exhausted {
+    pub question: Question,
+    pub shape: Shape,
+    /// In the order of the first faults, then the second's instants and faults.
+    pub cases: Vec<Case>,
+    /// How many targets were left out because they are like another.
+    pub merged: usize,
+    pub events: u64,
+}
+
+/// One schedule, and what came of it.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub strikes: Vec<Struck>,
+    pub class: Class,
+    /// From the first fault to the recovery.
+    pub took: Option<Duration>,
+    pub gap: Option<Gap>,
+    /// Laws that were broken, each with what happened.
+    pub violated: Vec<Text>,
+}
+
+/// A fault, and at what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Struck {
+    pub at: SimTime,
+    /// Into which phase.
+    pub phase: Phase,
+    pub words: Text,
+}
+
+/// How a case came out, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    Heals,
+    /// After more than [`SLOW`].
+    HealsSlowly,
+    NeverHeals,
+    /// A quorum of etcd's members has lost its data.
+    LosesData,
+    /// A law was broken.
+    Violation,
+}
+
+/// A recovery that takes longer is slow: the slowest of the documented disasters that heal take
+/// about 15 minutes.
+const SLOW: Duration = Duration::from_secs(20 * 60);
+/// Later faults are not more of the same disaster.
+const MOST_FAULTS: u32 = 3;
+
+impl Class {
+    /// All of them.
+    pub const ALL: [Class; 5] =
+        [Class::Heals, Class::HealsSlowly, Class::NeverHeals, Class::LosesData, Class::Violation];
+
+    /// In a word or two.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Class::Heals => "heals",
+            Class::HealsSlowly => "heals slowly",
+            Class::NeverHeals => "never heals",
+            Class::LosesData => "loses data",
+            Class::Violation => "breaks a law",
+        }
+    }
+}
+
+impl Question {
+    /// Fails with what would be right if so many cannot be tried.
+    pub fn fits(&self) -> Result<(), String> {
+        match (1..=MOST_FAULTS).contains(&self.faults) {
+            true => Ok(()),
+            false => Err(format!(
+                "{} faults are not possible; write 1 to {MOST_FAULTS}: each more takes hundreds of \
+                 times as long",
+                self.faults
+            )),
+        }
+    }
+}
+
+/// Tries everything, as long as `control` lets it.
+///
+/// # Errors
+/// There is no such platform or kind of fault.
+pub fn exhaust(question: &Question, control: &Control) -> Result<Exhausted, Vec<String>> {
+    let texts = |all: Vec<Mistake>| all.iter().map(ToString::to_string).collect::<Vec<String>>();
+    let platform = models::platform(&question.platform).map_err(|wrong| vec![wrong.to_string()])?;
+    let hosts = platform.hosts;
+    let shape = Shape { control_planes: 3, workers: 3, zones: platform.zones, hosts };
+    let schedule = Schedule { shape, seed: question.seed, ..plain(&question.platform) };
+    let game = schedule.game(LONG).map_err(texts)?;
+    let mut beginning = game.begin(question.seed);
+    beginning.run_until(SimTime::ZERO + BEGINS);
+    let (choices, merged) = choices(beginning.view(), &schedule, question)?;
+    if choices.is_empty() {
+        return Err(vec!["none of these kinds is tried; see `healsim fuzz --help`".to_owned()]);
+    }
+    let root = Root { beginning: &beginning, choices: &choices, faults: question.faults, control };
+    control.expect(choices.len() as u64);
+    let add = |sum: &mut Vec<(u64, Vec<(Case, u64)>)>, place: u64| {
+        sum.push((place, root.from(usize::try_from(place).expect("a place in memory"))));
+    };
+    let found = fold(0..choices.len() as u64, question.jobs, control, Vec::new, add);
+    let mut found: Vec<(u64, Vec<(Case, u64)>)> = found.into_iter().flatten().collect();
+    found.sort_by_key(|(place, _)| *place);
+    let cases = || found.iter().flat_map(|(_, cases)| cases);
+    Ok(Exhausted {
+        question: question.clone(),
+        shape,
+        events: cases().map(|(_, events)| events).sum(),
+        cases: cases().map(|(case, _)| case.clone()).collect(),
+        merged,
+    })
+}
+
+/// A fault that can be chosen.
+struct Choice {
+    words: Text,
+    fault: Fault,
+}
+
+/// Every fault that is tried, but those that are like another.
+fn choices(
+    view: View,
+    schedule: &Schedule,
+    question: &Question,
+) -> Result<(Vec<Choice>, usize), Vec<String>> {
+    let kinds = &question.kinds;
+    let is_wanted = |kind: &str| kinds.is_empty() || kinds.iter().any(|name| name == kind);
+    let known: Vec<&str> = ON_NODES.iter().chain(ON_SERVERS).chain(&ON_HOSTS).map(kind).collect();
+    let wrong = kinds.iter().filter(|name| !known.contains(&name.as_str()));
+    let wrong: Vec<String> = wrong.map(|name| models::unknown("kind", name, &known)).collect();
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    let names = |program: &str, is_there: bool| -> Vec<Text> {
+        let vms = view.vms().filter(|vm| vm.units.contains_key("kubelet"));
+        vms.map(|vm| vm.name.clone()).filter(|vm| view.runs(program, vm) == is_there).collect()
+    };
+    let (servers, workers) = (names("etcd", true), names("etcd", false));
+    let hosts: Vec<Text> = view.hosts().map(|host| host.name.clone()).collect();
+    // A VM that fails alone does not ask on which host it is.
+    let hosts_matter = question.faults > 1 && is_wanted("powerOffHost");
+    let (whole, without_hosts) = (Symmetry::of(view, true), Symmetry::of(view, false));
+    let (mut choices, mut merged) = (Vec::new(), 0);
+    for (names, templates) in [
+        (&workers, ON_NODES),
+        (&servers, ON_NODES),
+        (&servers, ON_SERVERS),
+        (&hosts, &ON_HOSTS),
+        (&vec![Text::word("supervisor-0")], &ON_SUPERVISORS),
+    ] {
+        for template in templates.iter().filter(|template| is_wanted(kind(template))) {
+            let is_host = kind(template) == "powerOffHost";
+            let symmetry = if is_host || hosts_matter { &whole } else { &without_hosts };
+            for (name, others) in symmetry.merged(names) {
+                merged += others;
+                let words = Text::from(template.replace('*', &name));
+                let fault = read(schedule, &words)?;
+                choices.push(Choice { words, fault });
+            }
+        }
+    }
+    Ok((choices, merged))
+}
+
+const ON_NODES: &[&str] = &[
+    "powerOff: { vm: * }",
+    "deleteVm: { vm: * }",
+    "stopUnit: { vm: *, unit: kubelet }",
+    "isolateVm: { vm: * }",
+];
+const ON_SERVERS: &[&str] = &[
+    "killProcess: { vm: *, process: etcd }",
+    "killProcess: { vm: *, process: kube-controller-manager }",
+    "removeFile: { vm: *, path: /etc/kubernetes/manifests/etcd.yaml }",
+    "removeFile: { vm: *, path: /etc/kubernetes/manifests/kube-apiserver.yaml }",
+    "stallDisk: { vm: * }",
+];
+const ON_HOSTS: [&str; 1] = ["powerOffHost: { host: * }"];
+const ON_SUPERVISORS: [&str; 1] = ["powerOff: { vm: * }"];
+
+fn kind<'a>(template: &&'a str) -> &'a str {
+    template.split(':').next().unwrap_or_default()
+}
+
+/// A fault as a scenario of this cluster reads it.
+fn read(schedule: &Schedule, words: &Text) -> Result<Fault, Vec<String>> {
+    let strikes = vec![Strike::at(BEGINS, words.as_str())];
+    let game = Schedule { strikes, ..schedule.clone() }.game(LONG);
+    let game = game.map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<String>>())?;
+    let fault = game.faults().first().map(|(_, fault)| fault.clone());
+    fault.ok_or_else(|| vec![format!("`{words}` is no fault")])
+}
+
+/// Where everything begins.
+struct Root<'a> {
+    beginning: &'a Simulation,
+    choices: &'a [Choice],
+    faults: u32,
+    control: &'a Control,
+}
+
+impl Root<'_> {
+    /// All cases that begin with a choice, each with its events.
+    fn from(&self, place: usize) -> Vec<(Case, u64)> {
+        let mut cases = Vec::new();
+        let at = SimTime::ZERO + BEGINS;
+        self.go_on(self.beginning, Vec::new(), (at, Phase::Quiet), place, &mut cases);
+        cases
+    }
+
+    /// Strikes at this instant, and then, if more may strike, at each phase that follows.
+    fn go_on(
+        &self,
+        before: &Simulation,
+        struck: Vec<Struck>,
+        (at, phase): (SimTime, Phase),
+        place: usize,
+        cases: &mut Vec<(Case, u64)>,
+    ) {
+        let choice = &self.choices[place];
+        let mut strikes = struck;
+        strikes.push(Struck { at, phase, words: choice.words.clone() });
+        let mut simulation = before.fork();
+        simulation.add_fault(at, choice.fault.clone());
+        let played = simulation.played();
+        let (trial, end) = watch(simulation.fork(), Laws::new(), Then::Stop);
+        let is_last = u32::try_from(strikes.len()).is_ok_and(|count| count >= self.faults);
+        let instants = if is_last { Vec::new() } else { instants(end.view(), at) };
+        cases.push((case(&strikes, &trial, &end), trial.events - played));
+        for (instant, phase) in instants {
+            simulation.run_until(instant);
+            for next in 0..self.choices.len() {
+                // The same again hits nothing new.
+                let is_new = strikes.iter().all(|it| it.words != self.choices[next].words);
+                if is_new && !self.control.is_stopped() {
+                    let instant = (instant + Duration::from_micros(1), phase);
+                    self.go_on(&simulation, strikes.clone(), instant, next, cases);
+                }
+            }
+        }
+    }
+}
+
+/// The beginning of each phase of healing after a fault, each once.
+fn instants(view: View, fault: SimTime) -> Vec<(SimTime, Phase)> {
+    let after = |entry: &&Entry| entry.at >= fault;
+    let mut found: Vec<(SimTime, Phase)> = vec![(fault, Phase::Quiet)];
+    for entry in view.timeline().happened().iter().filter(after) {
+        let Some(phase) = Phase::begun_by(entry) else { continue };
+        if found.iter().all(|(_, other)| *other != phase) {
+            found.push((entry.at, phase));
+        }
+    }
+    found
+}
+
+fn case(strikes: &[Struck], trial: &Trial, end: &Simulation) -> Case {
+    let first = strikes.first().map_or(SimTime::ZERO, |struck| struck.at);
+    let took = end.recovered_at().map(|at| at.since(first));
+    let class = match (trial.outcome, took) {
+        (Outcome::Violation, _) => Class::Violation,
+        (Outcome::Heals, Some(took)) if took > SLOW => Class::HealsSlowly,
+        (Outcome::Heals, _) => Class::Heals,
+        _ if has_lost_data(end.view()) => Class::LosesData,
+        _ => Class::NeverHeals,
+    };
+    Case {
+        strikes: strikes.to_vec(),
+        class,
+        took,
+        gap: trial.gap.clone(),
+        violated: trial.violations.iter().map(|it| Text::from(it.to_string())).collect(),
+    }
+}
+
+/// True if so many of a cluster's etcd members have no disk any more that the others are no quorum.
+fn has_lost_data(view: View) -> bool {
+    view.etcd_clusters().into_iter().any(|cluster| {
+        let members = view.etcd_members(cluster);
+        let voters = || members.iter().filter(|member| !member.info.learner);
+        let kept = voters().filter(|member| view.vm(&member.info.vm).is_some()).count();
+        kept < voters().count() / 2 + 1
+    })
+}

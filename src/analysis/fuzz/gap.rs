@@ -1,0 +1,103 @@
+//! What a run is stuck on, in words that are the same for all runs that are stuck alike: what is
+//! lacking, and who says that he does not act, and why.
+
+use crate::engine::Text;
+use crate::scenario::lacks;
+use crate::timeline::{Entry, Value};
+use crate::world::View;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A way to be stuck.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gap {
+    /// As `control plane: a kubelet does not run`.
+    pub lack: Text,
+    /// As `OwnerRemediated RemediationFailed: ...`; empty if nobody says anything.
+    pub because: Text,
+}
+
+/// The conditions in which a controller says why it does not act.
+const REFUSALS: [&str; 4] =
+    ["OwnerRemediated", "RemediationAllowed", "DrainingSucceeded", "v1beta1.DrainingSucceeded"];
+/// Longer words are not read in a table.
+const LONGEST: usize = 120;
+
+impl Gap {
+    /// What the world lacks now; nothing if it lacks nothing.
+    pub fn of(view: View) -> Option<Gap> {
+        let lack = lacks(view, &[]).next()?;
+        let is_server = lack.object.contains("control-plane") || lack.object.contains("etcd@");
+        let role = if is_server { "control plane: " } else { "" };
+        let because = refusal(view).or_else(|| token(view)).unwrap_or_default();
+        Some(Gap { lack: Text::from(format!("{role}{}", lack.what)), because })
+    }
+}
+
+impl std::fmt::Display for Gap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.because.is_empty() {
+            true => write!(f, "{}", self.lack),
+            false => write!(f, "{}; {}", self.lack, self.because),
+        }
+    }
+}
+
+/// The refusal that stands and comes first by the name of its condition.
+fn refusal(view: View) -> Option<Text> {
+    let mut last: BTreeMap<(&str, &str), &Entry> = BTreeMap::new();
+    let mut gone: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for entry in view.timeline().happened() {
+        if entry.field == *"exists" && entry.to == Value::Null {
+            gone.insert((&entry.kind, &entry.name));
+        }
+        if REFUSALS.contains(&entry.field.as_str()) {
+            last.insert((&entry.field, &entry.name), entry);
+        }
+    }
+    let stands = |entry: &&&Entry| {
+        entry.to.as_text() == Some("False")
+            && !entry.message.is_empty()
+            && !gone.contains(&(entry.kind.as_str(), entry.name.as_str()))
+    };
+    // The owner's own words before those of who asked him.
+    let by_worth = |entry: &&&Entry| REFUSALS.iter().position(|field| entry.field == **field);
+    let entry = last.values().filter(stands).min_by_key(by_worth)?;
+    Some(Text::from(format!("{} {}: {}", entry.field, entry.reason, plain(&entry.message))))
+}
+
+/// A VM whose kubeadm finds no signature of its token, and which has no Node that is Ready.
+fn token(view: View) -> Option<Text> {
+    let fails = |entry: &Entry| {
+        let text = entry.to.as_text().unwrap_or_default();
+        entry.field == *"log" && text.contains("JWS signature")
+    };
+    let mut entries = view.timeline().happened().iter().rev();
+    let failed = entries.find(|entry| fails(entry))?;
+    let vm = failed.name.split('@').nth(1)?;
+    (view.vm(vm).is_some() && !view.works("kubelet", vm))
+        .then(|| Text::word("a VM cannot join: cluster-info has no signature of its token"))
+}
+
+/// The message without names and numbers, which differ from run to run.
+fn plain(message: &str) -> String {
+    let is_name = |word: &str| word.bytes().any(|byte| byte.is_ascii_digit()) && word.len() > 1;
+    let words = message.split_whitespace().map(|word| if is_name(word) { "*" } else { word });
+    let mut text = words.collect::<Vec<&str>>().join(" ");
+    if let Some((cut, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(text[..cut].trim_end().len());
+        text.push_str(" ...");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn names_and_numbers_are_left_out_and_what_is_long_is_cut() {
+        assert_eq!(plain("Node worker-0 waits  for md-0-x7k2p"), "Node * waits for *");
+        assert_eq!(plain("a 1 of these"), "a 1 of these");
+        assert!(plain(&"word ".repeat(60)).ends_with("word ..."));
+    }
+}

@@ -1,0 +1,37 @@
+//! Disasters that nobody wrote down: random clusters and faults, under all laws.
+//!
+//! | file | is |
+//! |---|---|
+//! | `schedule` | a cluster and its faults, which is a scenario |
+//! | `dice`, `kinds`, `draw` | from a seed to a schedule |
+//! | `trial` | one run: its outcome, what it was stuck on, which laws it broke |
+//! | `gap`, `phase` | how runs are stuck, and when faults struck |
+//! | `campaign` | many runs |
+//! | `exhaustive`, `symmetry` | all schedules of one, two or three faults |
+//! | `finding`, `shrink` | what was found, as the simplest scenario that shows it |
+
+mod campaign;
+mod dice;
+mod draw;
+mod exhaustive;
+mod finding;
+mod gap;
+mod kinds;
+mod phase;
+mod schedule;
+mod shrink;
+mod symmetry;
+#[cfg(test)]
+mod tests;
+mod trial;
+
+pub use campaign::{Asked, Campaign, Count, campaign};
+pub use draw::Deck;
+pub use exhaustive::{Case, Class, Exhausted, Question, Struck, exhaust};
+pub use finding::{Finding, Shown};
+pub use gap::Gap;
+pub use kinds::{KINDS, NOT_THROWN};
+pub use phase::{Pair, Phase};
+pub use schedule::{Moment, Schedule, Shape, Strike};
+pub use shrink::{Shrunk, shrink};
+pub use trial::{Outcome, Then, Trial, play, watch};

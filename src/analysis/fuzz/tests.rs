@@ -1,0 +1,130 @@
+//! What is drawn can be played, and is told alike at any number of threads.
+
+use super::draw::LONG;
+use super::*;
+use crate::analysis::Control;
+use crate::engine::Duration;
+use crate::scenario;
+
+const PLATFORMS: [&str; 2] = ["tkgs-2024", "tkgs-current"];
+
+fn deck(platform: &str) -> Deck {
+    Deck::new(platform, &[]).expect("a platform")
+}
+
+#[test]
+fn every_seed_gives_a_scenario_that_can_be_read_and_the_same_again() {
+    for platform in PLATFORMS {
+        let deck = deck(platform);
+        for seed in 0..150 {
+            let schedule = deck.draw(seed);
+            let game = schedule.game(LONG);
+            assert!(game.is_ok(), "{platform}, seed {seed}: {:?}", game.err());
+            assert_eq!(schedule, deck.draw(seed));
+        }
+    }
+}
+
+#[test]
+fn schedules_differ_in_everything() {
+    let deck = deck("tkgs-2024");
+    let all: Vec<Schedule> = (0..300).map(|seed| deck.draw(seed)).collect();
+    for control_planes in [1, 3, 5] {
+        assert!(all.iter().any(|it| it.shape.control_planes == control_planes));
+    }
+    assert!(all.iter().any(|it| it.shape.zones == 3) && all.iter().any(|it| it.shape.zones == 0));
+    assert!(
+        all.iter().any(|it| it.settings.len() > 1) && all.iter().any(|it| it.settings.is_empty())
+    );
+    assert!(all.iter().any(|it| it.workloads.len() > 1));
+    assert!(all.iter().any(|it| it.strikes.len() >= 20), "long schedules are there to be reduced");
+    let waits = |strike: &Strike| strike.moment.time().is_none();
+    assert!(all.iter().any(|it| it.strikes.iter().any(waits)));
+    for kind in KINDS {
+        let struck = |schedule: &Schedule| schedule.strikes.iter().any(|it| it.kind() == kind.name);
+        assert!(all.iter().any(struck), "{} is never thrown", kind.name);
+    }
+}
+
+#[test]
+fn only_the_kinds_that_are_asked_for_are_thrown() {
+    let deck = Deck::new("tkgs-2024", &["stopUnit".to_owned()]).expect("a kind");
+    let strikes = (0..40).flat_map(|seed| deck.draw(seed).strikes);
+    assert!(strikes.clone().count() > 40);
+    assert!(strikes.into_iter().all(|it| ["stopUnit", "startUnit"].contains(&it.kind())));
+    let wrong = Deck::new("tkgs-2024", &["stopUnits".to_owned()]).unwrap_err();
+    assert_eq!(wrong, ["no kind `stopUnits`; did you mean `stopUnit`?"]);
+    let wrong = Deck::new("tkgs-2042", &[]).unwrap_err();
+    assert!(wrong[0].contains("tkgs-2024"), "{wrong:?}");
+}
+
+#[test]
+fn a_campaign_is_the_same_at_any_number_of_threads() {
+    let asked = |jobs| Asked {
+        deck: Deck::new("tkgs-2024", &["killProcess".to_owned()]).expect("a kind"),
+        first_seed: 3,
+        runs: 4,
+        jobs,
+        go_on: true,
+    };
+    let one = campaign(&asked(1), &Control::default());
+    let three = campaign(&asked(3), &Control::default());
+    assert_eq!(format!("{one:?}"), format!("{three:?}"));
+    assert_eq!(one.played, 4);
+}
+
+/// A cluster with one control-plane VM, whose kubelet stops among much else that ends by itself.
+fn lonely() -> Schedule {
+    let at = |seconds, words: &str| Strike::at(Duration::from_secs(seconds), words);
+    Schedule {
+        shape: Shape { control_planes: 1, workers: 2, zones: 0, hosts: 0 },
+        settings: vec![("kubernetes.nodeMonitorGracePeriod".to_owned(), "80s".to_owned())],
+        strikes: vec![
+            at(60, "killProcess: { vm: worker-0, process: kubelet }"),
+            at(67, "stopUnit: { vm: control-plane-0, unit: kubelet }"),
+            at(90, "killProcess: { vm: supervisor-0, process: capi-controller-manager }"),
+        ],
+        workloads: vec!["{ name: web, replicas: 2, runsOn: workers }".to_owned()],
+        ..draw::plain("tkgs-2024")
+    }
+}
+
+#[test]
+fn what_is_found_is_reduced_to_the_one_fault_that_shows_it_and_its_file_fails_a_check() {
+    let trial = play(&lonely()).expect("a scenario");
+    assert_eq!(trial.outcome, Outcome::NeedsRepair);
+    let gap = trial.gap.expect("what it is stuck on");
+    let words = gap.to_string();
+    assert!(words.starts_with("control plane: a kubelet does not run; OwnerRemediated"), "{words}");
+    let shown = Shown::Gap(gap);
+    let shrunk = shrink(&lonely(), &shown, &Control::default()).expect("it shows it");
+    let strikes = &shrunk.schedule.strikes;
+    assert_eq!(strikes.len(), 1, "{strikes:?}");
+    assert_eq!(strikes[0], Strike::at(Duration::from_secs(60), lonely().strikes[1].words.clone()));
+    assert!(shrunk.schedule.settings.is_empty());
+    assert_eq!(shrunk.schedule.shape.workers, 1);
+    let finding = Finding {
+        shown,
+        name: 7,
+        schedule: shrunk.schedule,
+        command: "fuzz --seed 7 --runs 1".to_owned(),
+        reduced: Some((3, shrunk.runs)),
+    };
+    let text = finding.text().expect("a scenario");
+    assert_eq!(text, finding.text().expect("a scenario"));
+    let source = scenario::Source::embedded("found.yaml", &text);
+    let read = scenario::Scenario::read(source).expect("it can be read");
+    let game = scenario::Game::new(&read, None, &[], None).expect("it can be played");
+    let run = game.play(game.seed.expect("its own seed"));
+    assert_eq!(run.failed().count(), 1, "it is not seen to recover");
+    assert_eq!(finding.file_name(), "stuck-control-plane-a-kubelet-does-not-run-7.yaml");
+}
+
+#[test]
+fn every_kind_of_fault_is_thrown_or_it_is_said_why_not() {
+    for (name, _) in scenario::KINDS {
+        let thrown = KINDS.iter().any(|kind| kind.name == name);
+        let explained = NOT_THROWN.iter().any(|(kind, _)| *kind == name);
+        assert!(thrown != explained, "{name}");
+    }
+}

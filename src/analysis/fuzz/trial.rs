@@ -1,0 +1,249 @@
+//! One run of a campaign: its faults, then patience, then an operator who mends everything that can
+//! be mended, then patience again. All laws watch.
+
+use super::draw::LONG;
+use super::gap::Gap;
+use super::phase::{self, Pair};
+use super::schedule::{Moment, Schedule, Strike};
+use crate::analysis::invariants::{Laws, Violation};
+use crate::engine::{Duration, SimTime, Text};
+use crate::scenario::{Mistake, Observer, Simulation, moves};
+use crate::timeline::Entry;
+
+/// What came of a schedule.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    pub outcome: Outcome,
+    /// What it was stuck on before the operator came.
+    pub gap: Option<Gap>,
+    /// What not even the operator could mend.
+    pub left: Option<Gap>,
+    /// The first violation of each law, in the order in which they came.
+    pub violations: Vec<Violation>,
+    /// The `sometimes` that it reached.
+    pub reached: Vec<&'static str>,
+    /// Which kinds of faults struck in which phases of healing.
+    pub pairs: Vec<Pair>,
+    /// Faults that found their target.
+    pub struck: u64,
+    pub events: u64,
+    pub ended_at: SimTime,
+    /// What the operator did.
+    pub repairs: Vec<Strike>,
+    /// When faults struck that had waited for something, in the order of the schedule.
+    pub found: Vec<(SimTime, Text)>,
+}
+
+/// How a run came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Everything wanted was back, without anybody's help.
+    Heals,
+    /// Nothing changed any more; then an operator mended what was broken, and it healed.
+    NeedsRepair,
+    /// It was still changing when patience was over.
+    Slow,
+    /// Nothing changed any more, and mending what was broken did not help.
+    Stuck,
+    /// A law was broken; the run ended there.
+    Violation,
+    /// The engine's limit of events was reached.
+    Budget,
+}
+
+/// Without an entry that changes the cluster for this long, a run is stuck: longer than any time-out
+/// of a platform but the start-up time of a Node, which is hours.
+const QUIET: Duration = Duration::from_secs(20 * 60);
+/// Longer than the slowest documented recovery takes.
+const PATIENCE: Duration = Duration::from_secs(45 * 60);
+
+impl Outcome {
+    /// All of them, the best first.
+    pub const ALL: [Outcome; 6] = [
+        Outcome::Heals,
+        Outcome::NeedsRepair,
+        Outcome::Slow,
+        Outcome::Stuck,
+        Outcome::Violation,
+        Outcome::Budget,
+    ];
+
+    /// In a few words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Outcome::Heals => "heals",
+            Outcome::NeedsRepair => "stuck, heals after repairs",
+            Outcome::Slow => "still changing",
+            Outcome::Stuck => "stuck in spite of repairs",
+            Outcome::Violation => "breaks a law",
+            Outcome::Budget => "too many events",
+        }
+    }
+}
+
+/// Plays a schedule.
+///
+/// # Errors
+/// It is no scenario.
+pub fn play(schedule: &Schedule) -> Result<Trial, Vec<Mistake>> {
+    let game = schedule.game(LONG)?;
+    Ok(watch(game.begin(schedule.seed), Laws::new(), Then::Repair).0)
+}
+
+/// What happens when a run does not heal by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// An operator mends what can be mended.
+    Repair,
+    /// Nothing; the run is over.
+    Stop,
+}
+
+/// Plays on, under laws that have watched so far.
+pub fn watch(simulation: Simulation, laws: Laws, then: Then) -> (Trial, Simulation) {
+    let mut watched = Watched { moved: simulation.view().now(), seen: 0, simulation, laws };
+    let mut trial = Trial {
+        outcome: Outcome::Heals,
+        gap: None,
+        left: None,
+        violations: Vec::new(),
+        reached: Vec::new(),
+        pairs: Vec::new(),
+        struck: 0,
+        events: 0,
+        ended_at: SimTime::ZERO,
+        repairs: Vec::new(),
+        found: Vec::new(),
+    };
+    let first = watched.play();
+    trial.outcome = first.outcome();
+    if matches!(first, Stop::Stuck | Stop::Slow) {
+        trial.gap = Gap::of(watched.simulation.view());
+    }
+    if then == Then::Repair && trial.gap.is_some() {
+        let at = next_second(watched.simulation.view().now());
+        let words = watched.simulation.repair_at(at);
+        let strike = |words: Text| Strike::at(at.since(SimTime::ZERO), words.as_str());
+        trial.repairs = words.into_iter().map(strike).collect();
+        let second = watched.play();
+        trial.outcome = match (second, first) {
+            (Stop::Heals, Stop::Stuck) => Outcome::NeedsRepair,
+            (Stop::Heals, _) => Outcome::Slow,
+            _ => second.outcome(),
+        };
+        if matches!(second, Stop::Stuck | Stop::Slow) {
+            trial.left = Gap::of(watched.simulation.view());
+        }
+    }
+    watched.finish(trial)
+}
+
+/// A run, and who looks at it.
+struct Watched {
+    simulation: Simulation,
+    laws: Laws,
+    /// How many entries were looked at.
+    seen: usize,
+    /// When the cluster changed last.
+    moved: SimTime,
+}
+
+/// Why a part of a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    Heals,
+    Stuck,
+    Slow,
+    Violation,
+    Budget,
+}
+
+impl Stop {
+    fn outcome(self) -> Outcome {
+        match self {
+            Stop::Heals => Outcome::Heals,
+            Stop::Stuck => Outcome::Stuck,
+            Stop::Slow => Outcome::Slow,
+            Stop::Violation => Outcome::Violation,
+            Stop::Budget => Outcome::Budget,
+        }
+    }
+}
+
+impl Watched {
+    fn play(&mut self) -> Stop {
+        self.laws.look(self.simulation.view());
+        loop {
+            if !self.simulation.step() {
+                return Stop::Budget;
+            }
+            self.laws.look(self.simulation.view());
+            if self.laws.is_broken() {
+                return Stop::Violation;
+            }
+            self.note_changes();
+            let now = self.simulation.view().now();
+            if self.simulation.has_faults_left() {
+                continue;
+            }
+            if self.simulation.recovered_at().is_some() {
+                return Stop::Heals;
+            }
+            let fault = self.simulation.last_fault().unwrap_or_default();
+            if now > fault.max(self.moved) + QUIET {
+                return Stop::Stuck;
+            }
+            if now > fault + PATIENCE {
+                return Stop::Slow;
+            }
+        }
+    }
+
+    fn note_changes(&mut self) {
+        let entries = self.simulation.view().timeline().entries();
+        let news = &entries[self.seen..];
+        if let Some(last) = news.iter().rfind(|entry| moves(entry)) {
+            self.moved = last.at;
+        }
+        self.seen = entries.len();
+    }
+
+    fn finish(mut self, mut trial: Trial) -> (Trial, Simulation) {
+        trial.violations = match trial.outcome {
+            Outcome::Violation => self.laws.violations(),
+            _ => self.laws.end(&self.simulation),
+        };
+        if !trial.violations.is_empty() {
+            trial.outcome = Outcome::Violation;
+        }
+        trial.reached = self.laws.reached().collect();
+        trial.events = self.simulation.played();
+        trial.ended_at = self.simulation.view().now();
+        let happened = self.simulation.view().timeline().happened();
+        let strikes = || happened.iter().filter(|entry| entry.kind == *"Fault");
+        trial.struck = strikes().filter(|entry| found_its_target(entry)).count() as u64;
+        trial.found = strikes().map(|entry| (entry.at, entry.name.clone())).collect();
+        trial.pairs = phase::pairs(happened);
+        (trial, self.simulation)
+    }
+}
+
+/// False if there was no such target (any more).
+fn found_its_target(fault: &Entry) -> bool {
+    !fault.to.as_text().is_some_and(|to| to.starts_with("nothing"))
+}
+
+/// A time at which no event has been played yet.
+fn next_second(now: SimTime) -> SimTime {
+    SimTime::ZERO + Duration::from_secs(now.since(SimTime::ZERO).as_secs() + 1)
+}
+
+impl Moment {
+    /// The time, if it has one.
+    pub fn time(&self) -> Option<Duration> {
+        match self {
+            Moment::At(at) => Some(*at),
+            Moment::Seen(..) => None,
+        }
+    }
+}

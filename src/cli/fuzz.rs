@@ -1,0 +1,248 @@
+//! `fuzz` and `replay`: campaigns of random disasters, and what they found.
+
+use super::commands::{Exit, Trouble, can_write, file, stdout};
+use super::output::{note, print, write_file};
+use super::progress::{Progress, watch};
+use crate::analysis::Control;
+use crate::analysis::estimate::MOST_RUNS;
+use crate::analysis::fuzz::{
+    Asked, Campaign, Deck, Finding, Gap, Question, Shown, campaign, exhaust, shrink,
+};
+use crate::engine::{Duration, Text};
+use crate::report::{Style, campaign_json, exhausted_json, shell, write_campaign, write_exhausted};
+use clap::ValueEnum;
+use std::path::PathBuf;
+use std::thread;
+
+/// Search for disasters that nobody wrote down
+///
+/// Plays random clusters, settings, workloads and schedules of faults under all laws (`healsim list
+/// invariants`). Each run switches on a few kinds of faults. What does not heal by itself is repaired
+/// by an operator at last, and what it was stuck on is counted. The first broken law ends the
+/// campaign: it is reduced to the simplest scenario that still breaks it, and written into a file.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  healsim fuzz
+  healsim fuzz --platform tkgs-current --runs 20000
+  healsim fuzz --for 10m --kinds powerOff,stopUnit --keep-going
+  healsim fuzz --runs 2000 --gaps --dir found
+  healsim fuzz --exhaustive --faults 2 --kinds powerOff,stopUnit
+
+Exit code 5: a law was broken.")]
+pub struct Fuzz {
+    /// The platform
+    #[arg(long, value_name = "P", default_value = "tkgs-2024")]
+    pub platform: String,
+    /// How many runs
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
+    pub runs: u64,
+    /// Begin no more runs after this time (of a clock on the wall), for example 10m; without --runs
+    /// as many as there is time for
+    #[arg(long = "for", value_name = "D")]
+    pub time: Option<Duration>,
+    /// The seed of the first run; each further run takes the next
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Play all schedules of up to --faults faults instead of random ones, on the platform's cluster
+    #[arg(long, conflicts_with_all = ["runs", "time", "keep_going", "gaps", "no_shrink", "dir"])]
+    pub exhaustive: bool,
+    /// With --exhaustive: how many faults strike, at most
+    #[arg(long, value_name = "K", default_value_t = 1, requires = "exhaustive")]
+    pub faults: u32,
+    /// Only these kinds of faults
+    #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
+    pub kinds: Vec<String>,
+    /// How many runs are played at once; by default as many as there are processors
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Go on after a law was broken
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Write a file for each way to be stuck as well, reduced like the others
+    #[arg(long)]
+    pub gaps: bool,
+    /// Write what was found as it was found
+    #[arg(long)]
+    pub no_shrink: bool,
+    /// The folder for what was found
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// What to print
+    #[arg(short = 'o', value_name = "FORMAT", default_value = "table")]
+    pub output: FuzzFormat,
+    /// Tell the progress on standard error even if that is no terminal
+    #[arg(long)]
+    pub progress: bool,
+}
+
+/// How it is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FuzzFormat {
+    Table,
+    Json,
+}
+
+impl Fuzz {
+    /// Fails with what would be right if the words do not fit one another.
+    pub fn fits(&self) -> Result<(), String> {
+        self.question().fits()?;
+        let (runs, largest) = (self.runs, u64::MAX - self.runs);
+        match self.seed > largest {
+            true => Err(format!(
+                "no {runs} runs begin with --seed {}: with so many, the largest seed is {largest}",
+                self.seed
+            )),
+            false => Ok(()),
+        }
+    }
+
+    fn jobs(&self) -> usize {
+        let processors = || thread::available_parallelism().map_or(1, usize::from);
+        self.jobs.map_or_else(processors, usize::from)
+    }
+
+    fn progress(&self) -> Progress {
+        if self.progress { Progress::Always } else { Progress::IfTerminal }
+    }
+
+    /// What is asked of an exhaustive search.
+    fn question(&self) -> Question {
+        Question {
+            platform: Text::from(self.platform.as_str()),
+            faults: self.faults,
+            seed: self.seed,
+            kinds: self.kinds.clone(),
+            jobs: self.jobs(),
+        }
+    }
+
+    /// The words that play the run of a seed again.
+    fn again(&self, seed: u64) -> String {
+        let mut words = vec!["fuzz".to_owned()];
+        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+        add("--platform", self.platform.clone());
+        add("--seed", seed.to_string());
+        add("--runs", "1".to_owned());
+        if !self.kinds.is_empty() {
+            add("--kinds", self.kinds.join(","));
+        }
+        shell::command(&words.into_iter().map(Text::from).collect::<Vec<Text>>())
+    }
+}
+
+/// Plays a campaign, prints it, and writes what it found.
+pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
+    if asked.exhaustive {
+        return try_all(asked);
+    }
+    can_write(&asked.dir.join("finding"))?;
+    let deck = Deck::new(&asked.platform, &asked.kinds).map_err(Trouble::Input)?;
+    let question = Asked {
+        deck,
+        first_seed: asked.seed,
+        runs: asked.runs,
+        jobs: asked.jobs(),
+        go_on: asked.keep_going,
+    };
+    let progress = asked.progress();
+    let play = |control: &Control| match asked.time {
+        None => campaign(&question, control),
+        Some(time) => within(time, control, || campaign(&question, control)),
+    };
+    let (found, interrupted) = watch(asked.runs, progress, play);
+    let again = |seed| asked.again(seed);
+    let mut bytes = Vec::new();
+    match asked.output {
+        FuzzFormat::Table => {
+            write_campaign(&found, &again, Style::Colored, &mut bytes).map_err(stdout)?;
+        }
+        FuzzFormat::Json => bytes = format!("{}\n", campaign_json(&found)).into_bytes(),
+    }
+    print(&bytes).map_err(stdout)?;
+    let is_cut = interrupted && found.violations.is_empty() && asked.time.is_none();
+    write_findings(asked, &question.deck, &found, progress)?;
+    Ok(match (found.violations.is_empty(), is_cut) {
+        (false, _) => Exit::Invariant,
+        (true, true) => Exit::Interrupted,
+        (true, false) => Exit::Done,
+    })
+}
+
+/// Plays all schedules of few faults; what they come to is an answer, not a failure.
+fn try_all(asked: &Fuzz) -> Result<Exit, Trouble> {
+    let question = asked.question();
+    let (found, interrupted) = watch(0, asked.progress(), |control| exhaust(&question, control));
+    let found = found.map_err(Trouble::Input)?;
+    let mut bytes = Vec::new();
+    match asked.output {
+        FuzzFormat::Table => {
+            write_exhausted(&found, Style::Colored, &mut bytes).map_err(stdout)?;
+        }
+        FuzzFormat::Json => bytes = format!("{}\n", exhausted_json(&found)).into_bytes(),
+    }
+    print(&bytes).map_err(stdout)?;
+    if interrupted {
+        note("partial: interrupted before all schedules were played");
+    }
+    Ok(if interrupted { Exit::Interrupted } else { Exit::Done })
+}
+
+/// Begins no more runs once the time is over.
+fn within<T>(time: Duration, control: &Control, work: impl FnOnce() -> T) -> T {
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let time = std::time::Duration::from_micros(time.as_micros());
+            if ended.recv_timeout(time) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                control.stop();
+            }
+        });
+        let result = work();
+        drop(end);
+        result
+    })
+}
+
+/// One file for the first run of each broken law, and of each gap if they are wanted.
+fn write_findings(
+    asked: &Fuzz,
+    deck: &Deck,
+    found: &Campaign,
+    progress: Progress,
+) -> Result<(), Trouble> {
+    let mut wanted: Vec<(u64, Shown)> = Vec::new();
+    for (seed, violation) in &found.violations {
+        let law = Shown::Law(violation.law);
+        if wanted.iter().all(|(_, shown)| *shown != law) {
+            wanted.push((*seed, law));
+        }
+    }
+    if asked.gaps {
+        let gap = |(gap, count): (&Gap, &crate::analysis::fuzz::Count)| {
+            (count.first, Shown::Gap(gap.clone()))
+        };
+        wanted.extend(found.gaps.iter().map(gap));
+    }
+    for (seed, shown) in wanted {
+        let schedule = deck.draw(seed);
+        let (reduced, _) = watch(0, progress, |control| match asked.no_shrink {
+            true => None,
+            false => shrink(&schedule, &shown, control),
+        });
+        let strikes = schedule.strikes.len();
+        let finding = Finding {
+            shown,
+            command: asked.again(seed),
+            reduced: reduced.as_ref().map(|shrunk| (strikes, shrunk.runs)),
+            name: seed,
+            schedule: reduced.map_or(schedule, |shrunk| shrunk.schedule),
+        };
+        let path = asked.dir.join(finding.file_name());
+        let text = finding.text().map_err(|mistakes| {
+            Trouble::Failed(mistakes.iter().map(ToString::to_string).collect())
+        })?;
+        write_file(&path, text.as_bytes()).map_err(|error| file(&path, &error))?;
+        note(&format!("wrote {}", path.display()));
+    }
+    Ok(())
+}

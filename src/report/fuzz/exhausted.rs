@@ -1,0 +1,147 @@
+//! All schedules of few faults, as tables: which single faults and which pairs a platform does not
+//! survive, and what then.
+
+use crate::analysis::fuzz::{Case, Class, Exhausted};
+use crate::engine::{SimTime, Text};
+use crate::report::clock;
+use crate::report::json::{length, list, object};
+use crate::report::page::{Line, Mood, Span, Style, hang, say};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::io;
+
+const CLASS: usize = 16;
+const TOOK: usize = 9;
+const TEXT: usize = CLASS + TOOK + 2;
+
+/// Writes all single faults, and of more the groups that do not simply heal.
+pub fn write_exhausted(found: &Exhausted, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let mut line = Line::default();
+    line.add(Mood::Heading, "fuzz --exhaustive");
+    let (platform, faults) = (&found.question.platform, found.question.faults);
+    line.add(Mood::Neutral, format!(" on {platform}: all schedules of up to {faults} faults"));
+    line.add(Mood::Quiet, concat!("   healsim ", env!("CARGO_PKG_VERSION")));
+    line.write(style, to)?;
+    let text = format!(
+        "{} control-plane VMs, {} workers, seed {}; {} cases; {} targets left out because they are \
+         like another; times after the first fault",
+        found.shape.control_planes,
+        found.shape.workers,
+        found.question.seed,
+        found.cases.len(),
+        found.merged
+    );
+    hang(Line::default(), 0, &[Span::new(Mood::Quiet, text)], style, to)?;
+    for faults in 1..=found.question.faults as usize {
+        level(found, faults, style, to)?;
+    }
+    Ok(())
+}
+
+/// Everything as one line of JSON.
+pub fn exhausted_json(found: &Exhausted) -> String {
+    let case = |case: &Case| {
+        let strikes = case.strikes.iter().map(|struck| {
+            object([
+                ("at", length(Some(struck.at.since(SimTime::ZERO)))),
+                ("phase", json!(struck.phase.word()).to_string()),
+                ("fault", json!(struck.words).to_string()),
+            ])
+        });
+        let gap = case.gap.as_ref().map(ToString::to_string);
+        object([
+            ("faults", list(strikes)),
+            ("class", json!(case.class.words()).to_string()),
+            ("recoveryTime", length(case.took)),
+            ("stuckOn", json!(gap).to_string()),
+            ("violated", json!(case.violated).to_string()),
+        ])
+    };
+    object([
+        ("healsim", json!(env!("CARGO_PKG_VERSION")).to_string()),
+        ("platform", json!(found.question.platform).to_string()),
+        ("seed", found.question.seed.to_string()),
+        ("faults", found.question.faults.to_string()),
+        ("controlPlaneVMs", found.shape.control_planes.to_string()),
+        ("workers", found.shape.workers.to_string()),
+        ("targetsLikeAnother", found.merged.to_string()),
+        ("engineEvents", found.events.to_string()),
+        ("cases", list(found.cases.iter().map(case))),
+    ])
+}
+
+/// The cases of so many faults.
+fn level(
+    found: &Exhausted,
+    faults: usize,
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    let cases: Vec<&Case> =
+        found.cases.iter().filter(|case| case.strikes.len() == faults).collect();
+    writeln!(to)?;
+    let counted = Class::ALL.iter().filter_map(|class| {
+        let count = cases.iter().filter(|case| case.class == *class).count();
+        (count > 0).then(|| format!("{count} {}", class.words()))
+    });
+    let name = match faults {
+        1 => "single faults".to_owned(),
+        2 => "pairs".to_owned(),
+        count => format!("{count} faults"),
+    };
+    let title = format!("{name}: {}", counted.collect::<Vec<String>>().join(", "));
+    say(Mood::Heading, &title, style, to)?;
+    if faults == 1 {
+        return cases.iter().try_for_each(|case| row(case, &words(case), style, to));
+    }
+    // Of the same faults the worst case stands for all instants.
+    let mut groups: BTreeMap<Vec<&Text>, Vec<&Case>> = BTreeMap::new();
+    for case in cases {
+        let faults = case.strikes.iter().map(|struck| &struck.words).collect();
+        groups.entry(faults).or_default().push(case);
+    }
+    let mut worst: Vec<(&Case, String)> = groups.into_values().filter_map(group).collect();
+    worst.sort_by_key(|(case, _)| std::cmp::Reverse(case.class));
+    let text = "those that do not simply heal, each at its worst instant:";
+    say(Mood::Quiet, text, style, to)?;
+    worst.iter().try_for_each(|(case, text)| row(case, text, style, to))
+}
+
+/// The worst of several cases that differ in their instants, and in which phases they are so bad;
+/// nothing if all heal.
+fn group(cases: Vec<&Case>) -> Option<(&Case, String)> {
+    let worst = cases.iter().map(|case| case.class).max()?;
+    if worst == Class::Heals {
+        return None;
+    }
+    let bad: Vec<&&Case> = cases.iter().filter(|case| case.class == worst).collect();
+    let phases: Vec<&str> =
+        bad.iter().filter_map(|case| Some(case.strikes.last()?.phase.word())).collect();
+    let of = format!(" ({} of {} instants: {})", bad.len(), cases.len(), phases.join(", "));
+    let first = bad.first()?;
+    Some((first, format!("{}{of}", words(first))))
+}
+
+fn words(case: &Case) -> String {
+    let words: Vec<&str> = case.strikes.iter().map(|struck| struck.words.as_str()).collect();
+    words.join(", then ")
+}
+
+fn row(case: &Case, text: &str, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let mood = match case.class {
+        Class::Heals => Mood::Good,
+        Class::HealsSlowly => Mood::Neutral,
+        Class::NeverHeals | Class::LosesData | Class::Violation => Mood::Bad,
+    };
+    let mut line = Line::default();
+    line.add(mood, format!("  {:<width$}", case.class.words(), width = CLASS - 2));
+    let took = case.took.map(clock::length).unwrap_or_default();
+    line.add(Mood::Neutral, format!("{took:>TOOK$}"));
+    let mut body = vec![Span::new(Mood::Neutral, text)];
+    let why = case.violated.iter().map(ToString::to_string);
+    let why = why.chain(case.gap.iter().map(ToString::to_string)).collect::<Vec<_>>().join("; ");
+    if !why.is_empty() {
+        body.push(Span::new(Mood::Quiet, format!(" - {why}")));
+    }
+    hang(line, TEXT, &body, style, to)
+}
