@@ -71,6 +71,7 @@ pub fn execute(command: &Command, player: &impl Player) -> Exit {
         Command::Why(asked) => why::ask(asked, player),
         Command::Tune(asked) => tune::tune(asked, player),
         Command::Fuzz(asked) => fuzz::fuzz(asked),
+        Command::Replay(asked) => fuzz::replay(asked, player),
     };
     match result {
         Ok(exit) => exit,
@@ -85,7 +86,7 @@ pub fn execute(command: &Command, player: &impl Player) -> Exit {
     }
 }
 
-fn play(asked: &Run, player: &impl Player) -> Result<Exit, Trouble> {
+pub(super) fn play(asked: &Run, player: &impl Player) -> Result<Exit, Trouble> {
     asked.out.iter().try_for_each(|out| can_write(&out.path))?;
     let options = asked.common.options()?;
     let mut runs = Vec::new();

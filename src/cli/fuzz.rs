@@ -1,7 +1,10 @@
 //! `fuzz` and `replay`: campaigns of random disasters, and what they found.
 
-use super::commands::{Exit, Trouble, can_write, file, stdout};
+use super::Run;
+use super::args::Common;
+use super::commands::{Exit, Trouble, can_write, file, play, stdout};
 use super::output::{note, print, write_file};
+use super::player::Player;
 use super::progress::{Progress, watch};
 use crate::analysis::Control;
 use crate::analysis::estimate::MOST_RUNS;
@@ -9,7 +12,9 @@ use crate::analysis::fuzz::{
     Asked, Campaign, Deck, Finding, Gap, Question, Shown, campaign, exhaust, shrink,
 };
 use crate::engine::{Duration, Text};
-use crate::report::{Style, campaign_json, exhausted_json, shell, write_campaign, write_exhausted};
+use crate::report::{
+    Format, Style, campaign_json, exhausted_json, shell, write_campaign, write_exhausted,
+};
 use clap::ValueEnum;
 use std::path::PathBuf;
 use std::thread;
@@ -130,6 +135,44 @@ impl Fuzz {
     }
 }
 
+/// Play what a campaign has found, and say whether it still shows it
+///
+/// The scenario is played with its own seed under all laws. Exit code 5 if a law is broken, 4 if
+/// something expected is not seen, 0 if the file shows nothing any more.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  healsim replay found/stuck-control-plane-a-kubelet-does-not-run-7.yaml
+  healsim replay found.yaml --platform tkgs-current -o timeline")]
+pub struct Replay {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub input: String,
+    /// What to print
+    #[arg(short = 'o', value_name = "FORMAT", default_value = "summary")]
+    pub output: Format,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Plays a found schedule again.
+pub(super) fn replay(asked: &Replay, player: &impl Player) -> Result<Exit, Trouble> {
+    let run = Run {
+        inputs: vec![asked.input.clone()],
+        seed: None,
+        output: asked.output,
+        out: Vec::new(),
+        stats: false,
+        common: asked.common.clone(),
+    };
+    let exit = play(&run, player)?;
+    note(match exit {
+        Exit::Invariant => "it still breaks a law",
+        Exit::Expectation => "it still does not do what is expected",
+        _ => "it shows nothing any more",
+    });
+    Ok(exit)
+}
+
 /// Plays a campaign, prints it, and writes what it found.
 pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
     if asked.exhaustive {
@@ -145,11 +188,11 @@ pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
         go_on: asked.keep_going,
     };
     let progress = asked.progress();
-    let play = |control: &Control| match asked.time {
+    let work = |control: &Control| match asked.time {
         None => campaign(&question, control),
         Some(time) => within(time, control, || campaign(&question, control)),
     };
-    let (found, interrupted) = watch(asked.runs, progress, play);
+    let (found, interrupted) = watch(asked.runs, progress, work);
     let again = |seed| asked.again(seed);
     let mut bytes = Vec::new();
     match asked.output {

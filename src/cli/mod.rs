@@ -22,7 +22,7 @@ pub use args::{Moment, Seeds, Setting};
 pub use commands::{Exit, execute, main};
 pub use compare::{Compare, CompareFormat};
 pub use estimate::{Estimate, Merge};
-pub use fuzz::{Fuzz, FuzzFormat};
+pub use fuzz::{Fuzz, FuzzFormat, Replay};
 pub use game::Library;
 pub use player::{
     Answer, Asked, Linted, Listing, Many, Options, Player, Question, Resource, Shown, Tuned,
@@ -64,6 +64,7 @@ pub enum Command {
     Why(WhyArgs),
     Tune(Tune),
     Fuzz(Fuzz),
+    Replay(Replay),
 }
 
 /// Play scenarios and print what happened

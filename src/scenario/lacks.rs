@@ -135,7 +135,9 @@ fn workload_lacks(view: View, object: &Object) -> Option<Lack> {
     if object.job().is_some_and(|job| job.conditions.is("Complete", Status::True)) {
         return None;
     }
-    let is_well = ready_pods(view, object) == wanted_pods(view, object);
+    let (ready, wanted) = (ready_pods(view, object), wanted_pods(view, object));
+    // One that came to a Node before its taint stays there, and nobody minds.
+    let is_well = ready == wanted || (object.key().kind == Kind::DaemonSet && ready > wanted);
     let name = || format!("{:?}/{}", object.key().kind, object.name());
     (!is_well).then(|| lack_of(name(), "a workload does not have all its Pods Ready"))
 }

@@ -182,7 +182,7 @@ impl Simulation {
 
     /// Plays one event or one fault; false once the run is over.
     pub fn step(&mut self) -> bool {
-        if self.world.played() >= self.plan.budget {
+        if self.has_run_away() {
             return false;
         }
         let until = self.plan.until;
@@ -235,6 +235,11 @@ impl Simulation {
         self.plan.faults[..self.struck].last().map(|(at, _)| *at)
     }
 
+    /// True if as many events have been played as may be.
+    pub fn has_run_away(&self) -> bool {
+        self.world.played() >= self.plan.budget
+    }
+
     /// True while faults are left that have their time.
     pub fn has_faults_left(&self) -> bool {
         self.struck < self.plan.faults.len()
@@ -282,7 +287,7 @@ impl Simulation {
     fn end(&self, recovered_at: Option<SimTime>) -> End {
         let mut entries = self.world.timeline().entries().iter();
         let last = entries.rfind(|entry| moves(entry)).map_or(SimTime::ZERO, |entry| entry.at);
-        if self.world.played() >= self.plan.budget {
+        if self.has_run_away() {
             End::Budget
         } else if recovered_at.is_some() {
             End::Recovered

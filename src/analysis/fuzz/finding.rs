@@ -25,7 +25,7 @@ pub struct Finding {
     /// The seed by which it was found; its file is named by it.
     pub name: u64,
     pub schedule: Schedule,
-    /// The words that find it again, after `healsim`.
+    /// The words that find it again.
     pub command: String,
     /// From how many strikes it was reduced, and in how many runs, if it was.
     pub reduced: Option<(usize, u64)>,
@@ -104,7 +104,7 @@ impl Finding {
             let _ = writeln!(text, "# {line}");
         };
         remark(&self.shown.words());
-        remark(&format!("Found by: healsim {}", self.command));
+        remark(&format!("Found by: {}", self.command));
         if let Some((strikes, runs)) = self.reduced {
             let left = self.schedule.strikes.len();
             remark(&format!("Reduced from {strikes} faults to {left} in {runs} runs."));

@@ -175,7 +175,9 @@ impl Watched {
         self.laws.look(self.simulation.view());
         loop {
             if !self.simulation.step() {
-                return Stop::Budget;
+                // Without an event left nothing can change any more.
+                let has_run_away = self.simulation.has_run_away();
+                return if has_run_away { Stop::Budget } else { Stop::Stuck };
             }
             self.laws.look(self.simulation.view());
             if self.laws.is_broken() {
