@@ -305,3 +305,19 @@ fn sources() -> Vec<(String, String)> {
     assert!(found.len() > 20, "the sources were found");
     found
 }
+
+#[test]
+fn every_file_of_tests_is_part_of_the_suite() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let suite = fs::read_to_string(folder.join("suite.rs")).expect("the suite");
+    let mut files = 0;
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.extension().is_some_and(|kind| kind == "rs") && name != "suite" {
+            assert!(suite.contains(&format!("mod {name};")), "{name} is never run");
+            files += 1;
+        }
+    }
+    assert!(files > 20, "only {files} files were found");
+}
