@@ -25,6 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     write_exhausted(&found, Style::Plain, &mut std::io::stdout())?;
     let seconds = begun.elapsed().as_secs();
     let (minutes, rest) = (seconds / 60, seconds % 60);
-    println!("```\n\nMade in {minutes} min {rest} s on {jobs} threads: {} cases.", found.cases.len());
+    println!(
+        "```\n\nMade in {minutes} min {rest} s on {jobs} threads: {} cases.",
+        found.cases.len()
+    );
     Ok(())
 }

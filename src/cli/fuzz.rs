@@ -9,7 +9,7 @@ use super::progress::{Progress, watch};
 use crate::analysis::Control;
 use crate::analysis::estimate::MOST_RUNS;
 use crate::analysis::fuzz::{
-    Asked, Campaign, Deck, Finding, Gap, Question, Shown, campaign, exhaust, shrink,
+    Asked, Campaign, Deck, Finding, Gap, MOST_STRIKES, Question, Shown, campaign, exhaust, shrink,
 };
 use crate::engine::{Duration, Text};
 use crate::report::{
@@ -51,9 +51,10 @@ pub struct Fuzz {
     /// Play all schedules of up to --faults faults instead of random ones, on the platform's cluster
     #[arg(long, conflicts_with_all = ["runs", "time", "keep_going", "gaps", "no_shrink", "dir"])]
     pub exhaustive: bool,
-    /// With --exhaustive: how many faults strike, at most
-    #[arg(long, value_name = "K", default_value_t = 1, requires = "exhaustive")]
-    pub faults: u32,
+    /// How many faults strike: with --exhaustive at most (1 if it is not given), else in each run
+    /// (drawn if it is not given)
+    #[arg(long, value_name = "K")]
+    pub faults: Option<u32>,
     /// Only these kinds of faults
     #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
     pub kinds: Vec<String>,
@@ -90,7 +91,14 @@ pub enum FuzzFormat {
 impl Fuzz {
     /// Fails with what would be right if the words do not fit one another.
     pub fn fits(&self) -> Result<(), String> {
-        self.question().fits()?;
+        if self.exhaustive {
+            return self.question().fits();
+        }
+        if let Some(faults) = self.faults
+            && !(1..=MOST_STRIKES).contains(&u64::from(faults))
+        {
+            return Err(format!("{faults} faults are not possible; write 1 to {MOST_STRIKES}"));
+        }
         let (runs, largest) = (self.runs, u64::MAX - self.runs);
         match self.seed > largest {
             true => Err(format!(
@@ -114,7 +122,7 @@ impl Fuzz {
     fn question(&self) -> Question {
         Question {
             platform: Text::from(self.platform.as_str()),
-            faults: self.faults,
+            faults: self.faults.unwrap_or(1),
             seed: self.seed,
             kinds: self.kinds.clone(),
             jobs: self.jobs(),
@@ -128,6 +136,9 @@ impl Fuzz {
         add("--platform", self.platform.clone());
         add("--seed", seed.to_string());
         add("--runs", "1".to_owned());
+        if let Some(faults) = self.faults {
+            add("--faults", faults.to_string());
+        }
         if !self.kinds.is_empty() {
             add("--kinds", self.kinds.join(","));
         }
@@ -179,7 +190,8 @@ pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
         return try_all(asked);
     }
     can_write(&asked.dir.join("finding"))?;
-    let deck = Deck::new(&asked.platform, &asked.kinds).map_err(Trouble::Input)?;
+    let mut deck = Deck::new(&asked.platform, &asked.kinds).map_err(Trouble::Input)?;
+    deck.strikes = asked.faults.map(u64::from);
     let question = Asked {
         deck,
         first_seed: asked.seed,

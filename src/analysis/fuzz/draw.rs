@@ -15,6 +15,8 @@ pub struct Deck {
     /// Those that who runs a cluster can change.
     settings: Vec<KnownSetting>,
     kinds: Vec<&'static Kind>,
+    /// How many faults each run throws, instead of a number that is drawn.
+    pub strikes: Option<u64>,
     has_cloud: bool,
     has_hosts: bool,
 }
@@ -22,7 +24,7 @@ pub struct Deck {
 /// When the first fault strikes: its controllers have then long been at work, each at its phase.
 pub const BEGINS: Duration = Duration::from_secs(60);
 /// More strikes in one run hide one another.
-const MOST_STRIKES: u64 = 24;
+pub const MOST_STRIKES: u64 = 24;
 
 impl Deck {
     /// Of a platform, with these kinds of faults; with all if none is named.
@@ -40,6 +42,7 @@ impl Deck {
             platform: Text::from(platform),
             settings: game.user_settings().to_vec(),
             kinds: chosen(kinds)?,
+            strikes: None,
             has_cloud: read.provider == models::WrittenProvider::VmOperator,
             has_hosts: read.hosts > 0,
         })
@@ -99,6 +102,7 @@ impl Deck {
             14..19 => 4 + dice.below(Topic::Kinds, 6),
             _ => MOST_STRIKES,
         };
+        let wanted = self.strikes.unwrap_or(wanted);
         let mut strikes = Vec::new();
         let mut at = BEGINS;
         while (strikes.len() as u64) < wanted {

@@ -26,7 +26,7 @@ mod tests;
 mod trial;
 
 pub use campaign::{Asked, Campaign, Count, campaign};
-pub use draw::Deck;
+pub use draw::{Deck, MOST_STRIKES};
 pub use exhaustive::{Case, Class, Exhausted, Question, Struck, exhaust};
 pub use finding::{Finding, Shown};
 pub use gap::Gap;
