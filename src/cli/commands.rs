@@ -8,7 +8,7 @@ use super::player::{Linted, Options, Player, Question};
 use super::{Check, Cli, Command, Get, List, Run, Show, compare, estimate, fuzz, tune, why};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Asked, Sample};
-use crate::engine::Text;
+use crate::engine::{SimTime, Text};
 use crate::report::{self, Case, Format, ListFormat, Style};
 use crate::timeline;
 use clap::error::ErrorKind;
@@ -97,6 +97,7 @@ pub(super) fn play(asked: &Run, player: &impl Player) -> Result<Exit, Trouble> {
         };
         let mut run = player.play(input, &options, seed)?;
         notes(&run).iter().for_each(|text| note(text));
+        violations(&run).iter().for_each(|text| note(text));
         run.command = again(input, seed, &asked.common);
         if asked.stats {
             stats(&run);
@@ -120,6 +121,30 @@ fn again(input: &str, seed: u64, common: &Common) -> Vec<crate::engine::Text> {
 fn notes(run: &timeline::Run) -> Vec<String> {
     game_notes(&run.doubts, &run.warnings)
 }
+
+/// A text for each violated law: which, when, by what, what it says, and the entries around it.
+fn violations(run: &timeline::Run) -> Vec<String> {
+    let line = |entry: &timeline::Entry, mark: &str| {
+        let (at, by) = (entry.at.since(SimTime::ZERO), &entry.by);
+        let (object, field) = (entry.object(), &entry.field);
+        let words = [&*entry.reason, &*entry.message].join(" ");
+        let text = format!("{mark} {at} {object} {field} {} -> {}", entry.from, entry.to);
+        format!("\n  {} {} {by}", text, words.trim())
+    };
+    let say = |violated: &timeline::Violated| {
+        let mut text = format!("invariant violated: {violated}\n  law: {}", violated.sentence);
+        let deciding = violated.entries.last().map_or(0, |entry| entry.0 as usize);
+        let first = deciding.saturating_sub(AROUND);
+        let around = run.timeline.entries().iter().skip(first).take(2 * AROUND);
+        let shows = |entry: &timeline::Entry| violated.entries.contains(&entry.id);
+        text.extend(around.map(|entry| line(entry, if shows(entry) { ">" } else { " " })));
+        text
+    };
+    run.violated.iter().map(say).collect()
+}
+
+/// How many entries before and after a violation are shown.
+const AROUND: usize = 5;
 
 /// A line for each doubt and warning.
 pub(super) fn game_notes(doubts: &[Text], warnings: &[Text]) -> Vec<String> {

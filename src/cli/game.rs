@@ -9,7 +9,7 @@ use super::player::{
 };
 use crate::analysis::estimate::{self, Asked, Games, Part};
 use crate::analysis::why::{self, Settings, Shares, Unanswered};
-use crate::analysis::{Comparison, Control, compare, tune};
+use crate::analysis::{Comparison, Control, compare, invariants, tune};
 use crate::api::Kind;
 use crate::engine::SimTime;
 use crate::report::{Listed, kubectl};
@@ -22,7 +22,7 @@ pub struct Library;
 
 impl Player for Library {
     fn play(&self, input: &str, options: &Options, seed: u64) -> Result<Run, Vec<String>> {
-        Ok(game(input, options)?.play(seed))
+        Ok(invariants::play(&game(input, options)?, seed))
     }
 
     fn lint(&self, input: &str, options: &Options) -> Result<Linted, Vec<String>> {

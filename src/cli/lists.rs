@@ -1,6 +1,7 @@
 //! What `list` lists: the names and settings that the library knows, all or by a word.
 
 use super::player::Listing;
+use crate::analysis::invariants::{self, Invariant};
 use crate::report::{Listed, SettingRow};
 use crate::scenario::{self, KINDS, models, nearest};
 
@@ -20,6 +21,7 @@ pub fn list(what: Listing, platform: &str, word: &str) -> Result<Listed, Vec<Str
             all.collect::<Result<Vec<_>, Vec<String>>>()?
         }
         Listing::Settings => return settings(platform, word),
+        Listing::Invariants => invariants::ALL.iter().map(invariant).collect(),
         Listing::Faults => {
             KINDS.iter().map(|(kind, does)| ((*kind).to_owned(), (*does).to_owned())).collect()
         }
@@ -27,6 +29,12 @@ pub fn list(what: Listing, platform: &str, word: &str) -> Result<Listed, Vec<Str
     let known: Vec<String> = names.iter().map(|(name, _)| name.clone()).collect();
     names.retain(|(name, _)| has(name, word));
     if names.is_empty() { Err(vec![nothing(word, &known)]) } else { Ok(Listed::Names(names)) }
+}
+
+/// The law's name; its kind, words and source.
+fn invariant(law: &Invariant) -> (String, String) {
+    let says = format!("{}: {} ({})", law.kind.as_str(), law.law, law.source);
+    (law.name.to_owned(), says)
 }
 
 /// Every `--set` key.

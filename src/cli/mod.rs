@@ -38,8 +38,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "Exit codes: 0 done and all expectations met, 1 the program or writing \
-failed, 2 usage, 3 an input is missing, unknown or wrong, 4 an expectation or threshold failed, 130 \
-interrupted.";
+failed, 2 usage, 3 an input is missing, unknown or wrong, 4 an expectation or threshold failed, 5 an \
+invariant was violated, 130 interrupted.";
 
 /// Plays how a Kubernetes cluster heals, minute by minute, and says why.
 #[derive(Debug, Parser)]
@@ -137,6 +137,7 @@ pub struct Check {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   healsim list scenarios
+  healsim list invariants
   healsim list settings machineHealthCheck
   healsim list settings settable -o json
   healsim list settings timeout --platform tkgs-current -o csv")]

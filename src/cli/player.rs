@@ -214,6 +214,7 @@ pub enum Listing {
     Scenarios,
     Platforms,
     Faults,
+    Invariants,
     Settings,
 }
 

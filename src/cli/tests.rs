@@ -7,7 +7,7 @@ use crate::analysis::why::{Never, Settings, Shares};
 use crate::analysis::{Comparison, Control};
 use crate::engine::{Duration, Text};
 use crate::report::Listed;
-use crate::timeline::{Expectation, Run as Played};
+use crate::timeline::{Expectation, Run as Played, Violated};
 use clap::CommandFactory;
 
 /// Plays nothing: `wrong` is a mistake, `fails` misses its expectation, `broken` an invariant.
@@ -21,7 +21,7 @@ impl Player for Fake {
             scenario: name.clone().into(),
             seed,
             expectations: if name == "fails" && seed > 2 { vec![failed] } else { Vec::new() },
-            violated: if name == "broken" { vec![Text::word("law")] } else { Vec::new() },
+            violated: if name == "broken" { vec![Violated::default()] } else { Vec::new() },
             ..Played::default()
         })
     }
@@ -166,7 +166,6 @@ fn wrong_usage_is_exit_code_2() {
         "check a --seeds 5..1",
         "check a --seeds 0..99999999999999",
         "check a --seeds 0..18446744073709551615",
-        "list invariants",
         "check a --lint --seeds 1..2",
         "get nodes a",
         "get nodes --at 1m --after 1m a",

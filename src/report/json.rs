@@ -88,9 +88,10 @@ fn expectation(expectation: &Expectation) -> String {
 }
 
 fn invariants(run: &Run) -> String {
+    let violated: Vec<String> = run.violated.iter().map(ToString::to_string).collect();
     object([
         ("checked", run.invariants_checked.to_string()),
-        ("violated", json!(run.violated).to_string()),
+        ("violated", json!(violated).to_string()),
     ])
 }
 

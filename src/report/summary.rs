@@ -183,8 +183,9 @@ fn invariants(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()
     }
     let checked = format!("{} of {}", run.violated.len(), run.invariants_checked);
     heading("Violated invariants", &checked, style, to)?;
-    for sentence in &run.violated {
-        hang(Line::default(), TIME + 2, &[Span::new(Mood::Fault, sentence.as_str())], style, to)?;
+    for violated in &run.violated {
+        let words = violated.to_string();
+        hang(Line::default(), TIME + 2, &[Span::new(Mood::Fault, words.as_str())], style, to)?;
     }
     Ok(())
 }

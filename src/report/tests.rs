@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::{Assumption, Downtime, End, Entry, EntryId, Expectation, Timeline, Value};
+use crate::timeline::{
+    Assumption, Downtime, End, Entry, EntryId, Expectation, Timeline, Value, Violated,
+};
 use insta::assert_snapshot;
 
 /// A change at `millis` after the beginning: object, field, from, to.
@@ -231,7 +233,13 @@ fn the_summary_is_the_verdict_alone() {
         expectations: Vec::new(),
         assumptions: Vec::new(),
         command: Vec::new(),
-        violated: vec![Text::word("at most one leader per term: term 7 had two")],
+        violated: vec![Violated {
+            law: Text::word("election-safety"),
+            object: Text::word("EtcdMember/control-plane-0"),
+            says: Text::word("leads in term 7, as another did"),
+            at: SimTime::ZERO + Duration::from_secs(702),
+            ..Violated::default()
+        }],
         ..sample()
     };
     assert_snapshot!(printed(Format::Summary, &run, Style::Plain), @r#"
@@ -251,7 +259,8 @@ fn the_summary_is_the_verdict_alone() {
                   app/web             unavailable for 12.5s, degraded for 10m40.2s
 
     Violated invariants  1 of 14
-                  at most one leader per term: term 7 had two
+                  election-safety: EtcdMember/control-plane-0 leads in term 7, as another did (at
+                  11m42s)
 
     Play it again:  healsim run worker-kubelet-stopped --platform lab --seed 7
     "#);

@@ -10,4 +10,4 @@ pub mod vocabulary;
 
 pub use entry::{Entry, EntryId, Timeline, Value};
 pub use ledger::{Cause, FAULT, Ledger, Step, StepId, Turn};
-pub use run::{Assumption, Changed, Downtime, End, Expectation, Lack, Run};
+pub use run::{Assumption, Changed, Downtime, End, Expectation, Lack, Run, Violated};

@@ -37,8 +37,7 @@ pub struct Run {
     /// Changed settings that a person may want to think about again, a sentence each.
     pub doubts: Vec<Text>,
     pub invariants_checked: u32,
-    /// Each broken invariant as a sentence.
-    pub violated: Vec<Text>,
+    pub violated: Vec<Violated>,
     /// How many queue events the engine played.
     pub engine_events: u64,
 }
@@ -109,6 +108,29 @@ pub struct Changed {
     pub instead_of: Text,
     /// `--set`, or FILE:LINE of a manifest.
     pub from: Text,
+}
+
+/// An invariant that was violated, as it was first seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Violated {
+    /// Its name.
+    pub law: Text,
+    /// What it says.
+    pub sentence: Text,
+    pub at: SimTime,
+    /// Kind and name, as in an entry.
+    pub object: Text,
+    /// What the object did against the law: a phrase that makes sense after the object's name.
+    pub says: Text,
+    /// The entries that show it, the deciding one last.
+    pub entries: Vec<EntryId>,
+}
+
+impl std::fmt::Display for Violated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let after = self.at.since(SimTime::ZERO);
+        write!(f, "{}: {} {} (at {after})", self.law, self.object, self.says)
+    }
 }
 
 impl Run {

@@ -33,6 +33,8 @@ pub struct Core {
     /// The cluster that a process belongs to; none for those of the datacenter.
     pub(super) clusters: BTreeMap<ProcessId, Text>,
     pub(super) played: u64,
+    /// The target of the event that was played last.
+    pub(super) latest: u32,
     /// Every step, if somebody wants to know.
     pub(super) ledger: Option<Ledger>,
     /// The step that led to the event that is being played.
@@ -246,6 +248,7 @@ pub(super) fn empty_core(blueprint: &Blueprint, seed: u64) -> Core {
         recorder: Recorder::default(),
         clusters: BTreeMap::new(),
         played: 0,
+        latest: NOBODY,
         ledger: None,
         step: StepId::default(),
         management: None,

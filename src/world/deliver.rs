@@ -28,6 +28,7 @@ impl World {
         let Some((key, payload)) = self.core.queue.pop() else { return false };
         self.core.now = key.at;
         self.core.played += 1;
+        self.core.latest = key.target;
         self.core.step = payload.cause.step;
         if key.target == NOBODY {
             self.core.on_host_event(payload);

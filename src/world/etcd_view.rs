@@ -3,6 +3,7 @@
 
 use super::process::Process;
 use super::view::{View, leading_stores};
+use crate::components::etcd;
 use crate::engine::Text;
 use crate::infra::ProcessId;
 use crate::raft::MemberId;
@@ -17,7 +18,31 @@ pub struct EtcdMember<'a> {
     pub status: Option<MemberStatus>,
 }
 
+/// A process of etcd, with what its member has on disk and in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct EtcdProcess<'a> {
+    pub id: ProcessId,
+    pub process: &'a etcd::Etcd,
+}
+
 impl<'a> View<'a> {
+    /// The process of etcd that reacted to the latest event, if it was one. Looking costs next to
+    /// nothing, so it can be done after each event.
+    pub fn etcd_just_played(self) -> Option<EtcdProcess<'a>> {
+        let id = ProcessId(self.world.core.latest);
+        match self.world.components.get(id.0 as usize)? {
+            Process::Etcd(process) => Some(EtcdProcess { id, process }),
+            _ => None,
+        }
+    }
+
+    /// The cluster and the VM of a process.
+    pub fn place_of(self, id: ProcessId) -> (Text, &'a Text) {
+        let core = &self.world.core;
+        let cluster = core.clusters.get(&id).cloned().unwrap_or_default();
+        (cluster, &core.datacenter.vm(core.datacenter.processes.get(id).vm).name)
+    }
+
     /// The clusters that have an etcd, whether or not any member of it lives.
     pub fn etcd_clusters(self) -> BTreeSet<&'a Text> {
         let all = (0..).zip(&self.world.components);

@@ -32,7 +32,7 @@ pub use build::{API_PORT, ETCD_PORT, MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
 pub use control_plane::{CONTROLLER_MANAGER_PORT, SCHEDULER_PORT};
 pub use core::{Core, World};
 pub use etcd_lab::History;
-pub use etcd_view::EtcdMember;
+pub use etcd_view::{EtcdMember, EtcdProcess};
 pub use hosts::host_name;
 pub use infra::Infra;
 pub use process::{CustomProcess, Process};

@@ -1,16 +1,18 @@
 //! All laws over one run, and what they found.
 
+use super::members::Members;
 use super::mind::{Breach, Ending, Law, Seen, Verdict};
 use super::{ALL, Invariant, Kind};
 use crate::engine::{Duration, SimTime, Text};
 use crate::scenario::{Game, Observer, Simulation};
-use crate::timeline::Run;
+use crate::timeline::{Run, Violated};
 use crate::world::View;
 
 /// Watches over a run with every law.
 #[derive(Debug)]
 pub struct Laws {
     watches: Vec<Watch>,
+    members: Members,
     /// How many entries they have seen.
     seen: usize,
 }
@@ -44,7 +46,7 @@ pub fn play(game: &Game, seed: u64) -> Run {
     let violations = laws.end(&simulation);
     let mut run = game.judge(simulation.finish(), seed);
     run.invariants_checked = laws.checked();
-    run.violated = violations.iter().map(|violation| Text::from(violation.to_string())).collect();
+    run.violated = violations.iter().map(Violation::told).collect();
     run
 }
 
@@ -63,7 +65,7 @@ impl Laws {
             was_reached: false,
             violation: None,
         };
-        Laws { watches: ALL.iter().map(watch).collect(), seen: 0 }
+        Laws { watches: ALL.iter().map(watch).collect(), members: Members::default(), seen: 0 }
     }
 
     /// A watch over a fork of the run.
@@ -74,7 +76,11 @@ impl Laws {
             was_reached: watch.was_reached,
             violation: watch.violation.clone(),
         };
-        Laws { watches: self.watches.iter().map(fork).collect(), seen: self.seen }
+        Laws {
+            watches: self.watches.iter().map(fork).collect(),
+            members: self.members.clone(),
+            seen: self.seen,
+        }
     }
 
     /// How many laws it is watched by that can be broken.
@@ -120,6 +126,12 @@ impl Laws {
 
 impl Observer for Laws {
     fn look(&mut self, view: View) {
+        if let Some(moved) = self.members.look(view) {
+            for watch in self.watches.iter_mut().filter(|watch| watch.wants_to_look()) {
+                let verdict = watch.law.look_at_member(&moved);
+                watch.note(view.now(), verdict);
+            }
+        }
         let entries = view.timeline().entries();
         if entries.len() == self.seen {
             return;
@@ -151,9 +163,19 @@ impl Watch {
     }
 }
 
+impl Violation {
+    /// The violation as a run keeps it.
+    pub fn told(&self) -> Violated {
+        let law = ALL.iter().find(|invariant| invariant.name == self.law);
+        let sentence = law.map_or("", |invariant| invariant.law);
+        let Breach { object, says, entries } = self.breach.clone();
+        let (law, sentence) = (Text::word(self.law), Text::word(sentence));
+        Violated { law, sentence, at: self.at, object, says, entries }
+    }
+}
+
 impl std::fmt::Display for Violation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let after = self.at.since(SimTime::ZERO);
-        write!(f, "{}: {} at {after}: {}", self.law, self.breach.object, self.breach.says)
+        self.told().fmt(f)
     }
 }

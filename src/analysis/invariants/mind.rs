@@ -1,5 +1,6 @@
 //! What a law sees, and what it may say.
 
+use super::members::Moved;
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Entry, EntryId};
 use crate::world::View;
@@ -8,7 +9,17 @@ use std::fmt::Debug;
 /// A law that watches one run.
 pub trait Law: Debug + Send {
     /// Looks at the world after each change that was written down.
-    fn look(&mut self, seen: Seen) -> Verdict;
+    fn look(&mut self, seen: Seen) -> Verdict {
+        let _ = seen;
+        Verdict::Holds
+    }
+
+    /// Looks at a member of etcd whose term, role, log or commit has just moved, which no entry
+    /// tells. What a group does is not looked at once a member has come back without its disk.
+    fn look_at_member(&mut self, moved: &Moved) -> Verdict {
+        let _ = moved;
+        Verdict::Holds
+    }
 
     /// Looks at the world at the end of the run.
     fn end(&mut self, ending: &Ending) -> Verdict {

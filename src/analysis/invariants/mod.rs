@@ -6,9 +6,14 @@
 
 mod elections;
 mod laws;
+mod members;
 mod mind;
+mod raft;
+#[cfg(test)]
+mod raft_tests;
 
 pub use laws::{Laws, Violation, play};
+pub use members::{Glimpse, GroupId, Identity, Members, Moved};
 pub use mind::{Breach, Ending, Law, Seen, Verdict};
 
 /// A law with its words.
@@ -37,7 +42,14 @@ pub enum Kind {
 }
 
 /// All laws, by what they are about.
-pub const ALL: &[Invariant] = &[elections::ELECTED_AGAIN];
+pub const ALL: &[Invariant] = &[
+    raft::ELECTION_SAFETY,
+    raft::LOG_MATCHING,
+    raft::LEADER_COMPLETENESS,
+    raft::STATE_MACHINE_SAFETY,
+    raft::STORES_AGREE,
+    elections::ELECTED_AGAIN,
+];
 
 impl Kind {
     /// The word in lists.

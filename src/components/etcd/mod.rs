@@ -197,6 +197,12 @@ impl Etcd {
         self.member.as_ref().map(|member| &member.store)
     }
 
+    /// The agreement of this member with the others, for those who look at the whole world; nothing
+    /// if it has no data.
+    pub fn raft(&self) -> Option<&Raft<Proposal>> {
+        self.member.as_ref().map(|member| &member.raft)
+    }
+
     /// The term in which this member leads its cluster, as far as it knows; none if it does not.
     pub fn leads_in(&self) -> Option<Term> {
         let member = self.member.as_ref().filter(|_| matches!(self.phase, Life::Running))?;
