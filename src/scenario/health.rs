@@ -76,21 +76,30 @@ impl Health {
 
     /// What a recovery still waits for, what others mostly follow from first.
     pub fn missing(&self, view: View) -> Vec<Lack> {
-        let mut missing: Vec<Lack> = lacks(view, &self.bare).collect();
+        let mut missing = self.lacks(view);
         if missing.is_empty() {
-            let what = match self.is_catching_up {
-                true => "a member of etcd has not caught up",
-                false => "nothing any more, but not for 60 s",
-            };
-            missing.push(Lack { object: Text::word("Cluster/workload"), what: Text::word(what) });
+            missing.push(of_the_cluster("nothing any more, but not for 60 s"));
         }
         missing
+    }
+
+    /// What is not as it is wanted now.
+    pub fn lacks(&self, view: View) -> Vec<Lack> {
+        let mut lacks: Vec<Lack> = lacks(view, &self.bare).collect();
+        if lacks.is_empty() && self.is_catching_up {
+            lacks.push(of_the_cluster("a member of etcd has not caught up"));
+        }
+        lacks
     }
 
     /// The beginning of a good state that has lasted until now for long enough.
     pub fn recovered_at(&self, now: SimTime) -> Option<SimTime> {
         self.recovered.or(self.well_since.filter(|since| *since + STAYS <= now))
     }
+}
+
+fn of_the_cluster(what: &'static str) -> Lack {
+    Lack { object: Text::word("Cluster/workload"), what: Text::word(what) }
 }
 
 /// The kinds of objects that keep Pods for a user.

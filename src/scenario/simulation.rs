@@ -230,6 +230,11 @@ impl Simulation {
         self.health.recovered_at(self.world.now())
     }
 
+    /// What is not as it is wanted now, what others mostly follow from first.
+    pub fn lacks(&self) -> Vec<Lack> {
+        self.health.lacks(self.world.view())
+    }
+
     /// When the last fault struck that has.
     pub fn last_fault(&self) -> Option<SimTime> {
         self.plan.faults[..self.struck].last().map(|(at, _)| *at)

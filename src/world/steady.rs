@@ -319,7 +319,9 @@ impl Maker<'_> {
         let pool_labels = pool_labels(spec);
         let mut meta = Meta::new(Kind::MachineDeployment, DEFAULT, POOL);
         meta.labels = pool_labels.clone();
-        let conditions = self.blueprint.settings.set_conditions();
+        let settings = &self.blueprint.settings;
+        let (conditions, limits_remediation) =
+            (settings.set_conditions(), settings.cluster_api.limits_remediation);
         let deployment = MachineDeployment {
             replicas: workers,
             selector: pool_labels.clone(),
@@ -330,7 +332,8 @@ impl Maker<'_> {
             unavailable_replicas: 0,
             updated_replicas: workers,
             phase: Text::word("Running"),
-            max_in_flight: self.blueprint.settings.max_in_flight,
+            // An API server prunes a field that its release does not know.
+            max_in_flight: settings.max_in_flight.filter(|_| limits_remediation),
             conditions: conditions.clone(),
         };
         let set = MachineSet {

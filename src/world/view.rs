@@ -118,6 +118,11 @@ impl<'a> View<'a> {
         self.datacenter().links.has_cut(way)
     }
 
+    /// True if no link is cut or bad anywhere.
+    pub fn are_links_whole(self) -> bool {
+        self.datacenter().links.are_whole()
+    }
+
     /// The VM of the first member of the workload cluster's etcd, by number, that has this role. Of
     /// several that believe to lead, the one of the latest term does.
     pub fn etcd_member(self, role: EtcdRole) -> Option<Text> {

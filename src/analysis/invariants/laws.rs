@@ -109,7 +109,9 @@ impl Laws {
 
     /// Has the laws look at the run's end, and says which were broken.
     pub fn end(&mut self, simulation: &Simulation) -> Vec<Violation> {
+        let missing = simulation.lacks();
         let ending = Ending {
+            missing: &missing,
             view: simulation.view(),
             last_fault: simulation.last_fault(),
             recovered_at: simulation.recovered_at(),
@@ -136,6 +138,8 @@ impl Observer for Laws {
         if entries.len() == self.seen {
             return;
         }
+        // What only says how things stood at the beginning has not happened.
+        self.seen = self.seen.max(view.timeline().beginning().len());
         let seen = Seen { view, news: &entries[self.seen..] };
         self.seen = entries.len();
         for watch in self.watches.iter_mut().filter(|watch| watch.wants_to_look()) {

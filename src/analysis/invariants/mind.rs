@@ -2,7 +2,7 @@
 
 use super::members::Moved;
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::{Entry, EntryId};
+use crate::timeline::{Entry, EntryId, Lack};
 use crate::world::View;
 use std::fmt::Debug;
 
@@ -46,6 +46,8 @@ pub struct Ending<'a> {
     /// After it nothing was broken or mended from outside any more.
     pub last_fault: Option<SimTime>,
     pub recovered_at: Option<SimTime>,
+    /// What it still lacks, if it has not recovered.
+    pub missing: &'a [Lack],
     /// By when it is to have recovered after its last fault.
     pub bound: Duration,
 }

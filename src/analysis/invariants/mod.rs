@@ -4,13 +4,23 @@
 //! One file per law, or per few laws about one thing. A law looks on and changes nothing; it keeps
 //! what it needs of the past itself. Add one: its file, one line in [`ALL`].
 
-mod elections;
+mod budgets;
+mod coverage;
+mod endpoint;
+mod facts;
 mod laws;
+mod leftovers;
 mod members;
 mod mind;
+mod quorum;
 mod raft;
 #[cfg(test)]
 mod raft_tests;
+mod reasons;
+mod remediation;
+mod stateful;
+#[cfg(test)]
+mod tests;
 
 pub use laws::{Laws, Violation, play};
 pub use members::{Glimpse, GroupId, Identity, Members, Moved};
@@ -48,7 +58,46 @@ pub const ALL: &[Invariant] = &[
     raft::LEADER_COMPLETENESS,
     raft::STATE_MACHINE_SAFETY,
     raft::STORES_AGREE,
-    elections::ELECTED_AGAIN,
+    quorum::QUORUM_IS_KEPT,
+    endpoint::API_ANSWERS_IF_IT_CAN,
+    endpoint::API_ANSWERS_ONLY_IF_IT_CAN,
+    remediation::MAX_UNHEALTHY,
+    remediation::HEALTHY_NODES_STAY,
+    remediation::START_UP_IS_WAITED_FOR,
+    remediation::ONLY_THE_MARKED_GO,
+    remediation::MAX_IN_FLIGHT,
+    remediation::ONE_CONTROL_PLANE,
+    stateful::ONE_OF_AN_IDENTITY,
+    budgets::BUDGETS_ARE_KEPT,
+    budgets::BUDGETS_ARE_SPENT,
+    budgets::BUDGETS_ALLOW_WHAT_IS_THERE,
+    leftovers::NOTHING_IS_LEFT,
+    reasons::REFUSALS_HAVE_A_REASON,
+    reasons::WAITING_HAS_A_REASON,
+    reasons::RECOVERS_OR_SAYS_WHY,
+    coverage::ELECTED_AGAIN,
+    coverage::QUORUM_RETURNS,
+    coverage::SNAPSHOT,
+    coverage::MEMBER_REMOVED,
+    coverage::MEMBER_ADDED,
+    coverage::API_UNAVAILABLE,
+    coverage::BALANCER_FAILS_OVER,
+    coverage::MANAGER_FAILS_OVER,
+    coverage::SCHEDULER_FAILS_OVER,
+    coverage::NODE_UNKNOWN,
+    coverage::NODE_RETURNS,
+    coverage::POD_EVICTED,
+    coverage::POD_COLLECTED,
+    coverage::MACHINE_UNHEALTHY,
+    coverage::REFUSED,
+    coverage::SHORT_CIRCUITED,
+    coverage::STARTS_TOO_SLOWLY,
+    coverage::MACHINE_REPLACED,
+    coverage::PLANE_REPLACED,
+    coverage::DRAIN_BLOCKED,
+    coverage::VM_RECREATED,
+    coverage::JOIN_FAILED,
+    coverage::TOKEN_EXPIRED,
 ];
 
 impl Kind {

@@ -1,0 +1,113 @@
+//! What several laws ask of an entry or of the world, and the shapes of the simplest laws.
+
+use super::{Breach, Law, Seen, Verdict};
+use crate::api::{Kind, Object};
+use crate::engine::{Duration, SimTime, Text};
+use crate::timeline::{Entry, EntryId, Timeline, Value};
+use crate::world::View;
+use std::sync::Arc;
+
+/// After this even a watcher has heard of a change whose connection had died in silence: client-go
+/// gives it up after 45 s (an HTTP/2 ping after 30 s, 15 s without an answer) and lists anew.
+pub const HEARD: Duration = Duration::from_secs(120);
+
+/// A law about each entry by itself, given the world just after it.
+#[derive(Clone, Copy, Debug)]
+pub struct EachEntry(pub fn(View, &Entry) -> Option<Breach>);
+
+/// Reached with the first entry that shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Once(pub fn(&Entry) -> bool);
+
+impl Law for EachEntry {
+    fn look(&mut self, seen: Seen) -> Verdict {
+        let broken = seen.news.iter().find_map(|entry| (self.0)(seen.view, entry));
+        broken.map_or(Verdict::Holds, Verdict::Broken)
+    }
+
+    fn fork(&self) -> Box<dyn Law> {
+        Box::new(*self)
+    }
+}
+
+impl Law for Once {
+    fn look(&mut self, seen: Seen) -> Verdict {
+        match seen.news.iter().any(self.0) {
+            true => Verdict::Reached,
+            false => Verdict::Holds,
+        }
+    }
+
+    fn fork(&self) -> Box<dyn Law> {
+        Box::new(*self)
+    }
+}
+
+impl Breach {
+    /// What an entry shows.
+    pub fn shown_by(entry: &Entry, says: impl Into<Text>) -> Breach {
+        let object = Text::from(entry.object());
+        Breach { object, says: says.into(), entries: vec![entry.id] }
+    }
+}
+
+/// True if the entry says that a field of such an object has just become this.
+pub fn turns(entry: &Entry, kind: &str, field: &str, to: &str) -> bool {
+    entry.kind == *kind && entry.field == *field && entry.to.as_text() == Some(to)
+}
+
+/// True if the entry says that an object of this kind has just come to be.
+pub fn is_new(entry: &Entry, kind: &str) -> bool {
+    entry.kind == *kind && entry.field == *"exists" && entry.to == Value::Bool(true)
+}
+
+/// True if the entry says that an object of this kind is no more.
+pub fn is_gone(entry: &Entry, kind: &str) -> bool {
+    entry.kind == *kind && entry.field == *"exists" && entry.to == Value::Null
+}
+
+/// True if the entry says that an object of this kind is to be deleted from now on.
+pub fn is_deleted(entry: &Entry, kind: &str) -> bool {
+    entry.kind == *kind && entry.field == *"deletionTimestamp" && entry.from == Value::Null
+}
+
+/// True if this program wrote the entry.
+pub fn is_by(entry: &Entry, program: &str) -> bool {
+    entry.by.split('@').next() == Some(program)
+}
+
+/// True if a person's command led to the entry, not only to what it stands in the way of.
+pub fn is_asked_for(timeline: &Timeline, entry: &Entry) -> bool {
+    let asks = |entry: &Entry| {
+        entry.kind == *"Fault" && (entry.name == *"kubectl" || entry.name == *"etcdctl")
+    };
+    let mut next = Some(entry.id);
+    while let Some(led) = next.and_then(|id| timeline.get(id)) {
+        if asks(led) {
+            return true;
+        }
+        next = led.cause.filter(|cause| *cause < led.id);
+    }
+    false
+}
+
+/// The entries of the last while, the latest first.
+pub fn lately<'a>(view: View<'a>, length: Duration) -> impl Iterator<Item = &'a Entry> {
+    let now = view.now();
+    view.timeline().happened().iter().rev().take_while(move |entry| entry.at + length > now)
+}
+
+/// The latest entry.
+pub fn latest(view: View) -> Vec<EntryId> {
+    view.timeline().entries().last().map(|entry| entry.id).into_iter().collect()
+}
+
+/// An object by its name.
+pub fn named<'a>(view: View<'a>, kind: Kind, name: &str) -> Option<&'a Arc<Object>> {
+    view.objects(kind).find(|object| *object.name() == *name)
+}
+
+/// True if an object was told to go this long ago or longer.
+pub fn has_long_been_going(object: &Object, now: SimTime) -> bool {
+    object.meta.deletion.is_some_and(|deletion| deletion.at + HEARD <= now + deletion.grace)
+}

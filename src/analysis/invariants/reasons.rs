@@ -1,0 +1,155 @@
+//! Whoever does not heal says why, and a run that does not recover names what it waits for.
+
+use super::facts::{EachEntry, is_by, named, turns};
+use super::{Breach, Ending, Invariant, Kind, Law, Verdict};
+use crate::api::kinds::Status;
+use crate::api::{self, Object};
+use crate::engine::{Duration, SimTime, Text};
+use crate::timeline::Entry;
+use crate::world::View;
+use std::sync::Arc;
+
+pub(super) const REFUSALS_HAVE_A_REASON: Invariant = Invariant {
+    name: "refusals-have-a-reason",
+    kind: Kind::Always,
+    law: "a controller that refuses to remediate says why in a message that a user can read",
+    source: "Cluster API, conditions OwnerRemediated and RemediationAllowed; v1beta1's \
+             WaitingForRemediation is no refusal but hands a Machine over, without words",
+    begin: || Box::new(EachEntry(a_refusal_says_nothing)),
+};
+
+pub(super) const WAITING_HAS_A_REASON: Invariant = Invariant {
+    name: "waiting-has-a-reason",
+    kind: Kind::Always,
+    law: "at the end of a run a Machine that has been unhealthy for ten minutes while its \
+          controllers work is going, or some condition or annotation says what it waits for",
+    source: "Cluster API, conditions OwnerRemediated and RemediationAllowed, annotation \
+             remediation-in-progress",
+    begin: || Box::new(WaitingHasAReason),
+};
+
+pub(super) const RECOVERS_OR_SAYS_WHY: Invariant = Invariant {
+    name: "recovers-or-says-why",
+    kind: Kind::Eventually,
+    law: "after its last fault a run recovers within the bound, or names an object and what it \
+          lacks",
+    source: "twice the longest documented disaster that heals (docs/scenarios.md), and what \
+             scenario/lacks.rs calls well",
+    begin: || Box::new(RecoversOrSaysWhy),
+};
+
+fn a_refusal_says_nothing(_: View, entry: &Entry) -> Option<Breach> {
+    let by_owner =
+        is_by(entry, "kubeadm-control-plane-controller") || is_by(entry, "machineset-controller");
+    let goes = ["RemediationInProgress", "MachineDeleting"].contains(&entry.reason.as_str());
+    let refuses = by_owner && !goes && turns(entry, "Machine", "OwnerRemediated", "False")
+        || turns(entry, "MachineHealthCheck", "RemediationAllowed", "False");
+    let is_silent = refuses && (entry.message.is_empty() || entry.reason.is_empty());
+    let says = format!("refuses to remediate ({}) and says nothing", entry.reason);
+    is_silent.then(|| Breach::shown_by(entry, says))
+}
+
+#[derive(Clone, Copy, Debug)]
+struct WaitingHasAReason;
+
+/// Controllers look again at least this often when something is wrong.
+const LONG: Duration = Duration::from_secs(600);
+
+impl Law for WaitingHasAReason {
+    fn end(&mut self, ending: &Ending) -> Verdict {
+        let view = ending.view;
+        if !can_heal(view) {
+            return Verdict::Holds;
+        }
+        let broken = silent(view).next().map(|machine| Breach {
+            object: Text::from(format!("Machine/{}", machine.name())),
+            says: Text::word("has long been unhealthy, and nothing says what it waits for"),
+            entries: super::facts::latest(view),
+        });
+        broken.map_or(Verdict::Holds, Verdict::Broken)
+    }
+
+    fn fork(&self) -> Box<dyn Law> {
+        Box::new(*self)
+    }
+}
+
+/// True if nobody who heals is dead or cut off.
+fn can_heal(view: View) -> bool {
+    let controllers = ["capi-controller-manager", "capi-kubeadm-control-plane-controller-manager"];
+    let mut hosts =
+        controllers.iter().flat_map(|program| view.hosts_of(program).map(move |vm| (program, vm)));
+    view.etcd_clusters().into_iter().all(|cluster| view.etcd_leader(cluster).is_some())
+        && hosts.all(|(program, vm)| view.works(program, vm))
+        && view.are_links_whole()
+}
+
+/// Machines that wait though nothing says what for.
+pub(super) fn silent<'a>(view: View<'a>) -> impl Iterator<Item = &'a Arc<Object>> {
+    long_unhealthy(view).filter(move |machine| !has_words(view, machine))
+}
+
+/// Machines that have long been unhealthy and stay.
+pub(super) fn long_unhealthy<'a>(view: View<'a>) -> impl Iterator<Item = &'a Arc<Object>> {
+    view.objects(api::Kind::Machine)
+        .filter(move |machine| is_long_unhealthy(view, machine) && !machine.meta.is_deleting())
+}
+
+fn is_long_unhealthy(view: View, object: &Object) -> bool {
+    let checked = object.machine().and_then(|body| body.conditions.get("HealthCheckSucceeded"));
+    checked.is_some_and(|checked| {
+        checked.status == Status::False && checked.last_transition + LONG <= view.now()
+    })
+}
+
+/// True if a user can read what a Machine waits for.
+fn has_words(view: View, object: &Object) -> bool {
+    let Some(machine) = object.machine() else { return false };
+    let owner = machine.conditions.get("OwnerRemediated");
+    let owner_says = owner.is_some_and(|owner| !owner.message.is_empty());
+    let check_says = view.objects(api::Kind::MachineHealthCheck).any(|check| {
+        check.machine_health_check().is_some_and(|body| {
+            object.meta.matches(&body.selector)
+                && body.conditions.is("RemediationAllowed", Status::False)
+        })
+    });
+    let plane = object.meta.controlled_by(api::Kind::KubeadmControlPlane);
+    let plane = plane.and_then(|name| named(view, api::Kind::KubeadmControlPlane, name));
+    let is_another_first = plane.is_some_and(|plane| {
+        let annotation = api::kinds::KubeadmControlPlane::IN_PROGRESS;
+        plane.meta.annotation(annotation).is_some()
+    });
+    let is_paused = object.meta.annotation("cluster.x-k8s.io/paused").is_some();
+    owner_says || check_says || is_another_first || is_paused
+}
+
+#[derive(Clone, Copy, Debug)]
+struct RecoversOrSaysWhy;
+
+/// What is well counts as recovered once it has stayed so for this long, and a moment.
+const STAYS: Duration = Duration::from_secs(70);
+
+impl Law for RecoversOrSaysWhy {
+    fn end(&mut self, ending: &Ending) -> Verdict {
+        let due = ending.last_fault.unwrap_or_default() + ending.bound;
+        let now = ending.view.now();
+        // What has just become well has yet to stay so.
+        let moved = ending.view.timeline().entries().last().map_or(SimTime::ZERO, |last| last.at);
+        let is_late = ending.recovered_at.is_none() && due.max(moved + STAYS) < now;
+        match is_late && ending.missing.is_empty() {
+            false => Verdict::Holds,
+            true => Verdict::Broken(Breach {
+                object: Text::word("Cluster/workload"),
+                says: Text::from(format!(
+                    "has not recovered {} after the last fault, and lacks nothing",
+                    ending.bound
+                )),
+                entries: super::facts::latest(ending.view),
+            }),
+        }
+    }
+
+    fn fork(&self) -> Box<dyn Law> {
+        Box::new(*self)
+    }
+}
