@@ -6,7 +6,7 @@ use crate::api::kinds::{Pod, PodDisruptionBudget};
 use crate::api::{self, Object};
 use crate::engine::SimTime;
 use crate::timeline::{Entry, Value};
-use crate::world::View;
+use crate::world::{View, WORKLOAD_CLUSTER};
 use std::collections::BTreeSet;
 
 pub(super) const BUDGETS_ARE_KEPT: Invariant = Invariant {
@@ -36,6 +36,8 @@ pub(super) const BUDGETS_ALLOW_WHAT_IS_THERE: Invariant = Invariant {
     source: "Kubernetes, pkg/controller/disruption/disruption.go, updatePdbStatus",
     begin: || Box::new(EachEntry(more_is_allowed_than_there_is)),
 };
+
+const MANAGER: &str = "kube-controller-manager";
 
 /// The Pod that is evicted with this entry, and its budgets, each with its object.
 fn evicted<'a>(
@@ -112,10 +114,12 @@ fn lost(view: View, budget: &Object, like: &str) -> usize {
             && entry.name == *budget.name()
             && is_by(entry, "disruption-controller")
     };
-    let written = happened.iter().rfind(is_write).map_or(SimTime::ZERO, |entry| entry.at);
+    let written = || happened.iter().rfind(is_write).map_or(SimTime::ZERO, |entry| entry.at);
+    // Who counts all the time has counted what is not new; who is away has not since it wrote last.
+    let counted = if counts_now(view) { view.now() } else { written() };
     let maker = |pod: &str| pod.rsplit_once('-').map(|(maker, _)| maker.to_owned());
     let since = happened.iter().filter(|entry| {
-        entry.at + HEARD >= written && entry.kind == *"Pod" && maker(&entry.name) == maker(like)
+        entry.at + HEARD >= counted && entry.kind == *"Pod" && maker(&entry.name) == maker(like)
     });
     let (mut evicted, mut lost) = (BTreeSet::new(), BTreeSet::new());
     for entry in since {
@@ -129,6 +133,24 @@ fn lost(view: View, budget: &Object, like: &str) -> usize {
         }
     }
     lost.difference(&evicted).count()
+}
+
+/// True if the controller-manager that leads has long been there, and nothing keeps it from the API.
+fn counts_now(view: View) -> bool {
+    let leases = view.objects(api::Kind::Lease).filter(|lease| *lease.name() == *MANAGER);
+    let mut holders =
+        leases.filter_map(|lease| lease.lease()?.holder.split('_').next()).filter(|vm| {
+            let members = view.etcd_members(&WORKLOAD_CLUSTER);
+            members.iter().any(|member| member.info.vm == **vm)
+        });
+    let works = |vm: &str| {
+        view.processes_on(vm).any(|process| {
+            let is_well = process.alive && process.frozen.is_none();
+            let is_it = process.program == *MANAGER;
+            is_it && is_well && process.started + HEARD <= view.now()
+        })
+    };
+    view.are_links_whole() && holders.any(works)
 }
 
 fn more_is_allowed_than_there_is(view: View, entry: &Entry) -> Option<Breach> {

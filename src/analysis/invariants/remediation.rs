@@ -157,7 +157,8 @@ fn a_healthy_node_is_blamed(view: View, entry: &Entry) -> Option<Breach> {
 fn a_start_is_cut_short(view: View, entry: &Entry) -> Option<Breach> {
     let machine = marked(view, entry)?;
     machine.machine().filter(|body| body.node_ref.is_none())?;
-    let waited = view.now().since(machine.meta.created);
+    // Times in objects are whole seconds.
+    let waited = view.now().since(machine.meta.created.to_whole_seconds());
     let shortest = checks(view, machine).map(|check| check.node_startup_timeout).min()?;
     let says = format!(
         "is marked for remediation {waited} after it was created, though nodeStartupTimeout is \
