@@ -1,6 +1,6 @@
 //! The healer itself must not throw etcd's quorum away.
 
-use super::facts::{EachEntry, HEARD, is_asked_for, is_by, is_deleted, lately};
+use super::facts::{EachEntry, HEARD, is_asked_for, is_by, is_deleted, is_gone, lately};
 use super::{Breach, Invariant, Kind};
 use crate::timeline::Entry;
 use crate::world::{EtcdMember, View, WORKLOAD_CLUSTER};
@@ -8,23 +8,27 @@ use crate::world::{EtcdMember, View, WORKLOAD_CLUSTER};
 pub(super) const QUORUM_IS_KEPT: Invariant = Invariant {
     name: "healers-keep-quorum",
     kind: Kind::Always,
-    law: "a control plane deletes no Machine if the etcd voters besides it are too few for a quorum \
-          of their own, as far as it can have heard; what breaks while the Machine is drained it \
-          does not look at again, and a user may delete any",
+    law: "no controller removes a voter of etcd, or the VM of one that is listed, if too few of the \
+          other voters work for a quorum, as far as it can have heard; a user may. From Cluster API \
+          1.13 a dead member that is listed counts as healthy and a Machine may be deleted all the \
+          same: then etcd refuses, and the Machine waits",
     source: "Cluster API, kubeadm control plane: canSafelyRemoveEtcdMember (up to 1.12), \
-             targetEtcdClusterHealthy (from 1.13); reconcilePreTerminateHook asks nobody",
+             targetEtcdClusterHealthy (from 1.13), reconcilePreTerminateHook; etcd \
+             --strict-reconfig-check",
     begin: || Box::new(EachEntry(quorum_is_thrown_away)),
 };
 
 fn quorum_is_thrown_away(view: View, entry: &Entry) -> Option<Breach> {
-    let is_decision =
-        is_deleted(entry, "Machine") && is_by(entry, "kubeadm-control-plane-controller");
-    if !is_decision || is_asked_for(view.timeline(), entry) {
+    let is_removed = is_gone(entry, "EtcdMember") && entry.cluster == WORKLOAD_CLUSTER;
+    let is_destroyed = is_by(entry, "machine-controller")
+        && (is_deleted(entry, "VSphereMachine") || is_deleted(entry, "InfraMachine"));
+    if !(is_removed || is_destroyed) || is_asked_for(view.timeline(), entry) {
         return None;
     }
-    // Without a leader nobody can be removed, and there is nothing to lose.
-    let leader = view.etcd_leader(&WORKLOAD_CLUSTER)?;
     let members = view.etcd_members(&WORKLOAD_CLUSTER);
+    let is_listed = members.iter().any(|member| member.info.vm == entry.name);
+    // Without a leader nobody can be removed, and there is nothing to lose.
+    let leader = view.etcd_leader(&WORKLOAD_CLUSTER).filter(|_| is_removed || is_listed)?;
     let others: Vec<&EtcdMember> = members
         .iter()
         .filter(|member| !member.info.learner && member.info.vm != entry.name)
@@ -32,12 +36,14 @@ fn quorum_is_thrown_away(view: View, entry: &Entry) -> Option<Breach> {
     let counts = |member: &&&EtcdMember| {
         member.follows(leader.info.id) || has_just_changed(view, &member.info.vm)
     };
-    let (well, quorum) = (others.iter().filter(counts).count(), others.len() / 2 + 1);
+    // One whose VM alone goes stays listed, and counts among those of whom a quorum is needed.
+    let all = others.len() + usize::from(is_destroyed);
+    let well = others.iter().filter(counts).count();
     let says = format!(
-        "is deleted by its control plane, and of the {} etcd voters besides it {well} work",
+        "is taken from etcd by a controller, and of the {} voters besides it {well} work",
         others.len()
     );
-    (well < quorum).then(|| Breach::shown_by(entry, says))
+    (well < all / 2 + 1).then(|| Breach::shown_by(entry, says))
 }
 
 /// True if something happened to a VM's member of late, which not everybody has heard of.

@@ -5,7 +5,7 @@ use crate::engine::{Duration, SimTime, Text};
 
 use crate::scenario::{Game, Scenario, Simulation, Source, load};
 use crate::timeline::{Entry, Lack, Value};
-use crate::world::View;
+use crate::world::{View, WORKLOAD_CLUSTER};
 use std::collections::BTreeSet;
 
 const NEW: &str = "lab-k8s-1.34-capi-1.14";
@@ -168,10 +168,21 @@ fn a_control_plane_deletes_one_at_a_time_and_keeps_quorum() {
     let simulation = world_on("tkgs-2024", "controlPlane: 3, workers: 1", &lost, &[], 300);
     let view = simulation.view();
     let by_plane = |machine| delete(view, machine, "kubeadm-control-plane-controller");
-    let found = breach(judge("healers-keep-quorum", view, &[by_plane("control-plane-0")]));
-    let says = "is deleted by its control plane, and of the 2 etcd voters besides it 1 work";
-    assert_eq!(found, format!("Machine/control-plane-0 {says}"));
-    assert_eq!(judge("healers-keep-quorum", view, &[by_plane("control-plane-1")]), Verdict::Holds);
+    let remove = |vm| {
+        let words = format!("EtcdMember/{vm} exists");
+        Entry { cluster: WORKLOAD_CLUSTER, ..entry(view, &words, Value::Null, "etcd") }
+    };
+    let found = breach(judge("healers-keep-quorum", view, &[remove("control-plane-0")]));
+    let says = "is taken from etcd by a controller, and of the 2 voters besides it 1 work";
+    assert_eq!(found, format!("EtcdMember/control-plane-0 {says}"));
+    assert_eq!(judge("healers-keep-quorum", view, &[remove("control-plane-1")]), Verdict::Holds);
+    let destroy = |vm| {
+        let words = format!("VSphereMachine/{vm} deletionTimestamp");
+        entry(view, &words, text("set"), "machine-controller")
+    };
+    let found = breach(judge("healers-keep-quorum", view, &[destroy("control-plane-2")]));
+    assert_eq!(found, format!("VSphereMachine/control-plane-2 {says}"));
+    assert_eq!(judge("healers-keep-quorum", view, &[destroy("worker-0")]), Verdict::Holds);
     let both = [by_plane("control-plane-1"), by_plane("control-plane-2")];
     let found = breach(judge("one-control-plane-machine-at-a-time", view, &both));
     assert!(found.starts_with("Machine/control-plane-2 is deleted as number 2 at once"), "{found}");
