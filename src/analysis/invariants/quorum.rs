@@ -27,14 +27,18 @@ fn quorum_is_thrown_away(view: View, entry: &Entry) -> Option<Breach> {
     }
     let members = view.etcd_members(&WORKLOAD_CLUSTER);
     let is_listed = members.iter().any(|member| member.info.vm == entry.name);
-    // Without a leader nobody can be removed, and there is nothing to lose.
-    let leader = view.etcd_leader(&WORKLOAD_CLUSTER).filter(|_| is_removed || is_listed)?;
+    // Whoever was removed was removed by a quorum; without one a VM that goes costs none.
+    let has_quorum = || is_listed && view.etcd_leader(&WORKLOAD_CLUSTER).is_some();
+    if !is_removed && !has_quorum() {
+        return None;
+    }
     let others: Vec<&EtcdMember> = members
         .iter()
         .filter(|member| !member.info.learner && member.info.vm != entry.name)
         .collect();
     let counts = |member: &&&EtcdMember| {
-        member.follows(leader.info.id) || has_just_changed(view, &member.info.vm)
+        let follows = member.status.as_ref().is_some_and(|status| status.leader.is_some());
+        follows || has_just_changed(view, &member.info.vm)
     };
     // One whose VM alone goes stays listed, and counts among those of whom a quorum is needed.
     let all = others.len() + usize::from(is_destroyed);

@@ -1,6 +1,6 @@
 //! StatefulSets: at most one Pod of an identity runs.
 
-use super::facts::{is_asked_for, is_by, is_gone};
+use super::facts::{is_by, is_gone};
 use super::{Breach, Ending, Invariant, Kind, Law, Seen, Verdict};
 use crate::api::{self, Uid};
 use crate::engine::Text;
@@ -85,7 +85,7 @@ impl Law for OneOfAnIdentity {
             else {
                 continue;
             };
-            if is_gone(entry, "Pod") && is_by_force(seen.view, entry) {
+            if is_gone(entry, "Pod") && is_by_force(entry) {
                 last.by_force = true;
             }
             if let Some(breach) = self.judge(seen.view, &entry.name) {
@@ -105,6 +105,6 @@ impl Law for OneOfAnIdentity {
     }
 }
 
-fn is_by_force(view: View, entry: &Entry) -> bool {
-    is_by(entry, "pod-garbage-collector") || is_asked_for(view.timeline(), entry)
+fn is_by_force(entry: &Entry) -> bool {
+    is_by(entry, "pod-garbage-collector") || is_by(entry, "kubectl")
 }

@@ -112,6 +112,24 @@ fn names_and_words_are_fit_for_lists() {
     }
 }
 
+/// Every law as a row of the documentation.
+fn table() -> String {
+    let row = |law: &Invariant| {
+        let Invariant { name, kind, law, source, .. } = law;
+        format!("| `{name}` | {} | {law} | {source} |\n", kind.as_str())
+    };
+    let rows: String = ALL.iter().map(row).collect();
+    format!("| law | kind | says | source |\n|---|---|---|---|\n{rows}")
+}
+
+#[test]
+fn the_documented_laws_are_those_of_the_code() {
+    let page = include_str!("../../../docs/invariants.md");
+    let (_, rest) = page.split_once("<!-- laws -->\n").expect("where they begin");
+    let (written, _) = rest.split_once("<!-- end of laws -->").expect("where they end");
+    assert!(written == table(), "docs/invariants.md is to have\n{}", table());
+}
+
 #[test]
 fn marks_are_limited_and_blame_nobody_who_is_well() {
     let off = ["at: 1m, powerOff: { vm: worker-0 }", "at: 1m, powerOff: { vm: worker-1 }"];
