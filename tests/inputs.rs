@@ -165,6 +165,30 @@ fn a_fault_that_can_hit_nothing_is_refused() {
         ),
         (
             FAULT,
+            "{ at: 1m, cutLink: { from: worker-0 } }",
+            "7:34",
+            &["`to` is missing", "isolateVm"],
+        ),
+        (
+            FAULT,
+            "{ at: 1m, slowLink: { from: worker-0, delay: 1m } }",
+            "7:52",
+            &["1m0s longer is as good as lost", "cutLink"],
+        ),
+        (
+            FAULT,
+            "{ at: 1m, lossyLink: { from: worker-0, to: control-plane-0, loss: 30 } }",
+            "7:73",
+            &["`30` is not a share of the packets", "30% or 0.5%"],
+        ),
+        (
+            FAULT,
+            "{ at: 1m, lossyLink: { from: worker-0, loss: 100% } }",
+            "7:52",
+            &["a link that loses everything is cut", "cutLink"],
+        ),
+        (
+            FAULT,
             "{ at: 1m, isolateVm: { vm: leeder(etcd) } }",
             "7:34",
             &["no role of a VM `leeder(etcd)`", "did you mean `leader(etcd)`?"],

@@ -1,7 +1,7 @@
-//! Links that are cut and healed, seen by two processes that talk over one connection.
+//! Links that are cut, slow or lossy, and healed, seen by two processes that talk over one connection.
 
 use healsim::engine::{Duration, SimTime, Text};
-use healsim::infra::{ConnectionId, Ctx, Input, Port, Way};
+use healsim::infra::{ConnectionId, Ctx, Input, Loss, Port, Way};
 use healsim::scenario::{blueprint, models};
 use healsim::wire::Message;
 use healsim::world::{CustomProcess, World};
@@ -100,12 +100,22 @@ impl CustomProcess for Server {
     }
 }
 
-/// Which ways are cut.
+/// Which ways are cut, or otherwise hurt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cut {
     There,
     Back,
     Both,
+}
+
+/// What is done to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hurt {
+    Cut,
+    /// By milliseconds.
+    Slow(u64),
+    /// By percent.
+    Lossy(u16),
 }
 
 struct Stage {
@@ -149,9 +159,17 @@ impl Stage {
     }
 
     fn cut(&mut self, cut: Cut) {
+        self.hurt(cut, Hurt::Cut);
+    }
+
+    fn hurt(&mut self, cut: Cut, hurt: Hurt) {
         let ways = self.ways(cut);
-        self.world.inject("cutLink", "Link/a-b".to_owned(), |infra| {
-            ways.into_iter().for_each(|way| infra.cut(way));
+        self.world.inject("hurtLink", "Link/a-b".to_owned(), |infra| {
+            ways.into_iter().for_each(|way| match hurt {
+                Hurt::Cut => infra.cut(way),
+                Hurt::Slow(by) => infra.slow(way, millis(by)),
+                Hurt::Lossy(percent) => infra.lose(way, Loss(percent * 100)),
+            });
         });
     }
 
@@ -302,6 +320,60 @@ fn who_writes_to_a_process_that_has_gone_is_reset_when_the_link_heals() {
     assert_eq!(stage.noted()[2..], ["119.5 client Reset"]);
 }
 
+#[test]
+fn over_a_slow_link_all_comes_later_and_in_order_when_it_is_healed() {
+    let mut stage = Stage::new(&[(500, 1), (1500, 2), (2500, 3), (2900, 4), (5000, 5)], &[]);
+    stage.until(1000);
+    stage.hurt(Cut::Both, Hurt::Slow(500));
+    stage.until(2600);
+    stage.heal(Cut::Both);
+    stage.until(6000);
+    // What was sent at 2.5 s is on its way until 3.0 s; what was sent at 2.9 s waits for it.
+    let rest = ["2.0 server 2", "2.5 client 2", "3.0 server 3", "3.0 server 4"];
+    let back = ["3.0 client 3", "3.0 client 4", "5.0 server 5", "5.0 client 5"];
+    assert_eq!(stage.noted()[2..], [&rest[..], &back].concat());
+}
+
+#[test]
+fn a_connection_over_a_slow_link_is_open_after_a_round_trip() {
+    let mut stage = Stage::new(&[(1500, 1)], &[]);
+    stage.until(1000);
+    stage.hurt(Cut::There, Hurt::Slow(500));
+    stage.until(6000);
+    assert_eq!(stage.noted(), ["2.5 server 1", "2.5 client 1"], "a handshake, then the number");
+}
+
+#[test]
+fn what_a_lossy_link_takes_comes_with_a_retransmission_and_the_rest_behind_it() {
+    let says: Vec<(u64, u32)> = (0..200).map(|n| (1000 + 50 * u64::from(n), n)).collect();
+    let mut stage = Stage::new(&says, &[]);
+    stage.until(500);
+    stage.hurt(Cut::There, Hurt::Lossy(30));
+    stage.until(60_000);
+    let noted = stage.noted.lock().expect("one thread");
+    let came: Vec<(u64, u32)> = noted
+        .iter()
+        .filter(|(_, who, _)| *who == "server")
+        .map(|(at, _, what)| (at.as_micros() / 1000, what.parse().expect("a number")))
+        .collect();
+    let numbers: Vec<u32> = came.iter().map(|(_, number)| *number).collect();
+    assert_eq!(numbers, (0..200).collect::<Vec<u32>>(), "all, once and in order");
+    let late = came.iter().zip(&says).filter(|((at, _), (said, _))| at - said > 10).count();
+    // Of five messages in 200 ms one is lost, or two, and most of the others wait behind them.
+    assert!((60..180).contains(&late), "{late} of 200 were late");
+}
+
+#[test]
+fn a_link_that_loses_nearly_all_is_given_up_by_the_keep_alives() {
+    let mut stage = Stage::new(&[(500, 1)], &[]);
+    stage.until(10_000);
+    stage.hurt(Cut::Both, Hurt::Lossy(99));
+    stage.until(200_000);
+    let noted = stage.noted();
+    let lost = |who: &str| noted.iter().any(|line| line.ends_with(&format!("{who} Lost")));
+    assert!(lost("client") && lost("server"), "{noted:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
@@ -310,7 +382,16 @@ proptest! {
         client in proptest::collection::vec(1u64..100_000, 1..20),
         server in proptest::collection::vec(1u64..100_000, 0..20),
         cuts in proptest::collection::vec(
-            (0u64..40_000, 1u64..60_000, prop_oneof![Just(Cut::There), Just(Cut::Back), Just(Cut::Both)]),
+            (
+                0u64..40_000,
+                1u64..60_000,
+                prop_oneof![Just(Cut::There), Just(Cut::Back), Just(Cut::Both)],
+                prop_oneof![
+                    2 => Just(Hurt::Cut),
+                    1 => (1u64..5000).prop_map(Hurt::Slow),
+                    1 => (1u16..95).prop_map(Hurt::Lossy),
+                ],
+            ),
             1..4,
         ),
     ) {
@@ -320,14 +401,17 @@ proptest! {
         };
         let mut stage = Stage::new(&numbered(client, 0), &numbered(server, 1000));
         let (mut now, mut closed) = (0, Vec::new());
-        for (pause, length, cut) in cuts {
+        let all_cut = cuts.iter().all(|(_, _, _, hurt)| *hurt == Hurt::Cut);
+        for (pause, length, cut, hurt) in cuts {
             now += pause;
             stage.until(now);
-            stage.cut(cut);
+            stage.hurt(cut, hurt);
             now += length;
             stage.until(now);
             stage.heal(cut);
-            closed.push((now - length, now, cut));
+            if hurt == Hurt::Cut {
+                closed.push((now - length, now, cut));
+            }
         }
         stage.until(now + 400_000);
         let noted = stage.noted.lock().expect("one thread");
@@ -343,8 +427,10 @@ proptest! {
                 prop_assert!(numbers.is_sorted_by(|a, b| a < b), "{who}: {numbers:?}");
             }
             for (from, to, cut) in &closed {
-                // What was on its way when the link was cut arrives.
-                let (from, to) = (SimTime::ZERO + millis(from + 2), SimTime::ZERO + millis(*to));
+                // What was on its way when the link was cut arrives, if it had been slow too.
+                let on_its_way = if all_cut { 2 } else { 10_000 };
+                let (from, to) = (from + on_its_way, SimTime::ZERO + millis(*to));
+                let from = SimTime::ZERO + millis(from);
                 let crossed = came.iter().find(|(at, _)| from < *at && *at < to);
                 prop_assert!(*cut != way && *cut != Cut::Both || crossed.is_none(), "{crossed:?}");
             }

@@ -5,7 +5,7 @@
 use super::hosts::group_of;
 use super::{
     Address, Broken, ConnectionId, Container, Direction, End, EndpointId, Fallback, Hosts,
-    Inventory, KeepAlive, Links, Network, NoneUp, Path, Place, Port, Power, ProcessId,
+    Inventory, KeepAlive, Lag, Links, Loss, Network, NoneUp, Path, Place, Port, Power, ProcessId,
     ProcessState, Processes, Retransmission, Transport, Vm, VmId,
 };
 use crate::api::Uid;
@@ -297,17 +297,53 @@ impl Datacenter {
         self.network.open_to_container(id, to, latency, &self.processes, now);
     }
 
-    /// True while no packet is lost anywhere: what is sent arrives.
+    /// True while no packet is lost or late anywhere: what is sent arrives.
     pub fn is_calm(&self) -> bool {
         self.links.are_whole() && self.transport.is_idle()
     }
 
-    /// Whether packets get from an end of a connection to the other, and back.
-    pub fn path(&self, (id, end): Direction) -> Path {
+    /// The VMs at an end of a connection and at the other.
+    fn ends(&self, (id, end): Direction) -> (VmId, VmId) {
         let client = self.processes.get(id.client).vm;
         let host = self.network.host(id).unwrap_or(client);
-        let (from, to) = if end == End::Client { (client, host) } else { (host, client) };
+        if end == End::Client { (client, host) } else { (host, client) }
+    }
+
+    /// Whether packets get from an end of a connection to the other, and back.
+    pub fn path(&self, direction: Direction) -> Path {
+        let (from, to) = self.ends(direction);
         Path { there: self.links.carries(from, to), back: self.links.carries(to, from) }
+    }
+
+    /// How much longer they take than the network does.
+    pub fn lag(&self, direction: Direction) -> Lag {
+        let (from, to) = self.ends(direction);
+        Lag { there: self.links.delay(from, to), back: self.links.delay(to, from) }
+    }
+
+    /// True if what this end sends is lost now and then.
+    pub fn is_lossy(&self, direction: Direction) -> bool {
+        let (from, to) = self.ends(direction);
+        self.links.loss(from, to) > Loss::default()
+    }
+
+    /// True if the next segment that this end sends is lost by chance.
+    pub fn loses(&mut self, direction: Direction, random: &Random) -> bool {
+        let (from, to) = self.ends(direction);
+        let loss = self.links.loss(from, to);
+        if loss == Loss::default() {
+            return false;
+        }
+        let (id, end) = direction;
+        let purpose = Purpose(if end == End::Client { 3 } else { 4 });
+        let count = self.transport.next_risk(direction);
+        loss.takes(random.draw(self.link(id, random), purpose, count))
+    }
+
+    /// How the kernel at an end of a connection retransmits.
+    pub fn rules(&self, direction: Direction) -> Retransmission {
+        let first = self.retransmission.first + self.lag(direction).round_trip();
+        Retransmission { first, ..self.retransmission }
     }
 
     /// True if nobody is there who could accept a connection, or refuse it.
@@ -321,7 +357,11 @@ impl Datacenter {
     /// True if what this end sends now may not arrive, or not at once.
     pub fn is_disturbed(&self, direction: Direction) -> bool {
         !self.is_calm()
-            && (!self.path(direction).is_whole() || self.transport.is_stalled(direction))
+            && (!self.path(direction).is_whole()
+                || self.transport.is_stalled(direction)
+                || self.transport.is_late(direction)
+                || self.lag(direction) != Lag::default()
+                || self.is_lossy(direction))
     }
 
     /// The VM on which an end of a connection is.

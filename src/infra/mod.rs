@@ -27,7 +27,7 @@ pub use effect::{
 };
 pub use hosts::{Host, HostChange, HostId, HostNews, Hosts};
 pub use inventory::Inventory;
-pub use links::{Links, Way};
+pub use links::{Lag, Links, Loss, Way};
 pub use network::{
     Address, Broken, ConnectionId, ConnectionState, EndpointId, Fallback, KeepAlive, Network,
     NoneUp, Port, Route,

@@ -4,7 +4,7 @@
 //! dies **breaks** its connections, or leaves them hanging if its host died with it. The fourth way,
 //! an **answer** that says no, is a message like any other and not known here.
 
-use super::{End, ProcessId, Processes, Vm, VmId};
+use super::{End, Lag, ProcessId, Processes, Vm, VmId};
 use crate::api::Uid;
 use crate::engine::{Duration, SimTime};
 use std::collections::BTreeMap;
@@ -102,6 +102,18 @@ pub enum Route {
     },
     /// Nobody learns anything.
     Silent,
+}
+
+impl Route {
+    /// The same over links that are slow.
+    pub fn later(self, lag: Lag) -> Route {
+        match self {
+            Route::Deliver { to, at } => Route::Deliver { to, at: at + lag.there },
+            Route::Echo { at } => Route::Echo { at: at + lag.round_trip() },
+            Route::Fail { at, how } => Route::Fail { at: at + lag.round_trip(), how },
+            Route::Silent => Route::Silent,
+        }
+    }
 }
 
 /// One connection.
@@ -248,6 +260,13 @@ impl Network {
         connection.server_incarnation = server.map_or(0, |id| processes.get(id).incarnation);
         connection.established = now + connection.latency * 2;
         connection.heard = now;
+    }
+
+    /// The handshake of a connection takes so much longer.
+    pub fn delay_handshake(&mut self, id: ConnectionId, delay: Duration) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.established += delay;
+        }
     }
 
     /// An end closes, and the other cannot hear of it yet.

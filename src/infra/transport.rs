@@ -7,13 +7,20 @@
 //! whether the way there and the way back carry.
 //!
 //! Simplified: the time-out begins at its lower limit, as it does where a round trip takes
-//! milliseconds; what waited is sent in one burst, without slow start.
+//! milliseconds (over a slow link, later by the time that this takes longer); what waited is sent in
+//! one burst, without slow start, and gets through whole (kernels make one segment of small ones). What
+//! is lost always waits for its time-out: a sender that is told by
+//! later acknowledgments (fast retransmit), or probes for the tail, would repeat it sooner. An
+//! acknowledgment that a link loses counts as come: the next one says the same.
 
 use super::{ConnectionId, ProcessId};
 use crate::engine::{Duration, Generation, SimTime, Timer};
 use crate::timeline::Cause;
 use crate::wire::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How far apart two segments arrive at least over a slow link.
+const JUST_AFTER: Duration = Duration::from_micros(1);
 
 /// How a kernel retransmits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +78,10 @@ pub struct Transport {
     pub watched: BTreeSet<Direction>,
     /// When an end sent a ping that has not been answered.
     pub pings: BTreeMap<Direction, SimTime>,
+    /// When the last of what was sent over a slow link arrives.
+    latest: BTreeMap<Direction, SimTime>,
+    /// How many segments were sent in a direction that loses some.
+    risked: BTreeMap<Direction, u64>,
 }
 
 /// A direction in which something was sent and not acknowledged.
@@ -154,7 +165,36 @@ impl Path {
 impl Transport {
     /// True if nothing waits anywhere.
     pub fn is_idle(&self) -> bool {
-        self.stalls.is_empty()
+        self.stalls.is_empty() && self.latest.is_empty()
+    }
+
+    /// True if something may still be on its way over a link that was slow when it was sent.
+    pub fn is_late(&self, direction: Direction) -> bool {
+        self.latest.contains_key(&direction)
+    }
+
+    /// When something arrives that would at `at`, over a link that is slow or is not: after all that
+    /// was sent before it.
+    pub fn in_order(&mut self, direction: Direction, at: SimTime, is_slow: bool) -> SimTime {
+        let latest = self.latest.get(&direction).copied();
+        let at = latest.map_or(at, |latest| at.max(latest + JUST_AFTER));
+        match is_slow || latest.is_some_and(|latest| at == latest + JUST_AFTER) {
+            true => self.latest.insert(direction, at),
+            false => self.latest.remove(&direction),
+        };
+        at
+    }
+
+    /// Forgets what has arrived by now.
+    pub fn settle(&mut self, now: SimTime) {
+        self.latest.retain(|_, latest| *latest >= now);
+    }
+
+    /// The count of the next segment in a direction that loses some.
+    pub fn next_risk(&mut self, direction: Direction) -> u64 {
+        let count = self.risked.entry(direction).or_default();
+        *count += 1;
+        *count - 1
     }
 
     /// True if something in this direction has not been acknowledged.
@@ -262,6 +302,8 @@ impl Transport {
         for end in [End::Client, End::Server] {
             self.stalls.remove(&(connection, end));
             self.pings.remove(&(connection, end));
+            self.latest.remove(&(connection, end));
+            self.risked.remove(&(connection, end));
         }
     }
 

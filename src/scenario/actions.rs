@@ -92,6 +92,10 @@ fn machines(view: View) -> Vec<Action> {
         if view.vm_id(name).is_some_and(|id| view.has_cut(Way::From(id))) {
             let fault = RejoinVm { vm: name.clone() };
             found.push(Action::new(format!("rejoinVm: {{ vm: {name} }}"), Fault::RejoinVm(fault)));
+        } else if view.vm_id(name).is_some_and(|id| {
+            view.links().is_hurt(Way::From(id)) || view.links().is_hurt(Way::To(id))
+        }) {
+            found.push(heal(name.clone(), None));
         }
         for path in vm.disk.restorable() {
             let fault = RestoreFile { vm: name.clone(), path: path.clone() };
@@ -102,18 +106,23 @@ fn machines(view: View) -> Vec<Action> {
     found
 }
 
-/// Links that are cut between two VMs.
+fn heal(from: Text, to: Option<Text>) -> Action {
+    let other = to.as_ref().map(|to| format!(", to: {to}")).unwrap_or_default();
+    let words = format!("healLink: {{ from: {from}{other} }}");
+    Action::new(words, Fault::HealLink(HealLink { link: Link { from, to, ways: Ways::Both } }))
+}
+
+/// Links between two VMs that are cut, slow or lossy.
 fn links(view: View) -> Vec<Action> {
     let ids = |vm: &Vm| view.vm_id(&vm.name);
     let mut found = Vec::new();
     for (from, a) in view.vms().filter_map(|vm| Some((vm, ids(vm)?))) {
         for (to, b) in view.vms().filter_map(|vm| Some((vm, ids(vm)?))) {
-            let is_cut = view.has_cut(Way::Between(a, b)) || view.has_cut(Way::Between(b, a));
-            if a < b && is_cut {
-                let (from, to) = (from.name.clone(), to.name.clone());
-                let words = format!("healLink: {{ from: {from}, to: {to} }}");
-                let link = Link { from, to, ways: Ways::Both };
-                found.push(Action::new(words, Fault::HealLink(HealLink { link })));
+            let is_hurt = [Way::Between(a, b), Way::Between(b, a)]
+                .into_iter()
+                .any(|way| view.links().is_hurt(way));
+            if a < b && is_hurt {
+                found.push(heal(from.name.clone(), Some(to.name.clone())));
             }
         }
     }

@@ -2,12 +2,12 @@
 
 use super::expect::Pattern;
 use super::faults::{
-    CutLink, DeleteVm, Etcdctl, Fault, FreezeProcess, HealDisk, HealLink, IsolateVm, KINDS,
-    KillProcess, Kubectl, Link, PowerOff, PowerOffHost, PowerOn, PowerOnHost, ROLES, RejoinVm,
-    RemoveFile, RestoreFile, Signal, SlowDisk, StallDisk, StartUnit, StopUnit, ThawProcess, Ways,
-    WriteFile, is_like_a_role,
+    DeleteVm, Etcdctl, Fault, FreezeProcess, HealDisk, KINDS, KillProcess, Kubectl, PowerOff,
+    PowerOffHost, PowerOn, PowerOnHost, ROLES, RemoveFile, RestoreFile, Signal, SlowDisk,
+    StallDisk, StartUnit, StopUnit, ThawProcess, WriteFile, is_like_a_role,
 };
 use super::file::Scenario;
+use super::link_words::{LinkWords, OnLink, OnLossyLink, OnSlowLink};
 use super::mistake::Mistake;
 use super::stage::Stage;
 use super::yaml::Spanned;
@@ -37,6 +37,8 @@ pub struct WrittenFault {
     freeze_process: Option<OnProcess>,
     thaw_process: Option<OnProcess>,
     cut_link: Option<OnLink>,
+    slow_link: Option<OnSlowLink>,
+    lossy_link: Option<OnLossyLink>,
     heal_link: Option<OnLink>,
     isolate_vm: Option<OnVm>,
     rejoin_vm: Option<OnVm>,
@@ -57,8 +59,8 @@ pub enum Moment {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OnVm {
-    vm: Spanned<String>,
+pub(super) struct OnVm {
+    pub vm: Spanned<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -102,15 +104,6 @@ struct Killed {
     vm: Spanned<String>,
     process: Spanned<String>,
     signal: Option<Spanned<String>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct OnLink {
-    from: Spanned<String>,
-    to: Spanned<String>,
-    #[serde(default)]
-    one_way: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -210,7 +203,16 @@ impl Scenario {
         let mut found = Vec::new();
         self.on_vms(written, stage, &mut found)?;
         self.on_what_runs(written, stage, &mut found)?;
-        self.on_links_and_disks(written, stage, &mut found)?;
+        let links = LinkWords {
+            cut: written.cut_link.as_ref(),
+            slow: written.slow_link.as_ref(),
+            lossy: written.lossy_link.as_ref(),
+            heal: written.heal_link.as_ref(),
+            isolate: written.isolate_vm.as_ref(),
+            rejoin: written.rejoin_vm.as_ref(),
+        };
+        self.on_links(links, stage, &mut found)?;
+        self.on_disks(written, stage, &mut found)?;
         if let Some(command) = &written.etcdctl {
             let read = Etcdctl::read(&command.value)
                 .map_err(|(at, message)| self.source.mistake_after(command, at, message));
@@ -301,26 +303,14 @@ impl Scenario {
         Ok(())
     }
 
-    /// What breaks links and disks.
-    fn on_links_and_disks(
+    /// What breaks disks.
+    fn on_disks(
         &self,
         written: &WrittenFault,
         stage: &Stage,
         found: &mut Vec<Fault>,
     ) -> Result<(), Mistake> {
         let vm = |on: &OnVm| self.vm(&on.vm, stage);
-        if let Some(on) = &written.cut_link {
-            found.push(Fault::CutLink(CutLink { link: self.link(on, stage)? }));
-        }
-        if let Some(on) = &written.heal_link {
-            found.push(Fault::HealLink(HealLink { link: self.link(on, stage)? }));
-        }
-        if let Some(on) = &written.isolate_vm {
-            found.push(Fault::IsolateVm(IsolateVm { vm: vm(on)? }));
-        }
-        if let Some(on) = &written.rejoin_vm {
-            found.push(Fault::RejoinVm(RejoinVm { vm: vm(on)? }));
-        }
         if let Some(on) = &written.slow_disk {
             let (vm, flush) = (self.vm(&on.vm, stage)?, self.duration(&on.flush)?);
             if flush.is_zero() {
@@ -340,7 +330,7 @@ impl Scenario {
     }
 
     /// A VM: by its name, by a part of it if the VM does not exist yet, or by what it does.
-    fn vm(&self, name: &Spanned<String>, stage: &Stage) -> Result<Text, Mistake> {
+    pub(super) fn vm(&self, name: &Spanned<String>, stage: &Stage) -> Result<Text, Mistake> {
         let word = name.value.as_str();
         if is_like_a_role(word) {
             return self.one_of(name, &ROLES, "role of a VM");
@@ -368,16 +358,6 @@ impl Scenario {
             true => Ok(Text::from(spanned.value.as_str())),
             false => Err(self.unknown(spanned, known, what)),
         }
-    }
-
-    fn link(&self, on: &OnLink, stage: &Stage) -> Result<Link, Mistake> {
-        let (from, to) = (self.vm(&on.from, stage)?, self.vm(&on.to, stage)?);
-        if from == to {
-            let message = format!("`{to}` is the VM that the link comes from; name another");
-            return Err(self.source.mistake(&on.to, message));
-        }
-        let ways = if on.one_way { Ways::One } else { Ways::Both };
-        Ok(Link { from, to, ways })
     }
 
     fn signal(&self, written: Option<&Spanned<String>>) -> Result<Signal, Mistake> {

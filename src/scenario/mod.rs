@@ -17,6 +17,7 @@ mod health;
 mod hosts;
 mod lacks;
 mod lines;
+mod link_words;
 mod manifests;
 mod mistake;
 pub mod models;
@@ -41,8 +42,9 @@ pub use etcd_lab::etcd_lab;
 pub use expect::{Expectation, Names, Pattern};
 pub use faults::{
     CutLink, DeleteVm, Fault, FreezeProcess, HealDisk, HealLink, IsolateVm, KINDS, KillProcess,
-    Kubectl, Link, PowerOff, PowerOffHost, PowerOn, PowerOnHost, RejoinVm, RemoveFile, RestoreFile,
-    Signal, SlowDisk, StallDisk, StartUnit, StopUnit, ThawProcess, Ways, WriteFile,
+    Kubectl, Link, LossyLink, PowerOff, PowerOffHost, PowerOn, PowerOnHost, RejoinVm, RemoveFile,
+    RestoreFile, Signal, SlowDisk, SlowLink, StallDisk, StartUnit, StopUnit, ThawProcess, Ways,
+    WriteFile,
 };
 pub use file::{Resolved, Scenario};
 pub use form::Form;

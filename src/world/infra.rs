@@ -3,8 +3,8 @@
 use super::core::{Core, NOBODY, NOW, What, World, purpose};
 use super::process::Event;
 use crate::components::{etcdctl, kubectl};
-use crate::engine::Text;
-use crate::infra::{DiskHealth, ProcessId, VmId, Way};
+use crate::engine::{Duration, Text};
+use crate::infra::{DiskHealth, Loss, ProcessId, VmId, Way};
 use crate::timeline::{Cause, FAULT, StepId};
 
 /// The datacenter in the hands of a fault.
@@ -111,7 +111,17 @@ impl Infra<'_> {
         self.core.cut(way);
     }
 
-    /// Heals a way that was cut in the same words.
+    /// Has packets on a way take so much longer from now on.
+    pub fn slow(&mut self, way: Way, delay: Duration) {
+        self.core.slow(way, delay);
+    }
+
+    /// Has a share of the packets on a way get lost from now on.
+    pub fn lose(&mut self, way: Way, loss: Loss) {
+        self.core.lose(way, loss);
+    }
+
+    /// Takes back what was done to a way in the same words.
     pub fn heal(&mut self, way: Way) {
         self.core.heal(way);
     }

@@ -1,13 +1,16 @@
 //! Messages between processes, and the end of their connections, over links that carry.
 
 use super::core::{Core, What, purpose};
-use crate::engine::Rule;
-use crate::infra::{Broken, ConnectionId, End, ProcessId, Route, Segment};
+use crate::engine::{Rule, SimTime};
+use crate::infra::{Broken, ConnectionId, Direction, End, ProcessId, Route, Segment};
 use crate::timeline::Cause;
 use crate::wire::Message;
 
-/// What was lost waits until it is sent again and gets through.
-pub(super) const RETRANSMISSION: Rule = "the link was cut";
+/// What a link that is cut or lossy takes waits until it is sent again and gets through.
+pub(super) const RETRANSMISSION: Rule = "packets were lost";
+
+/// What a packet takes longer on a link that is slow.
+const SLOW_LINK: Rule = "the link was slow";
 
 impl Core {
     /// Sends a message on a connection.
@@ -29,7 +32,12 @@ impl Core {
     /// What becomes of a message that is not lost on its way.
     pub(super) fn route_of(&self, connection: ConnectionId, from: ProcessId) -> Route {
         let Core { datacenter, now, .. } = self;
-        datacenter.network.route(connection, from, &datacenter.vms, &datacenter.processes, *now)
+        let (network, processes) = (&datacenter.network, &datacenter.processes);
+        let route = network.route(connection, from, &datacenter.vms, processes, *now);
+        match datacenter.is_calm() {
+            true => route,
+            false => route.later(datacenter.lag((connection, End::of(from, connection)))),
+        }
     }
 
     /// Has happen what becomes of a message.
@@ -51,18 +59,44 @@ impl Core {
                 self.push_to(at, from, from, purpose::MESSAGE, (cause, rule), what);
             }
             Route::Deliver { to, at } => {
+                let (at, led) =
+                    self.arrival((connection, End::of(from, connection)), at, (cause, rule), to);
                 let what = What::Message(connection, message);
-                self.push_to(at, to, from, purpose::MESSAGE, (cause, rule), what);
+                self.push_to(at, to, from, purpose::MESSAGE, led, what);
             }
             Route::Echo { at } => {
+                let (at, led) = self.arrival((connection, End::Server), at, (cause, rule), from);
                 let what = What::Message(connection, message);
-                self.push_to(at, from, from, purpose::MESSAGE, (cause, rule), what);
+                self.push_to(at, from, from, purpose::MESSAGE, led, what);
             }
             Route::Fail { at, how } => {
+                let back = (connection, End::of(from, connection).other());
+                let (at, led) = self.arrival(back, at, (cause, rule), from);
                 let what = What::Broken(connection, how);
-                self.push_to(at, from, from, purpose::CONNECTION, (cause, rule), what);
+                self.push_to(at, from, from, purpose::CONNECTION, led, what);
             }
         }
+    }
+
+    /// When something arrives that would at `at` if nothing were before it, and what it waits for.
+    pub(super) fn arrival(
+        &mut self,
+        direction: Direction,
+        at: SimTime,
+        (cause, rule): (Cause, Rule),
+        to: ProcessId,
+    ) -> (SimTime, (Cause, Rule)) {
+        if self.datacenter.is_calm() {
+            return (at, (cause, rule));
+        }
+        let delay = self.datacenter.lag(direction).there;
+        let arrives = self.datacenter.transport.in_order(direction, at, !delay.is_zero());
+        if delay.is_zero() && arrives == at {
+            return (at, (cause, rule));
+        }
+        let unhindered = SimTime::ZERO + at.since(SimTime::ZERO + delay);
+        let led = self.step_on(cause, unhindered, rule, to);
+        (arrives, (led, SLOW_LINK))
     }
 
     /// Closes a connection; the other end learns it.

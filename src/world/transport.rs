@@ -1,6 +1,6 @@
-//! Connections over links that lose packets: what is sent, comes late, or is given up.
+//! Connections over links that lose packets or delay them: what is sent, comes late, or is given up.
 //!
-//! Beside `deliver` only while a link is cut, or something still waits for its retransmission. What
+//! Beside `deliver` only while a link is not whole, or something still waits for its retransmission. What
 //! TCP does is `infra::Transport`'s matter; here its decisions reach the queue. Follows Linux for the
 //! transport, and the HTTP/2 health check of Go's clients for the keep-alive, at both ends.
 //!
@@ -9,9 +9,9 @@
 
 use super::core::{Core, NOW, What, purpose};
 use super::messages::RETRANSMISSION;
-use crate::engine::{Generation, Rule, SimTime};
+use crate::engine::{Duration, Generation, Rule, SimTime};
 use crate::infra::{
-    Broken, ConnectionId, Direction, End, EndpointId, Path, ProcessId, Retransmitted, Route,
+    Broken, ConnectionId, Direction, End, EndpointId, Loss, Path, ProcessId, Retransmitted, Route,
     Segment, Sent, Way,
 };
 use crate::timeline::Cause;
@@ -35,28 +35,58 @@ impl Core {
         }
     }
 
+    /// Has packets on a way take longer: those that are sent from now on.
+    pub(super) fn slow(&mut self, way: Way, delay: Duration) {
+        self.datacenter.links.slow(way, delay);
+    }
+
+    /// Has a share of the packets on a way get lost from now on.
+    pub(super) fn lose(&mut self, way: Way, loss: Loss) {
+        self.datacenter.links.lose(way, loss);
+        let all: Vec<ConnectionId> = self.datacenter.network.all().collect();
+        for connection in all {
+            self.watch_if_lossy(connection);
+        }
+    }
+
     /// Heals a way: what is sent from now on arrives, and the rest at its next retransmission.
     pub(super) fn heal(&mut self, way: Way) {
         self.datacenter.links.heal(way);
+        self.datacenter.transport.settle(self.now);
     }
 
     /// A connection was asked for; over a cut link, or at a VM that is off, the request is lost.
     pub(super) fn connecting(&mut self, connection: ConnectionId) {
+        let out = (connection, End::Client);
+        let path = self.try_handshake(connection);
         let datacenter = &mut self.datacenter;
-        let path = datacenter.path((connection, End::Client));
         if !path.is_whole() || datacenter.is_deaf(connection) {
             datacenter.network.pend(connection);
             let again = datacenter.transport.connect(connection, &datacenter.retransmission);
-            self.retransmit_after((connection, End::Client), again);
+            self.retransmit_after(out, again);
+        } else if !datacenter.is_calm() {
+            let lag = datacenter.lag(out);
+            datacenter.network.delay_handshake(connection, lag.round_trip());
+            self.watch_if_lossy(connection);
         }
+    }
+
+    /// Whether a request to connect gets there, and its answer back.
+    fn try_handshake(&mut self, connection: ConnectionId) -> Path {
+        let out = (connection, End::Client);
+        let Path { there, back } = self.datacenter.path(out);
+        let there = there && !self.datacenter.loses(out, &self.random);
+        let back =
+            back && !(there && self.datacenter.loses((connection, End::Server), &self.random));
+        Path { there, back }
     }
 
     /// Sends on a connection whose packets may be lost.
     pub(super) fn send_segment(&mut self, direction: Direction, segment: Segment) {
+        let path = self.try_way(direction);
         let datacenter = &mut self.datacenter;
-        let path = datacenter.path(direction);
-        let sent = datacenter.transport.send(direction, segment, path, &datacenter.retransmission);
-        match sent {
+        let rules = datacenter.rules(direction);
+        match datacenter.transport.send(direction, segment, path, &rules) {
             Sent::Passes(segment) => self.arrive(direction, segment),
             Sent::PassesUnseen(segment, again) => {
                 self.arrive(direction, segment);
@@ -65,6 +95,12 @@ impl Core {
             Sent::Waits => {}
             Sent::Lost(again) => self.retransmit_after(direction, again),
         }
+    }
+
+    /// Whether the next segment gets there, and its acknowledgment back.
+    fn try_way(&mut self, direction: Direction) -> Path {
+        let path = self.datacenter.path(direction);
+        Path { there: path.there && !self.datacenter.loses(direction, &self.random), ..path }
     }
 
     /// A retransmission is due.
@@ -76,18 +112,22 @@ impl Core {
             datacenter.transport.forget(connection);
             return;
         }
-        let mut path = datacenter.path(direction);
-        if datacenter.transport.is_connecting(connection) && datacenter.is_deaf(connection) {
-            path = Path { there: false, back: false };
-        }
+        let path = match datacenter.transport.is_connecting(connection) {
+            true if datacenter.is_deaf(connection) => Path { there: false, back: false },
+            true => self.try_handshake(connection),
+            false => self.try_way(direction),
+        };
+        let datacenter = &mut self.datacenter;
         let mut arrived = Vec::new();
-        let rules = &datacenter.retransmission;
-        match datacenter.transport.retransmit(direction, due, path, rules, &mut arrived) {
+        let rules = datacenter.rules(direction);
+        match datacenter.transport.retransmit(direction, due, path, &rules, &mut arrived) {
             Retransmitted::Void | Retransmitted::Through => {}
             Retransmitted::Again(again) => self.retransmit_after(direction, again),
             Retransmitted::Connected => {
-                let now = self.now;
+                let (now, lag) = (self.now, datacenter.lag(direction));
                 datacenter.network.establish(connection, &datacenter.processes, now);
+                datacenter.network.delay_handshake(connection, lag.round_trip());
+                self.watch_if_lossy(connection);
             }
             Retransmitted::GivenUp => self.give_up(direction),
         }
@@ -170,8 +210,8 @@ impl Core {
         let datacenter = &mut self.datacenter;
         let Some(latency) = datacenter.network.latency(connection) else { return };
         let back = (connection, end.other());
-        let rules = &datacenter.retransmission;
-        if let Some(due) = datacenter.transport.acknowledged(back, rules) {
+        let rules = datacenter.rules(back);
+        if let Some(due) = datacenter.transport.acknowledged(back, &rules) {
             self.retransmit_after(back, (latency, due));
         }
         match segment {
@@ -187,14 +227,10 @@ impl Core {
                     return;
                 };
                 let what = What::Broken(connection, Broken::Reset);
-                self.push_to(
-                    self.now + latency,
-                    peer,
-                    connection.client,
-                    purpose::CONNECTION,
-                    (cause, self.way_rule(connection)),
-                    what,
-                );
+                let at = self.now + latency + self.datacenter.lag(direction).there;
+                let led = (cause, self.way_rule(connection));
+                let (at, led) = self.arrival(direction, at, led, peer);
+                self.push_to(at, peer, connection.client, purpose::CONNECTION, led, what);
             }
         }
     }
@@ -204,7 +240,8 @@ impl Core {
         let Some(sender) = self.datacenter.network.process_at(connection, end) else {
             // What a container has answered.
             let latency = self.datacenter.network.latency(connection).unwrap_or_default();
-            let route = Route::Echo { at: self.now + latency };
+            let lag = self.datacenter.lag(direction);
+            let route = Route::Echo { at: self.now + latency + lag.round_trip() };
             return self.follow_route(route, connection.client, connection, message, cause);
         };
         let back = (connection, end.other());
@@ -269,6 +306,14 @@ impl Core {
         {
             let led = (Cause::NONE, READ_IDLE);
             self.push_host(at, connection.client, led, What::PingDue(direction));
+        }
+    }
+
+    /// Has both ends look at their keep-alives, if what they send may be lost.
+    fn watch_if_lossy(&mut self, connection: ConnectionId) {
+        let ends = [End::Client, End::Server].map(|end| (connection, end));
+        if ends.into_iter().any(|direction| self.datacenter.is_lossy(direction)) {
+            ends.into_iter().for_each(|direction| self.watch(direction));
         }
     }
 

@@ -6,7 +6,7 @@ use super::process::Process;
 use crate::api::{Kind, Object, Uid};
 use crate::components::etcd;
 use crate::engine::{SimTime, Text};
-use crate::infra::{Datacenter, Host, ProcessId, ProcessState, Vm, VmId, Way};
+use crate::infra::{Datacenter, Host, Links, ProcessId, ProcessState, Vm, VmId, Way};
 use crate::timeline::Timeline;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -121,6 +121,11 @@ impl<'a> View<'a> {
     /// True if no link is cut or bad anywhere.
     pub fn are_links_whole(self) -> bool {
         self.datacenter().links.are_whole()
+    }
+
+    /// What is wrong with which links.
+    pub fn links(self) -> &'a Links {
+        &self.datacenter().links
     }
 
     /// The VM of the first member of the workload cluster's etcd, by number, that has this role. Of

@@ -1,5 +1,6 @@
 //! A link between two VMs is cut, or a VM is cut off from all others: packets are lost, and nobody is
-//! told. Connections stay; only their ends' own timers notice.
+//! told. Connections stay; only their ends' own timers notice. What heals a link ends whatever was done
+//! to it in the same words: `slowLink` and `lossyLink` too.
 
 use crate::engine::Text;
 use crate::infra::{VmId, Way};
@@ -29,11 +30,12 @@ pub struct RejoinVm {
     pub vm: Text,
 }
 
-/// Two VMs, and which of the two ways between them is meant.
+/// A VM and another, or all others, and which of the two ways between them is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     pub from: Text,
-    pub to: Text,
+    /// Nobody named is all others.
+    pub to: Option<Text>,
     pub ways: Ways,
 }
 
@@ -46,36 +48,47 @@ pub enum Ways {
 }
 
 impl Link {
-    /// Its ways between these VMs.
-    fn ways(&self, from: VmId, to: VmId) -> Vec<Way> {
-        let mut ways = vec![Way::Between(from, to)];
-        if self.ways == Ways::Both {
-            ways.push(Way::Between(to, from));
+    /// Its ways, if its VMs are known by this.
+    fn ways(&self, id_of: impl Fn(&str) -> Option<VmId>) -> Option<Vec<Way>> {
+        let from = id_of(&self.from)?;
+        let mut ways = match &self.to {
+            None => vec![Way::From(from), Way::To(from)],
+            Some(to) => {
+                let to = id_of(to).filter(|to| *to != from)?;
+                vec![Way::Between(from, to), Way::Between(to, from)]
+            }
+        };
+        if self.ways == Ways::One {
+            ways.truncate(1);
         }
-        ways
+        Some(ways)
     }
 
-    /// The link by its VMs' names, if both exist and one of its ways is, or is not, cut.
-    fn find(&self, view: View, is_cut: bool) -> Option<String> {
-        let (from, to) = (view.vm_id(&self.from)?, view.vm_id(&self.to)?);
-        let mut ways = self.ways(from, to).into_iter();
-        let found = from != to && ways.any(|way| view.has_cut(way) == is_cut);
+    /// The link by its VMs' names, if they exist and one of its ways is such.
+    pub(super) fn find(&self, view: View, is_such: impl Fn(Way) -> bool) -> Option<String> {
+        let ways = self.ways(|name| view.vm_id(name))?;
         let arrow = if self.ways == Ways::Both { "<->" } else { "->" };
-        let name = |vm| view.vm(vm).map(|vm| vm.name.clone());
-        found.then_some(format!("Link/{}{arrow}{}", name(&self.from)?, name(&self.to)?))
+        let name = |vm| view.vm(vm).map(|vm| vm.name.as_str());
+        let to = self.to.as_ref().map_or(Some("*"), |to| name(to))?;
+        let found = ways.into_iter().any(is_such);
+        found.then_some(format!("Link/{}{arrow}{to}", name(&self.from)?))
     }
 
-    fn on_each(&self, infra: &mut Infra, act: impl Fn(&mut Infra, Way)) {
-        if let (Some(from), Some(to)) = (infra.vm(&self.from), infra.vm(&self.to)) {
-            self.ways(from, to).into_iter().for_each(|way| act(infra, way));
-        }
+    pub(super) fn on_each(&self, infra: &mut Infra, act: impl Fn(&mut Infra, Way)) {
+        let ways = self.ways(|name| infra.vm(name)).unwrap_or_default();
+        ways.into_iter().for_each(|way| act(infra, way));
+    }
+
+    /// The names of its VMs.
+    pub(super) fn vms(&mut self) -> Vec<&mut Text> {
+        std::iter::once(&mut self.from).chain(&mut self.to).collect()
     }
 }
 
 impl CutLink {
     /// The link, if it carries in one of these ways.
     pub fn resolve(&self, view: View) -> Option<String> {
-        self.link.find(view, false)
+        self.link.find(view, |way| !view.links().has_cut(way))
     }
 
     /// Cuts it.
@@ -85,9 +98,9 @@ impl CutLink {
 }
 
 impl HealLink {
-    /// The link, if it is cut in one of these ways.
+    /// The link, if something is wrong with one of these ways.
     pub fn resolve(&self, view: View) -> Option<String> {
-        self.link.find(view, true)
+        self.link.find(view, |way| view.links().is_hurt(way))
     }
 
     /// Heals it.
@@ -119,7 +132,7 @@ impl RejoinVm {
         view.has_cut(Way::From(vm)).then_some(format!("VM/{}", view.vm(&self.vm)?.name))
     }
 
-    /// Takes back what cut it off; links that were cut by themselves stay cut.
+    /// Takes back what was done to it and all others; what was done to single links stays.
     pub fn inject(&self, infra: &mut Infra) {
         if let Some(vm) = infra.vm(&self.vm) {
             infra.heal(Way::From(vm));

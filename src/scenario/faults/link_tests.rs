@@ -3,10 +3,10 @@
 use super::tests::{NOTHING, pass, target, w, world};
 use super::*;
 use crate::engine::{Duration, Text};
-use crate::infra::DiskHealth;
+use crate::infra::{DiskHealth, Loss};
 
 fn link(ways: Ways) -> Link {
-    Link { from: w(), to: Text::word("control-plane-0"), ways }
+    Link { from: w(), to: Some(Text::word("control-plane-0")), ways }
 }
 
 /// What the fault was found to hit.
@@ -27,6 +27,41 @@ fn a_link_is_cut_once_and_healed_once() {
     assert_eq!(strike(&mut world, heal(Ways::One)), "Link/worker-0->control-plane-0");
     assert_eq!(strike(&mut world, heal(Ways::Both)), "Link/worker-0<->control-plane-0");
     assert_eq!(strike(&mut world, heal(Ways::Both)), NOTHING);
+}
+
+#[test]
+fn a_link_is_slow_or_lossy_until_it_is_healed() {
+    let mut world = world();
+    let slow = |millis| {
+        let delay = Duration::from_millis(millis);
+        Fault::SlowLink(SlowLink { link: link(Ways::One), delay })
+    };
+    let lossy = |loss| Fault::LossyLink(LossyLink { link: link(Ways::Both), loss: Loss(loss) });
+    let heal = || Fault::HealLink(HealLink { link: link(Ways::Both) });
+    assert_eq!(strike(&mut world, slow(100)), "Link/worker-0->control-plane-0");
+    assert_eq!(strike(&mut world, slow(100)), NOTHING);
+    assert_eq!(strike(&mut world, slow(200)), "Link/worker-0->control-plane-0");
+    assert_eq!(strike(&mut world, lossy(3000)), "Link/worker-0<->control-plane-0");
+    assert_eq!(strike(&mut world, lossy(3000)), NOTHING);
+    assert_eq!(strike(&mut world, heal()), "Link/worker-0<->control-plane-0");
+    assert!(world.view().links().are_whole());
+    assert_eq!(strike(&mut world, heal()), NOTHING);
+}
+
+#[test]
+fn all_links_of_a_vm_are_slow_until_they_are_healed() {
+    let mut world = world();
+    let link = Link { from: w(), to: None, ways: Ways::Both };
+    let delay = Duration::from_millis(100);
+    let slow = Fault::SlowLink(SlowLink { link: link.clone(), delay });
+    assert_eq!(strike(&mut world, slow), "Link/worker-0<->*");
+    let gone = Link { from: Text::word("worker-9"), ..link.clone() };
+    assert_eq!(strike(&mut world, Fault::SlowLink(SlowLink { link: gone, delay })), NOTHING);
+    let actions = crate::scenario::actions(world.view());
+    let words: Vec<&str> = actions.iter().map(|action| action.words.as_str()).collect();
+    assert_eq!(words, ["healLink: { from: worker-0 }"]);
+    assert_eq!(strike(&mut world, Fault::HealLink(HealLink { link })), "Link/worker-0<->*");
+    assert!(world.view().links().are_whole());
 }
 
 #[test]

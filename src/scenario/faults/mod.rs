@@ -3,6 +3,7 @@
 //! No fault can touch a Kubernetes object: `inject` gets VMs, disks, units, links and processes only. What a
 //! person does with kubectl is typed on a laptop, and asks an API server.
 
+mod bad_link;
 mod delete_vm;
 mod disk;
 mod etcdctl;
@@ -27,6 +28,7 @@ mod tests;
 mod words;
 mod write_file;
 
+pub use bad_link::{LossyLink, SlowLink};
 pub use delete_vm::DeleteVm;
 pub use disk::{HealDisk, SlowDisk, StallDisk};
 pub use etcdctl::Etcdctl;
@@ -65,6 +67,8 @@ pub enum Fault {
     FreezeProcess(FreezeProcess),
     ThawProcess(ThawProcess),
     CutLink(CutLink),
+    SlowLink(SlowLink),
+    LossyLink(LossyLink),
     HealLink(HealLink),
     IsolateVm(IsolateVm),
     RejoinVm(RejoinVm),
@@ -76,7 +80,7 @@ pub enum Fault {
 }
 
 /// Every kind of fault with what it does, for `healsim list faults`.
-pub const KINDS: [(&str, &str); 22] = [
+pub const KINDS: [(&str, &str); 24] = [
     ("powerOff", "cuts a VM's power, as in vCenter: { vm: worker-0 }"),
     ("powerOn", "powers a VM on, as in vCenter: { vm: worker-0 }"),
     ("deleteVm", "deletes a VM from disk, as in vCenter: { vm: worker-0 }"),
@@ -101,7 +105,17 @@ pub const KINDS: [(&str, &str); 22] = [
         "cutLink",
         "drops packets silently, both ways or one: { from: worker-0, to: control-plane-0, oneWay: true }",
     ),
-    ("healLink", "ends cutLink: { from: worker-0, to: control-plane-0 }"),
+    (
+        "slowLink",
+        "packets take so much longer: { from: worker-0, to: control-plane-0, delay: 200ms }; \
+         without `to`, those to and from all others",
+    ),
+    (
+        "lossyLink",
+        "loses a share of the packets, which TCP repeats: { from: worker-0, to: control-plane-0, \
+         loss: 30% }; without `to`, likewise",
+    ),
+    ("healLink", "ends cutLink, slowLink and lossyLink: { from: worker-0, to: control-plane-0 }"),
     ("isolateVm", "cuts a VM off from all others, both ways: { vm: worker-0 }"),
     ("rejoinVm", "ends isolateVm: { vm: worker-0 }"),
     ("slowDisk", "each flush takes so much longer: { vm: control-plane-0, flush: 200ms }"),
@@ -129,6 +143,8 @@ impl Fault {
             Fault::FreezeProcess(_) => "freezeProcess",
             Fault::ThawProcess(_) => "thawProcess",
             Fault::CutLink(_) => "cutLink",
+            Fault::SlowLink(_) => "slowLink",
+            Fault::LossyLink(_) => "lossyLink",
             Fault::HealLink(_) => "healLink",
             Fault::IsolateVm(_) => "isolateVm",
             Fault::RejoinVm(_) => "rejoinVm",
@@ -157,6 +173,8 @@ impl Fault {
             Fault::FreezeProcess(fault) => fault.resolve(view),
             Fault::ThawProcess(fault) => fault.resolve(view),
             Fault::CutLink(fault) => fault.resolve(view),
+            Fault::SlowLink(fault) => fault.resolve(view),
+            Fault::LossyLink(fault) => fault.resolve(view),
             Fault::HealLink(fault) => fault.resolve(view),
             Fault::IsolateVm(fault) => fault.resolve(view),
             Fault::RejoinVm(fault) => fault.resolve(view),
@@ -196,9 +214,10 @@ impl Fault {
             | Fault::SlowDisk(SlowDisk { vm, .. })
             | Fault::StallDisk(StallDisk { vm })
             | Fault::HealDisk(HealDisk { vm }) => vec![vm],
-            Fault::CutLink(CutLink { link }) | Fault::HealLink(HealLink { link }) => {
-                vec![&mut link.from, &mut link.to]
-            }
+            Fault::CutLink(CutLink { link })
+            | Fault::SlowLink(SlowLink { link, .. })
+            | Fault::LossyLink(LossyLink { link, .. })
+            | Fault::HealLink(HealLink { link }) => link.vms(),
             Fault::PowerOffHost(_) | Fault::PowerOnHost(_) | Fault::Kubectl(_) => Vec::new(),
             Fault::Etcdctl(fault) => fault.vms(),
         }
@@ -240,6 +259,8 @@ impl Fault {
                 Fault::FreezeProcess(fault) => fault.inject(infra),
                 Fault::ThawProcess(fault) => fault.inject(infra),
                 Fault::CutLink(fault) => fault.inject(infra),
+                Fault::SlowLink(fault) => fault.inject(infra),
+                Fault::LossyLink(fault) => fault.inject(infra),
                 Fault::HealLink(fault) => fault.inject(infra),
                 Fault::IsolateVm(fault) => fault.inject(infra),
                 Fault::RejoinVm(fault) => fault.inject(infra),
