@@ -31,7 +31,9 @@ impl CustomProcess for Writer {
             }
             Input::Due(TICK) => {
                 self.number += 1;
-                ctx.flush("the test", Duration::from_millis(10), self.number);
+                if let Err(full) = ctx.flush("the test", Duration::from_millis(10), self.number) {
+                    self.note(ctx, &full.to_string());
+                }
                 ctx.after("the test", second, TICK);
             }
             Input::Due(number) => self.note(ctx, &number.to_string()),
@@ -111,6 +113,19 @@ fn what_waits_for_a_stalled_disk_ends_in_order_when_it_is_well_again() {
     assert!(stage.noted().is_empty(), "not even the flush that was under way has ended");
     stage.set_disk(DiskHealth::Well).until(4500);
     assert_eq!(stage.noted(), ["3.50 1", "3.50 2", "3.50 3", "4.01 4"]);
+}
+
+#[test]
+fn on_a_full_disk_writes_fail_at_once_and_what_was_written_is_flushed() {
+    let mut stage = Stage::new(false);
+    let fill = |is_full| {
+        move |infra: &mut Infra| {
+            let vm = infra.vm("worker-0").expect("it exists");
+            infra.fill_disk(vm, is_full);
+        }
+    };
+    stage.until(1005).act(fill(true)).until(2500).act(fill(false)).until(3500);
+    assert_eq!(stage.noted(), ["1.01 1", "2.00 no space left on device", "3.01 3"]);
 }
 
 #[test]

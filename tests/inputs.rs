@@ -165,6 +165,24 @@ fn a_fault_that_can_hit_nothing_is_refused() {
         ),
         (
             FAULT,
+            "{ at: 1m, skewClock: { vm: worker-0, by: 0s } }",
+            "7:48",
+            &["a clock that is wrong by nothing is right", "syncClock"],
+        ),
+        (
+            FAULT,
+            "{ at: 1m, skewClock: { vm: worker-0, by: later } }",
+            "7:48",
+            &["`later`", "5s, -10m"],
+        ),
+        (
+            FAULT,
+            "{ at: 1m, powerOffZone: { zone: zone-0 } }",
+            "7:39",
+            &["no zone `zone-0`", "cluster: { zones: 3 }"],
+        ),
+        (
+            FAULT,
             "{ at: 1m, cutLink: { from: worker-0 } }",
             "7:34",
             &["`to` is missing", "isolateVm"],

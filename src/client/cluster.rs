@@ -237,7 +237,7 @@ impl<T: Clone> Client<T> {
         reason: &'static str,
         message: Text,
     ) {
-        let now = ctx.now();
+        let now = ctx.wall_clock();
         let reason = Text::word(reason);
         let index = (regarding.clone(), reason.clone(), message.clone());
         if let Some(base) = self.recorded.get(&index).cloned() {

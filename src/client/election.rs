@@ -300,7 +300,7 @@ impl LeaderElection {
         }
         match (&self.observed, self.is_leader() && self.is_valid()) {
             (Some((object, _)), true) => {
-                let verb = Verb::Update(Arc::new(self.renewed(object, ctx.now())));
+                let verb = Verb::Update(Arc::new(self.renewed(object, ctx.wall_clock())));
                 self.ask(verb, Asked::Renew, ctx);
             }
             _ => self.ask(Verb::Get(self.lock.clone()), Asked::Look, ctx),
@@ -316,7 +316,7 @@ impl LeaderElection {
         match (asked, answered) {
             (Asked::Look, Ok(Answer::Object(object))) => self.looked(object, ctx),
             (Asked::Look, Err(error)) if error.reason == Reason::NotFound => {
-                let new = self.claim(None, ctx.now());
+                let new = self.claim(None, ctx.wall_clock());
                 self.ask(Verb::Create(Arc::new(new)), Asked::Create, ctx);
             }
             (Asked::Create | Asked::Renew | Asked::Write, Ok(Answer::Object(object))) => {
@@ -354,8 +354,8 @@ impl LeaderElection {
             return self.failed(ctx);
         }
         let written = match holder == self.identity {
-            true => self.renewed(&object, ctx.now()),
-            false => self.claim(Some(&object), ctx.now()),
+            true => self.renewed(&object, ctx.wall_clock()),
+            false => self.claim(Some(&object), ctx.wall_clock()),
         };
         self.ask(Verb::Update(Arc::new(written)), Asked::Write, ctx);
     }

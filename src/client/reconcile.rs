@@ -6,7 +6,7 @@
 use super::cluster::Caches;
 use crate::api::kinds::EventType;
 use crate::api::{Answered, ObjectKey, Verb};
-use crate::engine::{Duration, Purpose, Rule, SimTime, Text};
+use crate::engine::{Duration, Purpose, Rule, SimTime, Skew, Text};
 use crate::infra::Elapsed;
 use crate::timeline::Cause;
 use crate::wire::{DatacenterRequest, TaskEnd};
@@ -87,7 +87,10 @@ pub struct Outcome {
 
 /// What a reconcile sees, and what it says beside its steps.
 pub struct View<'a> {
+    /// By the monotonic clock: for lengths, and what was noted in memory.
     pub now: SimTime,
+    /// By how much the wall clock differs; see `wall_clock`.
+    pub skew: Skew,
     pub local: &'a Caches,
     pub remote: &'a Caches,
     /// For draws that are the controller's own, such as the suffix of a new name.
@@ -159,6 +162,11 @@ impl<S> Step<S> {
 }
 
 impl View<'_> {
+    /// The time as it is written into objects, and compared with what stands there.
+    pub fn wall_clock(&self) -> SimTime {
+        self.skew.shown(self.now)
+    }
+
     /// Says that this object was looked at though no watch of the controller tells of it. If
     /// nothing else called the reconcile, what was last heard of the object is its cause: so a
     /// resync names what it found.

@@ -340,10 +340,11 @@ impl<R: Reconciler> Shell<R> {
         E: From<Work> + From<Alarm>,
         T: Clone + From<Flight>,
     {
-        let now = ctx.now();
+        let (now, skew) = (ctx.now(), ctx.skew());
         let mut draw = |purpose| ctx.draw(purpose);
         let mut view = View {
             now,
+            skew,
             local: &clients.local.caches,
             remote: clients.remote_caches(),
             draw: &mut draw,

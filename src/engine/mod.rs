@@ -11,5 +11,5 @@ mod timer;
 pub use queue::{Key, Queue};
 pub use random::{Delay, Owner, Purpose, Random, below, index_below, name_suffix};
 pub use text::{Text, is_like};
-pub use time::{Duration, NotADuration, SimTime};
+pub use time::{Duration, NotADuration, SimTime, Skew};
 pub use timer::{Activity, Generation, Path, Phase, Rhythm, Rhythmic, Rule, Timer};

@@ -126,6 +126,28 @@ impl Duration {
     }
 }
 
+/// How far a wall clock is ahead of true time, in microseconds; behind it if negative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skew(i64);
+
+impl Skew {
+    /// A clock that is right.
+    pub const NONE: Skew = Skew(0);
+
+    /// A clock that is so many microseconds ahead, or behind.
+    pub const fn from_micros(micros: i64) -> Skew {
+        Skew(micros)
+    }
+
+    /// What the clock shows at a time. None shows what was before the run's first second.
+    pub fn shown(self, at: SimTime) -> SimTime {
+        match self.0 {
+            0 => at,
+            ahead => SimTime(at.0.saturating_add_signed(ahead).max(1_000_000)),
+        }
+    }
+}
+
 impl Add<Duration> for SimTime {
     type Output = SimTime;
     fn add(self, length: Duration) -> SimTime {

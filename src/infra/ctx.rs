@@ -5,12 +5,12 @@
 use super::effect::{Effect, Elapsed, Trace, VmAction};
 use super::process::ProcessState;
 use super::{
-    ActivityId, Address, ConnectionId, Disk, EndpointId, Fallback, HostNews, Inventory, Place,
-    Port, ProcessId, Program, Signal, Vm,
+    ActivityId, Address, ConnectionId, Disk, EndpointId, Fallback, HostNews, Inventory, NoSpace,
+    Place, Port, ProcessId, Program, Signal, Vm,
 };
 use crate::api::Uid;
 use crate::engine::{
-    Activity, Delay, Duration, Owner, Phase, Purpose, Random, Rhythm, Rule, SimTime, Text,
+    Activity, Delay, Duration, Owner, Phase, Purpose, Random, Rhythm, Rule, SimTime, Skew, Text,
 };
 use crate::timeline::{Cause, Ledger, Step, StepId, Turn};
 use crate::wire::Message;
@@ -67,9 +67,21 @@ impl<'a, E> Ctx<'a, E> {
         self
     }
 
-    /// The VM's clock.
+    /// The VM's monotonic clock, by which timers run and a process measures lengths: nothing that is
+    /// done to its wall clock moves it.
     pub fn now(&self) -> SimTime {
         self.now
+    }
+
+    /// The VM's wall clock: what is written into objects and logs, and compared with what another VM
+    /// has written. The time since an earlier look may be nothing, if the clock was set back.
+    pub fn wall_clock(&self) -> SimTime {
+        self.skew().shown(self.now)
+    }
+
+    /// How wrong the VM's wall clock is. Only for who hands it on with the time: no process knows.
+    pub fn skew(&self) -> Skew {
+        self.vm.skew
     }
 
     /// The VM's name.
@@ -156,9 +168,26 @@ impl<'a, E> Ctx<'a, E> {
     }
 
     /// Writes and flushes to the disk (fdatasync), which takes this long if the disk is well; the
-    /// timer falls due when it is done.
-    pub fn flush(&mut self, rule: Rule, takes: Duration, event: E) {
+    /// timer falls due when it is done. On a full disk nothing is written, and no timer set.
+    pub fn flush(&mut self, rule: Rule, takes: Duration, event: E) -> Result<(), NoSpace> {
+        if self.vm.disk.is_full {
+            return Err(NoSpace);
+        }
         self.effects.push(Effect::Flush(rule, takes, event));
+        Ok(())
+    }
+
+    /// Writes a file of the VM, in place of an earlier one; on a full disk that stays as it was.
+    pub fn write(
+        &mut self,
+        path: impl Into<Text>,
+        content: impl Into<Text>,
+    ) -> Result<(), NoSpace> {
+        if self.vm.disk.is_full {
+            return Err(NoSpace);
+        }
+        self.vm.disk.write(path, content);
+        Ok(())
     }
 
     /// Installs a handler for SIGTERM, which ends a process without one.
@@ -231,9 +260,9 @@ impl<'a, E> Ctx<'a, E> {
         self.effects.push(Effect::Close(connection));
     }
 
-    /// The VM's files.
-    pub fn disk(&mut self) -> &mut Disk {
-        &mut self.vm.disk
+    /// The VM's files, to read.
+    pub fn disk(&self) -> &Disk {
+        &self.vm.disk
     }
 
     /// True if the Pod's containers run on this VM.

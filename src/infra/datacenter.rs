@@ -111,7 +111,12 @@ impl Datacenter {
             let alike = self.existing_vms().filter(|(_, vm)| group_of(&vm.name) == group_of(name));
             alike.filter(|(_, vm)| vm.place.as_ref().is_some_and(|at| at.zone == *zone)).count()
         };
-        (0..self.zones).map(Place::numbered).min_by_key(|place| vms_in(&place.zone))
+        self.zones().min_by_key(|place| vms_in(&place.zone))
+    }
+
+    /// The zones that there are.
+    pub fn zones(&self) -> impl Iterator<Item = Place> + use<> {
+        (0..self.zones).map(Place::numbered)
     }
 
     /// Adds a machine that belongs to the datacenter itself and is not among its VMs.
@@ -312,7 +317,10 @@ impl Datacenter {
     /// Whether packets get from an end of a connection to the other, and back.
     pub fn path(&self, direction: Direction) -> Path {
         let (from, to) = self.ends(direction);
-        Path { there: self.links.carries(from, to), back: self.links.carries(to, from) }
+        let zone = |vm| self.vm(vm).place.as_ref().map(|place| &place.zone);
+        let joined = self.links.joins(zone(from), zone(to));
+        let carries = |from, to| joined && self.links.carries(from, to);
+        Path { there: carries(from, to), back: carries(to, from) }
     }
 
     /// How much longer they take than the network does.

@@ -4,7 +4,7 @@
 //! [`Transport`](super::Transport)'s matter.
 
 use super::VmId;
-use crate::engine::{Duration, index_below};
+use crate::engine::{Duration, Text, index_below};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is wrong with which ways; all others carry at once.
@@ -14,6 +14,8 @@ pub struct Links {
     /// How much longer a packet takes.
     slow: BTreeMap<Ends, Duration>,
     lossy: BTreeMap<Ends, Loss>,
+    /// The zones that are cut off from all others, and from what is in none.
+    zones: BTreeSet<Text>,
 }
 
 /// From this VM to that one; nobody named is everybody else.
@@ -99,6 +101,24 @@ impl Links {
         self.lossy.remove(&ends);
     }
 
+    /// Cuts a zone off, or has it back.
+    pub fn cut_zone(&mut self, zone: &Text, is_cut: bool) {
+        match is_cut {
+            true => self.zones.insert(zone.clone()),
+            false => self.zones.remove(zone),
+        };
+    }
+
+    /// True if the zone was cut off.
+    pub fn has_cut_zone(&self, zone: &str) -> bool {
+        self.zones.contains(zone)
+    }
+
+    /// True if packets get from a zone to another; nowhere is in no zone.
+    pub fn joins(&self, from: Option<&Text>, to: Option<&Text>) -> bool {
+        from == to || !from.into_iter().chain(to).any(|zone| self.zones.contains(zone))
+    }
+
     /// True if the way was cut in these words.
     pub fn has_cut(&self, way: Way) -> bool {
         self.cut.contains(&way.ends())
@@ -121,7 +141,10 @@ impl Links {
 
     /// True if nothing is wrong anywhere.
     pub fn are_whole(&self) -> bool {
-        self.cut.is_empty() && self.slow.is_empty() && self.lossy.is_empty()
+        self.cut.is_empty()
+            && self.slow.is_empty()
+            && self.lossy.is_empty()
+            && self.zones.is_empty()
     }
 
     /// True if a packet gets from one VM to another, unless it is lost. Within a VM it always does.

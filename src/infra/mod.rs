@@ -37,6 +37,6 @@ pub use transport::{
     Again, Direction, End, Path, Retransmission, Retransmitted, Segment, Sent, Transport,
 };
 pub use vm::{
-    Container, Disk, DiskHealth, Place, Power, Program, Restart, Signal, Unit, Vm, VmId, bios_uuid,
-    is_under,
+    Container, Disk, DiskHealth, NoSpace, Place, Power, Program, Restart, Signal, Unit, Vm, VmId,
+    bios_uuid, is_under,
 };

@@ -5,8 +5,9 @@
 
 use super::{HostId, ProcessId};
 use crate::api::Uid;
-use crate::engine::{Duration, Owner, SimTime, Text};
+use crate::engine::{Duration, Owner, SimTime, Skew, Text};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A VM's number; VMs of one name that follow each other have different numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +46,8 @@ pub struct Vm {
     pub switched_on: bool,
     /// How long it takes from power-on until units start.
     pub boot: Duration,
+    /// How wrong its wall clock is.
+    pub skew: Skew,
 }
 
 /// A region and a zone in it.
@@ -86,8 +89,20 @@ pub struct Disk {
     /// What somebody took away and can put back.
     taken: BTreeMap<Text, Text>,
     pub health: DiskHealth,
+    /// Nothing can be written to it any more.
+    pub is_full: bool,
     /// The files that were written or removed since anybody who watches was told.
     changed: Vec<Text>,
+}
+
+/// A write has failed: ENOSPC, as a program tells its user of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSpace;
+
+impl fmt::Display for NoSpace {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("no space left on device")
+    }
 }
 
 /// How a disk flushes.
@@ -267,6 +282,7 @@ impl Vm {
             host: None,
             switched_on: false,
             boot: Duration::ZERO,
+            skew: Skew::NONE,
         }
     }
 

@@ -4,12 +4,12 @@
 //! powered on, what was removed put back, what is stuck deleted. Whether one helps is not known here.
 
 use super::faults::{
-    DeleteVm, Etcdctl, Fault, HealDisk, HealLink, Kubectl, Link, PowerOn, PowerOnHost, RejoinVm,
-    RestoreFile, StartUnit, ThawProcess, Ways,
+    DeleteVm, Etcdctl, Fault, FreeDisk, HealDisk, HealLink, Kubectl, Link, PowerOn, PowerOnHost,
+    RejoinVm, RejoinZone, RestoreFile, StartUnit, SyncClock, ThawProcess, Ways,
 };
 use crate::api::kinds::Status;
 use crate::api::{Kind, Object};
-use crate::engine::Text;
+use crate::engine::{Skew, Text};
 use crate::infra::{DiskHealth, Restart, Unit, Vm, Way};
 use crate::world::View;
 use std::sync::Arc;
@@ -35,12 +35,15 @@ impl Action {
 }
 
 /// What takes back what happened to machines, files and processes: done to all of a kind at once.
-const REPAIRS: [&str; 8] = [
+const REPAIRS: [&str; 11] = [
     "powerOnHost",
     "powerOn",
+    "rejoinZone",
     "rejoinVm",
     "healLink",
     "healDisk",
+    "freeDisk",
+    "syncClock",
     "restoreFile",
     "thawProcess",
     "startUnit",
@@ -89,6 +92,15 @@ fn machines(view: View) -> Vec<Action> {
             let fault = HealDisk { vm: name.clone() };
             found.push(Action::new(format!("healDisk: {{ vm: {name} }}"), Fault::HealDisk(fault)));
         }
+        if vm.disk.is_full {
+            let fault = FreeDisk { vm: name.clone() };
+            found.push(Action::new(format!("freeDisk: {{ vm: {name} }}"), Fault::FreeDisk(fault)));
+        }
+        if vm.skew != Skew::NONE {
+            let fault = SyncClock { vm: name.clone() };
+            found
+                .push(Action::new(format!("syncClock: {{ vm: {name} }}"), Fault::SyncClock(fault)));
+        }
         if view.vm_id(name).is_some_and(|id| view.has_cut(Way::From(id))) {
             let fault = RejoinVm { vm: name.clone() };
             found.push(Action::new(format!("rejoinVm: {{ vm: {name} }}"), Fault::RejoinVm(fault)));
@@ -112,10 +124,14 @@ fn heal(from: Text, to: Option<Text>) -> Action {
     Action::new(words, Fault::HealLink(HealLink { link: Link { from, to, ways: Ways::Both } }))
 }
 
-/// Links between two VMs that are cut, slow or lossy.
+/// Zones that are cut off, and links between two VMs that are cut, slow or lossy.
 fn links(view: View) -> Vec<Action> {
     let ids = |vm: &Vm| view.vm_id(&vm.name);
     let mut found = Vec::new();
+    for zone in view.zones().filter(|zone| view.links().has_cut_zone(zone)) {
+        let words = format!("rejoinZone: {{ zone: {zone} }}");
+        found.push(Action::new(words, Fault::RejoinZone(RejoinZone { zone })));
+    }
     for (from, a) in view.vms().filter_map(|vm| Some((vm, ids(vm)?))) {
         for (to, b) in view.vms().filter_map(|vm| Some((vm, ids(vm)?))) {
             let is_hurt = [Way::Between(a, b), Way::Between(b, a)]

@@ -1,10 +1,11 @@
 //! The words of a scenario's faults, read into faults or refused with their place.
 
+use super::disk_words::{OnZone, Skewed, Slowed};
 use super::expect::Pattern;
 use super::faults::{
-    DeleteVm, Etcdctl, Fault, FreezeProcess, HealDisk, KINDS, KillProcess, Kubectl, PowerOff,
-    PowerOffHost, PowerOn, PowerOnHost, ROLES, RemoveFile, RestoreFile, Signal, SlowDisk,
-    StallDisk, StartUnit, StopUnit, ThawProcess, WriteFile, is_like_a_role,
+    DeleteVm, Etcdctl, Fault, FreezeProcess, KINDS, KillProcess, Kubectl, PowerOff, PowerOffHost,
+    PowerOn, PowerOnHost, ROLES, RemoveFile, RestoreFile, Signal, StartUnit, StopUnit, ThawProcess,
+    WriteFile, is_like_a_role,
 };
 use super::file::Scenario;
 use super::link_words::{LinkWords, OnLink, OnLossyLink, OnSlowLink};
@@ -42,9 +43,17 @@ pub struct WrittenFault {
     heal_link: Option<OnLink>,
     isolate_vm: Option<OnVm>,
     rejoin_vm: Option<OnVm>,
-    slow_disk: Option<Slowed>,
-    stall_disk: Option<OnVm>,
-    heal_disk: Option<OnVm>,
+    pub(super) power_off_zone: Option<OnZone>,
+    pub(super) power_on_zone: Option<OnZone>,
+    pub(super) cut_zone: Option<OnZone>,
+    pub(super) rejoin_zone: Option<OnZone>,
+    pub(super) slow_disk: Option<Slowed>,
+    pub(super) stall_disk: Option<OnVm>,
+    pub(super) heal_disk: Option<OnVm>,
+    pub(super) fill_disk: Option<OnVm>,
+    pub(super) free_disk: Option<OnVm>,
+    pub(super) skew_clock: Option<Skewed>,
+    pub(super) sync_clock: Option<OnVm>,
     kubectl: Option<Spanned<String>>,
     etcdctl: Option<Spanned<String>>,
     /// Which cluster `kubectl` is for.
@@ -104,13 +113,6 @@ struct Killed {
     vm: Spanned<String>,
     process: Spanned<String>,
     signal: Option<Spanned<String>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Slowed {
-    vm: Spanned<String>,
-    flush: Spanned<String>,
 }
 
 impl WrittenFault {
@@ -212,7 +214,9 @@ impl Scenario {
             rejoin: written.rejoin_vm.as_ref(),
         };
         self.on_links(links, stage, &mut found)?;
+        self.on_zones(written, stage, &mut found)?;
         self.on_disks(written, stage, &mut found)?;
+        self.on_clocks(written, stage, &mut found)?;
         if let Some(command) = &written.etcdctl {
             let read = Etcdctl::read(&command.value)
                 .map_err(|(at, message)| self.source.mistake_after(command, at, message));
@@ -303,32 +307,6 @@ impl Scenario {
         Ok(())
     }
 
-    /// What breaks disks.
-    fn on_disks(
-        &self,
-        written: &WrittenFault,
-        stage: &Stage,
-        found: &mut Vec<Fault>,
-    ) -> Result<(), Mistake> {
-        let vm = |on: &OnVm| self.vm(&on.vm, stage);
-        if let Some(on) = &written.slow_disk {
-            let (vm, flush) = (self.vm(&on.vm, stage)?, self.duration(&on.flush)?);
-            if flush.is_zero() {
-                let message = "a disk that is slower by nothing is well; write a length, for \
-                               example 200ms, or `healDisk`";
-                return Err(self.source.mistake(&on.flush, message));
-            }
-            found.push(Fault::SlowDisk(SlowDisk { vm, flush }));
-        }
-        if let Some(on) = &written.stall_disk {
-            found.push(Fault::StallDisk(StallDisk { vm: vm(on)? }));
-        }
-        if let Some(on) = &written.heal_disk {
-            found.push(Fault::HealDisk(HealDisk { vm: vm(on)? }));
-        }
-        Ok(())
-    }
-
     /// A VM: by its name, by a part of it if the VM does not exist yet, or by what it does.
     pub(super) fn vm(&self, name: &Spanned<String>, stage: &Stage) -> Result<Text, Mistake> {
         let word = name.value.as_str();
@@ -348,7 +326,7 @@ impl Scenario {
         }
     }
 
-    fn one_of(
+    pub(super) fn one_of(
         &self,
         spanned: &Spanned<String>,
         known: &[&str],

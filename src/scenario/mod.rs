@@ -4,6 +4,7 @@ mod actions;
 mod assumed;
 mod awaited;
 mod catalog;
+mod disk_words;
 mod documents;
 mod etcd_health;
 mod etcd_lab;
@@ -41,9 +42,10 @@ pub use catalog::{Basis, Catalog, Setting};
 pub use etcd_lab::etcd_lab;
 pub use expect::{Expectation, Names, Pattern};
 pub use faults::{
-    CutLink, DeleteVm, Fault, FreezeProcess, HealDisk, HealLink, IsolateVm, KINDS, KillProcess,
-    Kubectl, Link, LossyLink, PowerOff, PowerOffHost, PowerOn, PowerOnHost, RejoinVm, RemoveFile,
-    RestoreFile, Signal, SlowDisk, SlowLink, StallDisk, StartUnit, StopUnit, ThawProcess, Ways,
+    CutLink, CutZone, DeleteVm, Fault, FillDisk, FreeDisk, FreezeProcess, HealDisk, HealLink,
+    IsolateVm, KINDS, KillProcess, Kubectl, Link, LossyLink, PowerOff, PowerOffHost, PowerOffZone,
+    PowerOn, PowerOnHost, PowerOnZone, RejoinVm, RejoinZone, RemoveFile, RestoreFile, Signal,
+    SkewClock, SlowDisk, SlowLink, StallDisk, StartUnit, StopUnit, SyncClock, ThawProcess, Ways,
     WriteFile,
 };
 pub use file::{Resolved, Scenario};

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Stage {
     vms: BTreeMap<String, Host>,
     hosts: Vec<String>,
+    zones: Vec<String>,
     nodes: Vec<String>,
     machines: Vec<String>,
 }
@@ -39,7 +40,8 @@ impl Stage {
         };
         let vms = world.view().vms().map(host).collect();
         let hosts = view.hosts().map(|host| host.name.to_string()).collect();
-        Stage { vms, hosts, nodes, machines }
+        let zones = view.zones().map(|zone| zone.to_string()).collect();
+        Stage { vms, hosts, zones, nodes, machines }
     }
 
     /// The names of the VMs.
@@ -50,6 +52,11 @@ impl Stage {
     /// The names of the hosts.
     pub fn hosts(&self) -> Vec<&str> {
         words(&self.hosts)
+    }
+
+    /// The names of the zones.
+    pub fn zones(&self) -> Vec<&str> {
+        words(&self.zones)
     }
 
     /// The units of a VM.

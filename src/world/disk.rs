@@ -47,6 +47,11 @@ impl Core {
         }
     }
 
+    /// A disk has no room left, or some again. What was written before is safe.
+    pub(super) fn fill_disk(&mut self, vm: VmId, is_full: bool) {
+        self.datacenter.vm_mut(vm).disk.is_full = is_full;
+    }
+
     fn disk_of(&self, process: ProcessId) -> DiskHealth {
         self.datacenter.vm(self.datacenter.processes.get(process).vm).disk.health
     }

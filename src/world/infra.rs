@@ -3,8 +3,8 @@
 use super::core::{Core, NOBODY, NOW, What, World, purpose};
 use super::process::Event;
 use crate::components::{etcdctl, kubectl};
-use crate::engine::{Duration, Text};
-use crate::infra::{DiskHealth, Loss, ProcessId, VmId, Way};
+use crate::engine::{Duration, Skew, Text};
+use crate::infra::{DiskHealth, Loss, Place, ProcessId, VmId, Way};
 use crate::timeline::{Cause, FAULT, StepId};
 
 /// The datacenter in the hands of a fault.
@@ -106,9 +106,34 @@ impl Infra<'_> {
         self.core.set_disk(vm, health);
     }
 
+    /// Sets a VM's wall clock, at once.
+    pub fn skew_clock(&mut self, vm: VmId, skew: Skew) {
+        self.core.datacenter.vm_mut(vm).skew = skew;
+    }
+
+    /// Fills a VM's disk, or makes room on it.
+    pub fn fill_disk(&mut self, vm: VmId, is_full: bool) {
+        self.core.fill_disk(vm, is_full);
+    }
+
     /// Cuts a way: its packets are lost from now on.
     pub fn cut(&mut self, way: Way) {
         self.core.cut(way);
+    }
+
+    /// Cuts a zone off from all others, or has it back.
+    pub fn cut_zone(&mut self, zone: &Text, is_cut: bool) {
+        self.core.cut_zone(zone, is_cut);
+    }
+
+    /// The names of the hosts in a zone, and the VMs there that have no host.
+    pub fn in_zone(&self, zone: &str) -> (Vec<Text>, Vec<VmId>) {
+        let datacenter = &self.core.datacenter;
+        let here = |place: &Option<Place>| place.as_ref().is_some_and(|at| at.zone == *zone);
+        let hosts = datacenter.all_hosts().filter(|(_, host)| here(&host.place));
+        let vms = datacenter.existing_vms();
+        let vms = vms.filter(|(_, vm)| here(&vm.place) && vm.host.is_none());
+        (hosts.map(|(_, host)| host.name.clone()).collect(), vms.map(|(id, _)| id).collect())
     }
 
     /// Has packets on a way take so much longer from now on.

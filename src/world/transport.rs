@@ -9,7 +9,7 @@
 
 use super::core::{Core, NOW, What, purpose};
 use super::messages::RETRANSMISSION;
-use crate::engine::{Duration, Generation, Rule, SimTime};
+use crate::engine::{Duration, Generation, Rule, SimTime, Text};
 use crate::infra::{
     Broken, ConnectionId, Direction, End, EndpointId, Loss, Path, ProcessId, Retransmitted, Route,
     Segment, Sent, Way,
@@ -26,6 +26,16 @@ impl Core {
     /// Cuts a way: from now on its packets are lost.
     pub(super) fn cut(&mut self, way: Way) {
         self.datacenter.links.cut(way);
+        self.watch_what_is_cut();
+    }
+
+    /// Cuts a zone off from all others, or has it back, as `cut` and `heal` do.
+    pub(super) fn cut_zone(&mut self, zone: &Text, is_cut: bool) {
+        self.datacenter.links.cut_zone(zone, is_cut);
+        self.watch_what_is_cut();
+    }
+
+    fn watch_what_is_cut(&mut self) {
         let all: Vec<ConnectionId> = self.datacenter.network.all().collect();
         for connection in all {
             if !self.datacenter.path((connection, End::Client)).is_whole() {

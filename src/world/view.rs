@@ -123,6 +123,11 @@ impl<'a> View<'a> {
         self.datacenter().links.are_whole()
     }
 
+    /// The zones, in order.
+    pub fn zones(self) -> impl Iterator<Item = Text> {
+        self.datacenter().zones().map(|place| place.zone)
+    }
+
     /// What is wrong with which links.
     pub fn links(self) -> &'a Links {
         &self.datacenter().links

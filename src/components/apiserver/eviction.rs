@@ -78,11 +78,11 @@ impl Apiserver {
                 self.answer(id, Err(ApiError::not_found(&eviction.key)), ctx);
             }
             (Waits::Budgets(pod), StoreAnswer::Values(_, budgets)) => {
-                let verdict = judge(&pod, &budgets, ctx.now());
+                let verdict = judge(&pod, &budgets, ctx.wall_clock());
                 self.follow(id, eviction, pod, 0, verdict, ctx);
             }
             (Waits::Budget(Asked { pod, tries, .. }), StoreAnswer::Value(_, Some(budget))) => {
-                let verdict = spend(&pod, &budget, ctx.now());
+                let verdict = spend(&pod, &budget, ctx.wall_clock());
                 self.follow(id, eviction, pod, tries, verdict, ctx);
             }
             (Waits::Budget(Asked { budget, .. }), StoreAnswer::Value(_, None)) => {

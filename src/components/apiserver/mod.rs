@@ -307,7 +307,7 @@ impl Apiserver {
             Verb::Create(object) => {
                 let uid = Uid(ctx.draw(UID));
                 let toleration = self.settings.default_toleration;
-                let new = modify::admitted(object, uid, ctx.now(), toleration, writer);
+                let new = modify::admitted(object, uid, ctx.wall_clock(), toleration, writer);
                 let key = new.key().clone();
                 let put = Some(Box::new(new));
                 let expected = Revision::default();
@@ -383,7 +383,7 @@ impl Apiserver {
             let error = ApiError::not_found(modification.key());
             return self.answer(id, Err(error), ctx);
         };
-        let put = match modification.decide(&current, ctx.now(), writer) {
+        let put = match modification.decide(&current, ctx.wall_clock(), writer) {
             Decision::Write(object) => Some(object),
             Decision::Remove => None,
             Decision::Leave => match modification.next_after(&current) {

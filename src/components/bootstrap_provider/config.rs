@@ -60,7 +60,7 @@ impl ConfigController {
         let token = BootstrapToken {
             id: join.token_id.clone(),
             secret: join.token_secret.clone(),
-            expiration: Some(self.expiration(view.now)),
+            expiration: Some(self.expiration(view.wall_clock())),
             usages: vec![TokenUsage::Signing, TokenUsage::Authentication],
         };
         let meta = Meta::new(Kind::Secret, Secret::TOKEN_NAMESPACE, token.secret_name());
@@ -177,20 +177,22 @@ impl Reconciler for ConfigController {
         let config = view.local.get(key).cloned();
         match (state, reply, config) {
             (State::Last(outcome), ..) => Step::Done(outcome),
-            (State::TokenRead, Reply::Answer(answered), _) => self.token_read(answered, view.now),
+            (State::TokenRead, Reply::Answer(answered), _) => {
+                self.token_read(answered, view.wall_clock())
+            }
             (State::TokenCreated(join), _, Some(config)) => {
                 let secret = data_secret(&config, &join);
                 Step::ask(Verb::Create(Arc::new(secret)), State::DataWritten(join))
             }
             (State::DataWritten(join), Reply::Answer(answered), Some(config)) => match answered {
-                Ok(_) => self.say_ready(&config, &join, view.now),
+                Ok(_) => self.say_ready(&config, &join, view.wall_clock()),
                 Err(error) if error.reason == Reason::AlreadyExists => {
                     self.replace_data(&config, join)
                 }
                 Err(error) => Step::Done(Outcome::error(error.message)),
             },
             (State::DataReplaced(join), _, Some(config)) => {
-                self.say_ready(&config, &join, view.now)
+                self.say_ready(&config, &join, view.wall_clock())
             }
             _ => Step::done(),
         }

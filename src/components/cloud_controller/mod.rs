@@ -230,7 +230,7 @@ impl CloudController {
         match machine_of(node, &self.settings.provider_prefix, machines) {
             None => self.delete(&object, ctx),
             Some(machine) if machine.power == PowerState::PoweredOff && !is_tainted(node) => {
-                let now = ctx.now();
+                let now = ctx.wall_clock();
                 self.write(&object, |node| node.taints.push(shutdown(now)), ctx);
             }
             Some(_) => self.look_at_next(ctx),

@@ -131,7 +131,7 @@ pub fn remediating(owner: &Object, label: &'static str, by: &str, view: &View) -
         false => (Status::True, "Remediating", marked.join("\n")),
     };
     let [kind, reason] = ["Remediating", reason].map(Text::word);
-    Condition::new(kind, status, reason, message, view.now)
+    Condition::new(kind, status, reason, message, view.wall_clock())
 }
 
 /// What is said of unhealthy Machines that nobody remediates; of more than three, how many more.

@@ -25,8 +25,17 @@ pub struct Bootstrap {
     client: Client<Asked>,
     signer: Signer,
     /// When each token is looked at again; a timer that is not the latest is void.
-    due: BTreeMap<ObjectKey, SimTime>,
+    due: BTreeMap<ObjectKey, Due>,
     failures: BTreeMap<ObjectKey, Backoff>,
+}
+
+/// The timer of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Due {
+    /// By the wall clock.
+    expiration: SimTime,
+    /// When the timer falls due.
+    at: SimTime,
 }
 
 /// What a request was for.
@@ -159,7 +168,7 @@ impl ControllerManager {
 
     fn sign(&mut self, ctx: &mut Ctx<Event>) {
         self.bootstrap.signer = Signer::Idle;
-        let Some((stored, changed)) = self.bootstrap.signed(ctx.now()) else { return };
+        let Some((stored, changed)) = self.bootstrap.signed(ctx.wall_clock()) else { return };
         if changed == *stored {
             return;
         }
@@ -181,11 +190,14 @@ impl ControllerManager {
         let token = object.secret().and_then(|secret| secret.token.as_ref());
         let Some(expiration) = token.and_then(|token| token.expiration) else { return };
         let key = object.key().clone();
-        let earlier = self.bootstrap.due.insert(key.clone(), expiration);
-        if expiration > ctx.now() {
-            if earlier != Some(expiration) {
-                let left = expiration.since(ctx.now());
-                ctx.after("clusterApi.bootstrapTokenTtl", left, Event::TokenDue(key));
+        let left = expiration.since(ctx.wall_clock());
+        let due = Due { expiration, at: ctx.now() + left };
+        let earlier = self.bootstrap.due.insert(key.clone(), due);
+        if !left.is_zero() {
+            match earlier.filter(|earlier| earlier.expiration == expiration) {
+                // That timer is set already.
+                Some(earlier) => drop(self.bootstrap.due.insert(key, earlier)),
+                None => ctx.after("clusterApi.bootstrapTokenTtl", left, Event::TokenDue(key)),
             }
             return;
         }
@@ -196,8 +208,13 @@ impl ControllerManager {
 
     /// A token's time is over, unless it was put off meanwhile.
     fn token_due(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
-        if self.bootstrap.due.get(key).is_none_or(|due| *due > ctx.now()) {
-            return;
+        let Some(due) = self.bootstrap.due.get(key).copied() else { return };
+        if due.expiration > ctx.wall_clock() {
+            if due.at > ctx.now() {
+                return;
+            }
+            // The clock was set back: the rest is waited for anew.
+            self.bootstrap.due.remove(key);
         }
         if let Some(object) = self.bootstrap.client.caches.get(key).cloned() {
             self.clean(&object, ctx);

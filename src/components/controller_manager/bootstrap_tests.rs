@@ -5,7 +5,7 @@ use super::*;
 use crate::api::kinds::{BootstrapToken, ConfigMap, Secret, TokenUsage};
 use crate::api::{ApiError, Meta, Object, Reason, Uid, WatchKind};
 use crate::client::{Standing, testing::Bench};
-use crate::engine::SimTime;
+use crate::engine::{SimTime, Skew};
 use crate::infra::{EndpointId, Start};
 use std::collections::BTreeMap;
 
@@ -161,4 +161,22 @@ fn other_secrets_are_nobody_s_business() {
     manager.shows(WatchKind::Added, data);
     assert_eq!(signed(&mut manager), None);
     assert_eq!(deletions(&mut manager), Vec::<String>::new());
+}
+
+#[test]
+fn a_token_is_over_by_the_clock_of_who_cleans() {
+    let ahead = |seconds: i64| Skew::from_micros(seconds * 1_000_000);
+    let mut manager = manager(&[cluster_info(&[]), token("aaaaaa", 60, &BOTH)]);
+    assert_eq!(signed(&mut manager).map(|ids| ids.len()), Some(1));
+    // Set back before the timer falls due: the rest is waited for anew.
+    manager.bed.vm.skew = ahead(-30);
+    manager.pass(Duration::from_secs(60));
+    assert_eq!(deletions(&mut manager), Vec::<String>::new(), "it shows 30 s");
+    manager.pass(Duration::from_secs(31));
+    assert_eq!(deletions(&mut manager).len(), 1);
+    // Ahead: a token that others believe to be young signs nothing from the start.
+    manager.bed.vm.skew = ahead(1000);
+    manager.shows(WatchKind::Added, token("bbbbbb", 900, &BOTH));
+    assert_eq!(deletions(&mut manager).len(), 1);
+    assert_eq!(signed(&mut manager), None);
 }

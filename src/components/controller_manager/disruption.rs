@@ -38,7 +38,7 @@ impl DisruptionController {
         for pod in pods.iter().filter(|pod| !pod.meta.is_deleting()) {
             let Some(granted) = body.disrupted_pods.get(pod.name()) else { continue };
             let end = *granted + self.timeout;
-            if end < view.now {
+            if end < view.wall_clock() {
                 let namespace = &pod.key().namespace;
                 let message = format!(
                     "Pod was expected by PDB {namespace}/{namespace} to be deleted but it wasn't"
@@ -46,7 +46,7 @@ impl DisruptionController {
                 view.warn(pod.key(), "NotDeleted", message);
                 continue;
             }
-            let wait = end.since(view.now) + Duration::from_micros(1);
+            let wait = end.since(view.wall_clock()) + Duration::from_micros(1);
             next = Some(next.map_or(wait, |sooner: Duration| sooner.min(wait)));
             stay.insert(pod.name().clone(), *granted);
         }

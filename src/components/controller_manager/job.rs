@@ -147,7 +147,7 @@ impl JobController {
             body.uncounted.retain(|uid| pods.iter().any(|pod| pod.meta.uid == *uid && holds(pod)));
         }
         if !job.is_finished() {
-            said = self.conclude(body, tally, view.now);
+            said = self.conclude(body, tally, view.wall_clock());
         }
         if changed != **object {
             // A full update: whoever counts on a stale Job is refused, and counts again.

@@ -108,7 +108,7 @@ impl ControllerManager {
             if let Some(why) = why {
                 let [kind, reason, message] =
                     ["DisruptionTarget", "DeletionByPodGC", why].map(Text::word);
-                let mark = Condition::new(kind, Status::True, reason, message, ctx.now());
+                let mark = Condition::new(kind, Status::True, reason, message, ctx.wall_clock());
                 body.conditions.say(mark);
             }
         }

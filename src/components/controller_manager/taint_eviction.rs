@@ -160,7 +160,7 @@ impl ControllerManager {
                 Status::True,
                 Text::word("DeletionByTaintManager"),
                 Text::word("Taint manager: deleting due to NoExecute taint"),
-                ctx.now(),
+                ctx.wall_clock(),
             ));
         }
         let verb = Verb::Patch { base: pod, changed: Arc::new(changed) };

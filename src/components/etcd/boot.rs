@@ -6,8 +6,8 @@
 
 use super::group::first_snapshot;
 use super::{
-    BACKUP, COMPACTION, COUNTED, DATA_DIR, Etcd, Event, FLAGS, Life, Member, PEER_PORT, Store,
-    ticker,
+    BACKUP, COMPACTION, COUNTED, DATA_DIR, Etcd, Event, FILLED, FLAGS, Life, Member, PEER_PORT,
+    Store, ticker,
 };
 use crate::engine::{Duration, Phase, SimTime, Text, index_below};
 use crate::infra::{ConnectionId, Ctx, Input};
@@ -138,7 +138,11 @@ impl Etcd {
         match Member::new(self.settings, id, wal, store) {
             Ok(mut member) => {
                 (member.backup, member.next) = (left.backup, left.next);
-                ctx.disk().write(DATA_DIR, "snap, wal");
+                let has_dir = ctx.disk().read(DATA_DIR).is_some_and(|dir| *dir == *FILLED);
+                if !has_dir && let Err(full) = ctx.write(DATA_DIR, FILLED) {
+                    ctx.log(format!("failed to create WAL: mkdir {DATA_DIR}: {full}"));
+                    return self.end(ctx);
+                }
                 member.begin(others, ctx);
                 self.member = Some(Box::new(member));
                 self.phase = Life::Running;

@@ -32,6 +32,8 @@ pub const TRANSFER_TOO_LONG: Failure =
     (GrpcCode::Unavailable, "etcdserver: request timed out, leader transfer took too long");
 pub const BAD_TRANSFEREE: Failure =
     (GrpcCode::FailedPrecondition, "etcdserver: bad leader transferee");
+pub const NO_SPACE: Failure =
+    (GrpcCode::Unknown, "could not write the snapshot: no space left on device");
 pub const DROPPED: Failure = (GrpcCode::Unknown, "raft proposal dropped");
 pub const COMPACTED: Failure =
     (GrpcCode::OutOfRange, "etcdserver: mvcc: required revision has been compacted");

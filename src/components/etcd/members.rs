@@ -5,8 +5,8 @@
 //! `membership/cluster.go`. A change takes effect when it is applied.
 
 use super::errors::{
-    Failure, LEARNER_NOT_READY, MEMBER_EXISTS, NO_MEMBER, NOT_ENOUGH_STARTED, NOT_LEARNER,
-    PEER_EXISTS, TOO_MANY_LEARNERS, UNHEALTHY, failed,
+    Failure, LEARNER_NOT_READY, MEMBER_EXISTS, NO_MEMBER, NO_SPACE, NOT_ENOUGH_STARTED,
+    NOT_LEARNER, PEER_EXISTS, TOO_MANY_LEARNERS, UNHEALTHY, failed,
 };
 use super::requests::Client;
 use super::{BACKUP, Event, Member};
@@ -52,8 +52,10 @@ impl Member {
 
     /// `etcdctl snapshot save`: the file lies on this VM.
     pub fn save_backup(&mut self, client: Client, ctx: &mut Ctx<Event>) {
+        if ctx.write(BACKUP, "snapshot").is_err() {
+            return self.answer(client, failed(NO_SPACE), ctx);
+        }
         self.backup = Some(Arc::new(self.store.database().clone()));
-        ctx.disk().write(BACKUP, "snapshot");
         self.answer(client, StoreAnswer::Done, ctx);
     }
 

@@ -57,6 +57,8 @@ use turn::Writing;
 pub const PEER_PORT: Port = Port(2380);
 /// The data directory: a member whose VM has lost it has lost everything.
 pub const DATA_DIR: &str = "/var/lib/etcd/member";
+/// What a data directory holds that is in use.
+const FILLED: &str = "snap, wal";
 /// Where a person writes the flags that a start needs once, as environment variables.
 pub const FLAGS: &str = "/etc/default/etcd";
 /// The file that `etcdctl snapshot save` writes on the member's VM.
@@ -248,7 +250,7 @@ impl Etcd {
         match start {
             Start::Steady => {
                 let member = self.member.as_mut().expect("a member that has long run has data");
-                ctx.disk().write(DATA_DIR, "snap, wal");
+                ctx.write(DATA_DIR, FILLED).expect("a run begins with room on every disk");
                 member.begin_steady(ctx);
                 self.phase = Life::Running;
             }

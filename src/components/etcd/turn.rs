@@ -9,12 +9,15 @@ use super::errors::LEADER_CHANGED;
 use super::peers::Peer;
 use super::{ELECTION, Event, FLUSH, Member, OWN_FLUSH, Settings};
 use crate::engine::{Duration, Purpose, SimTime, Text};
-use crate::infra::{Ctx, MemberChange, Trace};
+use crate::infra::{Ctx, MemberChange, NoSpace, Trace};
 use crate::raft::{
     Body, Index, MemberId, Message as RaftMessage, Payload, Ready, Role, SnapshotStatus,
 };
 use crate::timeline::Value;
 use crate::wire::{Message, PeerMessage, Proposal};
+
+/// Where the log is.
+const WAL: &str = "/var/lib/etcd/member/wal";
 
 /// A turn whose write is on its way.
 #[derive(Clone, Copy, Debug)]
@@ -52,12 +55,24 @@ impl Member {
             let writing = Writing { is_sent, is_applied };
             if must_sync {
                 let takes = self.flush_time(&ready, ctx);
-                ctx.flush("etcd.walFsync", takes, Event::Flushed);
+                if let Err(full) = ctx.flush("etcd.walFsync", takes, Event::Flushed) {
+                    return self.die_of_disk(full, ctx);
+                }
                 (self.ready, self.writing) = (ready, Some(writing));
                 return;
             }
             self.finish(ready, writing, ctx);
         }
+    }
+
+    /// What cannot be saved ends the process at once: it has promised nothing of it yet but, as a
+    /// leader, to have sent it (`r.storage.Save` in `etcdserver/raft.go`).
+    ///
+    /// Simplified: the first write fails. A real member goes on in the segment of 64 MB that it has
+    /// set aside, until it needs another, or its database more room.
+    fn die_of_disk(&mut self, full: NoSpace, ctx: &mut Ctx<Event>) {
+        ctx.log(format!("failed to save Raft hard state and entries: write {WAL}: {full}"));
+        self.stop(ctx);
     }
 
     /// The disk has it.

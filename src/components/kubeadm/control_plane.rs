@@ -65,9 +65,12 @@ const MEMBER_PROGRAM: &str = "etcd";
 impl Kubeadm {
     /// The cluster is trusted and the kubelet has its configuration: the rest of a control plane.
     pub(super) fn prepare_control_plane(&mut self, ctx: &mut Ctx<Event>) {
-        ctx.disk().write(KUBELET_CONFIG, "kind: KubeletConfiguration");
+        if let Err(full) = ctx.write(KUBELET_CONFIG, "kind: KubeletConfiguration") {
+            return self.no_space("kubelet-start", KUBELET_CONFIG, full, ctx);
+        }
         for manifest in self.manifests.iter().filter(|it| it.name != MEMBER_PROGRAM) {
-            ctx.disk().write(manifest.path(), manifest.to_file());
+            let written = ctx.write(manifest.path(), manifest.to_file());
+            written.expect("there was room just now");
         }
         ctx.start_unit("kubelet");
         self.plane = ControlPlaneJoin { began: ctx.now(), ..ControlPlaneJoin::default() };
@@ -237,10 +240,13 @@ impl Kubeadm {
             "ETCD_INITIAL_CLUSTER_STATE=existing\nETCD_INITIAL_CLUSTER={}\n",
             vms.join(",")
         );
-        ctx.disk().write(FLAGS, flags);
-        let manifest = self.manifests.iter().find(|it| it.name == MEMBER_PROGRAM).cloned();
+        if let Err(full) = ctx.write(FLAGS, flags) {
+            return self.etcd_failed(&full.to_string(), ctx);
+        }
+        let manifest = self.manifests.iter().find(|it| it.name == MEMBER_PROGRAM);
         if let Some(manifest) = manifest {
-            ctx.disk().write(manifest.path(), manifest.to_file());
+            let written = ctx.write(manifest.path(), manifest.to_file());
+            written.expect("there was room just now");
         }
         ctx.log("[etcd] Waiting for the new etcd member to join the cluster");
     }

@@ -22,7 +22,7 @@ mod tests;
 use crate::api::{JoinConfiguration, RetryJoin, StaticPodManifest, rfc3339};
 use crate::client::{Alarm, Api, Incoming};
 use crate::engine::{Delay, Duration, Purpose, Text};
-use crate::infra::{Address, Ctx, Input};
+use crate::infra::{Address, Ctx, Input, NoSpace};
 pub use control_plane::EtcdJoin;
 use control_plane::{ControlPlaneJoin, Manifests};
 use discovery::Discovery;
@@ -225,7 +225,9 @@ impl Kubeadm {
         if self.configuration.as_ref().is_some_and(|join| join.control_plane) {
             return self.prepare_control_plane(ctx);
         }
-        ctx.disk().write(KUBELET_CONFIG, "kind: KubeletConfiguration");
+        if let Err(full) = ctx.write(KUBELET_CONFIG, "kind: KubeletConfiguration") {
+            return self.no_space("kubelet-start", KUBELET_CONFIG, full, ctx);
+        }
         ctx.log("This node has joined the cluster:");
         ctx.start_unit("kubelet");
         finish(ctx);
@@ -246,6 +248,16 @@ impl Kubeadm {
         finish(ctx);
     }
 
+    /// kubeadm cannot write a file.
+    ///
+    /// Simplified: a script around it does not try this phase again.
+    fn no_space(&mut self, phase: &str, path: &str, full: NoSpace, ctx: &mut Ctx<Event>) {
+        self.api.disconnect(ctx);
+        ctx.log(format!("error execution phase {phase}: failed to write {path}: {full}"));
+        ctx.log("To see the stack trace of this error execute with --v=5 or higher");
+        finish(ctx);
+    }
+
     fn script(&self) -> Option<RetryJoin> {
         self.configuration.as_ref().and_then(|configuration| configuration.retry)
     }
@@ -259,13 +271,16 @@ impl Kubeadm {
     }
 }
 
-/// cloud-init has run once, well or not: it does not run again on this disk.
+/// cloud-init has run once, well or not: it does not run again on this disk, unless even that could
+/// not be written down.
 fn finish(ctx: &mut Ctx<Event>) {
-    ctx.disk().write(DONE, "");
+    if let Err(full) = ctx.write(DONE, "") {
+        ctx.log(format!("cloud-init: failed to write {DONE}: {full}"));
+    }
     ctx.exit();
 }
 
 /// The time as the script writes it.
 fn clock(ctx: &Ctx<Event>) -> Text {
-    Text::from(rfc3339(ctx.now()).replace('Z', "+00:00"))
+    Text::from(rfc3339(ctx.wall_clock()).replace('Z', "+00:00"))
 }

@@ -71,7 +71,7 @@ impl Controller {
         }
         for kind in ["ControlPlaneComponentsHealthy", "EtcdClusterHealthy"].map(Text::word) {
             let reason = Text::word("ConnectionDown");
-            let now = script.now();
+            let now = script.wall_clock();
             let said = Condition::new(kind, Status::Unknown, reason, words.clone(), now);
             scene.spec_mut().conditions.say(said);
         }
@@ -87,7 +87,7 @@ impl Controller {
         script: &Script,
     ) {
         let [kind, reason] = [kind, reason].map(Text::word);
-        let condition = Condition::new(kind, status, reason, message, script.now());
+        let condition = Condition::new(kind, status, reason, message, script.wall_clock());
         let changed = with(&scene.machines[place], |body| {
             body.conditions.say(condition);
         });

@@ -231,7 +231,7 @@ impl Controller {
     /// Plays a pass as far as it gets.
     fn play(&self, mut pass: Box<Pass>, view: &mut View) -> Step<Box<Pass>> {
         let mut scene = pass.scene.clone();
-        let mut script = Script::new(scene.began, &mut pass.heard, view);
+        let mut script = Script::new((scene.began, scene.skew), &mut pass.heard, view);
         let ended = match self.reconcile(&mut scene, &mut script) {
             Ok(outcome) => Ok(outcome),
             Err(Stop::Failed(error)) => Ok(Outcome::error(error)),
@@ -253,7 +253,7 @@ impl Controller {
             return self.disconnected(scene, script);
         }
         self.inspect(scene, script)?;
-        self.sum_up(scene, script.now());
+        self.sum_up(scene, script.wall_clock());
         if self.reconcile_members(scene, script)? {
             let soon = crate::engine::Duration::from_secs(1);
             return Ok(Outcome::after("the members of etcd are looked at again", soon));
@@ -268,7 +268,7 @@ impl Controller {
     }
 
     fn end(&self, scene: &mut Scene, outcome: Outcome, script: &mut Script) -> Flow<Outcome> {
-        self.count(scene, script.now());
+        self.count(scene, script.wall_clock());
         let read = scene.read.clone();
         if scene.plane != *read {
             script.patch(&read, scene.plane.clone())?;

@@ -241,7 +241,8 @@ impl Controller {
         scene: &Scene,
         machine: &Object,
     ) -> Flow<Result<LastRemediation, Refusal>> {
-        let now = scene.began.to_whole_seconds();
+        let began = scene.skew.shown(scene.began);
+        let now = began.to_whole_seconds();
         let first = LastRemediation { machine: machine.name().clone(), at: now, retry_count: 0 };
         let Some(text) = machine.meta.annotation(KubeadmControlPlane::REMEDIATION_FOR) else {
             return Ok(Ok(first));
@@ -250,10 +251,10 @@ impl Controller {
             return fail(format!("failed to unmarshal value {text} for RemediationInProgress"));
         };
         let strategy = scene.spec().remediation;
-        if last.at + strategy.min_healthy_period <= scene.began {
+        if last.at + strategy.min_healthy_period <= began {
             return Ok(Ok(first));
         }
-        if last.at + strategy.retry_period > scene.began {
+        if last.at + strategy.retry_period > began {
             let what = format!(
                 "can't remediate this machine because the operation already failed in the latest {}",
                 strategy.retry_period
@@ -294,8 +295,11 @@ impl Controller {
             Wording::V1Beta1 => 0,
             Wording::V1Beta2 => 1,
         };
-        let said =
-            owned(refusal.reason[contract], refusal.message[contract].as_str(), script.now());
+        let said = owned(
+            refusal.reason[contract],
+            refusal.message[contract].as_str(),
+            script.wall_clock(),
+        );
         let changed = with(machine, |body| {
             body.conditions.say(said);
         });
@@ -326,11 +330,11 @@ impl Controller {
         let said = match self.settings.wording {
             Wording::V1Beta1 => {
                 script.log("Remediating unhealthy machine");
-                owned("RemediationInProgress", "", script.now())
+                owned("RemediationInProgress", "", script.wall_clock())
             }
             Wording::V1Beta2 => {
                 script.log("Deleting Machine (remediating unhealthy Machine)");
-                owned("MachineDeleting", "Machine is deleting", script.now())
+                owned("MachineDeleting", "Machine is deleting", script.wall_clock())
             }
         };
         let changed = with(machine, |body| {

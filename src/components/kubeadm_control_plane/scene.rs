@@ -7,7 +7,7 @@ use super::script::Script;
 use crate::api::kinds::{KubeadmControlPlane, Machine, Node, Status};
 use crate::api::{EtcdMember, Kind, Object};
 use crate::client::View;
-use crate::engine::{Purpose, SimTime, Text};
+use crate::engine::{Purpose, SimTime, Skew, Text};
 use std::sync::Arc;
 
 /// Purpose of the draws for the order in which Nodes are listed.
@@ -17,6 +17,7 @@ const NODE_ORDER: Purpose = Purpose(1);
 #[derive(Clone, Debug)]
 pub struct Scene {
     pub began: SimTime,
+    pub skew: Skew,
     /// As it was read.
     pub read: Arc<Object>,
     /// As it is written at the end.
@@ -46,6 +47,7 @@ impl Scene {
         nodes.sort_by_key(|node| (node.meta.created, node.name().clone()));
         Some(Scene {
             began: view.now,
+            skew: view.skew,
             read: plane.clone(),
             plane: Object::clone(plane),
             machines,

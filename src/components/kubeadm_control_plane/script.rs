@@ -7,7 +7,7 @@
 use crate::api::{Answered, Verb};
 use crate::api::{Object, ObjectKey};
 use crate::client::{Ask, Target, View};
-use crate::engine::{Duration, Purpose, SimTime, Text};
+use crate::engine::{Duration, Purpose, SimTime, Skew, Text};
 use std::sync::Arc;
 
 /// The result of a part of a reconcile, or why it does not go on now.
@@ -39,17 +39,28 @@ pub struct Script<'a, 'b> {
     place: usize,
     view: &'a mut View<'b>,
     now: SimTime,
+    /// As it was when the reconcile began: it repeats itself, so its clock must not be set meanwhile.
+    skew: Skew,
 }
 
 impl<'a, 'b> Script<'a, 'b> {
     /// A run from the beginning of a reconcile that began at a time.
-    pub fn new(began: SimTime, heard: &'a mut Vec<Heard>, view: &'a mut View<'b>) -> Self {
-        Script { heard, place: 0, view, now: began }
+    pub fn new(
+        (began, skew): (SimTime, Skew),
+        heard: &'a mut Vec<Heard>,
+        view: &'a mut View<'b>,
+    ) -> Self {
+        Script { heard, place: 0, view, now: began, skew }
     }
 
     /// The time at which this point was reached.
     pub fn now(&self) -> SimTime {
         self.now
+    }
+
+    /// The same by the wall clock.
+    pub fn wall_clock(&self) -> SimTime {
+        self.skew.shown(self.now)
     }
 
     /// Asks; any answer is an answer.

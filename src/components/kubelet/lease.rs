@@ -66,7 +66,7 @@ impl Kubelet {
         let Some(latest) = &self.lease.latest else { return };
         let mut renewed = Object::clone(latest);
         if let Some(lease) = renewed.lease_mut() {
-            lease.renewed = ctx.now();
+            lease.renewed = ctx.wall_clock();
         }
         self.lease.tries += 1;
         self.ask_lease(Verb::Update(Arc::new(renewed)), Asked::Renewal, ctx);
@@ -145,8 +145,8 @@ impl Kubelet {
         let lease = Lease {
             holder: self.name.clone(),
             duration: self.settings.lease_duration,
-            acquired: ctx.now(),
-            renewed: ctx.now(),
+            acquired: ctx.wall_clock(),
+            renewed: ctx.wall_clock(),
             transitions: 0,
         };
         self.ask_lease(Verb::Create(Arc::new(Object::new(meta, lease))), Asked::Creation, ctx);

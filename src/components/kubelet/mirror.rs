@@ -140,7 +140,7 @@ impl Kubelet {
     fn report_mirror(&mut self, name: &Text, shown: &Arc<Object>, ctx: &mut Ctx<Event>) {
         let Some(said) = self.what_runs(name, shown, ctx) else { return };
         let mut changed = Object::clone(shown);
-        let news = changed.pod_mut().is_some_and(|pod| show(&said, pod, ctx.now()));
+        let news = changed.pod_mut().is_some_and(|pod| show(&said, pod, ctx.wall_clock()));
         let Some(mirror) = self.statics.mirrors.get_mut(name) else { return };
         let by_others = mirror.said.as_ref() == Some(&said);
         match (news, by_others) {

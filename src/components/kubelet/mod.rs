@@ -75,6 +75,8 @@ pub struct Settings {
     /// `nodeStatusReportFrequency`.
     pub status_report: Duration,
     pub status_retries: u32,
+    /// `evictionPressureTransitionPeriod`.
+    pub pressure_transition: Duration,
     pub status_reads: StatusReads,
     /// A runtime that was not looked at for longer than this is not healthy.
     pub pleg_threshold: Duration,

@@ -186,7 +186,7 @@ impl Kubelet {
     /// Somebody else wrote into the status of a Pod that runs and was reported so: the status
     /// manager notices in its next round.
     fn put_right_later(&mut self, key: &ObjectKey, object: &Object, ctx: &mut Ctx<Event>) {
-        let wrong = object.pod().is_some_and(|pod| say_running(&mut pod.clone(), ctx.now()));
+        let wrong = object.pod().is_some_and(|pod| say_running(&mut pod.clone(), ctx.wall_clock()));
         if !wrong {
             return;
         }
@@ -222,7 +222,7 @@ impl Kubelet {
         ctx: &mut Ctx<Event>,
     ) {
         let mut changed = Object::clone(object);
-        if changed.pod_mut().is_some_and(|pod| say(pod, ctx.now())) {
+        if changed.pod_mut().is_some_and(|pod| say(pod, ctx.wall_clock())) {
             let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
             self.write(key, verb, ctx);
         } else if let Some(taken) = self.pods.taken.get_mut(key) {

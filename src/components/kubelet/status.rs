@@ -23,6 +23,8 @@ pub struct StatusLoop {
     /// When a report is due even if nothing changed.
     report_at: SimTime,
     tries: u32,
+    /// Until when it says that its disk is full, as it was when it last looked.
+    pressed_until: SimTime,
     /// True while a pass is under way.
     busy: bool,
     /// Something changed while a pass was under way.
@@ -53,6 +55,7 @@ impl Default for StatusLoop {
             ready: false,
             report_at: SimTime::ZERO,
             tries: 0,
+            pressed_until: SimTime::ZERO,
             busy: false,
             again: false,
         }
@@ -88,9 +91,10 @@ impl Kubelet {
             ..Node::default()
         };
         // The admission plugin TaintNodesByCondition puts it on every new Node.
-        let added = Some(ctx.now());
+        let added = Some(ctx.wall_clock());
         node.taints.push(Taint::new(taint::NOT_READY, TaintEffect::NoSchedule, added));
-        self.set_conditions(&mut node, None, ctx.now());
+        self.look_at_disk(ctx);
+        self.set_conditions(&mut node, None, ctx);
         let verb = Verb::Create(Arc::new(Object::new(meta, node)));
         self.beat(verb, Beat::Status(Asked::Registration), STATUS, ctx);
     }
@@ -186,9 +190,10 @@ impl Kubelet {
     /// Writes only if something but heartbeat times changed, or a report is due.
     fn report(&mut self, node: Arc<Object>, ctx: &mut Ctx<Event>) {
         let mut changed = Object::clone(&node);
+        self.look_at_disk(ctx);
         let stale = self.pleg_silence(ctx);
         let news = changed.node_mut().is_some_and(|body| {
-            self.set_conditions(body, stale.as_deref(), ctx.now()) | self.report_volumes(body)
+            self.set_conditions(body, stale.as_deref(), ctx) | self.report_volumes(body)
         });
         if !news && ctx.now() < self.status.report_at {
             self.status.node = Some(node);
@@ -207,7 +212,8 @@ impl Kubelet {
     }
 
     /// True if anything but times changed.
-    fn set_conditions(&self, node: &mut Node, unhealthy: Option<&str>, now: SimTime) -> bool {
+    fn set_conditions(&self, node: &mut Node, unhealthy: Option<&str>, ctx: &Ctx<Event>) -> bool {
+        let now = ctx.wall_clock();
         let unready =
             unhealthy.or((!self.status.ready).then_some("CSINode is not yet initialized"));
         let (status, reason, ready_message) = match unready {
@@ -221,12 +227,20 @@ impl Kubelet {
                 "KubeletHasSufficientMemory",
                 "kubelet has sufficient memory available",
             ),
-            (
-                "DiskPressure",
-                Status::False,
-                "KubeletHasNoDiskPressure",
-                "kubelet has no disk pressure",
-            ),
+            match ctx.now() < self.status.pressed_until {
+                true => (
+                    "DiskPressure",
+                    Status::True,
+                    "KubeletHasDiskPressure",
+                    "kubelet has disk pressure",
+                ),
+                false => (
+                    "DiskPressure",
+                    Status::False,
+                    "KubeletHasNoDiskPressure",
+                    "kubelet has no disk pressure",
+                ),
+            },
             (
                 "PIDPressure",
                 Status::False,
@@ -244,6 +258,17 @@ impl Kubelet {
             news |= node.conditions.confirm(condition);
         }
         news
+    }
+
+    /// The eviction manager's look (`k/k:pkg/kubelet/eviction/eviction_manager.go`): a full disk is
+    /// under pressure, and stays so for a while after there is room again.
+    ///
+    /// Simplified: it looks when a report is due, where the real one has its own passes every 10 s;
+    /// the disk is full of what is not its own, so no Pod is evicted and no image removed for it.
+    fn look_at_disk(&mut self, ctx: &Ctx<Event>) {
+        if ctx.disk().is_full {
+            self.status.pressed_until = ctx.now() + self.settings.pressure_transition;
+        }
     }
 
     /// What is wrong with a runtime that nobody has looked at for too long. A process that was

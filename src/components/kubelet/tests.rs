@@ -30,6 +30,7 @@ fn settings() -> Settings {
         status_period: secs(10),
         status_jitter_percent: 4,
         status_report: secs(300),
+        pressure_transition: secs(300),
         status_retries: 5,
         registration_first: millis(100),
         registration_limit: secs(7),
@@ -226,7 +227,7 @@ pub(super) fn pod(change: impl FnOnce(&mut Object)) -> Object {
 /// A kubelet on a VM that is configured from the beginning, with its Pods listed.
 pub(super) fn with_pods(pods: &[Object]) -> Bench<Kubelet, Event> {
     fn configured(kubelet: &mut Kubelet, input: Input<Event>, ctx: &mut Ctx<Event>) {
-        ctx.disk().write(CONFIG, "kind: KubeletConfiguration");
+        ctx.write(CONFIG, "kind: KubeletConfiguration").expect("there is room");
         kubelet.on_event(input, ctx);
     }
     Bench::started(kubelet(), "kubelet", configured, Start::Steady, pods)
@@ -319,7 +320,7 @@ fn a_kubelet_that_reads_its_own_watch_reports_what_it_sees_there() {
     let settings = Settings { status_reads: StatusReads::OwnWatch, ..kubelet().settings };
     let kubelet = Kubelet::new(settings, Address::Endpoint(EndpointId(1)), Text::word("w"));
     fn configured(kubelet: &mut Kubelet, input: Input<Event>, ctx: &mut Ctx<Event>) {
-        ctx.disk().write(CONFIG, "kind: KubeletConfiguration");
+        ctx.write(CONFIG, "kind: KubeletConfiguration").expect("there is room");
         kubelet.on_event(input, ctx);
     }
     let mut node = node(true);

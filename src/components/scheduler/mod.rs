@@ -340,7 +340,8 @@ impl Scheduler {
         let said = changed.pod_mut().is_some_and(|pod| {
             let kind = Text::word("PodScheduled");
             let reason = Text::word("Unschedulable");
-            let why = Condition::new(kind, Status::False, reason, message.clone(), ctx.now());
+            let why =
+                Condition::new(kind, Status::False, reason, message.clone(), ctx.wall_clock());
             pod.conditions.say(why)
         });
         if said {

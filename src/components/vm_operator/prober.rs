@@ -143,7 +143,7 @@ impl VmOperator {
         let [kind, reason, message] =
             [VirtualMachine::READY.as_str(), reason, message].map(Text::from);
         let mut changed = Object::clone(&object);
-        let said = Condition::new(kind, status, reason, message, ctx.now());
+        let said = Condition::new(kind, status, reason, message, ctx.wall_clock());
         // Written only when it turns: each write wakes the VirtualMachine.
         let turned = changed.virtual_machine_mut().is_some_and(|vm| {
             !vm.conditions.is(&VirtualMachine::READY, status) && vm.conditions.say(said)

@@ -139,7 +139,8 @@ impl VirtualMachineController {
     fn report(&self, object: &Arc<Object>, facts: &VmFacts, view: &View) -> Step<State> {
         let mut changed = Object::clone(object);
         let Some(vm) = changed.virtual_machine_mut() else { return Step::done() };
-        let created = Condition::new(VirtualMachine::CREATED, Status::True, "True", "", view.now);
+        let created =
+            Condition::new(VirtualMachine::CREATED, Status::True, "True", "", view.wall_clock());
         vm.conditions.say(created);
         vm.power = match facts.is_on {
             true => PowerState::PoweredOn,

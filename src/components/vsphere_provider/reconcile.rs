@@ -55,7 +55,12 @@ impl VSphereMachineController {
             return Step::done();
         };
         if machine.spec.data_secret_name.is_empty() {
-            return self.report(object, ("", Some("WaitingForBootstrapData")), None, view.now);
+            return self.report(
+                object,
+                ("", Some("WaitingForBootstrapData")),
+                None,
+                view.wall_clock(),
+            );
         }
         let found = view.local.get(&virtual_machine(object)).cloned();
         match &found {
@@ -68,7 +73,7 @@ impl VSphereMachineController {
                     let verb = Verb::Patch { base: found.clone(), changed: Arc::new(changed) };
                     Step::write(verb, State::Wanted(Some(found.clone())))
                 }
-                None => self.judge(object, Some(found), view.now),
+                None => self.judge(object, Some(found), view.wall_clock()),
             },
         }
     }
@@ -162,7 +167,7 @@ impl Reconciler for VSphereMachineController {
     fn resume(&mut self, key: &ObjectKey, state: State, _: Reply, view: &mut View) -> Step<State> {
         let Some(object) = view.local.get(key).cloned() else { return Step::done() };
         match state {
-            State::Wanted(found) => self.judge(&object, found.as_ref(), view.now),
+            State::Wanted(found) => self.judge(&object, found.as_ref(), view.wall_clock()),
             State::Deleted => self.say_deleting(&object),
             State::Last(outcome) => Step::Done(outcome),
         }

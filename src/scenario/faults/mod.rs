@@ -4,9 +4,15 @@
 //! person does with kubectl is typed on a laptop, and asks an API server.
 
 mod bad_link;
+mod clock;
+#[cfg(test)]
+mod clock_tests;
 mod delete_vm;
 mod disk;
 mod etcdctl;
+mod fill_disk;
+#[cfg(test)]
+mod fill_disk_tests;
 mod freeze_process;
 mod kill_process;
 mod kubectl;
@@ -27,11 +33,16 @@ mod stop_unit;
 mod tests;
 mod words;
 mod write_file;
+mod zone;
+#[cfg(test)]
+mod zone_tests;
 
 pub use bad_link::{LossyLink, SlowLink};
+pub use clock::{SkewClock, SyncClock};
 pub use delete_vm::DeleteVm;
 pub use disk::{HealDisk, SlowDisk, StallDisk};
 pub use etcdctl::Etcdctl;
+pub use fill_disk::{FillDisk, FreeDisk};
 pub use freeze_process::{FreezeProcess, ThawProcess};
 pub use kill_process::{KillProcess, Signal};
 pub use kubectl::Kubectl;
@@ -46,6 +57,7 @@ pub use role::{ROLES, is_like_a_role};
 pub use start_unit::StartUnit;
 pub use stop_unit::StopUnit;
 pub use write_file::WriteFile;
+pub use zone::{CutZone, PowerOffZone, PowerOnZone, RejoinZone};
 
 use crate::engine::Text;
 use crate::world::{View, World};
@@ -72,15 +84,23 @@ pub enum Fault {
     HealLink(HealLink),
     IsolateVm(IsolateVm),
     RejoinVm(RejoinVm),
+    PowerOffZone(PowerOffZone),
+    PowerOnZone(PowerOnZone),
+    CutZone(CutZone),
+    RejoinZone(RejoinZone),
     SlowDisk(SlowDisk),
     StallDisk(StallDisk),
     HealDisk(HealDisk),
+    FillDisk(FillDisk),
+    FreeDisk(FreeDisk),
+    SkewClock(SkewClock),
+    SyncClock(SyncClock),
     Kubectl(Kubectl),
     Etcdctl(Etcdctl),
 }
 
 /// Every kind of fault with what it does, for `healsim list faults`.
-pub const KINDS: [(&str, &str); 24] = [
+pub const KINDS: [(&str, &str); 32] = [
     ("powerOff", "cuts a VM's power, as in vCenter: { vm: worker-0 }"),
     ("powerOn", "powers a VM on, as in vCenter: { vm: worker-0 }"),
     ("deleteVm", "deletes a VM from disk, as in vCenter: { vm: worker-0 }"),
@@ -118,9 +138,17 @@ pub const KINDS: [(&str, &str); 24] = [
     ("healLink", "ends cutLink, slowLink and lossyLink: { from: worker-0, to: control-plane-0 }"),
     ("isolateVm", "cuts a VM off from all others, both ways: { vm: worker-0 }"),
     ("rejoinVm", "ends isolateVm: { vm: worker-0 }"),
+    ("powerOffZone", "cuts the power of a zone's hosts, or of its VMs: { zone: zone-0 }"),
+    ("powerOnZone", "powers them on; VMs on hosts stay off by themselves: { zone: zone-0 }"),
+    ("cutZone", "cuts a zone off from all others, both ways: { zone: zone-0 }"),
+    ("rejoinZone", "ends cutZone: { zone: zone-0 }"),
     ("slowDisk", "each flush takes so much longer: { vm: control-plane-0, flush: 200ms }"),
     ("stallDisk", "flushes do not end: { vm: control-plane-0 }"),
     ("healDisk", "ends slowDisk and stallDisk; what waits ends: { vm: control-plane-0 }"),
+    ("fillDisk", "no space is left, what is written fails: { vm: control-plane-0 }"),
+    ("freeDisk", "ends fillDisk: { vm: control-plane-0 }"),
+    ("skewClock", "sets a VM's wall clock wrong, at once: { vm: worker-0, by: -5s }"),
+    ("syncClock", "sets it right: { vm: worker-0 }"),
     ("kubectl", "what a person does, from a laptop: \"delete node worker-0\"; see docs/faults.md"),
     ("etcdctl", "likewise, to a group of etcd members: \"member remove control-plane-0\""),
 ];
@@ -148,9 +176,17 @@ impl Fault {
             Fault::HealLink(_) => "healLink",
             Fault::IsolateVm(_) => "isolateVm",
             Fault::RejoinVm(_) => "rejoinVm",
+            Fault::PowerOffZone(_) => "powerOffZone",
+            Fault::PowerOnZone(_) => "powerOnZone",
+            Fault::CutZone(_) => "cutZone",
+            Fault::RejoinZone(_) => "rejoinZone",
             Fault::SlowDisk(_) => "slowDisk",
             Fault::StallDisk(_) => "stallDisk",
             Fault::HealDisk(_) => "healDisk",
+            Fault::FillDisk(_) => "fillDisk",
+            Fault::FreeDisk(_) => "freeDisk",
+            Fault::SkewClock(_) => "skewClock",
+            Fault::SyncClock(_) => "syncClock",
             Fault::Kubectl(_) => "kubectl",
             Fault::Etcdctl(_) => "etcdctl",
         }
@@ -178,9 +214,17 @@ impl Fault {
             Fault::HealLink(fault) => fault.resolve(view),
             Fault::IsolateVm(fault) => fault.resolve(view),
             Fault::RejoinVm(fault) => fault.resolve(view),
+            Fault::PowerOffZone(fault) => fault.resolve(view),
+            Fault::PowerOnZone(fault) => fault.resolve(view),
+            Fault::CutZone(fault) => fault.resolve(view),
+            Fault::RejoinZone(fault) => fault.resolve(view),
             Fault::SlowDisk(fault) => fault.resolve(view),
             Fault::StallDisk(fault) => fault.resolve(view),
             Fault::HealDisk(fault) => fault.resolve(view),
+            Fault::FillDisk(fault) => fault.resolve(view),
+            Fault::FreeDisk(fault) => fault.resolve(view),
+            Fault::SkewClock(fault) => fault.resolve(view),
+            Fault::SyncClock(fault) => fault.resolve(view),
             Fault::Kubectl(fault) => fault.resolve(view),
             Fault::Etcdctl(fault) => fault.resolve(view),
         }
@@ -213,12 +257,22 @@ impl Fault {
             | Fault::RejoinVm(RejoinVm { vm })
             | Fault::SlowDisk(SlowDisk { vm, .. })
             | Fault::StallDisk(StallDisk { vm })
-            | Fault::HealDisk(HealDisk { vm }) => vec![vm],
+            | Fault::HealDisk(HealDisk { vm })
+            | Fault::FillDisk(FillDisk { vm })
+            | Fault::FreeDisk(FreeDisk { vm })
+            | Fault::SkewClock(SkewClock { vm, .. })
+            | Fault::SyncClock(SyncClock { vm }) => vec![vm],
             Fault::CutLink(CutLink { link })
             | Fault::SlowLink(SlowLink { link, .. })
             | Fault::LossyLink(LossyLink { link, .. })
             | Fault::HealLink(HealLink { link }) => link.vms(),
-            Fault::PowerOffHost(_) | Fault::PowerOnHost(_) | Fault::Kubectl(_) => Vec::new(),
+            Fault::PowerOffHost(_)
+            | Fault::PowerOnHost(_)
+            | Fault::PowerOffZone(_)
+            | Fault::PowerOnZone(_)
+            | Fault::CutZone(_)
+            | Fault::RejoinZone(_)
+            | Fault::Kubectl(_) => Vec::new(),
             Fault::Etcdctl(fault) => fault.vms(),
         }
     }
@@ -264,9 +318,17 @@ impl Fault {
                 Fault::HealLink(fault) => fault.inject(infra),
                 Fault::IsolateVm(fault) => fault.inject(infra),
                 Fault::RejoinVm(fault) => fault.inject(infra),
+                Fault::PowerOffZone(fault) => fault.inject(infra),
+                Fault::PowerOnZone(fault) => fault.inject(infra),
+                Fault::CutZone(fault) => fault.inject(infra),
+                Fault::RejoinZone(fault) => fault.inject(infra),
                 Fault::SlowDisk(fault) => fault.inject(infra),
                 Fault::StallDisk(fault) => fault.inject(infra),
                 Fault::HealDisk(fault) => fault.inject(infra),
+                Fault::FillDisk(fault) => fault.inject(infra),
+                Fault::FreeDisk(fault) => fault.inject(infra),
+                Fault::SkewClock(fault) => fault.inject(infra),
+                Fault::SyncClock(fault) => fault.inject(infra),
                 Fault::Kubectl(fault) => fault.inject(infra, target),
                 Fault::Etcdctl(fault) => fault.inject(infra),
             }

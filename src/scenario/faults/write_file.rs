@@ -13,9 +13,9 @@ pub struct WriteFile {
 }
 
 impl WriteFile {
-    /// The file, be it there or not, if the VM runs.
+    /// The file, be it there or not, if the VM runs and its disk is not full.
     pub fn resolve(&self, view: View) -> Option<String> {
-        let vm = view.vm(&self.vm).filter(|vm| vm.booted)?;
+        let vm = view.vm(&self.vm).filter(|vm| vm.booted && !vm.disk.is_full)?;
         Some(format!("File{}@{}", self.path, vm.name))
     }
 

@@ -103,8 +103,10 @@ impl MachineController {
             (State::InfraDeleted, _) => self.say_infra_goes(object, view),
             (State::BootstrapDeleted, _) => self.say_bootstrap_goes(object, view),
             (State::NodeDeleted(since), Reply::Answer(answered)) => match answered {
-                Ok(_) => self.finish(object, view.now),
-                Err(error) if error.reason == Reason::NotFound => self.finish(object, view.now),
+                Ok(_) => self.finish(object, view.wall_clock()),
+                Err(error) if error.reason == Reason::NotFound => {
+                    self.finish(object, view.wall_clock())
+                }
                 Err(error) => self.node_stays(object, since, error.message, view),
             },
             (State::NodeRetry(since), _) => node_deletion(object, since),
@@ -115,7 +117,7 @@ impl MachineController {
 
     fn may_drain(&self, object: &Object, machine: &Machine, view: &View) -> bool {
         object.meta.annotation(EXCLUDE_DRAINING).is_none()
-            && !drain_timed_out(machine, view.now)
+            && !drain_timed_out(machine, view.wall_clock())
             && (self.settings.drain.repeats || !is_past_draining(object, machine, view))
     }
 
@@ -128,7 +130,7 @@ impl MachineController {
             let mut changed = Object::clone(object);
             if let Some(machine) = changed.machine_mut() {
                 let (kind, reason) = (Text::word("NodeHealthy"), Text::word("Deleting"));
-                let gone = Condition::new(kind, Status::False, reason, "", view.now);
+                let gone = Condition::new(kind, Status::False, reason, "", view.wall_clock());
                 machine.conditions.say(gone);
             }
             if changed != **object {
@@ -147,12 +149,18 @@ impl MachineController {
         let mut changed = Object::clone(object);
         let Some(machine) = changed.machine_mut() else { return Step::done() };
         if hook == Hook::PreTerminate {
-            machine.pre_terminate_started.get_or_insert(view.now);
-            self.say_drained(machine, view.now);
+            machine.pre_terminate_started.get_or_insert(view.wall_clock());
+            self.say_drained(machine, view.wall_clock());
         }
         if self.settings.wording == Wording::V1Beta1 {
             let [kind, reason] = [condition, "WaitingExternalHook"].map(Text::word);
-            machine.conditions.say(Condition::new(kind, Status::False, reason, "", view.now));
+            machine.conditions.say(Condition::new(
+                kind,
+                Status::False,
+                reason,
+                "",
+                view.wall_clock(),
+            ));
         } else {
             let line = format!("Waiting for {word} hooks to succeed hooks=\"{hooks}\"");
             view.logs.push(line.into());
@@ -176,13 +184,19 @@ impl MachineController {
     fn say_infra_goes(&mut self, object: &Arc<Object>, view: &View) -> Step<State> {
         let mut changed = Object::clone(object);
         let Some(machine) = changed.machine_mut() else { return Step::done() };
-        self.say_drained(machine, view.now);
-        self.say_detached(object, machine, view.now);
+        self.say_drained(machine, view.wall_clock());
+        self.say_detached(object, machine, view.wall_clock());
         for hook in [Hook::PreDrain, Hook::PreTerminate] {
             let (condition, ..) = hook.words();
             if machine.conditions.is(condition, Status::False) {
                 let kind = Text::word(condition);
-                machine.conditions.say(Condition::new(kind, Status::True, "", "", view.now));
+                machine.conditions.say(Condition::new(
+                    kind,
+                    Status::True,
+                    "",
+                    "",
+                    view.wall_clock(),
+                ));
             }
         }
         let kind = machine.spec.infrastructure.kind.name();
@@ -194,7 +208,7 @@ impl MachineController {
     /// Strictly after the provider's object: what the VM was started with stays as long as the VM.
     fn delete_bootstrap(&mut self, object: &Arc<Object>, view: &View) -> Step<State> {
         let Some(config) = bootstrap_of(object, view) else {
-            return self.delete_node(object, view.now);
+            return self.delete_node(object, view);
         };
         if config.meta.is_deleting() {
             return self.say_bootstrap_goes(object, view);
@@ -229,15 +243,15 @@ impl MachineController {
     ) {
         machine.phase = MachinePhase::Deleting;
         if self.settings.wording == Wording::V1Beta2 {
-            machine.conditions.say(deleting(Status::True, reason, message, view.now));
+            machine.conditions.say(deleting(Status::True, reason, message, view.wall_clock()));
             self.say_node_of_deleting(machine, view);
         }
     }
 
-    fn delete_node(&mut self, object: &Arc<Object>, now: SimTime) -> Step<State> {
+    fn delete_node(&mut self, object: &Arc<Object>, view: &View) -> Step<State> {
         match node_name(object) {
-            Some(_) => node_deletion(object, now),
-            None => self.finish(object, now),
+            Some(_) => node_deletion(object, view.now),
+            None => self.finish(object, view.wall_clock()),
         }
     }
 
@@ -256,9 +270,9 @@ impl MachineController {
         let words = format!("error deleting Machine's node: {error}");
         view.warn(object.key(), "FailedDeleteNode", words);
         let timeout = object.machine().map(|m| m.spec.node_deletion_timeout).unwrap_or_default();
-        let asked = object.meta.deletion.map_or(view.now, |deletion| deletion.at);
-        if !timeout.is_zero() && asked + timeout <= view.now {
-            return self.finish(object, view.now);
+        let asked = object.meta.deletion.map_or(view.wall_clock(), |deletion| deletion.at);
+        if !timeout.is_zero() && asked + timeout <= view.wall_clock() {
+            return self.finish(object, view.wall_clock());
         }
         Step::Done(Outcome::error(error))
     }

@@ -50,7 +50,7 @@ pub struct Attempt {
 impl MachineController {
     /// Announces the drain, then looks the Node up live.
     pub(super) fn drain(&mut self, object: &Arc<Object>, view: &View) -> Step<State> {
-        let now = view.now;
+        let now = view.wall_clock();
         let machine = object.machine();
         let announced = machine
             .is_some_and(|m| m.conditions.get(draining_condition(self.settings.wording)).is_some());
@@ -135,9 +135,9 @@ impl MachineController {
         pods: &[Arc<Object>],
         view: &mut View,
     ) -> Step<State> {
-        let now = view.now;
+        let (now, wall_clock) = (view.now, view.wall_clock());
         let waited: Vec<&Arc<Object>> =
-            pods.iter().filter(|pod| self.is_waited_for(pod, &attempt, now)).collect();
+            pods.iter().filter(|pod| self.is_waited_for(pod, &attempt, wall_clock)).collect();
         if waited.is_empty() {
             self.say_what_was_skipped(pods, &attempt, view);
             return match attempt.given_up.is_empty() {
@@ -212,7 +212,7 @@ impl MachineController {
 
     /// For the record: a Pod whose kubelet is gone is not waited for for ever.
     fn say_what_was_skipped(&self, pods: &[Arc<Object>], attempt: &Attempt, view: &mut View) {
-        let skipped = pods.iter().filter(|pod| self.is_skipped(pod, attempt, view.now));
+        let skipped = pods.iter().filter(|pod| self.is_skipped(pod, attempt, view.wall_clock()));
         let deleted = skipped.filter_map(|pod| Some((pod, pod.meta.deletion.as_ref()?)));
         let last = deleted.max_by_key(|(_, it)| it.at);
         if let Some((pod, deletion)) = last {
@@ -270,7 +270,7 @@ impl MachineController {
     fn pass_over(&mut self, object: &Arc<Object>, attempt: &Attempt, view: &View) -> Step<State> {
         let mut changed = Object::clone(object);
         if let Some(machine) = changed.machine_mut() {
-            let started = machine.drain_started.unwrap_or(view.now);
+            let started = machine.drain_started.unwrap_or(view.wall_clock());
             let words = Text::from(words(attempt, started));
             self.say_deleting(machine, ("DrainingNode", words), view);
         }

@@ -14,17 +14,18 @@ impl MachineController {
         let infra = infra_of(object, view).and_then(|infra| infra.provided());
         let Some(machine) = changed.machine_mut() else { return Step::done() };
         let config = bootstrap_of(object, view).and_then(|config| config.kubeadm_config());
-        self.follow_bootstrap(machine, config, view.now);
-        self.follow_provider(machine, infra, view.now);
+        self.follow_bootstrap(machine, config, view.wall_clock());
+        self.follow_provider(machine, infra, view.wall_clock());
         if self.find_node(machine, view) {
             let name = machine.node_ref.clone().unwrap_or_default();
             view.event(object.key(), "SuccessfulSetNodeRef", name);
         }
         let node = machine.node_ref.as_ref().and_then(|name| node_in(view.remote, name));
-        let condition = self.node_healthy(machine, node.and_then(|node| node.node()), view.now);
+        let condition =
+            self.node_healthy(machine, node.and_then(|node| node.node()), view.wall_clock());
         machine.conditions.say(condition);
         if self.settings.wording == Wording::V1Beta2 {
-            machine.conditions.say(deleting(Status::False, "NotDeleting", "", view.now));
+            machine.conditions.say(deleting(Status::False, "NotDeleting", "", view.wall_clock()));
         }
         machine.phase = phase(machine);
         finish(object, changed, Outcome::done())
@@ -94,14 +95,28 @@ impl MachineController {
     pub(super) fn say_node_of_deleting(&self, machine: &mut Machine, view: &View) {
         let node = machine.node_ref.as_ref().and_then(|name| node_in(view.remote, name));
         let condition = match (node, &machine.node_ref) {
-            (Some(_), _) => self.node_healthy(machine, node.and_then(|node| node.node()), view.now),
+            (Some(_), _) => {
+                self.node_healthy(machine, node.and_then(|node| node.node()), view.wall_clock())
+            }
             (None, Some(name)) => {
                 let message = format!("Node {name} has been deleted");
-                Condition::new("NodeHealthy", Status::False, "NodeDeleted", message, view.now)
+                Condition::new(
+                    "NodeHealthy",
+                    Status::False,
+                    "NodeDeleted",
+                    message,
+                    view.wall_clock(),
+                )
             }
             (None, None) => {
                 let (kind, reason) = ("NodeHealthy", "NodeDoesNotExist");
-                Condition::new(kind, Status::Unknown, reason, "Node does not exist", view.now)
+                Condition::new(
+                    kind,
+                    Status::Unknown,
+                    reason,
+                    "Node does not exist",
+                    view.wall_clock(),
+                )
             }
         };
         machine.conditions.say(condition);

@@ -27,7 +27,7 @@ impl MachineController {
         let Some(machine) = object.machine() else { return Step::done() };
         let past = !self.settings.drain.repeats && is_past_draining(object, machine, view);
         let excluded = object.meta.annotation(EXCLUDE_VOLUMES).is_some();
-        if excluded || past || timed_out(machine, view.now) {
+        if excluded || past || timed_out(machine, view.wall_clock()) {
             return self.terminate(object, view);
         }
         let name = node_name(object).unwrap_or_default();
@@ -81,11 +81,11 @@ impl MachineController {
     fn wait_for_volumes(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         let mut changed = Object::clone(object);
         let Some(machine) = changed.machine_mut() else { return Step::done() };
-        let started = *machine.volume_wait_started.get_or_insert(view.now);
-        self.say_drained(machine, view.now);
+        let started = *machine.volume_wait_started.get_or_insert(view.wall_clock());
+        self.say_drained(machine, view.wall_clock());
         let words = "Waiting for node volumes to be detached";
         let [kind, reason] = [self.condition(), "WaitingForVolumeDetach"].map(Text::word);
-        let waits = Condition::new(kind, Status::False, reason, words, view.now);
+        let waits = Condition::new(kind, Status::False, reason, words, view.wall_clock());
         machine.conditions.say(waits);
         machine.phase = MachinePhase::Deleting;
         let words =

@@ -320,11 +320,11 @@ impl Reconciler for HealthCheckController {
             view.logs.push(Text::word("Reconciliation is paused for this object"));
             return Step::done();
         }
-        let bench = Bench::new(&self.settings, cluster, check, view.now);
+        let bench = Bench::new(&self.settings, cluster, check, view.wall_clock());
         if bench.initialized && (!self.connected || !view.remote.are_synced()) {
             return Step::Done(Outcome::error("connection to the workload cluster is down"));
         }
-        let now = view.now;
+        let now = view.wall_clock();
         let targets = self.targets(&bench, view);
         let counted = Counted::of(&targets, check);
         let allowed = counted.allowed;

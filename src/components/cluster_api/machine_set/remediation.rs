@@ -17,7 +17,7 @@ const REMEDIATE: &str = "cluster.x-k8s.io/remediate-machine";
 impl MachineSetController {
     /// Plans the remediation of the listed Machines.
     pub(super) fn remediate(&self, set: &Object, work: &mut Work, view: &mut View) {
-        let now = view.now;
+        let now = view.wall_clock();
         if self.settings.forgives_recovered {
             let recovered = work.listed.iter().filter(|machine| !self.goes(machine));
             let forgiven = recovered.filter(|machine| {
@@ -89,7 +89,7 @@ impl MachineSetController {
 
     /// Tells and deletes, in the order of the release.
     fn delete_marked(&self, marked: &[Arc<Object>], work: &mut Work, view: &mut View) {
-        let now = view.now;
+        let now = view.wall_clock();
         if self.settings.marking == Marking::DeletingBefore {
             work.todo.extend(marked.iter().filter_map(|machine| {
                 let words = Text::word("Machine is deleting");

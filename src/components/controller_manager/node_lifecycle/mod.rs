@@ -127,7 +127,9 @@ impl ControllerManager {
         }
         // A Node that never reported is judged from its creation.
         let had_ready = node.conditions.get("Ready").is_some();
-        let probed = if had_ready { ctx.now() } else { object.meta.created };
+        let created_for = ctx.wall_clock().since(object.meta.created);
+        let created = SimTime::ZERO + ctx.now().since(SimTime::ZERO + created_for);
+        let probed = if had_ready { ctx.now() } else { created };
         let health = Health {
             probed,
             heartbeat: heartbeat_of(node),
@@ -218,7 +220,7 @@ impl ControllerManager {
         let Some(object) = caches.named(Kind::Node, &Text::EMPTY, name).cloned() else { return };
         let mut changed = Object::clone(&object);
         let Some(node) = changed.node_mut() else { return };
-        let now = ctx.now();
+        let now = ctx.wall_clock();
         for kind in ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"] {
             make_unknown(node, kind, object.meta.created, now);
         }
@@ -265,7 +267,7 @@ impl ControllerManager {
     fn mark_not_ready(&mut self, pod: &Arc<Object>, ctx: &mut Ctx<Event>) {
         let mut changed = Object::clone(pod);
         if let Some(body) = changed.pod_mut() {
-            body.conditions.say(Condition::new("Ready", Status::False, "", "", ctx.now()));
+            body.conditions.say(Condition::new("Ready", Status::False, "", "", ctx.wall_clock()));
         }
         let verb = Verb::Patch { base: pod.clone(), changed: Arc::new(changed) };
         self.ask(AGENT, verb, Token::Unheeded, ctx);

@@ -9,7 +9,8 @@ use crate::infra::Ctx;
 use std::sync::Arc;
 
 /// The `NoSchedule` taints that follow from conditions and cordon.
-const MANAGED: [&str; 3] = [taint::NOT_READY, taint::UNREACHABLE, taint::UNSCHEDULABLE];
+const MANAGED: [&str; 4] =
+    [taint::NOT_READY, taint::UNREACHABLE, taint::UNSCHEDULABLE, taint::DISK_PRESSURE];
 
 impl ControllerManager {
     /// Makes the `NoSchedule` taints what the Node's conditions and cordon say.
@@ -18,6 +19,7 @@ impl ControllerManager {
         let wanted = |key: &str| match key {
             taint::NOT_READY => node.conditions.is("Ready", Status::False),
             taint::UNREACHABLE => node.conditions.is("Ready", Status::Unknown),
+            taint::DISK_PRESSURE => node.conditions.is("DiskPressure", Status::True),
             _ => node.unschedulable,
         };
         let effect = TaintEffect::NoSchedule;
@@ -144,7 +146,7 @@ impl ControllerManager {
     ) {
         let mut changed = Object::clone(object);
         let Some(node) = changed.node_mut() else { return };
-        change(node, ctx.now());
+        change(node, ctx.wall_clock());
         let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
         self.ask(AGENT, verb, Token::Unheeded, ctx);
     }
