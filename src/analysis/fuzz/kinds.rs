@@ -43,7 +43,9 @@ pub const KINDS: &[Kind] = &[
     Kind { name: "removeFile", weight: 2, draw: |dice, on| on.file(dice) },
     Kind { name: "killProcess", weight: 4, draw: |dice, on| on.kill(dice) },
     Kind { name: "freezeProcess", weight: 3, draw: |dice, on| on.freeze(dice) },
-    Kind { name: "cutLink", weight: 3, draw: |dice, on| on.link(dice) },
+    Kind { name: "cutLink", weight: 3, draw: |dice, on| on.link("cutLink", "", dice) },
+    Kind { name: "slowLink", weight: 2, draw: |dice, on| on.slow_link(dice) },
+    Kind { name: "lossyLink", weight: 2, draw: |dice, on| on.lossy_link(dice) },
     Kind {
         name: "isolateVm",
         weight: 3,
@@ -55,6 +57,18 @@ pub const KINDS: &[Kind] = &[
         weight: 1,
         draw: |dice, on| flips("stallDisk", "healDisk", on.control_plane(dice)),
     },
+    Kind {
+        name: "fillDisk",
+        weight: 2,
+        draw: |dice, on| flips("fillDisk", "freeDisk", on.vm(dice)),
+    },
+    Kind { name: "skewClock", weight: 2, draw: |dice, on| on.skew(dice) },
+    Kind {
+        name: "powerOffZone",
+        weight: 2,
+        draw: |dice, on| on.zone("powerOffZone", "powerOnZone", dice),
+    },
+    Kind { name: "cutZone", weight: 2, draw: |dice, on| on.zone("cutZone", "rejoinZone", dice) },
     Kind { name: "kubectl", weight: 3, draw: |dice, on| on.person(dice) },
     Kind { name: "etcdctl", weight: 1, draw: |dice, on| on.leader_moved(dice) },
 ];
@@ -66,9 +80,13 @@ pub const NOT_THROWN: &[(&str, &str)] = &[
     ("startUnit", "mends stopUnit"),
     ("restoreFile", "mends removeFile"),
     ("thawProcess", "mends freezeProcess"),
-    ("healLink", "mends cutLink"),
+    ("healLink", "mends cutLink, slowLink and lossyLink"),
     ("rejoinVm", "mends isolateVm"),
     ("healDisk", "mends slowDisk and stallDisk"),
+    ("freeDisk", "mends fillDisk"),
+    ("syncClock", "mends skewClock"),
+    ("powerOnZone", "mends powerOffZone"),
+    ("rejoinZone", "mends cutZone"),
     ("writeFile", "what is written matters, and nobody writes at random"),
 ];
 
@@ -177,7 +195,8 @@ impl Stage {
         Some(Broken { words: format!("freezeProcess: {on}"), mended })
     }
 
-    fn link(&self, dice: &mut Dice) -> Option<Broken> {
+    /// A link between two VMs, with what else is said of the fault.
+    fn link(&self, kind: &str, how: &str, dice: &mut Dice) -> Option<Broken> {
         let from = self.node(dice);
         let to = match dice.percent(Topic::Faults, 20) {
             true => SUPERVISOR.to_owned(),
@@ -190,7 +209,43 @@ impl Stage {
         let way = if dice.percent(Topic::Faults, 35) { ", oneWay: true" } else { "" };
         let on = format!("{{ from: {from}, to: {to}{way} }}");
         let mended = Some(format!("healLink: {on}"));
-        Some(Broken { words: format!("cutLink: {on}"), mended })
+        let words = format!("{kind}: {{ from: {from}, to: {to}{way}{how} }}");
+        Some(Broken { words, mended })
+    }
+
+    fn slow_link(&self, dice: &mut Dice) -> Option<Broken> {
+        let delay = *dice.one(Topic::Faults, &["20ms", "200ms", "700ms", "5s"]);
+        self.bad_link("slowLink", &format!(", delay: {delay}"), dice)
+    }
+
+    fn lossy_link(&self, dice: &mut Dice) -> Option<Broken> {
+        let loss = *dice.one(Topic::Faults, &["1%", "10%", "40%", "80%"]);
+        self.bad_link("lossyLink", &format!(", loss: {loss}"), dice)
+    }
+
+    /// All links of a VM now and then, else one.
+    fn bad_link(&self, kind: &str, how: &str, dice: &mut Dice) -> Option<Broken> {
+        if !dice.percent(Topic::Faults, 40) {
+            return self.link(kind, how, dice);
+        }
+        let vm = self.vm(dice);
+        let mended = Some(format!("healLink: {{ from: {vm} }}"));
+        Some(Broken { words: format!("{kind}: {{ from: {vm}{how} }}"), mended })
+    }
+
+    fn skew(&self, dice: &mut Dice) -> Option<Broken> {
+        let vm = self.vm(dice);
+        let by = *dice.one(Topic::Faults, &["2s", "-2s", "1m", "-1m", "20m", "-20m"]);
+        let mended = Some(format!("syncClock: {{ vm: {vm} }}"));
+        Some(Broken { words: format!("skewClock: {{ vm: {vm}, by: {by} }}"), mended })
+    }
+
+    fn zone(&self, kind: &str, back: &str, dice: &mut Dice) -> Option<Broken> {
+        let zones = u64::from(self.shape.zones);
+        (zones > 0).then(|| {
+            let on = format!("{{ zone: zone-{} }}", dice.below(Topic::Faults, zones));
+            Broken { words: format!("{kind}: {on}"), mended: Some(format!("{back}: {on}")) }
+        })
     }
 
     fn slow_disk(&self, dice: &mut Dice) -> Option<Broken> {
