@@ -1,6 +1,6 @@
 //! PodDisruptionBudgets: what eviction and drain may take, and what the disruption controller allows.
 
-use super::facts::{EachEntry, HEARD, is_by, is_deleted, is_gone, named};
+use super::facts::{EachEntry, HEARD, is_by, is_deleted, is_gone, named, were_clocks_right};
 use super::{Breach, Invariant, Kind};
 use crate::api::kinds::{Pod, PodDisruptionBudget};
 use crate::api::{self, Object};
@@ -72,7 +72,7 @@ fn ready_since(pod: &Object) -> Option<SimTime> {
 
 fn an_eviction_spends_nothing(view: View, entry: &Entry) -> Option<Breach> {
     let (pod, budgets) = evicted(view, entry)?;
-    ready_since(pod).filter(|since| *since + HEARD <= view.now())?;
+    ready_since(pod).filter(|since| *since + HEARD <= view.now() && were_clocks_right(view))?;
     let unspent =
         budgets.iter().find(|(_, budget)| !budget.disrupted_pods.contains_key(pod.name()));
     let says = |name: &str| format!("is evicted, and its budget {name} was not asked");

@@ -97,6 +97,12 @@ pub fn lately<'a>(view: View<'a>, length: Duration) -> impl Iterator<Item = &'a 
     view.timeline().happened().iter().rev().take_while(move |entry| entry.at + length > now)
 }
 
+/// True if no clock was wrong so far: what is written in objects can be held against true time.
+pub fn were_clocks_right(view: View) -> bool {
+    let is_skew = |entry: &Entry| entry.kind == *"Fault" && entry.name == *"skewClock";
+    !view.timeline().happened().iter().any(is_skew)
+}
+
 /// The latest entry.
 pub fn latest(view: View) -> Vec<EntryId> {
     view.timeline().entries().last().map(|entry| entry.id).into_iter().collect()

@@ -1,6 +1,6 @@
 //! Whoever does not heal says why, and a run that does not recover names what it waits for.
 
-use super::facts::{EachEntry, is_by, named, turns};
+use super::facts::{EachEntry, is_by, named, turns, were_clocks_right};
 use super::{Breach, Ending, Invariant, Kind, Law, Verdict};
 use crate::api::kinds::Status;
 use crate::api::{self, Object};
@@ -58,7 +58,7 @@ const LONG: Duration = Duration::from_secs(600);
 impl Law for WaitingHasAReason {
     fn end(&mut self, ending: &Ending) -> Verdict {
         let view = ending.view;
-        if !can_heal(view) {
+        if !can_heal(view) || !were_clocks_right(view) {
             return Verdict::Holds;
         }
         let broken = silent(view).next().map(|machine| Breach {

@@ -2,6 +2,7 @@
 
 use super::facts::{
     EachEntry, HEARD, has_long_been_going, is_asked_for, is_by, is_deleted, is_gone, named, turns,
+    were_clocks_right,
 };
 use super::{Breach, Invariant, Kind, Law, Seen, Verdict};
 use crate::api::kinds::{MachineHealthCheck, Status};
@@ -79,7 +80,8 @@ const CONTROL_PLANE: &str = "kubeadm-control-plane-controller";
 fn marked<'a>(view: View<'a>, entry: &Entry) -> Option<&'a Arc<Object>> {
     let marks = turns(entry, "Machine", "OwnerRemediated", "False") && is_by(entry, HEALTH_CHECK);
     let machine = named(view, api::Kind::Machine, &entry.name).filter(|_| marks)?;
-    machine.meta.annotation(REMEDIATE).is_none().then_some(machine)
+    let is_judged = machine.meta.annotation(REMEDIATE).is_none() && were_clocks_right(view);
+    is_judged.then_some(machine)
 }
 
 /// The health checks whose selector a Machine has.
