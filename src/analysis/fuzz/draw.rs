@@ -23,6 +23,8 @@ pub struct Deck {
 
 /// When the first fault strikes: its controllers have then long been at work, each at its phase.
 pub const BEGINS: Duration = Duration::from_secs(60);
+/// So often a draw hits nothing by chance only if there is nothing to hit.
+const MOST_MISSES: u32 = 64;
 /// More strikes in one run hide one another.
 pub const MOST_STRIKES: u64 = 24;
 
@@ -104,8 +106,8 @@ impl Deck {
         };
         let wanted = self.strikes.unwrap_or(wanted);
         let mut strikes = Vec::new();
-        let mut at = BEGINS;
-        while (strikes.len() as u64) < wanted {
+        let (mut at, mut misses) = (BEGINS, 0);
+        while (strikes.len() as u64) < wanted && misses < MOST_MISSES {
             let weights: u64 = swarm.iter().map(|kind| kind.weight).sum();
             let mut place = dice.below(Topic::Faults, weights);
             let kind = swarm.iter().find(|kind| {
@@ -114,10 +116,8 @@ impl Deck {
                 found
             });
             let Some(broken) = kind.and_then(|kind| (kind.draw)(dice, stage)) else {
-                // What this cluster has nothing of: the next draw is another.
-                if swarm.len() == 1 {
-                    break;
-                }
+                // The next draw is another, unless this cluster has nothing of all these kinds.
+                misses += 1;
                 continue;
             };
             let moment = moment(dice, &mut at, strikes.is_empty());

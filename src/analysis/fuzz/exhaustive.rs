@@ -210,7 +210,7 @@ const ON_SERVERS: &[&str] = &[
     "killProcess: { vm: *, process: kube-controller-manager }",
     "removeFile: { vm: *, path: /etc/kubernetes/manifests/etcd.yaml }",
     "removeFile: { vm: *, path: /etc/kubernetes/manifests/kube-apiserver.yaml }",
-    "stallDisk: { vm: * }",
+    "slowDisk: { vm: *, flush: 5s }",
 ];
 const ON_HOSTS: [&str; 1] = ["powerOffHost: { host: * }"];
 const ON_SUPERVISORS: [&str; 1] = ["powerOff: { vm: * }"];
