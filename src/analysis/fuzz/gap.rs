@@ -84,7 +84,7 @@ fn plain(message: &str) -> String {
     let words = message.split_whitespace().map(|word| if is_name(word) { "*" } else { word });
     let mut text = words.collect::<Vec<&str>>().join(" ");
     if let Some((cut, _)) = text.char_indices().nth(LONGEST) {
-        text.truncate(text[..cut].trim_end().len());
+        text.truncate(text[..cut].rfind(' ').unwrap_or(cut));
         text.push_str(" ...");
     }
     text
