@@ -9,6 +9,7 @@ use crate::engine::Text;
 use crate::world::{ControlPlaneNodes, Management};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 /// Every file of the folder, by its path below it.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/models.rs"));
@@ -172,7 +173,22 @@ pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
 }
 
 /// A platform with all its settings.
+///
+/// # Errors
+/// There is no platform of this name; the words say which there are.
 pub fn platform(name: &str) -> Result<Platform, Mistake> {
+    // Embedded text never changes, and who plays thousands of short runs would read little else.
+    static READ: Mutex<BTreeMap<String, Platform>> = Mutex::new(BTreeMap::new());
+    let known = || READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(platform) = known().get(name) {
+        return Ok(platform.clone());
+    }
+    let platform = read_platform(name)?;
+    known().insert(name.to_owned(), platform.clone());
+    Ok(platform)
+}
+
+fn read_platform(name: &str) -> Result<Platform, Mistake> {
     let Some(source) = platform_text(name) else {
         return Err(Mistake::of("platform", unknown("platform", name, &platforms())));
     };
