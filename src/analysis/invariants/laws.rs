@@ -2,7 +2,7 @@
 
 use super::members::Members;
 use super::mind::{Breach, Ending, Law, Seen, Verdict};
-use super::{ALL, Invariant, Kind};
+use super::{ALL, Invariant, Kind, OwnLaw};
 use crate::engine::{Duration, SimTime, Text};
 use crate::scenario::{Game, Observer, Simulation};
 use crate::timeline::{Run, Violated};
@@ -19,7 +19,8 @@ pub struct Laws {
 
 #[derive(Debug)]
 struct Watch {
-    invariant: &'static Invariant,
+    name: &'static str,
+    kind: Kind,
     law: Box<dyn Law>,
     was_reached: bool,
     violation: Option<Violation>,
@@ -60,7 +61,8 @@ impl Laws {
     /// A watch over a run that begins.
     pub fn new() -> Laws {
         let watch = |invariant: &'static Invariant| Watch {
-            invariant,
+            name: invariant.name,
+            kind: invariant.kind,
             law: (invariant.begin)(),
             was_reached: false,
             violation: None,
@@ -68,10 +70,26 @@ impl Laws {
         Laws { watches: ALL.iter().map(watch).collect(), members: Members::default(), seen: 0 }
     }
 
+    /// No law but those of one's own that are added.
+    pub fn none() -> Laws {
+        let mut laws = Laws::new();
+        laws.watches.clear();
+        laws
+    }
+
+    /// With a law of one's own beside the others.
+    #[must_use]
+    pub fn with(mut self, own: &OwnLaw) -> Laws {
+        let (name, kind, law) = (own.name(), own.kind(), own.begin());
+        self.watches.push(Watch { name, kind, law, was_reached: false, violation: None });
+        self
+    }
+
     /// A watch over a fork of the run.
     pub fn fork(&self) -> Laws {
         let fork = |watch: &Watch| Watch {
-            invariant: watch.invariant,
+            name: watch.name,
+            kind: watch.kind,
             law: watch.law.fork(),
             was_reached: watch.was_reached,
             violation: watch.violation.clone(),
@@ -85,7 +103,7 @@ impl Laws {
 
     /// How many laws it is watched by that can be broken.
     pub fn checked(&self) -> u32 {
-        let laws = self.watches.iter().filter(|watch| watch.invariant.kind != Kind::Sometimes);
+        let laws = self.watches.iter().filter(|watch| watch.kind != Kind::Sometimes);
         u32::try_from(laws.count()).expect("a list that people write")
     }
 
@@ -96,7 +114,7 @@ impl Laws {
 
     /// The `sometimes` that were reached, by name.
     pub fn reached(&self) -> impl Iterator<Item = &'static str> {
-        self.watches.iter().filter(|watch| watch.was_reached).map(|watch| watch.invariant.name)
+        self.watches.iter().filter(|watch| watch.was_reached).map(|watch| watch.name)
     }
 
     /// The first violation of each law, in the order in which they came.
@@ -160,7 +178,7 @@ impl Watch {
             Verdict::Holds => {}
             Verdict::Reached => self.was_reached = true,
             Verdict::Broken(breach) => {
-                let law = self.invariant.name;
+                let law = self.name;
                 self.violation.get_or_insert(Violation { law, at, breach });
             }
         }

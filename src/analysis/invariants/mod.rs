@@ -12,6 +12,7 @@ mod laws;
 mod leftovers;
 mod members;
 mod mind;
+mod own;
 mod quorum;
 mod raft;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod tests;
 pub use laws::{Laws, Violation, play};
 pub use members::{Glimpse, GroupId, Identity, Members, Moved};
 pub use mind::{Breach, Ending, Law, Seen, Verdict};
+pub use own::OwnLaw;
 
 /// A law with its words.
 #[derive(Debug)]
