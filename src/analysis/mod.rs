@@ -2,6 +2,7 @@
 //!
 //! Reads runs and changes none. It does not know how anything is printed.
 
+pub mod assertions;
 mod compare;
 pub mod estimate;
 pub mod fidelity;

@@ -146,7 +146,7 @@ fn stuck(trial: &Trial, entries: &[Entry]) -> Vec<String> {
 }
 
 /// The causes of an entry, the first one first.
-fn chain(entries: &[Entry], last: Option<EntryId>) -> Vec<&Entry> {
+pub(in crate::analysis) fn chain(entries: &[Entry], last: Option<EntryId>) -> Vec<&Entry> {
     let find = |id: EntryId| entries.get((id.0 as usize).checked_sub(1)?);
     let mut chain = Vec::new();
     let mut next = last.and_then(find);
@@ -158,7 +158,8 @@ fn chain(entries: &[Entry], last: Option<EntryId>) -> Vec<&Entry> {
     chain
 }
 
-fn line(entry: &Entry) -> String {
+/// An entry in one line.
+pub(in crate::analysis) fn line(entry: &Entry) -> String {
     let at = entry.at.since(SimTime::ZERO);
     let by = if entry.by.is_empty() { String::new() } else { format!(", by {}", entry.by) };
     format!("  {at} {} {}: {} -> {}{by}", entry.object(), entry.field, entry.from, entry.to)

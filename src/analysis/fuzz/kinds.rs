@@ -4,6 +4,7 @@
 use super::dice::{Dice, Topic};
 use super::schedule::Shape;
 use crate::engine::Duration;
+use crate::scenario::{Mistake, models};
 
 /// A kind of fault that a campaign can throw.
 #[derive(Debug)]
@@ -102,6 +103,25 @@ fn flips(kind: &str, back: &str, vm: String) -> Option<Broken> {
 fn unit(vm: &str) -> Option<Broken> {
     let on = format!("{{ vm: {vm}, unit: kubelet }}");
     Some(Broken { words: format!("stopUnit: {on}"), mended: Some(format!("startUnit: {on}")) })
+}
+
+impl Kind {
+    /// What it breaks in this cluster by the choices of a number, and what mends that; nothing if
+    /// the cluster has nothing of it to break.
+    pub fn broken(&self, on: &Stage, choices: u64) -> Option<Broken> {
+        (self.draw)(&mut Dice::new(choices), on)
+    }
+}
+
+impl Stage {
+    /// A cluster of a platform.
+    ///
+    /// # Errors
+    /// There is no such platform.
+    pub fn of(platform: &str, shape: Shape) -> Result<Stage, Mistake> {
+        let read = models::platform(platform)?;
+        Ok(Stage { shape, has_cloud: read.provider == models::WrittenProvider::VmOperator })
+    }
 }
 
 /// The VM of the management cluster, one for all platforms of campaigns.

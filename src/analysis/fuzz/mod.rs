@@ -3,6 +3,7 @@
 //! | file | is |
 //! |---|---|
 //! | `schedule` | a cluster and its faults, which is a scenario |
+//! | `by_hand` | a schedule in a test, and as a test |
 //! | `dice`, `kinds`, `draw` | from a seed to a schedule |
 //! | `trial` | one run: its outcome, what it was stuck on, which laws it broke |
 //! | `gap`, `phase` | how runs are stuck, and when faults struck |
@@ -10,6 +11,7 @@
 //! | `exhaustive`, `symmetry` | all schedules of one, two or three faults |
 //! | `finding`, `shrink` | what was found, as the simplest scenario that shows it |
 
+mod by_hand;
 mod campaign;
 mod dice;
 mod draw;
@@ -25,12 +27,15 @@ mod symmetry;
 mod tests;
 mod trial;
 
+pub(super) use by_hand::duration;
 pub use campaign::{Asked, Campaign, Count, campaign};
+pub(super) use draw::LONG;
 pub use draw::{Deck, MOST_STRIKES};
 pub use exhaustive::{Case, Class, Exhausted, Question, Struck, exhaust};
 pub use finding::{Finding, Shown};
+pub(super) use finding::{chain, line};
 pub use gap::Gap;
-pub use kinds::{KINDS, NOT_THROWN};
+pub use kinds::{Broken, KINDS, Kind, MOMENTS, NOT_THROWN, SPELLS, Stage};
 pub use phase::{Pair, Phase};
 pub use schedule::{Moment, Schedule, Shape, Strike};
 pub use shrink::{Shrunk, shrink};
