@@ -10,7 +10,7 @@ use super::health::{Health, Services};
 use super::probes::{api_downtime, downtimes};
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Downtime, End, Entry, Lack, Ledger, Timeline};
-use crate::world::{Blueprint, Infra, View, World};
+use crate::world::{Blueprint, CustomProcess, Infra, View, World};
 use std::collections::BTreeMap;
 
 /// What is to be played.
@@ -146,6 +146,17 @@ impl Simulation {
         copy.judged.0 = 0;
         copy.run_to_end();
         copy.recovered_at().map(|at| at.since(now))
+    }
+
+    /// Starts a process of one's own on a VM, best before the first step; false if there is no such
+    /// VM. It sees what its VM sees, and reaches API servers as every other client does.
+    pub fn add_process(
+        &mut self,
+        vm: &str,
+        program: &'static str,
+        process: Box<dyn CustomProcess>,
+    ) -> bool {
+        self.world.add_process(vm, program, process)
     }
 
     /// Somebody does something that no scenario has told.
