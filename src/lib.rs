@@ -1,4 +1,47 @@
-//! healsim: a deterministic discrete-event simulator of how a cluster heals itself.
+//! healsim: a deterministic discrete-event simulator of how a Kubernetes cluster heals itself.
+//!
+//! A schedule (a cluster of a platform, and what breaks in it when) and a seed go in; a timeline
+//! comes out: what happened, when, and what led to it. Same input, same bytes. Tests depend on it with
+//! `default-features = false`, which leaves out the terminal, and with the feature `strategies` if
+//! they draw schedules with proptest. `docs/library.md` is the guide.
+//!
+//! ```
+//! use healsim::analysis::assertions::Check;
+//! use healsim::analysis::fuzz::{Schedule, Shape};
+//! use healsim::engine::Duration;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let schedule = Schedule::on("tkgs-2024", Shape::new(1, 1))
+//!     .at(Duration::from_secs(10), "stopUnit: { vm: worker-0, unit: kubelet }");
+//!
+//! // Held to all ready-made laws for one simulated minute.
+//! let minute = Duration::from_secs(60);
+//! Check::lasting(minute).holds(&schedule)?;
+//!
+//! // Or played, and looked at.
+//! let game = schedule.game(minute).map_err(|mistakes| mistakes[0].to_string())?;
+//! let run = game.play(1);
+//! let lost = run.timeline.happened().iter().find(|entry| entry.object() == "Node/worker-0");
+//! assert_eq!(lost.map(|entry| entry.field.as_str()), Some("Ready"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What to build on
+//! | for | take |
+//! |---|---|
+//! | a cluster and what breaks in it | [`analysis::fuzz::Schedule`]; from a file [`scenario::Scenario`] and [`scenario::Game`] |
+//! | a run step by step, and its forks | [`scenario::Simulation`]: `step`, `run_until`, `fork`, `view`, `add_process` |
+//! | what there is, to look at | [`world::View`], at each change with a [`scenario::Observer`] |
+//! | what came of it | [`timeline::Run`], [`timeline::Timeline`], [`timeline::Entry`] |
+//! | laws, ready-made and of one's own | [`analysis::invariants`] |
+//! | assertions | [`analysis::assertions`] |
+//! | random schedules | `strategies` (feature `strategies`), [`analysis::fuzz::Deck`] |
+//! | a controller of one's own | [`world::CustomProcess`], [`infra::Ctx`], [`wire::Message`], [`api`] |
+//!
+//! All else is public for this crate's own binary and tests, and changes without notice. Times are
+//! whole microseconds ([`engine::Duration`], [`engine::SimTime`]); what a user wrote wrongly is a
+//! [`scenario::Mistake`] with its place; what fails inside the simulation is data, never an error.
 
 pub mod analysis;
 pub mod api;
@@ -11,6 +54,8 @@ pub mod infra;
 pub mod raft;
 pub mod report;
 pub mod scenario;
+#[cfg(feature = "strategies")]
+pub mod strategies;
 pub mod timeline;
 pub mod wire;
 pub mod world;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each top-level module; a file imports only from floors below its own.
-const FLOORS: [(&str, u32); 14] = [
+const FLOORS: [(&str, u32); 15] = [
     ("engine", 0),
     ("raft", 0),
     ("timeline", 1),
@@ -18,6 +18,7 @@ const FLOORS: [(&str, u32); 14] = [
     ("scenario", 6),
     ("analysis", 7),
     ("report", 8),
+    ("strategies", 8),
     ("cli", 9),
     ("serve", 9),
 ];
