@@ -8,7 +8,7 @@
 //! ```
 //! use healsim::analysis::assertions::Check;
 //! use healsim::analysis::fuzz::{Schedule, Shape};
-//! use healsim::engine::Duration;
+//! use healsim::engine::{Duration, SimTime};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let schedule = Schedule::on("tkgs-2024", Shape::new(1, 1))
@@ -21,8 +21,10 @@
 //! // Or played, and looked at.
 //! let game = schedule.game(minute).map_err(|mistakes| mistakes[0].to_string())?;
 //! let run = game.play(1);
-//! let lost = run.timeline.happened().iter().find(|entry| entry.object() == "Node/worker-0");
-//! assert_eq!(lost.map(|entry| entry.field.as_str()), Some("Ready"));
+//! let ended = run.timeline.happened().iter().find(|entry| entry.kind == *"Process");
+//! let ended = ended.expect("the fault has found its target");
+//! assert_eq!(ended.object(), "Process/kubelet@worker-0");
+//! assert_eq!(ended.at, SimTime::ZERO + Duration::from_secs(10));
 //! # Ok(())
 //! # }
 //! ```
