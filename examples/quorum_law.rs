@@ -7,13 +7,14 @@ use healsim::analysis::invariants::OwnLaw;
 use healsim::engine::{Duration, SimTime};
 
 fn etcd_is_never_without_a_leader_for_long() -> OwnLaw {
-    let mut led: Option<SimTime> = None;
+    let mut lost: Option<SimTime> = None;
     OwnLaw::always("etcd_is_never_without_a_leader_for_long", move |seen| {
         let now = seen.view.now();
-        let since = match seen.view.etcd_leader("workload") {
-            Some(_) => *led.insert(now),
-            None => led.unwrap_or(now),
-        };
+        if seen.view.etcd_leader("workload").is_some() {
+            lost = None;
+            return Ok(());
+        }
+        let since = *lost.get_or_insert(now);
         match now.since(since) <= Duration::from_secs(5) {
             true => Ok(()),
             false => Err(format!("etcd has had no leader since {}", since.since(SimTime::ZERO))),
