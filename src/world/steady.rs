@@ -320,8 +320,7 @@ impl Maker<'_> {
         let mut meta = Meta::new(Kind::MachineDeployment, DEFAULT, POOL);
         meta.labels = pool_labels.clone();
         let settings = &self.blueprint.settings;
-        let (conditions, limits_remediation) =
-            (settings.set_conditions(), settings.cluster_api.limits_remediation);
+        let conditions = settings.set_conditions();
         let deployment = MachineDeployment {
             replicas: workers,
             selector: pool_labels.clone(),
@@ -333,7 +332,9 @@ impl Maker<'_> {
             updated_replicas: workers,
             phase: Text::word("Running"),
             // An API server prunes a field that its release does not know.
-            max_in_flight: settings.max_in_flight.filter(|_| limits_remediation),
+            max_in_flight: settings
+                .max_in_flight
+                .filter(|_| settings.cluster_api.limits_remediation),
             conditions: conditions.clone(),
         };
         let set = MachineSet {

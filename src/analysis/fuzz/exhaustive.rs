@@ -67,7 +67,7 @@ pub struct Struck {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
     Heals,
-    /// After more than [`SLOW`].
+    /// After more than 20 minutes.
     HealsSlowly,
     NeverHeals,
     /// A quorum of etcd's members has lost its data.
