@@ -349,6 +349,12 @@ impl Settings {
         conditions
     }
 
+    /// How many Machines may be remediated at once: an API server prunes a field that its release does
+    /// not know.
+    pub(super) fn known_max_in_flight(&self) -> Option<InFlight> {
+        self.max_in_flight.filter(|_| self.cluster_api.limits_remediation)
+    }
+
     /// The conditions of a healthy MachineSet or MachineDeployment.
     pub fn set_conditions(&self) -> Conditions {
         let mut conditions = Conditions::default();

@@ -331,10 +331,7 @@ impl Maker<'_> {
             unavailable_replicas: 0,
             updated_replicas: workers,
             phase: Text::word("Running"),
-            // An API server prunes a field that its release does not know.
-            max_in_flight: settings
-                .max_in_flight
-                .filter(|_| settings.cluster_api.limits_remediation),
+            max_in_flight: settings.known_max_in_flight(),
             conditions: conditions.clone(),
         };
         let set = MachineSet {
