@@ -230,8 +230,13 @@ fn wrong_settings_and_usage_are_told_apart() {
     let output = set("kubernetes.nodeMonitorGracePeriod=soon");
     assert!(err(&output).contains("`soon` is not a duration"), "{}", err(&output));
     assert_eq!(healsim(&["run"]).status.code(), Some(2));
-    assert_eq!(healsim(&["fuzz"]).status.code(), Some(2), "not there yet, so not known");
-    assert_eq!(healsim(&["list", "invariants"]).status.code(), Some(2));
+    assert_eq!(healsim(&["serve"]).status.code(), Some(2), "not there yet, so not known");
+    assert_eq!(healsim(&["list", "lessons"]).status.code(), Some(2));
+    assert_eq!(healsim(&["fuzz", "--faults", "25"]).status.code(), Some(2));
+    assert_eq!(healsim(&["fuzz", "--exhaustive", "--faults", "4"]).status.code(), Some(2));
+    let output = healsim(&["fuzz", "--kinds", "powerOf"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(err(&output).contains("did you mean `powerOff`?"), "{}", err(&output));
     let output = healsim(&["run", "nothing"]);
     assert_eq!(output.status.code(), Some(3));
     assert!(err(&output).contains(". A file is named by its path, as ./mine.yaml."));
