@@ -38,11 +38,10 @@ pub struct Fuzz {
     /// The platform
     #[arg(long, value_name = "P", default_value = "tkgs-2024")]
     pub platform: String,
-    /// How many runs
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
-    pub runs: u64,
-    /// Begin no more runs after this time (of a clock on the wall), for example 10m; without --runs
-    /// as many as there is time for
+    /// How many runs; 1000 if nothing is said, with --for as many as there is time for
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
+    pub runs: Option<u64>,
+    /// Begin no more runs after this time (of a clock on the wall), for example 10m
     #[arg(long = "for", value_name = "D")]
     pub time: Option<Duration>,
     /// The seed of the first run; each further run takes the next
@@ -81,6 +80,9 @@ pub struct Fuzz {
     pub progress: bool,
 }
 
+/// How many runs a campaign has if nothing is said.
+const RUNS: u64 = 1000;
+
 /// How it is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FuzzFormat {
@@ -99,7 +101,7 @@ impl Fuzz {
         {
             return Err(format!("{faults} faults are not possible; write 1 to {MOST_STRIKES}"));
         }
-        let (runs, largest) = (self.runs, u64::MAX - self.runs);
+        let (runs, largest) = (self.runs(), u64::MAX - self.runs());
         match self.seed > largest {
             true => Err(format!(
                 "no {runs} runs begin with --seed {}: with so many, the largest seed is {largest}",
@@ -107,6 +109,10 @@ impl Fuzz {
             )),
             false => Ok(()),
         }
+    }
+
+    fn runs(&self) -> u64 {
+        self.runs.unwrap_or(if self.time.is_some() { MOST_RUNS } else { RUNS })
     }
 
     fn jobs(&self) -> usize {
@@ -195,7 +201,7 @@ pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
     let question = Asked {
         deck,
         first_seed: asked.seed,
-        runs: asked.runs,
+        runs: asked.runs(),
         jobs: asked.jobs(),
         go_on: asked.keep_going,
     };
@@ -204,7 +210,7 @@ pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
         None => campaign(&question, control),
         Some(time) => within(time, control, || campaign(&question, control)),
     };
-    let (found, interrupted) = watch(asked.runs, progress, work);
+    let (found, interrupted) = watch(asked.runs(), progress, work);
     let again = |seed| asked.again(seed);
     let mut bytes = Vec::new();
     match asked.output {

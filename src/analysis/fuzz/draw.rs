@@ -2,7 +2,7 @@
 //! all of them at once none gets far.
 
 use super::dice::{Dice, Topic};
-use super::kinds::{KINDS, Kind, MOMENTS, SPELLS, Stage};
+use super::kinds::{KINDS, Kind, MOMENTS, NOT_THROWN, SPELLS, Stage};
 use super::schedule::{Moment, Schedule, Shape, Strike};
 use crate::analysis::tune::sides;
 use crate::engine::{Duration, Text};
@@ -34,12 +34,12 @@ impl Deck {
     /// # Errors
     /// There is no such platform, or a kind is not thrown; the words say what there is.
     pub fn new(platform: &str, kinds: &[String]) -> Result<Deck, Vec<String>> {
-        let plain = plain(platform);
-        let game = plain.game(Duration::from_secs(60));
-        let texts = |all: Vec<Mistake>| all.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let game = game.map_err(texts)?;
+        // Asked first: what is wrong with it has no place in a file that nobody has written.
         let read = models::platform(platform);
         let read = read.map_err(|mistake| vec![mistake.to_string()])?;
+        let game = plain(platform).game(Duration::from_secs(60));
+        let texts = |all: Vec<Mistake>| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let game = game.map_err(texts)?;
         Ok(Deck {
             platform: Text::from(platform),
             settings: game.user_settings().to_vec(),
@@ -186,7 +186,12 @@ const HEALING: [&str; 10] = [
 fn chosen(kinds: &[String]) -> Result<Vec<&'static Kind>, Vec<String>> {
     let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
     let wrong = kinds.iter().filter(|name| !known.contains(&name.as_str()));
-    let wrong: Vec<String> = wrong.map(|name| models::unknown("kind", name, &known)).collect();
+    let why_not = |name: &str| NOT_THROWN.iter().find(|(kind, _)| *kind == name);
+    let told = |name: &String| match why_not(name) {
+        Some((kind, reason)) => format!("`{kind}` is not thrown: {reason}"),
+        None => models::unknown("kind", name, &known),
+    };
+    let wrong: Vec<String> = wrong.map(told).collect();
     if !wrong.is_empty() {
         return Err(wrong);
     }

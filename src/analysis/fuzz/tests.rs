@@ -54,6 +54,8 @@ fn only_the_kinds_that_are_asked_for_are_thrown() {
     assert!(strikes.into_iter().all(|it| ["stopUnit", "startUnit"].contains(&it.kind())));
     let wrong = Deck::new("tkgs-2024", &["stopUnits".to_owned()]).unwrap_err();
     assert_eq!(wrong, ["no kind `stopUnits`; did you mean `stopUnit`?"]);
+    let wrong = Deck::new("tkgs-2024", &["healLink".to_owned()]).unwrap_err();
+    assert!(wrong[0].starts_with("`healLink` is not thrown: mends"), "{wrong:?}");
     let wrong = Deck::new("tkgs-2042", &[]).unwrap_err();
     assert!(wrong[0].contains("tkgs-2024"), "{wrong:?}");
 }
