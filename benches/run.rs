@@ -9,25 +9,28 @@ fn game(name: &str) -> Game {
     Game::new(&scenario, None, &[], None).expect("it is valid")
 }
 
-/// Each of them, played to its end with every heartbeat, and judged.
+/// Each of them, played to its end and judged: without the heartbeats that change nothing, and with
+/// every one of them, in one run.
 fn replays(c: &mut Criterion) {
     let mut group = c.benchmark_group("run");
     group.sample_size(20);
     for name in models::FOUNDING_PAGE {
         let game = game(name);
-        let mut seed = 0;
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                seed += 1;
-                black_box(game.play(seed))
+        for (mode, game) in [("sparse", game.clone()), ("dense", game.dense())] {
+            let mut seed = 0;
+            group.bench_function(format!("{name}/{mode}"), |bencher| {
+                bencher.iter(|| {
+                    seed += 1;
+                    black_box(game.play(seed))
+                });
             });
-        });
+        }
     }
     group.finish();
 }
 
 fn events(c: &mut Criterion) {
-    let game = game("worker-kubelet-stopped");
+    let game = game("worker-kubelet-stopped").dense();
     let mut group = c.benchmark_group("engine");
     group.throughput(Throughput::Elements(game.play(1).engine_events));
     group.bench_function("events", |bencher| {

@@ -73,7 +73,7 @@ fn estimate(
 fn game(scenario: &str, platform: &str, set: &[(String, String)]) -> Result<Game, Box<dyn Error>> {
     let scenario = load(scenario).map_err(|mistakes| format!("{mistakes:?}"))?;
     let game = Game::new(&scenario, Some(platform), set, None);
-    Ok(game.map_err(|mistakes| format!("{mistakes:?}"))?.free())
+    Ok(game.map_err(|mistakes| format!("{mistakes:?}"))?.free().until_recovered())
 }
 
 fn row(scenario: &str, found: &Estimate) -> String {

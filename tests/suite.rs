@@ -26,6 +26,7 @@ mod mechanism;
 mod probes;
 mod quorum;
 mod scenarios;
+mod sparse;
 mod static_pods;
 mod tidy;
 mod tune;

@@ -55,7 +55,9 @@ fn a_ledger_changes_nothing() {
         kept.keep_ledger();
         kept.run_to_end();
         assert!(kept.take_ledger().is_some_and(|ledger| !ledger.is_empty()), "{name}");
-        let (kept, plain) = (game.judge(kept.finish(), 3), game.play(3));
+        let (mut kept, mut plain) = (game.judge(kept.finish(), 3), game.play(3));
+        // With a ledger every heartbeat is played.
+        (kept.engine_events, plain.engine_events) = (0, 0);
         assert_eq!(format!("{kept:?}"), format!("{plain:?}"), "{name}");
     }
 }

@@ -31,6 +31,9 @@ pub struct Common {
     /// Draw what the scenario pins with `given` from the seed instead
     #[arg(long)]
     pub free: bool,
+    /// Play every heartbeat: slower, with the same output
+    #[arg(long)]
+    pub dense: bool,
 }
 
 /// One `--set KEY=VALUE`.
@@ -71,11 +74,11 @@ impl Common {
 
     /// The options as they are written, for who changes them before [`Options::read`].
     pub fn unread(&self) -> Options {
-        let Common { platform, until, set, files, free } = self.clone();
-        Options { platform, until, set, files, manifests: Vec::new(), free }
+        let Common { platform, until, set, files, free, dense } = self.clone();
+        Options { platform, until, set, files, manifests: Vec::new(), free, dense }
     }
 
-    /// The words that give these options again.
+    /// The words that give these options again; `--dense` changes no output.
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
         let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);

@@ -5,7 +5,8 @@
 use super::args::{Common, OutFile, Seeds};
 use super::output::{note, print, try_file, write_file};
 use super::player::{Linted, Options, Player, Question};
-use super::{Check, Cli, Command, Get, List, Run, Show, compare, estimate, fuzz, tune, why};
+use super::{Check, Cli, Command, Get, List, Run, Show};
+use super::{compare, estimate, fuzz, tune, why};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Asked, Sample};
 use crate::engine::{SimTime, Text};
@@ -280,6 +281,7 @@ fn broken_bounds(
         first_seed: seeds.first,
         runs: seeds.last - seeds.first + 1,
         assumed_runs: 0,
+        until_recovered: false,
     };
     let estimate = Estimate::of_samples(question, samples);
     let mut broken = Vec::new();

@@ -47,6 +47,10 @@ pub struct Estimate {
     /// high ends of their ranges; 0 for none
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub assumed_runs: u64,
+    /// End each run when it has recovered for good, in half the time: of milestones that come later
+    /// nothing is told
+    #[arg(long)]
+    pub until_recovered: bool,
     /// Tell the progress on standard error even if that is no terminal
     #[arg(long)]
     pub progress: bool,
@@ -118,6 +122,7 @@ impl Estimate {
             first_seed: self.seed,
             runs: self.runs,
             assumed_runs: self.assumed_runs.min(self.runs),
+            until_recovered: self.until_recovered,
             shard: self.shard.unwrap_or(Shard::WHOLE),
             jobs: self.jobs.map_or_else(processors, usize::from),
         }

@@ -58,12 +58,13 @@ impl Player for Library {
         many: &Many,
         control: &Control,
     ) -> Result<Part, Vec<String>> {
-        let game = game(input, options)?;
+        let cut = |game: Game| if many.until_recovered { game.until_recovered() } else { game };
+        let game = cut(game(input, options)?);
         let at = |end: RangeEnd| {
             let mut options = options.clone();
             let set = at_end(game.assumptions(), end).into_iter();
             options.set.extend(set.map(|(key, value)| Setting { key, value }));
-            self::game(input, &options)
+            self::game(input, &options).map(cut)
         };
         let (low, high) = (at(RangeEnd::Low)?, at(RangeEnd::High)?);
         let asked = Asked {
@@ -216,7 +217,8 @@ fn game(input: &str, options: &Options) -> Result<Game, Vec<String>> {
         manifests: &options.manifests,
     };
     let game = Game::with(&scenario, changes).map_err(texts)?;
-    Ok(if options.free { game.free() } else { game })
+    let game = if options.free { game.free() } else { game };
+    Ok(if options.dense { game.dense() } else { game })
 }
 
 fn texts(mistakes: Vec<Mistake>) -> Vec<String> {

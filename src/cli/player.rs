@@ -96,6 +96,8 @@ pub struct Options {
     pub manifests: Vec<Source>,
     /// Whether what the scenario pins is drawn.
     pub free: bool,
+    /// Whether every heartbeat is played.
+    pub dense: bool,
 }
 
 impl Options {
@@ -126,6 +128,8 @@ pub struct Many {
     pub runs: u64,
     /// How many of them are played with the assumed numbers at each end of their ranges.
     pub assumed_runs: u64,
+    /// Whether each run ends when it has recovered for good.
+    pub until_recovered: bool,
     pub shard: Shard,
     pub jobs: usize,
 }

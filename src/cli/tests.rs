@@ -53,6 +53,7 @@ impl Player for Fake {
             first_seed: many.first_seed,
             runs: many.runs,
             assumed_runs: many.assumed_runs,
+            until_recovered: false,
         };
         Ok(Part::new(asked, many.shard, Default::default()))
     }

@@ -138,10 +138,53 @@ pub struct ConnectionState {
     through: Option<(EndpointId, NoneUp)>,
 }
 
+/// Connections by who opened them, and in the order in which: each message looks some of them up.
+#[derive(Clone, Debug, Default)]
+struct Connections(Vec<Vec<(u32, ConnectionState)>>);
+
+impl Connections {
+    fn get(&self, id: ConnectionId) -> Option<&ConnectionState> {
+        let own = self.0.get(id.client.0 as usize)?;
+        own.binary_search_by_key(&id.count, |(count, _)| *count).ok().map(|place| &own[place].1)
+    }
+
+    fn get_mut(&mut self, id: ConnectionId) -> Option<&mut ConnectionState> {
+        let own = self.0.get_mut(id.client.0 as usize)?;
+        let place = own.binary_search_by_key(&id.count, |(count, _)| *count).ok()?;
+        Some(&mut own[place].1)
+    }
+
+    fn insert(&mut self, id: ConnectionId, state: ConnectionState) {
+        let client = id.client.0 as usize;
+        if self.0.len() <= client {
+            self.0.resize(client + 1, Vec::new());
+        }
+        let own = &mut self.0[client];
+        match own.binary_search_by_key(&id.count, |(count, _)| *count) {
+            Ok(place) => own[place].1 = state,
+            Err(place) => own.insert(place, (id.count, state)),
+        }
+    }
+
+    fn remove(&mut self, id: ConnectionId) {
+        let Some(own) = self.0.get_mut(id.client.0 as usize) else { return };
+        if let Ok(place) = own.binary_search_by_key(&id.count, |(count, _)| *count) {
+            own.remove(place);
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (ConnectionId, &ConnectionState)> {
+        let clients = (0..).map(ProcessId).zip(&self.0);
+        clients.flat_map(|(client, own)| {
+            own.iter().map(move |(count, state)| (ConnectionId { client, count: *count }, state))
+        })
+    }
+}
+
 /// All connections and load balancers.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
-    connections: BTreeMap<ConnectionId, ConnectionState>,
+    connections: Connections,
     endpoints: BTreeMap<EndpointId, Vec<(VmId, Port)>>,
 }
 
@@ -220,12 +263,12 @@ impl Network {
 
     /// Forgets a connection.
     pub fn close(&mut self, id: ConnectionId) {
-        self.connections.remove(&id);
+        self.connections.remove(id);
     }
 
     /// Notes through which endpoint a connection was opened.
     pub fn note_endpoint(&mut self, id: ConnectionId, endpoint: EndpointId, none_up: NoneUp) {
-        if let Some(connection) = self.connections.get_mut(&id) {
+        if let Some(connection) = self.connections.get_mut(id) {
             connection.through = Some((endpoint, none_up));
         }
     }
@@ -236,24 +279,24 @@ impl Network {
             connection.host == Some(vm)
                 && connection.through.is_some_and(|(through, _)| through == endpoint)
         };
-        self.connections.iter().filter(|(_, state)| through(state)).map(|(id, _)| *id).collect()
+        self.connections.iter().filter(|(_, state)| through(state)).map(|(id, _)| id).collect()
     }
 
     /// When a connection is, or was, established.
     pub fn established_at(&self, id: ConnectionId) -> Option<SimTime> {
-        self.connections.get(&id).map(|connection| connection.established)
+        self.connections.get(id).map(|connection| connection.established)
     }
 
     /// A connection whose handshake does not get through: no server knows of it.
     pub fn pend(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(&id) {
+        if let Some(connection) = self.connections.get_mut(id) {
             connection.server = None;
         }
     }
 
     /// A connection whose handshake gets through now, to whoever listens there now.
     pub fn establish(&mut self, id: ConnectionId, processes: &Processes, now: SimTime) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(id) else { return };
         let (host, port) = (connection.host, connection.port);
         let server = host.and_then(|host| processes.listener(host, port));
         connection.server = server;
@@ -264,57 +307,57 @@ impl Network {
 
     /// The handshake of a connection takes so much longer.
     pub fn delay_handshake(&mut self, id: ConnectionId, delay: Duration) {
-        if let Some(connection) = self.connections.get_mut(&id) {
+        if let Some(connection) = self.connections.get_mut(id) {
             connection.established += delay;
         }
     }
 
     /// An end closes, and the other cannot hear of it yet.
     pub fn leave(&mut self, id: ConnectionId, end: End) {
-        if let Some(connection) = self.connections.get_mut(&id) {
+        if let Some(connection) = self.connections.get_mut(id) {
             connection.left = Some(end);
         }
     }
 
     /// The end that has closed a connection of which the other end still has its part.
     pub fn left(&self, id: ConnectionId) -> Option<End> {
-        self.connections.get(&id)?.left
+        self.connections.get(id)?.left
     }
 
     /// True if a connection leads to an address that nobody has.
     pub fn leads_nowhere(&self, id: ConnectionId) -> bool {
-        self.connections.get(&id).is_some_and(|it| it.host.is_none() && it.container.is_some())
+        self.connections.get(id).is_some_and(|it| it.host.is_none() && it.container.is_some())
     }
 
     /// Where a connection leads.
     pub fn host(&self, id: ConnectionId) -> Option<VmId> {
-        self.connections.get(&id)?.host
+        self.connections.get(id)?.host
     }
 
     /// The process at an end of a connection.
     pub fn process_at(&self, id: ConnectionId, end: End) -> Option<ProcessId> {
-        let connection = self.connections.get(&id)?;
+        let connection = self.connections.get(id)?;
         if end == End::Client { Some(id.client) } else { connection.server }
     }
 
     /// When either end of a connection last heard of the other.
     pub fn heard_at(&self, id: ConnectionId) -> Option<SimTime> {
-        self.connections.get(&id).map(|connection| connection.heard)
+        self.connections.get(id).map(|connection| connection.heard)
     }
 
     /// All connections.
     pub fn all(&self) -> impl Iterator<Item = ConnectionId> {
-        self.connections.keys().copied()
+        self.connections.iter().map(|(id, _)| id)
     }
 
     /// How long a message on a connection takes, one way.
     pub fn latency(&self, id: ConnectionId) -> Option<Duration> {
-        self.connections.get(&id).map(|connection| connection.latency)
+        self.connections.get(id).map(|connection| connection.latency)
     }
 
     /// The other end of a connection.
     pub fn peer(&self, id: ConnectionId, of: ProcessId) -> Option<ProcessId> {
-        if of == id.client { self.connections.get(&id)?.server } else { Some(id.client) }
+        if of == id.client { self.connections.get(id)?.server } else { Some(id.client) }
     }
 
     /// What becomes of a message that `sender` sends on a connection.
@@ -327,7 +370,7 @@ impl Network {
         now: SimTime,
     ) -> Route {
         // One that was closed or given up: what is still written to it goes nowhere.
-        let Some(connection) = self.connections.get(&id) else { return Route::Silent };
+        let Some(connection) = self.connections.get(id) else { return Route::Silent };
         let from_client = sender == id.client;
         let host = if from_client { connection.host } else { Some(processes.get(id.client).vm) };
         if host.is_some_and(|host| !vms[host.0 as usize].is_on()) {
@@ -359,7 +402,7 @@ impl Network {
 
     /// Notes that an end heard of the other.
     pub fn heard(&mut self, id: ConnectionId, now: SimTime) {
-        if let Some(connection) = self.connections.get_mut(&id) {
+        if let Some(connection) = self.connections.get_mut(id) {
             connection.heard = now;
         }
     }
@@ -369,13 +412,13 @@ impl Network {
         self.connections
             .iter()
             .filter(|(id, state)| id.client == process || state.server == Some(process))
-            .map(|(id, state)| (*id, self.peer(*id, process), state.latency))
+            .map(|(id, state)| (id, self.peer(id, process), state.latency))
             .collect()
     }
 
     /// When the living end of a connection that fell silent now gives it up.
     pub fn given_up_at(&self, id: ConnectionId, keep_alive: KeepAlive, now: SimTime) -> SimTime {
-        let heard = self.connections.get(&id).map_or(now, |connection| connection.heard);
+        let heard = self.connections.get(id).map_or(now, |connection| connection.heard);
         now.max(heard + keep_alive.idle) + keep_alive.ping
     }
 }

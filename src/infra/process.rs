@@ -40,6 +40,8 @@ pub struct ProcessState {
     pub catches_term: bool,
     /// The folder whose files it wants to hear of (inotify).
     pub watched_folder: Option<&'static str>,
+    /// Some of its activities are not played, since they would change nothing.
+    pub is_resting: bool,
     activities: Vec<Option<Rhythmic>>,
     /// How many draws each purpose has had; few purposes, with numbers far apart.
     draws: Vec<(Purpose, u64)>,
@@ -76,6 +78,7 @@ impl ProcessState {
             slept: None,
             catches_term: false,
             watched_folder: None,
+            is_resting: false,
             activities: Vec::new(),
             draws: Vec::new(),
             events: 0,
@@ -132,6 +135,11 @@ impl ProcessState {
             self.activities.resize(place + 1, None);
         }
         self.activities[place].insert(Rhythmic::new(activity))
+    }
+
+    /// A declared activity, to look at.
+    pub fn look_at(&self, id: ActivityId) -> Option<&Rhythmic> {
+        self.activities.get(usize::from(id.0))?.as_ref()
     }
 
     /// The state of a declared activity.

@@ -5,7 +5,7 @@ use super::progress::Tracker;
 use super::reads::{Reads, Waiting};
 use super::{
     Body, ConfChange, Disk, Entry, Fatal, HardState, Index, MemberId, Membership, Message, Payload,
-    Progress, ReadContext, ReadState, Ready, Settings, Snapshot, Term,
+    Progress, ProgressState, ReadContext, ReadState, Ready, Settings, Snapshot, Term,
 };
 
 /// One member of a group.
@@ -303,6 +303,62 @@ impl<E: Clone> Raft<E> {
             Body::PreVote(_) | Body::Vote(_) => unreachable!("votes do not depend on the role"),
         }
         Ok(())
+    }
+}
+
+/// For owners who do not play ticks and heartbeats that change nothing.
+impl<E: Clone> Raft<E> {
+    /// True if a tick or a heartbeat would change nothing but what `pass_over` makes good: a leader
+    /// whose followers all keep up, or a follower of one; no change or hand-over is under way.
+    pub fn is_settled(&self) -> bool {
+        let membership = &self.tracker.membership;
+        let all_vote = self.tracker.peers.iter().all(|peer| membership.is_voter(peer.id));
+        let is_settled = match self.role {
+            Role::Leader => self.leads_settled(),
+            Role::Follower => self.leader.is_some(),
+            Role::PreCandidate | Role::Candidate => false,
+        };
+        is_settled
+            && all_vote
+            && !self.wants_draw()
+            && !self.log.snapshot_pending
+            && membership.is_voter(self.id)
+    }
+
+    fn leads_settled(&self) -> bool {
+        let window = self.settings.max_inflight;
+        let others = self.tracker.peers.iter().filter(|peer| peer.id != self.id);
+        let keeps_up = |progress: &Progress| {
+            progress.state == ProgressState::Replicate
+                && !progress.is_paused(window)
+                && progress.recent_active
+        };
+        self.transferee.is_none()
+            && self.pending_conf_index <= self.log.applied
+            && self.log.term(self.log.committed) == Some(self.term)
+            && others.into_iter().all(|peer| keeps_up(&peer.progress))
+    }
+
+    /// Ticks since it heard from its leader; of a leader, since it counted.
+    pub fn election_elapsed(&self) -> u32 {
+        self.election_elapsed
+    }
+
+    /// Ticks and heartbeats were not played: so many ticks count now.
+    pub fn pass_over_ticks(&mut self, election_elapsed: u32) {
+        self.election_elapsed = election_elapsed;
+    }
+
+    /// Answers were not played: whether this one has come since the leader counted.
+    pub fn pass_over_answers(&mut self, from: MemberId, has_come: bool) {
+        if let Some(place) = self.tracker.position(from) {
+            self.tracker.peers[place].progress.recent_active = has_come;
+        }
+    }
+
+    /// A heartbeat was not played whose answer waits for the disk.
+    pub fn answer_heartbeat(&mut self, leader: MemberId) {
+        self.send(leader, Body::HeartbeatResponse { context: None });
     }
 }
 

@@ -92,6 +92,11 @@ impl Health {
         lacks
     }
 
+    /// True once it was seen that a good state has lasted for long enough.
+    pub fn has_recovered(&self) -> bool {
+        self.recovered.is_some()
+    }
+
     /// The beginning of a good state that has lasted until now for long enough.
     pub fn recovered_at(&self, now: SimTime) -> Option<SimTime> {
         self.recovered.or(self.well_since.filter(|since| *since + STAYS <= now))
@@ -208,6 +213,12 @@ impl Services {
     /// What was counted.
     pub fn downtimes(&self) -> BTreeMap<Text, Downtime> {
         self.states.iter().map(|(name, (_, _, downtime))| (name.clone(), *downtime)).collect()
+    }
+
+    /// Those that are down now.
+    pub fn down(&self) -> Vec<Text> {
+        let down = self.states.iter().filter(|(_, (level, ..))| *level == Level::Down);
+        down.map(|(name, _)| name.clone()).collect()
     }
 
     fn note(&mut self, name: Text, now: SimTime, level: Level) {

@@ -26,6 +26,10 @@ pub struct Game {
     pub platform: Text,
     /// The scenario's own seed, if it has one.
     pub seed: Option<u64>,
+    /// Every heartbeat is played.
+    is_dense: bool,
+    /// A run ends when it has recovered for good.
+    is_cut: bool,
     plan: Plan,
     expectations: Vec<Expectation>,
     given: Given,
@@ -135,6 +139,8 @@ impl Game {
             scenario: scenario.name.clone(),
             platform: platform.name.clone(),
             seed: scenario.seed(),
+            is_dense: false,
+            is_cut: false,
             plan,
             expectations: resolved.expectations,
             given,
@@ -160,6 +166,24 @@ impl Game {
         self
     }
 
+    /// The same with every heartbeat played: slower, and the same timelines.
+    pub fn dense(mut self) -> Game {
+        self.is_dense = true;
+        self
+    }
+
+    /// The same, with runs that end when they have recovered for good: of what comes later they tell
+    /// nothing.
+    pub fn until_recovered(mut self) -> Game {
+        self.is_cut = true;
+        self
+    }
+
+    /// Whether its runs end when they have recovered for good.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
     /// The same cluster with other faults, in order of time, and nothing that is expected.
     pub(super) fn instead(&self, faults: Vec<(SimTime, Fault)>, until: SimTime) -> Game {
         let mut game = self.clone();
@@ -174,13 +198,18 @@ impl Game {
 
     /// The run at its beginning.
     pub fn begin(&self, seed: u64) -> Simulation {
-        Simulation::new(self.plan.clone(), seed)
+        let mut simulation = Simulation::new(self.plan.clone(), seed);
+        if self.is_dense {
+            simulation.play_densely();
+        }
+        simulation
     }
 
     /// Equal for games that play the same with every seed: a hash of all that they are set up with.
     pub fn fingerprint(&self) -> Text {
         // Debug text names every value, and only games of one version are ever compared.
-        let all = format!("{:?} {:?}", self.plan, self.given);
+        let cut = if self.is_cut { " cut" } else { "" };
+        let all = format!("{:?} {:?}{cut}", self.plan, self.given);
         let hash = blake3::hash(all.as_bytes()).to_hex();
         Text::from(&hash[..16])
     }
@@ -249,6 +278,9 @@ impl Game {
 
     /// Plays to the end and judges.
     pub fn play(&self, seed: u64) -> Run {
+        if self.is_cut {
+            return self.play_until_recovered(seed);
+        }
         let mut simulation = self.begin(seed);
         simulation.run_to_end();
         self.judge(simulation.finish(), seed)
@@ -257,7 +289,7 @@ impl Game {
     /// Plays until it has recovered for good, or to the end. Up to there it is the whole run.
     pub fn play_until_recovered(&self, seed: u64) -> Run {
         let mut simulation = self.begin(seed);
-        while !simulation.has_recovered_for_good() && simulation.step() {}
+        simulation.run_until_recovered();
         self.judge(simulation.finish(), seed)
     }
 

@@ -100,6 +100,11 @@ impl Simulation {
         }
     }
 
+    /// Plays every heartbeat from now on: slower, and the same timeline.
+    pub fn play_densely(&mut self) {
+        self.world.play_densely();
+    }
+
     /// The world, to look at.
     pub fn view(&self) -> View<'_> {
         self.world.view()
@@ -191,13 +196,18 @@ impl Simulation {
         repairs.into_iter().map(|action| action.words).collect()
     }
 
-    /// Plays one event or one fault; false once the run is over.
+    /// Plays one event or one fault, or looks whether all is well; false once the run is over.
     pub fn step(&mut self) -> bool {
         if self.has_run_away() {
             return false;
         }
         let until = self.plan.until;
         let next = self.world.next_at().unwrap_or(until + Duration::from_secs(1));
+        if let Some(look) = self.next_look().filter(|look| *look <= next.min(until)) {
+            self.world.pass_until(look);
+            self.judge();
+            return true;
+        }
         match self.plan.faults.get(self.struck) {
             Some((at, fault)) if *at <= next && *at <= until => {
                 self.world.pass_until(*at);
@@ -230,6 +240,15 @@ impl Simulation {
         self.world.pass_until(self.plan.until.min(self.next_at().unwrap_or(self.plan.until)));
     }
 
+    /// Plays until it has recovered for good, or to the end.
+    pub fn run_until_recovered(&mut self) {
+        while !self.has_recovered_for_good() {
+            if !self.step() {
+                return self.run_to_end();
+            }
+        }
+    }
+
     /// Plays to the end with nobody looking.
     pub fn run_to_end(&mut self) {
         while self.step() {}
@@ -244,6 +263,11 @@ impl Simulation {
     /// What is not as it is wanted now, what others mostly follow from first.
     pub fn lacks(&self) -> Vec<Lack> {
         self.health.lacks(self.world.view())
+    }
+
+    /// The services that are down now.
+    pub fn services_down(&self) -> Vec<Text> {
+        self.services.down()
     }
 
     /// When the last fault struck that has.
@@ -263,7 +287,7 @@ impl Simulation {
 
     /// True once it has recovered, if no fault waits for something that may yet be seen.
     pub fn has_recovered_for_good(&self) -> bool {
-        self.plan.awaited.is_empty() && self.recovered_at().is_some()
+        self.plan.awaited.is_empty() && self.health.has_recovered()
     }
 
     /// What came of it.
@@ -316,7 +340,7 @@ impl Simulation {
 
     fn next_at(&self) -> Option<SimTime> {
         let fault = self.plan.faults.get(self.struck).map(|(at, _)| *at);
-        [fault, self.world.next_at()].into_iter().flatten().min()
+        [fault, self.world.next_at(), self.next_look()].into_iter().flatten().min()
     }
 
     /// Takes in the faults that have waited for what was just seen.
@@ -328,13 +352,20 @@ impl Simulation {
         }
     }
 
+    /// When the world is to be looked at again though nothing is written down: at its own time, not
+    /// at the next event, which may be one that need not be played.
+    fn next_look(&self) -> Option<SimTime> {
+        let look = self.health.patience().map(|long| self.judged.1 + long)?;
+        let fault = self.plan.faults.get(self.struck).map(|(at, _)| *at);
+        Some(look.max(self.world.now())).filter(|look| fault.is_none_or(|fault| *look < fault))
+    }
+
     /// The world is judged whenever something was written down, and while its members of etcd have
     /// to keep up: nothing else changes its health.
     fn judge(&mut self) {
         let entries = self.world.timeline().entries().len();
-        let (judged, at) = self.judged;
-        let is_due = || self.health.patience().is_some_and(|long| at + long <= self.world.now());
-        if entries != judged || is_due() {
+        let is_due = || self.next_look().is_some_and(|look| look <= self.world.now());
+        if entries != self.judged.0 || is_due() {
             self.judged = (entries, self.world.now());
             self.release();
             let view = self.world.view();

@@ -3,6 +3,7 @@
 use super::blueprint::Blueprint;
 use super::process::{Buffers, Event, Process};
 use super::record::Recorder;
+use super::rest::Rests;
 use crate::api::Uid;
 use crate::engine::{Key, Queue, Random, Rule, SimTime, Text};
 use crate::infra::{
@@ -33,6 +34,10 @@ pub struct Core {
     /// The cluster that a process belongs to; none for those of the datacenter.
     pub(super) clusters: BTreeMap<ProcessId, Text>,
     pub(super) played: u64,
+    /// The event that is being played, if one is.
+    pub(super) playing: Option<Key>,
+    /// Members of etcd whose heartbeats are not played.
+    pub(super) rests: Rests,
     /// The target of the event that was played last.
     pub(super) latest: u32,
     /// Every step, if somebody wants to know.
@@ -149,6 +154,7 @@ impl World {
 
     /// Has every step written down from now on.
     pub fn open_ledger(&mut self) {
+        self.wake_resting();
         let first = self.core.recorder.timeline().next_id();
         self.core.ledger.get_or_insert_with(|| Ledger::new(first));
     }
@@ -248,6 +254,8 @@ pub(super) fn empty_core(blueprint: &Blueprint, seed: u64) -> Core {
         recorder: Recorder::default(),
         clusters: BTreeMap::new(),
         played: 0,
+        playing: None,
+        rests: Rests::default(),
         latest: NOBODY,
         ledger: None,
         step: StepId::default(),

@@ -27,6 +27,13 @@ impl World {
     pub fn step(&mut self) -> bool {
         let Some((key, payload)) = self.core.queue.pop() else { return false };
         self.core.now = key.at;
+        self.core.playing = Some(key);
+        self.play(key, payload);
+        self.core.playing = None;
+        true
+    }
+
+    fn play(&mut self, key: Key, payload: Payload) {
         self.core.played += 1;
         self.core.latest = key.target;
         self.core.step = payload.cause.step;
@@ -34,26 +41,29 @@ impl World {
             self.core.on_host_event(payload);
             self.core.note_entries(self.core.step);
             self.furnish_new_vms();
-            return true;
+            return self.note_woken();
         }
         let id = ProcessId(key.target);
         if self.core.is_frozen(id) {
-            self.core.hold(id, key, payload);
-            return true;
+            return self.core.hold(id, key, payload);
         }
+        if self.goes_to_rest(id, &payload) {
+            return;
+        }
+        self.wake_for(id, &payload.what);
         let payload = match payload.what {
             What::Flushed(_) => self.core.end_flush(id, key, payload),
             _ => Some(payload),
         };
         let Some(payload) = payload.filter(|payload| self.core.admit(id, payload)) else {
             self.core.note_entries(self.core.step);
-            return true;
+            return self.note_rest(id);
         };
         let component = &mut self.components[id.0 as usize];
         component.play(id, payload.what, payload.cause, &mut self.core, &mut self.buffers);
         self.core.tell_of_files(self.core.datacenter.processes.get(id).vm, Cause::NONE);
+        self.note_rest(id);
         self.furnish_new_vms();
-        true
     }
 }
 
@@ -201,7 +211,13 @@ impl Core {
         Cause { step: ledger.push(Step::Turn(turn)), ..ended }.or(cause)
     }
 
-    fn arm(&mut self, id: ProcessId, activity: ActivityId, pause: Duration, step: StepId) {
+    pub(super) fn arm(
+        &mut self,
+        id: ProcessId,
+        activity: ActivityId,
+        pause: Duration,
+        step: StepId,
+    ) {
         let at = self.now + pause;
         let process = self.datacenter.processes.get_mut(id);
         let incarnation = process.incarnation;
@@ -287,6 +303,7 @@ impl Core {
 
     /// Ends a process on a live host.
     pub(super) fn end_process(&mut self, id: ProcessId, cause: Cause) {
+        self.wake_resting();
         let mut then = Vec::new();
         self.datacenter.end_process(id, self.now, &mut then);
         let mut cause = cause;

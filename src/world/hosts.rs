@@ -72,6 +72,7 @@ impl Core {
 
     /// Cuts a host's power: what runs on it goes with it, its VMs too, and no one is told.
     pub(super) fn power_off_host(&mut self, host: HostId, cause: &mut Cause) {
+        self.wake_resting();
         let machine = self.datacenter.host_of(host).machine;
         let mut then = Vec::new();
         self.datacenter.power_off(machine, self.now, &mut then);

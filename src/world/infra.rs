@@ -27,6 +27,7 @@ impl World {
         words: Text,
         act: impl FnOnce(&mut Infra),
     ) {
+        self.wake_resting();
         let entry = self.core.recorder.fault(self.core.now, kind, target, words);
         let injector = ProcessId(NOBODY);
         self.core.step = StepId::default();

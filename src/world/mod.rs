@@ -20,6 +20,7 @@ mod power;
 mod process;
 mod programs;
 mod record;
+mod rest;
 mod steady;
 mod transport;
 mod view;

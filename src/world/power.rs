@@ -79,6 +79,7 @@ impl Core {
 
     /// Cuts a VM's power.
     pub(super) fn power_off(&mut self, vm: VmId, cause: &mut Cause) {
+        self.wake_resting();
         let mut then = Vec::new();
         if self.datacenter.is_reachable(vm) {
             self.datacenter.vm_mut(vm).switched_on = false;
@@ -89,6 +90,7 @@ impl Core {
 
     /// Deletes a VM with its disk.
     pub(super) fn destroy(&mut self, vm: VmId, cause: &mut Cause) {
+        self.wake_resting();
         let mut then = Vec::new();
         self.datacenter.destroy(vm, self.now, &mut then);
         self.follow(then, cause);

@@ -130,7 +130,7 @@ impl Merged {
 impl Missing {
     fn of(first: &Part, number: u64) -> Missing {
         let shard = Shard { number, ..first.shard };
-        let Asked { words, first_seed, runs, assumed_runs, .. } = &first.asked;
+        let Asked { words, first_seed, runs, assumed_runs, until_recovered, .. } = &first.asked;
         let seeds = shard.seeds(*first_seed, *runs);
         let mut command = vec![Text::word("estimate")];
         command.extend(words.iter().cloned());
@@ -138,6 +138,7 @@ impl Missing {
         for (flag, number) in numbers {
             command.extend([Text::word(flag), Text::from(number.to_string())]);
         }
+        command.extend(until_recovered.then(|| Text::word("--until-recovered")));
         command.extend(["--shard", &shard.to_string(), "-o", "json"].map(Text::from));
         Missing {
             shard,

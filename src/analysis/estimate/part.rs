@@ -32,6 +32,9 @@ pub struct Asked {
     pub runs: u64,
     /// How many of the seeds are played with the assumed numbers at each end of their ranges.
     pub assumed_runs: u64,
+    /// Whether each run ends when it has recovered for good.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub until_recovered: bool,
 }
 
 /// One of several parts; the number counts from 1.
@@ -91,6 +94,7 @@ impl Asked {
             first_seed,
             runs,
             assumed_runs: 0,
+            until_recovered: game.is_cut(),
         }
     }
 }

@@ -37,6 +37,7 @@ fn asked(runs: u64) -> Asked {
         first_seed: 1,
         runs,
         assumed_runs: runs / 3,
+        until_recovered: false,
     }
 }
 

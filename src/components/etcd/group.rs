@@ -70,6 +70,7 @@ impl Member {
             tick_pending: false,
             is_ticking: false,
             ticked: SimTime::ZERO,
+            followed: SimTime::ZERO,
             seen: (Role::Follower, None),
             elected: None,
             peers: Vec::new(),

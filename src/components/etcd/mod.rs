@@ -12,6 +12,7 @@
 //! | `apply` | what an entry does to the store |
 //! | `members`, `transfer`, `lessor` | the group, its leader's office, leases |
 //! | `group` | members that have long agreed |
+//! | `rest` | ticks and heartbeats that are not played |
 //! | `store` | the data |
 //!
 //! Simplified: what is committed is applied at once, so nobody gets `too many requests`; there is
@@ -27,6 +28,7 @@ mod peers;
 mod proposals;
 mod reads;
 mod requests;
+mod rest;
 mod settings;
 mod store;
 mod streams;
@@ -46,6 +48,7 @@ use peers::Peer;
 use proposals::Proposals;
 use reads::Reads;
 use requests::{Early, Forwarded};
+pub use rest::{Heard, Passed, Poise, is_routine, is_routine_timer};
 pub use settings::Settings;
 use std::sync::Arc;
 pub use store::Store;
@@ -141,6 +144,8 @@ struct Member {
     tick_pending: bool,
     is_ticking: bool,
     ticked: SimTime,
+    /// When it last heard from its leader what keeps it from campaigning.
+    followed: SimTime,
     /// Role and leader as they were at the last turn.
     seen: (Role, Option<MemberId>),
     /// When it became leader last.

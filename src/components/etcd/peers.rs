@@ -26,6 +26,8 @@ pub struct Peer {
     /// Since when the reader has been well.
     active_since: Option<SimTime>,
     heard: SimTime,
+    /// When it last answered this member as its leader.
+    answered: SimTime,
     dial: Timer,
     read: Timer,
 }
@@ -39,6 +41,7 @@ impl Peer {
             writer: None,
             active_since: None,
             heard: SimTime::ZERO,
+            answered: SimTime::ZERO,
             dial: Timer::default(),
             read: Timer::default(),
         }
@@ -47,6 +50,21 @@ impl Peer {
     /// Where what is for it leaves.
     pub fn way(&self) -> Option<ConnectionId> {
         self.writer.or(self.reader.filter(|_| self.is_active()))
+    }
+
+    /// The stream on which this member sends to it.
+    pub fn writer(&self) -> Option<ConnectionId> {
+        self.writer
+    }
+
+    /// When it last answered this member as its leader.
+    pub fn answered(&self) -> SimTime {
+        self.answered
+    }
+
+    /// Something came from it then that was not played.
+    pub fn hear(&mut self, at: SimTime) {
+        self.heard = self.heard.max(at);
     }
 
     /// True if it can be heard.
@@ -294,9 +312,25 @@ impl Member {
         if matches!(message.body, Body::Propose(_)) && self.raft.leader().is_none() {
             return self.hold_proposal(message);
         }
+        self.note_contact(&message, ctx.now());
         if let Err(fatal) = self.raft.step(message) {
             ctx.log(format!("panic: {fatal}"));
             self.stop(ctx);
+        }
+    }
+}
+
+/// Who was heard when, for those who have to add what was not played.
+impl Member {
+    fn note_contact(&mut self, message: &RaftMessage<Proposal>, now: SimTime) {
+        match &message.body {
+            Body::Append { .. } | Body::Heartbeat { .. } | Body::Snapshot(_) => self.followed = now,
+            Body::AppendResponse(_) | Body::HeartbeatResponse { .. } => {
+                if let Some(peer) = self.peer_mut(message.from) {
+                    peer.answered = now;
+                }
+            }
+            _ => {}
         }
     }
 }

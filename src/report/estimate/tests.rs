@@ -43,6 +43,7 @@ fn estimate(runs: u64, assumed_runs: u64) -> Estimate {
         first_seed: 1,
         runs,
         assumed_runs,
+        until_recovered: false,
     };
     let all = [sums(runs, 40), sums(assumed_runs, 30), sums(assumed_runs, 60)];
     Estimate::of(Part::new(asked, Shard::WHOLE, all))

@@ -1,0 +1,208 @@
+//! What the world has to know of members, and to tell them, so that ticks and heartbeats that change
+//! nothing need not be played.
+//!
+//! A heartbeat that finds everybody well touches `election_elapsed` and the times of the last
+//! message at a follower, `recent_active` at the leader (`raft`), and nothing else: what it tells
+//! of the commit the appends before it on the same stream have told. When they are to count again,
+//! the member is told what has passed.
+
+use super::peers::Peer;
+use super::{Etcd, Event, Life, Member, TICK};
+use crate::engine::{Duration, SimTime};
+use crate::infra::{ActivityId, ConnectionId};
+use crate::raft::{Appended, Body, MemberId, Membership, Payload, Role, Term};
+use crate::wire::{Message, PeerMessage, StoreOperation};
+
+/// How a member stands that has nothing to do but to tick.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poise {
+    pub id: MemberId,
+    pub term: Term,
+    pub leader: MemberId,
+    pub membership: Membership,
+    /// The members to which it is linked, and where what is for them leaves.
+    pub links: Vec<(MemberId, ConnectionId)>,
+    /// The length of a tick, how many there are between two counts of a quorum, and how many there
+    /// have been since the last.
+    pub tick: Duration,
+    pub election_ticks: u32,
+    pub election_elapsed: u32,
+}
+
+/// What has passed while a member's ticks were not played.
+#[derive(Clone, Debug)]
+pub struct Passed {
+    /// When they began not to be.
+    pub since: SimTime,
+    /// How many ticks it took, and when the latest, the last first.
+    pub taken: u64,
+    pub latest: Vec<SimTime>,
+    /// One more waits for the disk.
+    pub tick_pending: bool,
+    /// Of a leader: when it counted its quorum last, if it did.
+    pub counted: Option<SimTime>,
+    pub heard: Vec<Heard>,
+}
+
+/// What has come from another member meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard {
+    pub from: MemberId,
+    /// When the latest came, if any did.
+    pub at: Option<SimTime>,
+    /// It asked for an answer that waits for the disk.
+    pub owes_answer: bool,
+}
+
+impl Etcd {
+    /// The activity that is a member's tick.
+    pub const TICK: ActivityId = TICK;
+
+    /// How the member stands, if nothing is on its way in it but what ticks and reads need.
+    pub fn poise(&self, now: SimTime) -> Option<Poise> {
+        let member = self.member.as_ref().filter(|_| matches!(self.phase, Life::Running))?;
+        member.poise(now)
+    }
+
+    /// True while the member waits for its disk.
+    pub fn is_writing(&self) -> bool {
+        self.member.as_ref().is_some_and(|member| member.writing.is_some())
+    }
+
+    /// True if the member leads a group in which there are others.
+    pub fn leads_others(&self) -> bool {
+        let leads =
+            |member: &Member| member.raft.role() == Role::Leader && !member.peers.is_empty();
+        self.member.as_ref().is_some_and(|member| leads(member))
+    }
+
+    /// Takes in what has passed unplayed.
+    pub fn pass_over(&mut self, passed: &Passed) {
+        if let Some(member) = &mut self.member {
+            member.pass_over(passed);
+        }
+    }
+}
+
+impl Member {
+    fn poise(&self, now: SimTime) -> Option<Poise> {
+        let raft = &self.raft;
+        let release = self.settings.snapshot_release;
+        let is_busy = self.is_stopping
+            || self.writing.is_some()
+            || self.tick_pending
+            || !self.sending.is_empty()
+            || self.sent_snapshot.is_some_and(|sent| now.since(sent) < release)
+            || self.incoming.is_some()
+            || self.settings.raft.heartbeat_ticks != 1;
+        if is_busy || !raft.is_settled() {
+            return None;
+        }
+        let link = |peer: &Peer| Some((peer.id, peer.writer().filter(|_| peer.is_active())?));
+        let links = self.peers.iter().map(link).collect::<Option<Vec<_>>>()?;
+        Some(Poise {
+            id: self.id,
+            term: raft.term(),
+            leader: raft.leader()?,
+            membership: raft.membership().clone(),
+            links,
+            tick: self.settings.heartbeat,
+            election_ticks: self.settings.raft.election_ticks,
+            election_elapsed: raft.election_elapsed(),
+        })
+    }
+
+    fn pass_over(&mut self, passed: &Passed) {
+        self.ticked = passed.latest.first().copied().unwrap_or(self.ticked);
+        self.tick_pending |= passed.tick_pending;
+        for heard in &passed.heard {
+            if heard.owes_answer {
+                self.raft.answer_heartbeat(heard.from);
+            }
+            let peer = self.peers.iter_mut().find(|peer| peer.id == heard.from);
+            if let Some((peer, at)) = peer.zip(heard.at) {
+                peer.hear(at);
+            }
+        }
+        match self.raft.role() {
+            Role::Leader => self.pass_over_as_leader(passed),
+            _ => self.pass_over_as_follower(passed),
+        }
+    }
+
+    fn pass_over_as_leader(&mut self, passed: &Passed) {
+        let per_count = u64::from(self.settings.raft.election_ticks);
+        let elapsed = (u64::from(self.raft.election_elapsed()) + passed.taken) % per_count;
+        self.raft.pass_over_ticks(u32::try_from(elapsed).expect("less than between two counts"));
+        let Some(counted) = passed.counted else { return };
+        for heard in &passed.heard {
+            let answered = self.peer(heard.from).map_or(SimTime::ZERO, Peer::answered);
+            let answered = answered.max(heard.at.unwrap_or_default());
+            self.raft.pass_over_answers(heard.from, answered > counted);
+        }
+    }
+
+    fn pass_over_as_follower(&mut self, passed: &Passed) {
+        let heard = passed.heard.iter().filter_map(|heard| heard.at).max();
+        self.followed = self.followed.max(heard.unwrap_or_default());
+        let elapsed = match self.followed > passed.since {
+            true => passed.latest.iter().filter(|tick| **tick > self.followed).count() as u64,
+            false => u64::from(self.raft.election_elapsed()) + passed.taken,
+        };
+        let elapsed = u32::try_from(elapsed).expect("fewer ticks than a time-out has");
+        self.raft.pass_over_ticks(elapsed);
+    }
+}
+
+/// True for a message that leaves a resting group as it is: what members and clients say to each
+/// other all day.
+pub fn is_routine(message: &Message) -> bool {
+    match message {
+        Message::Store(request) => is_daily(&request.operation),
+        Message::Peer(PeerMessage::Raft(message)) => is_daily_talk(&message.body),
+        Message::Peer(PeerMessage::Alive) | Message::HealthCheck(..) | Message::Handshake => true,
+        _ => false,
+    }
+}
+
+fn is_daily_talk<E>(body: &Body<E>) -> bool {
+    matches!(
+        body,
+        Body::Propose(Payload::Normal(_))
+            | Body::Append { .. }
+            | Body::AppendResponse(Appended::UpTo(_))
+            | Body::Heartbeat { .. }
+            | Body::HeartbeatResponse { .. }
+            | Body::ReadIndex(_)
+            | Body::ReadIndexResponse(_)
+    )
+}
+
+fn is_daily(operation: &StoreOperation) -> bool {
+    match operation {
+        StoreOperation::Get(..)
+        | StoreOperation::Range(..)
+        | StoreOperation::Transact { .. }
+        | StoreOperation::Watch(_)
+        | StoreOperation::LeaseGrant(_)
+        | StoreOperation::LeaseRevoke(_)
+        | StoreOperation::Status
+        | StoreOperation::MemberList(_) => true,
+        StoreOperation::Leased(_, operation) => is_daily(operation),
+        _ => false,
+    }
+}
+
+/// True for a timer that leaves a resting group as it is.
+pub fn is_routine_timer(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Flushed
+            | Event::Deadline
+            | Event::ReadRetry(_)
+            | Event::Monitor(_)
+            | Event::Leases(_)
+            | Event::ReadLate(..)
+            | Event::DialLate(..)
+    )
+}

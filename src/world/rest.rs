@@ -1,0 +1,432 @@
+//! Groups of etcd's members that rest: their ticks and heartbeats would change nothing, and are not
+//! played.
+//!
+//! A group goes to rest at a tick of its leader, while every member follows it, nothing is under way
+//! but reads and writes, no link loses anything and no disk is ill. It is woken before anything
+//! happens that could make a difference: a fault, the end or the start of a process on its VMs, a
+//! message that is not routine. From what has been noted meanwhile (when each disk was busy) follows
+//! when each tick would have been taken, each heartbeat heard and answered; members are told, and
+//! what would be on its way is queued. Everything from there on is as if all had been played.
+//!
+//! Two events of one microsecond are in the order of their keys here too, but for the beginning of
+//! a write and a tick of the same member.
+
+use super::core::{Core, Payload, What, World, purpose};
+use super::process::{Event, Process};
+use crate::components::etcd::{
+    Etcd, Heard, Passed, Poise, is_routine as is_routine_message, is_routine_timer,
+};
+use crate::engine::{Duration, Key, SimTime};
+use crate::infra::{ConnectionId, DiskHealth, ProcessId};
+use crate::raft::{Body, MemberId, Message as RaftMessage, Term};
+use crate::timeline::Cause;
+use crate::wire::{Message, PeerMessage};
+
+/// The groups that rest, and what those have to be told that were woken.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rests {
+    /// Every heartbeat is played.
+    pub is_dense: bool,
+    groups: Vec<Group>,
+    untold: Vec<(ProcessId, Passed)>,
+}
+
+/// A group that rests; the leader is the first of its members.
+#[derive(Clone, Debug)]
+struct Group {
+    since: SimTime,
+    term: Term,
+    members: Vec<Member>,
+}
+
+#[derive(Clone, Debug)]
+struct Member {
+    process: ProcessId,
+    id: MemberId,
+    /// Of a follower: from its leader, and to it.
+    links: [ConnectionId; 2],
+    ticks: Ticks,
+    disk: Disk,
+}
+
+/// The ticks of a member that are not played.
+#[derive(Clone, Debug)]
+struct Ticks {
+    first: SimTime,
+    period: Duration,
+    /// How many have fallen due.
+    due: u64,
+    /// How many were taken, which is later where the disk was writing.
+    taken: u64,
+    /// When the latest were, the last first.
+    latest: Latest<SimTime>,
+    /// How many had been counted before, and after how many a leader counts its quorum.
+    before: u32,
+    per_count: u32,
+    /// When it last did.
+    counted: Option<SimTime>,
+}
+
+/// When a member waited for its disk.
+#[derive(Clone, Debug, Default)]
+struct Disk {
+    busy_since: Option<SimTime>,
+    /// A tick waits for it; a ticker keeps no more than one.
+    tick_pending: bool,
+    /// The latest times, the last first.
+    latest: Latest<(SimTime, SimTime)>,
+}
+
+/// The last few of something: a heartbeat is heard and answered long before the fourth one after.
+#[derive(Clone, Debug)]
+struct Latest<T>([Option<T>; 4]);
+
+impl<T> Default for Latest<T> {
+    fn default() -> Latest<T> {
+        Latest([None, None, None, None])
+    }
+}
+
+impl<T> Latest<T> {
+    fn push(&mut self, new: T) {
+        self.0.rotate_right(1);
+        self.0[0] = Some(new);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().flatten()
+    }
+}
+
+impl World {
+    /// Plays every heartbeat from now on: slower, and nothing else.
+    pub fn play_densely(&mut self) {
+        self.core.rests.is_dense = true;
+        self.wake_resting();
+    }
+
+    /// True if this event is a tick at which a group goes to rest: it need not be played.
+    pub(super) fn goes_to_rest(&mut self, id: ProcessId, payload: &Payload) -> bool {
+        let What::Tick(Etcd::TICK, due) = &payload.what else { return false };
+        let is_dense = self.core.rests.is_dense || self.core.ledger.is_some();
+        if is_dense || !leads_others(&self.components[id.0 as usize]) {
+            return false;
+        }
+        let process = self.core.datacenter.processes.get_mut(id);
+        let is_current = process.incarnation == payload.incarnation
+            && process.activity(Etcd::TICK).is_some_and(|tick| tick.timer.is_current(*due));
+        if !is_current {
+            return false;
+        }
+        let Some(group) = self.resting_group(id) else { return false };
+        for member in &group.members {
+            let process = self.core.datacenter.processes.get_mut(member.process);
+            process.activity(Etcd::TICK).expect("it ticks").timer.cancel();
+            process.is_resting = true;
+        }
+        self.core.rests.groups.push(group);
+        true
+    }
+
+    /// Wakes all groups before something that is not routine reaches one of them.
+    pub(super) fn wake_for(&mut self, id: ProcessId, what: &What) {
+        if self.core.datacenter.processes.get(id).is_resting && !self.core.is_routine(id, what) {
+            self.wake_resting();
+        }
+    }
+
+    /// Notes whether a member that rests waits for its disk, and tells those that were woken.
+    pub(super) fn note_rest(&mut self, id: ProcessId) {
+        if self.core.datacenter.processes.get(id).is_resting
+            && let Process::Etcd(etcd) = &self.components[id.0 as usize]
+        {
+            self.core.rests.note_disk(id, etcd.is_writing(), self.core.now);
+        }
+        self.note_woken();
+    }
+
+    /// All heartbeats are played again, until a group goes to rest.
+    pub(super) fn wake_resting(&mut self) {
+        self.core.wake_resting();
+        self.note_woken();
+    }
+
+    /// Those that were woken learn what has passed.
+    pub(super) fn note_woken(&mut self) {
+        for (id, passed) in self.core.rests.untold.drain(..) {
+            if let Process::Etcd(etcd) = &mut self.components[id.0 as usize] {
+                etcd.pass_over(&passed);
+            }
+        }
+    }
+
+    /// The group of a leader, if it can rest from this tick of its on.
+    fn resting_group(&self, leader: ProcessId) -> Option<Group> {
+        let now = self.core.now;
+        let own = self.poise(leader)?;
+        if !self.core.datacenter.is_calm() || own.leader != own.id {
+            return None;
+        }
+        let ticks = |process: ProcessId, poise: &Poise| {
+            let tick = self.core.datacenter.processes.get(process).look_at(Etcd::TICK)?;
+            let first = if process == leader { now } else { tick.last? + poise.tick };
+            Some(Ticks::from(first, poise))
+        };
+        let member = |process, poise: &Poise, links| {
+            let ticks = ticks(process, poise)?;
+            Some(Member { process, id: poise.id, links, ticks, disk: Disk::default() })
+        };
+        let mut members = vec![member(leader, &own, own.links.first().map(|l| [l.1; 2])?)?];
+        for (id, there) in &own.links {
+            let poise = self.poise(there.client)?;
+            let back = poise.links.iter().find(|(to, _)| *to == own.id)?.1;
+            let follows = poise.id == *id
+                && (poise.term, poise.leader) == (own.term, own.id)
+                && poise.membership == own.membership
+                && back.client == leader;
+            members.push(member(there.client, &poise, [*there, back]).filter(|_| follows)?);
+        }
+        let is_whole = members.len() == own.membership.voters().len();
+        is_whole.then_some(Group { since: now, term: own.term, members })
+    }
+
+    /// How a member stands, if its process and its disk are well.
+    fn poise(&self, id: ProcessId) -> Option<Poise> {
+        let process = self.core.datacenter.processes.get(id);
+        let disk = &self.core.datacenter.vm(process.vm).disk;
+        let is_well = process.alive
+            && process.frozen.is_none()
+            && disk.health == DiskHealth::Well
+            && !disk.is_full;
+        match &self.components[id.0 as usize] {
+            Process::Etcd(etcd) if is_well => etcd.poise(self.core.now),
+            _ => None,
+        }
+    }
+}
+
+fn leads_others(component: &Process) -> bool {
+    matches!(component, Process::Etcd(etcd) if etcd.leads_others())
+}
+
+impl Core {
+    /// True for what leaves a group as it is.
+    fn is_routine(&self, id: ProcessId, what: &What) -> bool {
+        match what {
+            What::Tick(..) => true,
+            What::Due(Event::Etcd(event)) | What::Flushed(Event::Etcd(event)) => {
+                is_routine_timer(event)
+            }
+            What::Message(_, message) => is_routine_message(message),
+            What::Broken(connection, _) => !self.rests.links(id, *connection),
+            _ => false,
+        }
+    }
+
+    /// Wakes all groups, with their processes as they are now.
+    pub(super) fn wake_resting(&mut self) {
+        for mut group in std::mem::take(&mut self.rests.groups) {
+            for member in &mut group.members {
+                self.pass_ticks(member);
+            }
+            let (leader, followers) =
+                group.members.split_first_mut().expect("a group has a leader");
+            let mut at_leader = Vec::new();
+            for follower in followers {
+                let (there, back) = self.pass_heartbeats(group.term, leader, follower);
+                at_leader.push(back);
+                self.tell_later(follower, group.since, vec![there]);
+            }
+            self.tell_later(leader, group.since, at_leader);
+        }
+    }
+
+    /// Counts the ticks that fell due before now, and arms the next.
+    fn pass_ticks(&mut self, member: &mut Member) {
+        let (now, id) = (self.now, member.process);
+        let purpose = purpose::ACTIVITY + u16::from(Etcd::TICK.0);
+        let is_past = self.has_come(now, id, id, purpose);
+        let until = if is_past { now + Duration::from_micros(1) } else { now };
+        member.ticks.pass_until(until, &mut member.disk);
+        let next = member.ticks.next();
+        let process = self.datacenter.processes.get_mut(id);
+        process.is_resting = false;
+        let tick = process.activity(Etcd::TICK).expect("a member that rested ticks");
+        tick.count += member.ticks.due;
+        if member.ticks.due > 0 {
+            tick.last = Some(SimTime::ZERO + next.since(SimTime::ZERO + member.ticks.period));
+        }
+        self.arm(id, Etcd::TICK, next.since(now), self.step);
+    }
+
+    /// What came of the heartbeats to a follower: what it heard, and what its leader did. What is
+    /// still on its way is queued.
+    fn pass_heartbeats(
+        &mut self,
+        term: Term,
+        leader: &Member,
+        follower: &Member,
+    ) -> (Heard, Heard) {
+        let mut there = Heard { from: leader.id, at: None, owes_answer: false };
+        let mut back = Heard { from: follower.id, at: None, owes_answer: false };
+        let [out, home] = follower.links;
+        let latency = |link| self.datacenter.network.latency(link).unwrap_or_default();
+        let (out_takes, home_takes) = (latency(out), latency(home));
+        let sent: Vec<SimTime> = leader.ticks.latest.iter().copied().collect();
+        for sent in sent.into_iter().rev() {
+            let heard = sent + out_takes;
+            if !self.has_come(heard, follower.process, leader.process, purpose::MESSAGE) {
+                let body = Body::Heartbeat { commit: 0, context: None };
+                self.resend(heard, (leader, follower), term, out, body);
+                continue;
+            }
+            there.at = Some(heard);
+            match follower.disk.free_at(heard) {
+                None => there.owes_answer = true,
+                Some(free) => {
+                    let answered = free + home_takes;
+                    if self.has_come(answered, leader.process, follower.process, purpose::MESSAGE) {
+                        back.at = Some(answered);
+                    } else {
+                        let body = Body::HeartbeatResponse { context: None };
+                        self.resend(answered, (follower, leader), term, home, body);
+                    }
+                }
+            }
+        }
+        for (link, at) in [(out, there.at), (home, back.at)] {
+            let heard = self.datacenter.network.heard_at(link);
+            if let Some(at) = at.filter(|at| heard.is_some_and(|heard| heard < *at)) {
+                self.datacenter.network.heard(link, at);
+            }
+        }
+        (there, back)
+    }
+
+    /// Queues a message that was sent while nothing was played. It tells nothing of the commit: the
+    /// appends before it have.
+    fn resend(
+        &mut self,
+        at: SimTime,
+        (from, to): (&Member, &Member),
+        term: Term,
+        link: ConnectionId,
+        body: Body<crate::wire::Proposal>,
+    ) {
+        let message = RaftMessage { from: from.id, to: to.id, term, body };
+        let what = What::Message(link, Message::Peer(PeerMessage::Raft(message)));
+        let rule = self.way_rule(link);
+        let led = (Cause::NONE, rule);
+        self.push_to(at, to.process, from.process, purpose::MESSAGE, led, what);
+    }
+
+    fn tell_later(&mut self, member: &Member, since: SimTime, heard: Vec<Heard>) {
+        let Ticks { taken, counted, .. } = member.ticks;
+        let passed = Passed {
+            since,
+            taken,
+            latest: member.ticks.latest.iter().copied().collect(),
+            tick_pending: member.disk.tick_pending,
+            counted,
+            heard,
+        };
+        self.rests.untold.push((member.process, passed));
+    }
+
+    /// True if an event of this time would have been played by now.
+    fn has_come(&self, at: SimTime, target: ProcessId, source: ProcessId, purpose: u16) -> bool {
+        let before =
+            |key: &Key| (target.0, source.0, purpose) < (key.target, key.source, key.purpose);
+        at < self.now || (at == self.now && self.playing.as_ref().is_some_and(before))
+    }
+}
+
+impl Rests {
+    /// True if a connection is between two members that rest.
+    fn links(&self, id: ProcessId, connection: ConnectionId) -> bool {
+        let groups =
+            self.groups.iter().filter(|group| group.members.iter().any(|m| m.process == id));
+        let mut members = groups.flat_map(|group| &group.members);
+        members.any(|member| member.links.contains(&connection))
+    }
+
+    fn note_disk(&mut self, id: ProcessId, is_writing: bool, now: SimTime) {
+        let mut members = self.groups.iter_mut().flat_map(|group| &mut group.members);
+        let Some(member) = members.find(|member| member.process == id) else { return };
+        match (member.disk.busy_since, is_writing) {
+            (None, true) => {
+                member.ticks.pass_until(now, &mut member.disk);
+                member.disk.busy_since = Some(now);
+            }
+            (Some(since), false) => {
+                member.ticks.pass_until(now, &mut member.disk);
+                member.disk.busy_since = None;
+                member.disk.latest.push((since, now));
+                if std::mem::take(&mut member.disk.tick_pending) {
+                    member.ticks.take(1, now);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Disk {
+    /// When what comes at this time is dealt with: at once, or when the disk has written; nothing if
+    /// it still writes.
+    fn free_at(&self, at: SimTime) -> Option<SimTime> {
+        if self.busy_since.is_some_and(|since| since <= at) {
+            return None;
+        }
+        let during = self.latest.iter().find(|(since, until)| *since <= at && at < *until);
+        Some(during.map_or(at, |(_, until)| *until))
+    }
+}
+
+impl Ticks {
+    fn from(first: SimTime, poise: &Poise) -> Ticks {
+        Ticks {
+            first,
+            period: poise.tick,
+            due: 0,
+            taken: 0,
+            latest: Latest::default(),
+            before: poise.election_elapsed,
+            per_count: poise.election_ticks,
+            counted: None,
+        }
+    }
+
+    /// When the next falls due.
+    fn next(&self) -> SimTime {
+        self.first + self.period * self.due
+    }
+
+    /// Those that fall due before a time; while the disk writes one of them waits.
+    fn pass_until(&mut self, until: SimTime, disk: &mut Disk) {
+        let next = self.next();
+        if next >= until {
+            return;
+        }
+        let more = until.since(next).as_micros().div_ceil(self.period.as_micros());
+        self.due += more;
+        match disk.busy_since {
+            Some(_) => disk.tick_pending = true,
+            None => self.take(more, next + self.period * (more - 1)),
+        }
+    }
+
+    /// So many are taken, the last of them at a time, and the others a period apart before it.
+    fn take(&mut self, more: u64, last: SimTime) {
+        self.taken += more;
+        let back = |ticks: u64| SimTime::ZERO + last.since(SimTime::ZERO + self.period * ticks);
+        for ago in (0..more.min(4)).rev() {
+            let at = back(ago);
+            self.latest.push(at);
+        }
+        let since_count = (u64::from(self.before) + self.taken) % u64::from(self.per_count);
+        if since_count < more {
+            self.counted = Some(back(since_count));
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Heartbeats that are not played change nothing: the same runs come out as when all are.
+
+use healsim::analysis::estimate::{Kind, Name, Sample};
+use healsim::analysis::fuzz::Deck;
+use healsim::engine::Duration;
+use healsim::scenario::{Game, load, models};
+use healsim::timeline::Run;
+
+/// How many seeds are tried; more by `HEALSIM_SEEDS`.
+fn seeds() -> u64 {
+    let asked = std::env::var("HEALSIM_SEEDS").ok().and_then(|text| text.parse().ok());
+    asked.unwrap_or(1)
+}
+
+fn games(platforms: &[Option<&str>]) -> Vec<Game> {
+    let names = models::scenarios();
+    let game = |name: &&str, platform| {
+        let scenario = load(name).expect("an embedded scenario");
+        Game::new(&scenario, platform, &[], None).ok()
+    };
+    let of = |name: &&str| platforms.iter().filter_map(|it| game(name, *it)).collect::<Vec<_>>();
+    names.iter().flat_map(of).collect()
+}
+
+/// All of a run but how many events it took.
+fn outcome(mut run: Run) -> String {
+    run.engine_events = 0;
+    format!("{run:?}")
+}
+
+fn assert_equal(game: &Game, seed: u64, what: &str) {
+    let (sparse, dense) = (game.play(seed), game.clone().dense().play(seed));
+    assert!(sparse.engine_events <= dense.engine_events, "{what}, seed {seed}: nothing was spared");
+    let (entries, all) = (sparse.timeline.entries(), dense.timeline.entries());
+    let parts = entries.iter().zip(all).find(|(entry, dense)| entry != dense);
+    if let Some((entry, dense)) = parts {
+        panic!("{what}, seed {seed}: it parts at\n{entry:?}\nwhich densely played is\n{dense:?}");
+    }
+    assert_eq!(outcome(sparse), outcome(dense), "{what}, seed {seed}");
+}
+
+#[test]
+fn every_scenario_is_the_same_without_heartbeats_that_change_nothing() {
+    let platforms = match seeds() {
+        1 => vec![None],
+        _ => vec![None, Some("tkgs-2024"), Some("tkgs-current")],
+    };
+    for game in games(&platforms) {
+        for seed in 1..=seeds() {
+            assert_equal(&game, seed, &format!("{} on {}", game.scenario, game.platform));
+        }
+    }
+}
+
+#[test]
+fn random_schedules_are_the_same_without_heartbeats_that_change_nothing() {
+    let deck = Deck::new("tkgs-2024", &[]).expect("all kinds of faults");
+    for seed in 1..=10 * seeds() {
+        let schedule = deck.draw(seed);
+        let minutes = Duration::from_secs(25 * 60);
+        let game = schedule.game(minutes).expect("what is drawn can be played");
+        assert_equal(&game, seed, &schedule.scenario("drawn", minutes, ""));
+    }
+}
+
+#[test]
+fn a_run_that_ends_when_it_has_recovered_for_good_is_the_beginning_of_the_whole_run() {
+    for game in games(&[None]) {
+        let cut = game.clone().until_recovered();
+        for seed in 1..=seeds() {
+            let (whole, cut) = (game.play(seed), cut.play(seed));
+            let name = &game.scenario;
+            assert_eq!(cut.recovery_time(), whole.recovery_time(), "{name}, seed {seed}");
+            assert_eq!(cut.end, whole.end, "{name}, seed {seed}");
+            let (some, all) = (cut.timeline.entries(), whole.timeline.entries());
+            assert_eq!(some, &all[..some.len()], "{name}, seed {seed}");
+            // Of what it tells, nothing is another time; milestones may come later, and few do.
+            let all = Sample::of(&whole).figures;
+            let milestones = |(name, _): &(Name, _)| name.kind == Kind::Milestone;
+            for (figure, length) in Sample::of(&cut).figures.into_iter().filter(milestones) {
+                assert_eq!(all.get(&figure), Some(&length), "{name}, seed {seed}: {figure:?}");
+            }
+        }
+    }
+}
