@@ -3,6 +3,7 @@
 //! Reads runs and changes none. It does not know how anything is printed.
 
 pub mod assertions;
+pub mod availability;
 mod compare;
 pub mod estimate;
 pub mod fidelity;

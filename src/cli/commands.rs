@@ -6,7 +6,7 @@ use super::args::{Common, OutFile, Seeds};
 use super::output::{note, print, try_file, write_file};
 use super::player::{Linted, Options, Player, Question};
 use super::{Check, Cli, Command, Get, List, Run, Show};
-use super::{compare, estimate, fuzz, tune, why};
+use super::{availability, compare, estimate, fuzz, tune, why};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Asked, Sample};
 use crate::engine::{SimTime, Text};
@@ -71,6 +71,7 @@ pub fn execute(command: &Command, player: &impl Player) -> Exit {
         Command::Compare(asked) => compare::play_both(asked, player),
         Command::Why(asked) => why::ask(asked, player),
         Command::Tune(asked) => tune::tune(asked, player),
+        Command::Availability(asked) => availability::play_years(asked),
         Command::Fuzz(asked) => fuzz::fuzz(asked),
         Command::Replay(asked) => fuzz::replay(asked, player),
     };

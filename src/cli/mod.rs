@@ -4,6 +4,7 @@
 //! like in print is `report`'s. Only what works is in the help.
 
 mod args;
+mod availability;
 mod commands;
 mod compare;
 mod estimate;
@@ -19,6 +20,7 @@ mod tune;
 mod why;
 
 pub use args::{Moment, Seeds, Setting};
+pub use availability::{Availability, AvailabilityFormat, Vary};
 pub use commands::{Exit, execute, main};
 pub use compare::{Compare, CompareFormat};
 pub use estimate::{Estimate, Merge};
@@ -63,6 +65,7 @@ pub enum Command {
     Compare(Compare),
     Why(WhyArgs),
     Tune(Tune),
+    Availability(Availability),
     Fuzz(Fuzz),
     Replay(Replay),
 }

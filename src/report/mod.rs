@@ -3,6 +3,7 @@
 //! Reads a `Run` and writes bytes. It does not know the terminal: whether there are colors is its
 //! caller's choice, and a page is 100 columns wide everywhere, so that equal runs give equal text.
 
+mod availability;
 mod clock;
 mod compare;
 mod estimate;
@@ -23,6 +24,7 @@ mod tune;
 mod why;
 mod words;
 
+pub use availability::{availability_json, write_availability};
 pub use compare::{comparison_json, write_comparison};
 pub use estimate::{EstimateFormat, NotAnEstimateFormat, write_estimate};
 pub use fuzz::{campaign_json, exhausted_json, write_campaign, write_exhausted};

@@ -253,6 +253,25 @@ pub(super) fn outages() -> Catalog {
     catalog
 }
 
+/// How often things fail for long, and how soon people come: numbers of no platform.
+pub(super) fn failures() -> Catalog {
+    let source = file("rates/failures.yaml").expect("models: rates of failures");
+    let written: WrittenRelease = source.parse().expect("models: rates are settings");
+    let mut catalog = Catalog::default();
+    catalog.add("", written.settings);
+    catalog
+}
+
+/// The names of the clusters whose availability can be asked.
+pub fn plants() -> Vec<&'static str> {
+    names("availability")
+}
+
+/// The text of such a cluster.
+pub fn plant(name: &str) -> Option<Source> {
+    file(&format!("availability/{name}.yaml"))
+}
+
 /// Puts the settings of another file, such as a release of one component, over a platform's.
 ///
 /// # Errors

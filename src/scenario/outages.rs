@@ -138,22 +138,13 @@ impl FromStr for OutageRate {
             return Ok(OutageRate { kind: *kind, per_year: 0, length, basis });
         }
         let (rate, lengths) = rest.split_once(',').ok_or_else(shape)?;
-        let (count, unit) = rate.split_once('/').ok_or_else(shape)?;
-        let months = match unit {
-            "year" => 1,
-            "month" => 12,
-            _ => return Err(NotAnOutage(format!("`{unit}` is neither month nor year"))),
-        };
-        let count = thousandths(count).ok_or_else(|| {
-            let words = "is no number with up to three decimals, at most 1000";
-            NotAnOutage(format!("`{count}` {words}"))
-        })?;
+        let per_year = rate_per_year(rate).map_err(NotAnOutage)?;
         let length = delay(lengths).map_err(NotAnOutage)?;
         if length.low.is_zero() || length.high > LONGEST {
             let words = format!("`{lengths}`: an outage lasts more than nothing and at most a day");
             return Err(NotAnOutage(words));
         }
-        Ok(OutageRate { kind: *kind, per_year: count * months, length, basis })
+        Ok(OutageRate { kind: *kind, per_year, length, basis })
     }
 }
 
@@ -241,6 +232,20 @@ fn program(kind: OutageKind) -> Text {
 }
 
 /// A decimal with up to three places, at most 1000.
+/// `RATE/year` or `RATE/month`, in thousandths a year; or what is wrong with it.
+pub(super) fn rate_per_year(text: &str) -> Result<u64, String> {
+    let shape = || format!("`{text}` is not RATE/year, as 0.5/year");
+    let (count, unit) = text.split_once('/').ok_or_else(shape)?;
+    let months = match unit {
+        "year" => 1,
+        "month" => 12,
+        _ => return Err(format!("`{unit}` is neither month nor year")),
+    };
+    let words = "is no number with up to three decimals, at most 1000";
+    let count = thousandths(count).ok_or_else(|| format!("`{count}` {words}"))?;
+    Ok(count * months)
+}
+
 fn thousandths(text: &str) -> Option<u64> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,0 +1,173 @@
+//! Years added up: how long each service is down in one, how sure that is, and what it comes from.
+
+use super::Asked;
+use super::episode::Episode;
+use super::year::YEAR;
+use crate::engine::{Duration, Owner, Purpose, Random, Text, index_below};
+use crate::scenario::{Failure, Plant};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What one year came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Year {
+    pub seed: u64,
+    down: BTreeMap<Text, Duration>,
+    causes: BTreeMap<Vec<Failure>, Cause>,
+    events: u64,
+}
+
+/// What failures of the same kinds came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cause {
+    pub episodes: u64,
+    /// How many of them a person had to end.
+    pub mended: u64,
+    /// How many were ended by a new cluster.
+    pub rebuilt: u64,
+    /// For how long each service was down, over all years.
+    pub down: BTreeMap<Text, Duration>,
+}
+
+/// How a service did over the years.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    pub name: Text,
+    /// Down in a year, on average.
+    pub down: Duration,
+    /// The 95 % interval of that average; nothing where the years are too few for one.
+    pub interval: Option<[Duration; 2]>,
+    /// The share of years in which it was never down, in thousandths.
+    pub clean: u64,
+    /// The worst year, and its seed.
+    pub worst: (Duration, u64),
+}
+
+/// What many years came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Availability {
+    pub plant: Plant,
+    pub asked: u64,
+    pub first_seed: u64,
+    pub years: u64,
+    pub services: Vec<Service>,
+    /// By the kinds of failures that an episode took in.
+    pub causes: Vec<(Vec<Failure>, Cause)>,
+    pub events: u64,
+}
+
+/// How often years are drawn again, and how many of these lie beyond each end of the interval.
+const RESAMPLES: u64 = 1000;
+const BEYOND: usize = 25;
+/// Fewer years tell nothing of how sure their average is.
+const FEWEST_YEARS: usize = 20;
+
+impl Year {
+    /// A year in which nothing has happened yet.
+    pub fn new(seed: u64) -> Year {
+        Year { seed, down: BTreeMap::new(), causes: BTreeMap::new(), events: 0 }
+    }
+
+    /// Adds an episode to it.
+    pub fn add(&mut self, episode: &Episode) {
+        self.events += episode.events;
+        let cause = self.causes.entry(episode.failures.clone()).or_default();
+        cause.episodes += 1;
+        cause.mended += u64::from(episode.visits > 0 && !episode.is_rebuilt);
+        cause.rebuilt += u64::from(episode.is_rebuilt);
+        add_all(&mut cause.down, &episode.down);
+        add_all(&mut self.down, &episode.down);
+    }
+}
+
+fn add_all(to: &mut BTreeMap<Text, Duration>, more: &BTreeMap<Text, Duration>) {
+    for (name, length) in more {
+        let sum = to.entry(name.clone()).or_default();
+        *sum = *sum + *length;
+    }
+}
+
+impl Availability {
+    /// What these years come to.
+    pub fn of(asked: &Asked, years: &[Year]) -> Availability {
+        let names: BTreeSet<&Text> = years.iter().flat_map(|year| year.down.keys()).collect();
+        let mut causes: BTreeMap<Vec<Failure>, Cause> = BTreeMap::new();
+        for (kinds, cause) in years.iter().flat_map(|year| &year.causes) {
+            let sum = causes.entry(kinds.clone()).or_default();
+            sum.episodes += cause.episodes;
+            sum.mended += cause.mended;
+            sum.rebuilt += cause.rebuilt;
+            add_all(&mut sum.down, &cause.down);
+        }
+        Availability {
+            plant: asked.plant.clone(),
+            asked: asked.years,
+            first_seed: asked.first_seed,
+            years: years.len() as u64,
+            services: names.into_iter().map(|name| Service::of(name, years)).collect(),
+            causes: causes.into_iter().collect(),
+            events: years.iter().map(|year| year.events).sum(),
+        }
+    }
+
+    /// Whether it was stopped before all years were played.
+    pub fn is_partial(&self) -> bool {
+        self.years < self.asked
+    }
+}
+
+impl Service {
+    fn of(name: &Text, years: &[Year]) -> Service {
+        let down = |year: &Year| year.down.get(name).copied().unwrap_or_default();
+        let all: Vec<u64> = years.iter().map(|year| down(year).as_micros()).collect();
+        let worst = years.iter().map(|year| (down(year), u64::MAX - year.seed)).max();
+        let worst = worst.map(|(down, seed)| (down, u64::MAX - seed));
+        let clean = all.iter().filter(|down| **down == 0).count() as u64;
+        let count = all.len() as u64;
+        Service {
+            name: name.clone(),
+            down: mean(all.iter().copied(), count),
+            interval: (all.len() >= FEWEST_YEARS).then(|| interval(&all)),
+            clean: (clean * 1000).checked_div(count).unwrap_or_default(),
+            worst: worst.unwrap_or_default(),
+        }
+    }
+
+    /// The share of a year in which it serves, in parts of 10^9.
+    pub fn share(&self) -> u64 {
+        serving(self.down)
+    }
+
+    /// The ends of that share's interval, the worse first.
+    pub fn share_interval(&self) -> Option<[u64; 2]> {
+        self.interval.map(|[low, high]| [serving(high), serving(low)])
+    }
+}
+
+fn serving(down: Duration) -> u64 {
+    const WHOLE: u64 = 1_000_000_000;
+    let down = Duration::from_micros(WHOLE).scaled(down.as_micros(), YEAR.as_micros());
+    WHOLE.saturating_sub(down.as_micros())
+}
+
+fn mean(all: impl Iterator<Item = u64>, count: u64) -> Duration {
+    let sum: u128 = all.map(u128::from).sum();
+    let mean = sum.checked_div(u128::from(count)).unwrap_or_default();
+    Duration::from_micros(u64::try_from(mean).expect("less than a year"))
+}
+
+/// The bootstrap's interval of the average, with draws that have an address.
+fn interval(all: &[u64]) -> [Duration; 2] {
+    let random = Random::new(1);
+    let owner = Owner::named("years");
+    let count = all.len() as u64;
+    let again = |number: u64| {
+        let one = |place: u64| {
+            let draw = random.draw(owner, Purpose(0), number * count + place);
+            all[usize::try_from(index_below(count, draw)).expect("a place in memory")]
+        };
+        mean((0..count).map(one), count)
+    };
+    let mut means: Vec<Duration> = (0..RESAMPLES).map(again).collect();
+    means.sort_unstable();
+    [means[BEYOND - 1], means[means.len() - BEYOND]]
+}

@@ -1,0 +1,112 @@
+use super::*;
+use crate::engine::Duration;
+use crate::scenario::{Failure, Source};
+
+fn plant(spec: &str) -> Plant {
+    let text = format!(
+        "apiVersion: healsim/v1\nkind: Availability\nmetadata: {{ name: mine }}\nspec:\n{spec}"
+    );
+    Plant::read(&Source::embedded("mine.yaml", &text)).expect("a cluster with rates")
+}
+
+/// Nothing fails but API servers' manifests, which somebody removes and a person puts back after 10
+/// minutes.
+const ONE_API_SERVER: &str = "  platform: tkgs-2024
+  cluster: { controlPlane: 1, workers: 1 }
+  rates: { vmOff: 0, vmDeleted: 0, hostDown: 0, zoneDown: 0, diskFull: 0, networkLost: 0, \
+                              kubeletStopped: 0, etcdDataLost: 0, apiServerRemoved: 12/year }
+  repair: { after: 10m..10m }
+";
+
+fn asked(plant: Plant, years: u64, jobs: usize) -> Asked {
+    Asked { plant, years, first_seed: 1, jobs }
+}
+
+#[test]
+fn failures_come_as_often_as_their_rates_say_each_kind_and_thing() {
+    let plant = plant(
+        "  cluster: { controlPlane: 3, workers: 5 }\n  rates: { vmOff: 2/year, vmDeleted: 1/month, \
+         kubeletStopped: 0 }\n",
+    );
+    let years = 300;
+    let all: Vec<Blow> = (0..years).flat_map(|seed| failures_of(&plant, seed)).collect();
+    let count = |failure| all.iter().filter(|blow| blow.failure == failure).count() as u64;
+    // The variance of a Poisson number is its mean: five times its root either way.
+    for (failure, expected) in [
+        (Failure::VmOff, 2 * 8 * years),
+        (Failure::VmDeleted, 12 * 8 * years),
+        (Failure::ApiServerRemoved, 3 * years / 20),
+        (Failure::KubeletStopped, 0),
+    ] {
+        let found = count(failure);
+        let slack = 5 * expected.isqrt();
+        assert!(found.abs_diff(expected) <= slack, "{failure:?}: {found}, not {expected}");
+    }
+    let first = all.iter().filter(|blow| blow.failure == Failure::VmOff && blow.target == 0);
+    assert!((first.count() as u64).abs_diff(2 * years) <= 5 * (2 * years).isqrt());
+    // As many in each half of the year: the pauses are without memory.
+    let early = all.iter().filter(|blow| blow.at < YEAR.scaled(1, 2)).count() as u64;
+    assert!(early.abs_diff(all.len() as u64 / 2) <= 5 * (all.len() as u64).isqrt());
+    assert!(all.windows(2).all(|two| two[0].at <= two[1].at || two[1].at < YEAR));
+}
+
+#[test]
+fn one_api_server_is_down_as_the_chain_of_two_states_says() {
+    // Up, then down for the person's 10 minutes and the restart; then up again. With failures that
+    // go on while it is down the chain's solution is: rate times the mean length of a down time, of
+    // a year, as long as failures within one are rare.
+    let found = availability(&asked(plant(ONE_API_SERVER), 6, 2), &Control::default());
+    let found = found.expect("a cluster that can be");
+    let api = found.services.iter().find(|service| service.name == *"api").expect("an API");
+    let episodes: u64 = found.causes.iter().map(|(_, cause)| cause.episodes).sum();
+    assert!(episodes.abs_diff(12 * 6) <= 5 * 72u64.isqrt(), "{episodes}");
+    let each = Duration::from_micros(api.down.as_micros() * 6 / episodes);
+    let (least, most) = (Duration::from_secs(9 * 60), Duration::from_secs(12 * 60));
+    assert!(least < each && each < most, "{each} each of {episodes}");
+    assert_eq!(found.causes.len(), 1);
+    assert_eq!(found.causes[0].1.mended, episodes, "nothing else brings it back");
+}
+
+#[test]
+fn three_api_servers_are_not_down_when_one_is() {
+    let three = ONE_API_SERVER.replace("controlPlane: 1", "controlPlane: 3");
+    let found = availability(&asked(plant(&three), 1, 2), &Control::default());
+    let found = found.expect("a cluster that can be");
+    let api = found.services.iter().find(|service| service.name == *"api").expect("an API");
+    let episodes: u64 = found.causes.iter().map(|(_, cause)| cause.episodes).sum();
+    assert!(episodes > 10, "{episodes}");
+    assert!(api.down < Duration::from_secs(60), "{api:?}");
+}
+
+#[test]
+fn the_same_comes_of_any_number_of_threads() {
+    let [one, three] = [1, 3].map(|jobs| {
+        let found = availability(&asked(plant(ONE_API_SERVER), 2, jobs), &Control::default());
+        found.expect("a cluster that can be")
+    });
+    assert_eq!(one, three);
+}
+
+#[test]
+fn what_cannot_be_is_told_with_its_place() {
+    let wrong = |spec: &str| {
+        let text = format!(
+            "apiVersion: healsim/v1\nkind: Availability\nmetadata: {{ name: mine }}\nspec:\n{spec}"
+        );
+        let read = Plant::read(&Source::embedded("mine.yaml", &text));
+        read.expect_err("it cannot be").to_string()
+    };
+    for (spec, words) in [
+        ("  rates: { vmOf: 1/year }\n", "mine.yaml:5:19: no failure `vmOf`; did you mean `vmOff`?"),
+        ("  rates: { vmOff: 1/day }\n", "`day` is neither month nor year"),
+        ("  rates: { vmOff: often }\n", "`often` is not RATE/year, as 0.5/year"),
+        ("  repair: { after: 10m }\n", "`10m` is not a range of durations"),
+        ("  repair: { after: 10m..2000h }\n", "at most 168h"),
+        ("  cluster: { controlPlane: 2 }\n", "a control plane of 2 is not possible"),
+        ("  platform: tkgs-2042\n", "no platform `tkgs-2042`"),
+    ] {
+        let told = wrong(spec);
+        assert!(told.contains(words), "{told}");
+        assert!(told.starts_with("mine.yaml:"), "{told}");
+    }
+}

@@ -1,0 +1,132 @@
+//! `availability`: how many minutes a year a cluster is down, over years of failures.
+
+use super::commands::{Exit, Trouble, stdout};
+use super::output::{note, print};
+use super::progress::{Progress, watch};
+use crate::analysis::Control;
+use crate::analysis::availability::{Asked, availability};
+use crate::report::{Style, availability_json, write_availability};
+use crate::scenario::Plant;
+use clap::ValueEnum;
+use std::thread;
+
+/// Estimate the long-run availability of a cluster: nines and minutes per year
+///
+/// Plays years of failures at random times (of VMs, hosts, zones, disks, kubelets, etcd members, by
+/// operators), each from the healthy cluster until everything is back, with people who mend what does
+/// not heal. The rates are healsim's (`models/rates`) or your own. FILE is a name (three-and-three,
+/// three-zones) or a file of `kind: Availability`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  healsim availability three-and-three
+  healsim availability three-and-three --vary controlPlane=1,3,5 --years 500
+  healsim availability mine.yaml --vary zones=0,3 -o json")]
+pub struct Availability {
+    /// The cluster and its rates: a name or a file
+    #[arg(value_name = "FILE", default_value = "three-and-three")]
+    pub input: String,
+    /// How many years
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub years: u64,
+    /// The seed of the first year; each further year takes the next
+    #[arg(long, value_name = "S", default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=1_000_000_000_000))]
+    pub seed: u64,
+    /// Compare clusters: controlPlane=1,3,5 or workers=..., hosts=..., zones=...
+    #[arg(long, value_name = "WHAT=N,...")]
+    pub vary: Option<Vary>,
+    /// How many years are played at once; by default as many as there are processors
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// What to print
+    #[arg(short = 'o', value_name = "FORMAT", default_value = "table")]
+    pub output: AvailabilityFormat,
+    /// Tell the progress on standard error even if that is no terminal
+    #[arg(long)]
+    pub progress: bool,
+}
+
+/// How it is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AvailabilityFormat {
+    Table,
+    Json,
+}
+
+/// One `--vary WHAT=N,...`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vary {
+    what: Count,
+    counts: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Count {
+    ControlPlane,
+    Workers,
+    Hosts,
+    Zones,
+}
+
+impl std::str::FromStr for Vary {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Vary, String> {
+        let shape = || format!("`{text}` is not WHAT=N,..., as controlPlane=1,3,5");
+        let (what, counts) = text.split_once('=').ok_or_else(shape)?;
+        let what = match what {
+            "controlPlane" => Count::ControlPlane,
+            "workers" => Count::Workers,
+            "hosts" => Count::Hosts,
+            "zones" => Count::Zones,
+            _ => return Err(format!("`{what}` is none of controlPlane, workers, hosts, zones")),
+        };
+        let counts = counts.split(',').map(|count| count.parse().map_err(|_| shape()));
+        Ok(Vary { what, counts: counts.collect::<Result<Vec<u32>, String>>()? })
+    }
+}
+
+/// The clusters that are asked for.
+fn plants(asked: &Availability) -> Result<Vec<Plant>, Trouble> {
+    let plant = Plant::load(&asked.input);
+    let plant = plant.map_err(|mistake| Trouble::Input(vec![mistake.to_string()]))?;
+    let Some(vary) = &asked.vary else { return Ok(vec![plant]) };
+    let varied = |count: u32| {
+        let plant = plant.clone();
+        match vary.what {
+            Count::ControlPlane => plant.with_control_planes(count),
+            Count::Workers => Ok(Plant { workers: count, ..plant }),
+            Count::Hosts => Ok(Plant { hosts: count, ..plant }),
+            Count::Zones => Ok(Plant { zones: count, ..plant }),
+        }
+    };
+    let varied = vary.counts.iter().map(|count| varied(*count)).collect::<Result<Vec<_>, _>>();
+    varied.map_err(|words| Trouble::Input(vec![format!("--vary: {words}")]))
+}
+
+/// Plays the years of each cluster, and prints what they come to.
+pub(super) fn play_years(asked: &Availability) -> Result<Exit, Trouble> {
+    let processors = || thread::available_parallelism().map_or(1, usize::from);
+    let jobs = asked.jobs.map_or_else(processors, usize::from);
+    let plants = plants(asked)?;
+    let total = asked.years * plants.len() as u64;
+    let question = |plant| Asked { plant, years: asked.years, first_seed: asked.seed, jobs };
+    let progress = if asked.progress { Progress::Always } else { Progress::IfTerminal };
+    let work = |control: &Control| {
+        let each = plants.into_iter().map(|plant| availability(&question(plant), control));
+        each.collect::<Result<Vec<_>, _>>()
+    };
+    let (found, interrupted) = watch(total, progress, work);
+    let found = found
+        .map_err(|mistakes| Trouble::Input(mistakes.iter().map(ToString::to_string).collect()))?;
+    let mut bytes = Vec::new();
+    match asked.output {
+        AvailabilityFormat::Table => {
+            write_availability(&found, Style::Colored, &mut bytes).map_err(stdout)?;
+        }
+        AvailabilityFormat::Json => bytes = format!("{}\n", availability_json(&found)).into_bytes(),
+    }
+    print(&bytes).map_err(stdout)?;
+    if interrupted {
+        note("partial: interrupted before all years were played");
+    }
+    Ok(if interrupted { Exit::Interrupted } else { Exit::Done })
+}

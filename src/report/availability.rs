@@ -1,0 +1,222 @@
+//! Long-run availability in print: how long each service is down in a year, and what by.
+//!
+//! It counts nothing: all numbers are the estimate's.
+
+use super::clock;
+use super::json::{length, list, object};
+use super::page::{Line, Mood, Span, Style, hang, say};
+use crate::analysis::availability::{Availability, Cause, Service};
+use crate::engine::{Duration, Text};
+use crate::scenario::Failure;
+use serde_json::json;
+use std::cmp::Reverse;
+use std::io;
+
+/// The columns: a cluster, its failures, its services.
+const NAME: usize = 26;
+const NUMBER: usize = 13;
+/// Causes beyond these are told together.
+const MOST_CAUSES: usize = 12;
+
+/// Writes what came of each cluster; of several also what one buys over the first.
+pub fn write_availability(
+    all: &[Availability],
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    let mut line = Line::default();
+    line.add(Mood::Heading, "availability");
+    line.add(Mood::Quiet, concat!("   healsim ", env!("CARGO_PKG_VERSION")));
+    line.write(style, to)?;
+    if let Some(first) = all.first() {
+        say(Mood::Quiet, &played(first), style, to)?;
+    }
+    for one in all {
+        writeln!(to)?;
+        cluster(one, style, to)?;
+        services(one, style, to)?;
+    }
+    for one in all {
+        writeln!(to)?;
+        causes(one, style, to)?;
+    }
+    if let Some(first) = all.first().filter(|one| !one.plant.assumed.is_empty()) {
+        writeln!(to)?;
+        let names: Vec<&str> = first.plant.assumed.iter().map(Text::as_str).collect();
+        let text = format!("Rests on assumed numbers: {}.", names.join(", "));
+        hang(Line::default(), 0, &[Span::new(Mood::Quiet, text)], style, to)?;
+    }
+    Ok(())
+}
+
+fn played(one: &Availability) -> String {
+    let Availability { years, asked, first_seed, events, .. } = one;
+    let partial = if one.is_partial() { format!(" (partial: of {asked})") } else { String::new() };
+    format!("{years} years{partial} from seed {first_seed} on; {events} engine events")
+}
+
+fn cluster(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let plant = &one.plant;
+    let some = |what, count| if count > 0 { format!(", {count} {what}") } else { String::new() };
+    let mut line = Line::default();
+    line.add(Mood::Heading, plant.name.as_str());
+    line.add(
+        Mood::Neutral,
+        format!(
+            " on {}: {} control-plane VMs, {} workers{}{}",
+            plant.platform,
+            plant.control_planes,
+            plant.workers,
+            some("hosts", plant.hosts),
+            some("zones", plant.zones)
+        ),
+    );
+    line.write(style, to)
+}
+
+fn services(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let heads = ["serves", "95 % interval", "down a year", "years without", "worst year"];
+    let mut line = Line::default();
+    line.add(Mood::Quiet, "  service");
+    for (place, head) in heads.iter().enumerate() {
+        line.pad_to(column(place)).add(Mood::Quiet, *head);
+    }
+    line.write(style, to)?;
+    if one.services.is_empty() {
+        return say(Mood::Quiet, "  nothing ever failed", style, to);
+    }
+    for service in &one.services {
+        let (worst, seed) = service.worst;
+        let interval = match service.share_interval() {
+            Some([low, high]) => format!("{}..{}", percent(low), percent(high)),
+            None => "too few years".to_owned(),
+        };
+        let mut line = Line::default();
+        line.add(Mood::Neutral, format!("  {}", service.name));
+        line.pad_to(column(0)).add(Mood::Heading, percent(service.share()));
+        line.pad_to(column(1)).add(Mood::Neutral, interval);
+        line.pad_to(column(2)).add(Mood::Neutral, minutes(service.down));
+        line.pad_to(column(3))
+            .add(Mood::Neutral, format!("{}.{} %", service.clean / 10, service.clean % 10));
+        line.pad_to(column(4)).add(Mood::Neutral, format!("{} (seed {seed})", minutes(worst)));
+        line.write(style, to)?;
+    }
+    Ok(())
+}
+
+const fn column(place: usize) -> usize {
+    // The interval is as wide as two numbers.
+    NAME + NUMBER * place + if place > 1 { NUMBER - 2 } else { 0 }
+}
+
+/// What the outages come from, what costs most first.
+fn causes(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let mut line = Line::default();
+    line.add(Mood::Heading, one.plant.name.as_str());
+    line.add(Mood::Neutral, ": what it comes from, in minutes a year");
+    line.write(style, to)?;
+    let names: Vec<&Text> = one.services.iter().map(|service| &service.name).collect();
+    let mut line = Line::default();
+    line.add(Mood::Quiet, "  failures").pad_to(NAME + 10).add(Mood::Quiet, "a year");
+    line.pad_to(NAME + 18).add(Mood::Quiet, "by people");
+    for (place, name) in names.iter().enumerate() {
+        line.pad_to(NAME + 30 + NUMBER * place).add(Mood::Quiet, name.as_str());
+    }
+    line.write(style, to)?;
+    let mut causes: Vec<&(Vec<Failure>, Cause)> = one.causes.iter().collect();
+    causes.sort_by_key(|(_, cause)| Reverse(cause.down.values().copied().max()));
+    for (failures, cause) in causes.iter().take(MOST_CAUSES) {
+        let words: Vec<&str> = failures.iter().map(|failure| failure.name()).collect();
+        let mut line = Line::default();
+        line.add(Mood::Neutral, format!("  {}", words.join(" + ")));
+        line.pad_to(NAME + 10).add(Mood::Neutral, hundredths(cause.episodes, one.years));
+        let by_people = cause.mended + cause.rebuilt;
+        let share = (by_people * 100).checked_div(cause.episodes).unwrap_or_default();
+        line.pad_to(NAME + 18).add(Mood::Neutral, format!("{share} %"));
+        for (place, name) in names.iter().enumerate() {
+            let down = cause.down.get(*name).copied().unwrap_or_default();
+            let a_year = down.scaled(1, one.years.max(1));
+            line.pad_to(NAME + 30 + NUMBER * place).add(Mood::Neutral, minutes(a_year));
+        }
+        line.write(style, to)?;
+    }
+    if causes.len() > MOST_CAUSES {
+        let more = causes.len() - MOST_CAUSES;
+        say(
+            Mood::Quiet,
+            &format!("  and {more} further groups, each less; -o json has all"),
+            style,
+            to,
+        )?;
+    }
+    Ok(())
+}
+
+/// Everything as one line of JSON.
+pub fn availability_json(all: &[Availability]) -> String {
+    list(all.iter().map(|one| {
+        let plant = &one.plant;
+        object([
+            ("healsim", json!(env!("CARGO_PKG_VERSION")).to_string()),
+            ("name", json!(plant.name).to_string()),
+            ("platform", json!(plant.platform).to_string()),
+            ("controlPlaneVMs", plant.control_planes.to_string()),
+            ("workers", plant.workers.to_string()),
+            ("hosts", plant.hosts.to_string()),
+            ("zones", plant.zones.to_string()),
+            ("firstSeed", one.first_seed.to_string()),
+            ("years", one.years.to_string()),
+            ("partial", one.is_partial().to_string()),
+            ("engineEvents", one.events.to_string()),
+            ("assumed", json!(plant.assumed).to_string()),
+            ("services", list(one.services.iter().map(service_json))),
+            ("causes", list(one.causes.iter().map(cause_json))),
+        ])
+    }))
+}
+
+fn service_json(service: &Service) -> String {
+    let share = |share: u64| format!("0.{share:09}").replace("0.1000000000", "1.0");
+    let ends = service.share_interval().map(|ends| list(ends.map(share).into_iter()));
+    object([
+        ("service", json!(service.name).to_string()),
+        ("availability", share(service.share())),
+        ("interval95", ends.unwrap_or_else(|| "null".to_owned())),
+        ("downPerYear", length(Some(service.down))),
+        ("yearsWithout", format!("{}.{:03}", service.clean / 1000, service.clean % 1000)),
+        ("worstYear", length(Some(service.worst.0))),
+        ("worstSeed", service.worst.1.to_string()),
+    ])
+}
+
+fn cause_json((failures, cause): &(Vec<Failure>, Cause)) -> String {
+    let names: Vec<&str> = failures.iter().map(|failure| failure.name()).collect();
+    let down = cause.down.iter().map(|(name, down)| {
+        object([("service", json!(name).to_string()), ("down", length(Some(*down)))])
+    });
+    object([
+        ("failures", json!(names).to_string()),
+        ("episodes", cause.episodes.to_string()),
+        ("mended", cause.mended.to_string()),
+        ("rebuilt", cause.rebuilt.to_string()),
+        ("down", list(down)),
+    ])
+}
+
+/// Parts of 10^9 as a percentage with four decimals, rounded down: nobody is promised more.
+fn percent(share: u64) -> String {
+    format!("{}.{:04} %", share / 10_000_000, share % 10_000_000 / 1000)
+}
+
+fn minutes(length: Duration) -> String {
+    let hundredths = length.as_micros() / 600_000;
+    match length.as_secs() {
+        0..36_000 => format!("{}.{:02} min", hundredths / 100, hundredths % 100),
+        _ => clock::length(length),
+    }
+}
+
+fn hundredths(count: u64, of: u64) -> String {
+    let share = (count * 100).checked_div(of).unwrap_or_default();
+    format!("{}.{:02}", share / 100, share % 100)
+}

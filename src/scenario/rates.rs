@@ -1,0 +1,308 @@
+//! How often things fail for long, and how soon people come: read from `models/rates/`, or from a
+//! user's own file.
+//!
+//! Failures come each on its own, at random times. What a cluster makes of one is played; what it
+//! comes to over years is not known here.
+
+use super::catalog::delay;
+use super::file::possible_control_planes;
+use super::mistake::{Mistake, nearest};
+use super::models::{self, WrittenCluster};
+use super::outages::rate_per_year;
+use super::yaml::{Source, Spanned};
+use crate::engine::{Delay, Duration, Text};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Something that fails for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Failure {
+    VmOff,
+    VmDeleted,
+    HostDown,
+    ZoneDown,
+    DiskFull,
+    NetworkLost,
+    KubeletStopped,
+    EtcdDataLost,
+    ApiServerRemoved,
+}
+
+/// A cluster that lives for years, and what happens to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plant {
+    pub name: Text,
+    pub platform: Text,
+    pub control_planes: u32,
+    pub workers: u32,
+    /// None for Nodes without zone labels.
+    pub zones: u32,
+    /// None for as many as the platform has.
+    pub hosts: u32,
+    /// Settings that are not the platform's, each with its value.
+    pub settings: Vec<(String, String)>,
+    /// For each failure how often a thing has it, in thousandths a year.
+    pub rates: Vec<(Failure, u64)>,
+    /// How long after the latest failure a person comes.
+    pub response: Delay,
+    /// How long it takes to build the cluster anew.
+    pub rebuild: Delay,
+    /// The numbers that nobody has published, as `rates.vmOff`.
+    pub assumed: Vec<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct WrittenFile {
+    api_version: Spanned<String>,
+    kind: Spanned<String>,
+    metadata: Metadata,
+    spec: Spec,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Metadata {
+    name: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Spec {
+    platform: Option<Spanned<String>>,
+    cluster: Option<WrittenCluster>,
+    #[serde(default)]
+    settings: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    rates: BTreeMap<String, Spanned<String>>,
+    repair: Option<WrittenRepair>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRepair {
+    after: Option<Spanned<String>>,
+    rebuild: Option<Spanned<String>>,
+}
+
+/// Nobody waits longer for a person than a week.
+const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+
+impl Failure {
+    /// All of them, with their names, what has them, and what they are.
+    pub const ALL: [(Failure, &str, &str, &str); 9] = [
+        (Failure::VmOff, "vmOff", "VM", "a VM loses its power"),
+        (Failure::VmDeleted, "vmDeleted", "VM", "a VM is deleted by mistake"),
+        (Failure::HostDown, "hostDown", "host", "a host fails"),
+        (Failure::ZoneDown, "zoneDown", "zone", "a zone loses its power"),
+        (Failure::DiskFull, "diskFull", "VM", "a VM's disk is full"),
+        (Failure::NetworkLost, "networkLost", "VM", "a VM loses its network"),
+        (Failure::KubeletStopped, "kubeletStopped", "VM", "a kubelet stops for good"),
+        (
+            Failure::EtcdDataLost,
+            "etcdDataLost",
+            "control-plane VM",
+            "an etcd member loses its data",
+        ),
+        (
+            Failure::ApiServerRemoved,
+            "apiServerRemoved",
+            "control-plane VM",
+            "an API server's manifest is removed",
+        ),
+    ];
+
+    /// The name, as in a file.
+    pub fn name(self) -> &'static str {
+        Failure::ALL[self as usize].1
+    }
+
+    /// What it is, in words.
+    pub fn words(self) -> &'static str {
+        Failure::ALL[self as usize].3
+    }
+
+    /// How many things a cluster has that can fail so.
+    pub fn targets(self, plant: &Plant) -> u32 {
+        match self {
+            Failure::HostDown => plant.hosts,
+            Failure::ZoneDown => plant.zones,
+            Failure::EtcdDataLost | Failure::ApiServerRemoved => plant.control_planes,
+            _ => plant.control_planes + plant.workers,
+        }
+    }
+
+    /// One of them fails, in the words of a scenario.
+    pub fn strike(self, plant: &Plant, target: u32) -> String {
+        let vm = match target.checked_sub(plant.control_planes) {
+            Some(worker) => format!("worker-{worker}"),
+            None => format!("control-plane-{target}"),
+        };
+        match self {
+            Failure::VmOff => format!("powerOff: {{ vm: {vm} }}"),
+            Failure::VmDeleted => format!("deleteVm: {{ vm: {vm} }}"),
+            Failure::HostDown => format!("powerOffHost: {{ host: esxi-{target} }}"),
+            Failure::ZoneDown => format!("powerOffZone: {{ zone: zone-{target} }}"),
+            Failure::DiskFull => format!("fillDisk: {{ vm: {vm} }}"),
+            Failure::NetworkLost => format!("isolateVm: {{ vm: {vm} }}"),
+            Failure::KubeletStopped => format!("stopUnit: {{ vm: {vm}, unit: kubelet }}"),
+            Failure::EtcdDataLost => {
+                format!("removeFile: {{ vm: {vm}, path: /var/lib/etcd/member }}")
+            }
+            Failure::ApiServerRemoved => {
+                let path = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+                format!("removeFile: {{ vm: {vm}, path: {path} }}")
+            }
+        }
+    }
+}
+
+impl Plant {
+    /// An embedded cluster by its name, or one in a file.
+    ///
+    /// # Errors
+    /// There is no such thing, or something in the file cannot be: with its place.
+    pub fn load(input: &str) -> Result<Plant, Mistake> {
+        match models::plant(input) {
+            Some(source) => Plant::read(&source),
+            None if input.contains(['/', '.']) => {
+                Plant::read(&Source::read(std::path::Path::new(input))?)
+            }
+            None => {
+                let known = models::plants();
+                let words = models::unknown("cluster with rates", input, &known);
+                Err(Mistake::of("availability", format!("{words}; or a file, as ./mine.yaml")))
+            }
+        }
+    }
+
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// Something in it cannot be, with its place.
+    pub fn read(source: &Source) -> Result<Plant, Mistake> {
+        let WrittenFile { api_version, kind, metadata, spec } = source.parse()?;
+        for (written, right) in [(&api_version, "healsim/v1"), (&kind, "Availability")] {
+            if written.value != right {
+                let message = format!("`{}` is not `{right}`", written.value);
+                return Err(source.mistake(written, message));
+            }
+        }
+        let platform = spec.platform.as_ref().map_or("tkgs-2024", |it| it.value.as_str());
+        let known = models::platform(platform).map_err(|mistake| match &spec.platform {
+            Some(written) => {
+                let words = models::unknown("platform", platform, &models::platforms());
+                source.mistake(written, words)
+            }
+            None => mistake,
+        })?;
+        let mut plant = Plant {
+            name: Text::from(metadata.name.value.as_str()),
+            platform: Text::from(platform),
+            control_planes: known.control_planes,
+            workers: known.workers,
+            zones: known.zones,
+            hosts: known.hosts,
+            settings: Vec::new(),
+            rates: Vec::new(),
+            response: Delay::default(),
+            rebuild: Delay::default(),
+            assumed: Vec::new(),
+        };
+        plant.take_cluster(source, spec.cluster.as_ref())?;
+        for (key, value) in spec.settings {
+            plant.settings.push((key, value.value));
+        }
+        plant.take_rates(source, &spec.rates)?;
+        plant.take_repair(source, spec.repair.as_ref())?;
+        Ok(plant)
+    }
+
+    /// The same with another number of control-plane VMs.
+    ///
+    /// # Errors
+    /// No control plane can have so many, in words.
+    pub fn with_control_planes(self, count: u32) -> Result<Plant, String> {
+        possible_control_planes(count)?;
+        Ok(Plant { control_planes: count, ..self })
+    }
+
+    fn take_cluster(
+        &mut self,
+        source: &Source,
+        written: Option<&WrittenCluster>,
+    ) -> Result<(), Mistake> {
+        let Some(cluster) = written else { return Ok(()) };
+        if let Some(count) = &cluster.control_plane {
+            possible_control_planes(count.value).map_err(|words| source.mistake(count, words))?;
+            self.control_planes = count.value;
+        }
+        for (written, own) in [
+            (&cluster.workers, &mut self.workers),
+            (&cluster.zones, &mut self.zones),
+            (&cluster.hosts, &mut self.hosts),
+        ] {
+            *own = written.as_ref().map_or(*own, |count| count.value);
+        }
+        Ok(())
+    }
+
+    fn take_rates(
+        &mut self,
+        source: &Source,
+        own: &BTreeMap<String, Spanned<String>>,
+    ) -> Result<(), Mistake> {
+        let names = Failure::ALL.map(|(_, name, ..)| name);
+        if let Some((name, at)) = own.iter().find(|(name, _)| !names.contains(&name.as_str())) {
+            let near = nearest(name, names.into_iter());
+            let hint =
+                near.map_or_else(|| names.join(", "), |near| format!("did you mean `{near}`?"));
+            return Err(source.mistake(at, format!("no failure `{name}`; {hint}")));
+        }
+        let known = models::failures();
+        for (failure, name, ..) in Failure::ALL {
+            let rate = match own.get(name) {
+                Some(own) if own.value == "0" => 0,
+                Some(own) => {
+                    rate_per_year(&own.value).map_err(|words| source.mistake(own, words))?
+                }
+                None => {
+                    let value = known.value(name).expect("models: every kind of failure");
+                    self.note_assumed(&known, name, "rates");
+                    rate_per_year(value).expect("models: a rate")
+                }
+            };
+            self.rates.push((failure, rate));
+        }
+        Ok(())
+    }
+
+    fn take_repair(&mut self, source: &Source, own: Option<&WrittenRepair>) -> Result<(), Mistake> {
+        let known = models::failures();
+        let mut take = |name: &str, own: Option<&Spanned<String>>| match own {
+            Some(own) => {
+                let read = delay(&own.value).map_err(|words| source.mistake(own, words))?;
+                match read.low.is_zero() || read.high > LONGEST {
+                    true => Err(source.mistake(own, "write more than nothing and at most 168h")),
+                    false => Ok(read),
+                }
+            }
+            None => {
+                self.note_assumed(&known, name, "repair");
+                let value = known.value(name).expect("models: how soon people come");
+                Ok(delay(value).expect("models: a range"))
+            }
+        };
+        let after = take("response", own.and_then(|own| own.after.as_ref()))?;
+        let rebuild = take("rebuild", own.and_then(|own| own.rebuild.as_ref()))?;
+        (self.response, self.rebuild) = (after, rebuild);
+        Ok(())
+    }
+
+    fn note_assumed(&mut self, known: &super::Catalog, name: &str, group: &str) {
+        let is = known.iter().find(|(key, _)| *key == name);
+        if is.is_some_and(|(_, setting)| setting.basis == super::Basis::Assumed) {
+            self.assumed.push(Text::from(format!("{group}.{name}")));
+        }
+    }
+}
