@@ -72,22 +72,15 @@ impl Common {
         self.unread().read(None)
     }
 
+    /// The words that give these options again.
+    pub fn words(&self) -> Vec<String> {
+        self.unread().words()
+    }
+
     /// The options as they are written, for who changes them before [`Options::read`].
     pub fn unread(&self) -> Options {
         let Common { platform, until, set, files, free, dense } = self.clone();
         Options { platform, until, set, files, manifests: Vec::new(), free, dense }
-    }
-
-    /// The words that give these options again; `--dense` changes no output.
-    pub fn words(&self) -> Vec<String> {
-        let mut words = Vec::new();
-        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
-        self.platform.iter().for_each(|platform| add("--platform", platform.clone()));
-        self.until.iter().for_each(|until| add("--until", until.to_string()));
-        self.set.iter().for_each(|set| add("--set", format!("{}={}", set.key, set.value)));
-        self.files.iter().for_each(|file| add("-f", file.display().to_string()));
-        words.extend(self.free.then(|| "--free".to_owned()));
-        words
     }
 }
 

@@ -2,14 +2,15 @@
 //!
 //! It does not know how a scenario is played; mistakes of the input arrive as finished texts.
 
-use super::args::{Common, OutFile, Seeds};
+use super::args::{OutFile, Seeds};
 use super::output::{note, print, try_file, write_file};
 use super::player::{Linted, Options, Player, Question};
 use super::{Check, Cli, Command, Get, List, Run, Show};
-use super::{availability, compare, estimate, fuzz, tune, why};
+use super::{availability, compare, estimate, fuzz, report as pages, tune, why};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Asked, Sample};
 use crate::engine::{SimTime, Text};
+use crate::report::html::Film;
 use crate::report::{self, Case, Format, ListFormat, Style};
 use crate::timeline;
 use clap::error::ErrorKind;
@@ -42,11 +43,13 @@ pub enum Trouble {
 pub fn main(player: &impl Player) -> ExitCode {
     let cli = Cli::parse();
     let (name, fits) = match &cli.command {
+        Command::Run(asked) => ("run", asked.fits()),
         Command::Estimate(asked) => ("estimate", asked.fits()),
         Command::Compare(asked) => ("compare", asked.fits()),
         Command::Why(asked) => ("why", asked.fits()),
         Command::Tune(asked) => ("tune", asked.fits()),
         Command::Fuzz(asked) => ("fuzz", asked.fits()),
+        Command::Report(asked) => ("report", asked.fits()),
         _ => ("", Ok(())),
     };
     if let Err(wrong) = fits {
@@ -74,6 +77,7 @@ pub fn execute(command: &Command, player: &impl Player) -> Exit {
         Command::Availability(asked) => availability::play_years(asked),
         Command::Fuzz(asked) => fuzz::fuzz(asked),
         Command::Replay(asked) => fuzz::replay(asked, player),
+        Command::Report(asked) => pages::report(asked),
     };
     match result {
         Ok(exit) => exit,
@@ -91,31 +95,35 @@ pub fn execute(command: &Command, player: &impl Player) -> Exit {
 pub(super) fn play(asked: &Run, player: &impl Player) -> Result<Exit, Trouble> {
     asked.out.iter().try_for_each(|out| can_write(&out.path))?;
     let options = asked.common.options()?;
-    let mut runs = Vec::new();
+    let mut films = Vec::new();
     for input in &asked.inputs {
         let seed = match asked.seed {
             Some(seed) => seed,
             None => player.lint(input, &options)?.seed.unwrap_or(1),
         };
-        let mut run = player.play(input, &options, seed)?;
-        notes(&run).iter().for_each(|text| note(text));
-        violations(&run).iter().for_each(|text| note(text));
-        run.command = again(input, seed, &asked.common);
+        let mut film = match asked.wants_page() {
+            true => player.film(input, &options, seed)?,
+            false => player.play(input, &options, seed)?.into(),
+        };
+        notes(&film.run).iter().for_each(|text| note(text));
+        violations(&film.run).iter().for_each(|text| note(text));
+        film.run.command = again(input, seed, &asked.common.words());
         if asked.stats {
-            stats(&run);
+            stats(&film.run);
         }
-        runs.push(run);
+        let label = film.run.scenario.to_string();
+        films.push((film, label));
     }
-    print(&rendered(asked.output, &runs, Style::Colored)?).map_err(stdout)?;
-    asked.out.iter().try_for_each(|out| write_out(out, &runs))?;
-    Ok(runs.iter().map(verdict).max().unwrap_or(Exit::Done))
+    print(&rendered(asked.output, &films, Style::Colored)?).map_err(stdout)?;
+    asked.out.iter().try_for_each(|out| write_out(out, &films))?;
+    Ok(films.iter().map(|(film, _)| verdict(&film.run)).max().unwrap_or(Exit::Done))
 }
 
 /// The words after `healsim` that play the run again.
-fn again(input: &str, seed: u64, common: &Common) -> Vec<crate::engine::Text> {
+pub(super) fn again(input: &str, seed: u64, options: &[String]) -> Vec<crate::engine::Text> {
     let mut words = vec!["run".to_owned(), input.to_owned()];
     words.extend(["--seed".to_owned(), seed.to_string()]);
-    words.extend(common.words());
+    words.extend(options.iter().cloned());
     words.into_iter().map(Into::into).collect()
 }
 
@@ -160,15 +168,18 @@ fn stats(run: &timeline::Run) {
     note(&format!("{name}: {} engine events, {entries} timeline entries", run.engine_events));
 }
 
-fn write_out(out: &OutFile<Format>, runs: &[timeline::Run]) -> Result<(), Trouble> {
-    let bytes = rendered(out.format, runs, Style::Plain)?;
+fn write_out(out: &OutFile<Format>, films: &[(Film, String)]) -> Result<(), Trouble> {
+    let bytes = match out.format {
+        Format::Html => pages::page(films)?,
+        format => rendered(format, films, Style::Plain)?,
+    };
     write_file(&out.path, &bytes).map_err(|error| file(&out.path, &error))
 }
 
 /// All runs in one format, one after the other.
-fn rendered(format: Format, runs: &[timeline::Run], style: Style) -> Result<Vec<u8>, Trouble> {
+fn rendered(format: Format, films: &[(Film, String)], style: Style) -> Result<Vec<u8>, Trouble> {
     let mut bytes = Vec::new();
-    for (i, run) in runs.iter().enumerate() {
+    for (i, (Film { run, .. }, _)) in films.iter().enumerate() {
         let text = matches!(format, Format::Timeline | Format::Summary);
         if text && i > 0 {
             bytes.extend_from_slice(b"\n\n");

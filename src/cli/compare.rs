@@ -1,10 +1,11 @@
 //! `compare`: two scenarios, platforms or settings beside each other, seed by seed.
 
-use super::args::{Common, Setting};
-use super::commands::{Exit, Trouble, stdout};
+use super::args::{Common, OutFile, Setting};
+use super::commands::{Exit, Trouble, again, can_write, stdout};
 use super::output::{note, print};
 use super::player::{Options, Player, Versus};
 use super::progress::{Progress, watch};
+use super::report::{PageFormat, page, write_pages};
 use crate::analysis::estimate::MOST_RUNS;
 use crate::report::{Style, comparison_json, write_comparison};
 use crate::scenario::models;
@@ -23,7 +24,8 @@ use std::path::Path;
   healsim compare tkgs-2024 tkgs-current --scenario worker-vm-deleted
   healsim compare machineHealthCheck.unknownTimeout=5m machineHealthCheck.unknownTimeout=2m \\
     --scenario worker-kubelet-stopped --runs 200
-  healsim compare tkgs-2024 my-health-check.yaml --scenario worker-power-off")]
+  healsim compare tkgs-2024 my-health-check.yaml --scenario worker-power-off
+  healsim compare worker-power-off worker-vm-deleted --runs 20 --out html=both.html")]
 pub struct Compare {
     /// A scenario, a platform, settings or a file of manifests
     #[arg(value_name = "A")]
@@ -46,6 +48,9 @@ pub struct Compare {
     /// What to print
     #[arg(short = 'o', value_name = "FORMAT", default_value = "table")]
     pub output: CompareFormat,
+    /// Write a page that shows the runs of the first seed beside each other
+    #[arg(long, value_name = "html=FILE")]
+    pub out: Vec<OutFile<PageFormat>>,
     /// Tell the progress on standard error even if that is no terminal
     #[arg(long)]
     pub progress: bool,
@@ -116,6 +121,7 @@ impl Compare {
 /// Plays both sides and tells what differs.
 pub(super) fn play_both(asked: &Compare, player: &impl Player) -> Result<Exit, Trouble> {
     let [a, b] = asked.sides().map_err(|wrong| Trouble::Input(vec![wrong]))?;
+    asked.out.iter().try_for_each(|out| can_write(&out.path))?;
     let a = (a.0, a.1.read(None)?, a.2);
     let b = (b.0, b.1.read(Some(&a.1))?, b.2);
     let sides = [a, b];
@@ -145,6 +151,15 @@ pub(super) fn play_both(asked: &Compare, player: &impl Player) -> Result<Exit, T
         }
     };
     print(&bytes).map_err(stdout)?;
+    if !asked.out.is_empty() && !interrupted {
+        let film = |(input, options, label): &(String, Options, String)| {
+            let mut film = player.film(input, options, asked.seed)?;
+            film.run.command = again(input, asked.seed, &options.words());
+            Ok::<_, Vec<String>>((film, label.clone()))
+        };
+        let [a, b] = &sides;
+        write_pages(&asked.out, &page(&[film(a)?, film(b)?])?)?;
+    }
     if interrupted {
         note(&format!("partial: interrupted after {} of {} runs", found.runs, asked.runs));
     }

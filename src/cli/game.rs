@@ -12,8 +12,9 @@ use crate::analysis::why::{self, Settings, Shares, Unanswered};
 use crate::analysis::{Comparison, Control, compare, invariants, tune};
 use crate::api::Kind;
 use crate::engine::SimTime;
+use crate::report::html::{self, Film};
 use crate::report::{Listed, kubectl};
-use crate::scenario::{self, Changes, Game, Mistake, Printed, RangeEnd, at_end, models};
+use crate::scenario::{self, Changes, Game, Mistake, RangeEnd, at_end, models};
 use crate::timeline::Run;
 use std::sync::Arc;
 
@@ -23,6 +24,10 @@ pub struct Library;
 impl Player for Library {
     fn play(&self, input: &str, options: &Options, seed: u64) -> Result<Run, Vec<String>> {
         Ok(invariants::play(&game(input, options)?, seed))
+    }
+
+    fn film(&self, input: &str, options: &Options, seed: u64) -> Result<Film, Vec<String>> {
+        Ok(html::film(&game(input, options)?, seed))
     }
 
     fn lint(&self, input: &str, options: &Options) -> Result<Linted, Vec<String>> {
@@ -184,7 +189,7 @@ impl Player for Library {
             Some(View::Name) => kubectl::Form::Name,
         };
         if let kubectl::Resource::Kind(kind) = resource
-            && let Some(words) = refusal(simulation.ask_for(kind))
+            && let Some(words) = kubectl::refusal(simulation.ask_for(kind))
         {
             return Ok(Got { text: format!("{words}\n"), failed: true });
         }
@@ -195,15 +200,6 @@ impl Player for Library {
 /// Without a fault there is nothing to count from.
 fn no_fault(input: &str) -> String {
     format!("{input}: no fault: `why` counts from the first one")
-}
-
-/// What kubectl says instead of an answer.
-fn refusal(printed: Printed) -> Option<String> {
-    match printed {
-        Printed::Done(_) => None,
-        Printed::Failed(words) => Some(words.to_string()),
-        Printed::Waits(time) => Some(format!("(kubectl has printed nothing for {time})")),
-    }
 }
 
 fn game(input: &str, options: &Options) -> Result<Game, Vec<String>> {

@@ -14,6 +14,7 @@ mod lists;
 mod output;
 mod player;
 mod progress;
+mod report;
 #[cfg(test)]
 mod tests;
 mod tune;
@@ -30,6 +31,7 @@ pub use player::{
     Answer, Asked, Linted, Listing, Many, Options, Player, Question, Resource, Shown, Tuned,
     Tuning, Versus, View,
 };
+pub use report::Report;
 pub use tune::{Tune, TuneFormat};
 pub use why::{Of, WhyArgs, WhyFormat};
 
@@ -68,6 +70,7 @@ pub enum Command {
     Availability(Availability),
     Fuzz(Fuzz),
     Replay(Replay),
+    Report(Report),
 }
 
 /// Play scenarios and print what happened
@@ -79,7 +82,8 @@ pub enum Command {
   healsim run worker-kubelet-stopped
   healsim run worker-kubelet-stopped --seed 7 -o summary
   healsim run worker-power-off -f my-health-check.yaml
-  healsim run mine.yaml --platform tkgs-2024 --out jsonl=run.jsonl")]
+  healsim run mine.yaml --platform tkgs-2024 --out jsonl=run.jsonl
+  healsim run worker-vm-deleted --out html=page.html")]
 pub struct Run {
     /// Scenarios: names or files
     #[arg(value_name = "NAME|FILE", required = true)]
@@ -90,7 +94,8 @@ pub struct Run {
     /// What to print
     #[arg(short = 'o', value_name = "FORMAT", default_value = "timeline")]
     pub output: Format,
-    /// Write a format into a file as well; may be given several times
+    /// Write a format into a file as well, `html` too: a page that shows the run, or two runs beside
+    /// each other; may be given several times
     #[arg(long, value_name = "FORMAT=FILE")]
     pub out: Vec<OutFile<Format>>,
     /// Print the engine's own counts to standard error
@@ -98,6 +103,21 @@ pub struct Run {
     pub stats: bool,
     #[command(flatten)]
     pub common: Common,
+}
+
+impl Run {
+    /// Fails with what would be right if the words do not fit one another.
+    pub fn fits(&self) -> Result<(), String> {
+        match self.inputs.len() {
+            0..=2 => Ok(()),
+            _ if !self.wants_page() => Ok(()),
+            runs => Err(format!("a page shows one run, or two beside each other; here are {runs}")),
+        }
+    }
+
+    fn wants_page(&self) -> bool {
+        self.out.iter().any(|out| out.format == Format::Html)
+    }
 }
 
 /// Validate scenarios, then play them with many seeds

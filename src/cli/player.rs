@@ -9,6 +9,7 @@ use crate::analysis::why::{self, Never, Settings, Shares, Why};
 use crate::analysis::{Comparison, Control};
 use crate::engine::{Duration, Text};
 use crate::report::Listed;
+use crate::report::html::Film;
 use crate::scenario::{OutageRate, Source};
 use crate::timeline::Run;
 use clap::ValueEnum;
@@ -19,6 +20,10 @@ use std::path::PathBuf;
 pub trait Player {
     /// Plays one scenario with one seed.
     fn play(&self, input: &str, options: &Options, seed: u64) -> Result<Run, Vec<String>>;
+    /// Plays one scenario with one seed, and keeps what its page shows beside the timeline.
+    fn film(&self, input: &str, options: &Options, seed: u64) -> Result<Film, Vec<String>> {
+        self.play(input, options, seed).map(Film::from)
+    }
     /// Reads and validates one scenario without playing it.
     fn lint(&self, input: &str, options: &Options) -> Result<Linted, Vec<String>>;
     /// Everything of a kind, or what a word names of it.
@@ -101,6 +106,18 @@ pub struct Options {
 }
 
 impl Options {
+    /// The words that give these options again; `--dense` changes no output.
+    pub fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+        self.platform.iter().for_each(|platform| add("--platform", platform.clone()));
+        self.until.iter().for_each(|until| add("--until", until.to_string()));
+        self.set.iter().for_each(|set| add("--set", format!("{}={}", set.key, set.value)));
+        self.files.iter().for_each(|file| add("-f", file.display().to_string()));
+        words.extend(self.free.then(|| "--free".to_owned()));
+        words
+    }
+
     /// Reads the files; one that others have read already is not read again, because standard input
     /// can be read once.
     pub fn read(mut self, others: Option<&Options>) -> Result<Options, Vec<String>> {

@@ -8,6 +8,7 @@ mod clock;
 mod compare;
 mod estimate;
 mod fuzz;
+pub mod html;
 mod json;
 mod junit;
 pub mod kubectl;
@@ -20,6 +21,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod timeline;
+pub mod trace;
 mod tune;
 mod why;
 mod words;
@@ -54,6 +56,8 @@ pub enum Format {
     Json,
     /// Each entry as a line of JSON, then the summary.
     Jsonl,
+    /// A page that shows it, for a browser.
+    Html,
 }
 
 /// A word that is not the name of a format.
@@ -69,16 +73,18 @@ pub fn write(format: Format, run: &Run, style: Style, to: &mut impl io::Write) -
         Format::Summary => summary::write(run, style, to),
         Format::Json => writeln!(to, "{}", json::summary(run)),
         Format::Jsonl => json::write_lines(run, to),
+        Format::Html => html::write_page(&[html::Shown::unfilmed(run)], None, to),
     }
 }
 
 impl Format {
     /// All formats, with the name of each.
-    pub const ALL: [(&str, Format); 4] = [
+    pub const ALL: [(&str, Format); 5] = [
         ("timeline", Format::Timeline),
         ("summary", Format::Summary),
         ("json", Format::Json),
         ("jsonl", Format::Jsonl),
+        ("html", Format::Html),
     ];
 }
 

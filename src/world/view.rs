@@ -3,7 +3,7 @@
 use super::build::WORKLOAD_CLUSTER;
 use super::core::World;
 use super::process::Process;
-use crate::api::{Kind, Object, Uid};
+use crate::api::{Kind, Object, ObjectKey, Uid};
 use crate::components::etcd;
 use crate::engine::{SimTime, Text};
 use crate::infra::{Datacenter, Host, Links, ProcessId, ProcessState, Vm, VmId, Way};
@@ -45,6 +45,11 @@ impl<'a> View<'a> {
     /// The committed objects of a kind in whichever cluster has them, by namespace and name.
     pub fn objects(self, kind: Kind) -> impl Iterator<Item = &'a Arc<Object>> {
         self.stores().flat_map(move |store| store.of_kind(kind))
+    }
+
+    /// The committed object of a key in whichever cluster has it.
+    pub fn object(self, key: &ObjectKey) -> Option<Arc<Object>> {
+        self.stores().find_map(|store| store.get(key))
     }
 
     /// The VMs that exist, by name.

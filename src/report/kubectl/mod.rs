@@ -12,7 +12,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::api::{Kind, Object};
+use crate::api::{Kind, Object, ObjectKey};
+use crate::engine::{SimTime, Text};
+use crate::scenario::Printed;
 use crate::world::View;
 use manifest::manifest;
 use std::sync::Arc;
@@ -50,14 +52,11 @@ pub fn get(view: View, resource: Resource, form: Form) -> String {
         Resource::Etcd => return etcd::members(view, form),
         Resource::Kind(kind) => kind,
     };
-    let shown = |object: &&Arc<Object>| !kind.is_namespaced() || object.key().namespace == *DEFAULT;
-    let objects: Vec<&Arc<Object>> = view.objects(kind).filter(shown).collect();
+    let objects: Vec<&Arc<Object>> =
+        view.objects(kind).filter(|object| is_shown(object.key())).collect();
     match form {
         Form::Yaml | Form::Json => manifest(&objects, form),
-        _ if objects.is_empty() && kind.is_namespaced() => {
-            format!("No resources found in {DEFAULT} namespace.\n")
-        }
-        _ if objects.is_empty() => "No resources found\n".to_owned(),
+        _ if objects.is_empty() => format!("{}\n", nothing(kind)),
         Form::Name => names(objects.iter().map(|object| (kind_word(kind), object.name().as_str()))),
         _ => {
             let mut table = Table::new(rows::columns(kind, form));
@@ -69,6 +68,62 @@ pub fn get(view: View, resource: Resource, form: Form) -> String {
     }
 }
 
+/// A row of a plain table. What stands under `AGE` is left empty, for it goes on by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub cells: Vec<String>,
+    /// From when the age counts; see [`age`].
+    pub created: SimTime,
+}
+
+impl Row {
+    /// The row of an object.
+    pub fn of(object: &Object) -> Row {
+        let columns = head(object.key().kind);
+        let mut cells = rows::row(object.meta.created, object, Form::Table);
+        cells.truncate(columns.len());
+        for (cell, _) in cells.iter_mut().zip(columns).filter(|(_, column)| *column == AGE) {
+            cell.clear();
+        }
+        Row { cells, created: object.meta.created }
+    }
+}
+
+/// The columns of a kind's plain table.
+pub fn head(kind: Kind) -> Vec<&'static str> {
+    rows::columns(kind, Form::Table)
+}
+
+/// True for what `get` prints without `-n`.
+pub fn is_shown(key: &ObjectKey) -> bool {
+    !key.kind.is_namespaced() || key.namespace == *DEFAULT
+}
+
+/// The key under which `get` finds an object of this name without `-n`.
+pub fn key(kind: Kind, name: &Text) -> ObjectKey {
+    let namespace = if kind.is_namespaced() { Text::word(DEFAULT) } else { Text::EMPTY };
+    ObjectKey { kind, namespace, name: name.clone() }
+}
+
+/// What it prints where there is no object of a kind.
+pub fn nothing(kind: Kind) -> String {
+    match kind.is_namespaced() {
+        true => format!("No resources found in {DEFAULT} namespace."),
+        false => "No resources found".to_owned(),
+    }
+}
+
+/// What kubectl says instead of an answer.
+pub fn refusal(printed: Printed) -> Option<String> {
+    match printed {
+        Printed::Done(_) => None,
+        Printed::Failed(words) => Some(words.to_string()),
+        Printed::Waits(time) => Some(format!("(kubectl has printed nothing for {time})")),
+    }
+}
+
+/// The column that changes while nothing happens.
+pub const AGE: &str = "AGE";
 const DEFAULT: &str = "default";
 
 /// A kind as kubectl prints it: `node`, `deployment.apps`, `machine.cluster.x-k8s.io`.

@@ -1,0 +1,201 @@
+// The page: one clock for one run or two, the keys, and the address that holds the instant.
+
+import { RunView } from './run.js';
+import { Scrubber } from './scrubber.js';
+import { Lesson } from './lesson.js';
+import { countUpTo } from './model.js';
+
+class App {
+  constructor(data) {
+    this.data = data;
+    this.time = 0;
+    this.selected = null;
+    this.traced = null;
+    this.views = data.runs.map((run) => new RunView(run, this));
+    this.align();
+    const runs = document.getElementById('runs');
+    runs.classList.toggle('two', this.views.length > 1);
+    this.views.forEach((view, i) => {
+      view.build(this.views.length > 1 ? 'AB'[i] : '');
+      runs.append(view.element);
+    });
+    this.scrubber = new Scrubber(this, document.getElementById('clock'));
+    this.lesson = new Lesson(this, data.lesson, document.getElementById('lesson'));
+    document.getElementById('foot').textContent = `healsim ${data.healsim}: the same scenario, platform and seed give the same page.`;
+    this.marks = this.readMarks();
+    addEventListener('keydown', (event) => this.key(event));
+    addEventListener('hashchange', () => this.readAddress());
+    this.readAddress();
+    this.show();
+  }
+
+  /** Two runs have their first faults at the same reading of the clock, that of the later one. */
+  align() {
+    const faults = this.views.map(({ run }) => run.fault ?? 0);
+    const latest = Math.max(...faults);
+    this.views.forEach((view, i) => { view.offset = latest - faults[i]; });
+    this.length = Math.max(...this.views.map(({ run, offset }) => run.end + offset));
+    this.fault = this.views.some(({ run }) => run.fault !== null) ? latest : null;
+  }
+
+  /** The times of all events that are told, in order. */
+  readMarks() {
+    const times = new Set();
+    for (const { run, offset, events } of this.views) {
+      for (let place = 0; place < run.count; place += 1) if (events.isShown(place)) times.add(run.at[place] + offset);
+    }
+    return Float64Array.from(times).sort();
+  }
+
+  seek(time) {
+    this.time = Math.min(this.length, Math.max(0, Math.round(time)));
+    this.show();
+    this.writeAddress();
+  }
+
+  show() {
+    for (const view of this.views) view.show(this.time, this.selected);
+    this.scrubber.show(this.time, Boolean(this.playing));
+    this.lesson.show(this.time);
+  }
+
+  toggle() {
+    if (this.playing) this.pause();
+    else this.play();
+  }
+
+  play() {
+    if (this.time >= this.length) this.time = 0;
+    let last = performance.now();
+    const frame = (now) => {
+      this.time = Math.min(this.limit ?? this.length, this.time + (now - last) * 1000 * this.scrubber.speed);
+      last = now;
+      if (this.time >= (this.limit ?? this.length)) this.playing = null;
+      else this.playing = requestAnimationFrame(frame);
+      this.show();
+      if (!this.playing) this.writeAddress();
+    };
+    this.playing = requestAnimationFrame(frame);
+    this.show();
+  }
+
+  pause() {
+    if (!this.playing) return;
+    cancelAnimationFrame(this.playing);
+    this.playing = null;
+    this.time = Math.round(this.time);
+    this.show();
+    this.writeAddress();
+  }
+
+  next() {
+    this.pause();
+    const place = countUpTo(this.marks, this.time);
+    if (place < this.marks.length) this.seek(this.marks[place]);
+  }
+
+  previous() {
+    this.pause();
+    const place = countUpTo(this.marks, this.time - 1) - 1;
+    this.seek(place < 0 ? 0 : this.marks[place]);
+  }
+
+  nextFault() {
+    const times = this.views.flatMap(({ run, offset }) => run.faults.map((place) => run.at[place] + offset)).sort((a, b) => a - b);
+    const next = times.find((time) => time > this.time) ?? times[0];
+    if (next !== undefined) this.seek(next);
+  }
+
+  /** Selects an object by kind and name; null for none. */
+  select(id) {
+    this.selected = id;
+    if (id === null && this.traced !== null) this.endTrace();
+    for (const view of this.views) view.mark(id);
+    this.show();
+    this.writeAddress();
+  }
+
+  /** Shows how an entry came about, and with `jump` goes to its instant. */
+  trace(view, place, jump) {
+    this.pause();
+    if (!jump || !view.run.chain(this.traced?.place ?? -1).includes(place)) this.traced = { view, place };
+    view.events.showChain(this.traced.place);
+    view.lanes.drawPath(view.run.chain(this.traced.place).reverse());
+    const entry = view.run.entry(place);
+    this.selected = entry.object.id;
+    view.lanes.mark(this.selected);
+    if (jump) this.time = entry.at + view.offset;
+    this.show();
+    this.writeAddress();
+  }
+
+  endTrace() {
+    const { view } = this.traced;
+    this.traced = null;
+    view.events.showChain(null);
+    view.lanes.drawPath();
+  }
+
+  help() {
+    const dialog = document.getElementById('help');
+    if (dialog.open) dialog.close();
+    else dialog.showModal();
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const { target } = event;
+    if (target.closest('input:not([type=checkbox]), select, textarea, dialog') && event.key !== '?') return;
+    const keys = {
+      ArrowRight: () => (event.shiftKey ? this.seek(this.time + 10e6) : this.next()),
+      ArrowLeft: () => (event.shiftKey ? this.seek(this.time - 10e6) : this.previous()),
+      '[': () => this.scrubber.faster(-1),
+      ']': () => this.scrubber.faster(1),
+      Home: () => this.seek(0),
+      End: () => this.seek(this.length),
+      f: () => this.nextFault(),
+      Escape: () => this.select(null),
+      '?': () => this.help(),
+    };
+    // A button that has the focus is pressed by the space bar.
+    if (!target.closest('button, input, summary, a')) keys[' '] = () => this.toggle();
+    const act = keys[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+
+  readAddress() {
+    const words = new URLSearchParams(location.hash.slice(1));
+    const time = Number.parseFloat(words.get('t'));
+    if (Number.isFinite(time)) this.time = Math.min(this.length, Math.max(0, Math.round(time * 1e6)));
+    const id = words.get('select');
+    if (id !== this.selected) {
+      this.selected = id;
+      for (const view of this.views) view.mark(id);
+    }
+    const entry = Number.parseInt(words.get('entry'), 10);
+    const view = this.views[words.get('run') === 'B' ? 1 : 0] ?? this.views[0];
+    const place = entry - view.run.first;
+    if (place >= 0 && place < view.run.count && this.traced?.place !== place) this.trace(view, place, false);
+    this.show();
+  }
+
+  /** The address follows the clock, but not many times a second: browsers refuse that. */
+  writeAddress() {
+    clearTimeout(this.writing);
+    this.writing = setTimeout(() => {
+      const words = [`t=${Number((this.time / 1e6).toFixed(6))}`];
+      if (this.selected) words.push(`select=${encodeURIComponent(this.selected).replace(/%2F/g, '/').replace(/%40/g, '@')}`);
+      if (this.traced) words.push(`entry=${this.traced.view.run.first + this.traced.place}`);
+      if (this.traced && this.traced.view === this.views[1]) words.push('run=B');
+      history.replaceState(null, '', `#${words.join('&')}`);
+    }, 150);
+  }
+}
+
+const began = performance.now();
+const app = new App(JSON.parse(document.getElementById('data').textContent));
+// For tests, and for people with a console.
+window.healsim = app;
+requestAnimationFrame(() => requestAnimationFrame(() => { app.took = performance.now() - began; }));

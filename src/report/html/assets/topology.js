@@ -1,0 +1,289 @@
+// The cluster at an instant: hosts with their VMs, on these what runs and what the API says of it;
+// who leads, where the endpoint leads to, which links are cut. Many VMs are drawn as a field of cells.
+
+import { bandsOf, isStill, podGroups, podStateOf, stateOf } from './states.js';
+import { countUpTo } from './model.js';
+import { byName, safe } from './time.js';
+
+/** With more VMs than these, each is a cell and not a card. */
+const CARDS = 60;
+const CELL = 9;
+
+const LINK_FAULTS = { cutLink: true, isolateVm: true, slowDisk: true, stallDisk: true, healLink: false, rejoinVm: false, healDisk: false };
+
+export class Topology {
+  constructor(run, { select }) {
+    this.run = run;
+    this.select = select;
+    this.element = document.createElement('section');
+    this.element.className = 'topology';
+    this.element.setAttribute('aria-label', 'The cluster at this instant');
+    this.vms = run.ofKind('VM').slice().sort((a, b) => rank(a) - rank(b) || byName(a, b));
+    podGroups(run);
+    this.readMembers();
+    this.element.innerHTML = '<div class="near"></div>';
+    this.near = this.element.firstElementChild;
+    this.element.addEventListener('click', (event) => {
+      const part = event.target.closest('[data-select]');
+      if (part) select(part.dataset.select);
+    });
+    if (this.vms.length > CARDS) this.field = new Field(run, this.vms.filter((vm) => rank(vm) === 2), select, this.element);
+  }
+
+  /** What each member of etcd says of itself: Map name -> {places, states}. */
+  readMembers() {
+    this.members = new Map();
+    const flat = this.run.data.etcd ?? [];
+    let time = 0;
+    for (let i = 0; i < flat.length;) {
+      time += flat[i];
+      const name = this.run.texts[flat[i + 1]];
+      const there = flat[i + 2] >= 0;
+      const state = there ? { term: flat[i + 2], index: flat[i + 3], applied: flat[i + 4] } : null;
+      i += there ? 5 : 3;
+      if (!this.members.has(name)) this.members.set(name, { times: [], states: [] });
+      const known = this.members.get(name);
+      known.times.push(time);
+      known.states.push(state);
+    }
+  }
+
+  member(name, time) {
+    const known = this.members.get(name);
+    if (!known) return null;
+    let place = known.times.length - 1;
+    while (place >= 0 && known.times[place] > time) place -= 1;
+    return place < 0 ? null : known.states[place];
+  }
+
+  show(time, selected) {
+    const upTo = this.run.upTo(time);
+    if (upTo === this.upTo && selected === this.selected) return;
+    Object.assign(this, { upTo, selected, time });
+    const many = Boolean(this.field);
+    const planes = this.vms.filter((vm) => !many || rank(vm) < 2);
+    this.podsOn = many ? new Map() : this.findPods(upTo);
+    const hosts = this.hosts(upTo);
+    const cards = hosts.length > 0 && !many ? this.byHost(hosts, planes, upTo) : this.byRole(planes, upTo);
+    this.near.innerHTML = `${this.endpoint(upTo)}${this.cut(upTo)}<div class="hosts">${cards}</div>`;
+    this.field?.show(time);
+  }
+
+  findPods(upTo) {
+    const found = new Map();
+    for (const pod of this.run.ofKind('Pod')) {
+      if (pod.isMirror || this.run.value(pod, 'exists', upTo) !== true) continue;
+      const node = this.run.value(pod, 'nodeName', upTo) ?? '';
+      if (!found.has(node)) found.set(node, []);
+      found.get(node).push(pod);
+    }
+    return found;
+  }
+
+  hosts(upTo) {
+    return this.run.ofKind('Host').filter((host) => this.run.value(host, 'power', upTo) !== undefined);
+  }
+
+  hostOf(vm, upTo) {
+    const now = this.run.value(vm, 'host', upTo);
+    if (now) return now;
+    // What is gone is drawn where it was.
+    const place = this.run.lastOf(vm, 'host', upTo);
+    return place < 0 ? this.run.atFirst(vm, 'host') : this.run.texts[this.run.to[place]];
+  }
+
+  byHost(hosts, vms, upTo) {
+    const boxes = hosts.map((host) => {
+      const own = vms.filter((vm) => this.hostOf(vm, upTo) === host.name);
+      const zone = this.run.zones[host.name];
+      const its = stateOf(this.run, host, upTo);
+      return `<div class="host ${its.tone}"><h3><button data-select="${safe(host.id)}">${safe(host.name)}</button>
+        ${zone ? `<small>${safe(zone)}</small>` : ''}<small>${its.tone === 'good' ? '' : safe(its.word)}</small></h3>
+        ${own.map((vm) => this.card(vm, upTo)).join('')}</div>`;
+    });
+    const names = new Set(hosts.map((host) => host.name));
+    const rest = vms.filter((vm) => !names.has(this.hostOf(vm, upTo)));
+    const others = rest.map((vm) => this.card(vm, upTo)).join('');
+    return boxes.join('') + (others.trim() ? `<div class="host"><h3>elsewhere</h3>${others}</div>` : '') + this.homeless(upTo);
+  }
+
+  byRole(vms, upTo) {
+    const titles = ['Control plane', 'Management', 'Workers'];
+    const boxes = titles.map((title, role) => {
+      const cards = vms.filter((vm) => rank(vm) === role).map((vm) => this.card(vm, upTo)).join('');
+      return cards.trim() ? `<div class="host"><h3>${title}</h3>${cards}</div>` : '';
+    });
+    return boxes.join('') + this.homeless(upTo);
+  }
+
+  /** Pods that are on no Node. */
+  homeless(upTo) {
+    const pods = this.podsOn.get('') ?? [];
+    if (pods.length === 0) return '';
+    return `<div class="host wait"><h3>no Node yet</h3><div class="pods">${pods.map((pod) => this.pod(pod, upTo)).join('')}</div></div>`;
+  }
+
+  card(vm, upTo) {
+    const { run } = this;
+    const its = stateOf(run, vm, upTo);
+    const node = run.named.get(`Node/${vm.name}`);
+    const machine = run.named.get(`Machine/${vm.name}`);
+    const isKnown = [node, machine].some((object) => object && run.value(object, 'exists', upTo) === true);
+    if (its.tone === 'none' && !isKnown) return '';
+    const mark = (object, title) => {
+      if (!object) return '';
+      const now = stateOf(run, object, upTo);
+      return now.tone === 'none' ? '' : `<button class="mark" data-select="${safe(object.id)}" title="${safe(`${object.id}: ${now.word}`)}">
+        <i class="band ${now.tone}">${now.letter}</i> ${title} <span>${safe(now.word)}</span></button>`;
+    };
+    const server = run.named.get(`Process/kube-apiserver@${vm.name}`);
+    const pods = (this.podsOn.get(vm.name) ?? []).map((pod) => this.pod(pod, upTo)).join('');
+    const chosen = [vm.id, node?.id, machine?.id].includes(this.selected) && this.selected ? ' selected' : '';
+    return `<div class="vm ${['plane', 'manager', 'worker'][rank(vm)]} ${its.tone}${chosen}">
+      <h4><button data-select="${safe(vm.id)}" title="${safe(`${vm.id}: ${its.word}`)}"><i class="band ${its.tone}">${its.letter || '–'}</i> ${safe(vm.name)}</button>
+      ${its.tone === 'good' ? '' : `<small>${safe(its.tone === 'none' ? this.absence(vm, upTo) : its.word)}</small>`}</h4>
+      ${mark(node, 'Node')}${mark(machine, 'Machine')}${its.tone === 'none' ? '' : mark(server, 'API server')}${this.etcd(vm, upTo)}
+      ${pods ? `<div class="pods">${pods}</div>` : ''}</div>`;
+  }
+
+  absence(vm, upTo) {
+    const was = this.run.atFirst(vm, 'exists') === true || this.run.track(vm, 'exists').some((place) => place < upTo);
+    return was ? 'deleted' : 'no VM yet';
+  }
+
+  etcd(vm, upTo) {
+    const member = this.run.named.get(`EtcdMember/${vm.name}`);
+    if (!member) return '';
+    const now = stateOf(this.run, member, upTo);
+    if (now.tone === 'none') return '';
+    const log = this.member(vm.name, this.time);
+    const told = log ? `term ${log.term}, log ${log.index}` : now.tone === 'bad' ? '' : 'no status';
+    return `<button class="mark${now.word === 'leader' ? ' leads' : ''}" data-select="${safe(member.id)}" title="${safe(`${member.id}: ${now.word}${log ? `, ${told}, applied ${log.applied}` : ''}`)}">
+      <i class="band ${now.tone}">${now.letter}</i> etcd <span>${safe(now.word)}</span>${told ? `<small>${told}</small>` : ''}</button>`;
+  }
+
+  pod(pod, upTo) {
+    const now = podStateOf(this.run, pod, upTo);
+    return `<button class="pod band ${now.tone}${pod.id === this.selected ? ' selected' : ''}" data-select="${safe(pod.id)}" title="${safe(`${pod.id}: ${now.word}`)}" aria-label="${safe(`${pod.id}: ${now.word}`)}">${now.letter}</button>`;
+  }
+
+  endpoint(upTo) {
+    const rows = this.run.ofKind('Endpoint').map((endpoint) => {
+      const backends = String(this.run.value(endpoint, 'backends', upTo) ?? '').split(',').filter((name) => name && name !== 'none');
+      const to = backends.length > 0 ? backends.map((name) => `<span class="backend">${safe(name)}</span>`).join(' ')
+        : '<span class="backend bad">no backend</span>';
+      return `<p class="endpoint"><button data-select="${safe(endpoint.id)}">endpoint ${safe(endpoint.name)}</button> → ${to}</p>`;
+    });
+    const probes = this.run.ofKind('Probe').filter((probe) => !probe.name.includes('@')).map((probe) => {
+      const now = stateOf(this.run, probe, upTo);
+      if (now.tone === 'none') return '';
+      return `<button class="mark" data-select="${safe(probe.id)}"><i class="band ${now.tone}">${now.letter}</i> ${safe(probe.name)} <span>${now.word}</span></button>`;
+    });
+    return `<div class="front">${rows.join('')}<p class="probes">${probes.join('')}</p></div>`;
+  }
+
+  /** Links that are cut and disks that hang, as far as the faults tell. */
+  cut(upTo) {
+    const { run } = this;
+    const cut = new Map();
+    for (const place of run.faults) {
+      if (place >= upTo) break;
+      const entry = run.entry(place);
+      const fault = entry.object.name;
+      if (!(fault in LINK_FAULTS)) continue;
+      if (LINK_FAULTS[fault]) cut.set(String(entry.to), fault);
+      else cut.delete(String(entry.to));
+    }
+    if (cut.size === 0) return '';
+    const items = [...cut].map(([target, fault]) => `<span class="backend bad">${safe(fault)} ${safe(target)}</span>`);
+    return `<p class="cut">cut or slow: ${items.join(' ')}</p>`;
+  }
+}
+
+/** Many workers, each a cell: of what its Node says, or its VM while there is no Node. Only cells that change are drawn. */
+class Field {
+  constructor(run, workers, select, parent) {
+    this.workers = workers;
+    this.select = select;
+    this.run = run;
+    this.box = document.createElement('div');
+    this.box.className = 'field';
+    this.box.innerHTML = '<h3>Workers</h3><p></p><canvas role="img"></canvas>';
+    parent.append(this.box);
+    [this.words, this.cells] = [this.box.querySelector('p'), this.box.querySelector('canvas')];
+    this.cells.addEventListener('click', (event) => this.clicked(event));
+    this.states = workers.map((vm) => this.statesOf(vm));
+    this.moving = [...workers.keys()].filter((place) => this.states[place].all.length > 1);
+    addEventListener('resize', () => { this.shown = undefined; });
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { this.shown = undefined; });
+  }
+
+  statesOf(vm) {
+    const node = this.run.named.get(`Node/${vm.name}`);
+    const still = [vm, node].every((object) => !object || isStill(this.run, object));
+    if (still) {
+      const now = node && stateOf(this.run, node, 0);
+      return { times: [0], all: [now && now.tone !== 'none' ? now : stateOf(this.run, vm, 0)] };
+    }
+    const [own, its] = [bandsOf(this.run, vm), node ? bandsOf(this.run, node) : []];
+    const times = [...new Set([...own, ...its].map(({ from }) => from))].sort((a, b) => a - b);
+    const at = (bands, time) => bands.findLast(({ from }) => from <= time)?.state;
+    const all = times.map((time) => {
+      const now = at(its, time);
+      return now && now.tone !== 'none' ? now : at(own, time);
+    });
+    return { times, all };
+  }
+
+  /** Lays the cells out anew, as after a change of the window. */
+  layOut() {
+    this.columns = Math.max(20, Math.floor((this.box.clientWidth || 600) / CELL));
+    const rows = Math.ceil(this.workers.length / this.columns);
+    const scale = devicePixelRatio || 1;
+    Object.assign(this.cells, { width: this.columns * CELL * scale, height: rows * CELL * scale });
+    Object.assign(this.cells.style, { width: `${this.columns * CELL}px`, height: `${rows * CELL}px` });
+    const style = getComputedStyle(document.documentElement);
+    this.color = Object.fromEntries(['good', 'calm', 'busy', 'warn', 'bad'].map((tone) => [tone, style.getPropertyValue(`--${tone}`)]));
+    this.pen = this.cells.getContext('2d');
+    this.pen.scale(scale, scale);
+    this.shown = new Array(this.workers.length);
+    this.counts = new Map();
+  }
+
+  show(time) {
+    const isNew = !this.shown;
+    if (isNew) this.layOut();
+    let changed = isNew;
+    const draw = (place) => {
+      const { times, all } = this.states[place];
+      const now = all[Math.max(0, countUpTo(times, time) - 1)];
+      const before = this.shown[place];
+      if (now === before) return;
+      changed = true;
+      this.shown[place] = now;
+      if (before) this.counts.set(before.word, this.counts.get(before.word) - 1);
+      this.counts.set(now.word, (this.counts.get(now.word) ?? 0) + 1);
+      const [x, y] = [(place % this.columns) * CELL, Math.floor(place / this.columns) * CELL];
+      this.pen.clearRect(x, y, CELL - 1, CELL - 1);
+      this.pen.fillStyle = this.color[now.tone] ?? 'transparent';
+      this.pen.fillRect(x, y, CELL - 1, CELL - 1);
+    };
+    if (isNew) this.workers.forEach((_, place) => draw(place));
+    else this.moving.forEach(draw);
+    if (!changed) return;
+    const counted = [...this.counts].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
+    this.words.textContent = counted.map(([word, count]) => `${count.toLocaleString('en')} ${word}`).join(' · ');
+    this.cells.setAttribute('aria-label', `Workers: ${this.words.textContent}`);
+  }
+
+  clicked({ offsetX, offsetY }) {
+    const vm = this.workers[Math.floor(offsetY / CELL) * this.columns + Math.floor(offsetX / CELL)];
+    if (vm) this.select(this.run.named.has(`Node/${vm.name}`) ? `Node/${vm.name}` : vm.id);
+  }
+}
+
+/** 0 for control planes, 1 for what manages the cluster, 2 for workers. */
+function rank({ name }) {
+  if (name.startsWith('control-plane')) return 0;
+  return /^(supervisor|management)/.test(name) ? 1 : 2;
+}

@@ -1,0 +1,189 @@
+//! A run and all that its page shows beside the timeline: kubectl's tables, etcd's members, what
+//! kubectl is answered, and the critical path.
+//!
+//! A film is made while the run is played, for the tables are those of `report::kubectl`: the page
+//! and `healsim get --at` print the same rows. It changes nothing of the run.
+
+use super::answers::{Answers, answers};
+use super::way::{Way, way};
+use crate::analysis::invariants::Laws;
+use crate::api::Kind;
+use crate::engine::{SimTime, Text};
+use crate::report::kubectl::{self, Row};
+use crate::scenario::{Game, Observer};
+use crate::timeline::{Entry, Run};
+use crate::world::{MANAGEMENT_CLUSTER, View, WORKLOAD_CLUSTER};
+use std::collections::BTreeMap;
+
+/// The kinds that have a table on the page, with the word for `get`.
+pub const TABLES: [(&str, Kind); 3] =
+    [("nodes", Kind::Node), ("machines", Kind::Machine), ("pods", Kind::Pod)];
+
+/// A run, and what was seen of it.
+#[derive(Clone, Debug, Default)]
+pub struct Film {
+    pub run: Run,
+    /// In the order of [`TABLES`].
+    pub tables: Vec<Vec<RowChange>>,
+    pub members: Vec<MemberChange>,
+    pub answers: Answers,
+    /// Each host with its zone, where there are zones.
+    pub zones: Vec<(Text, Text)>,
+    pub way: Way,
+}
+
+impl From<Run> for Film {
+    /// Of a run that nobody filmed there is the timeline alone.
+    fn from(run: Run) -> Film {
+        Film { run, ..Film::default() }
+    }
+}
+
+/// A row that came, changed or went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowChange {
+    pub at: SimTime,
+    pub name: Text,
+    /// None once it is gone.
+    pub row: Option<Row>,
+}
+
+/// What a member of etcd says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberChange {
+    pub at: SimTime,
+    pub name: Text,
+    pub state: Option<MemberState>,
+}
+
+/// How far a member of etcd is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberState {
+    pub term: u64,
+    pub index: u64,
+    pub applied: u64,
+}
+
+/// Plays a game to its end under all laws, and films it.
+pub fn film(game: &Game, seed: u64) -> Film {
+    let mut simulation = game.begin(seed);
+    let mut laws = Laws::new();
+    let mut camera = Camera::default();
+    laws.look(simulation.view());
+    camera.look(simulation.view());
+    let zones = zones(simulation.view());
+    simulation.run(&mut Both(&mut laws, &mut camera));
+    let violations = laws.end(&simulation);
+    let mut run = game.judge(simulation.finish(), seed);
+    run.invariants_checked = laws.checked();
+    run.violated = violations.iter().map(|violation| violation.told()).collect();
+    let answers = answers(game, &run);
+    let way = way(game, &run);
+    Film { run, tables: camera.tables.into(), members: camera.members, answers, zones, way }
+}
+
+fn zones(view: View) -> Vec<(Text, Text)> {
+    let placed = view.hosts().filter_map(|host| {
+        let place = host.place.as_ref()?;
+        Some((host.name.clone(), place.zone.clone()))
+    });
+    placed.collect()
+}
+
+struct Both<'a>(&'a mut Laws, &'a mut Camera);
+
+impl Observer for Both<'_> {
+    fn look(&mut self, view: View) {
+        self.0.look(view);
+        self.1.look(view);
+    }
+}
+
+/// Writes down rows whenever an entry tells that something may have changed.
+#[derive(Default)]
+struct Camera {
+    tables: [Vec<RowChange>; TABLES.len()],
+    /// What each table shows now.
+    shown: [BTreeMap<Text, Row>; TABLES.len()],
+    members: Vec<MemberChange>,
+    known: BTreeMap<Text, Option<MemberState>>,
+    /// How many entries it has seen.
+    seen: usize,
+}
+
+impl Observer for Camera {
+    fn look(&mut self, view: View) {
+        let entries = view.timeline().entries();
+        let news = &entries[self.seen..];
+        if news.is_empty() {
+            return;
+        }
+        // Another member's store may be the one that is looked at from now on.
+        if self.seen == 0 || news.iter().any(touches_etcd) {
+            (0..TABLES.len()).for_each(|table| self.look_at_all(table, view));
+        } else {
+            news.iter().for_each(|entry| self.look_at(entry, view));
+        }
+        self.look_at_members(view);
+        self.seen = entries.len();
+    }
+}
+
+fn touches_etcd(entry: &Entry) -> bool {
+    entry.kind == "EtcdMember"
+        || entry.kind == "Process" && entry.field == "running" && entry.name.starts_with("etcd@")
+}
+
+impl Camera {
+    fn look_at_all(&mut self, table: usize, view: View) {
+        let kind = TABLES[table].1;
+        let there: BTreeMap<Text, Row> = view
+            .objects(kind)
+            .filter(|object| kubectl::is_shown(object.key()))
+            .map(|object| (object.name().clone(), Row::of(object)))
+            .collect();
+        let gone = self.shown[table].keys().filter(|name| !there.contains_key(*name));
+        let gone: Vec<Text> = gone.cloned().collect();
+        gone.into_iter().for_each(|name| self.note(table, view.now(), name, None));
+        for (name, row) in there {
+            self.note(table, view.now(), name, Some(row));
+        }
+    }
+
+    fn look_at(&mut self, entry: &Entry, view: View) {
+        let Some(table) = TABLES.iter().position(|(_, kind)| entry.kind == *kind.name()) else {
+            return;
+        };
+        let row = view.object(&kubectl::key(TABLES[table].1, &entry.name));
+        let row = row.map(|object| Row::of(&object));
+        self.note(table, view.now(), entry.name.clone(), row);
+    }
+
+    fn note(&mut self, table: usize, at: SimTime, name: Text, row: Option<Row>) {
+        if self.shown[table].get(&name) == row.as_ref() {
+            return;
+        }
+        match &row {
+            Some(row) => self.shown[table].insert(name.clone(), row.clone()),
+            None => self.shown[table].remove(&name),
+        };
+        self.tables[table].push(RowChange { at, name, row });
+    }
+
+    fn look_at_members(&mut self, view: View) {
+        for cluster in [WORKLOAD_CLUSTER, MANAGEMENT_CLUSTER] {
+            for member in view.etcd_members(&cluster) {
+                let state = member.status.map(|status| MemberState {
+                    term: status.term,
+                    index: status.index,
+                    applied: status.applied,
+                });
+                let name = &member.info.vm;
+                if self.known.get(name) != Some(&state) {
+                    self.known.insert(name.clone(), state);
+                    self.members.push(MemberChange { at: view.now(), name: name.clone(), state });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The page is one file that asks nothing of anybody, and shows what `get` prints.
+
+use super::bundle::{self, MODULES};
+use super::film::TABLES;
+use super::*;
+use crate::analysis::fuzz::{Schedule, Shape};
+use crate::engine::{Duration, Text};
+use crate::report::kubectl::{self, Form, Resource};
+use crate::report::{Format, Style, write};
+use crate::scenario::Game;
+use crate::timeline::{Entry, EntryId, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The page without data must stay below a third of this; with a scenario, all of it.
+const LARGEST: usize = 900_000;
+
+fn bare() -> String {
+    let mut page = Vec::new();
+    write_page(&[], None, &mut page).expect("memory takes it");
+    String::from_utf8(page).expect("text")
+}
+
+/// One control plane, one worker, whose kubelet stops after ten seconds.
+fn game() -> Game {
+    let schedule = Schedule::on("tkgs-2024", Shape::new(1, 1))
+        .at(Duration::from_secs(10), "stopUnit: { vm: worker-0, unit: kubelet }");
+    schedule.game(Duration::from_secs(90)).expect("a schedule that can be played")
+}
+
+#[test]
+fn a_page_asks_nothing_of_anybody_and_is_small() {
+    let page = bare();
+    assert!(page.len() < LARGEST / 3, "{} bytes", page.len());
+    let reaches = ["http:", "https:", "//cdn", "src=", "@import", "url(", "import(", "fetch("];
+    for word in reaches.into_iter().chain(["XMLHttpRequest", "WebSocket", "sendBeacon"]) {
+        assert!(!page.contains(word), "the page has {word}");
+    }
+    let links: Vec<&str> = page.split("href=").skip(1).collect();
+    assert!(
+        links.iter().all(|it| it.starts_with("\"#") || it.starts_with("\"data:,")),
+        "{links:?}"
+    );
+    assert!(!page.contains("<!--{"), "a mark was left");
+}
+
+#[test]
+fn the_modules_can_be_joined() {
+    let mut known = BTreeSet::new();
+    let mut declared = BTreeMap::new();
+    for (name, text) in MODULES {
+        assert!(text.starts_with("// "), "{name} does not say what it is");
+        for line in text.lines() {
+            if let Some(import) = line.strip_prefix("import ") {
+                let from = import.split("'./").nth(1).and_then(|rest| rest.split('\'').next());
+                let from = from.unwrap_or_else(|| panic!("{name}: import in one line: {line}"));
+                assert!(known.contains(from), "{name} imports {from}, which comes later");
+                continue;
+            }
+            let line = line.strip_prefix("export ").unwrap_or(line);
+            let line = line.strip_prefix("async ").unwrap_or(line);
+            let Some((word, rest)) = line.split_once(' ') else { continue };
+            if ["const", "let", "function", "class"].contains(&word) {
+                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+                let it = &rest[..end.unwrap_or(rest.len())];
+                let other = declared.insert(it, name);
+                assert!(other.is_none(), "{it} is declared in {} and {name}", other.unwrap_or(""));
+            }
+        }
+        known.insert(name);
+    }
+    let script = bundle::script();
+    assert!(!script.contains("</script") && !script.contains("\nimport "));
+}
+
+#[test]
+fn what_stands_in_a_run_cannot_leave_the_data() {
+    let mut run = Run { scenario: Text::word("a</script><b>&\""), ..Run::default() };
+    run.timeline.push(Entry {
+        id: EntryId(1),
+        at: SimTime::ZERO,
+        cluster: Text::EMPTY,
+        kind: Text::word("Node"),
+        name: Text::word("<!--"),
+        field: Text::word("Ready"),
+        from: Value::Null,
+        to: Value::text("</script>"),
+        reason: Text::EMPTY,
+        message: Text::word("<script>alert(1)</script>"),
+        by: Text::EMPTY,
+        cause: None,
+        reads: Vec::new(),
+        took: None,
+    });
+    let mut page = Vec::new();
+    write(Format::Html, &run, Style::Plain, &mut page).expect("memory takes it");
+    let page = String::from_utf8(page).expect("text");
+    let bare = bare();
+    for word in ["</script", "<script", "<!--"] {
+        assert_eq!(page.matches(word).count(), bare.matches(word).count(), "{word}");
+    }
+    assert!(page.contains("<title>a&lt;/script>&lt;b>&amp;&quot; · healsim</title>"));
+}
+
+#[test]
+fn the_filmed_tables_are_what_get_prints() {
+    let game = game();
+    let film = film(&game, 3);
+    assert_eq!(film.run.timeline.hash(), game.play(3).timeline.hash(), "a film changes nothing");
+    let mut simulation = game.begin(3);
+    for seconds in [0, 9, 10, 12, 41, 52, 58, 63, 77, 90] {
+        let at = SimTime::ZERO + Duration::from_secs(seconds);
+        simulation.run_until(at);
+        for (table, (name, kind)) in data::tables(&film).iter().zip(TABLES) {
+            let printed = kubectl::get(simulation.view(), Resource::Kind(kind), Form::Table);
+            assert_eq!(names(&printed), shown(table, at), "{name} at {seconds} s");
+        }
+    }
+}
+
+/// The first two columns that kubectl has printed.
+fn names(printed: &str) -> Vec<Vec<String>> {
+    let rows = printed.lines().skip(1);
+    rows.map(|row| row.split_whitespace().take(2).map(str::to_owned).collect()).collect()
+}
+
+/// The same of a table at a time.
+fn shown(table: &Table, at: SimTime) -> Vec<Vec<String>> {
+    let changes = table.changes.iter().take_while(|change| change.at <= at);
+    let rows: BTreeMap<_, _> = changes.map(|change| (&change.name, &change.row)).collect();
+    rows.values().filter_map(|row| row.as_ref()).map(|row| row.cells[..2].to_vec()).collect()
+}
+
+#[test]
+fn the_tables_of_a_trace_are_those_of_the_run_but_for_what_no_entry_tells() {
+    let film = film(&game(), 3);
+    let (derived, notes) = derived::tables(film.run.timeline.entries());
+    assert!(!notes.is_empty());
+    let filmed = data::tables(&film);
+    // Of Pods a trace has all namespaces.
+    for (derived, filmed) in derived.iter().zip(&filmed).filter(|(it, _)| it.name != "pods") {
+        let last = SimTime::ZERO + Duration::from_secs(90);
+        let (ours, theirs) = (rows(derived, last), rows(filmed, last));
+        assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
+        for (name, cells) in ours {
+            let differ = |(a, b): (&String, &String)| a != b && a != "·";
+            let wrong = cells.iter().zip(&theirs[name]).find(|pair| differ(*pair));
+            assert_eq!(wrong, None, "{} {name}", derived.name);
+        }
+    }
+}
+
+fn rows(table: &Table, at: SimTime) -> BTreeMap<&Text, Vec<String>> {
+    let changes = table.changes.iter().take_while(|change| change.at <= at);
+    let rows: BTreeMap<_, _> = changes.map(|change| (&change.name, &change.row)).collect();
+    let there = rows.into_iter().filter_map(|(name, row)| Some((name, row.as_ref()?)));
+    there.map(|(name, row)| (name, row.cells.clone())).collect()
+}
+
+#[test]
+fn a_film_has_the_critical_path_and_what_kubectl_is_answered() {
+    let film = film(&game(), 3);
+    assert!(film.way.absent.is_empty(), "{}", film.way.absent);
+    assert!(film.way.parts.windows(2).all(|two| two[0].to == two[1].from));
+    assert_eq!(film.answers.said[0], [(SimTime::ZERO, None)], "the API is there all the time");
+    assert!(!film.members.is_empty());
+}
