@@ -18,18 +18,21 @@ export class Events {
     this.element.innerHTML = `
       <div class="panel-head"><h2>Events</h2>
         <label><input type="checkbox"> every entry</label></div>
-      <ol class="log" aria-label="Events up to this instant, the latest first"></ol>
-      <div class="chain" hidden></div>
-      <div class="object" hidden></div>`;
+      <ol class="log" aria-label="Events up to this instant, the latest first"></ol>`;
+    /** Stands apart, where there is room. */
+    this.detail = document.createElement('section');
+    this.detail.className = 'detail events';
+    this.detail.setAttribute('aria-label', 'What is selected');
+    this.detail.innerHTML = '<div class="chain" hidden></div><div class="object" hidden></div>';
     this.log = this.element.querySelector('.log');
-    this.chainBox = this.element.querySelector('.chain');
-    this.objectBox = this.element.querySelector('.object');
+    this.chainBox = this.detail.querySelector('.chain');
+    this.objectBox = this.detail.querySelector('.object');
     this.element.querySelector('input').addEventListener('change', ({ target }) => {
       this.all = target.checked;
       this.upTo = undefined;
       this.show(this.time);
     });
-    this.element.addEventListener('click', (event) => this.clicked(event));
+    for (const part of [this.element, this.detail]) part.addEventListener('click', (event) => this.clicked(event));
   }
 
   /** True for an entry that is shown among the events. */

@@ -28,7 +28,7 @@ export class RunView {
     const title = document.createElement('div');
     title.className = 'title';
     title.innerHTML = headMarkup(this.run, letter);
-    this.element.append(title, this.topology.element, this.events.element, this.lanes.element, this.tables.element);
+    this.element.append(title, this.topology.element, this.events.element, this.events.detail, this.lanes.element, this.tables.element);
   }
 
   show(time, selected) {

@@ -53,16 +53,16 @@ export class Scrubber {
     const flags = [];
     const marks = [];
     const strips = [];
+    const faults = app.views.map(({ run, offset }) => faultsOf(run, offset));
+    /** Where both runs have one, one flag is enough. */
+    const both = new Set();
     app.views.forEach(({ run, offset, lanes }, number) => {
-      const seen = new Map();
-      for (const place of run.faults) {
-        const entry = run.entry(place);
-        const at = entry.at + offset;
-        const words = `${entry.object.name} ${entry.to}`;
-        seen.set(at, seen.has(at) ? `${seen.get(at)}\n${words}` : words);
-      }
+      const seen = faults[number];
       for (const [at, words] of seen) {
-        flags.push(`<button data-at="${at}" style="left:${100 * this.share(at)}%" title="${safe(`${clockText(at)} ${words}`)}" aria-label="${safe(`Fault at ${clockText(at)}: ${words}`)}">${FLAG}${app.views.length > 1 ? 'AB'[number] : ''}</button>`);
+        if (both.has(at)) continue;
+        if (seen === faults[0] && faults[1]?.has(at)) both.add(at);
+        const letter = app.views.length > 1 && !both.has(at) ? 'AB'[number] : '';
+        flags.push(`<button data-at="${at}" style="left:${100 * this.share(at)}%" title="${safe(`${clockText(at)} ${words}`)}" aria-label="${safe(`Fault at ${clockText(at)}: ${words}`)}">${FLAG}${letter}</button>`);
       }
       for (const { name, object, at } of run.summary.milestones ?? []) {
         const time = Math.round(at * 1e6) + offset;
@@ -117,4 +117,16 @@ export class Scrubber {
     }
     this.playing = playing;
   }
+}
+
+/** The faults of a run by the page's clock: Map time -> words. */
+function faultsOf(run, offset) {
+  const seen = new Map();
+  for (const place of run.faults) {
+    const entry = run.entry(place);
+    const at = entry.at + offset;
+    const words = `${entry.object.name} ${entry.to}`;
+    seen.set(at, seen.has(at) ? `${seen.get(at)}\n${words}` : words);
+  }
+  return seen;
 }

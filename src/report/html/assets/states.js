@@ -22,7 +22,7 @@ const RULES = {
     if (exists !== true) return GONE;
     const also = unschedulable === true ? ', SchedulingDisabled' : '';
     if (Ready === 'True') return also ? state('S', `Ready${also}`, 'busy') : state('R', 'Ready', 'good');
-    if (Ready === 'Unknown') return state('U', `Ready=Unknown${also}`, 'bad');
+    if (Ready === 'Unknown') return state('U', `Unknown${also}`, 'bad');
     return state('N', `not Ready${also}`, 'warn');
   },
   Machine({ exists, phase, deletionTimestamp, HealthCheckSucceeded }) {
