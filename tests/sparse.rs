@@ -57,7 +57,7 @@ fn random_schedules_are_the_same_without_heartbeats_that_change_nothing() {
     let deck = Deck::new("tkgs-2024", &[]).expect("all kinds of faults");
     for seed in 1..=10 * seeds() {
         let schedule = deck.draw(seed);
-        let minutes = Duration::from_secs(25 * 60);
+        let minutes = Duration::from_secs(45 * 60);
         let game = schedule.game(minutes).expect("what is drawn can be played");
         assert_equal(&game, seed, &schedule.scenario("drawn", minutes, ""));
     }

@@ -14,7 +14,11 @@ use std::io;
 
 /// The columns: a cluster, its failures, its services.
 const NAME: usize = 26;
-const NUMBER: usize = 13;
+const NUMBER: usize = 15;
+/// Where what each service has of a cause begins.
+const SERVICES: usize = NAME + 32;
+/// The narrowest column of a service.
+const SERVICE: usize = 12;
 /// Causes beyond these are told together.
 const MOST_CAUSES: usize = 12;
 
@@ -116,11 +120,19 @@ fn causes(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Resu
     line.add(Mood::Neutral, ": what it comes from, in minutes a year");
     line.write(style, to)?;
     let names: Vec<&Text> = one.services.iter().map(|service| &service.name).collect();
+    let columns: Vec<usize> = names
+        .iter()
+        .scan(SERVICES, |next, name| {
+            let here = *next;
+            *next += SERVICE.max(name.len() + 2);
+            Some(here)
+        })
+        .collect();
     let mut line = Line::default();
     line.add(Mood::Quiet, "  failures").pad_to(NAME + 10).add(Mood::Quiet, "a year");
     line.pad_to(NAME + 18).add(Mood::Quiet, "by people");
-    for (place, name) in names.iter().enumerate() {
-        line.pad_to(NAME + 30 + NUMBER * place).add(Mood::Quiet, name.as_str());
+    for (name, column) in names.iter().zip(&columns) {
+        line.pad_to(*column).add(Mood::Quiet, name.as_str());
     }
     line.write(style, to)?;
     let mut causes: Vec<&(Vec<Failure>, Cause)> = one.causes.iter().collect();
@@ -133,10 +145,10 @@ fn causes(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Resu
         let by_people = cause.mended + cause.rebuilt;
         let share = (by_people * 100).checked_div(cause.episodes).unwrap_or_default();
         line.pad_to(NAME + 18).add(Mood::Neutral, format!("{share} %"));
-        for (place, name) in names.iter().enumerate() {
+        for (name, column) in names.iter().zip(&columns) {
             let down = cause.down.get(*name).copied().unwrap_or_default();
             let a_year = down.scaled(1, one.years.max(1));
-            line.pad_to(NAME + 30 + NUMBER * place).add(Mood::Neutral, minutes(a_year));
+            line.pad_to(*column).add(Mood::Neutral, minutes(a_year));
         }
         line.write(style, to)?;
     }
