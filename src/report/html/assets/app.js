@@ -47,8 +47,19 @@ class App {
     return Float64Array.from(times).sort();
   }
 
+  /** The last instant that can be shown now: a lesson stops the clock at its questions. */
+  get reach() {
+    return Math.min(this.length, this.lesson?.limit ?? Infinity);
+  }
+
+  /** After something was hidden or shown. */
+  relayOut() {
+    for (const { lanes } of this.views) lanes.draw();
+    this.show();
+  }
+
   seek(time) {
-    this.time = Math.min(this.length, Math.max(0, Math.round(time)));
+    this.time = Math.min(this.reach, Math.max(0, Math.round(time)));
     this.show();
     this.writeAddress();
   }
@@ -68,10 +79,9 @@ class App {
     if (this.time >= this.length) this.time = 0;
     let last = performance.now();
     const frame = (now) => {
-      this.time = Math.min(this.limit ?? this.length, this.time + (now - last) * 1000 * this.scrubber.speed);
+      this.time = Math.min(this.reach, this.time + (now - last) * 1000 * this.scrubber.speed);
       last = now;
-      if (this.time >= (this.limit ?? this.length)) this.playing = null;
-      else this.playing = requestAnimationFrame(frame);
+      this.playing = this.time >= this.reach ? null : requestAnimationFrame(frame);
       this.show();
       if (!this.playing) this.writeAddress();
     };
@@ -124,7 +134,7 @@ class App {
     const entry = view.run.entry(place);
     this.selected = entry.object.id;
     view.lanes.mark(this.selected);
-    if (jump) this.time = entry.at + view.offset;
+    if (jump) this.time = Math.min(this.reach, entry.at + view.offset);
     this.show();
     this.writeAddress();
   }
@@ -168,7 +178,7 @@ class App {
   readAddress() {
     const words = new URLSearchParams(location.hash.slice(1));
     const time = Number.parseFloat(words.get('t'));
-    if (Number.isFinite(time)) this.time = Math.min(this.length, Math.max(0, Math.round(time * 1e6)));
+    if (Number.isFinite(time)) this.time = Math.min(this.reach, Math.max(0, Math.round(time * 1e6)));
     const id = words.get('select');
     if (id !== this.selected) {
       this.selected = id;

@@ -200,7 +200,7 @@ export class Lanes {
     const points = [];
     for (const place of stations) {
       if (place < 0) continue;
-      const row = this.placeOf.get(this.laneOf(this.run.objects[this.run.object[place]]));
+      const row = this.placeOf.get(this.laneOfEntry(place));
       if (row !== undefined) points.push([1000 * this.share(this.run.at[place]), row * ROW + ROW / 2]);
     }
     const height = Math.max(1, this.all.length * ROW);
@@ -210,6 +210,15 @@ export class Lanes {
     const dots = points.map(([x, y]) => `<path class="dot" d="M${x.toFixed(2)} ${y}h0"/>`).join('');
     this.path.innerHTML = points.length > 1 ? `<path class="back" d="${line}"/><path class="line" d="${line}"/>${dots}` : '';
     this.path.classList.toggle('of-causes', Boolean(places));
+  }
+
+  /** The lane of an entry's object; of a fault, that of its target. */
+  laneOfEntry(place) {
+    const { object, to } = this.run.entry(place);
+    if (object.kind !== 'Fault') return this.laneOf(object);
+    const [kind, ...rest] = String(to).split('/');
+    const name = rest.join('/');
+    return kind === 'File' ? `VM/${name.split('@')[1]}` : this.laneOf({ kind, name });
   }
 
   /** The lane that shows an object, or what stands for it. */

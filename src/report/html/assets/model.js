@@ -114,8 +114,9 @@ export class Run {
       if (facts[4 * fact] === number) return this.texts[facts[4 * fact + 1]];
     }
     const track = this.tracks.get(this.key(object.number, number));
-    // What is first told when it changes was there before.
-    return track ? this.texts[this.from[track[0]]] : undefined;
+    // What is first told when it changes was there before; but what did not run was not there yet.
+    const before = track && this.texts[this.from[track[0]]];
+    return before === false ? undefined : before;
   }
 
   /** The place of the last entry of a field among the first `upTo` entries, or -1. */

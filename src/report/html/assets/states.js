@@ -6,11 +6,12 @@ const state = (letter, word, tone) => ({ letter, word, tone });
 
 /** The state of each kind of lane from the values of its fields. */
 const RULES = {
-  VM({ exists, power, connectionState, kubelet }) {
+  VM(values) {
+    const { exists, power, connectionState, kubelet } = values;
     if (exists !== true) return GONE;
     if (power === 'off') return state('O', 'off', 'bad');
     if (connectionState === 'disconnected') return state('D', 'on, disconnected', 'warn');
-    if (kubelet === false) return state('k', 'on, its kubelet does not run', 'warn');
+    if ('kubelet' in values && kubelet !== true) return state('k', 'on, its kubelet does not run', 'warn');
     return state('P', 'powered on', 'good');
   },
   Host({ power, connectionState }) {
@@ -33,16 +34,18 @@ const RULES = {
     const letters = { Provisioning: 'V', Provisioned: 'p', Pending: 'P', Failed: 'F' };
     return state(letters[phase] ?? '?', phase ?? 'created', phase === 'Failed' ? 'bad' : 'busy');
   },
-  EtcdMember({ exists, role, running, frozen }) {
+  EtcdMember({ exists, role, leader, running, frozen }) {
     if (exists !== true) return state('', 'no member', 'none');
     if (running !== true) return state('×', 'does not run', 'bad');
     if (frozen === true) return state('Z', 'frozen', 'bad');
     if (role === 'Leader') return state('L', 'leader', 'good');
-    if (role === 'Follower') return state('F', 'follower', 'calm');
-    return state('C', role ?? 'no leader known', 'warn');
+    // A new member follows from the start, which no entry tells.
+    const follows = role === 'Follower' || role === undefined;
+    if (follows && leader) return state('F', 'follower', 'calm');
+    return state('C', follows ? 'knows no leader' : role, 'warn');
   },
-  Process({ running, frozen }) {
-    if (running === undefined || running === null) return GONE;
+  Process({ running, frozen, vm }) {
+    if (running === undefined || running === null || vm === null) return GONE;
     if (running !== true) return state('×', 'does not run', 'bad');
     return frozen === true ? state('Z', 'frozen', 'bad') : state('S', 'serves', 'good');
   },
@@ -65,12 +68,15 @@ function sources(run, object) {
     case 'EtcdMember': {
       const etcd = process('etcd');
       const also = etcd ? [[etcd, 'running', 'running'], [etcd, 'frozen', 'frozen']] : [];
-      return [...own('exists', 'role'), ...also];
+      return [...own('exists', 'role', 'leader'), ...also];
     }
     case 'Host': return own('power', 'connectionState');
     case 'Node': return own('exists', 'Ready', 'unschedulable');
     case 'Machine': return own('exists', 'phase', 'deletionTimestamp', 'HealthCheckSucceeded');
-    case 'Process': return own('running', 'frozen');
+    case 'Process': {
+      const vm = run.named.get(`VM/${object.name.split('@')[1]}`);
+      return [...own('running', 'frozen'), ...(vm ? [[vm, 'exists', 'vm']] : [])];
+    }
     case 'Probe': return own('status');
     default: return [];
   }
@@ -101,7 +107,8 @@ export function bandsOf(run, object) {
   const rule = RULES[object.kind];
   return joined(run, rule(values), places, (place) => {
     const field = run.text(run.field[place]);
-    if (field === 'exists') for (const [of, , as] of parts) if (of === object) values[as] = undefined;
+    const isNew = field === 'exists' && run.object[place] === object.number;
+    if (isNew) for (const [of, , as] of parts) if (of === object) values[as] = undefined;
     values[byKey.get(`${run.object[place]} ${field}`)] = run.texts[run.to[place]];
     return rule(values);
   });
