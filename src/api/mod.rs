@@ -24,4 +24,4 @@ pub use meta::{Deletion, Labels, MIRROR, Meta, OwnerReference, PROBES, Revision,
 pub use object::{Body, Kind, Object, ObjectKey, Provided};
 pub use request::{Answer, Answered, Freshness, Request, Selector, Verb, WatchEvent, WatchKind};
 pub use static_pod::{MANIFESTS, ProbeKind, ProbeSpec, StaticPodManifest};
-pub use wall_clock::{AGE_AT_BEGIN, from_rfc3339, rfc3339};
+pub use wall_clock::{AGE_AT_BEGIN, from_rfc3339, rfc3339, unix_micros};

@@ -88,6 +88,11 @@ impl Kind {
         Kind::KubeadmControlPlane,
     ];
 
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The kind's own name.
     pub const fn name(self) -> &'static str {
         match self {

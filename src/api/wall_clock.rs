@@ -21,6 +21,11 @@ pub fn rfc3339(at: SimTime) -> String {
     jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX).to_string()
 }
 
+/// The microseconds of Unix time at which something happens in a run.
+pub fn unix_micros(at: SimTime) -> u64 {
+    BEGIN.unsigned_abs() * 1_000_000 + at.as_micros()
+}
+
 /// The time that a text of `rfc3339` says; its beginning for what was before the run.
 pub fn from_rfc3339(text: &str) -> Option<SimTime> {
     let seconds = text.parse::<jiff::Timestamp>().ok()?.as_second().saturating_sub(BEGIN);

@@ -1,6 +1,7 @@
 //! One timeline entry, its JSON form, and the list of them with a rolling hash.
 
 use crate::engine::{Duration, SimTime, Text};
+use std::collections::BTreeMap;
 
 /// The ordinal of an entry; 1 is the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,10 +44,23 @@ pub struct Entry {
     pub took: Option<Duration>,
 }
 
+/// What is known of an entry's object, or of the Event that it tells of, and is no part of its JSON
+/// form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aside {
+    /// Empty for an object without one.
+    pub namespace: Text,
+    /// True of an Event of type `Warning`.
+    pub is_warning: bool,
+}
+
 /// All entries of a run in order, and the hash over them.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     entries: Vec<Entry>,
+    /// Of the entries with which an object begins and of Events, those for which the usual is wrong:
+    /// the namespace `default`, the type `Normal`.
+    asides: BTreeMap<EntryId, Aside>,
     /// How many of them only say what there was when the run began.
     beginning: usize,
     hash: blake3::Hasher,
@@ -154,6 +168,16 @@ impl Timeline {
         self.line.push(b'\n');
         self.hash.update(&self.line);
         self.entries.push(entry);
+    }
+
+    /// Says of an entry what its JSON form does not.
+    pub fn set_aside(&mut self, id: EntryId, aside: Aside) {
+        self.asides.insert(id, aside);
+    }
+
+    /// What was said of an entry beside its JSON form, if it was not the usual.
+    pub fn aside(&self, id: EntryId) -> Option<&Aside> {
+        self.asides.get(&id)
     }
 
     /// The first entry about a field of an object that was written at a time, which may have been cut

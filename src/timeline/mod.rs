@@ -8,6 +8,6 @@ mod ledger;
 mod run;
 pub mod vocabulary;
 
-pub use entry::{Entry, EntryId, Timeline, Value};
+pub use entry::{Aside, Entry, EntryId, Timeline, Value};
 pub use ledger::{Cause, FAULT, Ledger, Step, StepId, Turn};
 pub use run::{Assumption, Changed, Downtime, End, Expectation, Lack, Run, Violated};

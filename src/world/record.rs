@@ -2,10 +2,11 @@
 //!
 //! It looks and writes down; nothing depends on what it wrote but causes.
 
+use crate::api::kinds::EventType;
 use crate::api::{Body, Object, PROBES, Revision, changes};
 use crate::engine::{SimTime, Text};
 use crate::infra::{BackendsChange, HostChange, MemberChange, ProbeReport};
-use crate::timeline::{Entry, EntryId, Timeline, Value};
+use crate::timeline::{Aside, Entry, EntryId, Timeline, Value};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Writes the timeline.
@@ -94,6 +95,9 @@ impl Recorder {
             first = first.or(Some(entry.id));
             last = Some(entry.id);
             self.timeline.push(entry);
+        }
+        if let (None, Some(first)) = (old, first) {
+            self.set_aside(first, object);
         }
         // What leads on from a new object is that it exists; from a change, its last field: a
         // Node's Ready stands after its pressures, a Machine's mark after its health.
@@ -335,6 +339,7 @@ impl Recorder {
 
     /// An object of the state in which the run begins.
     pub fn initial_object(&mut self, cluster: &Text, object: &Object) {
+        self.set_aside(self.timeline.next_id(), object);
         for change in changes(None, Some(object)) {
             let mut entry =
                 self.entry(SimTime::ZERO, object.key().kind.name(), object.name(), "", None);
@@ -344,6 +349,19 @@ impl Recorder {
             entry.reason = change.reason;
             entry.message = change.message;
             self.push(entry);
+        }
+    }
+
+    /// Says of a new object, or of an Event, what its first entry does not tell.
+    fn set_aside(&mut self, first: EntryId, object: &Object) {
+        let (regarding, is_warning) = match &object.body {
+            Body::Event(event) => (&event.regarding, event.kind == EventType::Warning),
+            _ => (object.key(), false),
+        };
+        let namespace = regarding.namespace.clone();
+        let is_usual = namespace == *"default" || !regarding.kind.is_namespaced();
+        if is_warning || !is_usual {
+            self.timeline.set_aside(first, Aside { namespace, is_warning });
         }
     }
 
