@@ -29,6 +29,7 @@ mod scenarios;
 mod sparse;
 mod static_pods;
 mod tidy;
+mod traces;
 mod tune;
 mod volumes;
 mod why;

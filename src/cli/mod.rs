@@ -83,7 +83,8 @@ pub enum Command {
   healsim run worker-kubelet-stopped --seed 7 -o summary
   healsim run worker-power-off -f my-health-check.yaml
   healsim run mine.yaml --platform tkgs-2024 --out jsonl=run.jsonl
-  healsim run worker-vm-deleted --out html=page.html")]
+  healsim run worker-vm-deleted --out html=page.html
+  healsim run etcd-one-of-three --out metrics=run.om --out perfetto=run.json")]
 pub struct Run {
     /// Scenarios: names or files
     #[arg(value_name = "NAME|FILE", required = true)]
@@ -106,15 +107,6 @@ pub struct Run {
 }
 
 impl Run {
-    /// Fails with what would be right if the words do not fit one another.
-    pub fn fits(&self) -> Result<(), String> {
-        match self.inputs.len() {
-            0..=2 => Ok(()),
-            _ if !self.wants_page() => Ok(()),
-            runs => Err(format!("a page shows one run, or two beside each other; here are {runs}")),
-        }
-    }
-
     fn wants_page(&self) -> bool {
         self.out.iter().any(|out| out.format == Format::Html)
     }
@@ -219,6 +211,26 @@ pub struct Get {
     pub common: Common,
 }
 
+impl Run {
+    /// Fails with what would be right if the words do not fit one another: a document that holds one
+    /// run cannot be asked of several.
+    pub fn fits(&self) -> Result<(), String> {
+        if let (true, runs @ 3..) = (self.wants_page(), self.inputs.len()) {
+            return Err(format!("a page shows one run, or two beside each other; here are {runs}"));
+        }
+        let formats = self.out.iter().map(|out| out.format).chain([self.output]);
+        let one = |(_, format): &&(&str, Format)| {
+            format.holds_one_run() && formats.clone().any(|asked| asked == *format)
+        };
+        match Format::ALL.iter().find(one) {
+            Some((name, _)) if self.inputs.len() > 1 => {
+                Err(format!("a file of `{name}` holds one run; name one scenario"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Get {
     /// The instant asked for.
     fn moment(&self) -> Moment {
@@ -231,7 +243,15 @@ impl Get {
 
 impl ValueEnum for Format {
     fn value_variants<'a>() -> &'a [Format] {
-        &[Format::Timeline, Format::Summary, Format::Json, Format::Jsonl]
+        &[
+            Format::Timeline,
+            Format::Summary,
+            Format::Json,
+            Format::Jsonl,
+            Format::Perfetto,
+            Format::Events,
+            Format::Metrics,
+        ]
     }
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {

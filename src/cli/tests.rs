@@ -191,6 +191,19 @@ fn wrong_usage_is_exit_code_2() {
 }
 
 #[test]
+fn a_document_that_holds_one_run_is_not_asked_of_two() {
+    let fits = |line| match parse(line).unwrap().command {
+        Command::Run(run) => run.fits(),
+        _ => panic!("not a run"),
+    };
+    assert!(fits("run a b -o jsonl --out events=e.json").is_ok());
+    assert!(fits("run a --out metrics=m.om --out perfetto=p.json").is_ok());
+    let wrong = fits("run a b --out metrics=m.om").unwrap_err();
+    assert_eq!(wrong, "a file of `metrics` holds one run; name one scenario");
+    assert!(fits("run a b -o perfetto").is_err());
+}
+
+#[test]
 fn seeds_include_both_ends() {
     let Command::Check(check) = parse("check a").unwrap().command else { panic!("not a check") };
     assert_eq!(check.seeds, None);

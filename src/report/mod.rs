@@ -22,6 +22,7 @@ mod summary;
 mod tests;
 mod timeline;
 pub mod trace;
+pub mod traces;
 mod tune;
 mod why;
 mod words;
@@ -58,6 +59,12 @@ pub enum Format {
     Jsonl,
     /// A page that shows it, for a browser.
     Html,
+    /// Chrome's trace events, which Perfetto opens.
+    Perfetto,
+    /// The Events of Kubernetes, as a List.
+    Events,
+    /// What a Prometheus would have scraped, as OpenMetrics.
+    Metrics,
 }
 
 /// A word that is not the name of a format.
@@ -74,18 +81,29 @@ pub fn write(format: Format, run: &Run, style: Style, to: &mut impl io::Write) -
         Format::Json => writeln!(to, "{}", json::summary(run)),
         Format::Jsonl => json::write_lines(run, to),
         Format::Html => html::write_page(&[html::Shown::unfilmed(run)], None, to),
+        Format::Perfetto => traces::perfetto(run, to),
+        Format::Events => traces::events(run, to),
+        Format::Metrics => traces::metrics(run, to),
     }
 }
 
 impl Format {
     /// All formats, with the name of each.
-    pub const ALL: [(&str, Format); 5] = [
+    pub const ALL: [(&str, Format); 8] = [
         ("timeline", Format::Timeline),
         ("summary", Format::Summary),
         ("json", Format::Json),
         ("jsonl", Format::Jsonl),
         ("html", Format::Html),
+        ("perfetto", Format::Perfetto),
+        ("events", Format::Events),
+        ("metrics", Format::Metrics),
     ];
+
+    /// True if one document can hold one run only.
+    pub const fn holds_one_run(self) -> bool {
+        matches!(self, Format::Perfetto | Format::Metrics)
+    }
 }
 
 impl FromStr for Format {

@@ -17,6 +17,7 @@ use crate::engine::{SimTime, Text};
 use crate::scenario::Printed;
 use crate::world::View;
 use manifest::manifest;
+pub(super) use manifest::uid;
 use std::sync::Arc;
 use table::Table;
 
