@@ -13,6 +13,7 @@ mod meta;
 mod object;
 mod request;
 mod static_pod;
+mod status;
 mod wall_clock;
 
 pub use change::{Change, changes};

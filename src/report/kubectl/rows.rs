@@ -5,8 +5,8 @@ use super::Form;
 use super::manifest::uid;
 use super::table::{age, human};
 use crate::api::kinds::{
-    DaemonSet, Deployment, Job, KubeadmControlPlane, Node, Pod, PodPhase, PodTemplate, Secret,
-    StatefulSet, Status, VirtualMachine, taint,
+    DaemonSet, Deployment, Job, KubeadmControlPlane, Node, Pod, PodTemplate, Secret, StatefulSet,
+    Status, VirtualMachine, taint,
 };
 use crate::api::{Body, Kind, Labels, Object};
 use crate::engine::SimTime;
@@ -92,19 +92,10 @@ pub fn row(now: SimTime, object: &Object, form: Form) -> Vec<String> {
 }
 
 fn node_cells(object: &Object, node: &Node, created: String) -> Vec<String> {
-    let mut status = match node.conditions.status("Ready") {
-        Some(Status::True) => "Ready",
-        Some(_) => "NotReady",
-        None => "Unknown",
-    }
-    .to_owned();
-    if node.unschedulable {
-        status.push_str(",SchedulingDisabled");
-    }
     let role =
         if object.meta.labels.contains_key(taint::CONTROL_PLANE) { "control-plane" } else { NONE };
     vec![
-        status,
+        object.status_column().unwrap_or_default(),
         role.to_owned(),
         created,
         node.kubelet_version.to_string(),
@@ -119,7 +110,7 @@ fn node_cells(object: &Object, node: &Node, created: String) -> Vec<String> {
 fn pod_cells(object: &Object, pod: &Pod, created: String) -> Vec<String> {
     vec![
         format!("{}/1", u8::from(pod.conditions.is("ContainersReady", Status::True))),
-        pod_status(object, pod).to_owned(),
+        object.status_column().unwrap_or_default(),
         pod.restarts.to_string(),
         created,
         or_none(&pod.pod_ip),
@@ -127,18 +118,6 @@ fn pod_cells(object: &Object, pod: &Pod, created: String) -> Vec<String> {
         NONE.to_owned(),
         NONE.to_owned(),
     ]
-}
-
-/// One word for phase, deletion and what the container says.
-fn pod_status<'a>(object: &Object, pod: &'a Pod) -> &'a str {
-    match pod.phase {
-        PodPhase::Succeeded => "Completed",
-        PodPhase::Failed => pod.phase.name(),
-        _ if object.meta.is_deleting() => "Terminating",
-        _ if !pod.waiting.is_empty() => &pod.waiting,
-        PodPhase::Pending if !pod.node_name.is_empty() => "ContainerCreating",
-        _ => pod.phase.name(),
-    }
 }
 
 fn deployment_cells(body: &Deployment, created: String) -> Vec<String> {
