@@ -6,6 +6,7 @@ use super::expect::Expectation;
 use super::fault_words::{Moment, WrittenFault};
 use super::faults::Fault;
 use super::given::Given;
+use super::lesson::{Question, WrittenQuestion};
 use super::lines::{Reader, WrittenExpectation};
 use super::manifests::{Place, Warning};
 use super::mistake::{Mistake, crop, nearest};
@@ -41,6 +42,7 @@ pub struct Resolved {
     pub awaited: Vec<Awaited>,
     pub until: SimTime,
     pub expectations: Vec<Expectation>,
+    pub questions: Vec<Question>,
     /// What the user should know about manifests.
     pub warnings: Vec<Warning>,
 }
@@ -87,6 +89,11 @@ struct Spec {
     /// Users who try whether things work.
     #[serde(default)]
     probes: Vec<WrittenProbe>,
+    /// What a lesson says before it begins.
+    introduction: Option<String>,
+    /// What it asks.
+    #[serde(default)]
+    questions: Vec<Spanned<WrittenQuestion>>,
 }
 
 /// A run may last a week.
@@ -127,6 +134,11 @@ impl Scenario {
     /// is then a matter of chance.
     pub fn seed(&self) -> Option<u64> {
         self.spec.seed
+    }
+
+    /// What a lesson says before it begins; empty if it says nothing.
+    pub fn introduction(&self) -> &str {
+        self.spec.introduction.as_deref().unwrap_or_default().trim()
     }
 
     /// The platform that the scenario names.
@@ -195,9 +207,18 @@ impl Scenario {
         let rest = if until_instead.is_some() { LONGEST } else { until.saturating_sub(first) };
         let reader = Reader { source: &self.source, stage: &stage, rest };
         let expectations = reader.read(&self.spec.expect, &mut note);
+        let questions = self.questions(&self.spec.questions, &reader, &mut note);
         let until = SimTime::ZERO + until;
-        let resolved =
-            Resolved { blueprint, given, faults, awaited, until, expectations, warnings };
+        let resolved = Resolved {
+            blueprint,
+            given,
+            faults,
+            awaited,
+            until,
+            expectations,
+            questions,
+            warnings,
+        };
         if mistakes.is_empty() { Ok(resolved) } else { Err(mistakes) }
     }
 

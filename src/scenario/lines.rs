@@ -115,20 +115,38 @@ impl Reader<'_> {
                 return Err(self.source.mistake(item, message));
             }
         };
-        let pattern = || {
-            let read = Pattern::read(&words.value, &|kind| self.stage.names(kind));
-            read.map_err(|(at, message)| self.source.mistake_after(words, at, message))
-        };
-        let sight = match words.value.as_str() {
-            RECOVERED => Sight::Recovery,
-            _ => Sight::Entries(pattern()?),
-        };
+        let sight = self.sight(words)?;
         let after = written.after.as_ref().map(|range| self.range(range)).transpose()?;
         let on = written.on.iter().flatten().map(|name| self.platform(name));
         let on = on.collect::<Result<Vec<Text>, Mistake>>()?;
         let text = Text::from(words.value.as_str());
         let (says, because) = (Text::EMPTY, Text::EMPTY);
         Ok(Expectation { text, sight, never, after, on, says, because })
+    }
+
+    /// What a claim of a question says, and what would show that it is true.
+    pub fn claim(&self, item: &Spanned<WrittenExpectation>) -> Result<Expectation, Mistake> {
+        if let Some(lines) = item.value.lines.as_ref().and_then(|lines| lines.first()) {
+            let message = "a claim is one line: `see` or `never`, without `lines`";
+            return Err(self.source.mistake(lines, message));
+        }
+        let text = |words: &Option<Spanned<String>>| {
+            words.as_ref().map_or(Text::EMPTY, |words| Text::from(words.value.trim()))
+        };
+        let mut expectation = self.line(item)?;
+        expectation.says = text(&item.value.says);
+        expectation.because = text(&item.value.because);
+        Ok(expectation)
+    }
+
+    /// What is to be seen: a pattern, or the recovery.
+    pub fn sight(&self, words: &Spanned<String>) -> Result<Sight, Mistake> {
+        if words.value == RECOVERED {
+            return Ok(Sight::Recovery);
+        }
+        let read = Pattern::read(&words.value, &|kind| self.stage.names(kind));
+        read.map(Sight::Entries)
+            .map_err(|(at, message)| self.source.mistake_after(words, at, message))
     }
 
     fn range(&self, range: &Spanned<String>) -> Result<(Duration, Duration), Mistake> {

@@ -17,6 +17,7 @@ mod given;
 mod health;
 mod hosts;
 mod lacks;
+mod lesson;
 mod lines;
 mod link_words;
 mod manifests;
@@ -41,7 +42,7 @@ pub use actions::{Action, actions};
 pub use assumed::{RangeEnd, at_end};
 pub use catalog::{Basis, Catalog, Setting};
 pub use etcd_lab::etcd_lab;
-pub use expect::{Expectation, Names, Pattern};
+pub use expect::{Expectation, Names, Pattern, Seen, Sight, Subject};
 pub use faults::{
     CutLink, CutZone, DeleteVm, Fault, FillDisk, FreeDisk, FreezeProcess, HealDisk, HealLink,
     IsolateVm, KINDS, KillProcess, Kubectl, Link, LossyLink, PowerOff, PowerOffHost, PowerOffZone,
@@ -52,6 +53,7 @@ pub use faults::{
 pub use file::{Resolved, Scenario};
 pub use form::Form;
 pub use lacks::{is_well, lacks};
+pub use lesson::{About, Disaster, Instant, Question, STATUS, Table};
 pub use mistake::{Mistake, nearest};
 pub use outages::{NotAnOutage, OutageKind, OutageRate, Quiet};
 pub use play::{Changes, Game, KnownSetting, load, play};

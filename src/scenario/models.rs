@@ -159,6 +159,16 @@ pub fn scenario(name: &str) -> Option<Source> {
     file(&format!("scenarios/{name}.yaml"))
 }
 
+/// The names of all embedded lessons: scenarios that ask their reader.
+pub fn lessons() -> Vec<&'static str> {
+    names("lessons")
+}
+
+/// An embedded lesson's text.
+pub fn lesson(name: &str) -> Option<Source> {
+    file(&format!("lessons/{name}.yaml"))
+}
+
 /// A platform's text.
 pub fn platform_text(name: &str) -> Option<Source> {
     file(&format!("platforms/{name}.yaml"))

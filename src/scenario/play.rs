@@ -6,6 +6,7 @@ use super::faults::Fault;
 use super::file::{Resolved, Scenario};
 use super::form::Form;
 use super::given::Given;
+use super::lesson::Question;
 use super::manifests::Manifests;
 use super::mistake::Mistake;
 use super::models::{self, Platform};
@@ -32,6 +33,8 @@ pub struct Game {
     is_cut: bool,
     plan: Plan,
     expectations: Vec<Expectation>,
+    introduction: Text,
+    questions: Vec<Question>,
     given: Given,
     assumptions: Vec<Assumption>,
     doubts: Vec<Text>,
@@ -69,18 +72,19 @@ pub fn play(input: &str, seed: u64) -> Result<Run, Vec<Mistake>> {
     Ok(Game::new(&load(input)?, None, &[], None)?.play(seed))
 }
 
-/// Reads the scenario of a name, or of a file.
+/// Reads the scenario or lesson of a name, or of a file.
 pub fn load(input: &str) -> Result<Scenario, Vec<Mistake>> {
     let looks_like_a_file = input.contains(std::path::MAIN_SEPARATOR)
         || input.ends_with(".yaml")
         || input.ends_with(".yml");
-    let source = match models::scenario(input) {
+    let source = match models::scenario(input).or_else(|| models::lesson(input)) {
         Some(source) => source,
         None if looks_like_a_file || Path::new(input).exists() => {
             Source::read(Path::new(input)).map_err(|mistake| vec![mistake])?
         }
         None => {
-            let message = models::unknown("scenario", input, &models::scenarios());
+            let known = [models::scenarios(), models::lessons()].concat();
+            let message = models::unknown("scenario", input, &known);
             let stop = if message.ends_with('?') { "" } else { "." };
             let message = format!("{message}{stop} A file is named by its path, as ./mine.yaml.");
             return Err(vec![Mistake::of("scenario", message)]);
@@ -143,6 +147,8 @@ impl Game {
             is_cut: false,
             plan,
             expectations: resolved.expectations,
+            introduction: Text::from(scenario.introduction()),
+            questions: resolved.questions,
             given,
             assumptions: platform.catalog.assumptions(),
             doubts: platform.catalog.doubts(),
@@ -185,7 +191,7 @@ impl Game {
     }
 
     /// The same cluster with other faults, in order of time, and nothing that is expected.
-    pub(super) fn instead(&self, faults: Vec<(SimTime, Fault)>, until: SimTime) -> Game {
+    pub fn instead(&self, faults: Vec<(SimTime, Fault)>, until: SimTime) -> Game {
         let mut game = self.clone();
         let Plan { blueprint, .. } = &game.plan;
         game.plan.budget = default_budget(blueprint.control_planes, blueprint.workers, until);
@@ -193,6 +199,7 @@ impl Game {
         game.plan.awaited.clear();
         game.plan.until = until;
         game.expectations.clear();
+        game.questions.clear();
         game
     }
 
@@ -254,6 +261,16 @@ impl Game {
     /// What is expected of each run, in the order of a run's verdicts.
     pub fn expectations(&self) -> &[Expectation] {
         &self.expectations
+    }
+
+    /// What it asks its reader, in the order of the file.
+    pub fn questions(&self) -> &[Question] {
+        &self.questions
+    }
+
+    /// What it says before it begins; empty if it says nothing.
+    pub fn introduction(&self) -> &Text {
+        &self.introduction
     }
 
     /// What its world is made of.

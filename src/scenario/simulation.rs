@@ -138,6 +138,14 @@ impl Simulation {
     /// How long it takes to recover if an operator does this now, or nothing at all, in a copy that
     /// goes on for so long; nothing if it does not. No fault of the scenario strikes any more.
     pub fn release_by(&self, action: Option<&Action>, patience: Duration) -> Option<Duration> {
+        let mut copy = self.treated(action, patience);
+        copy.run_to_end();
+        copy.recovered_at().map(|at| at.since(self.view().now()))
+    }
+
+    /// A copy in which an operator does this now, or nothing at all, and which can go on for so long. No
+    /// fault of the scenario strikes any more.
+    pub fn treated(&self, action: Option<&Action>, patience: Duration) -> Simulation {
         let mut copy = self.fork();
         let now = copy.view().now();
         copy.plan.faults.truncate(copy.struck);
@@ -149,8 +157,7 @@ impl Simulation {
         copy.health.wait_until(now);
         // It is looked at again, though nothing may be written down any more.
         copy.judged.0 = 0;
-        copy.run_to_end();
-        copy.recovered_at().map(|at| at.since(now))
+        copy
     }
 
     /// Starts a process of one's own on a VM, best before the first step; false if there is no such

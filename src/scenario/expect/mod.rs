@@ -3,11 +3,13 @@
 //! The language is documented in `docs/expectations.md`. It reads entries and nothing else.
 
 mod pattern;
+mod subject;
 #[cfg(test)]
 mod tests;
 mod words;
 
 pub use pattern::{Age, Pattern, State};
+pub use subject::Subject;
 pub use words::Names;
 
 use crate::engine::{Duration, SimTime, Text};
@@ -70,16 +72,9 @@ impl Expectation {
     /// The first moment within a range at which it is so.
     fn first(&self, seen: Seen, range: Option<(Duration, Duration)>) -> Option<(SimTime, EntryId)> {
         let fault = seen.first_fault.unwrap_or_default();
-        let in_range =
-            |at: SimTime| range.is_none_or(|(low, high)| (low..=high).contains(&at.since(fault)));
-        match &self.sight {
-            Sight::Entries(pattern) => first(pattern, seen.timeline, fault, in_range),
-            Sight::Recovery => {
-                let at = seen.recovered_at.filter(|at| in_range(*at))?;
-                let mut entries = seen.timeline.entries().iter();
-                Some((at, entries.rfind(|entry| entry.at <= at)?.id))
-            }
-        }
+        self.sight.first(seen, |at| {
+            range.is_none_or(|(low, high)| (low..=high).contains(&at.since(fault)))
+        })
     }
 
     fn words(&self) -> Text {
@@ -98,6 +93,26 @@ impl Expectation {
                 format!("it was seen {} after the fault (entry {})", at.since(fault), id.0)
             }
             None => "it was never seen".to_owned(),
+        }
+    }
+}
+
+impl Sight {
+    /// The first moment since the fault at which it is so, of those that are meant.
+    pub fn first(
+        &self,
+        seen: Seen,
+        in_range: impl Fn(SimTime) -> bool,
+    ) -> Option<(SimTime, EntryId)> {
+        match self {
+            Sight::Entries(pattern) => {
+                first(pattern, seen.timeline, seen.first_fault.unwrap_or_default(), in_range)
+            }
+            Sight::Recovery => {
+                let at = seen.recovered_at.filter(|at| in_range(*at))?;
+                let mut entries = seen.timeline.entries().iter();
+                Some((at, entries.rfind(|entry| entry.at <= at)?.id))
+            }
         }
     }
 }

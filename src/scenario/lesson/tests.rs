@@ -1,0 +1,157 @@
+//! What is refused in questions, each at its place.
+
+use crate::scenario::{Game, Mistake, Scenario, Source, models};
+
+const LESSON: &str = "apiVersion: healsim/v1
+kind: Scenario
+metadata: { name: mine }
+spec:
+  platform: tkgs-2024
+  faults:
+    - { at: 1m, powerOff: { vm: worker-0 } }
+  until: 10m
+  questions:
+    - { after: 5s, ask: 'What?', QUESTION }
+";
+
+fn read(text: &str) -> Result<Game, Vec<Mistake>> {
+    let source = Source::embedded("mine.yaml", text);
+    let scenario = Scenario::read(source).map_err(|mistake| vec![mistake])?;
+    Game::new(&scenario, None, &[], None)
+}
+
+fn asked(question: &str) -> Result<Game, Vec<Mistake>> {
+    read(&LESSON.replace("QUESTION", question))
+}
+
+#[test]
+fn every_kind_of_question_can_be_written() {
+    for question in [
+        "value: { of: Node/worker-0, field: STATUS, in: 60s }",
+        "value: { of: 'Pod/web-* on worker-0', field: phase, in: 60s }, show: []",
+        "which: [{ says: a, see: 'VM/worker-0 power=on' }, { says: b, never: 'VM deleted' }]",
+        "heals: { within: 5m, disasters: [{ says: a, faults: [{ at: 1m, powerOff: { vm: worker-1 } }] }, \
+         { says: b, faults: [{ at: 1m, deleteVm: { vm: worker-1 } }] }] }",
+        "act: { within: 5m }, show: [vms, pods, etcd]",
+        "howLong: { until: recovered, tolerance: 30s }",
+        "cause: { of: 'Node/worker-0 Ready=Unknown' }, because: 'so'",
+    ] {
+        let game = asked(question).unwrap_or_else(|wrong| panic!("{question}: {}", wrong[0]));
+        assert_eq!(game.questions().len(), 1);
+        assert_eq!(game.questions()[0].place, *"mine.yaml:10:7");
+    }
+}
+
+fn value(of: &str, field: &str, ahead: &str) -> String {
+    format!("value: {{ of: {of}, field: {field}, in: {ahead} }}")
+}
+
+fn which(claims: &str) -> String {
+    format!("which: [{claims}]")
+}
+
+/// With a second disaster that has no fault.
+fn heals(disaster: &str) -> String {
+    let both = format!("{{ says: a, {disaster} }}, {{ says: b, faults: [] }}");
+    format!("heals: {{ within: 5m, disasters: [{both}] }}")
+}
+
+/// Each with a word at which it is refused, and one of the way out.
+#[test]
+fn what_cannot_be_asked_is_refused_at_its_place() {
+    let cases = [
+        (value("Node/worker-9", "Ready", "1m"), "worker-9", "did you mean `worker-"),
+        (value("Node/worker-0", "Redy", "1m"), "Redy", "did you mean `Ready`?"),
+        (value("Machine/worker-0", "STATUS", "1m"), "STATUS", "no field `STATUS`"),
+        (value("Node/worker-0", "event", "1m"), "event", "ask for it with `which`"),
+        (value("Node/worker-0", "Ready", "0s"), "0s", "above 0"),
+        (value("Node/worker-0", "Ready", "soon"), "soon", "not a duration"),
+        (value("Node", "Ready", "1m"), "Node,", "as in Node/worker-0"),
+        (value("'Pod/web-* on worker-9'", "phase", "1m"), "worker-9", "did you mean"),
+        (which("{ says: a, see: 'VM deleted' }"), "[{ says", "write 2 to 8"),
+        (
+            which("{ says: a, see: 'VM delted' }, { says: b, never: 'VM deleted' }"),
+            "delted",
+            "created, deleted",
+        ),
+        (which("{ see: 'VM deleted' }, { says: b, never: 'VM deleted' }"), "{ see", "`says`"),
+        (heals("faults: [{ at: 1m, powerOff: { vm: worker-9 } }]"), "worker-9", "did you mean"),
+        (heals("faults: [{ at: 1m, powerOff: { vm: worker-1 } }]"), "{ says: b", "at least one"),
+        (
+            heals("faults: [{ when: 'VM deleted', powerOff: { vm: worker-1 } }]"),
+            "'VM deleted'",
+            "has its time",
+        ),
+        (
+            heals(
+                "faults: [{ at: 1m, powerOff: { vm: worker-1 } }, { at: 6m, powerOn: { vm: worker-1 } }]",
+            ),
+            "{ says: a",
+            "raise `within`",
+        ),
+        (
+            which("{ says: a, see: 'VM deleted' }, { says: a, never: 'VM deleted' }"),
+            "[{ says",
+            "two choices",
+        ),
+        ("act: { within: 5h }".to_owned(), "5h", "up to 4h"),
+        ("act: { within: 5m }, show: [leases]".to_owned(), "leases", "known: nodes"),
+        ("act: { within: 5m }, cause: { of: 'VM deleted' }".to_owned(), "'What?'", "has one of"),
+        ("because: 'so'".to_owned(), "'What?'", "has one of"),
+        ("howLong: { until: recoverd, tolerance: 1s }".to_owned(), "recoverd", ""),
+        (
+            "howlong: { until: recovered, tolerance: 1s }".to_owned(),
+            "howlong",
+            "did you mean `howLong`?",
+        ),
+        ("when: 'VM vanished', act: { within: 5m }".to_owned(), "vanished", "created, deleted"),
+    ];
+    let mut wrong = Vec::new();
+    for (question, word, hint) in cases {
+        let text = LESSON.replace("QUESTION", &question);
+        let Err(mistakes) = asked(&question) else {
+            wrong.push(format!("{question} is read"));
+            continue;
+        };
+        let message = &mistakes[0].message;
+        let (line, column) = mistakes[0].place.expect("a place");
+        let content = text.lines().nth(line - 1).expect("a line");
+        let rest: String = content.chars().skip(column - 1).collect();
+        if !rest.starts_with(word) || !message.contains(hint) {
+            wrong.push(format!("{question}: `{rest}` is marked; {message}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_question_needs_an_instant_within_the_run() {
+    let late = LESSON.replace("after: 5s", "after: 11m").replace("QUESTION", "act: { within: 5m }");
+    let mistake = read(&late).expect_err("a mistake");
+    assert!(mistake[0].message.contains("the run ends 9m0s after"), "{}", mistake[0].message);
+    let never = LESSON.replace("after: 5s, ", "").replace("QUESTION", "act: { within: 5m }");
+    let mistake = read(&never).expect_err("a mistake");
+    assert!(mistake[0].message.contains("`after` the first fault"), "{}", mistake[0].message);
+    let mute = LESSON.replace("'What?'", "' '").replace("QUESTION", "act: { within: 5m }");
+    assert!(read(&mute).is_err());
+    let whose = LESSON.replace("What?", "What will {object} be?");
+    let mistake = read(&whose.replace("QUESTION", "act: { within: 5m }")).expect_err("a mistake");
+    assert!(mistake[0].message.contains("only a question with `value`"), "{}", mistake[0].message);
+}
+
+#[test]
+fn a_lesson_has_a_name_that_no_scenario_has_and_says_what_it_is_about() {
+    assert!(models::lessons().len() >= 5);
+    for name in models::lessons() {
+        assert!(models::scenario(name).is_none(), "{name}");
+        let source = models::lesson(name).expect("embedded");
+        let scenario = Scenario::read(source).expect("a scenario");
+        assert_eq!(scenario.name, *name, "it is named like its file");
+        assert!(!scenario.introduction().is_empty(), "{name}");
+        let game = Game::new(&scenario, None, &[], None).expect("valid");
+        assert!((4..=8).contains(&game.questions().len()), "{name}");
+        for question in game.questions() {
+            assert!(!question.because.is_empty(), "{}: the mechanism is missing", question.place);
+        }
+    }
+}
