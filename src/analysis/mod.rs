@@ -10,6 +10,7 @@ pub mod fidelity;
 pub mod fuzz;
 pub mod invariants;
 pub mod lanes;
+pub mod lesson;
 mod milestones;
 pub mod moment;
 mod observations;
