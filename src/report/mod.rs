@@ -12,6 +12,7 @@ pub mod html;
 mod json;
 mod junit;
 pub mod kubectl;
+pub mod lesson;
 mod list;
 mod page;
 mod picture;

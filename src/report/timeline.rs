@@ -105,9 +105,19 @@ fn count(kind: &str, states: &BTreeMap<String, usize>) -> String {
 fn story(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     let fault = run.first_fault.unwrap_or(SimTime::ZERO);
     let steps = steps(&run.timeline);
-    let column = BEFORE + object_width(&steps) + 2;
+    write_steps(fault, &steps.iter().collect::<Vec<_>>(), style, to)
+}
+
+/// Writes steps of a story, one a line, with the waits between them.
+pub(super) fn write_steps(
+    fault: SimTime,
+    steps: &[&Step],
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    let column = BEFORE + object_width(steps) + 2;
     let mut before: Option<&Entry> = None;
-    for step in &steps {
+    for step in steps {
         let head = step.head();
         let wait = head.at.since(before.map_or(head.at, |entry| entry.at));
         if wait >= WAIT {
@@ -129,7 +139,7 @@ fn story(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
 }
 
 /// Wide enough for nearly all names; a longer one gets a line for itself.
-fn object_width(steps: &[Step]) -> usize {
+fn object_width(steps: &[&Step]) -> usize {
     let widths = steps.iter().map(|step| step.head().object().chars().count());
     widths.filter(|width| *width <= 32).max().unwrap_or(0)
 }

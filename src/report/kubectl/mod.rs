@@ -14,7 +14,7 @@ mod tests;
 
 use crate::api::{Kind, Object, ObjectKey};
 use crate::engine::{SimTime, Text};
-use crate::scenario::Printed;
+use crate::scenario::{Printed, Simulation};
 use crate::world::View;
 use manifest::manifest;
 pub(super) use manifest::uid;
@@ -111,6 +111,27 @@ pub fn nothing(kind: Kind) -> String {
     match kind.is_namespaced() {
         true => format!("No resources found in {DEFAULT} namespace."),
         false => "No resources found".to_owned(),
+    }
+}
+
+/// What a person gets who asks for this now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Got {
+    /// What is printed, ending in a line's end.
+    pub text: String,
+    /// Whether the command ends with exit code 1, because nobody answers it.
+    pub failed: bool,
+}
+
+/// The text that a person gets who asks now, or what kubectl says if no API server answers.
+pub fn ask(simulation: &Simulation, resource: Resource, form: Form) -> Got {
+    let refused = match resource {
+        Resource::Kind(kind) => refusal(simulation.ask_for(kind)),
+        _ => None,
+    };
+    match refused {
+        Some(words) => Got { text: format!("{words}\n"), failed: true },
+        None => Got { text: get(simulation.view(), resource, form), failed: false },
     }
 }
 
