@@ -231,7 +231,6 @@ fn wrong_settings_and_usage_are_told_apart() {
     assert!(err(&output).contains("`soon` is not a duration"), "{}", err(&output));
     assert_eq!(healsim(&["run"]).status.code(), Some(2));
     assert_eq!(healsim(&["serve"]).status.code(), Some(2), "not there yet, so not known");
-    assert_eq!(healsim(&["list", "lessons"]).status.code(), Some(2));
     assert_eq!(healsim(&["fuzz", "--faults", "25"]).status.code(), Some(2));
     assert_eq!(healsim(&["fuzz", "--exhaustive", "--faults", "4"]).status.code(), Some(2));
     let output = healsim(&["fuzz", "--kinds", "powerOf"]);
@@ -246,6 +245,7 @@ fn wrong_settings_and_usage_are_told_apart() {
 fn lists_have_the_name_first() {
     for (what, name) in [
         ("scenarios", "worker-kubelet-stopped "),
+        ("lessons", "lost-worker "),
         ("platforms", "tkgs-2024 "),
         ("faults", "stopUnit "),
         ("settings", "kubernetes.nodeMonitorGracePeriod "),

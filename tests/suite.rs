@@ -19,6 +19,8 @@ mod health;
 mod hosts;
 mod inputs;
 mod joining;
+mod learn;
+mod lessons;
 mod lines;
 mod links;
 mod load_balancer;

@@ -4,14 +4,14 @@
 
 use super::args::{OutFile, Seeds};
 use super::output::{note, print, try_file, write_file};
-use super::player::{Linted, Options, Player, Question};
+use super::player::{Linted, Listing, Options, Player, Question};
 use super::{Check, Cli, Command, Get, List, Run, Show};
-use super::{availability, compare, estimate, fuzz, report as pages, tune, why};
+use super::{availability, compare, estimate, fuzz, learn, report as pages, tune, why};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Asked, Sample};
 use crate::engine::{SimTime, Text};
 use crate::report::html::Film;
-use crate::report::{self, Case, Format, ListFormat, Style};
+use crate::report::{self, Case, Format, ListFormat, Listed, Style};
 use crate::timeline;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
@@ -78,6 +78,7 @@ pub fn execute(command: &Command, player: &impl Player) -> Exit {
         Command::Fuzz(asked) => fuzz::fuzz(asked),
         Command::Replay(asked) => fuzz::replay(asked, player),
         Command::Report(asked) => pages::report(asked),
+        Command::Learn(asked) => learn::learn(asked, player),
     };
     match result {
         Ok(exit) => exit,
@@ -337,13 +338,22 @@ fn write_cases(asked: &Check, cases: &[Case]) -> Result<(), Trouble> {
 
 fn list_all(asked: &List, player: &impl Player) -> Result<Exit, Trouble> {
     let listed = player.list(asked.what, asked.platform.as_deref(), asked.word.as_deref())?;
+    print_list(&listed, asked.output)
+}
+
+/// Lists all names of a kind.
+pub(super) fn list_names(what: Listing, player: &impl Player) -> Result<Exit, Trouble> {
+    print_list(&player.list(what, None, None)?, None)
+}
+
+fn print_list(listed: &Listed, format: Option<ListFormat>) -> Result<Exit, Trouble> {
     let for_people = io::stdout().is_terminal();
-    let format = asked.output.unwrap_or(match for_people {
+    let format = format.unwrap_or(match for_people {
         true => ListFormat::Table,
         false => ListFormat::Lines,
     });
     let mut bytes = Vec::new();
-    report::write_list(format, &listed, Style::Colored, &mut bytes).map_err(stdout)?;
+    report::write_list(format, listed, Style::Colored, &mut bytes).map_err(stdout)?;
     print(&bytes).map_err(stdout)?;
     Ok(Exit::Done)
 }

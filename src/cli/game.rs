@@ -4,16 +4,18 @@ use super::args::{Moment, Setting};
 use super::commands::game_notes;
 use super::lists;
 use super::player::{
-    Answer, Asked as AskedWhy, Got, Linted, Listing, Many, Options, Player, Question, Resource,
-    Shown, Tuned, Tuning, Versus, View,
+    Answer, Asked as AskedWhy, Linted, Listing, Many, Options, Player, Question, Resource, Shown,
+    Tuned, Tuning, Versus, View,
 };
 use crate::analysis::estimate::{self, Asked, Games, Part};
+use crate::analysis::lesson::{self, NothingAsked, Prepared};
 use crate::analysis::why::{self, Settings, Shares, Unanswered};
 use crate::analysis::{Comparison, Control, compare, invariants, tune};
 use crate::api::Kind;
 use crate::engine::SimTime;
+use crate::report::Listed;
 use crate::report::html::{self, Film};
-use crate::report::{Listed, kubectl};
+use crate::report::kubectl::{self, Got};
 use crate::scenario::{self, Changes, Game, Mistake, RangeEnd, at_end, models};
 use crate::timeline::Run;
 use std::sync::Arc;
@@ -47,7 +49,10 @@ impl Player for Library {
 
     fn show(&self, what: Shown, name: &str) -> Result<String, Vec<String>> {
         let (source, kind, known) = match what {
-            Shown::Scenario => (models::scenario(name), "scenario", models::scenarios()),
+            Shown::Scenario => {
+                let source = models::scenario(name).or_else(|| models::lesson(name));
+                (source, "scenario", models::scenarios())
+            }
             Shown::Platform => (models::platform_text(name), "platform", models::platforms()),
         };
         match source {
@@ -153,6 +158,19 @@ impl Player for Library {
         Ok(Tuned::Sweep(found))
     }
 
+    fn lesson(
+        &self,
+        input: &str,
+        options: &Options,
+        seed: u64,
+        jobs: usize,
+    ) -> Result<Prepared, Vec<String>> {
+        lesson::prepare(&game(input, options)?, seed, jobs).map_err(|NothingAsked| {
+            let known = models::lessons().join(", ");
+            vec![format!("{input}: it has no `questions`; lessons: {known}")]
+        })
+    }
+
     fn get(&self, input: &str, options: &Options, asked: &Question) -> Result<Got, Vec<String>> {
         let game = game(input, options)?;
         let at = match asked.moment {
@@ -188,12 +206,7 @@ impl Player for Library {
             Some(View::Json) => kubectl::Form::Json,
             Some(View::Name) => kubectl::Form::Name,
         };
-        if let kubectl::Resource::Kind(kind) = resource
-            && let Some(words) = kubectl::refusal(simulation.ask_for(kind))
-        {
-            return Ok(Got { text: format!("{words}\n"), failed: true });
-        }
-        Ok(Got { text: kubectl::get(simulation.view(), resource, form), failed: false })
+        Ok(kubectl::ask(&simulation, resource, form))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::player::Listing;
 use crate::analysis::invariants::{self, Invariant};
 use crate::report::{Listed, SettingRow};
-use crate::scenario::{self, KINDS, models, nearest};
+use crate::scenario::{self, KINDS, Source, models, nearest};
 
 /// The word that means all settings which who runs a cluster can set.
 const SETTABLE: &str = "settable";
@@ -13,7 +13,12 @@ pub fn list(what: Listing, platform: &str, word: &str) -> Result<Listed, Vec<Str
     let mut names: Vec<(String, String)> = match what {
         Listing::Scenarios => {
             let all = models::scenarios().into_iter();
-            all.map(|name| (name.to_owned(), source_of(name))).collect()
+            all.map(|name| (name.to_owned(), annotation(models::scenario(name), "source")))
+                .collect()
+        }
+        Listing::Lessons => {
+            let all = models::lessons().into_iter();
+            all.map(|name| (name.to_owned(), annotation(models::lesson(name), "says"))).collect()
         }
         Listing::Platforms => {
             let all = models::platforms().into_iter();
@@ -87,15 +92,12 @@ fn nothing(word: &str, known: &[String]) -> String {
     }
 }
 
-/// Where a scenario comes from, as its file says.
-fn source_of(name: &str) -> String {
-    models::scenario(name)
-        .and_then(|source| {
-            let line =
-                source.text.lines().find(|line| line.trim().starts_with("source:"))?.to_owned();
-            Some(line.trim().trim_start_matches("source:").trim().trim_matches('"').to_owned())
-        })
-        .unwrap_or_default()
+/// What an annotation of a file says, which stands in one line.
+fn annotation(source: Option<Source>, name: &str) -> String {
+    let text = source.map(|source| source.text).unwrap_or_default();
+    let start = format!("{name}:");
+    let found = text.lines().find_map(|line| line.trim().strip_prefix(&start));
+    found.unwrap_or_default().trim().trim_matches('"').to_owned()
 }
 
 fn description_of(name: &str) -> Result<String, Vec<String>> {

@@ -10,6 +10,7 @@ mod compare;
 mod estimate;
 mod fuzz;
 mod game;
+mod learn;
 mod lists;
 mod output;
 mod player;
@@ -27,6 +28,7 @@ pub use compare::{Compare, CompareFormat};
 pub use estimate::{Estimate, Merge};
 pub use fuzz::{Fuzz, FuzzFormat, Replay};
 pub use game::Library;
+pub use learn::Learn;
 pub use player::{
     Answer, Asked, Linted, Listing, Many, Options, Player, Question, Resource, Shown, Tuned,
     Tuning, Versus, View,
@@ -71,6 +73,7 @@ pub enum Command {
     Fuzz(Fuzz),
     Replay(Replay),
     Report(Report),
+    Learn(Learn),
 }
 
 /// Play scenarios and print what happened
@@ -152,6 +155,7 @@ pub struct Check {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   healsim list scenarios
+  healsim list lessons
   healsim list invariants
   healsim list settings machineHealthCheck
   healsim list settings settable -o json

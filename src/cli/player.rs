@@ -4,12 +4,14 @@
 
 use super::args::{Moment, Setting};
 use crate::analysis::estimate::{Part, Shard};
+use crate::analysis::lesson::Prepared;
 use crate::analysis::tune::{OfMilestone, Played, Sensitivity, Sweep, Vary};
 use crate::analysis::why::{self, Never, Settings, Shares, Why};
 use crate::analysis::{Comparison, Control};
 use crate::engine::{Duration, Text};
 use crate::report::Listed;
 use crate::report::html::Film;
+use crate::report::kubectl::Got;
 use crate::scenario::{OutageRate, Source};
 use crate::timeline::Run;
 use clap::ValueEnum;
@@ -75,6 +77,14 @@ pub trait Player {
         tuning: &Tuning,
         control: &Control,
     ) -> Result<Tuned, Vec<String>>;
+    /// A lesson of a seed with all its answers.
+    fn lesson(
+        &self,
+        input: &str,
+        options: &Options,
+        seed: u64,
+        jobs: usize,
+    ) -> Result<Prepared, Vec<String>>;
     /// What kubectl would print.
     fn get(&self, input: &str, options: &Options, get: &Question) -> Result<Got, Vec<String>>;
 }
@@ -220,19 +230,11 @@ pub struct Question {
     pub view: Option<View>,
 }
 
-/// What came of a `get`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Got {
-    /// What kubectl prints, ending in a line's end.
-    pub text: String,
-    /// Whether kubectl ends with exit code 1, because nobody answers it.
-    pub failed: bool,
-}
-
 /// What can be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Listing {
     Scenarios,
+    Lessons,
     Platforms,
     Faults,
     Invariants,

@@ -1,12 +1,14 @@
 //! The command line without a world: what parses, what is done, and the exit codes.
 
-use super::player::{Got, Tuned, Tuning};
+use super::player::{Tuned, Tuning};
 use super::*;
 use crate::analysis::estimate::{Asked, Part};
+use crate::analysis::lesson::Prepared;
 use crate::analysis::why::{Never, Settings, Shares};
 use crate::analysis::{Comparison, Control};
 use crate::engine::{Duration, Text};
 use crate::report::Listed;
+use crate::report::kubectl::Got;
 use crate::timeline::{Expectation, Run as Played, Violated};
 use clap::CommandFactory;
 
@@ -117,6 +119,16 @@ impl Player for Fake {
         let (keys, points) = (Vec::new(), Vec::new());
         Ok(Tuned::Sweep(crate::analysis::tune::Sweep { played, keys, points, outages, nodes: 3 }))
     }
+    fn lesson(
+        &self,
+        input: &str,
+        options: &Options,
+        _: u64,
+        _: usize,
+    ) -> Result<Prepared, Vec<String>> {
+        self.lint(input, options)?;
+        Err(vec![format!("{input}: it has no `questions`")])
+    }
     fn get(&self, _: &str, _: &Options, question: &Question) -> Result<Got, Vec<String>> {
         Ok(Got { text: format!("{question:?}\n"), failed: question.seed == 13 })
     }
@@ -184,6 +196,9 @@ fn wrong_usage_is_exit_code_2() {
         "why a --of nothing",
         "tune a --vary b=2m..1m/1m",
         "fuzz a",
+        "learn --seed 3",
+        "learn a --out xml=b",
+        "learn a b",
         "run a --freely",
     ] {
         assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
@@ -233,6 +248,9 @@ fn the_exit_code_tells_the_worst() {
     assert_eq!(exit("check wrong fails"), Exit::Input);
     assert_eq!(exit("tune good"), Exit::Done);
     assert_eq!(exit("tune wrong"), Exit::Input);
+    assert_eq!(exit("learn wrong"), Exit::Input);
+    assert_eq!(exit("learn good"), Exit::Input, "it asks nothing");
+    assert_eq!(exit("learn good --out json=/no/such/folder/x"), Exit::Failed);
     assert_eq!(exit("get nodes --at 1m good"), Exit::Done);
     assert_eq!(exit("get nodes --at 1m good --seed 13"), Exit::Failed);
     assert_eq!(exit("run good --out json=/no/such/folder/x"), Exit::Failed);
