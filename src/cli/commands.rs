@@ -115,9 +115,31 @@ pub(super) fn play(asked: &Run, player: &impl Player) -> Result<Exit, Trouble> {
         let label = film.run.scenario.to_string();
         films.push((film, label));
     }
-    print(&rendered(asked.output, &films, Style::Colored)?).map_err(stdout)?;
+    let mut interrupted = false;
+    match films.first_mut().filter(|_| asked.play) {
+        Some((film, _)) => interrupted = watch(&mut film.run, asked.speed)?,
+        None => print(&rendered(asked.output, &films, Style::Colored)?).map_err(stdout)?,
+    }
     asked.out.iter().try_for_each(|out| write_out(out, &films))?;
+    if interrupted {
+        return Ok(Exit::Interrupted);
+    }
     Ok(films.iter().map(|(film, _)| verdict(&film.run)).max().unwrap_or(Exit::Done))
+}
+
+/// Plays a run back on the terminal; true if the user has ended the program with it.
+#[cfg(feature = "tui")]
+fn watch(run: &mut timeline::Run, speed: u64) -> Result<bool, Trouble> {
+    let terminal = |error| Trouble::Failed(format!("the terminal does not do it: {error}"));
+    let (played, interrupted) = super::play::play(std::mem::take(run), speed).map_err(terminal)?;
+    *run = played;
+    Ok(interrupted)
+}
+
+/// Without the feature `tui` nobody gets here: `Run::fits` has said so.
+#[cfg(not(feature = "tui"))]
+fn watch(_: &mut timeline::Run, _: u64) -> Result<bool, Trouble> {
+    Ok(false)
 }
 
 /// The words after `healsim` that play the run again.

@@ -179,6 +179,8 @@ pub(super) fn replay(asked: &Replay, player: &impl Player) -> Result<Exit, Troub
         output: asked.output,
         out: Vec::new(),
         stats: false,
+        play: false,
+        speed: 60,
         common: asked.common.clone(),
     };
     let exit = play(&run, player)?;

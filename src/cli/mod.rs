@@ -13,6 +13,8 @@ mod game;
 mod learn;
 mod lists;
 mod output;
+#[cfg(any(feature = "tui", test))]
+mod play;
 mod player;
 mod progress;
 mod report;
@@ -41,6 +43,7 @@ use crate::analysis::estimate::Threshold;
 use crate::report::{Format, ListFormat};
 use args::{Common, OutFile};
 use clap::{Parser, Subcommand, ValueEnum};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "Exit codes: 0 done and all expectations met, 1 the program or writing \
@@ -105,6 +108,13 @@ pub struct Run {
     /// Print the engine's own counts to standard error
     #[arg(long)]
     pub stats: bool,
+    /// Play the run on the terminal as it happened, instead of printing it
+    #[arg(long, hide = cfg!(not(feature = "tui")))]
+    pub play: bool,
+    /// How many simulated seconds pass in a second while it plays
+    #[arg(long, value_name = "N", default_value_t = 60, requires = "play")]
+    #[arg(hide = cfg!(not(feature = "tui")), value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub speed: u64,
     #[command(flatten)]
     pub common: Common,
 }
@@ -217,8 +227,11 @@ pub struct Get {
 
 impl Run {
     /// Fails with what would be right if the words do not fit one another: a document that holds one
-    /// run cannot be asked of several.
+    /// run cannot be asked of several, and a run cannot be played where there is no terminal.
     pub fn fits(&self) -> Result<(), String> {
+        if self.play {
+            self.can_play()?;
+        }
         if let (true, runs @ 3..) = (self.wants_page(), self.inputs.len()) {
             return Err(format!("a page shows one run, or two beside each other; here are {runs}"));
         }
@@ -231,6 +244,22 @@ impl Run {
                 Err(format!("a file of `{name}` holds one run; name one scenario"))
             }
             _ => Ok(()),
+        }
+    }
+}
+
+impl Run {
+    fn can_play(&self) -> Result<(), String> {
+        match () {
+            () if cfg!(not(feature = "tui")) => {
+                let build = "cargo install healsim --features tui";
+                Err(format!("--play is not in this build; `{build}` makes one that has it"))
+            }
+            () if self.inputs.len() > 1 => Err("--play plays one scenario; name one".to_owned()),
+            () if !(io::stdin().is_terminal() && io::stdout().is_terminal()) => {
+                Err("--play needs a terminal".to_owned())
+            }
+            () => Ok(()),
         }
     }
 }

@@ -219,6 +219,20 @@ fn a_document_that_holds_one_run_is_not_asked_of_two() {
 }
 
 #[test]
+fn a_run_is_played_back_on_a_terminal_only() {
+    let Command::Run(run) = parse("run a --play --speed 300").unwrap().command else {
+        panic!("not a run")
+    };
+    assert_eq!((run.play, run.speed), (true, 300));
+    // Tests have no terminal, and most builds no `tui`.
+    let wrong = run.fits().unwrap_err();
+    let says = if cfg!(feature = "tui") { "a terminal" } else { "not in this build" };
+    assert!(wrong.contains(says), "{wrong}");
+    assert_eq!(parse("run a --speed 300").unwrap_err().exit_code(), 2);
+    assert_eq!(parse("run a --play --speed 0").unwrap_err().exit_code(), 2);
+}
+
+#[test]
 fn seeds_include_both_ends() {
     let Command::Check(check) = parse("check a").unwrap().command else { panic!("not a check") };
     assert_eq!(check.seeds, None);

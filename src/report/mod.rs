@@ -4,7 +4,7 @@
 //! caller's choice, and a page is 100 columns wide everywhere, so that equal runs give equal text.
 
 mod availability;
-mod clock;
+pub mod clock;
 mod compare;
 mod estimate;
 mod fuzz;
@@ -22,6 +22,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod told;
 pub mod trace;
 pub mod traces;
 mod tune;
@@ -34,7 +35,8 @@ pub use estimate::{EstimateFormat, NotAnEstimateFormat, write_estimate};
 pub use fuzz::{campaign_json, exhausted_json, write_campaign, write_exhausted};
 pub use junit::{Case, write_junit};
 pub use list::{ListFormat, Listed, NotAListFormat, SettingRow, write_list};
-pub use page::Style;
+pub use page::{Mood, Style};
+pub use told::{Told, told};
 pub use tune::{
     sensitivity_csv, sensitivity_json, sensitivity_svg, sweep_csv, sweep_json, sweep_svg,
     write_sensitivity, write_sweep,
