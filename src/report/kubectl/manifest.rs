@@ -248,7 +248,7 @@ fn virtual_machine_json(body: &VirtualMachine) -> (Value, Value) {
 /// A Secret has neither spec nor status.
 fn secret_json(object: &Object, body: &Secret) -> Value {
     let data: Map<String, Value> =
-        body.data.iter().map(|(key, value)| (key.to_string(), json!(base64(value)))).collect();
+        body.data.iter().map(|(key, value)| (key.to_string(), json!(base64(value.as_bytes())))).collect();
     json!({
         "apiVersion": object.key().kind.api_version(),
         "data": data,
@@ -258,8 +258,8 @@ fn secret_json(object: &Object, body: &Secret) -> Value {
     })
 }
 
-/// A text as Secrets hold it.
-pub fn base64(text: &str) -> String {
+/// Bytes as Secrets hold them.
+pub fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let group = |bytes: &[u8]| {
         let bits = (0..3).fold(0, |bits, at| {
@@ -271,7 +271,7 @@ pub fn base64(text: &str) -> String {
         };
         [0, 1, 2, 3].map(letter)
     };
-    text.as_bytes().chunks(3).flat_map(group).collect()
+    bytes.chunks(3).flat_map(group).collect()
 }
 
 fn selector(labels: &Labels) -> Value {

@@ -6,7 +6,7 @@
 
 mod datacenter;
 mod etcd;
-mod manifest;
+pub(super) mod manifest;
 mod rows;
 mod table;
 #[cfg(test)]

@@ -72,7 +72,7 @@ fn a_pods_status_is_one_word_for_phase_deletion_and_container() {
 fn data_of_secrets_is_in_base64() {
     let cases = [("", ""), ("a", "YQ=="), ("ab", "YWI="), ("abc", "YWJj"), ("#?~", "Iz9+")];
     for (text, encoded) in cases {
-        assert_eq!(base64(text), encoded, "{text}");
+        assert_eq!(base64(text.as_bytes()), encoded, "{text}");
     }
 }
 

@@ -1,4 +1,11 @@
-// Course mode: nothing until the page's data have a lesson.
+// Course mode: the clock stops at each question, the learner predicts, and the run shows what is right.
+// What is to come stays hidden until the end. The other side of this file is `report/html/lesson.rs`.
+
+import { clockText, lengthText, safe } from './time.js';
+
+const FULL = 10;
+const DECODER = new TextDecoder();
+const ENCODER = new TextEncoder();
 
 export class Lesson {
   constructor(app, data, element) {
@@ -6,7 +13,225 @@ export class Lesson {
     this.data = data;
     this.element = element;
     element.hidden = !data;
+    this.cards = (data?.questions ?? []).map((question) => ({ question, at: Math.round(question.t * 1e6), state: 'waits' }));
+    if (!data) return;
+    document.body.classList.add('learning');
+    element.innerHTML = `<div class="panel-head"><h2>${safe(data.lesson)}</h2><span class="points"></span></div>
+      <div class="intro">${safe(data.introduction).split(/\n\s*\n/).map((part) => `<p>${part}</p>`).join('')}</div>
+      <p class="quiet">${this.cards.length} questions. Predict, and let the clock go on: the run shows what is right.
+      What is to come is hidden until you have answered all of them. <button class="giveup">Show everything now</button></p>
+      <ol class="cards"></ol><div class="score" hidden></div>`;
+    this.list = element.querySelector('.cards');
+    element.addEventListener('submit', (event) => this.submitted(event));
+    element.addEventListener('click', (event) => this.clicked(event));
+    this.showPoints();
   }
 
-  show() {}
+  /** How far the clock may go now. */
+  get limit() {
+    const open = this.cards.find(({ state }) => state === 'waits' || state === 'asked');
+    return open && !this.isOver ? open.at : Infinity;
+  }
+
+  show(time) {
+    if (!this.data || this.isOver) return;
+    for (const card of this.cards) {
+      if (card.state === 'waits' && time >= card.at) this.ask(card);
+      if (card.state === 'answered' && time >= card.toldAt) this.tell(card);
+    }
+    if (this.cards.every(({ state }) => state === 'told')) this.finish('done');
+  }
+
+  ask(card) {
+    card.state = 'asked';
+    const { question } = card;
+    const type = question.form === 'all' ? 'checkbox' : 'radio';
+    const choices = question.choices.map((text, i) => `<label><input type="${type}" name="choice" value="${i}"> ${safe(text)}</label>`).join('');
+    const form = question.form === 'length'
+      ? `<label>after <input type="text" name="length" placeholder="45s or 5m30s" aria-label="A time, as 45s or 5m30s"></label>
+         <label><input type="checkbox" name="never"> never</label>`
+      : choices;
+    card.element = document.createElement('li');
+    card.element.className = 'card';
+    card.element.innerHTML = `<form data-card="${this.cards.indexOf(card)}"><fieldset><legend><b>${question.number}</b> ${safe(question.ask)}</legend>
+      ${question.form === 'all' ? '<p class="quiet">All that are true.</p>' : ''}<div class="choices">${form}</div></fieldset>
+      <div class="buttons"><button type="submit">Answer</button> <button type="button" class="pass">Pass</button><span class="hint" role="alert"></span></div></form>`;
+    this.list.prepend(card.element);
+    this.app.pause();
+    card.element.scrollIntoView?.({ block: 'nearest' });
+    card.element.querySelector('input')?.focus({ preventScroll: true });
+  }
+
+  submitted(event) {
+    event.preventDefault();
+    const card = this.cards[Number(event.target.dataset.card)];
+    const fields = new FormData(event.target);
+    const { form } = card.question;
+    let answer = fields.getAll('choice').map(Number);
+    if (form === 'length') answer = fields.get('never') ? 'never' : readLength(String(fields.get('length')));
+    const isEmpty = form === 'length' ? answer === null : answer.length === 0;
+    if (isEmpty) {
+      const hint = form === 'length' ? 'Write a time, as 45s or 5m30s, or choose never.' : 'Choose something, or pass.';
+      card.element.querySelector('.hint').textContent = hint;
+      return;
+    }
+    this.answered(card, answer);
+  }
+
+  clicked({ target }) {
+    if (target.closest('.pass')) this.answered(this.cards[Number(target.closest('form').dataset.card)], null);
+    if (target.closest('.giveup')) this.finish('quit');
+    const entry = target.closest('[data-entry]');
+    if (entry) this.app.trace(this.app.views[0], Number(entry.dataset.entry) - this.app.views[0].run.first, true);
+    if (target.closest('.save')) this.save();
+  }
+
+  answered(card, answer) {
+    card.answer = answer;
+    card.right = reveal(card.question, this.data.salt, this.app.length);
+    card.points = answer === null ? 0 : pointsOf(card.question, card.right, answer);
+    card.toldAt = Math.round(card.right.toldAt * 1e6);
+    card.state = 'answered';
+    card.element.innerHTML = `<p><b>${card.question.number}</b> ${safe(card.question.ask)}</p>
+      <p class="quiet">You say: ${safe(this.words(card, answer))}. ${card.toldAt > this.app.time ? 'The run will show it; let the clock go on.' : ''}</p>`;
+    this.show(this.app.time);
+    if (this.app.time < this.limit && !this.isOver && card.state === 'answered') this.app.play();
+  }
+
+  /** An answer in words. */
+  words({ question }, answer) {
+    if (answer === null) return 'nothing';
+    if (answer === 'never') return 'never';
+    if (question.form === 'length') return lengthText(answer * 1e6);
+    return answer.map((place) => question.choices[place]).join('; ') || 'none of them';
+  }
+
+  bestOf({ question, right }) {
+    if (question.form === 'length') return right.best === null ? 'never' : lengthText(Math.round(right.best * 1e6));
+    return right.best.map((place) => question.choices[place]).join('; ');
+  }
+
+  tell(card) {
+    card.state = 'told';
+    const { question, right, answer, points } = card;
+    const outcomes = (right.outcomes ?? []).map((outcome, i) => {
+      const took = outcome.took === undefined ? '' : outcome.took === null ? ' Not well in time.' : ` Well after ${lengthText(Math.round(outcome.took * 1e6))}.`;
+      const mine = Array.isArray(answer) && answer.includes(i) ? ' <small>(yours)</small>' : '';
+      return `<li class="${outcome.right ? 'is-right' : ''}"><b>${outcome.right ? '✓' : '✗'}</b> ${safe(question.choices[i])}${mine}${took}${outcome.because ? ` <em>${safe(outcome.because)}</em>` : ''}</li>`;
+    });
+    const shown = (right.shownBy ?? []).slice(0, 3).map((id) => `<button data-entry="${id}">event at ${clockText(this.app.views[0].run.at[id - this.app.views[0].run.first] ?? 0, true)}</button>`);
+    card.element.innerHTML = `<p><b>${question.number}</b> ${safe(question.ask)} <strong>${points} of ${FULL}</strong></p>
+      <p>You said: ${safe(this.words(card, answer))}. Right: <b>${safe(this.bestOf(card))}</b>.</p>
+      ${outcomes.length > 0 ? `<ul class="outcomes">${outcomes.join('')}</ul>` : ''}
+      ${right.because ? `<p>${safe(right.because)}</p>` : ''}${shown.length > 0 ? `<p class="quiet">Shown by: ${shown.join(' ')}</p>` : ''}`;
+    this.showPoints();
+  }
+
+  get points() {
+    return this.cards.reduce((sum, { state, points }) => sum + (state === 'told' || this.isOver ? points ?? 0 : 0), 0);
+  }
+
+  showPoints() {
+    this.element.querySelector('.points').textContent = `${this.points} of ${this.data.worth} points`;
+  }
+
+  finish(ended) {
+    for (const card of this.cards) if (card.state === 'answered') this.tell(card);
+    this.isOver = ended;
+    document.body.classList.remove('learning');
+    this.element.querySelector('.giveup')?.closest('p').remove();
+    for (const { state, element } of this.cards) if (state === 'asked') element.remove();
+    this.showPoints();
+    const score = this.element.querySelector('.score');
+    score.hidden = false;
+    score.innerHTML = `<h3>${this.points} of ${this.data.worth} points</h3><button class="save">Save the score as JSON</button>
+      <span class="quiet">Lanes, strips and the verdict are shown from now on.</span>`;
+    this.app.relayOut();
+  }
+
+  /** The score in the form of `healsim learn --out json=`. */
+  score() {
+    return {
+      lesson: this.data.lesson, healsim: this.app.data.healsim, platform: this.data.platform, seed: this.data.seed,
+      ended: this.isOver ?? 'open', points: this.points, of: this.data.worth,
+      questions: this.cards.map((card) => {
+        const { question, state, answer, points } = card;
+        const was = state === 'told';
+        const list = (value) => (Array.isArray(value) ? value.map((place) => question.choices[place]) : [this.words(card, value)]);
+        const best = () => (question.form === 'length' ? [this.bestOf(card)] : card.right.best.map((place) => question.choices[place]));
+        return {
+          number: question.number, t: question.t, kind: question.kind, asked: question.ask, wasAsked: was,
+          answered: was && answer !== null ? list(answer) : null, right: was ? best() : null, points: points ?? 0, of: FULL,
+        };
+      }),
+    };
+  }
+
+  save() {
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([`${JSON.stringify(this.score())}\n`], { type: 'application/json' }));
+    link.download = `${this.data.lesson}-${this.data.seed}.json`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+}
+
+/** A time as Go writes it, in seconds; null if it is none. */
+function readLength(text) {
+  const units = { h: 3600, m: 60, s: 1, ms: 0.001 };
+  const words = text.trim().toLowerCase();
+  if (!/^(\d+(\.\d+)?(h|ms|m|s))+$/.test(words)) return null;
+  return [...words.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s)/g)].reduce((sum, [, count, unit]) => sum + Number(count) * units[unit], 0);
+}
+
+/** The rule of `analysis/lesson/answer.rs`. */
+function pointsOf(question, right, answer) {
+  if (question.form === 'one') return right.outcomes[answer[0]]?.points ?? 0;
+  if (question.form === 'all') {
+    const hits = answer.filter((place) => right.best.includes(place)).length;
+    return Math.floor((FULL * Math.max(0, hits - (answer.length - hits))) / Math.max(1, right.best.length));
+  }
+  if (right.best === null || answer === 'never') return right.best === null && answer === 'never' ? FULL : 0;
+  const off = Math.abs(right.best - answer);
+  if (off <= question.tolerance) return FULL;
+  return off <= 2 * question.tolerance ? FULL / 2 : 0;
+}
+
+/** What is right: it stands in the page only for teachers; else the answer itself is the key to it. */
+function reveal(question, salt, length) {
+  if (question.answer) return question.answer;
+  const { check, text } = question.veil;
+  for (const candidate of candidates(question, length)) {
+    const words = `${salt}|${question.number}|${candidate}`;
+    if (check !== `${hash(`${words}|check`, 0x811c9dc5)}-${hash(`${words}|check`, 0x9747b28c)}`) continue;
+    return JSON.parse(unveiled(text, hash(`${words}|key`, 0x811c9dc5)));
+  }
+  throw new Error(`nothing answers question ${question.number}`);
+}
+
+function* candidates({ form, choices }, length) {
+  if (form === 'length') {
+    yield 'never';
+    for (let seconds = 0; seconds <= length / 1e6 + 1; seconds += 1) yield String(seconds);
+    return;
+  }
+  for (let mask = 1; mask < 2 ** choices.length; mask += 1) {
+    yield choices.map((_, place) => place).filter((place) => mask & (1 << place)).join(',');
+  }
+}
+
+/** FNV-1a of a text. */
+function hash(text, offset) {
+  return ENCODER.encode(text).reduce((sum, byte) => Math.imul(sum ^ byte, 0x01000193), offset) >>> 0;
+}
+
+function unveiled(text, key) {
+  let state = key || 1;
+  const bytes = Uint8Array.from(atob(text), (letter) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return letter.charCodeAt(0) ^ (state & 255);
+  });
+  return DECODER.decode(bytes);
 }

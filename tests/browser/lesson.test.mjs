@@ -1,0 +1,83 @@
+// Course mode, from the first question to the score.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { close, folder, healsim, open } from './pages.mjs';
+
+const LESSON = 'lost-worker';
+const [file, told, sheetFile] = ['lesson.html', 'told.html', 'sheet.json'].map((name) => join(folder, name));
+let sheet;
+
+before(() => {
+  healsim('learn', LESSON, '--out', `html=${file}`);
+  healsim('learn', LESSON, '--with-answers', '--out', `html=${told}`, '--out', `json=${sheetFile}`);
+  sheet = JSON.parse(readFileSync(sheetFile, 'utf8'));
+});
+after(close);
+
+/** Answers the question that is asked now as the sheet has it. */
+async function answer(tab, question) {
+  const form = tab.locator('.card form').first();
+  if (question.form === 'length') {
+    if (question.best === null) await form.locator('[name=never]').check();
+    else await form.locator('[name=length]').fill(`${question.best.toFixed(3)}s`);
+  } else {
+    for (const place of question.best) await form.locator(`[value="${place}"]`).check();
+  }
+  await form.locator('[type=submit]').click();
+}
+
+test('the answers stand in the source only if a teacher asks', () => {
+  const [hidden, open] = [file, told].map((it) => readFileSync(it, 'utf8').split('id="data">')[1]);
+  const because = sheet.questions.map((question) => question.because).filter(Boolean);
+  assert.ok(because.length > 0);
+  for (const words of because) {
+    const written = JSON.stringify(words).slice(1, -1).replaceAll('<', '\\u003c');
+    assert.ok(!hidden.includes(written), words);
+    assert.ok(open.includes(written), words);
+  }
+  assert.ok(!hidden.includes('"best"'));
+});
+
+test('a lesson is taken from the first question to the score', async () => {
+  const tab = await open(file);
+  await tab.keyboard.press('End');
+  const time = () => tab.evaluate(() => window.healsim.time);
+  assert.equal(await time(), Math.round(sheet.questions[0].t * 1e6), 'the clock stops at the first question');
+  assert.ok(!await tab.isVisible('.lanes') && !await tab.isVisible('.verdict'));
+  await tab.locator('.card [type=submit]').first().click();
+  assert.match(await tab.textContent('.card .hint'), /Choose something|Write a time/);
+  for (const [i, question] of sheet.questions.entries()) {
+    if (i === 1) await tab.locator('.card .pass').first().click();
+    else await answer(tab, question);
+    await tab.evaluate(() => { window.healsim.pause(); window.healsim.seek(window.healsim.length); });
+  }
+  await tab.waitForSelector('.score .save');
+  assert.ok(await tab.isVisible('.lanes') && await tab.isVisible('.verdict'));
+  const score = await tab.evaluate(() => window.healsim.lesson.score());
+  assert.equal(score.points, sheet.worth - 10);
+  assert.deepEqual([score.ended, score.of, score.lesson, score.seed], ['done', sheet.worth, sheet.lesson, sheet.seed]);
+  assert.equal(score.questions[1].answered, null);
+  assert.deepEqual(score.questions[0].answered, score.questions[0].right);
+  const [saved] = await Promise.all([tab.waitForEvent('download'), tab.click('.save')]);
+  assert.equal(JSON.parse(readFileSync(await saved.path(), 'utf8')).points, score.points);
+  assert.deepEqual(tab.wrong, []);
+});
+
+test('who gives up sees everything, and wrong answers get nothing', async () => {
+  const tab = await open(told);
+  await tab.keyboard.press('End');
+  const first = sheet.questions[0];
+  const wrong = await tab.evaluate(() => window.healsim.lesson.cards[0].question.choices.length);
+  if (first.form === 'one') {
+    const place = [...Array(wrong).keys()].find((it) => !first.outcomes[it].right);
+    await tab.locator(`.card [value="${place}"]`).first().check();
+    await tab.locator('.card [type=submit]').first().click();
+  } else await tab.locator('.card .pass').first().click();
+  await tab.click('.giveup');
+  assert.equal(await tab.evaluate(() => window.healsim.lesson.points), 0);
+  assert.ok(await tab.isVisible('.lanes'));
+  assert.deepEqual(tab.wrong, []);
+});
