@@ -6,6 +6,7 @@ use super::args::{Common, OutFile};
 use super::commands::{Exit, Trouble, can_write, file, list_names, stdout};
 use super::output::{note, print, write_file};
 use super::player::{Listing, Player};
+use super::report::lesson_page;
 use crate::analysis::lesson::{Mark, Posed, Prepared, Score, Sheet, Stop};
 use crate::engine::SimTime;
 use crate::report::Style;
@@ -33,6 +34,7 @@ use std::time::Duration;
   healsim learn lost-worker
   healsim learn lost-worker --seed 7 --out json=score.json
   healsim learn lost-worker --seed 7 --with-answers
+  healsim learn lost-worker --seed 7 --out html=lesson.html
   healsim learn my-lesson.yaml")]
 pub struct Learn {
     /// The lesson: a name, or a file with `questions`
@@ -44,23 +46,30 @@ pub struct Learn {
     /// Print all questions with their answers, for a teacher, and ask nothing
     #[arg(long, requires = "input")]
     pub with_answers: bool,
-    /// Write the score, or with --with-answers the whole sheet, as JSON into a file
-    #[arg(long, value_name = "json=FILE", requires = "input")]
-    pub out: Vec<OutFile<Json>>,
+    /// Write the score, or with --with-answers the whole sheet, as JSON into a file; or the lesson as a
+    /// page, which then asks in the terminal's place
+    #[arg(long, value_name = "FORMAT=FILE", requires = "input")]
+    pub out: Vec<OutFile<Written>>,
     #[command(flatten)]
     pub common: Common,
 }
 
-/// The only form in which a score is written.
+/// What a lesson is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Json;
+pub enum Written {
+    /// The score, or the sheet.
+    Json,
+    /// A page that asks.
+    Html,
+}
 
-impl FromStr for Json {
+impl FromStr for Written {
     type Err = String;
-    fn from_str(word: &str) -> Result<Json, String> {
+    fn from_str(word: &str) -> Result<Written, String> {
         match word {
-            "json" => Ok(Json),
-            _ => Err(format!("`{word}` is not a format of a score; write json=FILE")),
+            "json" => Ok(Written::Json),
+            "html" => Ok(Written::Html),
+            _ => Err(format!("`{word}` is not what a lesson is written as; known: json, html")),
         }
     }
 }
@@ -85,9 +94,19 @@ pub fn learn(asked: &Learn, player: &impl Player) -> Result<Exit, Trouble> {
         return Err(Trouble::Input(left_out));
     }
     left_out.iter().for_each(|text| note(text));
+    let wants = |format| asked.out.iter().any(|out| out.format == format);
+    if wants(Written::Html) {
+        let film = player.film(input, &options, seed)?;
+        let answers = if asked.with_answers { Answers::Told } else { Answers::Hidden };
+        write_out(asked, Written::Html, &lesson_page(&film, &prepared.sheet, answers)?)?;
+        if !asked.with_answers && !wants(Written::Json) {
+            return Ok(Exit::Done);
+        }
+    }
     if asked.with_answers {
         say(|to| write_answers((&prepared.sheet, &prepared.stops), Style::Colored, to))?;
-        write_out(asked, &sheet_json(&prepared.sheet, Answers::Told))?;
+        let sheet = sheet_json(&prepared.sheet, Answers::Told);
+        write_out(asked, Written::Json, format!("{sheet}\n").as_bytes())?;
         return Ok(Exit::Done);
     }
     let score = Desk::open(&prepared).ask()?;
@@ -95,15 +114,17 @@ pub fn learn(asked: &Learn, player: &impl Player) -> Result<Exit, Trouble> {
         writeln!(to)?;
         write_score(&prepared.sheet, &score, Style::Colored, to)
     })?;
-    write_out(asked, &score_json(&prepared.sheet, &score))?;
+    let written = score_json(&prepared.sheet, &score);
+    write_out(asked, Written::Json, format!("{written}\n").as_bytes())?;
     Ok(if score.stop == Stop::Interrupted { Exit::Interrupted } else { Exit::Done })
 }
 
-fn write_out(asked: &Learn, document: &str) -> Result<(), Trouble> {
-    let bytes = format!("{document}\n");
-    asked.out.iter().try_for_each(|out| {
-        write_file(&out.path, bytes.as_bytes()).map_err(|error| file(&out.path, &error))
-    })
+fn write_out(asked: &Learn, format: Written, bytes: &[u8]) -> Result<(), Trouble> {
+    asked
+        .out
+        .iter()
+        .filter(|out| out.format == format)
+        .try_for_each(|out| write_file(&out.path, bytes).map_err(|error| file(&out.path, &error)))
 }
 
 fn say(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<(), Trouble> {

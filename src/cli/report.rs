@@ -3,7 +3,9 @@
 use super::args::OutFile;
 use super::commands::{Exit, Trouble, can_write, file, stdout};
 use super::output::{print, write_file};
-use crate::report::html::{Film, Shown, write_page};
+use crate::analysis::lesson::Sheet;
+use crate::report::html::{Film, Shown, lesson, write_page};
+use crate::report::lesson::Answers;
 use crate::report::trace::Trace;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -81,5 +83,17 @@ pub(super) fn page(films: &[(Film, String)]) -> Result<Vec<u8>, Trouble> {
     let shown: Vec<Shown> = films.iter().map(|(film, label)| Shown::filmed(film, label)).collect();
     let mut bytes = Vec::new();
     write_page(&shown, None, &mut bytes).map_err(stdout)?;
+    Ok(bytes)
+}
+
+/// The page of a lesson, with its course mode.
+pub(super) fn lesson_page(
+    film: &Film,
+    sheet: &Sheet,
+    answers: Answers,
+) -> Result<Vec<u8>, Trouble> {
+    let shown = [Shown::filmed(film, &film.run.scenario)];
+    let mut bytes = Vec::new();
+    write_page(&shown, Some(&lesson(sheet, answers)), &mut bytes).map_err(stdout)?;
     Ok(bytes)
 }

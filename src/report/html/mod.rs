@@ -10,12 +10,14 @@ mod bundle;
 mod data;
 mod derived;
 mod film;
+mod lesson;
 #[cfg(test)]
 mod tests;
 mod texts;
 mod way;
 
 pub use film::{Film, film};
+pub use lesson::lesson;
 
 use super::trace::Trace;
 use super::{json, story};

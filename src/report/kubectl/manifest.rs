@@ -247,8 +247,11 @@ fn virtual_machine_json(body: &VirtualMachine) -> (Value, Value) {
 
 /// A Secret has neither spec nor status.
 fn secret_json(object: &Object, body: &Secret) -> Value {
-    let data: Map<String, Value> =
-        body.data.iter().map(|(key, value)| (key.to_string(), json!(base64(value.as_bytes())))).collect();
+    let data: Map<String, Value> = body
+        .data
+        .iter()
+        .map(|(key, value)| (key.to_string(), json!(base64(value.as_bytes()))))
+        .collect();
     json!({
         "apiVersion": object.key().kind.api_version(),
         "data": data,
