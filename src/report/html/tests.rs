@@ -4,8 +4,10 @@ use super::bundle::{self, MODULES};
 use super::film::TABLES;
 use super::*;
 use crate::analysis::fuzz::{Schedule, Shape};
+use crate::analysis::lesson::{Choice, Form as Asked, Posed, Sheet};
 use crate::engine::{Duration, Text};
 use crate::report::kubectl::{self, Form, Resource};
+use crate::report::lesson::Answers;
 use crate::report::{Format, Style, write};
 use crate::scenario::Game;
 use crate::timeline::{Entry, EntryId, Value};
@@ -163,4 +165,34 @@ fn a_film_has_the_critical_path_and_what_kubectl_is_answered() {
     assert!(film.way.parts.windows(2).all(|two| two[0].to == two[1].from));
     assert_eq!(film.answers.said[0], [(SimTime::ZERO, None)], "the API is there all the time");
     assert!(!film.members.is_empty());
+}
+
+#[test]
+fn a_learners_page_has_no_answer_to_be_read_and_a_teachers_has() {
+    let posed = |form| Posed {
+        at: SimTime::from_micros(61_000_000),
+        told_at: SimTime::from_micros(62_000_000),
+        kind: "value",
+        ask: Text::word("What?"),
+        because: Text::word("the mechanism"),
+        show: Vec::new(),
+        form,
+        shown_by: vec![EntryId(7)],
+    };
+    let (length, tolerance) = (Duration::from_millis(41_500), Duration::from_secs(10));
+    let sheet = Sheet {
+        introduction: Text::word("Look."),
+        run: Run::default(),
+        questions: vec![
+            posed(Asked::One(vec![Choice::plain("this", true), Choice::plain("that", false)])),
+            posed(Asked::Length { right: Some(length), tolerance }),
+        ],
+        left_out: Vec::new(),
+    };
+    let told = ["the mechanism", "\"best\"", "toldAt", "41.5", "shownBy", "\"right\""];
+    let hidden = lesson(&sheet, Answers::Hidden);
+    assert!(told.iter().all(|word| !hidden.contains(word)), "{hidden}");
+    assert_eq!(hidden.matches("\"check\"").count(), 2);
+    let open = lesson(&sheet, Answers::Told);
+    assert!(told.iter().all(|word| open.contains(word)) && !open.contains("check"), "{open}");
 }
