@@ -1,3 +1,5 @@
+//! Years of failures: how often they come, how long services are down for them, and what is refused.
+
 use super::*;
 use crate::engine::Duration;
 use crate::scenario::{Failure, Source};
