@@ -23,7 +23,7 @@ pub const TABLES: [(&str, Kind); 3] =
 #[derive(Clone, Debug, Default)]
 pub struct Film {
     pub run: Run,
-    /// In the order of [`TABLES`].
+    /// In the order of `nodes`, `machines`, `pods`.
     pub tables: Vec<Vec<RowChange>>,
     pub members: Vec<MemberChange>,
     pub answers: Answers,

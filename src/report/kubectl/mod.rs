@@ -73,7 +73,7 @@ pub fn get(view: View, resource: Resource, form: Form) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     pub cells: Vec<String>,
-    /// From when the age counts; see [`age`].
+    /// From when the age counts.
     pub created: SimTime,
 }
 
