@@ -23,7 +23,7 @@ pub const TABLES: [(&str, Kind); 3] =
 #[derive(Clone, Debug, Default)]
 pub struct Film {
     pub run: Run,
-    /// In the order of `nodes`, `machines`, `pods`.
+    /// Of nodes, machines and pods, in the order of `TABLES`.
     pub tables: Vec<Vec<RowChange>>,
     pub members: Vec<MemberChange>,
     pub answers: Answers,
