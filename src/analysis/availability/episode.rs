@@ -8,6 +8,7 @@ use super::year::Blow;
 use crate::analysis::fuzz::{Schedule, Shape, Strike};
 use crate::engine::{Duration, Owner, Purpose, Random, SimTime, Text};
 use crate::scenario::{Failure, Mistake, Plant, Simulation};
+use crate::timeline::Lack;
 use std::collections::BTreeMap;
 
 /// What came of it.
@@ -72,6 +73,10 @@ fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mis
         seed,
     };
     let mut simulation = schedule.game(LONGEST)?.begin(seed);
+    simulation.run_until(SimTime::ZERO + BEGINS.scaled(1, 2));
+    if let Some(lack) = simulation.lacks().first() {
+        return Err(vec![never_well(plant, lack)]);
+    }
     let last = SimTime::ZERO + BEGINS + blows[blows.len() - 1].at.saturating_sub(first);
     let mut visits = 0;
     let is_rebuilt = loop {
@@ -109,6 +114,23 @@ fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mis
         lasted: played.ended_at.since(SimTime::ZERO + BEGINS) + rebuild,
         events: played.engine_events,
     })
+}
+
+/// Who is never healthy recovers from nothing.
+fn never_well(plant: &Plant, lack: &Lack) -> Mistake {
+    let count = |count: u32, what: &str| match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    };
+    let message = format!(
+        "a cluster of {} and {} on {} is never well, whatever happens: {} {}",
+        count(plant.control_planes, "control-plane VM"),
+        count(plant.workers, "worker"),
+        plant.platform,
+        lack.object,
+        lack.what
+    );
+    Mistake::of(&plant.name, message)
 }
 
 /// Plays on up to a time; true once everything is back for good.
