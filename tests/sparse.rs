@@ -6,7 +6,10 @@ use healsim::engine::Duration;
 use healsim::scenario::{Game, load, models};
 use healsim::timeline::Run;
 
-/// How many seeds are tried; more by `HEALSIM_SEEDS`.
+/// What every build tries beside the founding page: hosts, and a quorum that is lost and made anew.
+const MORE: [&str; 2] = ["host-down", "control-planes-two-deleted-repaired"];
+
+/// How many seeds are tried; more by `HEALSIM_SEEDS`, and with more all scenarios on all platforms.
 fn seeds() -> u64 {
     let asked = std::env::var("HEALSIM_SEEDS").ok().and_then(|text| text.parse().ok());
     asked.unwrap_or(1)
@@ -40,12 +43,16 @@ fn assert_equal(game: &Game, seed: u64, what: &str) {
 }
 
 #[test]
-fn every_scenario_is_the_same_without_heartbeats_that_change_nothing() {
+fn scenarios_are_the_same_without_heartbeats_that_change_nothing() {
     let platforms = match seeds() {
         1 => vec![None],
         _ => vec![None, Some("tkgs-2024"), Some("tkgs-current")],
     };
-    for game in games(&platforms) {
+    let is_tried = |game: &Game| {
+        let name = game.scenario.as_str();
+        seeds() > 1 || models::FOUNDING_PAGE.contains(&name) || MORE.contains(&name)
+    };
+    for game in games(&platforms).into_iter().filter(is_tried) {
         for seed in 1..=seeds() {
             assert_equal(&game, seed, &format!("{} on {}", game.scenario, game.platform));
         }
@@ -55,7 +62,7 @@ fn every_scenario_is_the_same_without_heartbeats_that_change_nothing() {
 #[test]
 fn random_schedules_are_the_same_without_heartbeats_that_change_nothing() {
     let deck = Deck::new("tkgs-2024", &[]).expect("all kinds of faults");
-    for seed in 1..=10 * seeds() {
+    for seed in 1..=6 * seeds() {
         let schedule = deck.draw(seed);
         let minutes = Duration::from_secs(45 * 60);
         let game = schedule.game(minutes).expect("what is drawn can be played");
