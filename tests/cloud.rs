@@ -24,7 +24,7 @@ const CLOUD: &str = "cloud-node-lifecycle-controller@control-plane-";
 
 #[test]
 fn a_machine_that_is_made_anew_as_another_loses_its_node_within_a_pass() {
-    for seed in 1..=3 {
+    for seed in 1..=8 {
         let other = play("tkgs-2024", &[("vmOperator.recreateKeepsUuid", "false")], seed);
         let new = first(&other, "VSphereMachine/worker-0", "VMProvisioned").expect("made anew");
         let gone = first(&other, "Node/worker-0", "exists").expect("the Node goes");

@@ -224,7 +224,7 @@ fn discovery_keeps_the_recorded_rhythm_and_limit() {
     let recorded_limit = recorded(&rows, "kubeadm@expired-token", "running", "false")[0]
         - recorded(&rows, "kubeadm@expired-token", "log", "Waiting for the cluster-info")[0];
     near(vec![recorded_limit], 300.0);
-    for seed in 1..=4 {
+    for seed in 1..=10 {
         let mut world = lab(LAB, seed, recorded_acts());
         play_until(&mut world, 400);
         let timeline = world.timeline();

@@ -63,7 +63,7 @@ fn mirror(world: &World, program: &str) -> Option<Arc<Object>> {
 
 #[test]
 fn a_killed_etcd_is_restarted_at_once_and_the_api_is_back() {
-    for seed in 1..=4 {
+    for seed in 1..=10 {
         let mut world = cluster(seed);
         play_until(&mut world, 60);
         kill(&mut world, "etcd");
@@ -80,7 +80,7 @@ fn a_killed_etcd_is_restarted_at_once_and_the_api_is_back() {
 
 #[test]
 fn who_ends_again_and_again_is_restarted_with_growing_pauses() {
-    for seed in 1..=4 {
+    for seed in 1..=10 {
         let mut world = cluster(seed);
         let mut waits = Vec::new();
         for round in 0..5 {
@@ -202,7 +202,7 @@ fn a_file_that_is_no_manifest_changes_nothing_else() {
 
 #[test]
 fn a_scheduler_that_hangs_is_killed_by_its_liveness_probe_and_comes_back() {
-    for seed in 1..=4 {
+    for seed in 1..=10 {
         let mut world = cluster(seed);
         play_until(&mut world, 60);
         on_plane(&mut world, |infra| {
