@@ -5,7 +5,7 @@
 //! machines, links, files and processes at once, without a mistake.
 
 use super::year::Blow;
-use crate::analysis::fuzz::{Schedule, Shape, Strike};
+use crate::analysis::fuzz::{Schedule, Shape, Strike, next_second};
 use crate::engine::{Duration, Owner, Purpose, Random, SimTime, Text};
 use crate::scenario::{Failure, Mistake, Plant, Simulation};
 use crate::timeline::Lack;
@@ -145,9 +145,4 @@ fn heals_until(simulation: &mut Simulation, until: SimTime) -> bool {
 
 fn drawn(delay: crate::engine::Delay, seed: u64, visit: u64) -> Duration {
     delay.pick(Random::new(seed).draw(Owner::named("people"), Purpose(0), visit))
-}
-
-/// A person acts at a whole second, so that a scenario can say when.
-fn next_second(now: SimTime) -> SimTime {
-    now.to_whole_seconds() + Duration::from_secs(1)
 }

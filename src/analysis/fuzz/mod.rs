@@ -39,4 +39,4 @@ pub use kinds::{Broken, KINDS, Kind, MOMENTS, NOT_THROWN, SPELLS, Stage};
 pub use phase::{Pair, Phase};
 pub use schedule::{Moment, Schedule, Shape, Strike};
 pub use shrink::{Shrunk, shrink};
-pub use trial::{Outcome, Then, Trial, play, watch};
+pub use trial::{Outcome, Then, Trial, next_second, play, watch};

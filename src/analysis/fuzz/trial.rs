@@ -235,8 +235,8 @@ fn found_its_target(fault: &Entry) -> bool {
     !fault.to.as_text().is_some_and(|to| to.starts_with("nothing"))
 }
 
-/// A time at which no event has been played yet.
-fn next_second(now: SimTime) -> SimTime {
+/// A whole second, so that a scenario can say when, at which no event has been played yet.
+pub fn next_second(now: SimTime) -> SimTime {
     SimTime::ZERO + Duration::from_secs(now.since(SimTime::ZERO).as_secs() + 1)
 }
 
