@@ -11,7 +11,7 @@ use super::{Controller, Inspection, Wording};
 use crate::api::kinds::{Condition, Node, PodPhase, Status, TaintEffect, taint};
 use crate::api::{EtcdMember, Kind, Object, ObjectKey, Reason, Verb, rfc3339};
 use crate::client::Target;
-use crate::engine::{SimTime, Text};
+use crate::engine::Text;
 use std::sync::Arc;
 
 /// A condition's status, reason and message.
@@ -51,13 +51,9 @@ impl Controller {
     }
 
     /// Nobody has seen the workload cluster for so long that nothing is known of it any more.
-    pub(super) fn forget(
-        &self,
-        scene: &mut Scene,
-        reached: SimTime,
-        script: &mut Script,
-    ) -> Flow<()> {
-        let words = Text::from(format!("Last successful probe at {}", rfc3339(reached)));
+    pub(super) fn forget(&self, scene: &mut Scene, script: &mut Script) -> Flow<()> {
+        let reached = rfc3339(scene.contact.reached);
+        let words = Text::from(format!("Last successful probe at {reached}"));
         let before = scene.machines.clone();
         for place in 0..before.len() {
             for condition in pod_conditions().chain([ETCD_MEMBER]) {

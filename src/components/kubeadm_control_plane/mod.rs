@@ -67,7 +67,13 @@ pub struct ControlPlaneManager {
 #[derive(Clone, Debug)]
 pub struct Controller {
     settings: Settings,
-    /// Probes of the workload cluster that failed in a row.
+    contact: Contact,
+}
+
+/// What the regular look at the workload cluster's API has found.
+#[derive(Clone, Copy, Debug)]
+pub struct Contact {
+    /// Probes that failed in a row.
     failed_probes: u64,
     /// When the last one succeeded.
     reached: SimTime,
@@ -91,7 +97,8 @@ impl ControlPlaneManager {
         workload: Option<Address>,
     ) -> ControlPlaneManager {
         let remote = workload.map(|server| Client::new(1, server, settings.client));
-        let controller = Controller { settings, failed_probes: 0, reached: SimTime::ZERO };
+        let contact = Contact { failed_probes: 0, reached: SimTime::ZERO };
+        let controller = Controller { settings, contact };
         ControlPlaneManager {
             clients: Clients { local: Client::new(0, management, settings.client), remote },
             planes: Shell::new(0, controller, settings.shell),
@@ -140,7 +147,7 @@ impl ControlPlaneManager {
 
     fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
         *self = ControlPlaneManager::new(self.settings, self.management, self.workload);
-        self.planes.reconciler.reached = ctx.now();
+        self.planes.reconciler.contact.reached = ctx.now();
         for kind in [Kind::Cluster, Kind::KubeadmControlPlane, Kind::Machine] {
             self.clients.local.watch(ctx, kind, Selector::All);
         }
@@ -172,11 +179,10 @@ impl ControlPlaneManager {
                     Ok(_) => true,
                     Err(error) => error.reason == Reason::NotFound,
                 };
-                let controller = &mut self.planes.reconciler;
-                if answers {
-                    (controller.failed_probes, controller.reached) = (0, ctx.now());
-                } else {
-                    controller.failed_probes += 1;
+                let contact = &mut self.planes.reconciler.contact;
+                match answers {
+                    true => *contact = Contact { failed_probes: 0, reached: ctx.now() },
+                    false => contact.failed_probes += 1,
                 }
             }
             News::Answer(Token::Flight(flight), answered) => {
@@ -249,7 +255,7 @@ impl Controller {
 
     /// The order of everything; the first that has something to say ends it.
     fn reconcile(&self, scene: &mut Scene, script: &mut Script) -> Flow<Outcome> {
-        if self.failed_probes >= self.settings.probe.failures {
+        if scene.contact.failed_probes >= self.settings.probe.failures {
             return self.disconnected(scene, script);
         }
         self.inspect(scene, script)?;
@@ -293,8 +299,10 @@ impl Controller {
     /// The workload cluster has not answered for a while: nothing is judged and nothing changed.
     fn disconnected(&self, scene: &mut Scene, script: &mut Script) -> Flow<Outcome> {
         let grace = self.settings.probe.conditions_grace;
-        if self.settings.wording == Wording::V1Beta2 && script.now() >= self.reached + grace {
-            self.forget(scene, self.reached, script)?;
+        if self.settings.wording == Wording::V1Beta2
+            && script.now() >= scene.contact.reached + grace
+        {
+            self.forget(scene, script)?;
         }
         script::fail("cannot get remote client to workload cluster: cluster is not connected")
     }
@@ -312,7 +320,7 @@ impl Reconciler for Controller {
         if object.meta.is_deleting() || is_paused(&object, view) {
             return Step::done();
         }
-        let Some(scene) = Scene::of(&object, view) else { return Step::done() };
+        let Some(scene) = Scene::of(&object, self.contact, view) else { return Step::done() };
         self.play(Box::new(Pass { scene, heard: Vec::new() }), view)
     }
 

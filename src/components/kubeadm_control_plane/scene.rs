@@ -3,6 +3,7 @@
 //!
 //! Simplified: the real controller asks its caches again in the middle.
 
+use super::Contact;
 use super::script::Script;
 use crate::api::kinds::{KubeadmControlPlane, Machine, Node, Status};
 use crate::api::{EtcdMember, Kind, Object};
@@ -18,6 +19,8 @@ const NODE_ORDER: Purpose = Purpose(1);
 pub struct Scene {
     pub began: SimTime,
     pub skew: Skew,
+    /// Whether the workload cluster answers; a probe that ends meanwhile is for the next reconcile.
+    pub contact: Contact,
     /// As it was read.
     pub read: Arc<Object>,
     /// As it is written at the end.
@@ -35,7 +38,7 @@ pub struct Scene {
 
 impl Scene {
     /// The scene of a control plane; nothing if it is no such object.
-    pub fn of(plane: &Arc<Object>, view: &View) -> Option<Scene> {
+    pub fn of(plane: &Arc<Object>, contact: Contact, view: &View) -> Option<Scene> {
         plane.kubeadm_control_plane()?;
         let owned = |machine: &&Arc<Object>| {
             machine.meta.controller().is_some_and(|by| by.uid == plane.meta.uid)
@@ -48,6 +51,7 @@ impl Scene {
         Some(Scene {
             began: view.now,
             skew: view.skew,
+            contact,
             read: plane.clone(),
             plane: Object::clone(plane),
             machines,

@@ -388,3 +388,27 @@ fn another_version_is_rolled_out_one_by_one() {
     let created = play.done.iter().filter(|deed| deed.contains("create Machine/")).count();
     assert_eq!((created, deeds(&play).iter().filter(|it| it.contains("delete")).count()), (1, 0));
 }
+
+#[test]
+fn a_probe_that_fails_in_the_middle_of_a_reconcile_is_for_the_next_one() {
+    for wording in BOTH {
+        let marked = |failed_probes_before| {
+            let mut play = Play::new(settings(wording), 3);
+            play.bench.component.planes.reconciler.contact.failed_probes = failed_probes_before;
+            play.stop_kubelet("cp-1");
+            play.mark("cp-1");
+            play
+        };
+        let mut play = marked(0);
+        while play.bench.asked.is_empty() {
+            let next = play.bench.timers.iter().map(|(delay, _)| *delay).min();
+            play.bench.pass(next.expect("a reconcile is due"));
+        }
+        play.bench.component.planes.reconciler.contact.failed_probes = 5;
+        play.pass(secs(11));
+        assert!(deeds(&play).iter().any(|deed| deed.contains("delete Machine/cp-1")));
+        let mut play = marked(5);
+        play.pass(secs(11));
+        assert_eq!(deeds(&play), Vec::<&str>::new(), "nothing is done to what is not seen");
+    }
+}
