@@ -1,5 +1,6 @@
 //! What a campaign has found, as a file: a scenario that shows it, with what it shows and who did it.
 
+use super::failure::{FAILS, SENTENCE, caught};
 use super::gap::Gap;
 use super::schedule::{Moment, Schedule, Strike};
 use super::trial::{Outcome, Then, Trial, watch};
@@ -63,6 +64,7 @@ impl Shown {
 
     fn words(&self) -> String {
         match self {
+            Shown::Law(FAILS) => format!("Fails: {SENTENCE}."),
             Shown::Law(name) => {
                 let law = ALL.iter().find(|invariant| invariant.name == *name);
                 let law = law.map_or("", |invariant| invariant.law);
@@ -85,8 +87,9 @@ impl Finding {
     /// The schedule is no scenario.
     pub fn text(&self) -> Result<String, Vec<Mistake>> {
         let game = self.schedule.game(super::draw::LONG)?;
-        let begun = game.begin(self.schedule.seed);
-        let (trial, simulation) = watch(begun, Laws::new(), self.shown.then());
+        let begin = || game.begin(self.schedule.seed);
+        let played = caught(|| watch(begin(), Laws::new(), self.shown.then()));
+        let (trial, simulation) = played.unwrap_or_else(|says| (Trial::failed(says), begin()));
         let mut schedule = self.schedule.clone();
         // Without the operator nothing that the file shows may depend on him.
         if trial.outcome == Outcome::Violation {

@@ -6,6 +6,7 @@
 //! | `by_hand` | a schedule in a test, and as a test |
 //! | `dice`, `kinds`, `draw` | from a seed to a schedule |
 //! | `trial` | one run: its outcome, what it was stuck on, which laws it broke |
+//! | `failure` | runs in which the simulator fails |
 //! | `gap`, `phase` | how runs are stuck, and when faults struck |
 //! | `campaign` | many runs |
 //! | `exhaustive`, `symmetry` | all schedules of one, two or three faults |
@@ -16,6 +17,7 @@ mod campaign;
 mod dice;
 mod draw;
 mod exhaustive;
+mod failure;
 mod finding;
 mod gap;
 mod kinds;

@@ -5,6 +5,7 @@
 //! addresses, so what is taken away leaves the rest mostly as it was.
 
 use super::draw::{BEGINS, LONG};
+use super::failure::caught;
 use super::finding::Shown;
 use super::schedule::{Moment, Schedule, Strike};
 use super::trial::{Trial, watch};
@@ -48,7 +49,8 @@ pub fn shrink(schedule: &Schedule, shown: &Shown, control: &Control) -> Option<S
 /// The run, if it shows this.
 fn shows(schedule: &Schedule, shown: &Shown) -> Option<Trial> {
     let game = schedule.game(LONG).ok()?;
-    let (trial, _) = watch(game.begin(schedule.seed), Laws::new(), shown.then());
+    let played = caught(|| watch(game.begin(schedule.seed), Laws::new(), shown.then()).0);
+    let trial = played.unwrap_or_else(Trial::failed);
     shown.is_in(&trial).then_some(trial)
 }
 

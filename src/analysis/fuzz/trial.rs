@@ -2,6 +2,7 @@
 //! be mended, then patience again. All laws watch.
 
 use super::draw::LONG;
+use super::failure::caught;
 use super::gap::Gap;
 use super::phase::{self, Pair};
 use super::schedule::{Moment, Schedule, Strike};
@@ -81,13 +82,33 @@ impl Outcome {
     }
 }
 
+impl Trial {
+    /// Of a run of which nothing is known yet.
+    pub(super) fn begun() -> Trial {
+        Trial {
+            outcome: Outcome::Heals,
+            gap: None,
+            left: None,
+            violations: Vec::new(),
+            reached: Vec::new(),
+            pairs: Vec::new(),
+            struck: 0,
+            events: 0,
+            ended_at: SimTime::ZERO,
+            repairs: Vec::new(),
+            found: Vec::new(),
+        }
+    }
+}
+
 /// Plays a schedule.
 ///
 /// # Errors
 /// It is no scenario.
 pub fn play(schedule: &Schedule) -> Result<Trial, Vec<Mistake>> {
     let game = schedule.game(LONG)?;
-    Ok(watch(game.begin(schedule.seed), Laws::new(), Then::Repair).0)
+    let played = caught(|| watch(game.begin(schedule.seed), Laws::new(), Then::Repair).0);
+    Ok(played.unwrap_or_else(Trial::failed))
 }
 
 /// What happens when a run does not heal by itself.
@@ -102,19 +123,7 @@ pub enum Then {
 /// Plays on, under laws that have watched so far.
 pub fn watch(simulation: Simulation, laws: Laws, then: Then) -> (Trial, Simulation) {
     let mut watched = Watched { moved: simulation.view().now(), seen: 0, simulation, laws };
-    let mut trial = Trial {
-        outcome: Outcome::Heals,
-        gap: None,
-        left: None,
-        violations: Vec::new(),
-        reached: Vec::new(),
-        pairs: Vec::new(),
-        struck: 0,
-        events: 0,
-        ended_at: SimTime::ZERO,
-        repairs: Vec::new(),
-        found: Vec::new(),
-    };
+    let mut trial = Trial::begun();
     let first = watched.play();
     trial.outcome = first.outcome();
     if matches!(first, Stop::Stuck | Stop::Slow) {
