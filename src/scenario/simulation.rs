@@ -32,6 +32,13 @@ pub trait Observer {
     fn look(&mut self, view: View);
 }
 
+/// Does not look.
+struct Nobody;
+
+impl Observer for Nobody {
+    fn look(&mut self, _: View) {}
+}
+
 /// A run that is being played. A clone is a fork: both go on alike until they are treated alike.
 #[derive(Clone, Debug)]
 pub struct Simulation {
@@ -232,8 +239,15 @@ impl Simulation {
 
     /// Plays everything up to a time, and moves the clock there.
     pub fn run_until(&mut self, at: SimTime) {
+        self.watch_until(at, &mut Nobody);
+    }
+
+    /// The same while somebody looks.
+    pub fn watch_until(&mut self, at: SimTime, observer: &mut dyn Observer) {
         let at = at.min(self.plan.until);
-        while self.next_at().is_some_and(|next| next <= at) && self.step() {}
+        while self.next_at().is_some_and(|next| next <= at) && self.step() {
+            observer.look(self.world.view());
+        }
         if self.next_at().is_none_or(|next| next >= at) {
             self.world.pass_until(at);
         }

@@ -13,7 +13,7 @@ use super::trial::{Outcome, Then, Trial, watch};
 use crate::analysis::invariants::Laws;
 use crate::analysis::parallel::{Control, fold};
 use crate::engine::{Duration, SimTime, Text};
-use crate::scenario::{Fault, Mistake, Simulation, models};
+use crate::scenario::{Fault, Mistake, Observer, Simulation, models};
 use crate::timeline::Entry;
 use crate::world::View;
 
@@ -241,14 +241,18 @@ impl Root<'_> {
     fn from(&self, place: usize) -> Vec<(Case, u64)> {
         let mut cases = Vec::new();
         let at = SimTime::ZERO + BEGINS;
-        self.go_on(self.beginning, Vec::new(), (at, Phase::Quiet), place, &mut cases);
+        let mut laws = Laws::new();
+        laws.look(self.beginning.view());
+        let begun = (self.beginning, &laws);
+        self.go_on(begun, Vec::new(), (at, Phase::Quiet), place, &mut cases);
         cases
     }
 
-    /// Strikes at this instant, and then, if more may strike, at each phase that follows.
+    /// Strikes at this instant, and then, if more may strike, at each phase that follows. The laws
+    /// have watched from the beginning: nobody can judge what he has not seen happen.
     fn go_on(
         &self,
-        before: &Simulation,
+        (before, laws): (&Simulation, &Laws),
         struck: Vec<Struck>,
         (at, phase): (SimTime, Phase),
         place: usize,
@@ -260,18 +264,20 @@ impl Root<'_> {
         let mut simulation = before.fork();
         simulation.add_fault(at, choice.fault.clone());
         let played = simulation.played();
-        let (trial, end) = watch(simulation.fork(), Laws::new(), Then::Stop);
+        let mut laws = laws.fork();
+        let (trial, end) = watch(simulation.fork(), laws.fork(), Then::Stop);
         let is_last = u32::try_from(strikes.len()).is_ok_and(|count| count >= self.faults);
         let instants = if is_last { Vec::new() } else { instants(end.view(), at) };
         cases.push((case(&strikes, &trial, &end), trial.events - played));
         for (instant, phase) in instants {
-            simulation.run_until(instant);
+            simulation.watch_until(instant, &mut laws);
             for next in 0..self.choices.len() {
                 // The same again hits nothing new.
                 let is_new = strikes.iter().all(|it| it.words != self.choices[next].words);
                 if is_new && !self.control.is_stopped() {
                     let instant = (instant + Duration::from_micros(1), phase);
-                    self.go_on(&simulation, strikes.clone(), instant, next, cases);
+                    let so_far = (&simulation, &laws);
+                    self.go_on(so_far, strikes.clone(), instant, next, cases);
                 }
             }
         }

@@ -28,7 +28,8 @@ impl Gap {
         let lack = lacks(view, &[]).next()?;
         let is_server = lack.object.contains("control-plane") || lack.object.contains("etcd@");
         let role = if is_server { "control plane: " } else { "" };
-        let because = refusal(view).or_else(|| token(view)).unwrap_or_default();
+        // A Machine that cannot join often is one too many to be replaced: its own trouble comes first.
+        let because = token(view).or_else(|| refusal(view)).unwrap_or_default();
         Some(Gap { lack: Text::from(format!("{role}{}", lack.what)), because })
     }
 }

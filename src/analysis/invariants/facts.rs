@@ -76,6 +76,14 @@ pub fn is_by(entry: &Entry, program: &str) -> bool {
     entry.by.split('@').next() == Some(program)
 }
 
+/// True if the writer of an entry, or another process beside it, was frozen not long ago: what has
+/// happened meanwhile is still in its sockets, while its timers are due at once.
+pub fn has_just_woken(view: View, entry: &Entry) -> bool {
+    let Some((_, vm)) = entry.by.split_once('@') else { return false };
+    let mut slept = view.processes_on(vm).filter_map(|process| process.slept);
+    slept.any(|(_, until)| until + HEARD > view.now())
+}
+
 /// True if a person's command led to the entry, not only to what it stands in the way of.
 pub fn is_asked_for(timeline: &Timeline, entry: &Entry) -> bool {
     let asks = |entry: &Entry| {

@@ -117,10 +117,23 @@ fn has_words(view: View, object: &Object) -> bool {
     let plane = plane.and_then(|name| named(view, api::Kind::KubeadmControlPlane, name));
     let is_another_first = plane.is_some_and(|plane| {
         let annotation = api::kinds::KubeadmControlPlane::IN_PROGRESS;
-        plane.meta.annotation(annotation).is_some()
+        plane.meta.annotation(annotation).is_some() || another_is_refused(view, object, plane)
     });
     let is_paused = object.meta.annotation("cluster.x-k8s.io/paused").is_some();
     owner_says || check_says || is_another_first || is_paused
+}
+
+/// True if another Machine of the control plane has its turn, and says why it is not replaced: a
+/// control plane looks at one at a time, and says nothing about the others.
+fn another_is_refused(view: View, object: &Object, plane: &Object) -> bool {
+    let says = |other: &Object| {
+        let owner = other.machine().and_then(|body| body.conditions.get("OwnerRemediated"));
+        owner.is_some_and(|owner| owner.status == Status::False && !owner.message.is_empty())
+    };
+    view.objects(api::Kind::Machine).any(|other| {
+        let by = other.meta.controlled_by(api::Kind::KubeadmControlPlane);
+        by == Some(plane.name()) && other.name() != object.name() && says(other)
+    })
 }
 
 #[derive(Clone, Copy, Debug)]

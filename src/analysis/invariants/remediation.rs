@@ -1,8 +1,8 @@
 //! What the controllers that heal may do to Machines: whom they may mark, and how many at once.
 
 use super::facts::{
-    EachEntry, HEARD, has_long_been_going, is_asked_for, is_by, is_deleted, is_gone, named, turns,
-    were_clocks_right,
+    EachEntry, HEARD, has_just_woken, has_long_been_going, is_asked_for, is_by, is_deleted,
+    is_gone, named, turns, were_clocks_right,
 };
 use super::{Breach, Invariant, Kind, Law, Seen, Verdict};
 use crate::api::kinds::{MachineHealthCheck, Status};
@@ -25,8 +25,8 @@ pub(super) const MAX_UNHEALTHY: Invariant = Invariant {
 pub(super) const HEALTHY_NODES_STAY: Invariant = Invariant {
     name: "healthy-nodes-stay",
     kind: Kind::Always,
-    law: "no Machine is marked for remediation whose Node has been healthy for long, unless a user \
-          asked for it by annotation",
+    law: "no Machine is marked for remediation whose Node has been healthy for long, as far as the \
+          health check can have heard, unless a user asked for it by annotation",
     source: "Cluster API, machinehealthcheck_targets.go, needsRemediation; up to 1.8 one that \
              recovers between its mark and its deletion goes all the same",
     begin: || Box::new(EachEntry(a_healthy_node_is_blamed)),
@@ -80,7 +80,9 @@ const CONTROL_PLANE: &str = "kubeadm-control-plane-controller";
 fn marked<'a>(view: View<'a>, entry: &Entry) -> Option<&'a Arc<Object>> {
     let marks = turns(entry, "Machine", "OwnerRemediated", "False") && is_by(entry, HEALTH_CHECK);
     let machine = named(view, api::Kind::Machine, &entry.name).filter(|_| marks)?;
-    let is_judged = machine.meta.annotation(REMEDIATE).is_none() && were_clocks_right(view);
+    let is_judged = machine.meta.annotation(REMEDIATE).is_none()
+        && were_clocks_right(view)
+        && !has_just_woken(view, entry);
     is_judged.then_some(machine)
 }
 
