@@ -28,8 +28,9 @@ impl Gap {
         let lack = lacks(view, &[]).next()?;
         let is_server = lack.object.contains("control-plane") || lack.object.contains("etcd@");
         let role = if is_server { "control plane: " } else { "" };
-        // A Machine that cannot join often is one too many to be replaced: its own trouble comes first.
-        let because = token(view).or_else(|| refusal(view)).unwrap_or_default();
+        // A Machine that cannot join is often one too many to be replaced: both have to be known.
+        let because: Vec<Text> = token(view).into_iter().chain(refusal(view)).collect();
+        let because = Text::from(because.join("; "));
         Some(Gap { lack: Text::from(format!("{role}{}", lack.what)), because })
     }
 }
@@ -68,10 +69,7 @@ fn refusal(view: View) -> Option<Text> {
 
 /// A VM whose kubeadm finds no signature of its token, and which has no Node that is Ready.
 fn token(view: View) -> Option<Text> {
-    let fails = |entry: &Entry| {
-        let text = entry.to.as_text().unwrap_or_default();
-        entry.field == *"log" && text.contains("JWS signature")
-    };
+    let fails = |entry: &Entry| entry.field == *"log" && entry.message.contains("JWS signature");
     let mut entries = view.timeline().happened().iter().rev();
     let failed = entries.find(|entry| fails(entry))?;
     let vm = failed.name.split('@').nth(1)?;

@@ -99,6 +99,13 @@ pub fn is_asked_for(timeline: &Timeline, entry: &Entry) -> bool {
     false
 }
 
+/// True if a person deleted this Machine; who goes on with it after a restart cannot tell.
+pub fn is_unwanted(view: View, machine: &str) -> bool {
+    let mut entries = view.timeline().happened().iter().rev();
+    let deleted = entries.find(|entry| is_deleted(entry, "Machine") && entry.name == *machine);
+    deleted.is_some_and(|entry| is_asked_for(view.timeline(), entry))
+}
+
 /// The entries of the last while, the latest first.
 pub fn lately<'a>(view: View<'a>, length: Duration) -> impl Iterator<Item = &'a Entry> {
     let now = view.now();

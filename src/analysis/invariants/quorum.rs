@@ -1,6 +1,8 @@
 //! The healer itself must not throw etcd's quorum away.
 
-use super::facts::{EachEntry, HEARD, is_asked_for, is_by, is_deleted, is_gone, lately};
+use super::facts::{
+    EachEntry, HEARD, is_asked_for, is_by, is_deleted, is_gone, is_unwanted, lately,
+};
 use super::{Breach, Invariant, Kind};
 use crate::timeline::Entry;
 use crate::world::{EtcdMember, View, WORKLOAD_CLUSTER};
@@ -22,7 +24,8 @@ fn quorum_is_thrown_away(view: View, entry: &Entry) -> Option<Breach> {
     let is_removed = is_gone(entry, "EtcdMember") && entry.cluster == WORKLOAD_CLUSTER;
     let is_destroyed = is_by(entry, "machine-controller")
         && (is_deleted(entry, "VSphereMachine") || is_deleted(entry, "InfraMachine"));
-    if !(is_removed || is_destroyed) || is_asked_for(view.timeline(), entry) {
+    let is_asked = || is_asked_for(view.timeline(), entry) || is_unwanted(view, &entry.name);
+    if !(is_removed || is_destroyed) || is_asked() {
         return None;
     }
     let members = view.etcd_members(&WORKLOAD_CLUSTER);
