@@ -67,14 +67,15 @@ fn refusal(view: View) -> Option<Text> {
     Some(Text::from(format!("{} {}: {}", entry.field, entry.reason, plain(&entry.message))))
 }
 
-/// A VM whose kubeadm finds no signature of its token, and which has no Node that is Ready.
+/// A VM whose kubeadm finds no signature of its token, and whose kubelet has not come to run since.
 fn token(view: View) -> Option<Text> {
-    let fails = |entry: &Entry| entry.field == *"log" && entry.message.contains("JWS signature");
-    let mut entries = view.timeline().happened().iter().rev();
-    let failed = entries.find(|entry| fails(entry))?;
-    let vm = failed.name.split('@').nth(1)?;
-    (view.vm(vm).is_some() && !view.works("kubelet", vm))
-        .then(|| Text::word("a VM cannot join: cluster-info has no signature of its token"))
+    let fails = |entry: &&Entry| entry.field == *"log" && entry.message.contains("JWS signature");
+    let waits = |entry: &Entry| {
+        let vm = entry.name.split('@').nth(1);
+        vm.and_then(|vm| view.vm(vm)).is_some_and(|vm| !view.works("kubelet", &vm.name))
+    };
+    let is_stuck = view.timeline().happened().iter().filter(fails).any(waits);
+    is_stuck.then(|| Text::word("a VM cannot join: cluster-info has no signature of its token"))
 }
 
 /// The message without names and numbers, which differ from run to run.
