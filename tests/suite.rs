@@ -14,6 +14,7 @@ mod fidelity_etcd;
 mod fidelity_published;
 mod fidelity_remediation;
 mod fidelity_workloads;
+mod found;
 mod frozen;
 mod health;
 mod hosts;

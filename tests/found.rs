@@ -1,0 +1,56 @@
+//! What campaigns have found and reduced: gaps of the real system, each in at most three faults out of
+//! two dozen. The files in `tests/found/` are as `healsim fuzz --faults 24 --gaps` wrote them.
+
+use healsim::analysis::fuzz::Gap;
+use healsim::analysis::invariants;
+use healsim::scenario::{Game, load};
+
+const FAILED: &str = "OwnerRemediated RemediationFailed: failed to get etcdStatus";
+const LAST: &str = "KCP can't remediate if current replicas are less or equal to";
+const BLOCKED: &str = "DrainingSucceeded Draining: Draining the node before deletion";
+const NO_TOKEN: &str = "a VM cannot join: cluster-info has no signature of its token";
+const TOO_MANY: &str = "RemediationAllowed TooManyUnhealthy: Remediation is not allowed";
+
+#[test]
+fn a_dead_kubelet_beside_etcds_leader_blocks_remediation() {
+    shows("stuck-control-plane-a-kubelet-does-not-run-1", &[FAILED]);
+}
+
+#[test]
+fn the_only_control_plane_machine_is_never_replaced() {
+    shows("stuck-control-plane-a-kubelet-does-not-run-68", &[LAST]);
+}
+
+#[test]
+fn a_drain_that_a_budget_blocks_never_ends() {
+    shows("stuck-a-machine-is-being-deleted-709", &[BLOCKED]);
+}
+
+#[test]
+fn a_vm_that_is_made_again_cannot_join_with_its_old_token() {
+    shows("stuck-a-kubelet-does-not-run-41", &[NO_TOKEN, TOO_MANY]);
+}
+
+#[test]
+fn too_many_that_are_unhealthy_are_left_so_for_ever() {
+    shows("stuck-control-plane-a-machine-has-no-node-448", &[TOO_MANY]);
+}
+
+/// The file is stuck as its first line says, with these words in it, in few faults and with no law
+/// broken.
+fn shows(name: &str, words: &[&str]) {
+    let path = format!("{}/tests/found/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).expect("it is there");
+    let first = text.lines().next().expect("what it shows");
+    let game = Game::new(&load(&path).expect("a scenario"), None, &[], None).expect("a game");
+    let seed = game.seed.expect("its own");
+    assert!(game.faults().len() <= 3, "{name} is reduced");
+    let mut simulation = game.begin(seed);
+    simulation.run_to_end();
+    let gap = Gap::of(simulation.view()).expect("it does not heal").to_string();
+    assert_eq!(first, format!("# Does not heal by itself: {gap}."), "{name}");
+    assert!(words.iter().all(|words| gap.contains(words)), "{name}: {gap}");
+    let run = invariants::play(&game, seed);
+    assert!(run.violated.is_empty(), "{name}: {:?}", run.violated);
+    assert_eq!(run.failed().count(), 1, "{name}: it is not seen to recover");
+}
