@@ -192,15 +192,15 @@ fn stats(run: &timeline::Run) {
 }
 
 fn write_out(out: &OutFile<Format>, films: &[(Film, String)]) -> Result<(), Trouble> {
-    let bytes = match out.format {
-        Format::Html => pages::page(films)?,
-        format => rendered(format, films, Style::Plain)?,
-    };
+    let bytes = rendered(out.format, films, Style::Plain)?;
     write_file(&out.path, &bytes).map_err(|error| file(&out.path, &error))
 }
 
-/// All runs in one format, one after the other.
+/// All runs in one format, one after the other; one page for all of them.
 fn rendered(format: Format, films: &[(Film, String)], style: Style) -> Result<Vec<u8>, Trouble> {
+    if format == Format::Html {
+        return pages::page(films);
+    }
     let mut bytes = Vec::new();
     for (i, (Film { run, .. }, _)) in films.iter().enumerate() {
         let text = matches!(format, Format::Timeline | Format::Summary);

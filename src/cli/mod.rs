@@ -121,7 +121,7 @@ pub struct Run {
 
 impl Run {
     fn wants_page(&self) -> bool {
-        self.out.iter().any(|out| out.format == Format::Html)
+        self.output == Format::Html || self.out.iter().any(|out| out.format == Format::Html)
     }
 }
 

@@ -92,7 +92,11 @@ pub(super) fn lesson_page(
     sheet: &Sheet,
     answers: Answers,
 ) -> Result<Vec<u8>, Trouble> {
-    let shown = [Shown::filmed(film, &film.run.scenario)];
+    let filmed = Shown::filmed(film, &film.run.scenario);
+    let shown = match answers {
+        Answers::Told => [filmed],
+        Answers::Hidden => [filmed.for_learners()],
+    };
     let mut bytes = Vec::new();
     write_page(&shown, Some(&lesson(sheet, answers)), &mut bytes).map_err(stdout)?;
     Ok(bytes)

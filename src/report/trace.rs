@@ -40,6 +40,7 @@ impl Trace {
 
     /// Reads the text of a file of this name.
     pub fn parse(file: &str, text: &str) -> Result<Trace, String> {
+        other_version(text).map_or(Ok(()), |wrong| Err(format!("{file}:{wrong}")))?;
         let mut trace = Trace { begins: true, ..Trace::default() };
         let mut last = 0;
         for (line, text) in (1..).zip(text.lines()) {
@@ -82,6 +83,9 @@ impl Trace {
                 "entry {id} stands where entry {next} should be; a line is missing"
             ));
         }
+        if let Some(cause) = entry.cause.filter(|cause| cause.0 >= id) {
+            return Err(format!("`cause` is {}, which does not come before entry {id}", cause.0));
+        }
         if let Some(last) = self.timeline.entries().last().filter(|last| last.at > entry.at) {
             let (at, before) = (entry.at.seconds_text(), last.at.seconds_text());
             return Err(format!("`t` is {at}, before that of the line above, {before}"));
@@ -101,16 +105,8 @@ impl Trace {
 
     fn close(&mut self, members: &Map<String, Json>, text: &str) -> Result<(), String> {
         let word = |name: &str| members.get(name).and_then(Json::as_str);
-        let own = env!("CARGO_PKG_VERSION");
-        match word("healsim") {
-            Some(version) if version == own => {}
-            Some(version) => {
-                return Err(format!(
-                    "this is a trace of healsim {version}, and this is healsim {own}; play it \
-                     again, or use that version"
-                ));
-            }
-            None => return Err(format!("the summary does not tell its version; {ADVICE}")),
+        if word("healsim").is_none() {
+            return Err(format!("the summary does not tell its version; {ADVICE}"));
         }
         let counted = members.get("entries").and_then(Json::as_u64);
         let found = self.timeline.entries().len();
@@ -128,6 +124,10 @@ impl Trace {
         let Some(scenario) = word("scenario") else {
             return Err(format!("the summary does not name its scenario; {ADVICE}"));
         };
+        if let Some((name, _)) = SHAPES.iter().find(|(name, fits)| !fits(members.get(*name))) {
+            let told = members.get(*name).map_or("nothing".to_owned(), Json::to_string);
+            return Err(format!("`{name}` of the summary is {told}, which it never is; {ADVICE}"));
+        }
         if self.begins {
             self.timeline.begin();
         }
@@ -135,6 +135,40 @@ impl Trace {
         self.summary = text.to_owned();
         Ok(())
     }
+}
+
+/// What a reader counts on in a summary.
+const SHAPES: [(&str, fn(Option<&Json>) -> bool); 5] = [
+    ("seed", |it| it.is_some_and(Json::is_u64)),
+    ("endedAt", |it| it.is_some_and(Json::is_number)),
+    ("firstFault", is_number_or_null),
+    ("recoveryTime", is_number_or_null),
+    ("availability", |it| {
+        let services = it.and_then(Json::as_object);
+        services.is_some_and(|all| {
+            let is_down = |own: &Json| own.get("unavailable").is_some_and(Json::is_number);
+            let is_less = |own: &Json| own.get("degraded").is_none_or(Json::is_number);
+            all.values().all(|own| is_down(own) && is_less(own))
+        })
+    }),
+];
+
+fn is_number_or_null(it: Option<&Json>) -> bool {
+    it.is_some_and(|it| it.is_number() || it.is_null())
+}
+
+/// What is wrong with a trace of another version, whose lines may read otherwise, with its line.
+fn other_version(text: &str) -> Option<String> {
+    let (line, last) = (1..).zip(text.lines()).last()?;
+    let summary: Json = serde_json::from_str(last).ok()?;
+    let version = summary.get("summary").and(summary.get("healsim"))?.as_str()?;
+    let own = env!("CARGO_PKG_VERSION");
+    (version != own).then(|| {
+        format!(
+            "{line}: this is a trace of healsim {version}, and this is healsim {own}; play it \
+             again, or use that version"
+        )
+    })
 }
 
 /// The members of one line.

@@ -1,9 +1,10 @@
 // The page of a run, as a person uses it.
 
 import assert from 'node:assert/strict';
-import { statSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { close, healsim, largeRun, open, page, pageAround } from './pages.mjs';
+import { close, folder, healsim, largeRun, open, page, pageAround } from './pages.mjs';
 
 const SCENARIO = 'worker-vm-deleted';
 const TABLES = ['nodes', 'machines', 'pods'];
@@ -147,6 +148,40 @@ test('two runs stand beside each other, aligned at the fault', async () => {
   assert.equal(faults[0], faults[1]);
   assert.equal(await tab.locator('.flags button').count(), 1, 'where both have a fault one flag is enough');
   assert.equal(await text(tab, 'nodes', 700, 1), healsim('get', 'nodes', '--at', '700s', SCENARIO));
+  fine(tab);
+});
+
+test('two runs whose faults come at different times are drawn with their faults above each other', async () => {
+  const written = [60, 180].map((at) => {
+    const own = join(folder, `fault-at-${at}.yaml`);
+    writeFileSync(own, `apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: fault-at-${at} }\nspec:
+  platform: tkgs-2024\n  cluster: { controlPlane: 3, workers: 3, zones: 3 }
+  faults:\n    - { at: ${at}s, cutZone: { zone: zone-0 } }\n    - { at: ${at + 20}s, killProcess: { vm: leader(etcd), process: etcd } }
+  until: ${at + 120}s\n`);
+    return own;
+  });
+  const tab = await open(page('apart', 'run', ...written, '-o', 'summary'), { hash: '#t=280' });
+  const [one, other] = await tab.locator('.run').evaluateAll((runs) => runs.map((run) => {
+    const box = run.querySelector('.ruler div').getBoundingClientRect();
+    return Math.round(run.querySelector('.flagline').getBoundingClientRect().left - box.left);
+  }));
+  assert.ok(Math.abs(one - other) <= 1 && one > 0, `the faults stand at ${one} and ${other} pixels`);
+  const cut = await tab.locator('.cut').allTextContents();
+  assert.ok(cut.length === 2 && cut.every((words) => words.includes('cutZone Zone/zone-0')), String(cut));
+  const leaders = await tab.locator('.run').first().locator('.mark.leads:has-text("term 3"), .mark.leads:has-text("term 4")').count();
+  assert.equal(leaders, 1, 'a member that was killed while it led does not lead when it is back');
+  const [bar, strips] = await tab.evaluate(() => ['#clock', '.strips'].map((it) => document.querySelector(it).getBoundingClientRect().bottom));
+  assert.ok(strips <= bar, `the strips end at ${strips}, below the clock's ${bar}`);
+  fine(tab);
+});
+
+test('who opens an event by keyboard keeps his place', async () => {
+  const tab = await open(file, { hash: '#t=650' });
+  await tab.locator('.events [data-place]').nth(2).focus();
+  const place = await tab.evaluate(() => document.activeElement.dataset.place);
+  await tab.keyboard.press('Enter');
+  await tab.waitForFunction(() => window.healsim.traced !== null);
+  assert.equal(await tab.evaluate(() => document.activeElement.dataset.place), place);
   fine(tab);
 });
 

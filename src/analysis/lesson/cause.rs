@@ -85,7 +85,10 @@ fn words(entry: &Entry, fault: SimTime) -> String {
     let change = match (field.as_str(), from, to) {
         ("exists" | "running", _, Value::Null) => "is gone".to_owned(),
         ("exists", _, _) => "is created".to_owned(),
+        ("running", _, Value::Bool(false)) => "ends".to_owned(),
         ("running", _, _) => "starts".to_owned(),
+        ("frozen", _, Value::Bool(true)) => "hangs".to_owned(),
+        ("frozen", _, _) => "goes on".to_owned(),
         ("injected", _, to) => format!("strikes {to}"),
         (field, Value::Null, to) => format!("{field} → {to}"),
         (field, from, Value::Null) => format!("{field} {from} → nothing"),

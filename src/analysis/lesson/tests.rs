@@ -145,7 +145,7 @@ fn timeline(lines: &str) -> Timeline {
             name: name.into(),
             field: words[2].into(),
             from: Value::Null,
-            to: Value::text(words[3]),
+            to: words[3].parse().map_or(Value::text(words[3]), Value::Bool),
             reason: Text::EMPTY,
             message: Text::EMPTY,
             by: Text::EMPTY,
@@ -155,6 +155,23 @@ fn timeline(lines: &str) -> Timeline {
         });
     }
     timeline
+}
+
+#[test]
+fn a_process_that_ends_is_not_said_to_start() {
+    let lines = "
+        60 Fault/stopUnit injected VM/worker-0 0
+        60 Process/kubelet@worker-0 running false 1
+        70 Process/etcd@worker-0 frozen true 0
+        75 Process/kubelet@worker-1 running true 0
+        100 Node/worker-0 Ready Unknown 2
+    ";
+    let dice = Dice::new(1, "lesson", 1);
+    let (form, _) = cause::form(&timeline(lines), at(60), EntryId(5), &dice).expect("choices");
+    let texts = texts(&form);
+    for words in ["kubelet@worker-0 ends", "etcd@worker-0 hangs", "kubelet@worker-1 starts"] {
+        assert!(texts.iter().any(|text| text.contains(words)), "{words}: {texts:?}");
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub fn run(shown: &Shown) -> String {
         ("label", json!(shown.label).to_string()),
         ("command", json!(shown.command).to_string()),
         ("summary", shown.summary.clone()),
+        ("ending", json!(shown.ending).to_string()),
         ("first", (first.len() + 1).to_string()),
         ("beginning", beginning),
         ("entries", entries),

@@ -19,6 +19,7 @@ mod way;
 pub use film::{Film, film};
 pub use lesson::lesson;
 
+use super::kubectl::manifest::base64;
 use super::trace::Trace;
 use super::{json, story};
 use crate::engine::SimTime;
@@ -35,6 +36,8 @@ pub struct Shown<'a> {
     pub command: String,
     /// The summary document, as JSON.
     pub summary: String,
+    /// What of it a learner is not to read in the page's source, turned into other letters; mostly empty.
+    ending: String,
     pub timeline: &'a Timeline,
     /// What was seen beside the timeline; a trace has nothing of it.
     pub film: Option<&'a Film>,
@@ -53,6 +56,7 @@ impl Shown<'_> {
             label: run.scenario.to_string(),
             command: command(run),
             summary: json::summary(run),
+            ending: String::new(),
             timeline: &run.timeline,
             told: told(&run.timeline),
             film: None,
@@ -68,6 +72,7 @@ impl Shown<'_> {
             label: trace.scenario.clone(),
             command: String::new(),
             summary: trace.summary.clone(),
+            ending: String::new(),
             timeline: &trace.timeline,
             told: told(&trace.timeline),
             film: None,
@@ -89,6 +94,7 @@ impl Shown<'_> {
             label: label.to_owned(),
             command: command(run),
             summary: json::summary(run),
+            ending: String::new(),
             timeline: &run.timeline,
             told: told(&run.timeline),
             film: Some(film),
@@ -96,7 +102,32 @@ impl Shown<'_> {
             notes: until.into_iter().collect(),
         }
     }
+
+    /// The same for a learner, who is to see how it ends and not to read it.
+    pub fn for_learners(mut self) -> Self {
+        let whole = serde_json::from_str(&self.summary).expect("a summary is JSON");
+        let serde_json::Value::Object(whole) = whole else { return self };
+        let (ending, rest): (Map, Map) =
+            whole.into_iter().partition(|(name, _)| ENDING.contains(&name.as_str()));
+        let text = serde_json::Value::Object(ending).to_string();
+        self.ending = base64(text.as_bytes());
+        self.summary = serde_json::Value::Object(rest).to_string();
+        self
+    }
 }
+
+type Map = serde_json::Map<String, serde_json::Value>;
+
+/// What of a summary tells how the run ends.
+const ENDING: [&str; 7] = [
+    "end",
+    "recovered",
+    "recoveryTime",
+    "availability",
+    "milestones",
+    "expectations",
+    "invariants",
+];
 
 /// The places of the entries that a story tells.
 fn told(timeline: &Timeline) -> Vec<usize> {

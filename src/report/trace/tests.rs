@@ -61,6 +61,19 @@ fn what_is_no_trace_is_refused_at_its_line_with_what_would_be_right() {
         (text.replace("\"Unknown\"", "[2]"), ":2: `to` is [2], and should be one value"),
         (text.replace("\"field\":\"Ready\"", "\"x\":1"), ":1: `field` is missing"),
         (
+            text.replace("\"cause\":1", "\"cause\":2"),
+            ":2: `cause` is 2, which does not come before",
+        ),
+        (
+            text.replace("\"seed\":0", "\"seed\":\"<img>\""),
+            ":3: `seed` of the summary is \"<img>\"",
+        ),
+        (
+            text.replace(&format!("\"healsim\":\"{version}\""), "\"healsim\":\"9.9.9\"")
+                .replace("\"field\"", "\"part\""),
+            ":3: this is a trace of healsim 9.9.9, and this is healsim",
+        ),
+        (
             text.replace(&format!("\"healsim\":\"{version}\""), "\"healsim\":\"9.9.9\""),
             ":3: this is a trace of healsim 9.9.9, and this is healsim",
         ),

@@ -3,7 +3,7 @@
 import { RunView } from './run.js';
 import { Scrubber } from './scrubber.js';
 import { Lesson } from './lesson.js';
-import { countUpTo } from './model.js';
+import { Run, countUpTo } from './model.js';
 
 class App {
   constructor(data) {
@@ -11,8 +11,9 @@ class App {
     this.time = 0;
     this.selected = null;
     this.traced = null;
-    this.views = data.runs.map((run) => new RunView(run, this));
-    this.align();
+    const played = data.runs.map((run) => new Run(run));
+    this.align(played);
+    this.views = played.map((run) => new RunView(run, this));
     const runs = document.getElementById('runs');
     runs.classList.toggle('two', this.views.length > 1);
     this.views.forEach((view, i) => {
@@ -30,12 +31,12 @@ class App {
   }
 
   /** Two runs have their first faults at the same reading of the clock, that of the later one. */
-  align() {
-    const faults = this.views.map(({ run }) => run.fault ?? 0);
-    const latest = Math.max(...faults);
-    this.views.forEach((view, i) => { view.offset = latest - faults[i]; });
-    this.length = Math.max(...this.views.map(({ run, offset }) => run.end + offset));
-    this.fault = this.views.some(({ run }) => run.fault !== null) ? latest : null;
+  align(played) {
+    const latest = Math.max(...played.map(({ fault }) => fault ?? 0));
+    const offsetOf = ({ fault }) => latest - (fault ?? 0);
+    this.length = Math.max(...played.map((run) => run.end + offsetOf(run)));
+    played.forEach((run) => run.place(offsetOf(run), this.length));
+    this.fault = played.some(({ fault }) => fault !== null) ? latest : null;
   }
 
   /** The times of all events that are told, in order. */
@@ -128,6 +129,8 @@ class App {
   /** Shows how an entry came about, and with `jump` goes to its instant. */
   trace(view, place, jump) {
     this.pause();
+    if (!this.lesson.letsTrace(view.run.at[place] + view.offset)) return;
+    if (this.traced && this.traced.view !== view) this.endTrace();
     if (!jump || !view.run.chain(this.traced?.place ?? -1).includes(place)) this.traced = { view, place };
     view.events.showChain(this.traced.place);
     view.lanes.drawPath(view.run.chain(this.traced.place).reverse());
@@ -187,7 +190,7 @@ class App {
     const entry = Number.parseInt(words.get('entry'), 10);
     const view = this.views[words.get('run') === 'B' ? 1 : 0] ?? this.views[0];
     const place = entry - view.run.first;
-    if (place >= 0 && place < view.run.count && this.traced?.place !== place) this.trace(view, place, false);
+    if (place >= 0 && place < view.run.count && !(this.traced?.view === view && this.traced.place === place)) this.trace(view, place, false);
     this.show();
   }
 

@@ -1,7 +1,8 @@
 // The events at the instant, each with its cause; a click walks the chain back to the fault. Beside
 // them what is selected: all fields of an object, and since when they hold.
 
-import { clockText, lengthText, safe } from './time.js';
+import { redrawn } from './focus.js';
+import { lengthText, safe } from './time.js';
 import { changeText } from './model.js';
 
 const SHOWN = 40;
@@ -48,8 +49,10 @@ export class Events {
     const places = [];
     for (let place = upTo - 1; place >= 0 && places.length < SHOWN; place -= 1) if (this.isShown(place)) places.push(place);
     const latest = upTo > 0 ? this.run.at[upTo - 1] : -1;
-    this.log.innerHTML = places.map((place) => this.line(place, this.run.at[place] >= latest - 1e5)).join('')
-      || '<li class="quiet">Nothing has happened yet. The cluster is steady.</li>';
+    redrawn(this.log, () => {
+      this.log.innerHTML = places.map((place) => this.line(place, this.run.at[place] >= latest - 1e5)).join('')
+        || '<li class="quiet">Nothing has happened yet. The cluster is steady.</li>';
+    });
     this.showObject();
   }
 
@@ -60,7 +63,7 @@ export class Events {
     const reason = [entry.reason, entry.message].filter(Boolean).join(': ');
     const classes = [isNew && 'new', kind === 'Fault' && 'fault', place === this.traced && 'traced'].filter(Boolean).join(' ');
     return `<li class="${classes}"><button data-place="${place}" title="${why}">
-      <time>${clockText(entry.at, true)}</time>
+      <time>${this.run.clock(entry.at, true)}</time>
       <span><b>${safe(kind)}/${safe(name)}</b> ${safe(changeText(entry))}${reason ? ` <em>${safe(reason)}</em>` : ''}</span></button></li>`;
   }
 
@@ -85,13 +88,15 @@ export class Events {
       const later = i + 1 < chain.length ? ` <i>${lengthText(entry.at - this.run.at[chain[i + 1]])} after</i>` : '';
       const reason = [entry.reason, entry.message].filter(Boolean).join(': ');
       return `<li class="${entry.object.kind === 'Fault' ? 'fault' : ''}"><button data-place="${step}">
-        <time>${clockText(entry.at, true)}</time>
+        <time>${this.run.clock(entry.at, true)}</time>
         <span><b>${safe(entry.object.id)}</b> ${safe(changeText(entry))}${reason ? ` <em>${safe(reason)}</em>` : ''}${entry.by ? ` <small>by ${safe(entry.by)}</small>` : ''}${later}</span></button></li>`;
     });
     const last = this.run.entry(chain[chain.length - 1]);
     const end = last.object.kind === 'Fault' ? '' : '<p class="quiet">It goes no further: a timer or a beginning, not another event, led to it.</p>';
-    this.chainBox.innerHTML = `<div class="panel-head"><h2>Why: ${safe(head.object.id)}</h2><button data-close>close</button></div>
-      <ol aria-label="From this event back to what it goes back to">${steps.join('')}</ol>${end}`;
+    redrawn(this.chainBox, () => {
+      this.chainBox.innerHTML = `<div class="panel-head"><h2>Why: ${safe(head.object.id)}</h2><button data-close>close</button></div>
+        <ol aria-label="From this event back to what it goes back to">${steps.join('')}</ol>${end}`;
+    });
   }
 
   /** Shows all fields of an object; null for none. */
@@ -106,7 +111,7 @@ export class Events {
     const { run, chosen } = this;
     const upTo = run.upTo(this.time);
     const rows = run.fields(chosen, upTo).map(([field, value, place]) => {
-      const since = place < 0 ? 'from the beginning' : `since ${clockText(run.at[place], true)}`;
+      const since = place < 0 ? 'from the beginning' : `since ${run.clock(run.at[place], true)}`;
       const button = place < 0 ? since : `<button data-place="${place}">${since}</button>`;
       return `<tr><th scope="row">${safe(field)}</th><td>${safe(value ?? 'none')}</td><td>${button}</td></tr>`;
     });

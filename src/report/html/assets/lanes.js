@@ -70,14 +70,16 @@ export class Lanes {
   }
 
   share(time) {
-    return this.run.end > 0 ? Math.min(1, Math.max(0, time / this.run.end)) : 0;
+    const { offset, length } = this.run;
+    return length > 0 ? Math.min(1, Math.max(0, (time + offset) / length)) : 0;
   }
 
   drawRuler() {
-    const step = tick(this.run.end);
+    const { offset, length } = this.run;
+    const step = tick(length);
     const marks = [];
-    for (let at = 0; at <= this.run.end; at += step) {
-      marks.push(`<span style="left:${100 * this.share(at)}%">${clockText(at)}</span>`);
+    for (let at = 0; at <= length; at += step) {
+      marks.push(`<span style="left:${100 * this.share(at - offset)}%">${clockText(at)}</span>`);
     }
     const faults = this.run.faults.map((place) => `<i class="flagline" style="left:${100 * this.share(this.run.at[place])}%"></i>`);
     this.element.querySelector('.ruler').innerHTML = `<b></b><div>${marks.join('')}${faults.join('')}</div>`;
@@ -167,12 +169,12 @@ export class Lanes {
   }
 
   fill(track, bands, name) {
-    const words = bands.map(({ from, state }) => `${state.word} from ${clockText(from)}`);
+    const words = bands.map(({ from, state }) => `${state.word} from ${this.run.clock(from)}`);
     track.setAttribute('aria-label', `${name}: ${words.join(', ')}`);
     track.innerHTML = bands.filter(({ state }) => state.tone !== 'none').map(({ from, to, state }) => {
       const [left, width] = [100 * this.share(from), 100 * (this.share(to) - this.share(from))];
-      const title = `${state.word}, ${clockText(from)} to ${clockText(to)} (${lengthText(to - from)})`;
-      return `<i class="band ${state.tone}" style="left:${left}%;width:${width}%" title="${title}"><b>${state.letter}</b></i>`;
+      const title = `${state.word}, ${this.run.clock(from)} to ${this.run.clock(to)} (${lengthText(to - from)})`;
+      return `<i class="band ${state.tone}" style="left:${left}%;width:${width}%" title="${safe(title)}"><b>${state.letter}</b></i>`;
     }).join('');
   }
 
@@ -253,7 +255,7 @@ export class Lanes {
     if (!track || event.button !== 0) return;
     const seek = ({ clientX }) => {
       const { left, width } = track.getBoundingClientRect();
-      this.seek(Math.min(1, Math.max(0, (clientX - left) / width)) * this.run.end);
+      this.seek(Math.min(1, Math.max(0, (clientX - left) / width)) * this.run.length - this.run.offset);
     };
     seek(event);
     const stop = () => removeEventListener('pointermove', seek);
@@ -284,7 +286,7 @@ function waits(run) {
   const whole = way.parts[way.parts.length - 1].to - way.parts[0].from;
   const [long, short] = [[], []];
   for (const part of way.parts) (part.to - part.from >= whole / 200 ? long : short).push(part);
-  const row = ({ from, to, rule, value, flag, who }) => `<tr><td>${clockText(from, true)}</td><td>${lengthText(to - from)}</td>
+  const row = ({ from, to, rule, value, flag, who }) => `<tr><td>${run.clock(from, true)}</td><td>${lengthText(to - from)}</td>
     <td>${safe(rule)}${value ? ` = ${safe(value)}` : ''}</td><td>${safe(flag)}</td><td>${safe(who)}</td></tr>`;
   const rest = short.reduce((sum, part) => sum + part.to - part.from, 0);
   const others = short.length > 0 ? `<tr><td></td><td>${lengthText(rest)}</td><td colspan="3">${short.length} shorter waits together</td></tr>` : '';

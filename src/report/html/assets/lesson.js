@@ -1,7 +1,7 @@
 // Course mode: the clock stops at each question, the learner predicts, and the run shows what is right.
 // What is to come stays hidden until the end. The other side of this file is `report/html/lesson.rs`.
 
-import { clockText, lengthText, safe } from './time.js';
+import { clockText, exactText, lengthText, safe } from './time.js';
 
 const FULL = 10;
 const DECODER = new TextDecoder();
@@ -31,6 +31,13 @@ export class Lesson {
   get limit() {
     const open = this.cards.find(({ state }) => state === 'waits' || state === 'asked');
     return open && !this.isOver ? open.at : Infinity;
+  }
+
+  /** Whether the causes of what happened at a time may be shown: not before it, and not while they are asked for. */
+  letsTrace(time) {
+    if (!this.data || this.isOver) return true;
+    const isAsked = this.cards.some(({ state, question }) => state === 'asked' && question.kind === 'cause');
+    return time <= this.app.time && !isAsked;
   }
 
   show(time) {
@@ -157,8 +164,9 @@ export class Lesson {
       questions: this.cards.map((card) => {
         const { question, state, answer, points } = card;
         const was = state === 'told';
-        const list = (value) => (Array.isArray(value) ? value.map((place) => question.choices[place]) : [this.words(card, value)]);
-        const best = () => (question.form === 'length' ? [this.bestOf(card)] : card.right.best.map((place) => question.choices[place]));
+        const length = (seconds) => [typeof seconds === 'number' ? exactText(Math.round(seconds * 1e6)) : 'never'];
+        const list = (value) => (Array.isArray(value) ? value.map((place) => question.choices[place]) : length(value));
+        const best = () => (question.form === 'length' ? length(card.right.best) : card.right.best.map((place) => question.choices[place]));
         return {
           number: question.number, t: question.t, kind: question.kind, asked: question.ask, wasAsked: was,
           answered: was && answer !== null ? list(answer) : null, right: was ? best() : null, points: points ?? 0, of: FULL,

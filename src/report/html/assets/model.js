@@ -1,6 +1,8 @@
 // A run as the page's data hold it, and the state of anything in it at an instant.
 // The other side of this file is `report/html/data.rs`.
 
+import { clockText } from './time.js';
+
 const NUMBERS_PER_ENTRY = 9;
 
 /** How many of the sorted `times` are not later than `time`. */
@@ -18,7 +20,7 @@ export class Run {
   constructor(data) {
     this.data = data;
     this.label = data.label;
-    this.summary = data.summary;
+    this.summary = { ...data.summary, ...hidden(data.ending) };
     this.texts = data.texts;
     this.first = data.first;
     this.way = data.way ?? null;
@@ -31,9 +33,20 @@ export class Run {
     for (let i = 0; i < data.took.length; i += 2) this.took.set(data.took[i], data.took[i + 1]);
     this.end = Math.round((this.summary.endedAt ?? 0) * 1e6);
     if (this.count > 0) this.end = Math.max(this.end, this.at[this.count - 1]);
-    this.fault = this.summary.firstFault === null ? null : Math.round(this.summary.firstFault * 1e6);
+    this.fault = (this.summary.firstFault ?? null) === null ? null : Math.round(this.summary.firstFault * 1e6);
     this.faults = this.entriesOf('Fault');
     this.told = data.told ? new Set(data.told) : null;
+    this.place(0, this.end);
+  }
+
+  /** Where the run stands on the page's clock, which is `offset` ahead of its own and goes to `length`. */
+  place(offset, length) {
+    Object.assign(this, { offset, length });
+  }
+
+  /** The reading of the page's clock at a time of the run. */
+  clock(time, tenths) {
+    return clockText(time + this.offset, tenths);
   }
 
   readObjects(flat) {
@@ -193,9 +206,15 @@ export class Run {
   /** The places from an entry back to what it goes back to, the entry first. */
   chain(place) {
     const chain = [];
-    for (let next = place; next >= 0; next = this.cause[next]) chain.push(next);
+    // A cause comes before what it leads to.
+    for (let next = place; next >= 0; next = this.cause[next] < next ? this.cause[next] : -1) chain.push(next);
     return chain;
   }
+}
+
+/** How it ended, where a learner is not to read it in the page's source. */
+function hidden(text) {
+  return text ? JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)))) : {};
 }
 
 /** What changed, in the words of `report/words.rs`. */

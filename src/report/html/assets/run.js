@@ -1,6 +1,5 @@
 // One run on the page: what it is, the cluster, the events, the lanes and the tables, all at one instant.
 
-import { Run } from './model.js';
 import { lengthText, safe } from './time.js';
 import { Lanes } from './lanes.js';
 import { Topology } from './topology.js';
@@ -8,10 +7,9 @@ import { Tables } from './tables.js';
 import { Events } from './events.js';
 
 export class RunView {
-  /** `offset` is what the page's clock is ahead of the run's. */
-  constructor(data, app) {
-    this.run = new Run(data);
-    this.offset = 0;
+  constructor(run, app) {
+    this.run = run;
+    this.offset = run.offset;
     const seek = (time) => app.seek(time + this.offset);
     const select = (id) => app.select(id);
     const trace = (place, jump) => app.trace(this, place, jump);
@@ -52,7 +50,8 @@ function headMarkup(run, letter) {
   const name = letter ? `<span class="letter">${letter}</span> ${safe(run.label)}` : safe(run.label);
   const seconds = (value) => lengthText(Math.round(value * 1e6));
   const ends = { recovered: 'Recovered', stuck: 'Stuck', horizon: 'Not recovered yet', budget: 'Cut off' };
-  const verdict = summary.recovered ? `Recovered ${seconds(summary.recoveryTime)} after the first fault`
+  const isMended = summary.recovered && summary.recoveryTime !== null && summary.recoveryTime !== undefined;
+  const verdict = run.fault === null ? 'Nothing broke' : isMended ? `Recovered ${seconds(summary.recoveryTime)} after the first fault`
     : `${ends[summary.end] ?? summary.end} at ${seconds(summary.endedAt)}`;
   const services = Object.entries(summary.availability ?? {}).map(([service, { unavailable, degraded }]) => {
     const down = unavailable > 0 ? `down ${seconds(unavailable)}` : 'never down';
@@ -63,7 +62,7 @@ function headMarkup(run, letter) {
   const expected = failed.map((it) => `<li class="is-bad">expected, and not so: ${safe(it.text)}</li>`);
   const broken = (summary.invariants?.violated ?? []).map((it) => `<li class="is-bad">law broken: ${safe(it)}</li>`);
   return `<h1>${name}</h1>
-    <p class="about">${safe(summary.platform)} · seed ${summary.seed}${run.data.command ? ` · <code>${safe(run.data.command)}</code>` : ''}</p>
+    <p class="about">${safe(summary.platform)} · seed ${safe(summary.seed)}${run.data.command ? ` · <code>${safe(run.data.command)}</code>` : ''}</p>
     <p class="verdict ${summary.recovered ? '' : 'is-bad'}">${safe(verdict)}</p>
     <ul class="services">${services.join('')}${expected.join('')}${broken.join('')}</ul>`;
 }

@@ -77,6 +77,8 @@ export class Scrubber {
     this.find('flags').innerHTML = flags.join('');
     this.find('marks').innerHTML = marks.join('');
     this.find('strips').innerHTML = strips.join('');
+    // Two runs have twice as many strips.
+    this.slider.style.height = `${Math.max(46, 36 + 6 * strips.length)}px`;
   }
 
   drag() {

@@ -7,11 +7,12 @@ const state = (letter, word, tone) => ({ letter, word, tone });
 /** The state of each kind of lane from the values of its fields. */
 const RULES = {
   VM(values) {
-    const { exists, power, connectionState, kubelet } = values;
+    const { exists, power, connectionState, kubelet, isKubeletFrozen } = values;
     if (exists !== true) return GONE;
     if (power === 'off') return state('O', 'off', 'bad');
     if (connectionState === 'disconnected') return state('D', 'on, disconnected', 'warn');
     if ('kubelet' in values && kubelet !== true) return state('k', 'on, its kubelet does not run', 'warn');
+    if (isKubeletFrozen === true) return state('z', 'on, its kubelet is frozen', 'warn');
     return state('P', 'powered on', 'good');
   },
   Host({ power, connectionState }) {
@@ -63,7 +64,7 @@ function sources(run, object) {
   switch (object.kind) {
     case 'VM': {
       const kubelet = process('kubelet');
-      return [...own('exists', 'power', 'connectionState'), ...(kubelet ? [[kubelet, 'running', 'kubelet']] : [])];
+      return [...own('exists', 'power', 'connectionState'), ...(kubelet ? [[kubelet, 'running', 'kubelet'], [kubelet, 'frozen', 'isKubeletFrozen']] : [])];
     }
     case 'EtcdMember': {
       const etcd = process('etcd');
@@ -82,10 +83,17 @@ function sources(run, object) {
   }
 }
 
+/** What a member of etcd does not keep when its process ends; no entry tells that it has forgotten. */
+const FORGOTTEN = ['role', 'leader'];
+
 /** The state of an object after the first `upTo` entries. */
 export function stateOf(run, object, upTo) {
   const values = {};
   for (const [of, field, as] of sources(run, object)) values[as] = run.value(of, field, upTo);
+  if (object.kind === 'EtcdMember') {
+    const started = run.lastOf(run.named.get(`Process/etcd@${object.name}`) ?? object, 'running', upTo);
+    for (const field of FORGOTTEN) if (run.lastOf(object, field, upTo) < started) values[field] = undefined;
+  }
   return RULES[object.kind](values);
 }
 
@@ -109,6 +117,7 @@ export function bandsOf(run, object) {
     const field = run.text(run.field[place]);
     const isNew = field === 'exists' && run.object[place] === object.number;
     if (isNew) for (const [of, , as] of parts) if (of === object) values[as] = undefined;
+    if (object.kind === 'EtcdMember' && field === 'running') for (const as of FORGOTTEN) values[as] = undefined;
     values[byKey.get(`${run.object[place]} ${field}`)] = run.texts[run.to[place]];
     return rule(values);
   });
@@ -239,6 +248,13 @@ export function answerBands(run, source) {
     const words = run.text(source.said[i + 1]);
     if (bands.length > 0) bands[bands.length - 1].to = at;
     bands.push({ from: at, to: run.end, state: words ? state('×', words, 'bad') : state('A', 'kubectl is answered', 'good') });
+  }
+  // Later on nobody asked.
+  const until = run.data.answers.until ?? Infinity;
+  const last = bands[bands.length - 1];
+  if (last && until < run.end) {
+    last.to = Math.max(last.from, until);
+    bands.push({ from: last.to, to: run.end, state: GONE });
   }
   return bands;
 }

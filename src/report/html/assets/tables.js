@@ -108,7 +108,7 @@ class Table {
     }
     this.tracks = [...this.byName].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, track]) => track);
     const source = run.data.answers?.sources.find(({ tables }) => tables.includes(data.name));
-    this.answers = { times: [], words: [] };
+    this.answers = { times: [], words: [], until: run.data.answers?.until ?? Infinity };
     let at = 0;
     for (let i = 0; source && i < source.said.length; i += 2) {
       at += source.said[i];
@@ -120,6 +120,8 @@ class Table {
   /** What kubectl says instead of a table; empty if it prints one. */
   refusal(time) {
     const count = countUpTo(this.answers.times, time);
+    // Later on nobody asked, and what is stored is all that can be told.
+    if (time > this.answers.until) return '';
     return count === 0 ? '' : this.answers.words[count - 1];
   }
 

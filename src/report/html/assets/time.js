@@ -16,6 +16,15 @@ export function lengthText(micros) {
   return sign + parts.filter(Boolean).join('');
 }
 
+/** A length as Go writes it, whole: `5m0s`, `1m31.204518s`, `300ms` (the rule of `engine/time.rs`). */
+export function exactText(micros) {
+  if (micros === 0) return '0s';
+  if (micros < 1000) return `${micros}µs`;
+  if (micros < SECOND) return `${micros / 1000}ms`;
+  const [hours, minutes] = [Math.floor(micros / 3600e6), Math.floor(micros / 60e6) % 60];
+  return `${hours ? `${hours}h` : ''}${hours || minutes ? `${minutes}m` : ''}${(micros % 60e6) / SECOND}s`;
+}
+
 /** A reading of the clock, `12:05` or `1:02:05`, with tenths if asked for. */
 export function clockText(micros, tenths = false) {
   const sign = micros < 0 ? '−' : '';

@@ -3,13 +3,17 @@
 
 import { bandsOf, isStill, podGroups, podStateOf, stateOf } from './states.js';
 import { countUpTo } from './model.js';
+import { redrawn } from './focus.js';
 import { byName, safe } from './time.js';
 
 /** With more VMs than these, each is a cell and not a card. */
 const CARDS = 60;
 const CELL = 9;
 
-const LINK_FAULTS = { cutLink: true, isolateVm: true, slowDisk: true, stallDisk: true, healLink: false, rejoinVm: false, healDisk: false };
+const TROUBLES = {
+  cutLink: 'link', slowLink: 'link', lossyLink: 'link', isolateVm: 'vm', cutZone: 'zone', slowDisk: 'disk', stallDisk: 'disk', fillDisk: 'space',
+};
+const ENDS = { healLink: 'link', rejoinVm: 'vm', rejoinZone: 'zone', healDisk: 'disk', freeDisk: 'space' };
 
 export class Topology {
   constructor(run, { select }) {
@@ -65,7 +69,9 @@ export class Topology {
     this.podsOn = many ? new Map() : this.findPods(upTo);
     const hosts = this.hosts(upTo);
     const cards = hosts.length > 0 && !many ? this.byHost(hosts, planes, upTo) : this.byRole(planes, upTo);
-    this.near.innerHTML = `${this.endpoint(upTo)}${this.cut(upTo)}<div class="hosts">${cards}</div>`;
+    redrawn(this.near, () => {
+      this.near.innerHTML = `${this.endpoint(upTo)}${this.cut(upTo)}<div class="hosts">${cards}</div>`;
+    });
     this.field?.show(time);
   }
 
@@ -158,7 +164,7 @@ export class Topology {
     if (now.tone === 'none') return '';
     const log = this.member(vm.name, this.time);
     const told = log ? `term ${log.term}, log ${log.index}` : now.tone === 'bad' ? '' : 'no status';
-    return `<button class="mark${now.word === 'leader' ? ' leads' : ''}" data-select="${safe(member.id)}" title="${safe(`${member.id}: ${now.word}${log ? `, ${told}, applied ${log.applied}` : ''}`)}">
+    return `<button class="mark${now.word === 'leader' ? ' leads' : ''}" data-select="${safe(member.id)}" title="${safe(`${member.id}: ${now.word}${log ? `, ${told}, applied ${log.applied} (as of the last event)` : ''}`)}">
       <i class="band ${now.tone}">${now.letter}</i> etcd <span>${safe(now.word)}</span>${told ? `<small>${told}</small>` : ''}</button>`;
   }
 
@@ -182,7 +188,7 @@ export class Topology {
     return `<div class="front">${rows.join('')}<p class="probes">${probes.join('')}</p></div>`;
   }
 
-  /** Links that are cut and disks that hang, as far as the faults tell. */
+  /** Links and zones that are cut or slow, disks that hang or are full, as far as the faults tell. */
   cut(upTo) {
     const { run } = this;
     const cut = new Map();
@@ -190,13 +196,13 @@ export class Topology {
       if (place >= upTo) break;
       const entry = run.entry(place);
       const fault = entry.object.name;
-      if (!(fault in LINK_FAULTS)) continue;
-      if (LINK_FAULTS[fault]) cut.set(String(entry.to), fault);
-      else cut.delete(String(entry.to));
+      const target = String(entry.to);
+      if (fault in TROUBLES) cut.set(`${TROUBLES[fault]} ${target}`, [target, fault]);
+      if (fault in ENDS) cut.delete(`${ENDS[fault]} ${target}`);
     }
     if (cut.size === 0) return '';
-    const items = [...cut].map(([target, fault]) => `<span class="backend bad">${safe(fault)} ${safe(target)}</span>`);
-    return `<p class="cut">cut or slow: ${items.join(' ')}</p>`;
+    const items = [...cut.values()].map(([target, fault]) => `<span class="backend bad">${safe(fault)} ${safe(target)}</span>`);
+    return `<p class="cut">cut, slow or full: ${items.join(' ')}</p>`;
   }
 }
 
