@@ -3,7 +3,7 @@
 //! What is right is computed before the first question; nothing typed here changes the run.
 
 use super::args::{Common, OutFile};
-use super::commands::{Exit, Trouble, can_write, file, list_names, stdout};
+use super::commands::{Exit, Trouble, again, can_write, file, list_names, stdout};
 use super::output::{note, print, write_file};
 use super::player::{Listing, Player};
 use super::report::lesson_page;
@@ -88,7 +88,8 @@ pub fn learn(asked: &Learn, player: &impl Player) -> Result<Exit, Trouble> {
     linted.notes.iter().for_each(|text| note(text));
     let seed = asked.seed.or(linted.seed).unwrap_or(1);
     let jobs = thread::available_parallelism().map_or(1, usize::from);
-    let prepared = player.lesson(input, &options, seed, jobs)?;
+    let mut prepared = player.lesson(input, &options, seed, jobs)?;
+    prepared.sheet.run.command = again(input, seed, &asked.common.words());
     let left_out: Vec<String> = prepared.sheet.left_out.iter().map(ToString::to_string).collect();
     if prepared.sheet.questions.is_empty() {
         return Err(Trouble::Input(left_out));
@@ -96,7 +97,8 @@ pub fn learn(asked: &Learn, player: &impl Player) -> Result<Exit, Trouble> {
     left_out.iter().for_each(|text| note(text));
     let wants = |format| asked.out.iter().any(|out| out.format == format);
     if wants(Written::Html) {
-        let film = player.film(input, &options, seed)?;
+        let mut film = player.film(input, &options, seed)?;
+        film.run.command.clone_from(&prepared.sheet.run.command);
         let answers = if asked.with_answers { Answers::Told } else { Answers::Hidden };
         write_out(asked, Written::Html, &lesson_page(&film, &prepared.sheet, answers)?)?;
         if !asked.with_answers && !wants(Written::Json) {

@@ -60,10 +60,8 @@ pub fn write_between(
     writeln!(to)?;
     let hidden = new.len().saturating_sub(MOST_STEPS);
     if hidden > 0 {
-        let hint = format!(
-            "       ({hidden} steps before these: healsim run {} --seed {})",
-            run.scenario, run.seed
-        );
+        let words: Vec<&str> = run.command.iter().map(|word| word.as_str()).collect();
+        let hint = format!("       ({hidden} steps before these: healsim {})", words.join(" "));
         say(Mood::Quiet, &hint, style, to)?;
     }
     write_steps(run.first_fault.unwrap_or_default(), &new[hidden..], style, to)
