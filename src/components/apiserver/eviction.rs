@@ -48,8 +48,10 @@ pub struct Asked {
 /// What the budgets say of an eviction.
 #[derive(Debug)]
 pub enum Verdict {
-    /// No budget is asked, or none has to be spent.
+    /// No budget is asked.
     Free,
+    /// None has to be spent, as long as the Pod is as it was read: not ready.
+    FreeAsRead,
     /// Granted once the budget is written so.
     Spend(Box<Object>),
     Refuse(ApiError),
@@ -112,6 +114,12 @@ impl Apiserver {
     ) {
         match verdict {
             Verdict::Free => self.end_pod(id, &eviction, pod, ctx),
+            Verdict::FreeAsRead => {
+                let Eviction { key, grace, .. } = eviction;
+                let as_read = Some(pod.meta.resource_version);
+                let mark = Modification::MarkEvicted { key, grace, as_read };
+                self.modify(id, mark, Some(pod), ctx);
+            }
             Verdict::Refuse(error) => self.answer(id, Err(error), ctx),
             Verdict::Spend(budget) => {
                 let Some((by, writer)) = self.author(id) else { return };
@@ -152,12 +160,10 @@ impl Apiserver {
     }
 
     /// Nothing stands against it any more: the Pod is marked, then deleted.
-    ///
-    /// Simplified: a Pod that became ready since its budget was asked goes all the same; the real
-    /// server answers 429 then.
     fn end_pod(&mut self, id: u32, eviction: &Eviction, pod: Arc<Object>, ctx: &mut Ctx<Event>) {
         let Eviction { key, grace, .. } = eviction.clone();
-        self.modify(id, Modification::MarkEvicted { key, grace }, Some(pod), ctx);
+        let mark = Modification::MarkEvicted { key, grace, as_read: None };
+        self.modify(id, mark, Some(pod), ctx);
     }
 }
 
@@ -188,7 +194,7 @@ pub fn spend(object: &Object, budget: &Object, now: SimTime) -> Verdict {
     let name = budget.name();
     let is_ready = object.pod().is_some_and(Pod::is_ready);
     if !is_ready && body.current_healthy >= body.desired_healthy && body.desired_healthy > 0 {
-        return Verdict::Free;
+        return Verdict::FreeAsRead;
     }
     if body.observed_generation < body.generation {
         let cause = format!("The disruption budget {name} is still being processed by the server.");
@@ -216,7 +222,8 @@ fn concerns(budget: &Object, pod: &Object) -> bool {
         && body.is_some_and(|b| !b.selector.is_empty() && pod.meta.matches(&b.selector))
 }
 
-fn refusal() -> ApiError {
+/// What an eviction is answered that a budget does not allow, or that finds its Pod changed.
+pub fn refusal() -> ApiError {
     let message = "Cannot evict pod as it would violate the pod's disruption budget.";
     ApiError::new(Reason::TooManyRequests, message)
 }

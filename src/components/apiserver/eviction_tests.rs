@@ -86,7 +86,7 @@ fn a_pod_that_is_not_ready_costs_nothing_while_enough_others_are() {
         body.current_healthy = 2;
         body.disruptions_allowed = 0;
     };
-    assert!(matches!(verdict(&ill, vec![budget("web", enough)]), Verdict::Free));
+    assert!(matches!(verdict(&ill, vec![budget("web", enough)]), Verdict::FreeAsRead));
     let too_few = |body: &mut PodDisruptionBudget| {
         body.current_healthy = 1;
         body.disruptions_allowed = 0;
@@ -193,4 +193,20 @@ fn a_pod_that_is_gone_cannot_be_evicted() {
     let mut server = evicting();
     server.stores(StoreAnswer::Value(Revision(9), None));
     assert_eq!(server.answered[0].1.as_ref().expect_err("gone").reason, Reason::NotFound);
+}
+
+#[test]
+fn a_pod_that_was_not_ready_goes_only_as_it_was_read() {
+    let read = pod(unready);
+    let mark = |as_read| {
+        let key = read.key().clone();
+        super::modify::Modification::MarkEvicted { key, grace: None, as_read }
+    };
+    let mut ready_again = pod(|_| {});
+    ready_again.meta.resource_version = Revision(6);
+    let decided = |current: &Object, as_read| mark(as_read).decide(current, NOW, 1);
+    assert!(matches!(decided(&read, Some(Revision(5))), Decision::Write(_)));
+    assert!(matches!(decided(&ready_again, None), Decision::Write(_)), "its budget was spent");
+    let Decision::Refuse(error) = decided(&ready_again, Some(Revision(5))) else { panic!("429") };
+    assert_eq!(error.reason, Reason::TooManyRequests);
 }

@@ -3,7 +3,7 @@
 //! Pure rules over one object; who asks and what etcd says to it is the server's matter.
 
 use crate::api::kinds::{Condition, Status};
-use crate::api::{ApiError, Deletion, Object, ObjectKey, Reason, Uid, Verb};
+use crate::api::{ApiError, Deletion, Object, ObjectKey, Reason, Revision, Uid, Verb};
 use crate::engine::{Duration, SimTime, Text};
 use std::sync::Arc;
 
@@ -27,6 +27,8 @@ pub enum Modification {
     MarkEvicted {
         key: ObjectKey,
         grace: Option<Duration>,
+        /// It goes only as it was read: one that has changed since may be ready again.
+        as_read: Option<Revision>,
     },
     Bind {
         pod: ObjectKey,
@@ -96,7 +98,7 @@ impl Modification {
     /// The other half of a request that takes two writes.
     pub fn next_after(&self, object: &Object) -> Option<Modification> {
         match self {
-            Modification::MarkEvicted { key, grace } => {
+            Modification::MarkEvicted { key, grace, .. } => {
                 let uid = Some(object.meta.uid);
                 Some(Modification::Delete { key: key.clone(), grace: *grace, uid })
             }
@@ -134,7 +136,12 @@ impl Modification {
                 }
             }
             Modification::Remove { .. } => {}
-            Modification::MarkEvicted { .. } => mark_evicted(&mut new, now),
+            Modification::MarkEvicted { as_read, .. } => {
+                if as_read.is_some_and(|as_read| as_read != current.meta.resource_version) {
+                    return Decision::Refuse(super::eviction::refusal());
+                }
+                mark_evicted(&mut new, now);
+            }
             Modification::Bind { uid, node, .. } => {
                 if let Err(error) = bind(&mut new, *uid, node, now) {
                     return Decision::Refuse(error);

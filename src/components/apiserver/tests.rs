@@ -87,7 +87,7 @@ fn patches_of_different_fields_do_not_undo_each_other() {
 #[test]
 fn an_eviction_marks_the_pod_and_then_deletes_it() {
     let object = pod("worker-0");
-    let evict = Modification::MarkEvicted { key: object.key().clone(), grace: None };
+    let evict = Modification::MarkEvicted { key: object.key().clone(), grace: None, as_read: None };
     let marked = written(evict.decide(&object, NOW, 0));
     let target = marked.pod().expect("a pod").conditions.get("DisruptionTarget").cloned();
     assert_eq!(target.expect("marked").reason, "EvictionByEvictionAPI");
