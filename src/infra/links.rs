@@ -147,6 +147,11 @@ impl Links {
             && self.zones.is_empty()
     }
 
+    /// True if some link loses packets: what comes over it may be late by minutes.
+    pub fn lose_packets(&self) -> bool {
+        !self.lossy.is_empty()
+    }
+
     /// True if a packet gets from one VM to another, unless it is lost. Within a VM it always does.
     pub fn carries(&self, from: VmId, to: VmId) -> bool {
         from == to

@@ -137,8 +137,11 @@ impl Trace {
     }
 }
 
+/// Whether a member of a summary, if it is there, is of the right shape.
+type Fits = fn(Option<&Json>) -> bool;
+
 /// What a reader counts on in a summary.
-const SHAPES: [(&str, fn(Option<&Json>) -> bool); 5] = [
+const SHAPES: [(&str, Fits); 5] = [
     ("seed", |it| it.is_some_and(Json::is_u64)),
     ("endedAt", |it| it.is_some_and(Json::is_number)),
     ("firstFault", is_number_or_null),

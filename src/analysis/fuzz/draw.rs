@@ -88,6 +88,10 @@ impl Deck {
             let setting = *dice.one(Topic::Settings, from);
             let values: Vec<String> =
                 sides(&setting.value, &setting.form).into_iter().flatten().collect();
+            let short = START_UP_TIMES.iter().map(|time| (*time).to_owned());
+            let is_start_up = setting.key == *START_UP;
+            let values: Vec<String> =
+                values.into_iter().chain(short.filter(|_| is_start_up)).collect();
             if values.is_empty() || chosen.iter().any(|(key, _)| *key == setting.key) {
                 continue;
             }
@@ -168,6 +172,10 @@ pub fn plain(platform: &str) -> Schedule {
 
 /// Longer than any run of a campaign.
 pub const LONG: Duration = Duration::from_secs(6 * 3600);
+
+/// Hours, as it is, are longer than any run of a campaign, and half of them too.
+const START_UP: &str = "machineHealthCheck.nodeStartupTimeout";
+const START_UP_TIMES: [&str; 3] = ["1m", "2m", "4m"];
 
 /// Settings on which it depends whether something is healed.
 const HEALING: [&str; 10] = [

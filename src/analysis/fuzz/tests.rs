@@ -124,7 +124,7 @@ fn what_is_found_is_reduced_to_the_one_fault_that_shows_it_and_its_file_fails_a_
 
 #[test]
 fn a_vm_that_is_made_again_with_its_old_token_is_named_where_nobody_replaces_its_machine() {
-    let delete = |vm| Strike::at(Duration::from_secs(60), &format!("deleteVm: {{ vm: {vm} }}"));
+    let delete = |vm| Strike::at(Duration::from_secs(60), format!("deleteVm: {{ vm: {vm} }}"));
     let schedule = Schedule {
         shape: Shape { control_planes: 1, workers: 3, zones: 0, hosts: 0 },
         settings: vec![("machineHealthCheck.maxUnhealthy".to_owned(), "50%".to_owned())],

@@ -87,7 +87,9 @@ pub fn has_just_woken(view: View, entry: &Entry) -> bool {
 /// True if a person's command led to the entry, not only to what it stands in the way of.
 pub fn is_asked_for(timeline: &Timeline, entry: &Entry) -> bool {
     let asks = |entry: &Entry| {
-        entry.kind == *"Fault" && (entry.name == *"kubectl" || entry.name == *"etcdctl")
+        let is_fault = |name: &str| entry.kind == *"Fault" && entry.name == *name;
+        // A command that had to wait for its server goes back to that.
+        ["kubectl", "etcdctl"].iter().any(|name| is_fault(name) || is_by(entry, name))
     };
     let mut next = Some(entry.id);
     while let Some(led) = next.and_then(|id| timeline.get(id)) {

@@ -82,7 +82,8 @@ fn marked<'a>(view: View<'a>, entry: &Entry) -> Option<&'a Arc<Object>> {
     let machine = named(view, api::Kind::Machine, &entry.name).filter(|_| marks)?;
     let is_judged = machine.meta.annotation(REMEDIATE).is_none()
         && were_clocks_right(view)
-        && !has_just_woken(view, entry);
+        && !has_just_woken(view, entry)
+        && !view.links().lose_packets();
     is_judged.then_some(machine)
 }
 
