@@ -86,6 +86,9 @@ fn services(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Re
         line.pad_to(column(place)).add(Mood::Quiet, *head);
     }
     line.write(style, to)?;
+    if one.years == 0 {
+        return say(Mood::Quiet, "  not played", style, to);
+    }
     if one.services.is_empty() {
         return say(Mood::Quiet, "  nothing ever failed", style, to);
     }
@@ -93,7 +96,7 @@ fn services(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Re
         let (worst, seed) = service.worst;
         let interval = match service.share_interval() {
             Some([low, high]) => format!("{}..{}", percent(low), percent(high)),
-            None => "too few years".to_owned(),
+            None => "too little seen".to_owned(),
         };
         let mut line = Line::default();
         line.add(Mood::Neutral, format!("  {}", service.name));

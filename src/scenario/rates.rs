@@ -133,7 +133,18 @@ impl Failure {
     }
 
     /// One of them fails, in the words of a scenario.
-    pub fn strike(self, plant: &Plant, target: u32) -> String {
+    pub fn strikes(self, plant: &Plant, target: u32) -> Vec<String> {
+        let one = self.strike(plant, target);
+        match self {
+            // A member that runs has its files open, and does not miss them before it starts again.
+            Failure::EtcdDataLost => {
+                vec![one, format!("killProcess: {{ vm: control-plane-{target}, process: etcd }}")]
+            }
+            _ => vec![one],
+        }
+    }
+
+    fn strike(self, plant: &Plant, target: u32) -> String {
         let vm = match target.checked_sub(plant.control_planes) {
             Some(worker) => format!("worker-{worker}"),
             None => format!("control-plane-{target}"),

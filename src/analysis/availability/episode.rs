@@ -55,9 +55,10 @@ pub fn play(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mis
 
 fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mistake>> {
     let first = blows[0].at;
-    let strike = |blow: &Blow| {
+    let strikes = |blow: &Blow| {
         let at = BEGINS + blow.at.saturating_sub(first);
-        Strike::at(at, blow.failure.strike(plant, blow.target))
+        let words = blow.failure.strikes(plant, blow.target);
+        words.into_iter().map(move |words| Strike::at(at, words))
     };
     let schedule = Schedule {
         platform: plant.platform.clone(),
@@ -69,7 +70,7 @@ fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mis
         },
         settings: plant.settings.clone(),
         workloads: Vec::new(),
-        strikes: blows.iter().map(strike).collect(),
+        strikes: blows.iter().flat_map(strikes).collect(),
         seed,
     };
     let mut simulation = schedule.game(LONGEST)?.begin(seed);

@@ -60,6 +60,8 @@ const RESAMPLES: u64 = 1000;
 const BEYOND: usize = 25;
 /// Fewer years tell nothing of how sure their average is.
 const FEWEST_YEARS: usize = 20;
+/// Fewer years with downtime say nothing of how rare it is.
+const FEWEST_DOWN: u64 = 5;
 
 impl Year {
     /// A year in which nothing has happened yet.
@@ -126,7 +128,8 @@ impl Service {
         Service {
             name: name.clone(),
             down: mean(all.iter().copied(), count),
-            interval: (all.len() >= FEWEST_YEARS).then(|| interval(&all)),
+            interval: (count >= clean + FEWEST_DOWN && all.len() >= FEWEST_YEARS)
+                .then(|| interval(&all)),
             clean: (clean * 1000).checked_div(count).unwrap_or_default(),
             worst: worst.unwrap_or_default(),
         }
@@ -169,5 +172,5 @@ fn interval(all: &[u64]) -> [Duration; 2] {
     };
     let mut means: Vec<Duration> = (0..RESAMPLES).map(again).collect();
     means.sort_unstable();
-    [means[BEYOND - 1], means[means.len() - BEYOND]]
+    [means[BEYOND], means[means.len() - 1 - BEYOND]]
 }

@@ -5,6 +5,7 @@
 //! instant; nothing is played again from the beginning.
 
 use super::draw::{BEGINS, LONG, plain};
+use super::failure::caught;
 use super::gap::Gap;
 use super::phase::Phase;
 use super::schedule::{Schedule, Shape, Strike};
@@ -265,10 +266,11 @@ impl Root<'_> {
         simulation.add_fault(at, choice.fault.clone());
         let played = simulation.played();
         let mut laws = laws.fork();
-        let (trial, end) = watch(simulation.fork(), laws.fork(), Then::Stop);
+        let watched = caught(|| watch(simulation.fork(), laws.fork(), Then::Stop));
+        let (trial, end) = watched.unwrap_or_else(|says| (Trial::failed(says), simulation.fork()));
         let is_last = u32::try_from(strikes.len()).is_ok_and(|count| count >= self.faults);
         let instants = if is_last { Vec::new() } else { instants(end.view(), at) };
-        cases.push((case(&strikes, &trial, &end), trial.events - played));
+        cases.push((case(&strikes, &trial, &end), trial.events.saturating_sub(played)));
         for (instant, phase) in instants {
             simulation.watch_until(instant, &mut laws);
             for next in 0..self.choices.len() {
