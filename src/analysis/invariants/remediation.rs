@@ -80,11 +80,13 @@ const CONTROL_PLANE: &str = "kubeadm-control-plane-controller";
 fn marked<'a>(view: View<'a>, entry: &Entry) -> Option<&'a Arc<Object>> {
     let marks = turns(entry, "Machine", "OwnerRemediated", "False") && is_by(entry, HEALTH_CHECK);
     let machine = named(view, api::Kind::Machine, &entry.name).filter(|_| marks)?;
-    let is_judged = machine.meta.annotation(REMEDIATE).is_none()
-        && were_clocks_right(view)
-        && !has_just_woken(view, entry)
-        && !view.links().lose_packets();
+    let is_judged = machine.meta.annotation(REMEDIATE).is_none() && were_clocks_right(view);
     is_judged.then_some(machine)
+}
+
+/// True if who wrote an entry can have heard all that is older than [`HEARD`].
+fn has_heard(view: View, entry: &Entry) -> bool {
+    !has_just_woken(view, entry) && !view.links().lose_packets()
 }
 
 /// The health checks whose selector a Machine has.
@@ -98,7 +100,7 @@ fn checks<'a>(
 }
 
 fn too_many_are_unhealthy(view: View, entry: &Entry) -> Option<Breach> {
-    let machine = marked(view, entry)?;
+    let machine = marked(view, entry).filter(|_| has_heard(view, entry))?;
     checks(view, machine).find_map(|check| {
         let is_exempt = |other: &Object| {
             [PAUSED, SKIP].iter().any(|annotation| other.meta.annotation(annotation).is_some())
@@ -141,7 +143,7 @@ fn is_surely_unhealthy(view: View, check: &MachineHealthCheck, object: &Object) 
 }
 
 fn a_healthy_node_is_blamed(view: View, entry: &Entry) -> Option<Breach> {
-    let machine = marked(view, entry)?;
+    let machine = marked(view, entry).filter(|_| has_heard(view, entry))?;
     let name = machine.machine()?.node_ref.as_ref()?;
     let node = named(view, api::Kind::Node, name)?;
     let body = node.node()?;
