@@ -8,7 +8,7 @@ use super::{
     ActivityId, Address, ConnectionId, Disk, EndpointId, Fallback, HostNews, Inventory, NoSpace,
     Place, Port, ProcessId, Program, Signal, Vm,
 };
-use crate::api::Uid;
+use crate::api::{ObjectKey, Uid};
 use crate::engine::{
     Activity, Delay, Duration, Owner, Phase, Purpose, Random, Rhythm, Rule, SimTime, Skew, Text,
 };
@@ -395,6 +395,17 @@ impl<'a, E> Ctx<'a, E> {
         self.lead(Cause { step, ..waiting });
     }
 
+    /// What follows goes back to something that had to wait for a limit, which was over at a time;
+    /// since then it waited for this event.
+    pub fn limit_over(&mut self, waiting: Cause, rule: Rule, until: SimTime) {
+        let since = self.ledger.as_ref().and_then(|ledger| ledger.at(waiting.step));
+        let step = match since {
+            Some(since) => self.turn(Some((rule, since, until)), waiting),
+            None => self.cause.step,
+        };
+        self.lead(Cause { step, ..waiting });
+    }
+
     /// A look that comes at its own times has found what this led to; the entry to tell of stays.
     pub fn saw(&mut self, seen: Cause) {
         let known = self.ledger.as_ref().and_then(|ledger| ledger.at(seen.step));
@@ -419,6 +430,14 @@ impl<'a, E> Ctx<'a, E> {
         if self.ledger.is_some() {
             self.step_moved = true;
             self.effects.push(Effect::Elapsed(Box::new(elapsed)));
+        }
+    }
+
+    /// A look that comes at its own times misses an object: what follows goes back to its end.
+    pub fn missed(&mut self, object: &ObjectKey) {
+        if self.ledger.is_some() {
+            self.step_moved = true;
+            self.effects.push(Effect::Missed(Box::new(object.clone())));
         }
     }
 

@@ -86,6 +86,8 @@ pub enum Effect<E> {
     CameBy(StepId),
     /// What follows had to wait for limits that began with a write.
     Elapsed(Box<Elapsed>),
+    /// What follows goes back to the end of an object that is missed.
+    Missed(Box<ObjectKey>),
     /// What follows was led to by the silence of this process, last heard at a time, which has
     /// lasted longer than a limit that there is because of a rule.
     BecauseSilent {

@@ -192,6 +192,17 @@ impl Timeline {
         within.find(fits).map(|entry| entry.id)
     }
 
+    /// The last entry with which an object of this kind and name was gone.
+    pub fn ended(&self, kind: &str, name: &str) -> Option<EntryId> {
+        let fits = |entry: &&Entry| {
+            entry.field == *"exists"
+                && entry.to == Value::Null
+                && entry.kind == *kind
+                && entry.name == *name
+        };
+        self.entries.iter().rev().find(fits).map(|entry| entry.id)
+    }
+
     /// The id that the next entry gets.
     pub fn next_id(&self) -> EntryId {
         EntryId(u32::try_from(self.entries.len()).expect("fewer than 2^32 entries") + 1)

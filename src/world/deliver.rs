@@ -2,6 +2,7 @@
 
 use super::core::{Core, NOBODY, NOW, Payload, Runtime, What, World, purpose};
 use super::process::Event;
+use crate::api::ObjectKey;
 use crate::engine::{Duration, Generation, Key, Rhythm, Rule, SimTime, Text};
 use crate::infra::{
     ActivityId, Effect, Elapsed, Happening, ProcessId, Restart, Start, Trace, VmId,
@@ -167,6 +168,7 @@ impl Core {
             Effect::Because(entry) => cause.entry = entry,
             Effect::CameBy(step) => cause.step = step,
             Effect::Elapsed(elapsed) => cause.step = self.elapsed(id, &elapsed, cause.step),
+            Effect::Missed(object) => cause.step = self.missed(&object, cause.step),
             Effect::BecauseSilent { process, rule, since, limit } => {
                 *cause = self.silence_of(ProcessId(process), (rule, since, limit), *cause);
             }
@@ -189,6 +191,14 @@ impl Core {
             before = ledger.push(Step::Wait { before, at, rule, process: id.0 });
         }
         ledger.push(Step::Turn(Turn { now, at: self.now, limit: None, back_to: before }))
+    }
+
+    /// The step by which the end of an object led on that a look has missed.
+    fn missed(&mut self, object: &ObjectKey, now: StepId) -> StepId {
+        let ended = self.recorder.timeline().ended(object.kind.name(), &object.name);
+        let Some(ledger) = &mut self.ledger else { return now };
+        let Some(back_to) = ended.and_then(|entry| ledger.of_entry(entry)) else { return now };
+        ledger.push(Step::Turn(Turn { now, at: self.now, limit: None, back_to }))
     }
 
     /// What led to the silence of a process, which was last heard at a time and has lasted longer

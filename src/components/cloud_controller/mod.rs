@@ -75,6 +75,8 @@ pub struct CloudController {
     left: VecDeque<Text>,
     /// What led to the last that was heard of each Node: it is looked at for that.
     heard: BTreeMap<Text, Cause>,
+    /// On which VirtualMachine a Node was last seen to run; for the record of what led to what.
+    machines: BTreeMap<Text, ObjectKey>,
     /// Its passes have begun.
     works: bool,
 }
@@ -100,6 +102,7 @@ impl CloudController {
             cloud: Client::new(1, supervisor, settings.client),
             left: VecDeque::new(),
             heard: BTreeMap::new(),
+            machines: BTreeMap::new(),
             works: false,
             settings,
             cluster,
@@ -148,6 +151,7 @@ impl CloudController {
                 News::Answer(Token::Written, _) => self.look_at_next(ctx),
                 News::Changed(delta) if delta.new.is_none() => {
                     self.heard.remove(delta.name());
+                    self.machines.remove(delta.name());
                 }
                 News::Changed(delta) => {
                     self.heard.insert(delta.name().clone(), ctx.cause());
@@ -227,9 +231,15 @@ impl CloudController {
         let Some(object) = self.node(name) else { return self.look_at_next(ctx) };
         let Some(node) = object.node() else { return self.look_at_next(ctx) };
         ctx.turn_of(self.heard.get(name).copied().unwrap_or_default(), None);
-        match machine_of(node, &self.settings.provider_prefix, machines) {
+        let found = machine_of(node, &self.settings.provider_prefix, machines);
+        if let Some((key, _)) = found {
+            self.machines.insert(name.clone(), key.clone());
+        } else if let Some(missed) = self.machines.get(name) {
+            ctx.missed(missed);
+        }
+        match found {
             None => self.delete(&object, ctx),
-            Some(machine) if machine.power == PowerState::PoweredOff && !is_tainted(node) => {
+            Some((_, machine)) if machine.power == PowerState::PoweredOff && !is_tainted(node) => {
                 let now = ctx.wall_clock();
                 self.write(&object, |node| node.taints.push(shutdown(now)), ctx);
             }
@@ -268,10 +278,10 @@ fn machine_of<'a>(
     node: &Node,
     prefix: &Text,
     machines: &'a [Arc<Object>],
-) -> Option<&'a VirtualMachine> {
+) -> Option<(&'a ObjectKey, &'a VirtualMachine)> {
     let uuid = node.provider_id.strip_prefix(prefix.as_str())?;
-    let mut machines = machines.iter().filter_map(|object| object.virtual_machine());
-    machines.find(|machine| machine.bios_uuid == *uuid)
+    let body = |object: &'a Arc<Object>| Some((object.key(), object.virtual_machine()?));
+    machines.iter().filter_map(body).find(|(_, machine)| machine.bios_uuid == *uuid)
 }
 
 fn is_tainted(node: &Node) -> bool {

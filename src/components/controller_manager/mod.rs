@@ -322,6 +322,7 @@ impl ControllerManager {
         match delta.key().kind {
             Kind::Node => {
                 self.node_changed(delta, ctx);
+                self.node_ended(delta, ctx);
                 self.taints_changed(delta, ctx);
                 self.daemons_place_changed(delta, ctx);
             }

@@ -9,21 +9,34 @@
 use super::{ControllerManager, Event, POD_GC, Token};
 use crate::api::kinds::{Condition, PodPhase, Status, taint};
 use crate::api::{Answered, Kind, Object, ObjectKey, Reason, Verb};
-use crate::engine::{Activity, Duration, Path, Phase, Purpose, Rhythm, SimTime, Text};
+use crate::client::Delta;
+use crate::engine::{Activity, Duration, Path, Phase, Purpose, Rhythm, Rule, SimTime, Text};
 use crate::infra::{Ctx, Start};
+use crate::timeline::Cause;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const AGENT: &str = "pod-garbage-collector";
 const PASS_TIME: Purpose = Purpose(15);
 const HAND_OVER: Purpose = Purpose(14);
+const QUARANTINE: Rule = "kubernetes.podGcQuarantine";
 const NODE_GONE: &str = "PodGC: node no longer exists";
 
 /// Nodes that are missing.
 #[derive(Clone, Debug, Default)]
 pub struct PodGc {
-    /// When the quarantine of each missing Node is over.
-    missing: BTreeMap<Text, SimTime>,
+    missing: BTreeMap<Text, Missing>,
+    /// What led to the end of each Node that was heard to be gone.
+    ended: BTreeMap<Text, Cause>,
+}
+
+/// A Node that Pods are bound to and that is not there.
+#[derive(Clone, Copy, Debug)]
+struct Missing {
+    /// When its quarantine is over.
+    over: SimTime,
+    /// The pass that put it there, and what led to that.
+    since: Cause,
 }
 
 /// What it asked the server.
@@ -58,24 +71,41 @@ impl ControllerManager {
         }
         let gone = self.nodes_without_object();
         self.pod_gc.missing.retain(|node, _| gone.contains(node));
+        self.pod_gc.ended.retain(|node, _| gone.contains(node));
+        let pass = ctx.cause();
         for node in gone {
-            let over = self.pod_gc.missing.get(&node).copied();
-            if over.is_none_or(|over| over <= now) {
-                // Whoever is handed over goes into quarantine again, for if nobody can tell whether
-                // it exists.
-                let late = ctx.draw_delay(HAND_OVER, self.settings.pod_gc_hand_over);
-                let again = now + self.settings.pod_gc_quarantine + late;
-                self.pod_gc.missing.insert(node.clone(), again);
+            let missing = self.pod_gc.missing.get(&node).copied();
+            if missing.is_some_and(|it| it.over > now) {
+                continue;
             }
-            if over.is_some_and(|over| over <= now) {
+            // Whoever is handed over goes into quarantine again, for if nobody can tell whether it
+            // exists.
+            let late = ctx.draw_delay(HAND_OVER, self.settings.pod_gc_hand_over);
+            let over = now + self.settings.pod_gc_quarantine + late;
+            match missing {
+                Some(it) => ctx.limit_over(it.since, QUARANTINE, it.over),
+                None => ctx.turn_of(self.pod_gc.ended.get(&node).copied().unwrap_or(pass), None),
+            }
+            let since = ctx.cause();
+            self.pod_gc.missing.insert(node.clone(), Missing { over, since });
+            if missing.is_some() {
                 let key =
                     ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: node.clone() };
                 self.ask(AGENT, Verb::Get(key), Token::PodGc(Asked::Node(node)), ctx);
             }
+            ctx.back_to(pass);
         }
         self.collect_unscheduled(ctx);
         let run_time = ctx.draw_delay(PASS_TIME, self.settings.pod_gc_pass);
         ctx.after("kubernetes.podGcPass", run_time, Event::PodGcPassEnded);
+    }
+
+    /// What led to the end of a Node is what its Pods are ended for.
+    pub(super) fn node_ended(&mut self, delta: &Delta, ctx: &Ctx<Event>) {
+        match &delta.new {
+            Some(_) => drop(self.pod_gc.ended.remove(delta.name())),
+            None => drop(self.pod_gc.ended.insert(delta.name().clone(), ctx.cause())),
+        }
     }
 
     pub(super) fn pod_gc_answered(
