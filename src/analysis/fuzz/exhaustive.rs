@@ -1,22 +1,23 @@
 //! All schedules of few faults: which single faults and which pairs a platform does not survive.
 //!
 //! The first fault strikes a steady cluster; each further one strikes when the run before it reaches
-//! another phase. What is alike is tried once. Every case goes on in a copy of the world at that
+//! another phase. What is alike at that instant is tried once. Every case goes on in a copy of the world at that
 //! instant; nothing is played again from the beginning.
 
+use super::choices::Choices;
 use super::draw::{BEGINS, LONG, plain};
 use super::failure::caught;
 use super::gap::Gap;
 use super::phase::Phase;
-use super::schedule::{Schedule, Shape, Strike};
-use super::symmetry::Symmetry;
+use super::schedule::{Schedule, Shape};
 use super::trial::{Outcome, Then, Trial, watch};
 use crate::analysis::invariants::Laws;
 use crate::analysis::parallel::{Control, fold};
 use crate::engine::{Duration, SimTime, Text};
-use crate::scenario::{Fault, Mistake, Observer, Simulation, models};
+use crate::scenario::{Mistake, Observer, Simulation, models};
 use crate::timeline::Entry;
 use crate::world::View;
+use std::collections::BTreeMap;
 
 /// What is to be tried.
 #[derive(Clone, Debug)]
@@ -38,8 +39,10 @@ pub struct Exhausted {
     pub shape: Shape,
     /// In the order of the first faults, then the second's instants and faults.
     pub cases: Vec<Case>,
-    /// How many targets were left out because they are like another.
+    /// At how many instants a target was left out because it was like another.
     pub merged: usize,
+    /// Of the faults that were left out as the first, those that they are like.
+    pub alike: BTreeMap<Text, Text>,
     pub events: u64,
 }
 
@@ -127,126 +130,64 @@ pub fn exhaust(question: &Question, control: &Control) -> Result<Exhausted, Vec<
     let game = schedule.game(LONG).map_err(texts)?;
     let mut beginning = game.begin(question.seed);
     beginning.run_until(SimTime::ZERO + BEGINS);
-    let (choices, merged) = choices(beginning.view(), &schedule, question)?;
-    if choices.is_empty() {
-        return Err(vec!["none of these kinds is tried; see `healsim fuzz --help`".to_owned()]);
-    }
+    let choices = Choices::of(beginning.view(), &schedule, question)?;
+    let firsts = choices.at(beginning.view(), &[], question.faults > 1);
     let root = Root { beginning: &beginning, choices: &choices, faults: question.faults, control };
-    control.expect(choices.len() as u64);
-    let add = |sum: &mut Vec<(u64, Vec<(Case, u64)>)>, place: u64| {
-        sum.push((place, root.from(usize::try_from(place).expect("a place in memory"))));
+    control.expect(firsts.distinct.len() as u64);
+    let add = |sum: &mut Vec<(u64, Branch)>, place: u64| {
+        let first = firsts.distinct[usize::try_from(place).expect("a place in memory")];
+        sum.push((place, root.from(first)));
     };
-    let found = fold(0..choices.len() as u64, question.jobs, control, Vec::new, add);
-    let mut found: Vec<(u64, Vec<(Case, u64)>)> = found.into_iter().flatten().collect();
+    let found = fold(0..firsts.distinct.len() as u64, question.jobs, control, Vec::new, add);
+    let mut found: Vec<(u64, Branch)> = found.into_iter().flatten().collect();
     found.sort_by_key(|(place, _)| *place);
-    let cases = || found.iter().flat_map(|(_, cases)| cases);
-    Ok(Exhausted {
+    let words = |place: usize| choices.all()[place].words.clone();
+    let mut all = Exhausted {
         question: question.clone(),
         shape,
-        events: cases().map(|(_, events)| events).sum(),
-        cases: cases().map(|(case, _)| case.clone()).collect(),
-        merged,
-    })
-}
-
-/// A fault that can be chosen.
-struct Choice {
-    words: Text,
-    fault: Fault,
-}
-
-/// Every fault that is tried, but those that are like another.
-fn choices(
-    view: View,
-    schedule: &Schedule,
-    question: &Question,
-) -> Result<(Vec<Choice>, usize), Vec<String>> {
-    let kinds = &question.kinds;
-    let is_wanted = |kind: &str| kinds.is_empty() || kinds.iter().any(|name| name == kind);
-    let known: Vec<&str> = ON_NODES.iter().chain(ON_SERVERS).chain(&ON_HOSTS).map(kind).collect();
-    let wrong = kinds.iter().filter(|name| !known.contains(&name.as_str()));
-    let wrong: Vec<String> = wrong.map(|name| models::unknown("kind", name, &known)).collect();
-    if !wrong.is_empty() {
-        return Err(wrong);
-    }
-    let names = |program: &str, is_there: bool| -> Vec<Text> {
-        let vms = view.vms().filter(|vm| vm.units.contains_key("kubelet"));
-        vms.map(|vm| vm.name.clone()).filter(|vm| view.runs(program, vm) == is_there).collect()
+        cases: Vec::new(),
+        merged: firsts.alike.len(),
+        alike: firsts
+            .alike
+            .iter()
+            .map(|(left_out, like)| (words(*left_out), words(*like)))
+            .collect(),
+        events: 0,
     };
-    let (servers, workers) = (names("etcd", true), names("etcd", false));
-    let hosts: Vec<Text> = view.hosts().map(|host| host.name.clone()).collect();
-    // A VM that fails alone does not ask on which host it is.
-    let hosts_matter = question.faults > 1 && is_wanted("powerOffHost");
-    let (whole, without_hosts) = (Symmetry::of(view, true), Symmetry::of(view, false));
-    let (mut choices, mut merged) = (Vec::new(), 0);
-    for (names, templates) in [
-        (&workers, ON_NODES),
-        (&servers, ON_NODES),
-        (&servers, ON_SERVERS),
-        (&hosts, &ON_HOSTS),
-        (&vec![Text::word("supervisor-0")], &ON_SUPERVISORS),
-    ] {
-        for template in templates.iter().filter(|template| is_wanted(kind(template))) {
-            let is_host = kind(template) == "powerOffHost";
-            let symmetry = if is_host || hosts_matter { &whole } else { &without_hosts };
-            for (name, others) in symmetry.merged(names) {
-                merged += others;
-                let words = Text::from(template.replace('*', &name));
-                let fault = read(schedule, &words)?;
-                choices.push(Choice { words, fault });
-            }
-        }
+    for (_, branch) in found {
+        all.cases.extend(branch.cases);
+        all.merged += branch.merged;
+        all.events += branch.events;
     }
-    Ok((choices, merged))
+    Ok(all)
 }
 
-const ON_NODES: &[&str] = &[
-    "powerOff: { vm: * }",
-    "deleteVm: { vm: * }",
-    "stopUnit: { vm: *, unit: kubelet }",
-    "isolateVm: { vm: * }",
-];
-const ON_SERVERS: &[&str] = &[
-    "killProcess: { vm: *, process: etcd }",
-    "killProcess: { vm: *, process: kube-controller-manager }",
-    "removeFile: { vm: *, path: /etc/kubernetes/manifests/etcd.yaml }",
-    "removeFile: { vm: *, path: /etc/kubernetes/manifests/kube-apiserver.yaml }",
-    "slowDisk: { vm: *, flush: 5s }",
-];
-const ON_HOSTS: [&str; 1] = ["powerOffHost: { host: * }"];
-const ON_SUPERVISORS: [&str; 1] = ["powerOff: { vm: * }"];
-
-fn kind<'a>(template: &&'a str) -> &'a str {
-    template.split(':').next().unwrap_or_default()
-}
-
-/// A fault as a scenario of this cluster reads it.
-fn read(schedule: &Schedule, words: &Text) -> Result<Fault, Vec<String>> {
-    let strikes = vec![Strike::at(BEGINS, words.as_str())];
-    let game = Schedule { strikes, ..schedule.clone() }.game(LONG);
-    let game = game.map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<String>>())?;
-    let fault = game.faults().first().map(|(_, fault)| fault.clone());
-    fault.ok_or_else(|| vec![format!("`{words}` is no fault")])
+/// All cases that begin with the same fault.
+#[derive(Default)]
+struct Branch {
+    cases: Vec<Case>,
+    merged: usize,
+    events: u64,
 }
 
 /// Where everything begins.
 struct Root<'a> {
     beginning: &'a Simulation,
-    choices: &'a [Choice],
+    choices: &'a Choices,
     faults: u32,
     control: &'a Control,
 }
 
 impl Root<'_> {
-    /// All cases that begin with a choice, each with its events.
-    fn from(&self, place: usize) -> Vec<(Case, u64)> {
-        let mut cases = Vec::new();
+    /// All cases that begin with a choice.
+    fn from(&self, place: usize) -> Branch {
+        let mut branch = Branch::default();
         let at = SimTime::ZERO + BEGINS;
         let mut laws = Laws::new();
         laws.look(self.beginning.view());
         let begun = (self.beginning, &laws);
-        self.go_on(begun, Vec::new(), (at, Phase::Quiet), place, &mut cases);
-        cases
+        self.go_on(begun, Vec::new(), (at, Phase::Quiet), place, &mut branch);
+        branch
     }
 
     /// Strikes at this instant, and then, if more may strike, at each phase that follows. The laws
@@ -257,9 +198,9 @@ impl Root<'_> {
         struck: Vec<Struck>,
         (at, phase): (SimTime, Phase),
         place: usize,
-        cases: &mut Vec<(Case, u64)>,
+        branch: &mut Branch,
     ) {
-        let choice = &self.choices[place];
+        let choice = &self.choices.all()[place];
         let mut strikes = struck;
         strikes.push(Struck { at, phase, words: choice.words.clone() });
         let mut simulation = before.fork();
@@ -270,16 +211,19 @@ impl Root<'_> {
         let (trial, end) = watched.unwrap_or_else(|says| (Trial::failed(says), simulation.fork()));
         let is_last = u32::try_from(strikes.len()).is_ok_and(|count| count >= self.faults);
         let instants = if is_last { Vec::new() } else { instants(end.view(), at) };
-        cases.push((case(&strikes, &trial, &end), trial.events.saturating_sub(played)));
+        branch.cases.push(case(&strikes, &trial, &end));
+        branch.events += trial.events.saturating_sub(played);
         for (instant, phase) in instants {
             simulation.watch_until(instant, &mut laws);
-            for next in 0..self.choices.len() {
-                // The same again hits nothing new.
-                let is_new = strikes.iter().all(|it| it.words != self.choices[next].words);
-                if is_new && !self.control.is_stopped() {
+            let words: Vec<&Text> = strikes.iter().map(|it| &it.words).collect();
+            let more = u32::try_from(strikes.len() + 1).is_ok_and(|count| count < self.faults);
+            let next = self.choices.at(simulation.view(), &words, more);
+            branch.merged += next.alike.len();
+            for next in next.distinct {
+                if !self.control.is_stopped() {
                     let instant = (instant + Duration::from_micros(1), phase);
                     let so_far = (&simulation, &laws);
-                    self.go_on(so_far, strikes.clone(), instant, next, cases);
+                    self.go_on(so_far, strikes.clone(), instant, next, branch);
                 }
             }
         }

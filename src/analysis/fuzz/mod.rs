@@ -9,11 +9,12 @@
 //! | `failure` | runs in which the simulator fails |
 //! | `gap`, `phase` | how runs are stuck, and when faults struck |
 //! | `campaign` | many runs |
-//! | `exhaustive`, `symmetry` | all schedules of one, two or three faults |
+//! | `exhaustive`, `choices`, `symmetry` | all schedules of one, two or three faults |
 //! | `finding`, `shrink` | what was found, as the simplest scenario that shows it |
 
 mod by_hand;
 mod campaign;
+mod choices;
 mod dice;
 mod draw;
 mod exhaustive;

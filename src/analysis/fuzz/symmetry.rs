@@ -1,8 +1,9 @@
 //! Which targets of a fault are alike: it makes no difference which of them is hit, but for phases
 //! that are drawn and connections that are drawn.
 //!
-//! The cluster as a graph: VMs with what leads on them, hosts, Pods by their workload. Two VMs are
-//! alike if the graph in which the one is marked can be laid over that in which the other is.
+//! The cluster as a graph: VMs with what runs, leads and has struck on them and how their Nodes and
+//! Machines stand, hosts, Pods by their workload. Two VMs are alike if the graph in which the one is
+//! marked can be laid over that in which the other is.
 
 use crate::api::{Body, Kind, Object};
 use crate::engine::Text;
@@ -27,14 +28,19 @@ pub struct Symmetry {
 }
 
 impl Symmetry {
-    /// Of the world as it is; without its hosts where none of them can fail.
-    pub fn of(view: View, with_hosts: bool) -> Symmetry {
+    /// Of the world as it is, and what has struck each VM or host; without its hosts where none of
+    /// them can fail.
+    pub fn of<'a>(view: View, with_hosts: bool, struck: impl Fn(&str) -> Vec<&'a str>) -> Symmetry {
         let mut symmetry = Symmetry { graph: UnGraph::default(), places: BTreeMap::new() };
         for host in view.hosts().filter(|_| with_hosts) {
-            symmetry.add(&host.name, "host".to_owned());
+            let is_on = view.is_host_on(&host.name);
+            symmetry.add(&host.name, format!("host {is_on} {:?}", struck(&host.name)));
         }
         for vm in view.vms() {
-            let place = symmetry.add(&vm.name, label(view, &vm.name));
+            let struck = struck(&vm.name);
+            let label =
+                format!("{} {} {struck:?}", label(view, &vm.name), standing(view, &vm.name));
+            let place = symmetry.add(&vm.name, label);
             let host = view.host_of(vm).and_then(|host| symmetry.places.get(host).copied());
             host.map(|host| symmetry.graph.add_edge(place, host, ()));
         }
@@ -44,19 +50,8 @@ impl Symmetry {
         symmetry
     }
 
-    /// The first of each group of names that are alike, with the number of the others.
-    pub fn merged(&self, names: &[Text]) -> Vec<(Text, usize)> {
-        let mut groups: Vec<(Text, usize)> = Vec::new();
-        for name in names {
-            match groups.iter_mut().find(|(other, _)| self.are_alike(other, name)) {
-                Some((_, others)) => *others += 1,
-                None => groups.push((name.clone(), 0)),
-            }
-        }
-        groups
-    }
-
-    fn are_alike(&self, a: &str, b: &str) -> bool {
+    /// True if it makes no difference which of the two is hit.
+    pub fn are_alike(&self, a: &str, b: &str) -> bool {
         let (Some(a), Some(b)) = (self.marked(a), self.marked(b)) else { return a == b };
         is_isomorphic_matching(&a, &b, PartialEq::eq, |(), ()| true)
     }
@@ -78,8 +73,9 @@ impl Symmetry {
     fn add_pod(&mut self, object: &Object) {
         let Body::Pod(pod) = &object.body else { return };
         let Some(vm) = self.places.get(&pod.node_name).copied() else { return };
-        let labels = format!("Pod {:?}", object.meta.labels);
-        let place = self.graph.add_node(Part { label: labels, is_marked: false });
+        let is_deleting = object.meta.is_deleting();
+        let label = format!("Pod {:?} {:?} {is_deleting}", object.meta.labels, pod.phase);
+        let place = self.graph.add_node(Part { label, is_marked: false });
         self.graph.add_edge(place, vm, ());
     }
 }
@@ -99,4 +95,23 @@ fn label(view: View, vm: &Text) -> String {
     let leases: Vec<String> = leases.filter_map(|object| leads(object)).collect();
     let leader = view.etcd_member(EtcdRole::Leader).is_some_and(|leader| leader == *vm);
     format!("VM {programs:?} {leases:?} {leader}")
+}
+
+/// How a VM's Node and Machine stand.
+fn standing(view: View, vm: &Text) -> String {
+    let nodes = view.objects(Kind::Node).filter(|object| object.name() == vm);
+    let nodes = nodes.filter_map(|object| {
+        let node = object.node()?;
+        let taints: Vec<&str> = node.taints.iter().map(|taint| taint.key.as_str()).collect();
+        let ready = node.conditions.get("Ready").map(|condition| condition.status);
+        Some(format!("{ready:?} {} {taints:?}", node.unschedulable))
+    });
+    let machines = view.objects(Kind::Machine).filter_map(|object| {
+        let machine = object.machine()?;
+        let is_its = object.name() == vm || machine.node_ref.as_ref() == Some(vm);
+        let healthy = machine.conditions.get("HealthCheckSucceeded").map(|it| it.status);
+        let is_deleting = object.meta.is_deleting();
+        is_its.then(|| format!("{:?} {healthy:?} {is_deleting}", machine.phase))
+    });
+    nodes.chain(machines).collect::<Vec<String>>().join(", ")
 }

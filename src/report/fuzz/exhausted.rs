@@ -23,8 +23,8 @@ pub fn write_exhausted(found: &Exhausted, style: Style, to: &mut impl io::Write)
     line.add(Mood::Quiet, concat!("   healsim ", env!("CARGO_PKG_VERSION")));
     line.write(style, to)?;
     let text = format!(
-        "{} control-plane VMs, {} workers, seed {}; {} cases; {} targets left out because they are \
-         like another; times after the first fault",
+        "{} control-plane VMs, {} workers, seed {}; {} cases, {} more left out because their target \
+         is like another; times after the first fault",
         found.shape.control_planes,
         found.shape.workers,
         found.question.seed,
@@ -94,6 +94,7 @@ fn level(
     if faults == 1 {
         return cases.iter().try_for_each(|case| row(case, &words(case), style, to));
     }
+    let single = Singles::of(found);
     // Of the same faults the worst case stands for all instants.
     let mut groups: BTreeMap<Vec<&Text>, Vec<&Case>> = BTreeMap::new();
     for case in cases {
@@ -101,10 +102,42 @@ fn level(
         groups.entry(faults).or_default().push(case);
     }
     let mut worst: Vec<(&Case, String)> = groups.into_values().filter_map(group).collect();
+    let of_all = worst.len();
+    worst.retain(|(case, _)| single.worst(case).is_none_or(|alone| alone < case.class));
     worst.sort_by_key(|(case, _)| std::cmp::Reverse(case.class));
-    let text = "those that do not simply heal, each at its worst instant:";
+    let known = of_all - worst.len();
+    let text = "those that end worse than each of their faults alone, at the worst instant:";
     say(Mood::Quiet, text, style, to)?;
-    worst.iter().try_for_each(|(case, text)| row(case, text, style, to))
+    worst.iter().try_for_each(|(case, text)| row(case, text, style, to))?;
+    let text = format!(
+        "{known} more do not simply heal, but end no worse than one of their faults alone (above)."
+    );
+    hang(Line::default(), 0, &[Span::new(Mood::Quiet, text)], style, to)
+}
+
+/// How each fault ends alone.
+struct Singles<'a> {
+    found: &'a Exhausted,
+    classes: BTreeMap<&'a Text, Class>,
+}
+
+impl<'a> Singles<'a> {
+    fn of(found: &'a Exhausted) -> Singles<'a> {
+        let single = |case: &'a Case| match &case.strikes[..] {
+            [only] => Some((&only.words, case.class)),
+            _ => None,
+        };
+        Singles { found, classes: found.cases.iter().filter_map(single).collect() }
+    }
+
+    /// The worst end of the faults of a case, each alone; nothing if one of them was not tried.
+    fn worst(&self, case: &Case) -> Option<Class> {
+        let alone = case.strikes.iter().map(|struck| {
+            let like = self.found.alike.get(&struck.words).unwrap_or(&struck.words);
+            self.classes.get(like).copied()
+        });
+        alone.collect::<Option<Vec<Class>>>()?.into_iter().max()
+    }
 }
 
 /// The worst of several cases that differ in their instants, and in which phases they are so bad;
