@@ -262,6 +262,13 @@ impl<T: Clone> Api<T> {
         self.watches.clear();
     }
 
+    /// Drops the connection; what was waiting on it fails.
+    pub fn let_go<E>(&mut self, ctx: &mut Ctx<E>) -> Vec<Incoming<T>> {
+        let Some(connection) = self.connection else { return Vec::new() };
+        ctx.close(connection);
+        self.on_broken(connection, Broken::Lost)
+    }
+
     /// What led to the requests that still wait; for tests and for telling who waits for what.
     pub fn waiting(&self) -> impl Iterator<Item = (&T, Cause)> {
         self.pending.values().map(|pending| (&pending.token, pending.cause))

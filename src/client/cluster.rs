@@ -5,7 +5,7 @@ use super::api::{Alarm, Api, Incoming, Ring};
 use super::informer::{Cache, Delta, Informer};
 use crate::api::kinds::{EventType, KubeEvent};
 use crate::api::{
-    Answer, Answered, ApiError, Kind, Meta, Object, ObjectKey, Reason, Selector, Verb,
+    Answer, Answered, ApiError, Kind, Meta, Object, ObjectKey, Reason, Revision, Selector, Verb,
 };
 use crate::engine::{Duration, Owner, Purpose, Text, below, name_suffix};
 use crate::infra::{Address, Broken, ConnectionId, Ctx};
@@ -55,6 +55,16 @@ pub enum Token<T> {
     Watch(u8),
     Event,
     Own(T),
+}
+
+impl<T> Token<T> {
+    /// The place of the informer that it belongs to.
+    fn informer(&self) -> Option<u8> {
+        match self {
+            Token::List(place) | Token::Watch(place) => Some(*place),
+            Token::Event | Token::Own(_) => None,
+        }
+    }
 }
 
 /// What a client has to tell its user.
@@ -216,14 +226,31 @@ impl<T: Clone> Client<T> {
             return;
         }
         match alarm.ring {
-            Ring::Relist(place) => self.relist(ctx, place),
-            Ring::Rewatch(place) => self.rewatch(ctx, place),
+            Ring::Relist(place) if self.informer(place).rings() => self.relist(ctx, place),
+            Ring::Rewatch(place) if self.informer(place).rings() => self.rewatch(ctx, place),
+            Ring::Relist(_) | Ring::Rewatch(_) => {}
             Ring::Attempt(_) | Ring::RenewalOver(_) => {}
             Ring::Deadline => {
                 for incoming in self.api.on_alarm(ctx) {
                     self.take(ctx, incoming, news);
                 }
             }
+        }
+    }
+
+    /// Drops the connection, and hears nothing more; what waits for an answer fails.
+    pub fn let_go<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, news: &mut Vec<News<T>>) {
+        self.caches.informers.iter_mut().for_each(Informer::let_go);
+        for incoming in self.api.let_go(ctx) {
+            self.take(ctx, incoming, news);
+        }
+    }
+
+    /// Lists everything anew, as a new client would; when all is there its kinds are synced again.
+    pub fn begin_again<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>) {
+        for place in 0..self.caches.informers.len() {
+            self.caches.informers[place].begin_again();
+            self.relist(ctx, u8::try_from(place).expect("a process has few informers"));
         }
     }
 
@@ -284,6 +311,7 @@ impl<T: Clone> Client<T> {
         let informer = &mut self.caches.informers[usize::from(place)];
         let pause = informer.pause(ctx.now(), relist_reset);
         let spread = pause.scaled(relist_jitter_percent, 100);
+        informer.paused_for_a_ring = true;
         let jitter = below(spread, ctx.draw(Purpose(RELIST + u16::from(place))));
         let alarm = Alarm { client: self.number, ring };
         ctx.after("kubernetes.relistBackoffFirst", pause + jitter, E::from(alarm));
@@ -317,6 +345,14 @@ impl<T: Clone> Client<T> {
         incoming: Incoming<Token<T>>,
         news: &mut Vec<News<T>>,
     ) {
+        let of_informer = match &incoming {
+            Incoming::Answer(token, _)
+            | Incoming::WatchEnded(token, _)
+            | Incoming::Watch(token, _) => token.informer(),
+        };
+        if of_informer.is_some_and(|place| self.informer(place).idle) {
+            return;
+        }
         match incoming {
             Incoming::Answer(Token::Own(token), answered) => {
                 news.push(News::Answer(token, answered));
@@ -341,6 +377,10 @@ impl<T: Clone> Client<T> {
         }
     }
 
+    fn informer(&mut self, place: u8) -> &mut Informer {
+        &mut self.caches.informers[usize::from(place)]
+    }
+
     fn listed<E: From<Alarm>>(
         &mut self,
         ctx: &mut Ctx<E>,
@@ -357,7 +397,8 @@ impl<T: Clone> Client<T> {
             }
         };
         let informer = &mut self.caches.informers[usize::from(place)];
-        let (kind, first) = (informer.kind, !informer.synced);
+        // A list from nothing is the first, or the first since it began again.
+        let (kind, first) = (informer.kind, informer.revision == Revision::default());
         news.extend(informer.replace(revision, items).into_iter().map(News::Changed));
         if first {
             news.push(News::Synced(kind));

@@ -35,6 +35,12 @@ pub struct Informer {
     /// How far the cache has come.
     pub revision: Revision,
     pub synced: bool,
+    /// Nothing is asked and nothing heard any more.
+    pub idle: bool,
+    /// It pauses, until a timer rings.
+    pub paused_for_a_ring: bool,
+    /// So many timers still ring for pauses that nobody waits for any more.
+    pub stale_rings: u32,
     backoff: Backoff,
     /// When it last had to pause.
     paused: SimTime,
@@ -91,11 +97,20 @@ impl Delta {
 impl Informer {
     /// An informer that has heard nothing yet.
     pub fn new(kind: Kind, selector: Selector, backoff: Backoff) -> Informer {
-        let revision = Revision::default();
-        let cache = Cache::default();
-        let paused = SimTime::ZERO;
-        let (synced, outdated, asked) = (false, false, 0);
-        Informer { kind, selector, cache, revision, synced, backoff, paused, outdated, asked }
+        Informer {
+            kind,
+            selector,
+            cache: Cache::default(),
+            revision: Revision::default(),
+            synced: false,
+            idle: false,
+            paused_for_a_ring: false,
+            stale_rings: 0,
+            backoff,
+            paused: SimTime::ZERO,
+            outdated: false,
+            asked: 0,
+        }
     }
 
     /// How fresh its next list has to be.
@@ -114,6 +129,29 @@ impl Informer {
         }
         self.paused = now;
         self.backoff.fail()
+    }
+
+    /// Asks and hears nothing any more, until it begins again.
+    pub fn let_go(&mut self) {
+        self.idle = true;
+        self.stale_rings += u32::from(std::mem::take(&mut self.paused_for_a_ring));
+    }
+
+    /// Begins again as a new one: what it knew stays until it has listed.
+    pub fn begin_again(&mut self) {
+        self.idle = false;
+        self.revision = Revision::default();
+        self.outdated = false;
+        self.backoff.reset();
+    }
+
+    /// A timer rang: true if that ends the pause that it is in.
+    pub fn rings(&mut self) -> bool {
+        if self.stale_rings > 0 {
+            self.stale_rings -= 1;
+            return false;
+        }
+        std::mem::take(&mut self.paused_for_a_ring)
     }
 
     /// A list has failed.

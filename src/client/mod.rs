@@ -5,6 +5,9 @@
 
 mod api;
 mod cluster;
+mod cluster_cache;
+#[cfg(test)]
+mod cluster_cache_tests;
 mod election;
 #[cfg(test)]
 mod election_tests;
@@ -21,6 +24,7 @@ mod vcenter;
 
 pub use api::{Alarm, Api, Incoming, Ring};
 pub use cluster::{Caches, Client, ClientSettings, News, Token};
+pub use cluster_cache::{ClusterCache, Contact, ProbeSettings};
 pub use election::{
     ElectionSettings, Heard, LeaderElection, Standing, lock as lease_lock, steady_identity,
 };

@@ -15,7 +15,7 @@ use crate::api::kinds::{
     Conditions, InFlight, MachineHealthCheck, MaxUnhealthy, Status, UnhealthyCondition,
 };
 use crate::api::{Kind, RetryJoin};
-use crate::client::{Backoff, ShellRules, ShellSettings};
+use crate::client::{Backoff, ProbeSettings, ShellRules, ShellSettings};
 use crate::components::cluster_api::Bootstrap;
 use crate::components::{
     bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcdctl, hypervisor,
@@ -380,17 +380,24 @@ fn cluster_api(platform: &Platform, infrastructure: Kind) -> cluster_api::Settin
         node_deletion_limit: duration("nodeDeletionLimit"),
         resync: period("resync"),
         resync_jitter_percent: all.percent("clusterApi.resyncJitterPercent"),
-        probe: cluster_api::Probe {
-            interval: period("probeInterval"),
-            timeout: period("probeTimeout"),
-            failures: all.count("clusterApi.probeFailures", 1..=1_000_000),
-        },
+        probe: probe(all),
+        reconnection_enqueues: rule("reconnectionEnqueues"),
         bootstrap: platform.bootstrap,
         wording: match choice("conditions", &["v1beta1", "v1beta2"]) {
             0 => cluster_api::Wording::V1Beta1,
             _ => cluster_api::Wording::V1Beta2,
         },
         infrastructure,
+    }
+}
+
+/// How Cluster API's controllers probe a workload cluster.
+fn probe(all: &Catalog) -> ProbeSettings {
+    ProbeSettings {
+        interval: all.period("clusterApi.probeInterval"),
+        timeout: all.period("clusterApi.probeTimeout"),
+        failures: all.count("clusterApi.probeFailures", 1..=1_000_000),
+        reconnect: all.duration("clusterApi.reconnectRetry"),
     }
 }
 

@@ -22,10 +22,11 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use crate::api::{Kind, Object, ObjectKey, Reason, Selector, Verb};
+use crate::api::{Kind, Object, ObjectKey, Selector};
 pub use crate::client::ManagerEvent as Event;
 use crate::client::{
-    Caches, Client, Clients, Delta, Flight, News, Shell, ShellRules, Target, View, Work,
+    Caches, Client, Clients, ClusterCache, Delta, Flight, News, Shell, ShellRules, Target, View,
+    Work,
 };
 use crate::engine::{Activity, Path, Phase, Rhythm, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
@@ -35,7 +36,7 @@ use machine_health_check::HealthCheckController;
 use machine_set::MachineSetController;
 use node_index::NodeIndex;
 pub use settings::{
-    Bootstrap, Counting, DeletePolicy, Drain, DrainStyle, Marking, Probe, Settings, Wording,
+    Bootstrap, Counting, DeletePolicy, Drain, DrainStyle, Marking, Settings, Wording,
 };
 use std::sync::Arc;
 
@@ -62,8 +63,7 @@ pub struct ClusterApi {
     workload: Option<Address>,
     clients: Clients<Token>,
     nodes: NodeIndex,
-    /// Probes of the workload cluster that failed in a row.
-    failed_probes: u64,
+    workload_cache: ClusterCache,
     deployments: Shell<MachineDeploymentController>,
     sets: Shell<MachineSetController>,
     machines: Shell<MachineController>,
@@ -93,7 +93,7 @@ impl ClusterApi {
         ClusterApi {
             clients: Clients { local: Client::new(0, management, settings.client), remote },
             nodes: NodeIndex::default(),
-            failed_probes: 0,
+            workload_cache: ClusterCache::new(PROBE, settings.probe),
             deployments: Shell::new(DEPLOYMENTS, MachineDeploymentController::new(settings), shell),
             sets: Shell::new(SETS, MachineSetController::new(settings), shell),
             machines: Shell::new(MACHINES, MachineController::new(settings), shell),
@@ -110,7 +110,10 @@ impl ClusterApi {
         match input {
             Input::Started(start) => return self.start(start, ctx),
             Input::Tick(RESYNC) => return self.look_at_all(ctx),
-            Input::Tick(_) => return self.probe(ctx),
+            Input::Tick(_) => {
+                let client = self.clients.of(Target::Remote);
+                return self.workload_cache.tick(client, Token::Probe, ctx);
+            }
             Input::Due(Event::Work(work)) => return self.work(&work, ctx),
             Input::Message(from, message) => {
                 for client in clients(&mut self.clients) {
@@ -167,25 +170,23 @@ impl ClusterApi {
             Start::Steady => Phase::Stationary,
             Start::Fresh => Phase::AfterPause,
         };
-        let Settings { resync, resync_jitter_percent, probe, .. } = self.settings;
+        let Settings { resync, resync_jitter_percent, .. } = self.settings;
         ctx.every(RESYNC, activity("clusterApi.resync", resync, resync_jitter_percent), phase);
         if self.workload.is_some() {
-            ctx.every(PROBE, activity("clusterApi.probeInterval", probe.interval, 0), phase);
+            self.workload_cache.start(phase, ctx);
         }
     }
 
     fn on_news(&mut self, news: News<Token>, ctx: &mut Ctx<Event>) {
         match news {
             News::Changed(delta) => self.on_change(&delta, ctx),
+            News::Synced(Kind::Node) => self.workload_listed(ctx),
             News::Synced(_) => {}
             News::Answer(Token::Probe, answered) => {
-                let answers = match answered {
-                    Ok(_) => true,
-                    Err(error) => error.reason == Reason::NotFound,
-                };
-                self.failed_probes = if answers { 0 } else { self.failed_probes + 1 };
-                let connected = self.failed_probes < self.settings.probe.failures;
-                self.checks.reconciler.connected = connected;
+                let (client, mut news) = (self.clients.of(Target::Remote), Vec::new());
+                self.workload_cache.answered(&answered, client, &mut news, ctx);
+                self.checks.reconciler.connected = self.workload_cache.contact().connected;
+                news.into_iter().for_each(|news| self.on_news(news, ctx));
             }
             News::Answer(Token::Flight(Flight { controller, key }), answered) => {
                 let clients = &mut self.clients;
@@ -305,15 +306,14 @@ impl ClusterApi {
         }
     }
 
-    /// Asks the workload cluster's API for anything at all.
-    fn probe(&mut self, ctx: &mut Ctx<Event>) {
-        let key =
-            ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: Text::word("healthz") };
-        let (sender, timeout) = (ctx.owner().part(1), self.settings.probe.timeout);
-        let count = ctx.count(PROBE);
-        let token = crate::client::Token::Own(Token::Probe);
-        let api = &mut self.clients.of(Target::Remote).api;
-        api.send_as(ctx, "cluster-cache-probe", Verb::Get(key), token, timeout, sender, count);
+    /// The workload cluster's Nodes are known, for the first time or anew.
+    fn workload_listed(&mut self, ctx: &mut Ctx<Event>) {
+        if self.workload_cache.synced(ctx.now()) {
+            self.checks.reconciler.connected = true;
+            if self.settings.reconnection_enqueues {
+                self.look_at_all(ctx);
+            }
+        }
     }
 }
 

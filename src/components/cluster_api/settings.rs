@@ -1,7 +1,7 @@
 //! The rules and numbers of a Cluster API release, one setting per rule.
 
 use crate::api::Kind;
-use crate::client::{ClientSettings, ShellSettings};
+use crate::client::{ClientSettings, ProbeSettings, ShellSettings};
 use crate::engine::Duration;
 
 /// How the controllers behave.
@@ -55,7 +55,9 @@ pub struct Settings {
     pub node_deletion_limit: Duration,
     pub resync: Duration,
     pub resync_jitter_percent: u64,
-    pub probe: Probe,
+    pub probe: ProbeSettings,
+    /// Everything is looked at again when the workload cluster is connected again.
+    pub reconnection_enqueues: bool,
     pub bootstrap: Bootstrap,
     pub wording: Wording,
     /// The kind of the provider's objects, of which the manager watches one.
@@ -120,15 +122,6 @@ pub enum Bootstrap {
     Given,
     /// Each Machine has a KubeadmConfig, from which the bootstrap provider makes it.
     Kubeadm,
-}
-
-/// The look whether the workload cluster's API answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Probe {
-    pub interval: Duration,
-    pub timeout: Duration,
-    /// So many failures in a row, and the cluster counts as disconnected.
-    pub failures: u64,
 }
 
 /// The words of conditions and Events.

@@ -5,9 +5,9 @@ use crate::api::kinds::{
     Cluster, Condition, Conditions, InfraMachine, Machine, MachineHealthCheck, MachineSet,
     MaxUnhealthy, Node, Status, UnhealthyCondition,
 };
-use crate::api::{Answer, ApiError, Meta, Uid, WatchKind};
+use crate::api::{Answer, ApiError, Meta, Reason, Uid, WatchKind};
 use crate::client::testing::Bench;
-use crate::client::{Backoff, ClientSettings, ShellSettings};
+use crate::client::{Backoff, ClientSettings, ProbeSettings, ShellSettings};
 use crate::engine::{Delay, Duration, SimTime};
 use crate::infra::EndpointId;
 use std::sync::Arc;
@@ -63,7 +63,13 @@ pub(super) fn settings() -> Settings {
         node_deletion_limit: secs(10),
         resync: secs(600),
         resync_jitter_percent: 10,
-        probe: Probe { interval: secs(10), timeout: secs(5), failures: 10 },
+        probe: ProbeSettings {
+            interval: secs(10),
+            timeout: secs(5),
+            failures: 10,
+            reconnect: secs(30),
+        },
+        reconnection_enqueues: false,
         bootstrap: Bootstrap::Given,
         wording: Wording::V1Beta1,
         infrastructure: Kind::InfraMachine,

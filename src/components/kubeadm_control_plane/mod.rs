@@ -25,17 +25,18 @@ mod testing;
 mod tests;
 
 use crate::api::kinds::Status;
-use crate::api::{Kind, Object, ObjectKey, Reason, Selector, Verb};
+use crate::api::{Kind, Object, ObjectKey, Selector};
 pub use crate::client::ManagerEvent as Event;
 use crate::client::{
-    Client, Clients, Delta, Flight, News, Outcome, Reconciler, Reply, Shell, Step, Target, View,
+    Client, Clients, ClusterCache, Delta, Flight, News, Outcome, Reconciler, Reply, Shell, Step,
+    Target, View,
 };
-use crate::engine::{Activity, Path, Phase, Rhythm, SimTime, Text};
+use crate::engine::{Activity, Path, Phase, Rhythm};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use scene::Scene;
 use script::{Flow, Heard, Script, Stop};
 pub use settings::{
-    EtcdAccess, Inspection, LeaderAccess, MemberRemoval, Picks, Probe, Requeue, Settings, Wording,
+    EtcdAccess, Inspection, LeaderAccess, MemberRemoval, Picks, Requeue, Settings, Wording,
 };
 
 /// What a request was for.
@@ -67,16 +68,7 @@ pub struct ControlPlaneManager {
 #[derive(Clone, Debug)]
 pub struct Controller {
     settings: Settings,
-    contact: Contact,
-}
-
-/// What the regular look at the workload cluster's API has found.
-#[derive(Clone, Copy, Debug)]
-pub struct Contact {
-    /// Probes that failed in a row.
-    failed_probes: u64,
-    /// When the last one succeeded.
-    reached: SimTime,
+    workload: ClusterCache,
 }
 
 /// A reconcile that waits: its objects, and what it has heard.
@@ -97,8 +89,8 @@ impl ControlPlaneManager {
         workload: Option<Address>,
     ) -> ControlPlaneManager {
         let remote = workload.map(|server| Client::new(1, server, settings.client));
-        let contact = Contact { failed_probes: 0, reached: SimTime::ZERO };
-        let controller = Controller { settings, contact };
+        let workload_cache = ClusterCache::new(PROBE, settings.probe);
+        let controller = Controller { settings, workload: workload_cache };
         ControlPlaneManager {
             clients: Clients { local: Client::new(0, management, settings.client), remote },
             planes: Shell::new(0, controller, settings.shell),
@@ -114,7 +106,10 @@ impl ControlPlaneManager {
         match input {
             Input::Started(start) => return self.start(start, ctx),
             Input::Tick(RESYNC) => return self.look_at_all(ctx),
-            Input::Tick(_) => return self.probe(ctx),
+            Input::Tick(_) => {
+                let client = self.clients.of(Target::Remote);
+                return self.planes.reconciler.workload.tick(client, Token::Probe, ctx);
+            }
             Input::Due(Event::Work(work)) => {
                 return self.planes.on_work(ctx, &work, &mut self.clients);
             }
@@ -147,7 +142,6 @@ impl ControlPlaneManager {
 
     fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
         *self = ControlPlaneManager::new(self.settings, self.management, self.workload);
-        self.planes.reconciler.contact.reached = ctx.now();
         for kind in [Kind::Cluster, Kind::KubeadmControlPlane, Kind::Machine] {
             self.clients.local.watch(ctx, kind, Selector::All);
         }
@@ -163,27 +157,22 @@ impl ControlPlaneManager {
             rhythm: Rhythm::Ticker,
             path: Path::Server,
         };
-        let Settings { resync, resync_jitter_percent, probe, .. } = self.settings;
+        let Settings { resync, resync_jitter_percent, .. } = self.settings;
         ctx.every(RESYNC, activity("clusterApi.resync", resync, resync_jitter_percent), phase);
         if self.workload.is_some() {
-            ctx.every(PROBE, activity("clusterApi.probeInterval", probe.interval, 0), phase);
+            self.planes.reconciler.workload.start(phase, ctx);
         }
     }
 
     fn on_news(&mut self, news: News<Token>, ctx: &mut Ctx<Event>) {
         match news {
             News::Changed(delta) => self.on_change(&delta, ctx),
+            News::Synced(Kind::Node) => self.workload_listed(ctx),
             News::Synced(_) => {}
             News::Answer(Token::Probe, answered) => {
-                let answers = match answered {
-                    Ok(_) => true,
-                    Err(error) => error.reason == Reason::NotFound,
-                };
-                let contact = &mut self.planes.reconciler.contact;
-                match answers {
-                    true => *contact = Contact { failed_probes: 0, reached: ctx.now() },
-                    false => contact.failed_probes += 1,
-                }
+                let (client, mut news) = (self.clients.of(Target::Remote), Vec::new());
+                self.planes.reconciler.workload.answered(&answered, client, &mut news, ctx);
+                news.into_iter().for_each(|news| self.on_news(news, ctx));
             }
             News::Answer(Token::Flight(flight), answered) => {
                 self.planes.on_answer(ctx, &flight.key, answered, &mut self.clients);
@@ -216,15 +205,12 @@ impl ControlPlaneManager {
         }
     }
 
-    /// Asks the workload cluster's API for anything at all.
-    fn probe(&mut self, ctx: &mut Ctx<Event>) {
-        let name = Text::word("healthz");
-        let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name };
-        let (sender, timeout) = (ctx.owner().part(1), self.settings.probe.timeout);
-        let count = ctx.count(PROBE);
-        let token = crate::client::Token::Own(Token::Probe);
-        let api = &mut self.clients.of(Target::Remote).api;
-        api.send_as(ctx, "cluster-cache-probe", Verb::Get(key), token, timeout, sender, count);
+    /// The workload cluster's Nodes are known, for the first time or anew.
+    fn workload_listed(&mut self, ctx: &mut Ctx<Event>) {
+        let is_back = self.planes.reconciler.workload.synced(ctx.now());
+        if is_back && self.settings.reconnection_enqueues {
+            self.look_at_all(ctx);
+        }
     }
 }
 
@@ -255,7 +241,7 @@ impl Controller {
 
     /// The order of everything; the first that has something to say ends it.
     fn reconcile(&self, scene: &mut Scene, script: &mut Script) -> Flow<Outcome> {
-        if scene.contact.failed_probes >= self.settings.probe.failures {
+        if !scene.contact.connected {
             return self.disconnected(scene, script);
         }
         self.inspect(scene, script)?;
@@ -298,7 +284,7 @@ impl Controller {
 impl Controller {
     /// The workload cluster has not answered for a while: nothing is judged and nothing changed.
     fn disconnected(&self, scene: &mut Scene, script: &mut Script) -> Flow<Outcome> {
-        let grace = self.settings.probe.conditions_grace;
+        let grace = self.settings.conditions_grace;
         if self.settings.wording == Wording::V1Beta2
             && script.now() >= scene.contact.reached + grace
         {
@@ -320,7 +306,9 @@ impl Reconciler for Controller {
         if object.meta.is_deleting() || is_paused(&object, view) {
             return Step::done();
         }
-        let Some(scene) = Scene::of(&object, self.contact, view) else { return Step::done() };
+        let Some(scene) = Scene::of(&object, self.workload.contact(), view) else {
+            return Step::done();
+        };
         self.play(Box::new(Pass { scene, heard: Vec::new() }), view)
     }
 

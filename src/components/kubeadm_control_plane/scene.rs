@@ -3,11 +3,10 @@
 //!
 //! Simplified: the real controller asks its caches again in the middle.
 
-use super::Contact;
 use super::script::Script;
 use crate::api::kinds::{KubeadmControlPlane, Machine, Node, Status};
 use crate::api::{EtcdMember, Kind, Object};
-use crate::client::View;
+use crate::client::{Contact, View};
 use crate::engine::{Purpose, SimTime, Skew, Text};
 use std::sync::Arc;
 

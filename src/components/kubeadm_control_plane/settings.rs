@@ -1,7 +1,7 @@
 //! The rules and numbers of a Cluster API release, one setting per rule.
 
 use crate::api::Kind;
-use crate::client::{ClientSettings, ShellSettings};
+use crate::client::{ClientSettings, ProbeSettings, ShellSettings};
 use crate::engine::Duration;
 
 /// How the controller behaves.
@@ -11,7 +11,11 @@ pub struct Settings {
     pub shell: ShellSettings,
     pub resync: Duration,
     pub resync_jitter_percent: u64,
-    pub probe: Probe,
+    pub probe: ProbeSettings,
+    /// For how long the conditions stay as they are once the workload cluster is disconnected.
+    pub conditions_grace: Duration,
+    /// Everything is looked at again when the workload cluster is connected again.
+    pub reconnection_enqueues: bool,
     pub etcd: EtcdAccess,
     pub requeue: Requeue,
     pub inspection: Inspection,
@@ -49,17 +53,6 @@ pub struct Requeue {
     pub preflight: Duration,
     /// While a Machine goes.
     pub deleting: Duration,
-}
-
-/// The look whether the workload cluster's API answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Probe {
-    pub interval: Duration,
-    pub timeout: Duration,
-    /// So many failures in a row, and the cluster counts as disconnected.
-    pub failures: u64,
-    /// For how long then the conditions stay as they are.
-    pub conditions_grace: Duration,
 }
 
 /// Whom the state of etcd is learned from.

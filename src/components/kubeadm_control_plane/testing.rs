@@ -7,11 +7,11 @@ use crate::api::kinds::{
 };
 use crate::api::{
     Answer, Answered, ApiError, Deletion, EtcdCall, EtcdMember, EtcdReply, EtcdStatus, Forward,
-    Meta, Request, Uid, WatchKind, labels,
+    Meta, Reason, Request, Uid, Verb, WatchKind, labels,
 };
 use crate::client::testing::{Bench, words};
-use crate::client::{Backoff, ClientSettings, ShellSettings};
-use crate::engine::{Delay, Duration};
+use crate::client::{Backoff, ClientSettings, ProbeSettings, ShellSettings};
+use crate::engine::{Delay, Duration, SimTime, Text};
 use crate::infra::EndpointId;
 use crate::raft::MemberId;
 use std::collections::BTreeSet;
@@ -59,12 +59,14 @@ pub fn settings(wording: Wording) -> Settings {
         },
         resync: secs(600),
         resync_jitter_percent: 10,
-        probe: Probe {
+        probe: ProbeSettings {
             interval: secs(10),
             timeout: secs(5),
             failures: 5,
-            conditions_grace: secs(300),
+            reconnect: secs(30),
         },
+        conditions_grace: secs(300),
+        reconnection_enqueues: !old,
         etcd: EtcdAccess { connect: secs(pick(10, 15)), retry: secs(1), call: secs(15) },
         requeue: Requeue { not_ready: secs(20), preflight: secs(15), deleting: secs(30) },
         inspection: if old { Inspection::EachMember } else { Inspection::AnyMember },

@@ -4,6 +4,7 @@ use super::testing::{NAMES, Play, secs, settings};
 use super::*;
 use crate::api::kinds::{KubeadmControlPlane, RemediationStrategy};
 use crate::api::{EtcdMember, labels};
+use crate::engine::{SimTime, Text};
 use crate::raft::MemberId;
 
 const BOTH: [Wording; 2] = [Wording::V1Beta1, Wording::V1Beta2];
@@ -394,7 +395,7 @@ fn a_probe_that_fails_in_the_middle_of_a_reconcile_is_for_the_next_one() {
     for wording in BOTH {
         let marked = |failed_probes_before| {
             let mut play = Play::new(settings(wording), 3);
-            play.bench.component.planes.reconciler.contact.failed_probes = failed_probes_before;
+            play.bench.component.planes.reconciler.workload.pretend_failed(failed_probes_before);
             play.stop_kubelet("cp-1");
             play.mark("cp-1");
             play
@@ -404,7 +405,7 @@ fn a_probe_that_fails_in_the_middle_of_a_reconcile_is_for_the_next_one() {
             let next = play.bench.timers.iter().map(|(delay, _)| *delay).min();
             play.bench.pass(next.expect("a reconcile is due"));
         }
-        play.bench.component.planes.reconciler.contact.failed_probes = 5;
+        play.bench.component.planes.reconciler.workload.pretend_failed(5);
         play.pass(secs(11));
         assert!(deeds(&play).iter().any(|deed| deed.contains("delete Machine/cp-1")));
         let mut play = marked(5);

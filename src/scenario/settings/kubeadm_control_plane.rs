@@ -8,7 +8,7 @@ use super::{deletion, shell, small};
 use crate::api::Kind;
 use crate::api::kinds::RemediationStrategy;
 use crate::components::kubeadm_control_plane::{
-    EtcdAccess, Inspection, LeaderAccess, MemberRemoval, Picks, Probe, Requeue, Settings, Wording,
+    EtcdAccess, Inspection, LeaderAccess, MemberRemoval, Picks, Requeue, Settings, Wording,
 };
 use crate::scenario::catalog::Catalog;
 use crate::world::ControlPlaneMachines;
@@ -46,12 +46,9 @@ fn controller(all: &Catalog, infrastructure: Kind) -> Settings {
         shell: shell(all),
         resync: period("resync"),
         resync_jitter_percent: all.percent("clusterApi.resyncJitterPercent"),
-        probe: Probe {
-            interval: period("probeInterval"),
-            timeout: period("probeTimeout"),
-            failures: all.count("clusterApi.probeFailures", 1..=1_000_000),
-            conditions_grace: duration("remoteConditionsGrace"),
-        },
+        probe: super::probe(all),
+        conditions_grace: duration("remoteConditionsGrace"),
+        reconnection_enqueues: rule("reconnectionEnqueues"),
         etcd: EtcdAccess {
             connect: period("etcdConnectTimeout"),
             retry: period("etcdConnectRetry"),

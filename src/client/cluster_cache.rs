@@ -1,0 +1,157 @@
+//! Whether a workload cluster answers, as Cluster API's controllers find it out: a probe at times, and
+//! after several failures the connection and its caches are dropped until one can be made anew.
+//!
+//! Follows the ClusterCache of Cluster API 1.9 (`controllers/clustercache`), and the
+//! ClusterCacheTracker before it (`controllers/remote`). Up to the drop, everybody reads caches that
+//! nothing renews; after it nobody may judge by them until they are listed anew.
+//!
+//! Simplified: the old objects stay in the caches until the new list replaces them; who asks whether
+//! the cluster is connected does not look at them. What is asked of the cluster itself while it is
+//! disconnected is sent nevertheless, and fails for itself. Another try to connect comes with the next
+//! tick of the probe after its time.
+
+use super::api::Alarm;
+use super::cluster::{Client, News, Token};
+use crate::api::{Answered, Kind, ObjectKey, Reason, Verb};
+use crate::engine::{Activity, Duration, Path, Phase, Rhythm, SimTime, Text};
+use crate::infra::{ActivityId, Ctx};
+
+/// How a workload cluster is probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeSettings {
+    pub interval: Duration,
+    pub timeout: Duration,
+    /// So many failures in a row, and the cluster counts as disconnected.
+    pub failures: u64,
+    /// From one try to connect again to the next.
+    pub reconnect: Duration,
+}
+
+/// The probe, and what it has found.
+#[derive(Clone, Copy, Debug)]
+pub struct ClusterCache {
+    activity: ActivityId,
+    settings: ProbeSettings,
+    stage: Stage,
+    /// When the last probe succeeded.
+    reached: SimTime,
+}
+
+/// What the probe has found, as a reconcile takes it with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Contact {
+    pub connected: bool,
+    /// When the last probe succeeded.
+    pub reached: SimTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// So many probes in a row have failed.
+    Connected { failed: u64 },
+    /// It was tried last at this time.
+    Lost { tried: SimTime },
+    /// It answers again, and is listed.
+    Listing,
+}
+
+impl ClusterCache {
+    /// Of a cluster that has answered.
+    pub fn new(activity: ActivityId, settings: ProbeSettings) -> ClusterCache {
+        let stage = Stage::Connected { failed: 0 };
+        ClusterCache { activity, settings, stage, reached: SimTime::ZERO }
+    }
+
+    /// What it has found.
+    pub fn contact(&self) -> Contact {
+        Contact { connected: matches!(self.stage, Stage::Connected { .. }), reached: self.reached }
+    }
+
+    /// Begins to probe.
+    pub fn start<E>(&mut self, phase: Phase, ctx: &mut Ctx<E>) {
+        self.reached = ctx.now();
+        let activity = Activity {
+            rule: "clusterApi.probeInterval",
+            period: self.settings.interval,
+            jitter_percent: 0,
+            rhythm: Rhythm::Ticker,
+            path: Path::Server,
+        };
+        ctx.every(self.activity, activity, phase);
+    }
+
+    /// Its time has come: asks the cluster's API for anything at all, unless it is not yet time for
+    /// another try. The answer comes back with `token`.
+    pub fn tick<T: Clone, E: From<Alarm>>(
+        &mut self,
+        client: &mut Client<T>,
+        token: T,
+        ctx: &mut Ctx<E>,
+    ) {
+        match &mut self.stage {
+            Stage::Connected { .. } => {}
+            Stage::Lost { tried } if *tried + self.settings.reconnect <= ctx.now() => {
+                *tried = ctx.now();
+            }
+            Stage::Lost { .. } | Stage::Listing => return,
+        }
+        let key =
+            ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: Text::word("healthz") };
+        let (sender, count) = (ctx.owner().part(1), ctx.count(self.activity));
+        let (verb, timeout) = (Verb::Get(key), self.settings.timeout);
+        let token = Token::Own(token);
+        client.api.send_as(ctx, "cluster-cache-probe", verb, token, timeout, sender, count);
+    }
+
+    /// A probe has ended. What it cuts off fails: that is news.
+    pub fn answered<T: Clone, E: From<Alarm>>(
+        &mut self,
+        answered: &Answered,
+        client: &mut Client<T>,
+        news: &mut Vec<News<T>>,
+        ctx: &mut Ctx<E>,
+    ) {
+        let answers = match answered {
+            Ok(_) => true,
+            Err(error) => error.reason == Reason::NotFound,
+        };
+        match &mut self.stage {
+            Stage::Connected { failed } if answers => {
+                *failed = 0;
+                self.reached = ctx.now();
+            }
+            Stage::Connected { failed } => {
+                *failed += 1;
+                if *failed >= self.settings.failures {
+                    // The probe that failed began so long ago.
+                    self.stage = Stage::Lost { tried: ctx.now() };
+                    client.let_go(ctx, news);
+                }
+            }
+            Stage::Lost { .. } if answers => {
+                self.stage = Stage::Listing;
+                client.begin_again(ctx);
+            }
+            Stage::Lost { .. } | Stage::Listing => {}
+        }
+    }
+
+    /// The cluster's objects were listed; true if it is connected again by that.
+    pub fn synced(&mut self, now: SimTime) -> bool {
+        let is_back = self.stage == Stage::Listing;
+        if is_back {
+            self.stage = Stage::Connected { failed: 0 };
+            self.reached = now;
+        }
+        is_back
+    }
+
+    /// Puts it into the stage after so many failures; for tests.
+    #[cfg(test)]
+    pub fn pretend_failed(&mut self, failed: u64) {
+        self.stage = match failed >= self.settings.failures {
+            true => Stage::Lost { tried: SimTime::ZERO },
+            false => Stage::Connected { failed },
+        };
+    }
+}
