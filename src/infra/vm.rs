@@ -174,6 +174,11 @@ impl Place {
 }
 
 impl Disk {
+    /// True if it writes, at its own speed.
+    pub fn flushes_well(&self) -> bool {
+        self.health == DiskHealth::Well && !self.is_full
+    }
+
     /// A file's content.
     pub fn read(&self, path: &str) -> Option<&Text> {
         self.files.get(path)

@@ -31,6 +31,9 @@ pub(super) const API_ANSWERS_ONLY_IF_IT_CAN: Invariant = Invariant {
 pub struct Service {
     /// Since when every server behind the endpoint serves, over whole links.
     pub all_since: Option<SimTime>,
+    /// Since when they do so, and no member of etcd has a disk that is slowed, stuck or full: what is
+    /// asked of them is also written.
+    pub writes_since: Option<SimTime>,
     /// Since when no server serves.
     pub none_since: Option<SimTime>,
     /// Where the load balancer leads: at first to all; nothing before the first look.
@@ -82,8 +85,15 @@ impl Service {
         let now = view.now();
         let is_fine = all_serve && view.are_links_whole();
         self.all_since = is_fine.then(|| self.all_since.unwrap_or(now));
+        let writes = is_fine && disks_are_well(view);
+        self.writes_since = writes.then(|| self.writes_since.unwrap_or(now));
         self.none_since = serving.is_empty().then(|| self.none_since.unwrap_or(now));
     }
+}
+
+fn disks_are_well(view: View) -> bool {
+    let members = view.etcd_members(&WORKLOAD_CLUSTER);
+    members.iter().all(|it| view.vm(&it.info.vm).is_none_or(|vm| vm.disk.flushes_well()))
 }
 
 /// True if the entry may tell of API servers or of what they need.

@@ -11,8 +11,8 @@ pub(super) const NOTHING_IS_LEFT: Invariant = Invariant {
     name: "nothing-is-left-behind",
     kind: Kind::Always,
     law: "a Machine that is gone leaves no VM and no object of its infrastructure behind, and no \
-          Node if the API has long been there to delete it: after nodeDeletionTimeout Cluster API \
-          goes without",
+          Node if the API has long been there to delete it, with disks of etcd that write: after \
+          nodeDeletionTimeout Cluster API goes without",
     source: "Cluster API book, Machine deletion process; spec.nodeDeletionTimeout, 10 s by default",
     begin: || Box::new(NothingIsLeft::default()),
 };
@@ -38,7 +38,7 @@ impl NothingIsLeft {
             return Some(Breach::shown_by(entry, format!("is gone, and VM/{name} is not")));
         }
         let could_be_asked =
-            self.service.all_since.is_some_and(|since| since + HEARD <= view.now());
+            self.service.writes_since.is_some_and(|since| since + HEARD <= view.now());
         let node = named(view, api::Kind::Node, name).filter(|_| could_be_asked);
         node.map(|_| Breach::shown_by(entry, format!("is gone, and Node/{name} is not")))
     }
