@@ -1,12 +1,13 @@
 //! All schedules of few faults, as tables: which single faults and which pairs a platform does not
 //! survive, and what then.
 
-use crate::analysis::fuzz::{Case, Class, Exhausted};
+use crate::analysis::fuzz::{Case, Class, Exhausted, Phase};
 use crate::engine::{SimTime, Text};
 use crate::report::clock;
 use crate::report::json::{length, list, object};
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
 use serde_json::json;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -95,24 +96,77 @@ fn level(
         return cases.iter().try_for_each(|case| row(case, &words(case), style, to));
     }
     let single = Singles::of(found);
-    // Of the same faults the worst case stands for all instants.
-    let mut groups: BTreeMap<Vec<&Text>, Vec<&Case>> = BTreeMap::new();
-    for case in cases {
-        let faults = case.strikes.iter().map(|struck| &struck.words).collect();
-        groups.entry(faults).or_default().push(case);
+    let mut groups: BTreeMap<String, Vec<&Case>> = BTreeMap::new();
+    for case in &cases {
+        groups.entry(roles(&words(case))).or_default().push(case);
     }
-    let mut worst: Vec<(&Case, String)> = groups.into_values().filter_map(group).collect();
-    let of_all = worst.len();
-    worst.retain(|(case, _)| single.worst(case).is_none_or(|alone| alone < case.class));
-    worst.sort_by_key(|(case, _)| std::cmp::Reverse(case.class));
-    let known = of_all - worst.len();
-    let text = "those that end worse than each of their faults alone, at the worst instant:";
+    let is_worse = |case: &Case| single.worst(case).is_none_or(|alone| alone < case.class);
+    let mut worst: Vec<Group> = groups
+        .into_iter()
+        .filter_map(|(roles, cases)| Group::of(roles, &cases, is_worse))
+        .collect();
+    worst.sort_by_key(|group| (Reverse(group.first.class), Reverse(group.worse.len())));
+    let text = "those that end worse than each of their faults alone:";
     say(Mood::Quiet, text, style, to)?;
-    worst.iter().try_for_each(|(case, text)| row(case, text, style, to))?;
+    worst.iter().try_for_each(|group| row(group.first, &group.text(), style, to))?;
+    let known = cases.iter().filter(|case| case.class != Class::Heals && !is_worse(case)).count();
     let text = format!(
         "{known} more do not simply heal, but end no worse than one of their faults alone (above)."
     );
     hang(Line::default(), 0, &[Span::new(Mood::Quiet, text)], style, to)
+}
+
+/// Cases whose faults hit the same roles, at any instant.
+struct Group<'a> {
+    roles: String,
+    of: usize,
+    /// Those that end worse than each of their faults alone.
+    worse: Vec<&'a Case>,
+    /// The first of those that end worst.
+    first: &'a Case,
+}
+
+impl<'a> Group<'a> {
+    /// Nothing if none of them ends worse.
+    fn of(roles: String, cases: &[&'a Case], is_worse: impl Fn(&Case) -> bool) -> Option<Self> {
+        let worse: Vec<&Case> = cases.iter().copied().filter(|case| is_worse(case)).collect();
+        let first = worse.iter().copied().min_by_key(|case| Reverse(case.class))?;
+        Some(Group { roles, of: cases.len(), worse, first })
+    }
+
+    /// What they are, how many, and into which phases the last fault struck.
+    fn text(&self) -> String {
+        let mut phases: Vec<Phase> =
+            self.worse.iter().filter_map(|case| Some(case.strikes.last()?.phase)).collect();
+        phases.sort_unstable();
+        phases.dedup();
+        let phases: Vec<&str> = phases.into_iter().map(Phase::word).collect();
+        format!("{} ({} of {}: {})", self.roles, self.worse.len(), self.of, phases.join(", "))
+    }
+}
+
+/// The words of faults with letters for the numbers of VMs and hosts: a, b for the first, the second
+/// of a name.
+fn roles(words: &str) -> String {
+    let mut known: Vec<&str> = Vec::new();
+    let mut text = String::new();
+    for (at, token) in words.split(' ').enumerate() {
+        text.push_str(if at > 0 { " " } else { "" });
+        let target = token.trim_end_matches(',');
+        let name = target.trim_end_matches(|it: char| it.is_ascii_digit());
+        if name == target || !name.ends_with('-') {
+            text.push_str(token);
+            continue;
+        }
+        if !known.contains(&target) {
+            known.push(target);
+        }
+        let before = known.iter().take_while(|other| **other != target);
+        let place = before.filter(|other| other.starts_with(name)).count();
+        let letter = ('a'..='z').nth(place).unwrap_or('z');
+        text.push_str(&format!("{name}{letter}{}", &token[target.len()..]));
+    }
+    text
 }
 
 /// How each fault ends alone.
@@ -140,21 +194,6 @@ impl<'a> Singles<'a> {
     }
 }
 
-/// The worst of several cases that differ in their instants, and in which phases they are so bad;
-/// nothing if all heal.
-fn group(cases: Vec<&Case>) -> Option<(&Case, String)> {
-    let worst = cases.iter().map(|case| case.class).max()?;
-    if worst == Class::Heals {
-        return None;
-    }
-    let bad: Vec<&&Case> = cases.iter().filter(|case| case.class == worst).collect();
-    let phases: Vec<&str> =
-        bad.iter().filter_map(|case| Some(case.strikes.last()?.phase.word())).collect();
-    let of = format!(" ({} of {} instants: {})", bad.len(), cases.len(), phases.join(", "));
-    let first = bad.first()?;
-    Some((first, format!("{}{of}", words(first))))
-}
-
 fn words(case: &Case) -> String {
     let words: Vec<&str> = case.strikes.iter().map(|struck| struck.words.as_str()).collect();
     words.join(", then ")
@@ -177,4 +216,25 @@ fn row(case: &Case, text: &str, style: Style, to: &mut impl io::Write) -> io::Re
         body.push(Span::new(Mood::Quiet, format!(" - {why}")));
     }
     hang(line, TEXT, &body, style, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_tell_the_same_target_from_another() {
+        let same = "stopUnit: { vm: worker-1, unit: kubelet }, then powerOff: { vm: worker-1 }";
+        let other = "powerOff: { vm: worker-2 }, then powerOff: { vm: worker-0 }";
+        assert_eq!(
+            roles(same),
+            "stopUnit: { vm: worker-a, unit: kubelet }, then powerOff: { vm: worker-a }"
+        );
+        assert_eq!(roles(other), "powerOff: { vm: worker-a }, then powerOff: { vm: worker-b }");
+        let mixed = "powerOffHost: { host: esxi-1 }, then deleteVm: { vm: control-plane-1 }";
+        assert_eq!(
+            roles(mixed),
+            "powerOffHost: { host: esxi-a }, then deleteVm: { vm: control-plane-a }"
+        );
+    }
 }
