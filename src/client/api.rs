@@ -22,10 +22,10 @@ pub struct Alarm {
 pub enum Ring {
     /// Some request may have taken too long.
     Deadline,
-    /// An informer lists again, after a pause.
-    Relist(u8),
-    /// An informer opens its watch again, after a pause.
-    Rewatch(u8),
+    /// An informer lists again, after a pause, if this is still its timer.
+    Relist(u8, Generation),
+    /// An informer opens its watch again, after a pause, if this is still its timer.
+    Rewatch(u8, Generation),
     /// A candidate or leader tries to hold its Lease, if this is still its timer.
     Attempt(Generation),
     /// A leader has tried to renew its Lease for as long as it may, if this is still its timer.

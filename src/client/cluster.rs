@@ -5,9 +5,9 @@ use super::api::{Alarm, Api, Incoming, Ring};
 use super::informer::{Cache, Delta, Informer};
 use crate::api::kinds::{EventType, KubeEvent};
 use crate::api::{
-    Answer, Answered, ApiError, Kind, Meta, Object, ObjectKey, Reason, Revision, Selector, Verb,
+    Answer, Answered, ApiError, Kind, Meta, Object, ObjectKey, Reason, Selector, Verb,
 };
-use crate::engine::{Duration, Owner, Purpose, Text, below, name_suffix};
+use crate::engine::{Duration, Generation, Owner, Purpose, Text, below, name_suffix};
 use crate::infra::{Address, Broken, ConnectionId, Ctx};
 use crate::timeline::Cause;
 use crate::wire::Message;
@@ -226,9 +226,13 @@ impl<T: Clone> Client<T> {
             return;
         }
         match alarm.ring {
-            Ring::Relist(place) if self.informer(place).rings() => self.relist(ctx, place),
-            Ring::Rewatch(place) if self.informer(place).rings() => self.rewatch(ctx, place),
-            Ring::Relist(_) | Ring::Rewatch(_) => {}
+            Ring::Relist(place, due) if self.informer(place).timer.is_current(due) => {
+                self.relist(ctx, place);
+            }
+            Ring::Rewatch(place, due) if self.informer(place).timer.is_current(due) => {
+                self.rewatch(ctx, place);
+            }
+            Ring::Relist(..) | Ring::Rewatch(..) => {}
             Ring::Attempt(_) | Ring::RenewalOver(_) => {}
             Ring::Deadline => {
                 for incoming in self.api.on_alarm(ctx) {
@@ -248,6 +252,7 @@ impl<T: Clone> Client<T> {
 
     /// Lists everything anew, as a new client would; when all is there its kinds are synced again.
     pub fn begin_again<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>) {
+        self.caches.heard.clear();
         for place in 0..self.caches.informers.len() {
             self.caches.informers[place].begin_again();
             self.relist(ctx, u8::try_from(place).expect("a process has few informers"));
@@ -306,13 +311,18 @@ impl<T: Clone> Client<T> {
     }
 
     /// Lists or watches again after a pause.
-    fn later<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8, ring: Ring) {
+    fn later<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        place: u8,
+        ring: fn(u8, Generation) -> Ring,
+    ) {
         let ClientSettings { relist_jitter_percent, relist_reset, .. } = self.settings;
         let informer = &mut self.caches.informers[usize::from(place)];
         let pause = informer.pause(ctx.now(), relist_reset);
         let spread = pause.scaled(relist_jitter_percent, 100);
-        informer.paused_for_a_ring = true;
         let jitter = below(spread, ctx.draw(Purpose(RELIST + u16::from(place))));
+        let ring = ring(place, informer.timer.restart());
         let alarm = Alarm { client: self.number, ring };
         ctx.after("kubernetes.relistBackoffFirst", pause + jitter, E::from(alarm));
     }
@@ -393,14 +403,14 @@ impl<T: Clone> Client<T> {
             answered => {
                 let informer = &mut self.caches.informers[usize::from(place)];
                 informer.list_failed(answered.err().as_ref());
-                return self.later(ctx, place, Ring::Relist(place));
+                return self.later(ctx, place, Ring::Relist);
             }
         };
         let informer = &mut self.caches.informers[usize::from(place)];
-        // A list from nothing is the first, or the first since it began again.
-        let (kind, first) = (informer.kind, informer.revision == Revision::default());
-        news.extend(informer.replace(revision, items).into_iter().map(News::Changed));
-        if first {
+        let (deltas, is_first) = informer.replace(revision, items);
+        let kind = informer.kind;
+        news.extend(deltas.into_iter().map(News::Changed));
+        if is_first {
             news.push(News::Synced(kind));
         }
         self.rewatch(ctx, place);
@@ -411,8 +421,8 @@ impl<T: Clone> Client<T> {
     fn watch_refused<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8, error: &ApiError) {
         let refused = error.reason == Reason::Unreachable && error.message.contains("refused");
         let ring = match refused || error.reason == Reason::TooManyRequests {
-            true => Ring::Rewatch(place),
-            false => Ring::Relist(place),
+            true => Ring::Rewatch,
+            false => Ring::Relist,
         };
         self.later(ctx, place, ring);
     }
@@ -423,7 +433,7 @@ impl<T: Clone> Client<T> {
         let cut = error.message == "EOF" || error.message.contains("reset by peer");
         match error.reason == Reason::Unreachable && cut {
             true => self.rewatch(ctx, place),
-            false => self.later(ctx, place, Ring::Relist(place)),
+            false => self.later(ctx, place, Ring::Relist),
         }
     }
 }

@@ -5,8 +5,9 @@
 //! ClusterCacheTracker before it (`controllers/remote`). Up to the drop, everybody reads caches that
 //! nothing renews; after it nobody may judge by them until they are listed anew.
 //!
-//! Simplified: the old objects stay in the caches until the new list replaces them; who asks whether
-//! the cluster is connected does not look at them. What is asked of the cluster itself while it is
+//! Simplified: the old objects stay in the caches until the new list replaces them. Health checks and
+//! control planes, which ask whether the cluster is connected, do not look at them; the controllers of
+//! Machines and MachineSets keep what they last saw, as the real ones keep their status. What is asked of the cluster itself while it is
 //! disconnected is sent nevertheless, and fails for itself. Another try to connect comes with the next
 //! tick of the probe after its time.
 
@@ -103,14 +104,14 @@ impl ClusterCache {
         client.api.send_as(ctx, "cluster-cache-probe", verb, token, timeout, sender, count);
     }
 
-    /// A probe has ended. What it cuts off fails: that is news.
+    /// A probe has ended; true if the cluster is lost by that. What it cuts off fails: that is news.
     pub fn answered<T: Clone, E: From<Alarm>>(
         &mut self,
         answered: &Answered,
         client: &mut Client<T>,
         news: &mut Vec<News<T>>,
         ctx: &mut Ctx<E>,
-    ) {
+    ) -> bool {
         let answers = match answered {
             Ok(_) => true,
             Err(error) => error.reason == Reason::NotFound,
@@ -126,6 +127,7 @@ impl ClusterCache {
                     // The probe that failed began so long ago.
                     self.stage = Stage::Lost { tried: ctx.now() };
                     client.let_go(ctx, news);
+                    return true;
                 }
             }
             Stage::Lost { .. } if answers => {
@@ -134,6 +136,7 @@ impl ClusterCache {
             }
             Stage::Lost { .. } | Stage::Listing => {}
         }
+        false
     }
 
     /// The cluster's objects were listed; true if it is connected again by that.

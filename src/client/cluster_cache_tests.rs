@@ -161,7 +161,12 @@ fn a_pause_from_before_lists_nothing_twice() {
     assert!(!is_connected(&bench));
     assert_eq!((tick(&mut bench), tick(&mut bench)), (None, None));
     succeed(&mut bench);
-    bench.list(&[node("new")]);
+    // The first list fails: the pause after it is not the one from before.
+    let (connection, request) = bench.asked.remove(0);
+    bench.answer(connection, request.id, Err(ApiError::unreachable("connection refused")));
     bench.pass(secs(60));
-    assert_eq!(bench.waiting(), Vec::<String>::new(), "the old pause was not for this list");
+    assert_eq!(bench.waiting(), ["list Node"]);
+    assert!(!is_connected(&bench));
+    bench.list(&[node("new")]);
+    assert!(is_connected(&bench) && bench.waiting().is_empty());
 }

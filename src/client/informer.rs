@@ -9,7 +9,7 @@ use super::Backoff;
 use crate::api::{
     ApiError, Freshness, Kind, Object, ObjectKey, Reason, Revision, Selector, WatchEvent, WatchKind,
 };
-use crate::engine::{Duration, SimTime, Text};
+use crate::engine::{Duration, SimTime, Text, Timer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,10 +37,10 @@ pub struct Informer {
     pub synced: bool,
     /// Nothing is asked and nothing heard any more.
     pub idle: bool,
-    /// It pauses, until a timer rings.
-    pub paused_for_a_ring: bool,
-    /// So many timers still ring for pauses that nobody waits for any more.
-    pub stale_rings: u32,
+    /// The next list is the first of a new beginning: all that it has is new.
+    begins: bool,
+    /// Of its pauses.
+    pub timer: Timer,
     backoff: Backoff,
     /// When it last had to pause.
     paused: SimTime,
@@ -104,8 +104,8 @@ impl Informer {
             revision: Revision::default(),
             synced: false,
             idle: false,
-            paused_for_a_ring: false,
-            stale_rings: 0,
+            begins: true,
+            timer: Timer::default(),
             backoff,
             paused: SimTime::ZERO,
             outdated: false,
@@ -134,24 +134,16 @@ impl Informer {
     /// Asks and hears nothing any more, until it begins again.
     pub fn let_go(&mut self) {
         self.idle = true;
-        self.stale_rings += u32::from(std::mem::take(&mut self.paused_for_a_ring));
+        self.timer.cancel();
     }
 
     /// Begins again as a new one: what it knew stays until it has listed.
     pub fn begin_again(&mut self) {
         self.idle = false;
+        self.begins = true;
         self.revision = Revision::default();
         self.outdated = false;
         self.backoff.reset();
-    }
-
-    /// A timer rang: true if that ends the pause that it is in.
-    pub fn rings(&mut self) -> bool {
-        if self.stale_rings > 0 {
-            self.stale_rings -= 1;
-            return false;
-        }
-        std::mem::take(&mut self.paused_for_a_ring)
     }
 
     /// A list has failed.
@@ -162,8 +154,14 @@ impl Informer {
         }
     }
 
-    /// Takes a whole list over, and says what changed against what it knew.
-    pub fn replace(&mut self, revision: Revision, items: Vec<Arc<Object>>) -> Vec<Delta> {
+    /// Takes a whole list over, and says what changed against what it knew, and whether it is the
+    /// first since it began. Then all is new, and nobody is told of what is not there any more: that
+    /// was in a cache that is gone.
+    pub fn replace(&mut self, revision: Revision, items: Vec<Arc<Object>>) -> (Vec<Delta>, bool) {
+        let is_first = std::mem::take(&mut self.begins);
+        if is_first {
+            self.cache = Cache::default();
+        }
         self.revision = revision;
         self.synced = true;
         self.outdated = false;
@@ -181,7 +179,7 @@ impl Informer {
             }
         }
         deltas.extend(old.into_values().map(|gone| Delta { old: Some(gone), new: None }));
-        deltas
+        (deltas, is_first)
     }
 
     /// Takes one watch event over.

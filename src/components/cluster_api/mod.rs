@@ -184,9 +184,12 @@ impl ClusterApi {
             News::Synced(_) => {}
             News::Answer(Token::Probe, answered) => {
                 let (client, mut news) = (self.clients.of(Target::Remote), Vec::new());
-                self.workload_cache.answered(&answered, client, &mut news, ctx);
+                let is_lost = self.workload_cache.answered(&answered, client, &mut news, ctx);
                 self.checks.reconciler.connected = self.workload_cache.contact().connected;
                 news.into_iter().for_each(|news| self.on_news(news, ctx));
+                if is_lost && self.settings.reconnection_enqueues {
+                    self.look_at_all(ctx);
+                }
             }
             News::Answer(Token::Flight(Flight { controller, key }), answered) => {
                 let clients = &mut self.clients;

@@ -56,7 +56,8 @@ pub struct Settings {
     pub resync: Duration,
     pub resync_jitter_percent: u64,
     pub probe: ProbeSettings,
-    /// Everything is looked at again when the workload cluster is connected again.
+    /// Everything is looked at again when the workload cluster is lost, and when it is connected
+    /// again.
     pub reconnection_enqueues: bool,
     pub bootstrap: Bootstrap,
     pub wording: Wording,

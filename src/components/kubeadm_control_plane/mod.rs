@@ -106,10 +106,7 @@ impl ControlPlaneManager {
         match input {
             Input::Started(start) => return self.start(start, ctx),
             Input::Tick(RESYNC) => return self.look_at_all(ctx),
-            Input::Tick(_) => {
-                let client = self.clients.of(Target::Remote);
-                return self.planes.reconciler.workload.tick(client, Token::Probe, ctx);
-            }
+            Input::Tick(_) => return self.probe(ctx),
             Input::Due(Event::Work(work)) => {
                 return self.planes.on_work(ctx, &work, &mut self.clients);
             }
@@ -171,8 +168,12 @@ impl ControlPlaneManager {
             News::Synced(_) => {}
             News::Answer(Token::Probe, answered) => {
                 let (client, mut news) = (self.clients.of(Target::Remote), Vec::new());
-                self.planes.reconciler.workload.answered(&answered, client, &mut news, ctx);
+                let workload = &mut self.planes.reconciler.workload;
+                let is_lost = workload.answered(&answered, client, &mut news, ctx);
                 news.into_iter().for_each(|news| self.on_news(news, ctx));
+                if is_lost && self.settings.reconnection_enqueues {
+                    self.look_at_all(ctx);
+                }
             }
             News::Answer(Token::Flight(flight), answered) => {
                 self.planes.on_answer(ctx, &flight.key, answered, &mut self.clients);
@@ -202,6 +203,19 @@ impl ControlPlaneManager {
         let keys: Vec<ObjectKey> = planes.map(|plane| plane.key().clone()).collect();
         for key in keys {
             self.planes.enqueue(ctx, &key);
+        }
+    }
+
+    /// The probe's time. Once the grace of the conditions is over they are looked at, to be forgotten.
+    fn probe(&mut self, ctx: &mut Ctx<Event>) {
+        let client = self.clients.of(Target::Remote);
+        self.planes.reconciler.workload.tick(client, Token::Probe, ctx);
+        let contact = self.planes.reconciler.workload.contact();
+        let Settings { probe, conditions_grace, reconnection_enqueues, .. } = self.settings;
+        let over = contact.reached + conditions_grace;
+        let is_over = over <= ctx.now() && ctx.now() < over + probe.interval;
+        if reconnection_enqueues && !contact.connected && is_over {
+            self.look_at_all(ctx);
         }
     }
 

@@ -14,7 +14,8 @@ pub struct Settings {
     pub probe: ProbeSettings,
     /// For how long the conditions stay as they are once the workload cluster is disconnected.
     pub conditions_grace: Duration,
-    /// Everything is looked at again when the workload cluster is connected again.
+    /// Everything is looked at again when the workload cluster is lost, and when it is connected
+    /// again.
     pub reconnection_enqueues: bool,
     pub etcd: EtcdAccess,
     pub requeue: Requeue,
