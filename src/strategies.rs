@@ -74,9 +74,14 @@ impl Schedules {
     /// what controllers do.
     ///
     /// # Errors
-    /// There is no such platform; the words say which there are.
+    /// There is no such platform, or it has no Supervisor, which some faults hit; the words say so.
     pub fn on(platform: &str) -> Result<Schedules, String> {
         let read = models::platform(platform).map_err(|mistake| mistake.to_string())?;
+        if read.provider != models::WrittenProvider::VmOperator {
+            return Err(format!(
+                "schedules are drawn for platforms with a Supervisor, as tkgs-2024; {platform} has none"
+            ));
+        }
         let all = Schedules {
             platform: read.name,
             largest: Shape { zones: 3, ..Shape::new(3, 3) },

@@ -47,7 +47,7 @@ fn shows(name: &str, words: &[&str]) {
     assert!(game.faults().len() <= 3, "{name} is reduced");
     let mut simulation = game.begin(seed);
     simulation.run_to_end();
-    let gap = Gap::of(simulation.view()).expect("it does not heal").to_string();
+    let gap = Gap::of(&simulation).expect("it does not heal").to_string();
     assert_eq!(first, format!("# Does not heal by itself: {gap}."), "{name}");
     assert!(words.iter().all(|words| gap.contains(words)), "{name}: {gap}");
     let run = invariants::play(&game, seed);

@@ -136,7 +136,7 @@ impl Fuzz {
     }
 
     /// The words that play the run of a seed again.
-    fn again(&self, seed: u64) -> String {
+    fn again(&self, seed: u64, gaps: bool) -> String {
         let mut words = vec!["fuzz".to_owned()];
         let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
         add("--platform", self.platform.clone());
@@ -147,6 +147,9 @@ impl Fuzz {
         }
         if !self.kinds.is_empty() {
             add("--kinds", self.kinds.join(","));
+        }
+        if gaps {
+            words.push("--gaps".to_owned());
         }
         shell::command(&words.into_iter().map(Text::from).collect::<Vec<Text>>())
     }
@@ -213,7 +216,7 @@ pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
         Some(time) => within(time, control, || campaign(&question, control)),
     };
     let (found, interrupted) = watch(asked.runs(), progress, work);
-    let again = |seed| asked.again(seed);
+    let again = |seed| asked.again(seed, false);
     let mut bytes = Vec::new();
     match asked.output {
         FuzzFormat::Table => {
@@ -294,8 +297,8 @@ fn write_findings(
         });
         let strikes = schedule.strikes.len();
         let finding = Finding {
+            command: asked.again(seed, matches!(shown, Shown::Gap(_))),
             shown,
-            command: asked.again(seed),
             reduced: reduced.as_ref().map(|shrunk| (strikes, shrunk.runs)),
             name: seed,
             schedule: reduced.map_or(schedule, |shrunk| shrunk.schedule),

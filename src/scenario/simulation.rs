@@ -286,6 +286,11 @@ impl Simulation {
         self.health.lacks(self.world.view())
     }
 
+    /// What a recovery still waits for, be it only time.
+    pub fn missing(&self) -> Vec<Lack> {
+        self.health.missing(self.world.view())
+    }
+
     /// The services that are down now.
     pub fn services_down(&self) -> Vec<Text> {
         self.services.down()

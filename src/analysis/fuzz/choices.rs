@@ -3,6 +3,7 @@
 
 use super::draw::{BEGINS, LONG};
 use super::exhaustive::Question;
+use super::kinds::KINDS;
 use super::schedule::{Schedule, Strike};
 use super::symmetry::Symmetry;
 use crate::engine::Text;
@@ -50,6 +51,9 @@ impl Choices {
             vms.map(|vm| vm.name.clone()).filter(|vm| view.runs(program, vm) == is_there).collect()
         };
         let (servers, workers) = (names("etcd", true), names("etcd", false));
+        let is_supervisor = |name: &&Text| name.starts_with("supervisor-");
+        let supervisors = view.vms().map(|vm| &vm.name).filter(is_supervisor);
+        let supervisors: Vec<Text> = supervisors.cloned().collect();
         let hosts: Vec<Text> = view.hosts().map(|host| host.name.clone()).collect();
         let mut all = Vec::new();
         for (group, (names, templates)) in [
@@ -57,7 +61,7 @@ impl Choices {
             (&servers, ON_NODES),
             (&servers, ON_SERVERS),
             (&hosts, &ON_HOSTS),
-            (&vec![Text::word("supervisor-0")], &ON_SUPERVISORS),
+            (&supervisors, &ON_SUPERVISORS),
         ]
         .into_iter()
         .enumerate()
@@ -71,7 +75,10 @@ impl Choices {
             }
         }
         match all.is_empty() {
-            true => Err(vec!["none of these kinds is tried; see `healsim fuzz --help`".to_owned()]),
+            true => Err(vec![format!(
+                "{} has nothing that these kinds could hit; without --kinds all are tried",
+                question.platform
+            )]),
             false => Ok(Choices { all, hosts_fail: is_wanted("powerOffHost") }),
         }
     }
@@ -159,9 +166,15 @@ const ON_HOSTS: [&str; 1] = ["powerOffHost: { host: * }"];
 const ON_SUPERVISORS: [&str; 1] = ["powerOff: { vm: * }"];
 
 fn refuse_unknown(kinds: &[String]) -> Result<(), Vec<String>> {
-    let known: Vec<&str> = ON_NODES.iter().chain(ON_SERVERS).chain(&ON_HOSTS).map(kind).collect();
+    let mut known: Vec<&str> =
+        ON_NODES.iter().chain(ON_SERVERS).chain(&ON_HOSTS).map(kind).collect();
+    known.dedup();
     let wrong = kinds.iter().filter(|name| !known.contains(&name.as_str()));
-    let wrong: Vec<String> = wrong.map(|name| models::unknown("kind", name, &known)).collect();
+    let told = |name: &String| match KINDS.iter().any(|kind| kind.name == *name) {
+        true => format!("`{name}` is for campaigns; these are tried at all: {}", known.join(", ")),
+        false => models::unknown("kind", name, &known),
+    };
+    let wrong: Vec<String> = wrong.map(told).collect();
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
@@ -199,18 +212,18 @@ mod tests {
         (simulation, choices)
     }
 
+    /// The deletions of workers among them.
     fn deletions(choices: &Choices, at: &AtInstant) -> Vec<Text> {
         let words = at.distinct.iter().map(|place| choices.all()[*place].words.clone());
-        words.filter(|words| words.starts_with("deleteVm")).collect()
+        words.filter(|words| words.starts_with("deleteVm: { vm: worker")).collect()
     }
 
     #[test]
     fn of_workers_that_are_alike_one_is_hit_and_then_another() {
         let (mut simulation, choices) = cluster();
         let first = choices.at(simulation.view(), &[], true);
-        let servers = ["deleteVm: { vm: control-plane-0 }", "deleteVm: { vm: control-plane-1 }"];
         let at_first = deletions(&choices, &first);
-        assert_eq!(at_first, ["deleteVm: { vm: worker-0 }", servers[0], servers[1]]);
+        assert_eq!(at_first, ["deleteVm: { vm: worker-0 }"]);
         let struck = &choices.all()[first.distinct[0]];
         assert_eq!(struck.words, at_first[0]);
         let at = SimTime::ZERO + BEGINS;
@@ -218,7 +231,7 @@ mod tests {
         simulation.run_until(at + Duration::from_secs(1));
         let second = choices.at(simulation.view(), &[&struck.words], false);
         let at_second = deletions(&choices, &second);
-        assert_eq!(at_second, ["deleteVm: { vm: worker-1 }", servers[0], servers[1]]);
+        assert_eq!(at_second, ["deleteVm: { vm: worker-1 }"]);
         // What is gone has no kubelet that could be stopped.
         let words = |place: &usize| choices.all()[*place].words.clone();
         let hit = |target: &str| second.distinct.iter().map(words).any(|it| it.contains(target));
@@ -226,13 +239,25 @@ mod tests {
     }
 
     #[test]
-    fn the_leader_is_like_nobody() {
+    fn whoever_leads_anything_is_like_nobody() {
         let (simulation, choices) = cluster();
-        let first = choices.at(simulation.view(), &[], false);
-        let kills = |it: &&Choice| it.words.starts_with("killProcess") && it.words.contains("etcd");
-        let tried = first.distinct.iter().map(|place| &choices.all()[*place]).filter(kills);
-        assert_eq!(tried.count(), 2, "the leader, and one of the two others");
-        let left_out = first.alike.iter().map(|(place, _)| &choices.all()[*place]).filter(kills);
-        assert_eq!(left_out.count(), 1);
+        let view = simulation.view();
+        let leads = |vm: &str| {
+            let leases = view.objects(crate::api::Kind::Lease);
+            let mut holders = leases.filter_map(|object| match &object.body {
+                crate::api::Body::Lease(lease) => Some(lease.holder.clone()),
+                _ => None,
+            });
+            view.etcd_member(crate::world::EtcdRole::Leader).is_some_and(|leader| leader == *vm)
+                || holders.any(|holder| holder.starts_with(&format!("{vm}_")))
+        };
+        let planes = ["control-plane-0", "control-plane-1", "control-plane-2"];
+        let leaders: Vec<&str> = planes.into_iter().filter(|vm| leads(vm)).collect();
+        let first = choices.at(view, &[], false);
+        let is_tried = |vm: &&str| {
+            let words = format!("killProcess: {{ vm: {vm}, process: etcd }}");
+            first.distinct.iter().any(|place| choices.all()[*place].words == *words)
+        };
+        assert!(leaders.len() > 1 && leaders.iter().all(is_tried), "{leaders:?}");
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::{Duration, Owner, Purpose, Random, index_below};
 pub struct Dice {
     random: Random,
     owner: Owner,
-    counts: [u64; 6],
+    counts: [u64; 7],
 }
 
 /// What is chosen.
@@ -22,12 +22,14 @@ pub enum Topic {
     /// Which of them strikes, and what.
     Faults,
     Times,
+    /// Whether Machines have little time to start.
+    StartUp,
 }
 
 impl Dice {
     /// The choices of a seed.
     pub fn new(seed: u64) -> Dice {
-        Dice { random: Random::new(seed), owner: Owner::named("fuzz"), counts: [0; 6] }
+        Dice { random: Random::new(seed), owner: Owner::named("fuzz"), counts: [0; 7] }
     }
 
     /// A number below `bound`.

@@ -98,6 +98,13 @@ impl Deck {
             let value = dice.one(Topic::Settings, &values).clone();
             chosen.push((setting.key.clone(), value));
         }
+        // Machines that start too slowly are rare otherwise: somebody has to be too impatient.
+        let is_there = self.settings.iter().any(|setting| setting.key == *START_UP);
+        let is_chosen = chosen.iter().any(|(key, _)| *key == *START_UP);
+        if dice.percent(Topic::StartUp, 6) && is_there && !is_chosen {
+            let short = *dice.one(Topic::StartUp, &START_UP_TIMES);
+            chosen.push((START_UP.to_owned(), short.to_owned()));
+        }
         chosen
     }
 
@@ -147,11 +154,26 @@ impl Deck {
         swarm
     }
 
-    /// Leaves out what does not go together, the last first.
+    /// Leaves out what does not go together: first the faults for which this platform has nothing,
+    /// then settings and workloads, the last first.
     fn make_valid(&self, schedule: &mut Schedule) {
+        if schedule.game(LONG).is_ok() {
+            return;
+        }
+        let bare = Schedule {
+            settings: Vec::new(),
+            workloads: Vec::new(),
+            strikes: Vec::new(),
+            ..schedule.clone()
+        };
+        let fits = |strike: &Strike| {
+            let alone = Schedule { strikes: vec![strike.clone()], ..bare.clone() };
+            alone.game(LONG).is_ok()
+        };
+        schedule.strikes.retain(fits);
         while schedule.game(LONG).is_err() {
             if schedule.settings.pop().is_none() && schedule.workloads.pop().is_none() {
-                // What is left is a cluster of this platform and faults in it: nothing can be wrong.
+                // What is left is a cluster of this platform and faults that fit it.
                 return;
             }
         }

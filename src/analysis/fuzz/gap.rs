@@ -2,7 +2,7 @@
 //! lacking, and who says that he does not act, and why.
 
 use crate::engine::Text;
-use crate::scenario::lacks;
+use crate::scenario::Simulation;
 use crate::timeline::{Entry, Value};
 use crate::world::View;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,9 +23,10 @@ const REFUSALS: [&str; 4] =
 const LONGEST: usize = 72;
 
 impl Gap {
-    /// What the world lacks now; nothing if it lacks nothing.
-    pub fn of(view: View) -> Option<Gap> {
-        let lack = lacks(view, &[]).next()?;
+    /// What a run that has not recovered lacks now; nothing if it has.
+    pub fn of(simulation: &Simulation) -> Option<Gap> {
+        let view = simulation.view();
+        let lack = simulation.missing().into_iter().next()?;
         let is_server = lack.object.contains("control-plane") || lack.object.contains("etcd@");
         let role = if is_server { "control plane: " } else { "" };
         // A Machine that cannot join is often one too many to be replaced: both have to be known.

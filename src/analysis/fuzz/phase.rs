@@ -62,6 +62,8 @@ impl Phase {
         let to = entry.to.as_text();
         match (entry.kind.as_str(), entry.field.as_str()) {
             ("Node", "Ready") if to == Some("True") => Some(Phase::Joined),
+            // A new Node that is not Ready yet joins: nobody has noticed a loss.
+            ("Node", "Ready") if entry.from == Value::Null => None,
             ("Node", "Ready") if to.is_some() => Some(Phase::Noticed),
             ("Node", "exists") if entry.to != Value::Null => Some(Phase::Joining),
             ("Machine", "HealthCheckSucceeded") if to == Some("False") => Some(Phase::Unhealthy),

@@ -85,7 +85,8 @@ fn label(view: View, vm: &Text) -> String {
     let programs: Vec<&str> =
         view.processes_on(vm).map(|process| process.program.as_str()).collect();
     let leads = |object: &Object| match &object.body {
-        Body::Lease(lease) if lease.holder.ends_with(vm.as_str()) => {
+        // A holder is the VM's name, an underscore and what makes this process unique.
+        Body::Lease(lease) if lease.holder.split('_').next() == Some(vm.as_str()) => {
             Some(object.name().to_string())
         }
         _ => None,

@@ -55,8 +55,8 @@ pub enum Outcome {
 /// Without an entry that changes the cluster for this long, a run is stuck: longer than any time-out
 /// of a platform but the start-up time of a Node, which is hours.
 const QUIET: Duration = Duration::from_secs(20 * 60);
-/// Longer than the slowest documented recovery takes.
-const PATIENCE: Duration = Duration::from_secs(45 * 60);
+/// Longer than a recovery may take by the law `recovers-or-says-why`.
+const PATIENCE: Duration = Duration::from_secs(62 * 60);
 
 impl Outcome {
     /// All of them, the best first.
@@ -127,7 +127,7 @@ pub fn watch(simulation: Simulation, laws: Laws, then: Then) -> (Trial, Simulati
     let first = watched.play();
     trial.outcome = first.outcome();
     if matches!(first, Stop::Stuck | Stop::Slow) {
-        trial.gap = Gap::of(watched.simulation.view());
+        trial.gap = Gap::of(&watched.simulation);
     }
     if then == Then::Repair && trial.gap.is_some() {
         let at = next_second(watched.simulation.view().now());
@@ -141,7 +141,7 @@ pub fn watch(simulation: Simulation, laws: Laws, then: Then) -> (Trial, Simulati
             _ => second.outcome(),
         };
         if matches!(second, Stop::Stuck | Stop::Slow) {
-            trial.left = Gap::of(watched.simulation.view());
+            trial.left = Gap::of(&watched.simulation);
         }
     }
     watched.finish(trial)
