@@ -61,3 +61,8 @@ pub mod strategies;
 pub mod timeline;
 pub mod wire;
 pub mod world;
+
+/// What docs/library.md shows compiles.
+#[cfg(all(doctest, feature = "strategies"))]
+#[doc = include_str!("../docs/library.md")]
+struct LibraryPage;

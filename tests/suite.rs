@@ -2,6 +2,7 @@
 //! the end. `cargo test --test suite NAME::` runs one file of them.
 
 mod budgets;
+mod campaign;
 mod cli;
 mod cloud;
 mod cluster_api;

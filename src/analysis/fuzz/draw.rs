@@ -40,10 +40,17 @@ impl Deck {
         let game = plain(platform).game(Duration::from_secs(60));
         let texts = |all: Vec<Mistake>| all.iter().map(ToString::to_string).collect::<Vec<_>>();
         let game = game.map_err(texts)?;
+        let mut kinds = chosen(kinds)?;
+        kinds.retain(|kind| read.hosts > 0 || kind.name != "powerOffHost");
+        if kinds.is_empty() {
+            return Err(vec![format!(
+                "{platform} knows no hosts that could fail; write another kind, or another platform"
+            )]);
+        }
         Ok(Deck {
             platform: Text::from(platform),
             settings: game.user_settings().to_vec(),
-            kinds: chosen(kinds)?,
+            kinds,
             strikes: None,
             has_cloud: read.provider == models::WrittenProvider::VmOperator,
             has_hosts: read.hosts > 0,

@@ -145,3 +145,16 @@ fn every_kind_of_fault_is_thrown_or_it_is_said_why_not() {
         assert!(thrown != explained, "{name}");
     }
 }
+
+#[test]
+fn a_platform_without_a_supervisor_or_hosts_has_schedules_that_can_be_read() {
+    for platform in ["lab-k8s-1.30-capi-1.7", "lab-planes-capi-1.14"] {
+        let deck = Deck::new(platform, &[]).expect("a platform");
+        let all: Vec<Schedule> = (1..40).map(|seed| deck.draw(seed)).collect();
+        let wrong = all.iter().find(|schedule| schedule.game(LONG).is_err());
+        assert!(wrong.is_none(), "{platform}: {wrong:?}");
+        assert!(all.iter().any(|schedule| !schedule.strikes.is_empty()), "{platform}");
+        let nothing = Deck::new(platform, &["powerOffHost".to_owned()]).err();
+        assert!(nothing.is_some_and(|says| says[0].contains("no hosts")), "{platform}");
+    }
+}
