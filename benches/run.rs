@@ -14,6 +14,8 @@ fn game(name: &str) -> Game {
 fn replays(c: &mut Criterion) {
     let mut group = c.benchmark_group("run");
     group.sample_size(20);
+    // Runs per second, on one core.
+    group.throughput(Throughput::Elements(1));
     for name in models::FOUNDING_PAGE {
         let game = game(name);
         for (mode, game) in [("sparse", game.clone()), ("dense", game.dense())] {
