@@ -319,12 +319,12 @@ impl<T: Clone> Client<T> {
     ) {
         let ClientSettings { relist_jitter_percent, relist_reset, .. } = self.settings;
         let informer = &mut self.caches.informers[usize::from(place)];
-        let pause = informer.pause(ctx.now(), relist_reset);
-        let spread = pause.scaled(relist_jitter_percent, 100);
+        let paused = informer.pause(ctx.now(), relist_reset);
+        let spread = paused.1.scaled(relist_jitter_percent, 100);
         let jitter = below(spread, ctx.draw(Purpose(RELIST + u16::from(place))));
         let ring = ring(place, informer.timer.restart());
         let alarm = Alarm { client: self.number, ring };
-        ctx.after("kubernetes.relistBackoffFirst", pause + jitter, E::from(alarm));
+        ctx.after_all(&[paused, ("kubernetes.relistJitterPercent", jitter)], E::from(alarm));
     }
 
     fn rewatch<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8) {

@@ -5,11 +5,11 @@
 //! watch ends it resumes from the last revision; if that cannot be had it lists anew, with a growing
 //! pause after failures.
 
-use super::Backoff;
+use super::{Backoff, BackoffRules};
 use crate::api::{
     ApiError, Freshness, Kind, Object, ObjectKey, Reason, Revision, Selector, WatchEvent, WatchKind,
 };
-use crate::engine::{Duration, SimTime, Text, Timer};
+use crate::engine::{Duration, Rule, SimTime, Text, Timer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -49,6 +49,9 @@ pub struct Informer {
     /// How many requests it has made.
     pub asked: u64,
 }
+
+const RELIST: BackoffRules =
+    BackoffRules { first: "kubernetes.relistBackoffFirst", limit: "kubernetes.relistBackoffLimit" };
 
 impl Cache {
     /// The object of this key.
@@ -123,12 +126,12 @@ impl Informer {
     }
 
     /// The pause after one more failure; without one for `calm` it is the first again.
-    pub fn pause(&mut self, now: SimTime, calm: Duration) -> Duration {
+    pub fn pause(&mut self, now: SimTime, calm: Duration) -> (Rule, Duration) {
         if now.since(self.paused) > calm {
             self.backoff.reset();
         }
         self.paused = now;
-        self.backoff.fail()
+        self.backoff.fail(&RELIST)
     }
 
     /// Asks and hears nothing any more, until it begins again.

@@ -2,7 +2,7 @@
 //! pauses after failures.
 
 use crate::api::ObjectKey;
-use crate::engine::{Duration, SimTime};
+use crate::engine::{Duration, Rule, SimTime};
 use crate::timeline::Cause;
 use std::collections::BTreeMap;
 
@@ -12,6 +12,13 @@ pub struct Backoff {
     first: Duration,
     limit: Duration,
     next: Duration,
+}
+
+/// What the pauses of a backoff are there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackoffRules {
+    pub first: Rule,
+    pub limit: Rule,
 }
 
 /// Keys to work on, with the entry that led to each.
@@ -49,16 +56,24 @@ impl Backoff {
         Backoff { first, limit, next: first }
     }
 
-    /// The pause after one more failure.
-    pub fn fail(&mut self) -> Duration {
+    /// The pause after one more failure, and what it is there for.
+    pub fn fail(&mut self, rules: &BackoffRules) -> (Rule, Duration) {
         let pause = self.next;
         self.next = self.next.doubled_up_to(self.limit);
-        pause
+        (rules.of(pause, self.first, self.limit), pause)
     }
 
     /// Success: the next failure is the first again.
     pub fn reset(&mut self) {
         self.next = self.first;
+    }
+}
+
+impl BackoffRules {
+    /// What a pause is there for: the limit once it has taken over. Until then the first value, from
+    /// which it has grown.
+    pub fn of(&self, pause: Duration, first: Duration, limit: Duration) -> Rule {
+        if pause >= limit && pause != first { self.limit } else { self.first }
     }
 }
 
@@ -157,9 +172,10 @@ impl WorkQueue {
         }
     }
 
-    /// Work on the key failed: the pause until the next try.
-    pub fn fail(&mut self, key: &ObjectKey) -> Duration {
-        self.items.get_mut(key).map_or(Duration::ZERO, |item| item.backoff.fail())
+    /// Work on the key failed: the pause until the next try, and what it is there for.
+    pub fn fail(&mut self, key: &ObjectKey, rules: &BackoffRules) -> (Rule, Duration) {
+        let item = self.items.get_mut(key);
+        item.map_or((rules.first, Duration::ZERO), |item| item.backoff.fail(rules))
     }
 
     /// Work on the key is over; returns the cause if it is wanted again at once.

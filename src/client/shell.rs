@@ -5,7 +5,7 @@
 
 use super::api::Alarm;
 use super::cluster::{Caches, Client};
-use super::queue::{Backoff, WorkQueue};
+use super::queue::{Backoff, BackoffRules, WorkQueue};
 use super::reconcile::{Ask, EventDraft, Outcome, Reconciler, Reply, Step, Target, View};
 use crate::api::{Answered, ObjectKey};
 use crate::engine::{Delay, Duration, Purpose, Rule, Text};
@@ -82,7 +82,7 @@ pub struct ShellSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShellRules {
     pub workers: Rule,
-    pub backoff: Rule,
+    pub backoff: BackoffRules,
     pub minimum_gap: Rule,
     pub thinking: Rule,
 }
@@ -91,7 +91,10 @@ impl ShellRules {
     /// Of a controller of Cluster API, or of another that is built on controller-runtime.
     pub const CONTROLLER_RUNTIME: &'static ShellRules = &ShellRules {
         workers: "clusterApi.workers",
-        backoff: "clusterApi.backoffFirst",
+        backoff: BackoffRules {
+            first: "clusterApi.backoffFirst",
+            limit: "clusterApi.backoffLimit",
+        },
         minimum_gap: "clusterApi.reconcileGap",
         thinking: "clusterApi.thinking",
     };
@@ -99,7 +102,10 @@ impl ShellRules {
     /// Of a controller of Kubernetes' own.
     pub const CONTROLLER_MANAGER: &'static ShellRules = &ShellRules {
         workers: "kubernetes.controllerWorkers",
-        backoff: "kubernetes.controllerBackoffFirst",
+        backoff: BackoffRules {
+            first: "kubernetes.controllerBackoffFirst",
+            limit: "kubernetes.controllerBackoffLimit",
+        },
         minimum_gap: "kubernetes.controllerBackoffFirst",
         thinking: "kubernetes.controllerThinking",
     };
@@ -417,7 +423,7 @@ impl<R: Reconciler> Shell<R> {
         T: Clone + From<Flight>,
     {
         let again = if outcome.error.is_some() {
-            Some([(self.settings.rules.backoff, self.queue.fail(key)), NO_WAIT])
+            Some([self.queue.fail(key, &self.settings.rules.backoff), NO_WAIT])
         } else {
             self.queue.succeed(key);
             outcome.requeue_after

@@ -13,6 +13,8 @@ fn secs(seconds: u64) -> SimTime {
     SimTime::ZERO + Duration::from_secs(seconds)
 }
 
+const RULES: BackoffRules = BackoffRules { first: "first", limit: "limit" };
+
 fn queue(gap: u64) -> WorkQueue {
     let backoff = Backoff::new(Duration::from_millis(5), Duration::from_secs(1000));
     WorkQueue::new(backoff, Duration::from_secs(gap))
@@ -77,14 +79,25 @@ fn failures_pause_longer_and_longer_until_a_success() {
     let mut queue = queue(0);
     queue.add(&key("a"), Duration::ZERO, Cause::NONE, secs(1));
     let millis = |duration: Duration| duration.as_micros() / 1000;
-    let pauses: Vec<u64> = (0..4).map(|_| millis(queue.fail(&key("a")))).collect();
+    let pauses: Vec<u64> = (0..4).map(|_| millis(queue.fail(&key("a"), &RULES).1)).collect();
     assert_eq!(pauses, [5, 10, 20, 40]);
     for _ in 0..30 {
-        queue.fail(&key("a"));
+        queue.fail(&key("a"), &RULES);
     }
-    assert_eq!(queue.fail(&key("a")), Duration::from_secs(1000));
+    assert_eq!(queue.fail(&key("a"), &RULES), ("limit", Duration::from_secs(1000)));
     queue.succeed(&key("a"));
-    assert_eq!(millis(queue.fail(&key("a"))), 5);
+    assert_eq!(millis(queue.fail(&key("a"), &RULES).1), 5);
+}
+
+#[test]
+fn a_pause_is_there_for_the_first_value_until_the_limit_has_taken_over() {
+    let pauses = |first, limit| {
+        let [first, limit] = [first, limit].map(Duration::from_secs);
+        let mut backoff = Backoff::new(first, limit);
+        [(); 3].map(|()| backoff.fail(&RULES)).map(|(rule, pause)| (rule, pause.as_secs()))
+    };
+    assert_eq!(pauses(4, 10), [("first", 4), ("first", 8), ("limit", 10)]);
+    assert_eq!(pauses(11, 10), [("first", 11), ("limit", 10), ("limit", 10)]);
 }
 
 #[test]

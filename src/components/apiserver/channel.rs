@@ -14,6 +14,7 @@
 
 use super::Event;
 use crate::api::Kind;
+use crate::client::BackoffRules;
 use crate::engine::{Duration, Purpose, below};
 use crate::infra::{Address, Broken, ConnectionId, Ctx, Port};
 use crate::wire::{Message, StoreRequest};
@@ -70,6 +71,8 @@ struct Sent {
 
 /// The draws for pauses; the channel's number is added.
 const RECONNECT: u16 = 200;
+const BACKOFF: BackoffRules =
+    BackoffRules { first: "kubernetes.etcdBackoffFirst", limit: "kubernetes.etcdBackoffLimit" };
 /// How many health checks there are.
 const CHECKS: usize = 2;
 
@@ -216,7 +219,7 @@ impl Channel {
         let sent = std::mem::take(&mut self.sent);
         if how != Broken::Refused {
             // The first new dial follows at once.
-            ctx.after("kubernetes.etcdBackoffFirst", Duration::ZERO, Event::Reconnect(self.number));
+            ctx.after(BACKOFF.first, Duration::ZERO, Event::Reconnect(self.number));
             return sent.into_iter().map(|(id, sent)| (id, sent.is_proposal)).collect();
         }
         let unheard = sent.into_iter().filter_map(|(id, sent)| Some((id, sent.request?)));
@@ -224,9 +227,11 @@ impl Channel {
         let spread = self.pause.scaled(self.settings.jitter_percent, 100);
         let pause = self.pause.saturating_sub(spread)
             + below(spread * 2, ctx.draw(Purpose(RECONNECT + u16::from(self.number))));
-        ctx.after("kubernetes.etcdBackoffFirst", pause, Event::Reconnect(self.number));
+        let ChannelSettings { backoff_first, backoff_limit, .. } = self.settings;
+        let rule = BACKOFF.of(self.pause, backoff_first, backoff_limit);
+        ctx.after(rule, pause, Event::Reconnect(self.number));
         let grown = self.pause.scaled(self.settings.backoff_growth_percent, 100);
-        self.pause = grown.min(self.settings.backoff_limit);
+        self.pause = grown.min(backoff_limit);
         Vec::new()
     }
 }

@@ -226,8 +226,9 @@ impl ControllerManager {
         match answered {
             Err(error) if !gone(error.reason) => {
                 let first = self.settings.shell.backoff;
-                let pause = self.bootstrap.failures.entry(key.clone()).or_insert(first).fail();
-                ctx.after("kubernetes.controllerBackoffFirst", pause, Event::TokenDue(key));
+                let backoff = self.bootstrap.failures.entry(key.clone()).or_insert(first);
+                let (rule, pause) = backoff.fail(&self.settings.shell.rules.backoff);
+                ctx.after(rule, pause, Event::TokenDue(key));
             }
             _ => drop(self.bootstrap.failures.remove(&key)),
         }

@@ -8,8 +8,8 @@
 use super::expectations::Expectations;
 use crate::api::kinds::{Condition, Job, Pod, PodPhase, Status};
 use crate::api::{Kind, Meta, Object, ObjectKey, Uid, Verb};
-use crate::client::{Delta, Outcome, Reconciler, Reply, Step, View};
-use crate::engine::{Duration, Purpose, SimTime, Text, name_suffix};
+use crate::client::{BackoffRules, Delta, Outcome, Reconciler, Reply, Step, View};
+use crate::engine::{Duration, Purpose, Rule, SimTime, Text, name_suffix};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -64,6 +64,9 @@ pub const TRACKING: Text = Text::word("batch.kubernetes.io/job-tracking");
 
 const POD_NAME: Purpose = Purpose(12);
 
+const BACKOFF: BackoffRules =
+    BackoffRules { first: "kubernetes.jobBackoffFirst", limit: "kubernetes.jobBackoffLimit" };
+
 impl JobController {
     /// A controller with an empty memory.
     pub fn new(settings: Settings) -> JobController {
@@ -99,7 +102,7 @@ impl JobController {
             let wanted = job.completions.saturating_sub(succeeded);
             if !given_up && (active.len() as u32) < wanted {
                 let left = self.pause_left(key, &new, view.now);
-                if left.is_zero() {
+                if left.1.is_zero() {
                     return self.create(&object, job, view);
                 }
                 pause = Some(left);
@@ -131,7 +134,7 @@ impl JobController {
         job: &Job,
         pods: &[Arc<Object>],
         tally: &Tally,
-        pause: Option<Duration>,
+        pause: Option<(Rule, Duration)>,
         view: &mut View,
     ) -> Step<State> {
         let mut changed = Object::clone(object);
@@ -161,7 +164,7 @@ impl JobController {
             return Step::ask(verb, State::Released);
         }
         match pause {
-            Some(left) => Step::Done(Outcome::after("kubernetes.jobBackoffFirst", left)),
+            Some((rule, left)) => Step::Done(Outcome::after(rule, left)),
             None => Step::done(),
         }
     }
@@ -191,14 +194,19 @@ impl JobController {
         None
     }
 
-    /// What is left of the pause after the last failure.
-    fn pause_left(&self, key: &ObjectKey, new: &[&Arc<Object>], now: SimTime) -> Duration {
+    /// What is left of the pause after the last failure, and what it is there for.
+    fn pause_left(&self, key: &ObjectKey, new: &[&Arc<Object>], now: SimTime) -> (Rule, Duration) {
         let streak = self.streak_with(key, new);
-        let mut pause = self.settings.backoff_first;
+        let Settings { backoff_first, backoff_limit, .. } = self.settings;
+        let mut pause = backoff_first;
         for _ in 1..streak.failures.min(64) {
-            pause = pause.doubled_up_to(self.settings.backoff_limit);
+            pause = pause.doubled_up_to(backoff_limit);
         }
-        if streak.failures == 0 { Duration::ZERO } else { (streak.last + pause).since(now) }
+        let left = match streak.failures {
+            0 => Duration::ZERO,
+            _ => (streak.last + pause).since(now),
+        };
+        (BACKOFF.of(pause, backoff_first, backoff_limit), left)
     }
 
     /// The failures in a row, with those of Pods that are not counted yet.

@@ -9,7 +9,7 @@
 mod tests;
 
 use crate::api::{Answer, Answered, Kind, Object, ObjectKey, Selector, Verb};
-use crate::client::{Alarm, Backoff, Client, ClientSettings, News, VcenterClient};
+use crate::client::{Alarm, Backoff, Client, ClientSettings, News, ShellRules, VcenterClient};
 use crate::engine::{Duration, Text};
 use crate::infra::{Address, Ctx, Input};
 use crate::wire::{DatacenterRequest, Message, TaskEnd};
@@ -273,7 +273,8 @@ impl InfraProvider {
 
     fn retry_later(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
         let first = Backoff::new(self.settings.backoff_first, self.settings.backoff_limit);
-        let pause = self.failures.entry(key.clone()).or_insert(first).fail();
-        ctx.after("clusterApi.backoffFirst", pause, Event::Retry(key.clone()));
+        let backoff = self.failures.entry(key.clone()).or_insert(first);
+        let (rule, pause) = backoff.fail(&ShellRules::CONTROLLER_RUNTIME.backoff);
+        ctx.after(rule, pause, Event::Retry(key.clone()));
     }
 }

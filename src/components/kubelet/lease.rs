@@ -7,7 +7,7 @@
 use super::{AGENT, Beat, Event, Kubelet, LEASE, Start};
 use crate::api::kinds::Lease;
 use crate::api::{Answer, Answered, ApiError, Kind, Meta, Object, ObjectKey, Reason, Verb};
-use crate::client::Backoff;
+use crate::client::{Backoff, BackoffRules};
 use crate::engine::{Duration, Text};
 use crate::infra::Ctx;
 use std::sync::Arc;
@@ -39,6 +39,11 @@ pub enum Asked {
 
 /// The namespace of all Nodes' Leases.
 const NAMESPACE: Text = Text::word("kube-node-lease");
+
+const BACKOFF: BackoffRules = BackoffRules {
+    first: "kubernetes.nodeLeaseBackoffFirst",
+    limit: "kubernetes.nodeLeaseBackoffLimit",
+};
 
 impl Default for LeaseLoop {
     fn default() -> LeaseLoop {
@@ -135,8 +140,8 @@ impl Kubelet {
     }
 
     fn look_up_later(&mut self, ctx: &mut Ctx<Event>) {
-        let pause = self.lease.backoff.fail();
-        ctx.after("kubernetes.nodeLeaseBackoffFirst", pause, Event::EnsureLease);
+        let (rule, pause) = self.lease.backoff.fail(&BACKOFF);
+        ctx.after(rule, pause, Event::EnsureLease);
     }
 
     /// A Lease is owned by its Node, so there is none before the Node is there.

@@ -4,7 +4,8 @@
 //! ran well for long begins from the start. Follows `k/k:pkg/kubelet/kuberuntime` (`doBackOff`) and
 //! `k8s.io/client-go/util/flowcontrol`. What it remembers dies with the kubelet.
 
-use crate::engine::{Duration, SimTime, below};
+use crate::client::BackoffRules;
+use crate::engine::{Duration, Rule, SimTime, below};
 
 /// The numbers of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,11 @@ pub enum Rechecks {
     /// When the wait is over, or after a period of this length if that is sooner.
     AtTheEnd { limit: Duration },
 }
+
+const BACKOFF: BackoffRules = BackoffRules {
+    first: "kubernetes.restartBackoffFirst",
+    limit: "kubernetes.restartBackoffLimit",
+};
 
 /// What a kubelet remembers of a container's restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +78,20 @@ impl RestartBackoff {
 }
 
 impl RestartSettings {
+    /// What a kubelet waits for until it looks again: for what is left of the pause, and for as much
+    /// longer as the look takes to come.
+    pub fn waits(&self, (pause, left): (Duration, Duration), draw: u64) -> [(Rule, Duration); 2] {
+        let recheck = self.recheck(left, draw);
+        let look = match self.rechecks {
+            Rechecks::EveryPeriod => "kubernetes.restartRecheck",
+            Rechecks::AtTheEnd { .. } => "kubernetes.restartRecheckJitterPercent",
+        };
+        let rule = BACKOFF.of(pause, self.first, self.limit);
+        [(rule, recheck.min(left)), (look, recheck.saturating_sub(left))]
+    }
+
     /// After how long a kubelet looks again, with `left` of the pause to go.
-    pub fn recheck(&self, left: Duration, draw: u64) -> Duration {
+    fn recheck(&self, left: Duration, draw: u64) -> Duration {
         let pause = match self.rechecks {
             Rechecks::EveryPeriod => self.recheck,
             Rechecks::AtTheEnd { limit } => left.min(limit),

@@ -192,7 +192,7 @@ impl Kubelet {
         self.declare_probes(&name, start, ctx);
         if program.running_since.is_none() {
             let delay = ctx.draw_delay(SYNC, self.settings.pod_sync);
-            self.enter(&name, stage, Some(("kubernetes.podSync", delay)), ctx);
+            self.enter(&name, stage, &[("kubernetes.podSync", delay)], ctx);
         }
         self.sync_mirror(&name, ctx);
     }
@@ -202,15 +202,15 @@ impl Kubelet {
         &mut self,
         name: &Text,
         stage: Stage,
-        after: Option<(Rule, Duration)>,
+        waits: &[(Rule, Duration)],
         ctx: &mut Ctx<Event>,
     ) {
         let Some(pod) = self.statics.pods.get_mut(name) else { return };
         pod.stage = stage;
         pod.timer.cancel();
-        if let Some((rule, delay)) = after {
+        if !waits.is_empty() {
             let due = pod.timer.restart();
-            ctx.after(rule, delay, Event::StaticPod(name.clone(), due));
+            ctx.after_all(waits, Event::StaticPod(name.clone(), due));
         }
     }
 
@@ -241,9 +241,8 @@ impl Kubelet {
         match pod.backoff.and_then(|backoff| backoff.left(ended, now, &settings)) {
             Some((pause, left)) => {
                 let was_waiting = pod.stage == Stage::Waiting { backing_off: true };
-                let recheck = settings.recheck(left, ctx.draw(RECHECK));
-                let after = Some(("kubernetes.restartBackoffFirst", recheck));
-                self.enter(name, Stage::Waiting { backing_off: true }, after, ctx);
+                let waits = settings.waits((pause, left), ctx.draw(RECHECK));
+                self.enter(name, Stage::Waiting { backing_off: true }, &waits, ctx);
                 if !was_waiting {
                     self.say_backing_off(name, pause, ctx);
                 }
@@ -257,14 +256,14 @@ impl Kubelet {
 
     fn create_container(&mut self, name: &Text, ctx: &mut Ctx<Event>) {
         let delay = ctx.draw_delay(CONTAINER_START, self.settings.container_start);
-        let after = Some(("kubernetes.containerStart", delay));
-        self.enter(name, Stage::Starting, after, ctx);
+        let waits = [("kubernetes.containerStart", delay)];
+        self.enter(name, Stage::Starting, &waits, ctx);
         self.sync_mirror(name, ctx);
     }
 
     fn run(&mut self, name: &Text, ctx: &mut Ctx<Event>) {
         ctx.start_program(name.clone());
-        self.enter(name, Stage::Running { since: ctx.now() }, None, ctx);
+        self.enter(name, Stage::Running { since: ctx.now() }, &[], ctx);
         if let Some(pod) = self.statics.pods.get_mut(name) {
             pod.probes = Probes::of_a_new_container(&pod.manifest);
         }
@@ -330,8 +329,8 @@ impl Kubelet {
         let Some(grace) = self.statics.get(name).map(|pod| pod.manifest.grace) else { return };
         // One that ended a moment ago has nobody left who would report its end.
         let runs = ctx.program(name).is_some_and(|program| program.running_since.is_some());
-        let after = Some(("kubernetes.staticPodGrace", grace));
-        self.enter(name, Stage::Stopping(why), after, ctx);
+        let waits = [("kubernetes.staticPodGrace", grace)];
+        self.enter(name, Stage::Stopping(why), &waits, ctx);
         match runs {
             true => ctx.signal_program(name.clone(), Signal::Terminate),
             false => self.program_ended(name, ctx),
@@ -343,8 +342,8 @@ impl Kubelet {
     fn end(&mut self, name: &Text, ctx: &mut Ctx<Event>) {
         let period = self.settings.static_pods.housekeeping;
         let left = until_next(self.statics.housekeeping, period, ctx.now());
-        let after = Some(("kubernetes.housekeepingPeriod", left));
-        self.enter(name, Stage::Ended, after, ctx);
+        let waits = [("kubernetes.housekeepingPeriod", left)];
+        self.enter(name, Stage::Ended, &waits, ctx);
         self.sync_mirror(name, ctx);
     }
 

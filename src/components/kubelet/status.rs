@@ -6,7 +6,7 @@
 use super::{Beat, Event, Kubelet, STATUS, Start, StatusReads};
 use crate::api::kinds::{Condition, Node, Status, Taint, TaintEffect, label, taint};
 use crate::api::{Answer, Answered, Kind, Labels, Meta, Object, ObjectKey, Reason, Verb};
-use crate::client::Backoff;
+use crate::client::{Backoff, BackoffRules};
 use crate::engine::{Duration, Purpose, SimTime, Text, below};
 use crate::infra::{Ctx, Place};
 use std::sync::Arc;
@@ -40,6 +40,11 @@ pub enum Asked {
     Node,
     Report,
 }
+
+const REGISTER_AGAIN: BackoffRules = BackoffRules {
+    first: "kubernetes.registrationBackoffFirst",
+    limit: "kubernetes.registrationBackoffLimit",
+};
 
 const REPORT_AGE: Purpose = Purpose(1);
 const LAST_RELIST: Purpose = Purpose(7);
@@ -152,8 +157,8 @@ impl Kubelet {
                 self.adopt(ctx);
             }
             (Asked::Registration | Asked::Adoption, _) => {
-                let pause = self.status.registration.fail();
-                ctx.after("kubernetes.registrationBackoffFirst", pause, Event::Register);
+                let (rule, pause) = self.status.registration.fail(&REGISTER_AGAIN);
+                ctx.after(rule, pause, Event::Register);
             }
             (Asked::Node, Ok(Answer::Object(node))) => self.report(node, ctx),
             (Asked::Report, Ok(Answer::Object(node))) => {

@@ -10,7 +10,7 @@
 //! last round, while this one goes on with its longest pause.
 
 use super::{Event, Kubelet};
-use crate::engine::{Delay, Duration, Purpose, below};
+use crate::engine::{Delay, Duration, Purpose, Rule, below};
 use crate::infra::Ctx;
 
 /// How a kubelet tries to make its CSINode, and how it notices that it has.
@@ -36,6 +36,10 @@ pub struct Pauses {
     pub tries: u32,
 }
 
+/// The pauses within a round of tries, and between two of them.
+const TRY: Rule = "kubernetes.csiNodeTryFirst";
+const ROUND: Rule = "kubernetes.csiNodeRoundFirst";
+
 const LEAD: Purpose = Purpose(2);
 const JITTER: Purpose = Purpose(14);
 const LOOK: Purpose = Purpose(15);
@@ -50,29 +54,31 @@ impl Kubelet {
     /// The Node is there now: the next try succeeds, and the look after it sees that.
     pub(super) fn storage_waits(&mut self, ctx: &mut Ctx<Event>) {
         let trying_for = self.storage_lead + ctx.now().since(self.storage_asked);
-        let try_at = self.next_try(trying_for, ctx);
+        let (rule, try_at) = self.next_try(trying_for, ctx);
         let look = below(self.settings.storage.look_period, ctx.draw(LOOK));
-        let tries = ("kubernetes.csiNodeTryFirst", try_at.saturating_sub(trying_for));
+        let tries = (rule, try_at.saturating_sub(trying_for));
         ctx.after_all(&[tries, ("kubernetes.nodeReadyLook", look)], Event::NodeReady);
     }
 
-    /// The first try that comes later than `elapsed` after the first of all.
-    fn next_try(&self, elapsed: Duration, ctx: &mut Ctx<Event>) -> Duration {
+    /// The first try that comes later than `elapsed` after the first of all, and what is waited for
+    /// until then.
+    fn next_try(&self, elapsed: Duration, ctx: &mut Ctx<Event>) -> (Rule, Duration) {
         let Settings { within, between, jitter_percent, .. } = self.settings.storage;
         let mut at = Duration::ZERO;
-        let mut round = 0;
+        let (mut round, mut rule) = (0, TRY);
         loop {
             for number in 1..=within.tries {
                 if at > elapsed {
-                    return at;
+                    return (rule, at);
                 }
                 if number < within.tries {
                     at = at + jittered(within.pause(number - 1), jitter_percent, ctx);
+                    rule = TRY;
                 }
             }
             let last = between.tries.saturating_sub(2);
             at = at + jittered(between.pause(round.min(last)), jitter_percent, ctx);
-            round += 1;
+            (round, rule) = (round + 1, ROUND);
         }
     }
 }

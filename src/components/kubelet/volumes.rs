@@ -12,7 +12,7 @@
 use super::{AGENT, Asked, Event, Kubelet};
 use crate::api::kinds::{Node, VolumeNames, claim_of};
 use crate::api::{Answer, Answered, Kind, Object, ObjectKey, Uid, Verb};
-use crate::client::Backoff;
+use crate::client::{Backoff, BackoffRules};
 use crate::engine::{Delay, Duration, Purpose, Text};
 use crate::infra::Ctx;
 use std::collections::BTreeMap;
@@ -26,6 +26,9 @@ pub struct VolumeSettings {
     pub mount: Delay,
     pub unmount: Delay,
 }
+
+const RETRY: BackoffRules =
+    BackoffRules { first: "kubernetes.volumeRetryFirst", limit: "kubernetes.volumeRetryLimit" };
 
 /// The volumes of this kubelet's Pods.
 #[derive(Clone, Debug, Default)]
@@ -127,8 +130,8 @@ impl Kubelet {
 
     fn look_later(&mut self, pod: Uid, ctx: &mut Ctx<Event>) {
         if let Some(held) = self.volumes.of.get_mut(&pod) {
-            let pause = held.backoff.fail();
-            ctx.after("kubernetes.volumeRetryFirst", pause, Event::LookAtVolume(pod));
+            let (rule, pause) = held.backoff.fail(&RETRY);
+            ctx.after(rule, pause, Event::LookAtVolume(pod));
         }
     }
 

@@ -225,15 +225,16 @@ impl Scheduler {
 
     /// Something happened that may let unschedulable Pods fit.
     fn wake(&mut self, ctx: &mut Ctx<Event>) {
-        for (key, pause) in self.queue.wake(ctx.now(), ctx.cause()) {
-            ctx.after("kubernetes.podInitialBackoff", pause, Event::BackoffOver(key));
+        for (key, (rule, pause)) in self.queue.wake(ctx.now(), ctx.cause()) {
+            ctx.after(rule, pause, Event::BackoffOver(key));
         }
     }
 
     /// Pods that have waited for very long are tried again without a reason.
     fn flush(&mut self, ctx: &mut Ctx<Event>) {
-        for (key, pause) in self.queue.flush(ctx.now(), self.settings.unschedulable_timeout) {
-            ctx.after("kubernetes.podInitialBackoff", pause, Event::BackoffOver(key));
+        let timeout = self.settings.unschedulable_timeout;
+        for (key, (rule, pause)) in self.queue.flush(ctx.now(), timeout) {
+            ctx.after(rule, pause, Event::BackoffOver(key));
         }
     }
 
@@ -325,8 +326,8 @@ impl Scheduler {
             }
             Err(_) => {
                 self.assumed.remove(&key);
-                let pause = self.queue.fail(&key, ctx.now());
-                ctx.after("kubernetes.podInitialBackoff", pause, Event::BackoffOver(key));
+                let (rule, pause) = self.queue.fail(&key, ctx.now());
+                ctx.after(rule, pause, Event::BackoffOver(key));
             }
         }
     }

@@ -3,8 +3,8 @@
 //! Follows `k/k:pkg/scheduler/backend/queue/scheduling_queue.go`.
 
 use crate::api::ObjectKey;
-use crate::client::Backoff;
-use crate::engine::{Duration, SimTime};
+use crate::client::{Backoff, BackoffRules};
+use crate::engine::{Duration, Rule, SimTime};
 use crate::timeline::Cause;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -23,7 +23,7 @@ struct Waiting {
     place: Place,
     backoff: Backoff,
     last_try: SimTime,
-    pause: Duration,
+    pause: (Rule, Duration),
     cause: Cause,
 }
 
@@ -33,6 +33,12 @@ enum Place {
     Backoff,
     Unschedulable,
 }
+
+/// What is left of a pause, and what it is there for.
+type Left = (Rule, Duration);
+
+const BACKOFF: BackoffRules =
+    BackoffRules { first: "kubernetes.podInitialBackoff", limit: "kubernetes.podMaxBackoff" };
 
 impl Queue {
     /// An empty queue.
@@ -47,7 +53,7 @@ impl Queue {
             place: Place::Active,
             backoff: self.backoff,
             last_try: now,
-            pause: Duration::ZERO,
+            pause: (BACKOFF.first, Duration::ZERO),
             cause,
         };
         if self.pods.insert(key.clone(), waiting).is_none() {
@@ -80,31 +86,31 @@ impl Queue {
         if let Some(waiting) = self.pods.get_mut(key) {
             waiting.place = Place::Unschedulable;
             waiting.last_try = now;
-            waiting.pause = waiting.backoff.fail();
+            waiting.pause = waiting.backoff.fail(&BACKOFF);
         }
     }
 
     /// A try failed for another reason: the pause until the next.
-    pub fn fail(&mut self, key: &ObjectKey, now: SimTime) -> Duration {
+    pub fn fail(&mut self, key: &ObjectKey, now: SimTime) -> (Rule, Duration) {
         let backoff = self.backoff;
         let waiting = self.pods.entry(key.clone()).or_insert(Waiting {
             place: Place::Backoff,
             backoff,
             last_try: now,
-            pause: Duration::ZERO,
+            pause: (BACKOFF.first, Duration::ZERO),
             cause: Cause::NONE,
         });
         waiting.place = Place::Backoff;
-        waiting.backoff.fail()
+        waiting.backoff.fail(&BACKOFF)
     }
 
     /// Pods that may fit now, each with what is left of its backoff.
-    pub fn wake(&mut self, now: SimTime, cause: Cause) -> Vec<(ObjectKey, Duration)> {
+    pub fn wake(&mut self, now: SimTime, cause: Cause) -> Vec<(ObjectKey, Left)> {
         self.leave_unschedulable(now, |_| true, cause)
     }
 
     /// Pods that have been unschedulable for too long.
-    pub fn flush(&mut self, now: SimTime, timeout: Duration) -> Vec<(ObjectKey, Duration)> {
+    pub fn flush(&mut self, now: SimTime, timeout: Duration) -> Vec<(ObjectKey, Left)> {
         self.leave_unschedulable(now, |waiting| waiting.last_try + timeout < now, Cause::NONE)
     }
 
@@ -129,13 +135,14 @@ impl Queue {
         now: SimTime,
         mut leaves: impl FnMut(&Waiting) -> bool,
         cause: Cause,
-    ) -> Vec<(ObjectKey, Duration)> {
+    ) -> Vec<(ObjectKey, Left)> {
         let mut left = Vec::new();
         for (key, waiting) in &mut self.pods {
             if waiting.place == Place::Unschedulable && leaves(waiting) {
                 waiting.place = Place::Backoff;
                 waiting.cause = cause;
-                left.push((key.clone(), (waiting.last_try + waiting.pause).since(now)));
+                let (rule, pause) = waiting.pause;
+                left.push((key.clone(), (rule, (waiting.last_try + pause).since(now))));
             }
         }
         left
