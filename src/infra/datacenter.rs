@@ -54,12 +54,20 @@ pub struct Latency {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {
     ProcessEnded(ProcessId),
-    /// The end of a connection that `who` learns at `at`.
+    /// The end of a connection, of which its host tells `who` at `at`.
     ConnectionEnds {
         who: ProcessId,
         connection: ConnectionId,
         at: SimTime,
         how: Broken,
+    },
+    /// A connection that has fallen silent: `who` asks the other end at `asks` whether it lives, and
+    /// has given up at `at`.
+    ConnectionSilent {
+        who: ProcessId,
+        connection: ConnectionId,
+        asks: SimTime,
+        at: SimTime,
     },
     /// A process has left an end whose other end cannot hear of it at once.
     Left(Direction),
@@ -426,9 +434,9 @@ impl Datacenter {
         for process in victims {
             for (connection, peer, _) in self.network.of(process) {
                 if let Some(who) = peer.filter(|peer| self.processes.get(*peer).vm != vm) {
-                    let at = self.network.given_up_at(connection, self.keep_alive, now);
-                    let how = Broken::Lost;
-                    then.push(Happening::ConnectionEnds { who, connection, at, how });
+                    let asks = self.network.asks_at(connection, self.keep_alive, now);
+                    let at = asks + self.keep_alive.ping;
+                    then.push(Happening::ConnectionSilent { who, connection, asks, at });
                 }
             }
             self.processes.get_mut(process).end(Cause::NONE);

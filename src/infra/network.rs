@@ -416,10 +416,10 @@ impl Network {
             .collect()
     }
 
-    /// When the living end of a connection that fell silent now gives it up.
-    pub fn given_up_at(&self, id: ConnectionId, keep_alive: KeepAlive, now: SimTime) -> SimTime {
+    /// When the living end of a connection that fell silent now asks whether the other lives.
+    pub fn asks_at(&self, id: ConnectionId, keep_alive: KeepAlive, now: SimTime) -> SimTime {
         let heard = self.connections.get(id).map_or(now, |connection| connection.heard);
-        now.max(heard + keep_alive.idle) + keep_alive.ping
+        now.max(heard + keep_alive.idle)
     }
 }
 

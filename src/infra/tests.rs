@@ -147,8 +147,8 @@ fn a_host_without_power_is_silent_until_the_keep_alive_misses() {
     pair.datacenter.power_off(pair.there, at(21_000), &mut then);
     assert_eq!(pair.route(id, at(21_001)), Route::Silent);
     // 30 s after the last frame a ping, 15 s later nothing is left to hope for.
-    let (who, how) = (pair.client, Broken::Lost);
-    let told = Happening::ConnectionEnds { who, connection: id, at: at(65_000), how };
+    let (who, asks) = (pair.client, at(50_000));
+    let told = Happening::ConnectionSilent { who, connection: id, asks, at: at(65_000) };
     assert!(then.contains(&told), "{then:?}");
     let another = pair.connect(at(22_000));
     assert_eq!(pair.route(another, at(22_000)), Route::Silent, "nobody refuses either");

@@ -2,10 +2,11 @@
 
 use super::core::{Core, NOBODY, NOW, Payload, Runtime, What, World, purpose};
 use super::process::Event;
+use super::transport::{PING, READ_IDLE};
 use crate::api::ObjectKey;
 use crate::engine::{Duration, Generation, Key, Rhythm, Rule, SimTime, Text};
 use crate::infra::{
-    ActivityId, Effect, Elapsed, Happening, ProcessId, Restart, Start, Trace, VmId,
+    ActivityId, Broken, Effect, Elapsed, Happening, ProcessId, Restart, Start, Trace, VmId,
 };
 use crate::timeline::{Cause, EntryId, Step, StepId, Turn};
 
@@ -371,6 +372,11 @@ impl Core {
                 Happening::ConnectionEnds { who, connection, at, how } => {
                     let what = What::Broken(connection, how);
                     let led = (*cause, self.way_rule(connection));
+                    self.push_to(at, who, who, purpose::CONNECTION, led, what);
+                }
+                Happening::ConnectionSilent { who, connection, asks, at } => {
+                    let what = What::Broken(connection, Broken::Lost);
+                    let led = (self.step_on(*cause, asks, READ_IDLE, who), PING);
                     self.push_to(at, who, who, purpose::CONNECTION, led, what);
                 }
                 Happening::Left(direction) => self.leave(direction, *cause),

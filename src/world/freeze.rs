@@ -37,11 +37,10 @@ impl Core {
         for (connection, peer, _) in self.datacenter.network.of(id) {
             let Some(client) = peer.filter(|_| connection.client != id) else { continue };
             let keep_alive = self.datacenter.keep_alive;
-            let at = self.datacenter.network.given_up_at(connection, keep_alive, now);
+            let asks = self.datacenter.network.asks_at(connection, keep_alive, now);
             let what = What::PingLost(connection, id, now);
-            let asked = SimTime::ZERO + at.since(SimTime::ZERO + keep_alive.ping);
-            let led = self.step_on(cause.of(entry), asked, READ_IDLE, client);
-            self.push_host(at, client, (led, PING), what);
+            let led = self.step_on(cause.of(entry), asks, READ_IDLE, client);
+            self.push_host(asks + keep_alive.ping, client, (led, PING), what);
         }
     }
 
