@@ -3,6 +3,7 @@
 //! Whoever takes a number out of the catalog is noted, so that a run can name the assumed ones that
 //! it relied on. What a number means is not known here.
 
+use super::changed::{By, Change};
 use super::form::Form;
 use super::manifests::{Place, Wish, WishSource};
 use super::mistake::{Mistake, nearest};
@@ -38,24 +39,7 @@ pub struct Setting {
     /// Within which nobody knows where it lies.
     pub range: Option<String>,
     /// How it was changed, if it was.
-    changed: Option<Change>,
-}
-
-/// How a setting was changed.
-#[derive(Clone, Debug)]
-struct Change {
-    /// The value that it had on the platform.
-    instead_of: String,
-    by: By,
-}
-
-/// Who has changed a setting.
-#[derive(Clone, Debug)]
-enum By {
-    /// `--set`.
-    Option,
-    /// A user's manifest, or a scenario.
-    Manifest(Place, WishSource),
+    pub(super) changed: Option<Change>,
 }
 
 /// Where a number comes from.
@@ -168,7 +152,8 @@ impl Catalog {
     /// The settings that were changed, by key; a default of a manifest counts if it changes something.
     pub fn changes(&self) -> Vec<Changed> {
         let changed = |(key, setting): (&String, &Setting)| {
-            let Change { instead_of, by } = setting.changed.as_ref()?;
+            let change = setting.changed.as_ref()?;
+            let Change { instead_of, by } = change;
             let is_default = matches!(by, By::Manifest(_, WishSource::Default));
             let is_same = |one: &str, other: &str| match (span(one), span(other)) {
                 (Some(one), Some(other)) => one == other,
@@ -178,13 +163,7 @@ impl Catalog {
                 key: Text::from(key.as_str()),
                 value: Text::from(setting.value.as_str()),
                 instead_of: Text::from(instead_of.as_str()),
-                from: match by {
-                    By::Option => Text::word("--set"),
-                    By::Manifest(place, WishSource::Written) => Text::from(place.to_string()),
-                    By::Manifest(place, WishSource::Default) => {
-                        Text::from(format!("{place}, by default"))
-                    }
-                },
+                from: change.from(),
             })
         };
         self.settings.iter().filter_map(changed).collect()

@@ -4,6 +4,7 @@ mod actions;
 mod assumed;
 mod awaited;
 mod catalog;
+mod changed;
 mod disk_words;
 mod documents;
 mod etcd_health;

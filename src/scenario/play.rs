@@ -1,6 +1,7 @@
 //! From a name or a file to a played run.
 
 use super::catalog::{Catalog, Setting};
+use super::changed::pod_grace;
 use super::expect::{Expectation, Seen};
 use super::faults::Fault;
 use super::file::{Resolved, Scenario};
@@ -138,7 +139,15 @@ impl Game {
         let first_fault = faults.first().map_or(SimTime::ZERO, |(at, _)| *at);
         given.pin(&mut blueprint, first_fault);
         let budget = default_budget(blueprint.control_planes, blueprint.workers, until);
+        let graces = blueprint.workloads.iter().map(|workload| workload.grace);
+        let grace = pod_grace(graces, &manifests);
         let plan = Plan { blueprint, faults, awaited, until, budget };
+        let users = Arc::new(user_settings(&platform.catalog, check.as_ref()));
+        let changes = platform.catalog.changes().into_iter();
+        let changes = changes.chain(own.taken(scenario, &platform)).collect();
+        let assumptions = platform.catalog.assumptions();
+        let doubts = platform.catalog.doubts();
+        let settings = platform.catalog.into_settings().into_iter().chain(grace).collect();
         Ok(Game {
             scenario: scenario.name.clone(),
             platform: platform.name.clone(),
@@ -150,17 +159,12 @@ impl Game {
             introduction: Text::from(scenario.introduction()),
             questions: resolved.questions,
             given,
-            assumptions: platform.catalog.assumptions(),
-            doubts: platform.catalog.doubts(),
-            changes: platform
-                .catalog
-                .changes()
-                .into_iter()
-                .chain(own.taken(scenario, &platform))
-                .collect(),
+            assumptions,
+            doubts,
+            changes,
             warnings: warnings.iter().map(|warning| Text::from(warning.to_string())).collect(),
-            users: Arc::new(user_settings(&platform.catalog, check.as_ref())),
-            settings: Arc::new(platform.catalog.into_settings()),
+            users,
+            settings: Arc::new(settings),
         })
     }
 

@@ -108,8 +108,12 @@ fn setting(rule: &str, settings: &Settings) -> Vec<(&'static str, String)> {
         vec![
             ("value", json!(setting.value).to_string()),
             ("flag", json!(setting.flag).to_string()),
-            ("basis", json!(setting.basis.name()).to_string()),
+            (
+                "basis",
+                json!(setting.given_by().map_or(setting.basis.name(), |_| "given")).to_string(),
+            ),
             ("source", json!(setting.source).to_string()),
+            ("from", json!(setting.given_by()).to_string()),
         ]
     })
 }

@@ -25,11 +25,14 @@ fn percent(part: Duration, whole: Duration) -> String {
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
-/// Where a rule can be changed, and on what it rests: `- a flag or a field (documented)`.
+/// Where a rule can be changed, and on what it rests: `- a flag or a field (documented)`, or who has
+/// given it: `(my-health-check.yaml:17)`.
 fn place(rule: &str, settings: &Settings) -> String {
-    match settings.get(rule) {
-        Some(Setting { flag, basis, .. }) => format!("- {flag} ({})", basis.name()),
-        None => String::new(),
+    let Some(setting) = settings.get(rule) else { return String::new() };
+    let Setting { flag, basis, .. } = setting;
+    match setting.given_by() {
+        Some(given_by) => format!("- {flag} ({given_by})"),
+        None => format!("- {flag} ({})", basis.name()),
     }
 }
 
