@@ -7,6 +7,7 @@ use super::player::{Options, Player, Versus};
 use super::progress::{Progress, watch};
 use super::report::{PageFormat, page, write_pages};
 use crate::analysis::estimate::MOST_RUNS;
+use crate::engine::counted;
 use crate::report::{Style, comparison_json, write_comparison};
 use crate::scenario::models;
 use clap::ValueEnum;
@@ -161,7 +162,11 @@ pub(super) fn play_both(asked: &Compare, player: &impl Player) -> Result<Exit, T
         write_pages(&asked.out, &page(&[film(a)?, film(b)?])?)?;
     }
     if interrupted {
-        note(&format!("partial: interrupted after {} of {} runs", found.runs, asked.runs));
+        note(&format!(
+            "partial: interrupted after {} of {}",
+            found.runs,
+            counted(asked.runs, "run")
+        ));
     }
     Ok(if interrupted { Exit::Interrupted } else { Exit::Done })
 }

@@ -3,6 +3,7 @@
 //! The only place that looks at the real clock: nothing of it reaches a result.
 
 use crate::analysis::Control;
+use crate::engine::counted;
 use std::io::{self, IsTerminal, Write as _};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -63,15 +64,16 @@ fn tell(control: &Control, runs: u64, progress: Progress, ended: &mpsc::Receiver
 
 /// `412 of 1400 runs, 31.0 per second, 32 s left`.
 fn line(done: u64, runs: u64, elapsed: Duration) -> String {
+    let of = counted(runs, "run");
     let millis = elapsed.as_millis().max(1);
     let tenths = u128::from(done) * 10_000 / millis;
     let rate = format!("{}.{}", tenths / 10, tenths % 10);
     let left = u128::from(runs.saturating_sub(done)) * millis;
     match left.checked_div(u128::from(done) * 1000) {
         Some(seconds) => {
-            format!("{done} of {runs} runs, {rate} per second, {} left", long(seconds))
+            format!("{done} of {of}, {rate} per second, {} left", long(seconds))
         }
-        None => format!("{done} of {runs} runs"),
+        None => format!("{done} of {of}"),
     }
 }
 

@@ -10,6 +10,6 @@ mod timer;
 
 pub use queue::{Key, Queue};
 pub use random::{Delay, Owner, Purpose, Random, below, index_below, name_suffix};
-pub use text::{Text, is_like};
+pub use text::{Text, counted, is_like};
 pub use time::{Duration, NotADuration, SimTime, Skew};
 pub use timer::{Activity, Generation, Path, Phase, Rhythm, Rhythmic, Rule, Timer};

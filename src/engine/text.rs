@@ -38,6 +38,12 @@ impl Text {
     }
 }
 
+/// `1 run`, `2 runs`.
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
 /// True if a text fits a pattern in which `*` stands for anything.
 pub fn is_like(text: &str, pattern: &str) -> bool {
     let Some((first, mut rest)) = pattern.split_once('*') else { return text == pattern };

@@ -9,7 +9,7 @@ use super::page::{Line, Mood, Style, say};
 use super::words;
 use crate::analysis::estimate::{Kind, runs_needed};
 use crate::analysis::{Comparison, Differing, Paired, Side};
-use crate::engine::Duration;
+use crate::engine::{Duration, counted};
 use serde_json::json;
 use std::io;
 
@@ -88,8 +88,10 @@ fn title(
         line.write(style, to)?;
     }
     let last = first_seed + runs.saturating_sub(1);
-    let text =
-        format!("{runs} runs of each with the same random numbers, seeds {first_seed}..{last}");
+    let text = format!(
+        "{} of each with the same random numbers, seeds {first_seed}..{last}",
+        counted(*runs, "run")
+    );
     say(Mood::Quiet, &text, style, to)
 }
 
@@ -137,7 +139,7 @@ fn figures(
         row(paired, style, to)?;
     }
     if !same.is_empty() {
-        let text = format!("    the same in every seed: {} others", same.len());
+        let text = format!("    the same in every seed: {}", counted(same.len() as u64, "other"));
         say(Mood::Quiet, &text, style, to)?;
     }
     Ok(())

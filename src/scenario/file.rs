@@ -115,10 +115,12 @@ pub(super) fn possible_control_planes(count: u32) -> Result<(), String> {
     ))
 }
 
+const EXAMPLE: &str = "`healsim show scenario worker-kubelet-stopped`";
+
 impl Scenario {
     /// Reads a scenario's text, and takes what manifests stand beside it.
     pub fn read(source: Source) -> Result<Scenario, Mistake> {
-        let (source, beside) = the_scenario_among(source.documents()?)?;
+        let (source, beside) = the_scenario_among(source.documents(EXAMPLE)?)?;
         let WrittenFile { metadata, spec, .. } = source.parse()?;
         check_name(&source, &metadata.name)?;
         let name = Text::from(metadata.name.value.as_str());

@@ -79,8 +79,9 @@ impl Source {
     }
 
     /// The documents of the text that are not empty, each at its own lines. A line of `---` ends a
-    /// document even within a text of several lines, so no parser is needed to find it.
-    pub fn documents(&self) -> Result<Vec<Source>, Mistake> {
+    /// document even within a text of several lines, so no parser is needed to find it. Of an empty
+    /// text it is said where an example is.
+    pub fn documents(&self, example: &str) -> Result<Vec<Source>, Mistake> {
         let mut documents: Vec<String> = vec![String::new()];
         for (number, line) in self.text.split_inclusive('\n').enumerate() {
             let rest = line.strip_prefix("---").or_else(|| line.strip_prefix("..."));
@@ -101,8 +102,7 @@ impl Source {
         let says = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
         documents.retain(|text| text.lines().any(says));
         if documents.is_empty() {
-            let message =
-                "is empty; `healsim show scenario worker-kubelet-stopped` shows an example";
+            let message = format!("is empty; {example} shows an example");
             return Err(Mistake::at(&self.file, &self.text, (1, 1), message));
         }
         let source = |text| Source { file: self.file.clone(), text };

@@ -5,7 +5,7 @@ use super::gap::Gap;
 use super::schedule::{Moment, Schedule, Strike};
 use super::trial::{Outcome, Then, Trial, watch};
 use crate::analysis::invariants::{ALL, Laws};
-use crate::engine::{Duration, SimTime};
+use crate::engine::{Duration, SimTime, counted};
 use crate::scenario::{Mistake, Simulation};
 use crate::timeline::{Entry, EntryId};
 use std::fmt::Write as _;
@@ -110,7 +110,8 @@ impl Finding {
         remark(&format!("Found by: {}", self.command));
         if let Some((strikes, runs)) = self.reduced {
             let left = self.schedule.strikes.len();
-            remark(&format!("Reduced from {strikes} faults to {left} in {runs} runs."));
+            let runs = counted(runs, "run");
+            remark(&format!("Reduced from {strikes} faults to {left} in {runs}."));
         }
         for line in self.story(&trial, &simulation) {
             remark(&line);

@@ -7,6 +7,7 @@ use super::axis::ceiling;
 use super::numbers::time;
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Figure, Kind, Name};
+use crate::engine::counted;
 use crate::report::picture::{Plot, Scale, axis_text, begin, side_text, tenth, text, time_axis};
 use std::fmt::Write as _;
 use std::io;
@@ -47,7 +48,7 @@ pub fn write(estimate: &Estimate, to: &mut impl io::Write) -> io::Result<()> {
     }
     for (place, figure) in (1..).zip(constant) {
         let Figure { name, happened, spread, .. } = figure;
-        let always = format!("always {} in {happened} runs", time(spread.min()));
+        let always = format!("always {} in {}", time(spread.min()), counted(*happened, "run"));
         let words = format!("{} {}: {always}", name.figure, name.object);
         text(&mut svg, (16, below + LINE * place), "quiet", "start", &words);
     }
@@ -58,7 +59,7 @@ pub fn write(estimate: &Estimate, to: &mut impl io::Write) -> io::Result<()> {
 fn heading(estimate: &Estimate) -> String {
     let Estimate { asked, runs, partial, .. } = estimate;
     let partial = if *partial { ", partial" } else { "" };
-    format!("{} on {}, {runs} runs{partial}", asked.scenario, asked.platform)
+    format!("{} on {}, {}{partial}", asked.scenario, asked.platform, counted(*runs, "run"))
 }
 
 fn panel(svg: &mut String, estimate: &Estimate, figure: &Figure) {
@@ -69,7 +70,7 @@ fn panel(svg: &mut String, estimate: &Estimate, figure: &Figure) {
     };
     let object = if *kind == Kind::Milestone { object.as_str() } else { "" };
     text(svg, (PLOT.left, 22), "name", "start", &name);
-    let note = format!("{object} in {happened} of {} runs", estimate.runs);
+    let note = format!("{object} in {happened} of {}", counted(estimate.runs, "run"));
     text(svg, (PLOT.left, 38), "quiet", "start", note.trim());
     let (low, high) = (spread.min(), spread.max());
     time_axis(svg, &PLOT, low, high, axis);

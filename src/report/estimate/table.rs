@@ -5,6 +5,7 @@ use crate::analysis::Estimate;
 use crate::analysis::estimate::{
     Assumed, Count, Ending, Figure, Kind, Name, STATISTICS, Seen, runs_needed, wilson,
 };
+use crate::engine::counted;
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
 use crate::report::shell::command;
 use std::io;
@@ -31,12 +32,15 @@ fn title(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Resu
     let (first, last) = (seeds.start, seeds.start + runs.saturating_sub(1));
     let mut line = Line::default();
     line.add(Mood::Heading, asked.scenario.as_str());
-    line.add(Mood::Neutral, format!(" on {}, {runs} runs, seeds {first}..{last}", asked.platform));
+    line.add(
+        Mood::Neutral,
+        format!(" on {}, {}, seeds {first}..{last}", asked.platform, counted(*runs, "run")),
+    );
     line.add(Mood::Quiet, concat!("   healsim ", env!("CARGO_PKG_VERSION")));
     line.write(style, to)?;
     if *partial {
         let wanted = seeds.end - seeds.start;
-        let text = format!("partial: interrupted after {runs} of {wanted} runs");
+        let text = format!("partial: interrupted after {runs} of {}", counted(wanted, "run"));
         say(Mood::Bad, &text, style, to)?;
     }
     Ok(())
@@ -54,8 +58,10 @@ fn outcomes(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::R
     let Some([low, high]) = estimate.ends else { return Ok(()) };
     let shares = [low, high].map(|end| tenths(end.recovered, end.runs));
     let text = format!(
-        "recovered with all assumed numbers low {} %, high {} %, in {} runs each",
-        shares[0], shares[1], low.runs
+        "recovered with all assumed numbers low {} %, high {} %, in {} each",
+        shares[0],
+        shares[1],
+        counted(low.runs, "run")
     );
     let mut line = Line::default();
     line.pad_to(4).add(Mood::Quiet, text);

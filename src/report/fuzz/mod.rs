@@ -11,6 +11,7 @@ pub use json::campaign_json;
 use super::page::{Line, Mood, Span, Style, hang, say};
 use crate::analysis::estimate::MOST_RUNS;
 use crate::analysis::fuzz::{Campaign, Count, KINDS, Outcome, Phase};
+use crate::engine::counted;
 use std::io;
 
 /// The columns of counts, shares and seeds.
@@ -54,12 +55,14 @@ fn title(campaign: &Campaign, style: Style, to: &mut impl io::Write) -> io::Resu
     line.write(style, to)?;
     let last = first_seed.saturating_add(played.saturating_sub(1));
     let runs = format!(
-        "{played} runs, seeds {first_seed}..{last}; {struck} faults struck; {events} engine events"
+        "{}, seeds {first_seed}..{last}; {} struck; {events} engine events",
+        counted(*played, "run"),
+        counted(*struck, "fault")
     );
     say(Mood::Quiet, if *played > 0 { &runs } else { "no run" }, style, to)?;
     // With so many only the clock was meant to end it.
     if played < asked && *asked < MOST_RUNS {
-        let text = format!("ended after {played} of {asked} runs");
+        let text = format!("ended after {played} of {}", counted(*asked, "run"));
         say(Mood::Bad, &text, style, to)?;
     }
     Ok(())

@@ -5,7 +5,7 @@
 
 use super::{decimal, millionths, short};
 use crate::analysis::tune::{Point, Sweep};
-use crate::engine::Duration;
+use crate::engine::{Duration, counted};
 use crate::report::picture::{Plot, Scale, axis_text, begin, side_text, tenth, text, time_axis};
 use std::fmt::Write as _;
 
@@ -42,11 +42,11 @@ pub fn sweep_svg(found: &Sweep) -> String {
     text(&mut svg, (16, 28), "title", "start", &title);
     let partial = if played.is_partial() { ", partial" } else { "" };
     let of = format!(
-        "{} on {}: {}; {} runs of each{partial}, {nodes} Nodes",
+        "{} on {}: {}; {} of each{partial}, {nodes} Nodes",
         found.keys.join(" / "),
         played.platform,
         "each point is named by its value",
-        played.runs
+        counted(played.runs, "run")
     );
     text(&mut svg, (16, 46), "quiet", "start", &of);
     let legend = "filled circle on the line: Pareto front · hollow square: another point is better · \

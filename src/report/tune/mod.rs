@@ -21,7 +21,7 @@ use super::compare::signed;
 use super::estimate::numbers::{around, time};
 use super::page::{Line, Mood, Style, say};
 use crate::analysis::tune::{Move, Moved, Played, Quantile};
-use crate::engine::Duration;
+use crate::engine::{Duration, counted};
 use std::io;
 
 /// What was played, in two lines.
@@ -34,13 +34,15 @@ fn title(what: &str, played: &Played, style: Style, to: &mut impl io::Write) -> 
     line.write(style, to)?;
     let last = first_seed + runs.saturating_sub(1);
     let text = format!(
-        "{runs} runs of each with the same random numbers, seeds {first_seed}..{last}; times after \
-         the first fault"
+        "{} of each with the same random numbers, seeds {first_seed}..{last}; times after \
+         the first fault",
+        counted(*runs, "run")
     );
     say(Mood::Quiet, &text, style, to)?;
     match played.is_partial() {
         true => {
-            let text = format!("partial: interrupted after {runs} of {wanted} runs of each");
+            let text =
+                format!("partial: interrupted after {runs} of {} of each", counted(*wanted, "run"));
             say(Mood::Bad, &text, style, to)
         }
         false => Ok(()),

@@ -2,6 +2,7 @@
 
 use super::{interval, mood, moved, quantile, reach, short, title};
 use crate::analysis::tune::{Bar, Move, Sensitivity, Side};
+use crate::engine::counted;
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
 use std::io;
 
@@ -23,7 +24,7 @@ pub fn write_sensitivity(
     line.add(Mood::Neutral, format!("as it is: p50 {}", quantile(p50)));
     line.add(Mood::Quiet, format!(" {}", reach(p50)));
     line.add(Mood::Neutral, format!("  p95 {}", quantile(p95)));
-    line.add(Mood::Quiet, format!(" {}  in {came} of {} runs", reach(p95), played.runs));
+    line.add(Mood::Quiet, format!(" {}  in {came} of {}", reach(p95), counted(played.runs, "run")));
     line.write(style, to)?;
     writeln!(to)?;
     if bars.is_empty() {

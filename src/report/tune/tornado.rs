@@ -5,7 +5,7 @@
 
 use super::{moved, quantile, short};
 use crate::analysis::tune::{Bar, Move, Moved, Sensitivity, Side};
-use crate::engine::Duration;
+use crate::engine::{Duration, counted};
 use crate::report::estimate::axis::{label, ticks, unit};
 use crate::report::picture::{Plot, Scale, begin, tenth, text};
 use std::fmt::Write as _;
@@ -36,10 +36,10 @@ pub fn sensitivity_svg(found: &Sensitivity) -> String {
     let mut svg = begin((plot.right() + 90, plot.bottom() + 92), &title, STYLE);
     text(&mut svg, (16, 28), "title", "start", &title);
     let as_it_is = format!(
-        "as it is: p50 {}, p95 {}; {} runs of each value{partial}",
+        "as it is: p50 {}, p95 {}; {} of each value{partial}",
         quantile(p50),
         quantile(p95),
-        played.runs
+        counted(played.runs, "run")
     );
     text(&mut svg, (16, 46), "quiet", "start", &as_it_is);
     let legend = "bar: p50 moves; light: smaller value, or the only other one; dark: larger value; \

@@ -2,7 +2,7 @@
 
 use super::{named, percent, place};
 use crate::analysis::why::{RuleShare, Settings, Shares};
-use crate::engine::Duration;
+use crate::engine::{Duration, counted};
 use crate::report::clock;
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
 use std::io;
@@ -24,7 +24,8 @@ pub fn write_shares(
     say(Mood::Heading, label, style, to)?;
     let last = first_seed + runs.saturating_sub(1);
     let mean = Duration::from_micros(shares.whole.as_micros() / (*reached).max(1));
-    let mut text = format!("reached in {reached} of {runs} runs (seeds {first_seed}..{last})");
+    let mut text =
+        format!("reached in {reached} of {} (seeds {first_seed}..{last})", counted(*runs, "run"));
     if *reached > 0 {
         text.push_str(&format!(", after {} on average", clock::length(mean)));
     }

@@ -61,7 +61,8 @@ impl<'a> Reader<'a> {
 
     /// A value of another kind than the field has.
     pub fn wrong(&self, node: &Node, path: &str, wanted: &str) -> Mistake {
-        let message = format!("{path}: {} stands here; write {wanted}", node.shown());
+        let of = if path.is_empty() { String::new() } else { format!("{path}: ") };
+        let message = format!("{of}{} stands here; write {wanted}", node.shown());
         self.mistake(node.place, message)
     }
 

@@ -138,12 +138,14 @@ pub struct Warning {
     pub message: String,
 }
 
+const EXAMPLE: &str = "examples/my-health-check.yaml";
+
 impl Manifests {
     /// Reads all documents of all files; every mistake is told at once, one for each document.
     pub fn read(sources: &[Source]) -> Result<Manifests, Vec<Mistake>> {
         let (mut manifests, mut mistakes) = (Manifests::default(), Vec::new());
         for source in sources {
-            match source.documents() {
+            match source.documents(EXAMPLE) {
                 Ok(documents) => {
                     let read = documents.iter().filter_map(|one| manifests.document(one).err());
                     mistakes.extend(read.collect::<Vec<_>>());

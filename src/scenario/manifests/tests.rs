@@ -30,6 +30,15 @@ fn refused(text: &str) -> String {
     mistakes[0].clone()
 }
 
+#[test]
+fn a_text_without_keys_and_an_empty_one_are_refused_with_an_example() {
+    let shown = refused("hello\n");
+    assert!(shown.starts_with("m.yaml:1:1: `hello` stands here; write keys"), "{shown}");
+    let shown = refused("# nothing\n");
+    let example = "m.yaml:1:1: is empty; examples/my-health-check.yaml shows an example";
+    assert!(shown.starts_with(example), "{shown}");
+}
+
 const CHECK: &str = "\
 apiVersion: cluster.x-k8s.io/v1beta1
 kind: MachineHealthCheck
