@@ -121,6 +121,52 @@ fn an_unknown_platform_names_the_known_ones() {
 }
 
 #[test]
+fn who_counts_from_the_first_fault_refuses_a_scenario_without_one() {
+    let fault = "  faults:\n    - { at: 1m, stopUnit: { vm: worker-0, unit: kubelet } }\n";
+    let path = file("quiet.yaml", VALID.replace(fault, ""));
+    for command in ["why", "tune", "estimate", "compare"] {
+        let second = if command == "compare" { vec![path.as_str()] } else { Vec::new() };
+        let output = healsim(&[&[command, path.as_str()][..], &second].concat());
+        assert_eq!(output.status.code(), Some(3), "{command}");
+        let said = err(&output);
+        let words = format!("quiet.yaml: no fault: `{command}` counts from the first one");
+        assert!(said.contains(&words), "{said}");
+    }
+}
+
+#[test]
+fn why_refuses_an_object_that_is_not_there_and_no_patience() {
+    let path = file("of.yaml", VALID);
+    let output = healsim(&["why", &path, "--of", "nodeReady:Node/worker-00"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(err(&output).contains("did you mean `Node/worker-0`?"), "{}", err(&output));
+    let output = healsim(&["why", &path, "--patience", "0s"]);
+    assert_eq!(output.status.code(), Some(2), "{}", err(&output));
+}
+
+#[test]
+fn what_a_person_has_given_has_its_place_and_not_the_basis_of_the_default() {
+    let check = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/my-health-check.yaml");
+    let set = ["--set", "infra.boot=20s..30s", "-o", "json"];
+    let output = healsim(&[&["why", "worker-power-off", "-f", check][..], &set].concat());
+    let read: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let of = |rule: &str| {
+        let rules = read["rules"].as_array().expect("a list");
+        let found = rules.iter().find(|it| it["rule"] == rule);
+        found.unwrap_or_else(|| panic!("{rule}: {rules:?}")).clone()
+    };
+    let timeout = of("machineHealthCheck.unknownTimeout");
+    assert_eq!(timeout["from"], format!("{check}:17"));
+    assert_eq!((&timeout["value"], &timeout["basis"]), (&"2m0s".into(), &"given".into()));
+    assert_eq!(of("infra.boot")["from"], "--set");
+    let drain = of("clusterApi.drainUnreachableSkip");
+    assert_eq!((&drain["from"], &drain["basis"]), (&serde_json::Value::Null, &"measured".into()));
+    let grace = of("the Pod's terminationGracePeriodSeconds");
+    assert_eq!(grace["value"], "30s");
+    assert_eq!(grace["flag"], "Pod spec.terminationGracePeriodSeconds");
+}
+
+#[test]
 fn a_missing_file_an_empty_one_and_one_of_100_mb_are_refused_at_once() {
     let output = healsim(&["run", "nowhere/mine.yaml"]);
     assert_eq!(output.status.code(), Some(3));

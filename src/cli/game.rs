@@ -3,9 +3,10 @@
 use super::args::{Moment, Setting};
 use super::commands::game_notes;
 use super::lists;
+use super::named::are_there;
 use super::player::{
-    Answer, Asked as AskedWhy, Linted, Listing, Many, Options, Player, Question, Resource, Shown,
-    Tuned, Tuning, Versus, View,
+    Answer, Asked as AskedWhy, Linted, Listing, Many, Mention, Options, Player, Question, Resource,
+    Shown, Tuned, Tuning, Versus, View,
 };
 use crate::analysis::estimate::{self, Asked, Games, Part};
 use crate::analysis::lesson::{self, NothingAsked, Prepared};
@@ -36,6 +37,16 @@ impl Player for Library {
         let game = game(input, options)?;
         let notes = game_notes(game.doubts(), game.warnings());
         Ok(Linted { name: game.scenario.to_string(), seed: game.seed, notes })
+    }
+
+    fn knows(
+        &self,
+        input: &str,
+        options: &Options,
+        seed: u64,
+        named: &[Mention],
+    ) -> Result<(), Vec<String>> {
+        are_there(&game(input, options)?, seed, named).map_err(|wrong| vec![wrong])
     }
 
     fn list(
@@ -69,7 +80,7 @@ impl Player for Library {
         control: &Control,
     ) -> Result<Part, Vec<String>> {
         let cut = |game: Game| if many.until_recovered { game.until_recovered() } else { game };
-        let game = cut(game(input, options)?);
+        let game = cut(game_with_fault("estimate", input, options)?);
         let at = |end: RangeEnd| {
             let mut options = options.clone();
             let set = at_end(game.assumptions(), end).into_iter();
@@ -92,7 +103,8 @@ impl Player for Library {
         versus: &Versus,
         control: &Control,
     ) -> Result<Comparison, Vec<String>> {
-        let (a, b) = (game(a.0, a.1)?, game(b.0, b.1)?);
+        let [a, b] = [a, b].map(|(input, options)| game_with_fault("compare", input, options));
+        let (a, b) = (a?, b?);
         let seeds = versus.first_seed..versus.first_seed + versus.runs;
         Ok(compare([&a, &b], seeds, versus.jobs, control))
     }
@@ -107,7 +119,7 @@ impl Player for Library {
         let game = game(input, options)?;
         match why::why(&game, asked.seed, question) {
             Ok(found) => Ok(Answer::Way(Box::new(found))),
-            Err(Unanswered::NoFault) => Err(vec![no_fault(input)]),
+            Err(Unanswered::NoFault) => Err(vec![no_fault("why", input)]),
             Err(Unanswered::Never(_)) => {
                 let AskedWhy { seed, patience, jobs, .. } = *asked;
                 let found = why::never(&game, seed, question, patience, jobs);
@@ -124,10 +136,7 @@ impl Player for Library {
         asked: &AskedWhy,
         control: &Control,
     ) -> Result<(Shares, Settings, String), Vec<String>> {
-        let game = game(input, options)?;
-        if game.first_fault().is_none() {
-            return Err(vec![no_fault(input)]);
-        }
+        let game = game_with_fault("why", input, options)?;
         let seeds = asked.seed..asked.seed + asked.runs;
         let found = why::shares(&game, seeds, asked.jobs, question, control);
         let label = format!("{} on {}", game.scenario, game.platform);
@@ -148,9 +157,10 @@ impl Player for Library {
             options.set.extend(set.map(|(key, value)| Setting { key, value }));
             game(input, &options)
         };
+        let base = game_with_fault("tune", input, options)?;
         let question = tune::Question { of, first_seed: *first_seed, runs: *runs, jobs: *jobs };
         if vary.is_empty() {
-            let settings = build(&[])?.user_settings().to_vec();
+            let settings = base.user_settings().to_vec();
             let found = tune::sensitivity(&build, &settings, *screened, &question, control)?;
             return Ok(Tuned::Sensitivity(found));
         }
@@ -211,8 +221,16 @@ impl Player for Library {
 }
 
 /// Without a fault there is nothing to count from.
-fn no_fault(input: &str) -> String {
-    format!("{input}: no fault: `why` counts from the first one")
+fn no_fault(command: &str, input: &str) -> String {
+    format!("{input}: no fault: `{command}` counts from the first one")
+}
+
+fn game_with_fault(command: &str, input: &str, options: &Options) -> Result<Game, Vec<String>> {
+    let game = game(input, options)?;
+    match game.first_fault() {
+        Some(_) => Ok(game),
+        None => Err(vec![no_fault(command, input)]),
+    }
 }
 
 fn game(input: &str, options: &Options) -> Result<Game, Vec<String>> {

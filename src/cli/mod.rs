@@ -12,6 +12,7 @@ mod fuzz;
 mod game;
 mod learn;
 mod lists;
+mod named;
 mod output;
 #[cfg(any(feature = "tui", test))]
 mod play;

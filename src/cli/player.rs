@@ -28,6 +28,16 @@ pub trait Player {
     }
     /// Reads and validates one scenario without playing it.
     fn lint(&self, input: &str, options: &Options) -> Result<Linted, Vec<String>>;
+    /// Fails if a question names what is not there; plays no more than one run for that.
+    fn knows(
+        &self,
+        _input: &str,
+        _options: &Options,
+        _seed: u64,
+        _named: &[Mention],
+    ) -> Result<(), Vec<String>> {
+        Ok(())
+    }
     /// Everything of a kind, or what a word names of it.
     fn list(
         &self,
@@ -87,6 +97,15 @@ pub trait Player {
     ) -> Result<Prepared, Vec<String>>;
     /// What kubectl would print.
     fn get(&self, input: &str, options: &Options, get: &Question) -> Result<Got, Vec<String>>;
+}
+
+/// Something that a question names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mention {
+    /// `Node/worker-0`.
+    Object(Text),
+    /// One whose availability is measured, as `api`.
+    Service(Text),
 }
 
 /// A scenario that can be played.

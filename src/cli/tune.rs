@@ -3,10 +3,11 @@
 use super::args::{Common, OutFile};
 use super::commands::{Exit, Trouble, can_write, file, stdout};
 use super::output::{note, print, write_file};
-use super::player::{Player, Tuned, Tuning};
+use super::player::{Mention, Player, Tuned, Tuning};
 use super::progress::{Progress, watch};
 use crate::analysis::estimate::MOST_RUNS;
 use crate::analysis::tune::{OfMilestone, Played, Vary};
+use crate::engine::counted;
 use crate::report::{self, Style};
 use crate::scenario::OutageRate;
 use clap::ValueEnum;
@@ -121,6 +122,8 @@ pub(super) fn tune(asked: &Tune, player: &impl Player) -> Result<Exit, Trouble> 
     asked.out.iter().try_for_each(|out| can_write(&out.path))?;
     let (tuning, options) = (asked.tuning(), asked.common.options()?);
     player.lint(&asked.input, &options)?.notes.iter().for_each(|text| note(text));
+    let named: Vec<Mention> = asked.of.object.iter().cloned().map(Mention::Object).collect();
+    player.knows(&asked.input, &options, asked.seed, &named)?;
     let progress = if asked.progress { Progress::Always } else { Progress::IfTerminal };
     let (found, interrupted) =
         watch(0, progress, |control| player.tune(&asked.input, &options, &tuning, control));
@@ -132,7 +135,7 @@ pub(super) fn tune(asked: &Tune, player: &impl Player) -> Result<Exit, Trouble> 
     }
     let Played { runs, wanted, .. } = found.played();
     if interrupted {
-        note(&format!("partial: interrupted after {runs} of {wanted} runs of each"));
+        note(&format!("partial: interrupted after {runs} of {} of each", counted(*wanted, "run")));
     }
     Ok(if interrupted { Exit::Interrupted } else { Exit::Done })
 }

@@ -3,12 +3,12 @@
 use super::args::Common;
 use super::commands::{Exit, Trouble, stdout};
 use super::output::{note, print};
-use super::player::{Answer, Asked, Options, Player};
+use super::player::{Answer, Asked, Mention, Options, Player};
 use super::progress::{Progress, watch};
 use crate::analysis::MILESTONES;
 use crate::analysis::estimate::MOST_RUNS;
 use crate::analysis::why::{Never, Question, Settings, Shares, Why, graph};
-use crate::engine::{Duration, Text};
+use crate::engine::{Duration, Text, counted};
 use crate::report::{
     Style, dot, never_json, shares_json, why_json, write_never, write_shares, write_why,
 };
@@ -107,6 +107,11 @@ impl WhyArgs {
         if self.seed > largest {
             return Err(format!("the largest seed for so many runs is {largest}"));
         }
+        if self.patience.is_zero() {
+            return Err(
+                "with --patience 0s no action has time to help; write for example 30m".into()
+            );
+        }
         if self.runs.is_some() && self.output == WhyFormat::Dot {
             return Err(
                 "a graph is one run's: leave out --runs, or print another format".to_owned()
@@ -124,6 +129,8 @@ pub(super) fn ask(asked: &WhyArgs, player: &impl Player) -> Result<Exit, Trouble
         .jobs
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let Of { milestone, object } = asked.of.clone();
+    let named: Vec<Mention> = object.iter().cloned().map(Mention::Object).collect();
+    player.knows(&asked.input, &options, asked.seed, &named)?;
     let question = Question { milestone: Some(milestone), object };
     match asked.runs {
         Some(runs) => many(asked, &options, player, &question, (runs, jobs)),
@@ -201,7 +208,7 @@ fn many(
     }
     print(&bytes).map_err(stdout)?;
     if interrupted {
-        note(&format!("partial: interrupted after {} of {runs} runs", shares.runs));
+        note(&format!("partial: interrupted after {} of {}", shares.runs, counted(runs, "run")));
     }
     Ok(match (interrupted, shares.reached) {
         (true, _) => Exit::Interrupted,

@@ -100,6 +100,16 @@ impl Threshold {
         Ok(worst.expect("there are figures"))
     }
 
+    /// The object or the service that it means, if it names one.
+    pub fn object(&self) -> Option<&Text> {
+        self.object.as_ref()
+    }
+
+    /// Whether it bounds the availability of a service.
+    pub fn is_of_a_service(&self) -> bool {
+        self.kind == Kind::Availability
+    }
+
     fn means(&self, name: &Name) -> bool {
         let same = name.kind == self.kind && name.figure == self.figure;
         same && self.object.as_ref().is_none_or(|object| name.object == *object)

@@ -102,6 +102,13 @@ impl Vary {
     }
 }
 
+impl fmt::Display for Vary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Vary { key, low, high, step } = self;
+        write!(f, "{key}={low}..{high}/{step}")
+    }
+}
+
 impl FromStr for Vary {
     type Err = NotARange;
     fn from_str(text: &str) -> Result<Vary, NotARange> {

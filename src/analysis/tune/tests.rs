@@ -124,6 +124,8 @@ fn where_things_are_now_is_a_point_of_its_own_if_the_range_leaves_it_out() {
     let refused = sweep(&build, &wrong, &[], &question(&of, 1, 1), &Control::default());
     let refused = refused.expect_err("no such setting").join("\n");
     assert!(refused.contains("did you mean `machineHealthCheck.unknownTimeout`"), "{refused}");
+    let written = "--vary machineHealthCheck.unknownTimeOut=1m0s..2m0s/1m0s: ";
+    assert!(refused.starts_with(written), "{refused}");
 }
 
 /// What a price is counted from has to be true of each kind: it ends, and nothing is lost for good.
