@@ -59,7 +59,11 @@ fn a_bound_that_fails_is_exit_code_4_and_one_that_is_none_2() {
     assert!(err(&output).contains("column 19: `soon` is not a duration"), "{}", err(&output));
     let output = with("app/wob unavailable p50 < 1s");
     assert_eq!(output.status.code(), Some(3));
-    assert!(err(&output).contains("there: api unavailable, "), "{}", err(&output));
+    assert!(err(&output).contains("no service `app/wob`; did you mean `app/web`?"));
+    assert!(out(&output).is_empty(), "it is refused before anything is played");
+    let output = with("nodeReady Node/worker-00 p50 < 1s");
+    assert_eq!(output.status.code(), Some(3));
+    assert!(err(&output).contains("did you mean `Node/worker-0`?"), "{}", err(&output));
 }
 
 #[test]
@@ -94,8 +98,13 @@ fn a_killed_set_of_shards_is_completed_with_what_merge_says_is_missing() {
     );
     assert!(out(&refused).is_empty(), "nothing is half done");
 
-    let commands = out(&merge(&["--missing"]));
+    // What else lies there does not hide what is missing.
+    let notes = folder.join("notes.json").display().to_string();
+    fs::write(&notes, "hello").expect("the folder is writable");
+    let found = merge(&["--missing", &notes]);
+    let commands = out(&found);
     assert_eq!(commands.lines().count(), 2, "{commands}");
+    assert!(err(&found).contains("notes.json: not a shard"), "{}", err(&found));
     for command in commands.lines() {
         let mut shell = Command::new("sh");
         let program =
@@ -158,7 +167,9 @@ fn pictures_and_tables_are_written_whole_beside_the_result() {
 #[test]
 fn an_interrupted_estimate_prints_what_there_is_and_says_so() {
     use std::process::Stdio;
-    let args = ["--runs", "100000", "--jobs", "1", "--progress", "-o", "json"];
+    let json = folder("interrupted").join("part.json");
+    let file = format!("json={}", json.display());
+    let args = ["--runs", "100000", "--jobs", "1", "--progress", "-o", "plot", "--out", &file];
     let mut program = Command::new(env!("CARGO_BIN_EXE_healsim"));
     let program = program.args(SHORT).args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = program.spawn().expect("the binary runs");
@@ -168,9 +179,14 @@ fn an_interrupted_estimate_prints_what_there_is_and_says_so() {
     std::io::Read::read_exact(&mut stderr, &mut first).expect("there is progress");
     let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(interrupt.expect("kill is there").success());
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut stderr, &mut said).expect("text");
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(130));
-    let read: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a whole document");
+    assert!(said.contains("\npartial: interrupted after "), "{said}");
+    assert!(out(&output).starts_with("partial: interrupted after "), "{}", out(&output));
+    let text = fs::read_to_string(json).expect("written");
+    let read: serde_json::Value = serde_json::from_str(&text).expect("a whole document");
     assert_eq!(read["partial"], true);
     assert!(
         read["runs"].as_u64().is_some_and(|runs| runs > 0 && runs < 100_000),

@@ -3,13 +3,13 @@
 use super::args::{Common, OutFile};
 use super::commands::{Exit, Trouble, can_write, file, stdout};
 use super::output::{note, print, write_file};
-use super::player::{Many, Player};
+use super::player::{Many, Mention, Player};
 use super::progress::{Progress, watch};
 use crate::analysis;
 use crate::analysis::estimate::{
     MOST_RUNS, Merged, Missing, Named, Part, Shard, Threshold, Unread, merge,
 };
-use crate::engine::Text;
+use crate::engine::{Text, counted};
 use crate::report::{EstimateFormat, Style, shell, write_estimate};
 use clap::ValueEnum;
 use std::fs;
@@ -134,6 +134,8 @@ pub(super) fn play_many(asked: &Estimate, player: &impl Player) -> Result<Exit, 
     asked.printed.can_write()?;
     let options = asked.common.options()?;
     player.lint(&asked.input, &options)?.notes.iter().for_each(|text| note(text));
+    let named: Vec<Mention> = asked.printed.threshold.iter().filter_map(named).collect();
+    player.knows(&asked.input, &options, asked.seed, &named)?;
     let many = asked.many();
     let length = |of: u64| {
         let seeds = many.shard.seeds(0, of);
@@ -143,8 +145,23 @@ pub(super) fn play_many(asked: &Estimate, player: &impl Player) -> Result<Exit, 
     let progress = if asked.progress { Progress::Always } else { Progress::IfTerminal };
     let (part, interrupted) =
         watch(runs, progress, |control| player.estimate(&asked.input, &options, &many, control));
-    let exit = asked.printed.print(part?, asked.shard)?;
+    let part = part?;
+    let played = part.runs.runs() + part.low.runs() + part.high.runs();
+    let partial = part.partial;
+    let exit = asked.printed.print(part, asked.shard)?;
+    if partial {
+        note(&format!("partial: interrupted after {played} of {}", counted(runs, "run")));
+    }
     Ok(if interrupted { Exit::Interrupted } else { exit })
+}
+
+/// What a bound names, if it names something.
+fn named(threshold: &Threshold) -> Option<Mention> {
+    let object = threshold.object()?.clone();
+    Some(match threshold.is_of_a_service() {
+        true => Mention::Service(object),
+        false => Mention::Object(object),
+    })
 }
 
 /// Joins shards, or says what is missing of them.
@@ -157,17 +174,20 @@ pub(super) fn merge_files(asked: &Merge) -> Result<Exit, Trouble> {
             Err(error) => Err(Unread::File(format!("cannot read it: {error}"))),
         },
     });
-    let Merged { whole, mut mistakes, unusable, missing } = merge(files.collect());
-    if asked.missing && mistakes.is_empty() && !missing.is_empty() {
-        unusable.iter().for_each(|text| note(&format!("note: {text}")));
+    let Merged { whole, mut mistakes, strangers, unusable, missing } = merge(files.collect());
+    let is_known = whole.is_some() || !missing.is_empty();
+    if asked.missing && mistakes.is_empty() && is_known {
+        // Whatever else lies there, what is missing of these shards is known.
+        let beside = strangers.iter().chain(&unusable);
+        beside.for_each(|text| note(&format!("note: {text}")));
         let commands = missing.iter().map(command).collect::<String>();
         print(commands.as_bytes()).map_err(stdout)?;
         return Ok(Exit::Done);
     }
     match whole {
-        Some(_) if asked.missing => Ok(Exit::Done),
-        Some(whole) => asked.printed.print(whole, None),
-        None => {
+        Some(whole) if strangers.is_empty() => asked.printed.print(whole, None),
+        _ => {
+            mistakes.extend(strangers);
             mistakes.extend(unusable);
             mistakes.extend(missing.iter().map(|missing| {
                 let Missing { shard, first_seed, last_seed, words } = missing;

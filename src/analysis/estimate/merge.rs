@@ -4,7 +4,7 @@
 
 use super::part::{Asked, NotAPart, Part, Shard};
 use super::tally::Sums;
-use crate::engine::Text;
+use crate::engine::{Text, counted};
 use std::collections::BTreeMap;
 
 /// What was found in a file.
@@ -25,10 +25,12 @@ pub enum Unread {
 /// What came of joining.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Merged {
-    /// The whole, if there is nothing wrong and nothing missing.
+    /// The whole, if nothing is wrong with the shards and none is missing.
     pub whole: Option<Part>,
     /// Files that contradict one another, a sentence each.
     pub mistakes: Vec<String>,
+    /// Files that hold no shard at all, a sentence each.
+    pub strangers: Vec<String>,
     /// Files that hold no whole shard, a sentence each.
     pub unusable: Vec<String>,
     /// The shards that no file holds whole, each with the words after `healsim` that make it.
@@ -65,7 +67,10 @@ pub fn merge(files: Vec<Named>) -> Merged {
         let shard = part.shard;
         if part.partial {
             let (played, all) = (part.runs.runs(), part.seeds().end - part.seeds().start);
-            let why = format!("interrupted after {played} of {all} runs; play shard {shard} again");
+            let why = format!(
+                "interrupted after {played} of {}; play shard {shard} again",
+                counted(all, "run")
+            );
             merged.unusable.push(format!("{file}: {why}"));
         } else if let Some((other, _)) = parts.get(&shard.number) {
             let why = format!("shard {shard} again, which {other} holds; leave one of them out");
@@ -103,6 +108,13 @@ fn difference(part: &Part, first: &Part) -> Option<String> {
     differs("the scenario", &mine.scenario, &right.scenario)
         .or_else(|| differs("the platform", &mine.platform, &right.platform))
         .or_else(|| {
+            let words = |asked: &Asked| match asked.until_recovered {
+                true => "with --until-recovered",
+                false => "without --until-recovered",
+            };
+            differs("the shard", &words(mine), &words(right))
+        })
+        .or_else(|| {
             let words = |asked: &Asked| asked.words.join(" ");
             (mine.fingerprint != right.fingerprint).then(|| {
                 let what = "the scenario's text, settings, `--free` or `--until` are not the same";
@@ -122,7 +134,10 @@ impl Merged {
             Unread::Text(why @ (NotAPart::CutOff | NotAPart::Unsound)) => {
                 self.unusable.push(format!("{file}: {why}"));
             }
-            Unread::Text(why) => self.mistakes.push(format!("{file}: {why}")),
+            Unread::Text(why @ NotAPart::Version(_)) => {
+                self.mistakes.push(format!("{file}: {why}"))
+            }
+            Unread::Text(why) => self.strangers.push(format!("{file}: {why}")),
         }
     }
 }

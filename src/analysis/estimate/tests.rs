@@ -178,6 +178,11 @@ fn what_does_not_belong_together_is_refused_by_name() {
     other.asked.fingerprint = Text::word("11");
     other.asked.words.push(Text::word("--free"));
     assert!(mistake(other).contains("`made-up --free`, not `made-up`"));
+    let mut other = shard(2, 3);
+    other.asked.fingerprint = Text::word("11");
+    other.asked.until_recovered = true;
+    let words = "the shard is with --until-recovered, not without --until-recovered (in a.json)";
+    assert_eq!(mistake(other), format!("b.json: {words}"));
 }
 
 #[test]

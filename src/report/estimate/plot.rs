@@ -3,7 +3,7 @@
 use super::numbers::{tenths, time};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Figure, Kind, Name};
-use crate::engine::Duration;
+use crate::engine::{Duration, counted};
 use crate::report::page::{Line, Mood, Style, say};
 use std::io;
 
@@ -16,6 +16,13 @@ const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
 
 /// Writes a plot of every figure that happened.
 pub fn write(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    if estimate.partial {
+        let wanted = estimate.seeds.end - estimate.seeds.start;
+        let text =
+            format!("partial: interrupted after {} of {}", estimate.runs, counted(wanted, "run"));
+        say(Mood::Bad, &text, style, to)?;
+        writeln!(to)?;
+    }
     let mut figures = estimate.figures.iter().filter(|figure| figure.happened > 0).peekable();
     if figures.peek().is_none() {
         let scenario = &estimate.asked.scenario;
@@ -43,7 +50,7 @@ fn plot(
     };
     let mut line = Line::default();
     line.add(Mood::Heading, format!("{what} {object}"));
-    line.add(Mood::Quiet, format!("  in {happened} of {} runs; {unit}", estimate.runs));
+    line.add(Mood::Quiet, format!("  in {happened} of {}; {unit}", counted(estimate.runs, "run")));
     line.write(style, to)?;
     let (low, high) = (spread.min(), spread.max());
     let bins = if low == high { 1 } else { BINS };
