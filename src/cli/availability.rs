@@ -6,7 +6,7 @@ use super::progress::{Progress, watch};
 use crate::analysis::Control;
 use crate::analysis::availability::{Asked, availability};
 use crate::report::{Style, availability_json, write_availability};
-use crate::scenario::Plant;
+use crate::scenario::{Plant, PlantCount};
 use clap::ValueEnum;
 use std::thread;
 
@@ -55,16 +55,8 @@ pub enum AvailabilityFormat {
 /// One `--vary WHAT=N,...`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vary {
-    what: Count,
+    what: PlantCount,
     counts: Vec<u32>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Count {
-    ControlPlane,
-    Workers,
-    Hosts,
-    Zones,
 }
 
 impl std::str::FromStr for Vary {
@@ -73,10 +65,10 @@ impl std::str::FromStr for Vary {
         let shape = || format!("`{text}` is not WHAT=N,..., as controlPlane=1,3,5");
         let (what, counts) = text.split_once('=').ok_or_else(shape)?;
         let what = match what {
-            "controlPlane" => Count::ControlPlane,
-            "workers" => Count::Workers,
-            "hosts" => Count::Hosts,
-            "zones" => Count::Zones,
+            "controlPlane" => PlantCount::ControlPlane,
+            "workers" => PlantCount::Workers,
+            "hosts" => PlantCount::Hosts,
+            "zones" => PlantCount::Zones,
             _ => return Err(format!("`{what}` is none of controlPlane, workers, hosts, zones")),
         };
         let counts = counts.split(',').map(|count| count.parse().map_err(|_| shape()));
@@ -89,15 +81,7 @@ fn plants(asked: &Availability) -> Result<Vec<Plant>, Trouble> {
     let plant = Plant::load(&asked.input);
     let plant = plant.map_err(|mistake| Trouble::Input(vec![mistake.to_string()]))?;
     let Some(vary) = &asked.vary else { return Ok(vec![plant]) };
-    let varied = |count: u32| {
-        let plant = plant.clone();
-        match vary.what {
-            Count::ControlPlane => plant.with_control_planes(count),
-            Count::Workers => Ok(Plant { workers: count, ..plant }),
-            Count::Hosts => Ok(Plant { hosts: count, ..plant }),
-            Count::Zones => Ok(Plant { zones: count, ..plant }),
-        }
-    };
+    let varied = |count: u32| plant.clone().with(vary.what, count);
     let varied = vary.counts.iter().map(|count| varied(*count)).collect::<Result<Vec<_>, _>>();
     varied.map_err(|words| Trouble::Input(vec![format!("--vary: {words}")]))
 }

@@ -32,12 +32,10 @@ pub fn write_availability(
     line.add(Mood::Heading, "availability");
     line.add(Mood::Quiet, concat!("   healsim ", env!("CARGO_PKG_VERSION")));
     line.write(style, to)?;
-    if let Some(first) = all.first() {
-        say(Mood::Quiet, &played(first), style, to)?;
-    }
     for one in all {
         writeln!(to)?;
         cluster(one, style, to)?;
+        say(Mood::Quiet, &format!("  {}", played(one)), style, to)?;
         services(one, style, to)?;
     }
     for one in all {

@@ -59,7 +59,7 @@ pub use mistake::{Mistake, nearest};
 pub use outages::{NotAnOutage, OutageKind, OutageRate, Quiet};
 pub use play::{Changes, Game, KnownSetting, load, play};
 pub use question::Printed;
-pub use rates::{Failure, Plant};
+pub use rates::{Failure, Plant, PlantCount};
 pub use settings::blueprint;
 pub use simulation::{Observer, Plan, Played, Simulation, default_budget, moves};
 pub use yaml::Source;

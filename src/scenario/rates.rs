@@ -51,6 +51,22 @@ pub struct Plant {
     pub assumed: Vec<Text>,
 }
 
+/// What there can be more or fewer of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlantCount {
+    ControlPlane,
+    Workers,
+    Hosts,
+    Zones,
+}
+
+fn possible(count: u32) -> Result<(), String> {
+    match count <= MOST {
+        true => Ok(()),
+        false => Err(format!("{count} are too many; write 0 to {MOST}")),
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct WrittenFile {
@@ -85,8 +101,12 @@ struct WrittenRepair {
     rebuild: Option<Spanned<String>>,
 }
 
-/// Nobody waits longer for a person than a week.
-const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+/// Nobody waits longer for a new cluster than a week.
+const LONGEST_REBUILD: Duration = Duration::from_secs(7 * 86_400);
+/// People come up to four times within a run, which lasts a week at most.
+const LONGEST_RESPONSE: Duration = Duration::from_secs(40 * 3600);
+/// More machines of a sort than anybody would play for years.
+const MOST: u32 = 1_000;
 
 impl Failure {
     /// All of them, with their names, what has them, and what they are.
@@ -233,7 +253,7 @@ impl Plant {
     ///
     /// # Errors
     /// No control plane can have so many, in words.
-    pub fn with_control_planes(self, count: u32) -> Result<Plant, String> {
+    fn with_control_planes(self, count: u32) -> Result<Plant, String> {
         possible_control_planes(count)?;
         Ok(Plant { control_planes: count, ..self })
     }
@@ -253,9 +273,32 @@ impl Plant {
             (&cluster.zones, &mut self.zones),
             (&cluster.hosts, &mut self.hosts),
         ] {
-            *own = written.as_ref().map_or(*own, |count| count.value);
+            let Some(count) = written else { continue };
+            possible(count.value).map_err(|words| source.mistake(count, words))?;
+            *own = count.value;
+        }
+        if let Some(host) = cluster.placement.first().map(|placed| &placed.host) {
+            let words = "availability places VMs itself, each beside as few others as it can";
+            return Err(source.mistake(host, words));
+        }
+        if let Some(on) = cluster.high_availability {
+            self.settings.push(("vsphere.highAvailability".to_owned(), on.to_string()));
         }
         Ok(())
+    }
+
+    /// The same with another number of workers, hosts or zones.
+    ///
+    /// # Errors
+    /// It is too large, in words.
+    pub fn with(self, what: PlantCount, count: u32) -> Result<Plant, String> {
+        possible(count)?;
+        Ok(match what {
+            PlantCount::ControlPlane => self.with_control_planes(count)?,
+            PlantCount::Workers => Plant { workers: count, ..self },
+            PlantCount::Hosts => Plant { hosts: count, ..self },
+            PlantCount::Zones => Plant { zones: count, ..self },
+        })
     }
 
     fn take_rates(
@@ -290,11 +333,14 @@ impl Plant {
 
     fn take_repair(&mut self, source: &Source, own: Option<&WrittenRepair>) -> Result<(), Mistake> {
         let known = models::failures();
-        let mut take = |name: &str, own: Option<&Spanned<String>>| match own {
+        let mut take = |name: &str, own: Option<&Spanned<String>>, longest: Duration| match own {
             Some(own) => {
                 let read = delay(&own.value).map_err(|words| source.mistake(own, words))?;
-                match read.low.is_zero() || read.high > LONGEST {
-                    true => Err(source.mistake(own, "write more than nothing and at most 168h")),
+                match read.low.is_zero() || read.high > longest {
+                    true => {
+                        let words = format!("write more than nothing and at most {longest}");
+                        Err(source.mistake(own, words))
+                    }
                     false => Ok(read),
                 }
             }
@@ -304,8 +350,8 @@ impl Plant {
                 Ok(delay(value).expect("models: a range"))
             }
         };
-        let after = take("response", own.and_then(|own| own.after.as_ref()))?;
-        let rebuild = take("rebuild", own.and_then(|own| own.rebuild.as_ref()))?;
+        let after = take("response", own.and_then(|own| own.after.as_ref()), LONGEST_RESPONSE)?;
+        let rebuild = take("rebuild", own.and_then(|own| own.rebuild.as_ref()), LONGEST_REBUILD)?;
         (self.response, self.rebuild) = (after, rebuild);
         Ok(())
     }

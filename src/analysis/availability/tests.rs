@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::Duration;
-use crate::scenario::{Failure, Source};
+use crate::scenario::{Failure, PlantCount, Source};
 
 fn plant(spec: &str) -> Plant {
     let text = format!(
@@ -101,6 +101,25 @@ fn a_cluster_that_is_never_well_is_refused() {
 }
 
 #[test]
+fn what_cannot_be_played_is_refused_with_its_place() {
+    let refused = |spec: &str| {
+        let head = "apiVersion: healsim/v1\nkind: Availability\nmetadata: { name: mine }\nspec:\n";
+        let read = Plant::read(&Source::embedded("mine.yaml", &format!("{head}{spec}")));
+        read.expect_err("it cannot be").to_string()
+    };
+    let late = refused("  repair: { after: 1h..50h }\n");
+    assert!(late.contains("mine.yaml:5:20") && late.contains("at most 40h"), "{late}");
+    let many = refused("  cluster: { workers: 100000 }\n");
+    assert!(many.contains("100000 are too many; write 0 to 1000"), "{many}");
+    let placed = refused("  cluster: { placement: [{ host: esxi-0, vms: [worker-0] }] }\n");
+    assert!(placed.contains("availability places VMs itself"), "{placed}");
+    let varied = plant(ONE_API_SERVER).with(PlantCount::Hosts, 100_000);
+    assert!(varied.is_err_and(|words| words.contains("100000 are too many")));
+    let off = plant("  cluster: { highAvailability: false }\n");
+    assert_eq!(off.settings, [("vsphere.highAvailability".to_owned(), "false".to_owned())]);
+}
+
+#[test]
 fn the_same_comes_of_any_number_of_threads() {
     let [one, three] = [1, 3].map(|jobs| {
         let found = availability(&asked(plant(ONE_API_SERVER), 2, jobs), &Control::default());
@@ -123,7 +142,7 @@ fn what_cannot_be_is_told_with_its_place() {
         ("  rates: { vmOff: 1/day }\n", "`day` is neither month nor year"),
         ("  rates: { vmOff: often }\n", "`often` is not RATE/year, as 0.5/year"),
         ("  repair: { after: 10m }\n", "`10m` is not a range of durations"),
-        ("  repair: { after: 10m..2000h }\n", "at most 168h"),
+        ("  repair: { after: 10m..2000h }\n", "at most 40h"),
         ("  cluster: { controlPlane: 2 }\n", "a control plane of 2 is not possible"),
         ("  platform: tkgs-2042\n", "no platform `tkgs-2042`"),
     ] {
