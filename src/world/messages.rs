@@ -123,7 +123,10 @@ impl Core {
             let process = self.datacenter.network.process_at(connection, end)?;
             Some(self.datacenter.processes.get(process).vm)
         };
-        match vm(End::Client) == vm(End::Server) {
+        // Who comes back to his own VM through a load balancer has been in the network.
+        let latency = self.datacenter.network.latency(connection).unwrap_or_default();
+        let is_near = latency <= self.datacenter.latency.loopback.high;
+        match vm(End::Client) == vm(End::Server) && is_near {
             true => "infra.loopbackLatency",
             false => "infra.networkLatency",
         }
