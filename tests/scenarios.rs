@@ -215,10 +215,10 @@ fn every_embedded_scenario_is_valid_on_its_own_platform() {
 }
 
 /// Those of the laboratory on its older platform as well; the others have tests of their own with
-/// more seeds, on both platforms, and the published times a test of theirs alone.
+/// more seeds, on both platforms.
 #[test]
 fn every_embedded_scenario_keeps_its_own_expectations() {
-    for name in models::scenarios().into_iter().filter(|name| !name.starts_with("published/")) {
+    for name in models::scenarios() {
         let scenario = load(name).expect("readable");
         let older = match name {
             _ if name.starts_with("lab/kcp-") => Some("lab-planes-capi-1.7"),
