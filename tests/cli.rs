@@ -123,7 +123,7 @@ fn an_unknown_platform_names_the_known_ones() {
 #[test]
 fn who_counts_from_the_first_fault_refuses_a_scenario_without_one() {
     let fault = "  faults:\n    - { at: 1m, stopUnit: { vm: worker-0, unit: kubelet } }\n";
-    let path = file("quiet.yaml", VALID.replace(fault, ""));
+    let path = file("quiet.yaml", VALID.replace(fault, "  faults: []\n"));
     for command in ["why", "tune", "estimate", "compare"] {
         let second = if command == "compare" { vec![path.as_str()] } else { Vec::new() };
         let output = healsim(&[&[command, path.as_str()][..], &second].concat());
