@@ -137,6 +137,17 @@ mod tests {
         assert!(queue.pop().is_none() && queue.is_empty());
     }
 
+    #[test]
+    fn a_queue_counts_what_is_pending() {
+        let mut queue = Queue::default();
+        for (k, pending) in [(0, 1), (1, 2), (2, 3)] {
+            queue.push(key(5, 0, 0, 0, k), ());
+            assert_eq!((queue.len(), queue.is_empty()), (pending, false));
+        }
+        queue.pop();
+        assert_eq!(queue.len(), 2);
+    }
+
     proptest! {
         #[test]
         fn events_come_out_sorted_whatever_the_insertion_order(

@@ -138,6 +138,23 @@ mod tests {
     }
 
     #[test]
+    fn an_owner_and_each_of_its_parts_draw_apart() {
+        let owner = Owner::named("kube-apiserver@control-plane-0");
+        let parts = (0..64).map(|part| owner.part(part).number());
+        let numbers: std::collections::BTreeSet<u64> = parts.chain([owner.number()]).collect();
+        assert_eq!(numbers.len(), 65);
+    }
+
+    #[test]
+    fn a_name_ends_in_five_letters_that_the_draw_spells_from_the_left() {
+        for (draw, letters) in [(0, "bbbbb"), (26, "9bbbb"), (27, "bcbbb"), (29 * 27 + 2, "ddcbb")]
+        {
+            assert_eq!(name_suffix(draw), letters, "{draw}");
+        }
+        assert_eq!(name_suffix(u64::MAX).len(), 5);
+    }
+
+    #[test]
     fn a_delay_reaches_both_bounds_and_no_further() {
         let delay = Delay { low: Duration::from_micros(5), high: Duration::from_micros(7) };
         assert_eq!(delay.pick(0), delay.low);

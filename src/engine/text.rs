@@ -157,3 +157,56 @@ impl<'de> serde::Deserialize<'de> for Text {
         String::deserialize(from).map(Text::from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cmp::Ordering;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        let like = ["worker-0", "*", "worker-*", "*-0", "w*r*0", "*worker-0*", "**"];
+        for pattern in like {
+            assert!(is_like("worker-0", pattern), "{pattern}");
+        }
+        for pattern in ["", "worker", "worker-", "orker*", "*worker", "w*0*r*", "worker-0*0"] {
+            assert!(!is_like("worker-0", pattern), "{pattern}");
+        }
+        // What one star stands for is not looked at again.
+        assert!(is_like("a-b-ab", "a*ab") && !is_like("ab", "*ab*b"));
+    }
+
+    #[test]
+    fn texts_are_compared_by_their_characters_wherever_they_lie() {
+        let (word, made) = (Text::word("node"), Text::from("node".to_owned()));
+        assert!(word == made && made == made.clone() && word.cmp(&made) == Ordering::Equal);
+        assert_eq!(word.partial_cmp(&made), Some(Ordering::Equal));
+        for other in ["mode", "nodes", ""] {
+            let other = Text::from(other);
+            assert!(word != other && word.cmp(&other) == "node".cmp(other.as_str()));
+            assert_eq!(word.partial_cmp(&other), Some(word.cmp(&other)));
+        }
+        // Both begin at the same place in memory.
+        const LONG: &str = "nodes";
+        let (long, short) = (Text::word(LONG), Text::word(LONG.split_at(4).0));
+        assert!(long != short && long > short);
+        assert!(word == *"node" && word != *"mode" && word == "node" && word != "mode");
+    }
+
+    #[test]
+    fn a_text_is_found_by_its_characters() {
+        let set: BTreeSet<Text> = ["a", "b"].map(Text::from).into_iter().collect();
+        assert!(set.contains("a") && set.contains(&Text::word("b")) && !set.contains("c"));
+    }
+
+    #[test]
+    fn a_text_is_printed_read_and_written_as_its_characters() {
+        let text = Text::from("say \"no\"".to_owned());
+        assert_eq!(format!("[{text:>9}] {text:?}"), r#"[ say "no"] "say \"no\"""#);
+        assert_eq!((text.len(), &*text, text.as_str()), (8, r#"say "no""#, r#"say "no""#));
+        let written = serde_json::to_string(&text).expect("a text can be written");
+        assert_eq!(written, r#""say \"no\"""#);
+        assert_eq!(serde_json::from_str::<Text>(&written).expect("and read"), text);
+    }
+}

@@ -298,6 +298,8 @@ mod tests {
         {
             assert_eq!(read(text).to_string(), text);
         }
+        assert_eq!(Duration::from_micros(1_000).to_string(), "1ms");
+        assert_eq!(Duration::from_millis(1_000).to_string(), "1s");
         assert_eq!(read("5m"), Duration::from_secs(300));
         assert_eq!(read("0"), Duration::ZERO);
         assert_eq!(read(".5s"), Duration::from_millis(500));
@@ -319,8 +321,81 @@ mod tests {
     }
 
     #[test]
+    fn a_century_is_not_too_long_and_an_hour_more_is() {
+        assert_eq!(read("878400h"), Duration::from_secs(100 * 366 * 86_400));
+        assert!(read("878400h") < Duration::MAX);
+        assert!("878401h".parse::<Duration>().is_err());
+    }
+
+    #[test]
+    fn up_to_fifteen_digits_stand_before_and_behind_the_point() {
+        assert_eq!(read("100000000000000us"), Duration::from_micros(100_000_000_000_000));
+        assert_eq!(read("1.500000000000000s"), Duration::from_millis(1_500));
+        let shown = |text: &str| text.parse::<Duration>().expect_err("too many").to_string();
+        assert!(shown("1.5000000000000000s").contains("is not a duration"));
+        // More than fit a number of 128 bits.
+        let long = format!("{}us", "9".repeat(40));
+        assert!(shown(&long).contains("is too long"));
+    }
+
+    #[test]
     fn scaling_does_not_overflow_on_the_way() {
         let year = Duration::from_secs(365 * 86_400);
         assert_eq!(year.scaled(u64::MAX / 2, u64::MAX / 2), year);
+        assert_eq!(Duration::from_micros(7).scaled(2, 3), Duration::from_micros(4));
+    }
+
+    #[test]
+    fn points_and_lengths_add_up() {
+        let (two, five) = (Duration::from_secs(2), Duration::from_secs(5));
+        let mut at = SimTime::ZERO + five;
+        at += two;
+        assert_eq!((at.as_micros(), at), (7_000_000, SimTime::from_micros(7_000_000)));
+        assert_eq!(
+            (at.since(SimTime::ZERO + two), SimTime::ZERO.since(at)),
+            (five, Duration::ZERO)
+        );
+        assert_eq!(
+            (two + five, five - two),
+            (Duration::from_secs(7), Duration::from_millis(3_000))
+        );
+        assert_eq!((two * 3).as_micros(), 6_000_000);
+        assert_eq!(
+            (five.saturating_sub(two).as_secs(), two.saturating_sub(five)),
+            (3, Duration::ZERO)
+        );
+        assert!(Duration::ZERO.is_zero() && !two.is_zero());
+    }
+
+    #[test]
+    fn seconds_are_rounded_down_or_written_with_six_decimals() {
+        let at = SimTime::from_micros(12_900_345);
+        assert_eq!(at.to_whole_seconds(), SimTime::from_micros(12_000_000));
+        assert_eq!(at.since(SimTime::ZERO).as_secs(), 12);
+        assert_eq!(at.seconds_text(), "12.900345");
+        assert_eq!(SimTime::from_micros(3_000_007).seconds_text(), "3.000007");
+    }
+
+    #[test]
+    fn what_is_left_of_a_period_is_less_than_the_period() {
+        let (three, seven) = (Duration::from_micros(3), Duration::from_micros(7));
+        assert_eq!(seven.modulo(three), Duration::from_micros(1));
+        assert_eq!(seven.modulo(Duration::ZERO), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_length_is_doubled_up_to_its_limit() {
+        let five = Duration::from_secs(5);
+        let doubled = |seconds| Duration::from_secs(seconds).doubled_up_to(five).as_secs();
+        assert_eq!((doubled(2), doubled(3)), (4, 5));
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_shows_another_time_but_none_before_the_first_second() {
+        let at = SimTime::from_micros(3_000_000);
+        assert_eq!(Skew::NONE.shown(SimTime::ZERO), SimTime::ZERO);
+        assert_eq!(Skew::from_micros(5).shown(at), SimTime::from_micros(3_000_005));
+        assert_eq!(Skew::from_micros(-5).shown(at), SimTime::from_micros(2_999_995));
+        assert_eq!(Skew::from_micros(-2_500_000).shown(at), SimTime::from_micros(1_000_000));
     }
 }

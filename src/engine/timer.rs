@@ -134,11 +134,11 @@ mod tests {
         let second = timer.restart();
         assert!(!timer.is_current(first) && timer.is_current(second));
         timer.cancel();
-        assert!(!timer.is_current(second));
+        assert!(!timer.is_current(first) && !timer.is_current(second));
     }
 
     #[test]
-    fn pauses_stay_within_their_jitter() {
+    fn pauses_use_their_jitter_up_and_go_no_further() {
         let lease = Activity {
             rule: "kubernetes.nodeLeaseRenewInterval",
             period: Duration::from_secs(10),
@@ -148,8 +148,11 @@ mod tests {
         };
         let rhythmic = Rhythmic::new(lease);
         assert_eq!(rhythmic.pause(0), Duration::from_secs(10));
-        assert!(rhythmic.pause(u64::MAX) < Duration::from_millis(10_400));
-        assert!(rhythmic.first_pause(Phase::Stationary, u64::MAX) < Duration::from_millis(10_200));
-        assert_eq!(rhythmic.first_pause(Phase::Now, 3), Duration::ZERO);
+        assert_eq!(rhythmic.pause(u64::MAX), Duration::from_micros(10_399_999));
+        let longest = |phase| rhythmic.first_pause(phase, u64::MAX);
+        assert_eq!(longest(Phase::Stationary), Duration::from_micros(10_199_999));
+        assert_eq!(longest(Phase::AfterPause), rhythmic.pause(u64::MAX));
+        assert_eq!(longest(Phase::In(Duration::from_secs(3))), Duration::from_secs(3));
+        assert_eq!(longest(Phase::Now), Duration::ZERO);
     }
 }
