@@ -11,7 +11,7 @@ fn a_time_out_takes_each_length_from_the_election_ticks_to_just_under_twice_that
         .map(|draw| {
             let mut bench = Bench::one_of(3);
             bench.raft.draw_timeout(draw);
-            (1..).find(|_| !bench.ticks(1).is_empty()).unwrap()
+            (1..100).find(|_| !bench.ticks(1).is_empty()).expect("it campaigns")
         })
         .collect();
     lengths.sort_unstable();
@@ -144,10 +144,30 @@ fn only_a_log_that_lacks_nothing_gets_a_vote() {
 }
 
 #[test]
+fn a_pre_vote_needs_such_a_log_as_well_even_for_a_later_term() {
+    let mut bench = Bench::one_of(3);
+    bench.hear(2, 3, append(&[2, 3], 1));
+    let mut bench = bench.restart();
+    let said = bench.hear(3, 5, Body::PreVote(campaign(2, 3)));
+    assert_eq!(said, ["3: PreVoteResponse false, term 3"]);
+}
+
+#[test]
+fn a_pre_vote_for_the_own_term_needs_a_vote_that_is_still_free() {
+    let mut bench = Bench::one_of(3);
+    bench.hear(2, 2, Body::Vote(campaign(1, 1)));
+    let said = bench.hear(3, 2, Body::PreVote(campaign(1, 1)));
+    assert_eq!(said, ["3: PreVoteResponse false, term 2"]);
+    let said = bench.hear(2, 2, Body::PreVote(campaign(1, 1)));
+    assert_eq!(said, ["2: PreVoteResponse true, term 2"]);
+}
+
+#[test]
 fn there_is_one_vote_in_a_term_and_it_is_repeated_when_asked_again() {
     let mut bench = Bench::one_of(3);
     let said = bench.hear(2, 2, Body::Vote(campaign(1, 1)));
     assert_eq!(said, ["2: VoteResponse true, term 2"]);
+    assert_eq!(bench.raft.vote(), Some(MemberId(2)));
     let said = bench.hear(3, 2, Body::Vote(campaign(1, 1)));
     assert_eq!(said, ["3: VoteResponse false, term 2"]);
     let said = bench.hear(2, 2, Body::Vote(campaign(1, 1)));
@@ -189,6 +209,16 @@ fn a_leader_of_an_earlier_term_is_told_the_later_one() {
     let mut silent = Bench::with(plain, 3);
     silent.hear(2, 5, heartbeat(1));
     assert!(silent.hear(3, 4, heartbeat(1)).is_empty());
+}
+
+#[test]
+fn pre_vote_or_the_quorum_check_alone_lets_an_earlier_leader_know() {
+    let pre_vote = Settings { check_quorum: false, ..SETTINGS };
+    for settings in [pre_vote, NO_PRE_VOTE] {
+        let mut bench = Bench::with(settings, 3);
+        bench.hear(2, 5, heartbeat(1));
+        assert_eq!(bench.hear(3, 4, heartbeat(1)), ["3: Appended 0, term 5"]);
+    }
 }
 
 #[test]
@@ -241,6 +271,18 @@ fn learners_count_neither_for_the_quorum_nor_campaign_but_vote() {
     assert!(learner.ticks(50).is_empty());
     let said = learner.hear(2, 2, Body::Vote(campaign(1, 1)));
     assert_eq!(said, ["2: VoteResponse true, term 2"]);
+}
+
+#[test]
+fn who_may_not_campaign_does_not_take_the_office_over() {
+    let mut membership = Membership::of_voters([MemberId(2), MemberId(3)]);
+    membership.apply(ConfChange::AddLearner(MemberId(1)));
+    let disk = Disk::with_snapshot(Snapshot { index: 1, term: 1, membership });
+    let mut learner = Bench::on(disk, SETTINGS);
+    assert!(learner.hear(2, 2, Body::TimeoutNow).is_empty());
+    let mut candidate = Bench::one_of(3);
+    candidate.ticks(10);
+    assert!(candidate.hear(2, 1, Body::TimeoutNow).is_empty());
 }
 
 #[test]

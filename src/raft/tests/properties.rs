@@ -208,7 +208,7 @@ proptest! {
         let (leader, _) = leads(&mut network);
         network.sides = 1 << leader.0;
         let place = place_of(leader);
-        let ticks = (1..).find(|_| {
+        let ticks = (1..100).find(|_| {
             network.tick(place);
             network.settle();
             network.raft(leader.0).role() != Role::Leader

@@ -20,6 +20,8 @@ fn an_entry_commits_when_a_quorum_has_it_on_disk() {
         said,
         ["2: Append after 3@2 commit 3, term 2", "3: Append after 3@2 commit 3, term 2"]
     );
+    let matched = |id| bench.raft.progress(MemberId(id)).map(|progress| progress.matched);
+    assert_eq!([1, 2, 3, 4].map(matched), [Some(3), Some(2), Some(3), None]);
 }
 
 #[test]
@@ -259,6 +261,7 @@ fn the_office_goes_at_once_to_a_member_with_the_whole_log() {
     let mut bench = Bench::leader_of(3);
     bench.raft.transfer_leadership(MemberId(2));
     assert_eq!(bench.turn(), ["2: TimeoutNow, term 2"]);
+    assert_eq!(bench.raft.transferee(), Some(MemberId(2)));
     assert_eq!(bench.raft.propose(Payload::Normal(7)), Err(ProposalDropped));
     // After one election time-out it goes on itself.
     for _ in 0..10 {
