@@ -71,6 +71,18 @@ fn a_change_that_comes_while_another_is_on_its_way_becomes_an_empty_entry() {
 }
 
 #[test]
+fn the_next_change_is_taken_as_soon_as_the_last_is_applied() {
+    let mut bench = Bench::leader_of(3);
+    propose_change(&mut bench, ConfChange::AddVoter(MemberId(4)));
+    bench.hear(2, 2, appended(3));
+    assert_eq!(bench.raft.applied(), 3);
+    let change = ConfChange::Remove(MemberId(3));
+    propose_change(&mut bench, change);
+    let payload = bench.raft.entry(4).map(|entry| entry.payload.clone());
+    assert_eq!(payload, Some(Payload::Change(change, 0)));
+}
+
+#[test]
 fn a_new_leader_takes_no_change_before_it_has_applied_what_it_found() {
     let mut bench = Bench::one_of(3);
     bench.hear(2, 2, super::bench::append(&[2], 1));

@@ -6,6 +6,7 @@ mod elections;
 mod groups;
 mod laws;
 mod network;
+mod progress;
 mod properties;
 mod replication;
 mod settled;

@@ -103,6 +103,40 @@ fn a_leader_probes_where_the_hint_points_and_then_streams() {
 }
 
 #[test]
+fn a_hint_without_a_term_is_taken_at_its_word() {
+    let mut bench = Bench::one_of(3);
+    bench.hear(2, 4, append(&[2, 2, 4, 4], 5));
+    bench.elect();
+    let rejected = Appended::Rejected { previous_index: 5, hint_index: 3, hint_term: 0 };
+    let said = bench.hear(3, 5, Body::AppendResponse(rejected));
+    assert_eq!(said, ["3: Append after 3@2 4@4 5@4 commit 5, term 5"]);
+}
+
+#[test]
+fn an_old_acknowledgement_ends_no_probe() {
+    let mut bench = Bench::leader_of(2);
+    bench.propose(1);
+    bench.hear(2, 2, appended(3));
+    bench.raft.report_unreachable(MemberId(2));
+    bench.hear(2, 2, appended(2));
+    assert_eq!(member_2(&bench).state, ProgressState::Probe);
+    bench.hear(2, 2, appended(3));
+    assert_eq!(member_2(&bench).state, ProgressState::Replicate);
+}
+
+fn member_2(bench: &Bench) -> &Progress {
+    bench.raft.progress(MemberId(2)).expect("it belongs to the group")
+}
+
+#[test]
+fn an_answer_to_a_heartbeat_frees_a_place_only_of_a_full_window() {
+    let mut bench = Bench::leader_of(2);
+    bench.propose(1);
+    bench.hear(2, 2, ANSWER);
+    assert_eq!(member_2(&bench).inflight.len(), 1);
+}
+
+#[test]
 fn no_more_appends_are_on_their_way_than_the_window_holds() {
     let mut bench = Bench::leader_of(2);
     assert_eq!((bench.propose(1).len(), bench.propose(2).len(), bench.propose(3).len()), (1, 1, 0));
@@ -136,6 +170,19 @@ fn a_member_whose_next_entry_is_gone_gets_a_snapshot_once_it_answers() {
     assert_eq!(bench.hear(3, 2, ANSWER), ["3: Snapshot 2@2, term 2"]);
     bench.raft.report_snapshot(MemberId(3), SnapshotStatus::Finished);
     assert_eq!(bench.hear(3, 2, appended(2)), ["3: Append after 2@2 3@2 commit 2, term 2"]);
+}
+
+#[test]
+fn a_snapshot_has_arrived_once_its_index_is_acknowledged() {
+    let mut bench = Bench::leader_of(3);
+    bench.raft.take_snapshot();
+    bench.raft.compact(2);
+    bench.raft.tracker.peers[1].progress = Progress { recent_active: true, ..Progress::new(1) };
+    assert!(bench.propose(7).contains(&"2: Snapshot 2@2, term 2".to_owned()));
+    assert!(bench.hear(2, 2, appended(1)).is_empty());
+    assert_eq!(member_2(&bench).state, ProgressState::Snapshot(2));
+    assert_eq!(bench.hear(2, 2, appended(2)), ["2: Append after 2@2 3@2 commit 2, term 2"]);
+    assert_eq!(member_2(&bench).state, ProgressState::Replicate);
 }
 
 #[test]
@@ -177,6 +224,16 @@ fn a_snapshot_of_what_the_log_has_only_commits() {
     let snapshot = Snapshot { index: 2, term: 2, membership };
     assert_eq!(bench.hear(2, 2, Body::Snapshot(Box::new(snapshot))), ["2: Appended 2, term 2"]);
     assert_eq!((bench.raft.committed(), bench.raft.last_index()), (2, 3));
+}
+
+#[test]
+fn a_snapshot_of_what_is_committed_already_takes_nothing_away() {
+    let mut bench = Bench::one_of(3);
+    bench.hear(2, 2, append(&[2, 2], 2));
+    let membership = bench.raft.membership().clone();
+    let snapshot = Snapshot { index: 2, term: 2, membership };
+    assert_eq!(bench.hear(2, 2, Body::Snapshot(Box::new(snapshot))), ["2: Appended 2, term 2"]);
+    assert_eq!((bench.raft.first_index(), bench.raft.last_index()), (2, 3));
 }
 
 #[test]
