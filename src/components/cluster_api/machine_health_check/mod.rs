@@ -9,6 +9,8 @@
 //!   no   write what was found, mark nobody; come back as the release does
 //! ```
 
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use super::{PAUSED, Settings, Wording, cluster_of, is_paused};
