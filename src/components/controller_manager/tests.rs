@@ -1,5 +1,6 @@
 //! The controllers of the manager, each with its events in and effects out.
 
+mod node_lifecycle;
 mod workloads;
 mod zones;
 

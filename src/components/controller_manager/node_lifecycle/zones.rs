@@ -3,6 +3,9 @@
 //! Follows `ComputeZoneState`, `handleDisruption` and the rate-limited queue of the node lifecycle
 //! controller.
 
+#[cfg(test)]
+mod tests;
+
 use super::super::{ControllerManager, Event, Settings};
 use crate::api::kinds::label;
 use crate::api::{Kind, Labels};
