@@ -99,6 +99,22 @@ pub const NOT_COVERED: &[(&str, &str)] = &[
         "conflicts of several controllers (gangmuk/k8s-failure-reproduction), failures by altered etcd data (arXiv:2404.11169)",
         "topology spread constraints and wrong data are not modeled",
     ),
+    (
+        "all kubelets lose the API server behind one gateway (Gardener's dependency-watchdog)",
+        "a pattern without a measured time; `published/gateway-lost` and `published/gateway-lost-short-circuit` play it, and tests judge what they expect",
+    ),
+    (
+        "a volume is used again 1 to 7 min after a Node returns late (Longhorn)",
+        "a storage engine's own recovery; here a volume is attached or not",
+    ),
+    (
+        "remediation within 5 min (Cluster API's end-to-end tests, docker provider)",
+        "a test's budget, no measurement",
+    ),
+    (
+        "the founding page's own numbers (a VM under its old name, API servers removed one by one)",
+        "observation by observation in [scenarios.md](scenarios.md)",
+    ),
 ];
 
 const PAGE: &str = "\"Disaster Scenarios\", the founding page";
