@@ -118,17 +118,20 @@ impl<C, E: Clone> Bench<C, E> {
         self.play(Input::Message(to, Message::Answer(id, answered)))
     }
 
-    /// Shows an object as it is now to whoever watches its kind; tells how it was written.
-    pub fn shows(&mut self, kind: WatchKind, mut object: Object) {
+    /// Shows an object as it is now to whoever watches its kind, in the way that it was written; what
+    /// comes of it.
+    pub fn shows(&mut self, kind: WatchKind, mut object: Object) -> Vec<Effect<E>> {
         self.revision += 1;
         object.meta.resource_version = Revision(self.revision);
         let of = object.key().kind;
         let watches: Vec<_> =
             self.watches.iter().filter(|(kind, ..)| *kind == of).cloned().collect();
+        let mut effects = Vec::new();
         for (_, connection, watch) in watches {
             let event = WatchEvent { watch, kind, object: Arc::new(object.clone()) };
-            self.play(Input::Message(connection, Message::Watch(event)));
+            effects.extend(self.play(Input::Message(connection, Message::Watch(event))));
         }
+        effects
     }
 
     /// Takes the writes that wait, each as `verb Kind/name`, and what they want stored.

@@ -203,8 +203,11 @@ impl Kubelet {
     }
 
     fn stop(&mut self, key: &ObjectKey, uid: Uid, grace: Duration, ctx: &mut Ctx<Event>) {
-        let time = ctx.draw_delay(CONTAINER_STOP, self.settings.container_stop).min(grace);
+        let drawn = ctx.draw_delay(CONTAINER_STOP, self.settings.container_stop).min(grace);
         let runs = ctx.runs_container(uid);
+        // What does not run yet has nothing to end: its start is given up at once, or it would come
+        // to run when its Pod is gone.
+        let time = if runs { drawn } else { Duration::ZERO };
         if let Some(taken) = self.pods.taken.get_mut(key) {
             taken.stage = if runs { Stage::Stopping } else { Stage::Stopped };
         }

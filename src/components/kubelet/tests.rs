@@ -273,6 +273,24 @@ fn a_deleted_pod_is_stopped_within_its_grace_and_then_let_go() {
     assert!(kubelet.waiting().contains(&"delete Pod/web".to_owned()), "{:?}", kubelet.waiting());
 }
 
+#[test]
+fn a_pod_that_is_deleted_while_its_containers_start_never_runs() {
+    let mut bench = with_pods(&[]);
+    bench.shows(WatchKind::Added, pod(|_| {}));
+    let at = bench.bed.now + Duration::from_secs(3);
+    let starting = crate::infra::Container { running_from: at, ..container(false) };
+    bench.bed.vm.containers.insert(Uid(5), starting);
+    let grace = Duration::from_secs(30);
+    let deletion = Some(Deletion { at: SimTime::ZERO + grace, grace });
+    let effects = bench.shows(WatchKind::Modified, pod(|object| object.meta.deletion = deletion));
+    let stops = effects.iter().find_map(|effect| match effect {
+        Effect::StopContainer(Uid(5), _, delay) => Some(*delay),
+        _ => None,
+    });
+    assert_eq!(stops, Some(Duration::ZERO), "it would run beside the next of its name");
+    assert!(bench.waiting().contains(&"delete Pod/web".to_owned()), "{:?}", bench.waiting());
+}
+
 pub(super) fn container(completed: bool) -> crate::infra::Container {
     crate::infra::Container { running_from: SimTime::ZERO, ends_at: None, completed }
 }
