@@ -7,9 +7,9 @@
 //!
 //! Simplified: the old objects stay in the caches until the new list replaces them. Health checks and
 //! control planes, which ask whether the cluster is connected, do not look at them; the controllers of
-//! Machines and MachineSets keep what they last saw, as the real ones keep their status. What is asked of the cluster itself while it is
-//! disconnected is sent nevertheless, and fails for itself. Another try to connect comes with the next
-//! tick of the probe after its time.
+//! Machines and MachineSets keep what they last saw, as the real ones keep their status. What is asked
+//! of the cluster itself while it is disconnected is sent nevertheless, and fails for itself. Another
+//! try to connect comes with the next tick of the probe after its time.
 
 use super::api::Alarm;
 use super::cluster::{Client, News, Token};
@@ -124,7 +124,6 @@ impl ClusterCache {
             Stage::Connected { failed } => {
                 *failed += 1;
                 if *failed >= self.settings.failures {
-                    // The probe that failed began so long ago.
                     self.stage = Stage::Lost { tried: ctx.now() };
                     client.let_go(ctx, news);
                     return true;

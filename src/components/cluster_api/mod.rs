@@ -25,8 +25,7 @@ mod tests;
 use crate::api::{Kind, Object, ObjectKey, Selector};
 pub use crate::client::ManagerEvent as Event;
 use crate::client::{
-    Caches, Client, Clients, ClusterCache, Delta, Flight, News, Shell, ShellRules, Target, View,
-    Work,
+    Caches, Client, Clients, Delta, Flight, News, Shell, ShellRules, Target, View, Work,
 };
 use crate::engine::{Activity, Path, Phase, Rhythm, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
@@ -63,7 +62,6 @@ pub struct ClusterApi {
     workload: Option<Address>,
     clients: Clients<Token>,
     nodes: NodeIndex,
-    workload_cache: ClusterCache,
     deployments: Shell<MachineDeploymentController>,
     sets: Shell<MachineSetController>,
     machines: Shell<MachineController>,
@@ -93,7 +91,6 @@ impl ClusterApi {
         ClusterApi {
             clients: Clients { local: Client::new(0, management, settings.client), remote },
             nodes: NodeIndex::default(),
-            workload_cache: ClusterCache::new(PROBE, settings.probe),
             deployments: Shell::new(DEPLOYMENTS, MachineDeploymentController::new(settings), shell),
             sets: Shell::new(SETS, MachineSetController::new(settings), shell),
             machines: Shell::new(MACHINES, MachineController::new(settings), shell),
@@ -112,7 +109,7 @@ impl ClusterApi {
             Input::Tick(RESYNC) => return self.look_at_all(ctx),
             Input::Tick(_) => {
                 let client = self.clients.of(Target::Remote);
-                return self.workload_cache.tick(client, Token::Probe, ctx);
+                return self.checks.reconciler.workload.tick(client, Token::Probe, ctx);
             }
             Input::Due(Event::Work(work)) => return self.work(&work, ctx),
             Input::Message(from, message) => {
@@ -173,7 +170,7 @@ impl ClusterApi {
         let Settings { resync, resync_jitter_percent, .. } = self.settings;
         ctx.every(RESYNC, activity("clusterApi.resync", resync, resync_jitter_percent), phase);
         if self.workload.is_some() {
-            self.workload_cache.start(phase, ctx);
+            self.checks.reconciler.workload.start(phase, ctx);
         }
     }
 
@@ -184,8 +181,8 @@ impl ClusterApi {
             News::Synced(_) => {}
             News::Answer(Token::Probe, answered) => {
                 let (client, mut news) = (self.clients.of(Target::Remote), Vec::new());
-                let is_lost = self.workload_cache.answered(&answered, client, &mut news, ctx);
-                self.checks.reconciler.connected = self.workload_cache.contact().connected;
+                let workload = &mut self.checks.reconciler.workload;
+                let is_lost = workload.answered(&answered, client, &mut news, ctx);
                 news.into_iter().for_each(|news| self.on_news(news, ctx));
                 if is_lost && self.settings.reconnection_enqueues {
                     self.look_at_all(ctx);
@@ -311,11 +308,9 @@ impl ClusterApi {
 
     /// The workload cluster's Nodes are known, for the first time or anew.
     fn workload_listed(&mut self, ctx: &mut Ctx<Event>) {
-        if self.workload_cache.synced(ctx.now()) {
-            self.checks.reconciler.connected = true;
-            if self.settings.reconnection_enqueues {
-                self.look_at_all(ctx);
-            }
+        let is_back = self.checks.reconciler.workload.synced(ctx.now());
+        if is_back && self.settings.reconnection_enqueues {
+            self.look_at_all(ctx);
         }
     }
 }

@@ -16,7 +16,7 @@ mod verdict;
 use super::{PAUSED, Settings, Wording, cluster_of, is_paused};
 use crate::api::kinds::{Condition, EventType, MachineHealthCheck, Status};
 use crate::api::{Kind, Object, ObjectKey, Verb};
-use crate::client::{EventDraft, Outcome, Reconciler, Reply, Step, View};
+use crate::client::{ClusterCache, EventDraft, Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{Duration, SimTime, Text};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ use verdict::{Bench, Clock, Target, Verdict};
 #[derive(Clone, Debug)]
 pub struct HealthCheckController {
     settings: Settings,
-    /// Whether the workload cluster's API has answered lately.
-    pub connected: bool,
+    /// Whether the workload cluster's API answers.
+    pub workload: ClusterCache,
 }
 
 /// Where a reconcile waits: what is still to be written, and how it will end.
@@ -85,7 +85,8 @@ impl Counted {
 impl HealthCheckController {
     /// A controller with these rules.
     pub fn new(settings: Settings) -> HealthCheckController {
-        HealthCheckController { settings, connected: true }
+        let workload = ClusterCache::new(super::PROBE, settings.probe);
+        HealthCheckController { settings, workload }
     }
 
     /// The Machine with the verdict written into it, if that changes anything.
@@ -323,7 +324,7 @@ impl Reconciler for HealthCheckController {
             return Step::done();
         }
         let bench = Bench::new(&self.settings, cluster, check, view.wall_clock());
-        if bench.initialized && (!self.connected || !view.remote.are_synced()) {
+        if bench.initialized && (!self.workload.contact().connected || !view.remote.are_synced()) {
             return Step::Done(Outcome::error("connection to the workload cluster is down"));
         }
         let now = view.wall_clock();

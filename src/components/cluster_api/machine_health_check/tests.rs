@@ -63,7 +63,9 @@ fn look(setup: &Setup, seconds: u64, objects: &[Object]) -> Look {
         elapsed: None,
     };
     let mut controller = HealthCheckController::new(setup.settings);
-    controller.connected = setup.connected;
+    if !setup.connected {
+        controller.workload.pretend_failed(setup.settings.probe.failures);
+    }
     let key = check(ALL).key().clone();
     let (mut said, mut written) = (Vec::new(), None);
     let mut step = controller.begin(&key, &mut view);
