@@ -2,7 +2,7 @@
 
 use super::facts::{EachEntry, is_by, named, turns, were_clocks_right};
 use super::{Breach, Ending, Invariant, Kind, Law, Verdict};
-use crate::api::kinds::Status;
+use crate::api::kinds::{Condition, Status};
 use crate::api::{self, Object};
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::Entry;
@@ -102,11 +102,16 @@ fn is_long_unhealthy(view: View, object: &Object) -> bool {
     })
 }
 
+/// What a health check of v1beta2 writes into `OwnerRemediated` of a Machine that it has marked.
+const MARKED: &str = "Waiting for remediation";
+
 /// True if a user can read what a Machine waits for.
 fn has_words(view: View, object: &Object) -> bool {
     let Some(machine) = object.machine() else { return false };
     let owner = machine.conditions.get("OwnerRemediated");
-    let owner_says = owner.is_some_and(|owner| !owner.message.is_empty());
+    // What the health check itself writes when it marks a Machine is no word of the owner's.
+    let is_own = |owner: &Condition| !owner.message.is_empty() && owner.message != *MARKED;
+    let owner_says = owner.is_some_and(is_own);
     let check_says = view.objects(api::Kind::MachineHealthCheck).any(|check| {
         check.machine_health_check().is_some_and(|body| {
             object.meta.matches(&body.selector)
@@ -117,10 +122,22 @@ fn has_words(view: View, object: &Object) -> bool {
     let plane = plane.and_then(|name| named(view, api::Kind::KubeadmControlPlane, name));
     let is_another_first = plane.is_some_and(|plane| {
         let annotation = api::kinds::KubeadmControlPlane::IN_PROGRESS;
-        plane.meta.annotation(annotation).is_some() || another_is_refused(view, object, plane)
+        plane.meta.annotation(annotation).is_some()
+            || another_is_refused(view, object, plane)
+            || waits_for_stranger(plane)
     });
     let is_paused = object.meta.annotation("cluster.x-k8s.io/paused").is_some();
     owner_says || check_says || is_another_first || is_paused
+}
+
+/// True if a control plane has first to remove a member of etcd that belongs to no Machine, and says
+/// so: it comes to its Machines only then. With fewer than two Nodes Cluster API up to 1.12 never does.
+fn waits_for_stranger(plane: &Object) -> bool {
+    let body = plane.kubeadm_control_plane();
+    let etcd = body.and_then(|body| body.conditions.get("EtcdClusterHealthy"));
+    etcd.is_some_and(|etcd| {
+        etcd.status == Status::False && etcd.message.contains("does not have a corresponding")
+    })
 }
 
 /// True if another Machine of the control plane has its turn, and says why it is not replaced: a
