@@ -46,6 +46,8 @@ impl Lonely {
                 }
                 return self.watchers.push(from);
             }
+            // Whether it is there at all.
+            StoreOperation::Status => StoreAnswer::Done,
             other => panic!("an API server does not ask for {other:?}"),
         };
         ctx.send(from, Message::Stored(request.id, answer));

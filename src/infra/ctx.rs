@@ -195,6 +195,12 @@ impl<'a, E> Ctx<'a, E> {
         self.process.catches_term = true;
     }
 
+    /// Opens its ports, which are open from the beginning unless it says otherwise; while they are not,
+    /// who connects is refused.
+    pub fn set_listening(&mut self, listens: bool) {
+        self.process.is_closed = !listens;
+    }
+
     /// Wants to be told of every file that is written or removed in this folder (inotify).
     pub fn watch_folder(&mut self, folder: &'static str) {
         self.process.watched_folder = Some(folder);

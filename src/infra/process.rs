@@ -25,6 +25,8 @@ pub struct ProcessState {
     pub owner: Owner,
     pub vm: VmId,
     pub listens: Vec<Port>,
+    /// It has not opened its ports yet.
+    pub is_closed: bool,
     pub alive: bool,
     pub incarnation: u32,
     pub started: SimTime,
@@ -69,6 +71,7 @@ impl ProcessState {
             name,
             vm,
             listens: listens.into_iter().collect(),
+            is_closed: false,
             alive: false,
             incarnation: 0,
             started: SimTime::ZERO,
@@ -91,6 +94,7 @@ impl ProcessState {
         self.incarnation += 1;
         self.started = now;
         self.alive = true;
+        self.is_closed = false;
         self.frozen = None;
         self.slept = None;
         self.catches_term = false;
@@ -174,7 +178,10 @@ impl Processes {
     pub fn listener(&self, vm: VmId, port: Port) -> Option<ProcessId> {
         self.iter()
             .find(|(_, process)| {
-                process.alive && process.vm == vm && process.listens.contains(&port)
+                process.alive
+                    && !process.is_closed
+                    && process.vm == vm
+                    && process.listens.contains(&port)
             })
             .map(|(id, _)| id)
     }

@@ -125,6 +125,22 @@ fn a_live_host_without_the_process_refuses_after_a_round_trip() {
 }
 
 #[test]
+fn a_process_that_has_not_opened_its_ports_refuses_whom_it_does_not_know() {
+    let mut pair = pair();
+    let known = pair.connect(at(0));
+    pair.datacenter.processes.get_mut(pair.server).is_closed = true;
+    let id = pair.connect(at(10));
+    assert_eq!(pair.route(id, at(10)), Route::Fail { at: at(14), how: Broken::Refused });
+    assert!(matches!(pair.route(known, at(10)), Route::Deliver { .. }));
+    pair.datacenter.processes.get_mut(pair.server).start(at(20));
+    let again = pair.connect(at(30));
+    assert!(
+        matches!(pair.route(again, at(30)), Route::Deliver { .. }),
+        "a new one is open at first"
+    );
+}
+
+#[test]
 fn a_process_that_ends_on_a_live_host_resets_its_connections() {
     let mut pair = pair();
     let id = pair.connect(at(0));

@@ -179,7 +179,8 @@ pub const REMEDIATION: &[Held] = &[
         "lab/kcp-leader-unknown",
         NEW,
     )
-    .known(REPLACED_NEW),
+    .known(REPLACED_NEW)
+    .seeds(24),
     planes(
         "The Node of a follower is Unknown: capi-v1.7.3",
         &["kcp_follower_unknown-capi-v1.7.3-inmemory-1"],
@@ -196,7 +197,8 @@ pub const REMEDIATION: &[Held] = &[
         "lab/kcp-follower-unknown",
         NEW,
     )
-    .known(REPLACED_NEW),
+    .known(REPLACED_NEW)
+    .seeds(24),
     planes(
         "The kubelet of etcd's leader is dead: capi-v1.7.3",
         &["kcp_leader_kubelet_stopped-capi-v1.7.3-inmemory-1"],

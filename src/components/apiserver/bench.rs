@@ -26,6 +26,8 @@ pub struct Server {
     timers: Vec<(SimTime, Event)>,
     requests: u32,
     watch: Option<u32>,
+    /// Questions by which a new server learns that a connection to etcd stands.
+    pub dials: Vec<(ConnectionId, u32)>,
     dialled: u32,
     /// The connections to kubelets, with the VM.
     pub tunnels: Vec<(ConnectionId, Text, Port)>,
@@ -90,6 +92,7 @@ impl Server {
             timers: Vec::new(),
             requests: 0,
             watch: None,
+            dials: Vec::new(),
             dialled: 0,
             tunnels: Vec::new(),
         };
@@ -104,8 +107,16 @@ impl Server {
         server
     }
 
+    /// Etcd takes all connections of a new server.
+    pub fn takes_dials(&mut self) {
+        for (from, id) in std::mem::take(&mut self.dials) {
+            self.play(Input::Message(from, Message::Stored(id, StoreAnswer::Done)));
+        }
+    }
+
     /// Etcd answers all lists of the cache, and takes its watch.
     pub fn fill(&mut self) {
+        self.takes_dials();
         for _ in Kind::ALL {
             assert_eq!(self.stores(StoreAnswer::Values(Revision(5), Vec::new())), "range");
         }
@@ -121,6 +132,11 @@ impl Server {
         self.logged.extend(logs(&effects));
         for effect in effects {
             match effect {
+                Effect::Send(to, Message::Store(request))
+                    if matches!(request.operation, StoreOperation::Status) =>
+                {
+                    self.dials.push((to, request.id));
+                }
                 Effect::Send(to, Message::Store(request)) => self.asked.push((to, *request)),
                 Effect::Send(CLIENT, Message::Answer(_, answered)) => {
                     self.answered.push((now, answered));

@@ -1,19 +1,25 @@
 //! An API server's beginning and end.
 //!
 //! ```text
-//! started ── dials etcd, lists everything ── start hooks over ─> serves ── SIGTERM ─> ends what is
-//!    ├ no connection for 20 s ─> exits                                      under way, and itself
-//!    └ a first read fails     ─> exits
+//! started ── dials etcd ── listens, lists everything ── start hooks over ─> serves ── SIGTERM
+//!    ├ no connection for 20 s ─> exits                                                    │
+//!    └ a first read fails     ─> exits                 ends what is under way, and itself <┘
 //! ```
 //! Follows `k/k:pkg/controlplane` (`Unable to perform initial IP allocation check`) and
 //! `staging/src/k8s.io/apiserver/pkg/server/genericapiserver.go`.
 //!
-//! Simplified: a new process accepts connections from its first moment, and what is asked before it
-//! is ready waits; the real one refuses for a second or two, and answers some requests earlier. It
-//! has no entry of its own among the endpoints of the Service `kubernetes`.
+//! Every storage dials etcd and waits for it before the server is complete, so a port is opened only then
+//! (`staging/src/k8s.io/apiserver/pkg/storage/storagebackend/factory/etcd3.go`, `grpc.WithBlock`).
+//!
+//! A member of etcd that has yet to find its cluster lets it wait, one that has lost its leader does not.
+//!
+//! Simplified: what is asked before it is ready waits, where the real one answers some requests earlier.
+//! It has no entry of its own among the endpoints of the Service `kubernetes`.
 
 use super::health::Health;
+use super::reflector::Own;
 use super::{Apiserver, Event, Stage};
+use crate::api::Kind;
 use crate::engine::Purpose;
 use crate::infra::{Ctx, Start};
 
@@ -28,6 +34,7 @@ impl Apiserver {
             self.health = Health::new(start);
             self.hooks_over = false;
             self.is_up = false;
+            ctx.set_listening(false);
             let startup = ctx.draw_delay(STARTUP, self.settings.startup);
             ctx.after("kubernetes.apiserverStartup", startup, Event::HooksOver);
             ctx.after("kubernetes.etcdDialTimeout", self.settings.dial_timeout, Event::DialOver);
@@ -38,7 +45,18 @@ impl Apiserver {
             );
         }
         self.channels.connect_all(ctx);
+        if start == Start::Fresh {
+            for kind in Kind::ALL {
+                self.ask_own(Own::Dial(kind), ctx);
+            }
+        }
         self.fill_cache(ctx);
+    }
+
+    /// Opens its port once every storage has its etcd.
+    pub(super) fn dialled(&mut self, ctx: &mut Ctx<Event>) {
+        let waits = self.own.values().any(|own| matches!(own, Own::Dial(_)));
+        ctx.set_listening(!waits);
     }
 
     /// Serves what has waited for that, once it can.

@@ -72,6 +72,8 @@ pub struct Reflector {
 /// A read of the server's own.
 #[derive(Clone, Debug)]
 pub enum Own {
+    /// Whether the connection of this kind's storage stands: etcd's preface, not its data.
+    Dial(Kind),
     Fill(Kind),
     Watch,
     Check(Caller),
@@ -118,6 +120,7 @@ impl Apiserver {
     pub(super) fn ask_again(&mut self, id: u32, ctx: &mut Ctx<Event>) {
         let Some(own) = self.own.get(&id) else { return };
         let (line, operation) = match own {
+            Own::Dial(kind) => (Line::Kind(*kind), StoreOperation::Status),
             Own::Fill(kind) => {
                 (Line::Kind(*kind), StoreOperation::Range(*kind, Consistency::Linearizable))
             }
@@ -137,6 +140,10 @@ impl Apiserver {
     pub(super) fn own_stored(&mut self, id: u32, answer: StoreAnswer, ctx: &mut Ctx<Event>) {
         let Some(own) = self.own.get(&id) else { return };
         match (own, answer) {
+            (Own::Dial(_), _) => {
+                self.own.remove(&id);
+                self.dialled(ctx);
+            }
             (Own::Fill(kind), StoreAnswer::Values(revision, items)) => {
                 self.cache.fill(*kind, revision, items);
                 self.own.remove(&id);
@@ -169,7 +176,7 @@ impl Apiserver {
     /// The connection broke under a read of its own.
     pub(super) fn own_lost(&mut self, id: u32, error: &StoreError, ctx: &mut Ctx<Event>) {
         match self.own.get(&id) {
-            Some(Own::Watch) => self.ask_again(id, ctx),
+            Some(Own::Watch | Own::Dial(_)) => self.ask_again(id, ctx),
             Some(Own::Fill(_)) => self.fill_failed(id, error, ctx),
             Some(Own::Check(_)) => self.check_failed(id, error, ctx),
             None => {}

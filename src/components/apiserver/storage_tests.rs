@@ -347,6 +347,22 @@ fn a_new_server_serves_when_its_hooks_are_through() {
 }
 
 #[test]
+fn a_new_server_opens_its_port_once_every_storage_has_its_etcd() {
+    let mut server = Server::started(settings(), Start::Steady);
+    assert!(!server.bed.process.is_closed, "it has long been up");
+    server = Server::started(settings(), Start::Fresh);
+    server.stores(StoreAnswer::Values(Revision(5), Vec::new()));
+    let last = server.dials.pop();
+    server.takes_dials();
+    assert!(server.bed.process.is_closed, "one storage waits for its connection");
+    server.dials.extend(last);
+    server.takes_dials();
+    assert!(!server.bed.process.is_closed, "its hooks are not through, and it listens");
+    server.breaks(Broken::Reset);
+    assert!(!server.bed.process.is_closed, "what is open stays open");
+}
+
+#[test]
 fn a_new_server_ends_without_an_etcd_that_serves_it() {
     let mut server = Server::started(settings(), Start::Fresh);
     server.breaks(Broken::Refused);
