@@ -26,6 +26,8 @@ pub struct Health {
     pace: Pace,
     /// Everything is well but for members that have not caught up.
     is_catching_up: bool,
+    /// What ended the last good state that did not stay.
+    spoiled_by: Option<Lack>,
     /// A recovery that has stayed.
     recovered: Option<SimTime>,
 }
@@ -39,6 +41,7 @@ impl Health {
             well_since: None,
             pace: Pace::default(),
             is_catching_up: false,
+            spoiled_by: None,
             recovered: None,
         }
     }
@@ -48,6 +51,7 @@ impl Health {
         self.not_before = self.not_before.max(fault);
         self.well_since = None;
         self.is_catching_up = false;
+        self.spoiled_by = None;
         self.recovered = None;
     }
 
@@ -69,8 +73,12 @@ impl Health {
             let is_well = is_well(view, &self.bare);
             let is_kept = self.pace.is_kept(view);
             self.is_catching_up = is_well && !is_kept;
+            let is_good = is_well && is_kept;
+            if !is_good && self.well_since.is_some() {
+                self.spoiled_by = self.lacks(view).into_iter().next();
+            }
             let since = self.well_since.or(Some(view.now()));
-            self.well_since = since.filter(|_| is_well && is_kept);
+            self.well_since = since.filter(|_| is_good);
         }
     }
 
@@ -78,7 +86,12 @@ impl Health {
     pub fn missing(&self, view: View) -> Vec<Lack> {
         let mut missing = self.lacks(view);
         if missing.is_empty() {
-            missing.push(of_the_cluster("nothing any more, but not for 60 s"));
+            let now_and_then = |lack: &Lack| Lack {
+                object: lack.object.clone(),
+                what: Text::from(format!("{}, on and off", lack.what)),
+            };
+            let only_time = || of_the_cluster("nothing any more, but not for 60 s");
+            missing.push(self.spoiled_by.as_ref().map_or_else(only_time, now_and_then));
         }
         missing
     }
@@ -95,6 +108,11 @@ impl Health {
     /// True once it was seen that a good state has lasted for long enough.
     pub fn has_recovered(&self) -> bool {
         self.recovered.is_some()
+    }
+
+    /// The beginning of a good state, however short it is yet.
+    pub fn well_since(&self) -> Option<SimTime> {
+        self.well_since
     }
 
     /// The beginning of a good state that has lasted until now for long enough.
@@ -248,4 +266,30 @@ fn api_level(view: View) -> Level {
         .filter(|member| member.follows(leader.info.id))
         .any(|member| view.works("kube-apiserver", &member.info.vm));
     if serves { Level::Full } else { Level::Down }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Game, Scenario, Source};
+
+    #[test]
+    fn a_good_state_that_does_not_stay_is_named_after_what_ended_it() {
+        let text = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: test }\nspec:\n  \
+                    platform: tkgs-2024\n  faults:\n    - { at: 60s, stopUnit: { vm: worker-0, unit: \
+                    kubelet } }\n    - { at: 150s, startUnit: { vm: worker-0, unit: kubelet } }\n  \
+                    until: 10m\n";
+        let scenario = Scenario::read(Source::embedded("test.yaml", text)).expect("a scenario");
+        let mut simulation = Game::new(&scenario, None, &[], None).expect("valid").begin(1);
+        let mut health = Health::new(SimTime::ZERO, Vec::new());
+        let mut missing = |seconds| {
+            simulation.run_until(SimTime::ZERO + Duration::from_secs(seconds));
+            health.look(simulation.view());
+            let lack = health.missing(simulation.view()).remove(0);
+            format!("{} {}", lack.object, lack.what)
+        };
+        assert_eq!(missing(30), "Cluster/workload nothing any more, but not for 60 s");
+        assert_eq!(missing(80), "VM/worker-0 a kubelet does not run");
+        assert_eq!(missing(240), "VM/worker-0 a kubelet does not run, on and off");
+    }
 }

@@ -281,6 +281,11 @@ impl Simulation {
         self.health.recovered_at(self.world.now())
     }
 
+    /// Since when everything has been well, if it is.
+    pub fn well_since(&self) -> Option<SimTime> {
+        self.health.well_since()
+    }
+
     /// What is not as it is wanted now, what others mostly follow from first.
     pub fn lacks(&self) -> Vec<Lack> {
         self.health.lacks(self.world.view())

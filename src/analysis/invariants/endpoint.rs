@@ -11,29 +11,31 @@ pub(super) const API_ANSWERS_IF_IT_CAN: Invariant = Invariant {
     name: "api-answers-if-it-can",
     kind: Kind::Always,
     law: "the API is not down for users while every API server to which the load balancer leads has \
-          worked on an etcd with quorum for two minutes, over links that are whole",
-    source: "Kubernetes documentation, Options for highly available topology; the load balancer's \
-             reaction and a server's start are shorter (models: loadBalancer.*, \
-             kubernetes.apiserverStart)",
+          worked on an etcd with quorum for two minutes and been led to for as long, over links that \
+          are whole and no member's disk slow or full",
+    source: "Kubernetes documentation, Options for highly available topology; etcd, raftNode.start: a \
+             member hands out what it may read between two flushes; the load balancer's reaction and a \
+             server's start are shorter than two minutes (models: loadBalancer.*, \
+             kubernetes.apiserverStartup)",
     begin: || Box::new(Answers::watch(Side::IfItCan)),
 };
 
 pub(super) const API_ANSWERS_ONLY_IF_IT_CAN: Invariant = Invariant {
     name: "api-answers-only-if-it-can",
     kind: Kind::Always,
-    law: "no user gets an answer of the API while no API server works on an etcd with quorum",
-    source: "Kubernetes documentation, Operating etcd clusters: a read is a quorum's",
+    law: "no user gets an answer of the API while no API server works on an etcd with quorum, and the API \
+          is down for him within 20 seconds",
+    source: "Kubernetes documentation, Operating etcd clusters: a read is a quorum's; a user gives up after \
+             5 s, and calls the API down after 5 s without an answer (models: users.*)",
     begin: || Box::new(Answers::watch(Side::OnlyIfItCan)),
 };
 
 /// How the API servers are, and since when.
 #[derive(Clone, Debug, Default)]
 pub struct Service {
-    /// Since when every server behind the endpoint serves, over whole links.
+    /// Since when every server behind the endpoint has been there and served, over whole links, with no
+    /// member of etcd on a disk that is slowed, stuck or full: what is asked is answered in time.
     pub all_since: Option<SimTime>,
-    /// Since when they do so, and no member of etcd has a disk that is slowed, stuck or full: what is
-    /// asked of them is also written.
-    pub writes_since: Option<SimTime>,
     /// Since when no server serves.
     pub none_since: Option<SimTime>,
     /// Where the load balancer leads: at first to all; nothing before the first look.
@@ -50,10 +52,14 @@ enum Side {
 struct Answers {
     side: Side,
     service: Service,
+    /// How the API stands for its user; nothing if nobody asks, or before the first look.
+    standing: Option<Text>,
 }
 
 /// In whole seconds a look at members may be late.
 const SLACK: Duration = Duration::from_secs(2);
+/// A user's last answer, his time-out and the outage that he bears, each twice.
+const NOTICED: Duration = Duration::from_secs(20);
 
 impl Service {
     /// Takes in what was written down.
@@ -65,8 +71,13 @@ impl Service {
         };
         if let Some(entry) = seen.news.iter().rfind(is_endpoint) {
             let vms = entry.to.as_text().filter(|words| *words != "none").unwrap_or_default();
-            let vms = vms.split(',').filter(|vm| !vm.is_empty());
-            self.behind = Some(vms.map(Text::from).collect());
+            let vms: BTreeSet<Text> =
+                vms.split(',').filter(|vm| !vm.is_empty()).map(Text::from).collect();
+            if self.behind.as_ref().is_some_and(|before| !vms.is_subset(before)) {
+                // Who has just come up has not been led to for long.
+                self.all_since = None;
+            }
+            self.behind = Some(vms);
         }
         let begins = self.behind.is_none();
         if begins {
@@ -83,10 +94,8 @@ impl Service {
         let leads_to = |behind: &BTreeSet<Text>| !behind.is_empty() && behind.is_subset(&serving);
         let all_serve = self.behind.as_ref().is_some_and(leads_to);
         let now = view.now();
-        let is_fine = all_serve && view.are_links_whole();
+        let is_fine = all_serve && view.are_links_whole() && disks_are_well(view);
         self.all_since = is_fine.then(|| self.all_since.unwrap_or(now));
-        let writes = is_fine && disks_are_well(view);
-        self.writes_since = writes.then(|| self.writes_since.unwrap_or(now));
         self.none_since = serving.is_empty().then(|| self.none_since.unwrap_or(now));
     }
 }
@@ -117,7 +126,37 @@ pub fn serving(view: View) -> BTreeSet<Text> {
 
 impl Answers {
     fn watch(side: Side) -> Answers {
-        Answers { side, service: Service::default() }
+        Answers { side, service: Service::default(), standing: None }
+    }
+
+    /// A user who still takes the API for up though no server has served for long.
+    fn is_fooled(&self, view: View) -> Option<Breach> {
+        let since = self.service.none_since.filter(|since| *since + NOTICED <= view.now())?;
+        let is_up = self.standing.as_ref().is_some_and(|standing| *standing != *"down");
+        let says = format!(
+            "is not down, and no API server has had etcd's quorum since {}",
+            since.since(SimTime::ZERO)
+        );
+        let breach = Breach {
+            object: Text::word("Probe/api"),
+            says: Text::from(says),
+            entries: super::facts::latest(view),
+        };
+        (self.side == Side::OnlyIfItCan && is_up).then_some(breach)
+    }
+
+    fn note_standing(&mut self, seen: Seen) {
+        let before = match self.standing {
+            None => seen.view.timeline().beginning(),
+            Some(_) => &[],
+        };
+        let tells = |entry: &&Entry| {
+            entry.kind == *"Probe" && entry.name == *"api" && entry.field == *"status"
+        };
+        let last = before.iter().chain(seen.news).rfind(tells);
+        if let Some(status) = last.and_then(|entry| entry.to.as_text()) {
+            self.standing = Some(Text::from(status));
+        }
     }
 
     fn judge(&self, view: View, entry: &Entry) -> Option<Breach> {
@@ -153,6 +192,8 @@ impl Law for Answers {
     fn look(&mut self, seen: Seen) -> Verdict {
         // What is told now was so before what follows from it.
         let broken = seen.news.iter().find_map(|entry| self.judge(seen.view, entry));
+        self.note_standing(seen);
+        let broken = broken.or_else(|| self.is_fooled(seen.view));
         self.service.look(seen);
         broken.map_or(Verdict::Holds, Verdict::Broken)
     }

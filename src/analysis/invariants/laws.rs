@@ -133,6 +133,7 @@ impl Laws {
             view: simulation.view(),
             last_fault: simulation.last_fault(),
             recovered_at: simulation.recovered_at(),
+            well_since: simulation.well_since(),
             bound: BOUND,
         };
         let at = ending.view.now();

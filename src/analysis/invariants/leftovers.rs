@@ -38,7 +38,7 @@ impl NothingIsLeft {
             return Some(Breach::shown_by(entry, format!("is gone, and VM/{name} is not")));
         }
         let could_be_asked =
-            self.service.writes_since.is_some_and(|since| since + HEARD <= view.now());
+            self.service.all_since.is_some_and(|since| since + HEARD <= view.now());
         let node = named(view, api::Kind::Node, name);
         let node = node.filter(|_| could_be_asked && had_found_its_node(view, name));
         node.map(|_| Breach::shown_by(entry, format!("is gone, and Node/{name} is not")))

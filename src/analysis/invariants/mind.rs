@@ -46,6 +46,8 @@ pub struct Ending<'a> {
     /// After it nothing was broken or mended from outside any more.
     pub last_fault: Option<SimTime>,
     pub recovered_at: Option<SimTime>,
+    /// Since when everything has been well, which is a recovery once it has stayed so.
+    pub well_since: Option<SimTime>,
     /// What it still lacks, if it has not recovered.
     pub missing: &'a [Lack],
     /// By when it is to have recovered after its last fault.

@@ -4,7 +4,7 @@ use super::facts::{EachEntry, is_by, named, turns, were_clocks_right};
 use super::{Breach, Ending, Invariant, Kind, Law, Verdict};
 use crate::api::kinds::{Condition, Status};
 use crate::api::{self, Object};
-use crate::engine::{Duration, SimTime, Text};
+use crate::engine::{Duration, Text};
 use crate::timeline::Entry;
 use crate::world::View;
 use std::sync::Arc;
@@ -132,7 +132,7 @@ fn has_words(view: View, object: &Object) -> bool {
 
 /// True if a control plane has first to remove a member of etcd that belongs to no Machine, and says
 /// so: it comes to its Machines only then. With fewer than two Nodes Cluster API up to 1.12 never does.
-fn waits_for_stranger(plane: &Object) -> bool {
+pub fn waits_for_stranger(plane: &Object) -> bool {
     let body = plane.kubeadm_control_plane();
     let etcd = body.and_then(|body| body.conditions.get("EtcdClusterHealthy"));
     etcd.is_some_and(|etcd| {
@@ -156,16 +156,12 @@ fn another_is_refused(view: View, object: &Object, plane: &Object) -> bool {
 #[derive(Clone, Copy, Debug)]
 struct RecoversOrSaysWhy;
 
-/// What is well counts as recovered once it has stayed so for this long, and a moment.
-const STAYS: Duration = Duration::from_secs(70);
-
 impl Law for RecoversOrSaysWhy {
     fn end(&mut self, ending: &Ending) -> Verdict {
         let due = ending.last_fault.unwrap_or_default() + ending.bound;
-        let now = ending.view.now();
         // What has just become well has yet to stay so.
-        let moved = ending.view.timeline().entries().last().map_or(SimTime::ZERO, |last| last.at);
-        let is_late = ending.recovered_at.is_none() && due.max(moved + STAYS) < now;
+        let is_well = ending.recovered_at.or(ending.well_since).is_some();
+        let is_late = !is_well && due < ending.view.now();
         match is_late && ending.missing.is_empty() {
             false => Verdict::Holds,
             true => Verdict::Broken(Breach {

@@ -247,6 +247,38 @@ fn users_get_what_the_servers_can_give() {
         found,
         "Probe/api gets an answer, and no API server has had etcd's quorum since 25s"
     );
+    // He asks each second, and has to notice.
+    assert_eq!(look_at(&mut *law, view, &[stands(view, "down")]), Verdict::Holds);
+    simulation.run_until(SimTime::ZERO + Duration::from_secs(46));
+    let view = simulation.view();
+    assert_eq!(look_at(&mut *law, view, &[]), Verdict::Holds);
+    let found = breach(look_at(&mut *law, view, &[stands(view, "degraded")]));
+    assert_eq!(found, "Probe/api is not down, and no API server has had etcd's quorum since 25s");
+}
+
+fn stands(view: View, to: &str) -> Entry {
+    entry(view, "Probe/api status", text(to), "api-prober")
+}
+
+fn behind(view: View, vms: &str) -> Entry {
+    entry(view, "Endpoint/workload backends", text(vms), "load-balancer")
+}
+
+#[test]
+fn a_server_that_has_just_come_behind_the_endpoint_has_its_time() {
+    let mut simulation = world(&["at: 1m, stopUnit: { vm: worker-2, unit: kubelet }"], &[], 10);
+    let mut law = (law("api-answers-if-it-can").begin)();
+    look_at(&mut *law, simulation.view(), &[behind(simulation.view(), "none")]);
+    simulation.run_until(SimTime::ZERO + Duration::from_secs(100));
+    let view = simulation.view();
+    look_at(&mut *law, view, &[behind(view, "control-plane-0")]);
+    simulation.run_until(SimTime::ZERO + Duration::from_secs(219));
+    let view = simulation.view();
+    assert_eq!(look_at(&mut *law, view, &[stands(view, "down")]), Verdict::Holds);
+    simulation.run_until(SimTime::ZERO + Duration::from_secs(220));
+    let view = simulation.view();
+    let found = breach(look_at(&mut *law, view, &[stands(view, "down")]));
+    assert!(found.ends_with("since 1m40s"), "{found}");
 }
 
 #[test]
@@ -321,16 +353,17 @@ fn the_end_tells_stuck_from_well() {
     let view = simulation.view();
     let lack =
         Lack { object: Text::word("Node/worker-0"), what: Text::word("a Node is not Ready") };
-    let end = |missing: &[Lack], recovered_at| {
+    let end = |missing: &[Lack], recovered_at, well_since| {
         let bound = Duration::from_secs(3600);
         let last_fault = Some(SimTime::ZERO);
-        let ending = Ending { view, last_fault, recovered_at, missing, bound };
+        let ending = Ending { view, last_fault, recovered_at, well_since, missing, bound };
         (law("recovers-or-says-why").begin)().end(&ending)
     };
-    let found = breach(end(&[], None));
+    let found = breach(end(&[], None, None));
     assert!(found.contains("and lacks nothing"), "{found}");
-    assert_eq!(end(&[lack], None), Verdict::Holds);
-    assert_eq!(end(&[], Some(view.now())), Verdict::Holds);
+    assert_eq!(end(&[lack], None, None), Verdict::Holds);
+    assert_eq!(end(&[], Some(view.now()), None), Verdict::Holds);
+    assert_eq!(end(&[], None, Some(view.now())), Verdict::Holds, "it has yet to stay so");
 }
 
 /// Nobody says why a Machine waits while the health check's own words are missing.
