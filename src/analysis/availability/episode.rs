@@ -70,6 +70,7 @@ fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mis
         },
         settings: plant.settings.clone(),
         workloads: Vec::new(),
+        probes: Vec::new(),
         strikes: blows.iter().flat_map(strikes).collect(),
         seed,
     };

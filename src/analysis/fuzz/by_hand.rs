@@ -32,6 +32,7 @@ impl Schedule {
             shape,
             settings: Vec::new(),
             workloads: Vec::new(),
+            probes: Vec::new(),
             strikes: Vec::new(),
             seed: 1,
         }
@@ -48,6 +49,13 @@ impl Schedule {
     #[must_use]
     pub fn workload(mut self, words: &str) -> Schedule {
         self.workloads.push(words.to_owned());
+        self
+    }
+
+    /// With a user who tries whether things work, as `{ api: endpoint }` (`docs/probes.md`).
+    #[must_use]
+    pub fn probe(mut self, words: &str) -> Schedule {
+        self.probes.push(words.to_owned());
         self
     }
 
@@ -89,6 +97,9 @@ impl Schedule {
         }
         for workload in &self.workloads {
             let _ = write!(code, "\n    .workload({workload:?})");
+        }
+        for probe in &self.probes {
+            let _ = write!(code, "\n    .probe({probe:?})");
         }
         for Strike { moment, words } in &self.strikes {
             let _ = match moment {

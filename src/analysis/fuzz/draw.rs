@@ -67,6 +67,8 @@ impl Deck {
             shape,
             settings: self.settings(&mut dice),
             workloads: workloads(&mut dice, shape.workers),
+            // What he gets is judged by two laws.
+            probes: vec!["{ api: endpoint }".to_owned()],
             strikes: self.strikes(&mut dice, &stage),
             seed,
         };
@@ -170,6 +172,7 @@ impl Deck {
         let bare = Schedule {
             settings: Vec::new(),
             workloads: Vec::new(),
+            probes: Vec::new(),
             strikes: Vec::new(),
             ..schedule.clone()
         };
@@ -194,6 +197,7 @@ pub fn plain(platform: &str) -> Schedule {
         shape: Shape { control_planes: 3, workers: 3, zones: 0, hosts: 0 },
         settings: Vec::new(),
         workloads: Vec::new(),
+        probes: Vec::new(),
         strikes: Vec::new(),
         seed: 1,
     }

@@ -1,6 +1,8 @@
 //! What a run is stuck on, in words that are the same for all runs that are stuck alike: what is
 //! lacking, and who says that he does not act, and why.
 
+use crate::analysis::invariants::waits_for_stranger;
+use crate::api::Kind;
 use crate::engine::Text;
 use crate::scenario::Simulation;
 use crate::timeline::{Entry, Value};
@@ -30,7 +32,8 @@ impl Gap {
         let is_server = lack.object.contains("control-plane") || lack.object.contains("etcd@");
         let role = if is_server { "control plane: " } else { "" };
         // A Machine that cannot join is often one too many to be replaced: both have to be known.
-        let because: Vec<Text> = token(view).into_iter().chain(refusal(view)).collect();
+        let because = token(view).into_iter().chain(stranger(view)).chain(refusal(view));
+        let because: Vec<Text> = because.collect();
         let because = Text::from(because.join("; "));
         Some(Gap { lack: Text::from(format!("{role}{}", lack.what)), because })
     }
@@ -77,6 +80,12 @@ fn token(view: View) -> Option<Text> {
     };
     let is_stuck = view.timeline().happened().iter().filter(fails).any(waits);
     is_stuck.then(|| Text::word("a VM cannot join: cluster-info has no signature of its token"))
+}
+
+/// A control plane that has first to remove a member of etcd, and does not come to it.
+fn stranger(view: View) -> Option<Text> {
+    let waits = view.objects(Kind::KubeadmControlPlane).any(|plane| waits_for_stranger(plane));
+    waits.then(|| Text::word("EtcdClusterHealthy: a member of etcd has no Machine"))
 }
 
 /// The message without names and numbers, which differ from run to run.

@@ -14,6 +14,8 @@ pub struct Schedule {
     pub settings: Vec<(String, String)>,
     /// Beside the platform's, each in the words of a scenario.
     pub workloads: Vec<String>,
+    /// Users who try whether things work, each in the words of a scenario.
+    pub probes: Vec<String>,
     pub strikes: Vec<Strike>,
     /// Of everything that is random in the run.
     pub seed: u64,
@@ -83,6 +85,9 @@ impl Schedule {
         }
         for workload in &self.workloads {
             let _ = writeln!(text, "    - {workload}");
+        }
+        if !self.probes.is_empty() {
+            let _ = writeln!(text, "  probes: [{}]", self.probes.join(", "));
         }
         text.push_str(if self.strikes.is_empty() { "  faults: []\n" } else { "  faults:\n" });
         for strike in &self.strikes {

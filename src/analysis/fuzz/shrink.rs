@@ -117,6 +117,7 @@ impl Search<'_> {
     fn own_settings(&mut self) {
         self.try_out(|schedule| schedule.settings.clear());
         self.try_out(|schedule| schedule.workloads.clear());
+        self.try_out(|schedule| schedule.probes.clear());
         for place in (0..self.best.schedule.settings.len()).rev() {
             self.try_out(|schedule| drop(schedule.settings.remove(place)));
         }

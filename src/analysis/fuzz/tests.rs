@@ -87,6 +87,7 @@ fn lonely() -> Schedule {
             at(90, "killProcess: { vm: supervisor-0, process: capi-controller-manager }"),
         ],
         workloads: vec!["{ name: web, replicas: 2, runsOn: workers }".to_owned()],
+        probes: vec!["{ api: endpoint }".to_owned()],
         ..draw::plain("tkgs-2024")
     }
 }

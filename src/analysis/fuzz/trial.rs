@@ -128,8 +128,12 @@ pub fn watch(simulation: Simulation, laws: Laws, then: Then) -> (Trial, Simulati
     trial.outcome = first.outcome();
     if matches!(first, Stop::Stuck | Stop::Slow) {
         trial.gap = Gap::of(&watched.simulation);
+        // What stands now has to have its reason now: the repairs take away what would show that.
+        if !watched.laws.end(&watched.simulation).is_empty() {
+            trial.outcome = Outcome::Violation;
+        }
     }
-    if then == Then::Repair && trial.gap.is_some() {
+    if then == Then::Repair && trial.gap.is_some() && trial.outcome != Outcome::Violation {
         let at = next_second(watched.simulation.view().now());
         let words = watched.simulation.repair_at(at);
         let strike = |words: Text| Strike::at(at.since(SimTime::ZERO), words.as_str());

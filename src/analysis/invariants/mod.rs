@@ -27,6 +27,7 @@ pub use laws::{Laws, Violation, play};
 pub use members::{Glimpse, GroupId, Identity, Members, Moved};
 pub use mind::{Breach, Ending, Law, Seen, Verdict};
 pub use own::OwnLaw;
+pub(super) use reasons::waits_for_stranger;
 
 /// A law with its words.
 #[derive(Debug)]
