@@ -5,14 +5,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const SHORT: [&str; 4] = ["estimate", "worker-kubelet-stopped", "--until", "2m"];
+pub const SHORT: &[&str] = &["estimate", "worker-kubelet-stopped", "--until", "2m"];
 
 fn healsim(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_healsim")).args(args).output().expect("the binary runs")
 }
 
 fn short(args: &[&str]) -> Output {
-    healsim(&[&SHORT[..], args].concat())
+    healsim(&[SHORT, args].concat())
 }
 
 fn out(output: &Output) -> String {
@@ -161,36 +161,4 @@ fn pictures_and_tables_are_written_whole_beside_the_result() {
     assert!(fs::read_to_string(svg).expect("written").ends_with("</svg>\n"));
     assert!(fs::read_to_string(csv).expect("written").contains(",nodeUnknown,Node/worker-0,2,"));
     assert_eq!(fs::read_dir(folder).expect("it is there").count(), 2, "nothing is left over");
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupted_estimate_prints_what_there_is_and_says_so() {
-    use std::process::Stdio;
-    let json = folder("interrupted").join("part.json");
-    let file = format!("json={}", json.display());
-    let args = ["--runs", "100000", "--jobs", "1", "--progress", "-o", "plot", "--out", &file];
-    let mut program = Command::new(env!("CARGO_BIN_EXE_healsim"));
-    let program = program.args(SHORT).args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = program.spawn().expect("the binary runs");
-    // The first line of progress tells that it is at work.
-    let mut stderr = child.stderr.take().expect("it is piped");
-    let mut first = [0; 1];
-    std::io::Read::read_exact(&mut stderr, &mut first).expect("there is progress");
-    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(interrupt.expect("kill is there").success());
-    let mut said = String::new();
-    std::io::Read::read_to_string(&mut stderr, &mut said).expect("text");
-    let output = child.wait_with_output().expect("it ends");
-    assert_eq!(output.status.code(), Some(130));
-    assert!(said.contains("\npartial: interrupted after "), "{said}");
-    assert!(out(&output).starts_with("partial: interrupted after "), "{}", out(&output));
-    let text = fs::read_to_string(json).expect("written");
-    let read: serde_json::Value = serde_json::from_str(&text).expect("a whole document");
-    assert_eq!(read["partial"], true);
-    assert!(
-        read["runs"].as_u64().is_some_and(|runs| runs > 0 && runs < 100_000),
-        "{}",
-        read["runs"]
-    );
 }

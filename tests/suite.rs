@@ -20,6 +20,7 @@ mod frozen;
 mod health;
 mod hosts;
 mod inputs;
+mod interrupted;
 mod joining;
 mod learn;
 mod lessons;

@@ -3,19 +3,20 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
-const SHORT: [&str; 6] = ["tune", "worker-kubelet-stopped", "--until", "2m", "--of", "nodeUnknown"];
-const VARY: [&str; 4] =
-    ["--vary", "kubernetes.nodeMonitorGracePeriod=20s..40s/20s", "--outages", "kubelet=0"];
-const FEW: [&str; 4] = ["--outages", "workers=0", "--outages", "api=0"];
+pub const SHORT: &[&str] =
+    &["tune", "worker-kubelet-stopped", "--until", "2m", "--of", "nodeUnknown"];
+pub const VARY: &[&str] =
+    &["--vary", "kubernetes.nodeMonitorGracePeriod=20s..40s/20s", "--outages", "kubelet=0"];
+pub const FEW: &[&str] = &["--outages", "workers=0", "--outages", "api=0"];
 
 fn healsim(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_healsim")).args(args).output().expect("the binary runs")
 }
 
 fn short(args: &[&[&str]]) -> Output {
-    healsim(&[&SHORT[..], &args.concat()].concat())
+    healsim(&[SHORT, &args.concat()].concat())
 }
 
 fn out(output: &Output) -> String {
@@ -33,7 +34,7 @@ fn a_sweep_is_the_same_at_any_number_of_threads_and_its_files_are_whole() {
     fs::create_dir_all(&folder).expect("the target folder is writable");
     let files = ["svg", "csv"].map(|kind| format!("{kind}={}", folder.join(kind).display()));
     let network = ["--outages", "network=1/year,30s..31s", "--runs", "2"];
-    let one = short(&[&VARY, &FEW, &network, &["--jobs", "1", "-o", "json"]]);
+    let one = short(&[VARY, FEW, &network, &["--jobs", "1", "-o", "json"]]);
     assert_eq!(one.status.code(), Some(0), "{}", err(&one));
     let read: serde_json::Value = serde_json::from_slice(&one.stdout).expect("a document");
     let points = read["points"].as_array().expect("points");
@@ -41,7 +42,7 @@ fn a_sweep_is_the_same_at_any_number_of_threads_and_its_files_are_whole() {
     assert_eq!((&points[0]["asItIs"], &points[1]["asItIs"]), (&false.into(), &true.into()));
     assert!(points[0]["p50"]["value"].as_f64() < points[1]["p50"]["value"].as_f64());
     let more = ["--jobs", "3", "-o", "json", "--out", &files[0], "--out", &files[1]];
-    let three = short(&[&VARY, &FEW, &network, &more]);
+    let three = short(&[VARY, FEW, &network, &more]);
     assert_eq!(out(&three), out(&one));
     assert!(err(&three).is_empty(), "no progress into a pipe: {}", err(&three));
     assert!(fs::read_to_string(folder.join("svg")).expect("written").ends_with("</svg>\n"));
@@ -75,29 +76,4 @@ fn what_cannot_be_varied_is_refused_with_what_would_be_right() {
         assert!(err(&output).contains(words), "{range}: {}", err(&output));
         assert!(out(&output).is_empty(), "{range}");
     }
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupted_one_prints_what_there_is_and_says_so() {
-    let args = ["--runs", "100000", "--jobs", "1", "--progress", "-o", "json"];
-    let mut program = Command::new(env!("CARGO_BIN_EXE_healsim"));
-    let program = program.args(SHORT).args(VARY).args(FEW).args(args);
-    let mut child =
-        program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
-    // The first line of progress tells that it is at work.
-    let mut stderr = child.stderr.take().expect("it is piped");
-    let mut first = [0; 1];
-    std::io::Read::read_exact(&mut stderr, &mut first).expect("there is progress");
-    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(interrupt.expect("kill is there").success());
-    let output = child.wait_with_output().expect("it ends");
-    assert_eq!(output.status.code(), Some(130));
-    let read: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a whole document");
-    assert_eq!(read["partial"], true);
-    assert!(read["runs"].as_u64().is_some_and(|runs| runs < 100_000), "{}", read["runs"]);
-    let mut rest = String::new();
-    std::io::Read::read_to_string(&mut stderr, &mut rest).expect("text");
-    assert!(rest.contains(" of 400000 runs, "), "{rest}");
-    assert!(rest.contains("partial: interrupted after"), "{rest}");
 }

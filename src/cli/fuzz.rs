@@ -11,11 +11,12 @@ use crate::analysis::estimate::MOST_RUNS;
 use crate::analysis::fuzz::{
     Asked, Campaign, Deck, Finding, Gap, MOST_STRIKES, Question, Shown, campaign, exhaust, shrink,
 };
-use crate::engine::{Duration, Text};
+use crate::engine::{Duration, Text, counted};
 use crate::report::{
     Format, Style, campaign_json, exhausted_json, shell, write_campaign, write_exhausted,
 };
 use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser;
 use std::path::PathBuf;
 use std::thread;
 
@@ -55,7 +56,7 @@ pub struct Fuzz {
     #[arg(long, value_name = "K")]
     pub faults: Option<u32>,
     /// Only these kinds of faults
-    #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
+    #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub kinds: Vec<String>,
     /// How many runs are played at once; by default as many as there are processors
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -212,10 +213,10 @@ pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
     };
     let progress = asked.progress();
     let work = |control: &Control| match asked.time {
-        None => campaign(&question, control),
+        None => (campaign(&question, control), false),
         Some(time) => within(time, control, || campaign(&question, control)),
     };
-    let (found, interrupted) = watch(asked.runs(), progress, work);
+    let ((found, is_time_over), stopped) = watch(asked.runs(), progress, work);
     let again = |seed| asked.again(seed, false);
     let mut bytes = Vec::new();
     match asked.output {
@@ -225,7 +226,10 @@ pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
         FuzzFormat::Json => bytes = format!("{}\n", campaign_json(&found)).into_bytes(),
     }
     print(&bytes).map_err(stdout)?;
-    let is_cut = interrupted && found.violations.is_empty() && asked.time.is_none();
+    let is_cut = stopped && found.violations.is_empty() && !is_time_over;
+    if is_cut {
+        note(&format!("partial: interrupted after {}", counted(found.played, "run")));
+    }
     write_findings(asked, &question.deck, &found, progress)?;
     Ok(match (found.violations.is_empty(), is_cut) {
         (false, _) => Exit::Invariant,
@@ -253,19 +257,23 @@ fn try_all(asked: &Fuzz) -> Result<Exit, Trouble> {
     Ok(if interrupted { Exit::Interrupted } else { Exit::Done })
 }
 
-/// Begins no more runs once the time is over.
-fn within<T>(time: Duration, control: &Control, work: impl FnOnce() -> T) -> T {
+/// Begins no more runs once the time is over; whether it was, before anybody else stopped the work.
+fn within<T>(time: Duration, control: &Control, work: impl FnOnce() -> T) -> (T, bool) {
     let (end, ended) = std::sync::mpsc::channel::<()>();
     thread::scope(|scope| {
-        scope.spawn(move || {
+        let clock = scope.spawn(move || {
             let time = std::time::Duration::from_micros(time.as_micros());
-            if ended.recv_timeout(time) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            let waited = ended.recv_timeout(time);
+            let is_over = waited == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
+            let is_first = is_over && !control.is_stopped();
+            if is_first {
                 control.stop();
             }
+            is_first
         });
         let result = work();
         drop(end);
-        result
+        (result, clock.join().expect("it only waits"))
     })
 }
 
