@@ -2,10 +2,10 @@
 
 use super::facts::{EachEntry, is_by, named, turns, were_clocks_right};
 use super::{Breach, Ending, Invariant, Kind, Law, Verdict};
-use crate::api::kinds::{Condition, Status};
+use crate::api::kinds::{Condition, Pod, Status};
 use crate::api::{self, Object};
 use crate::engine::{Duration, Text};
-use crate::timeline::Entry;
+use crate::timeline::{Entry, Lack};
 use crate::world::View;
 use std::sync::Arc;
 
@@ -31,10 +31,10 @@ pub(super) const WAITING_HAS_A_REASON: Invariant = Invariant {
 pub(super) const RECOVERS_OR_SAYS_WHY: Invariant = Invariant {
     name: "recovers-or-says-why",
     kind: Kind::Eventually,
-    law: "after its last fault a run recovers within the bound, or names an object and what it \
-          lacks",
-    source: "twice the longest documented disaster that heals (docs/scenarios.md), and what \
-             scenario/lacks.rs calls well",
+    law: "after its last fault a run recovers within the bound, or somebody without a key to the VMs can \
+          read what it lacks: in the API, by etcdctl, or because the API does not answer",
+    source: "twice the longest documented disaster that heals (docs/scenarios.md); Kubernetes API \
+             conventions: status is what has been observed, conditions are for who has to act",
     begin: || Box::new(RecoversOrSaysWhy),
 };
 
@@ -159,23 +159,53 @@ struct RecoversOrSaysWhy;
 impl Law for RecoversOrSaysWhy {
     fn end(&mut self, ending: &Ending) -> Verdict {
         let due = ending.last_fault.unwrap_or_default() + ending.bound;
+        let view = ending.view;
         // What has just become well has yet to stay so.
         let is_well = ending.recovered_at.or(ending.well_since).is_some();
-        let is_late = !is_well && due < ending.view.now();
-        match is_late && ending.missing.is_empty() {
-            false => Verdict::Holds,
-            true => Verdict::Broken(Breach {
-                object: Text::word("Cluster/workload"),
-                says: Text::from(format!(
-                    "has not recovered {} after the last fault, and lacks nothing",
-                    ending.bound
-                )),
-                entries: super::facts::latest(ending.view),
-            }),
+        if is_well || due >= view.now() {
+            return Verdict::Holds;
         }
+        let (object, lack) = match ending.missing {
+            [] => (Text::word("Cluster/workload"), "nothing"),
+            [first, ..] if is_seen(view) && !ending.missing.iter().any(|it| shows(view, it)) => {
+                (first.object.clone(), &*first.what)
+            }
+            _ => return Verdict::Holds,
+        };
+        let says = format!(
+            "has not recovered {} after the last fault; it lacks this, and nobody can read it: {lack}",
+            ending.bound
+        );
+        let entries = super::facts::latest(view);
+        Verdict::Broken(Breach { object, says: Text::from(says), entries })
     }
 
     fn fork(&self) -> Box<dyn Law> {
         Box::new(*self)
+    }
+}
+
+/// True if those who write down what they see are at work: controllers of both clusters, with clocks
+/// that are right.
+fn is_seen(view: View) -> bool {
+    let mut managers = view.hosts_of("kube-controller-manager");
+    can_heal(view)
+        && were_clocks_right(view)
+        && managers.any(|vm| view.works("kube-controller-manager", vm))
+}
+
+/// True if a lack can be read without a key to the VMs. That a VM or a kubelet is off only somebody on
+/// the spot sees; others see what the API says of its Node. A program of a static Pod has its mirror.
+pub(super) fn shows(view: View, lack: &Lack) -> bool {
+    let (kind, name) = lack.object.split_once('/').unwrap_or((&lack.object, ""));
+    match kind {
+        "VM" => false,
+        "Process" => {
+            let pod = name.replace('@', "-");
+            let nobody_serves = super::endpoint::serving(view).is_empty();
+            let is_ready = |pod: &Arc<Object>| pod.pod().is_some_and(Pod::is_ready);
+            nobody_serves || !named(view, api::Kind::Pod, &pod).is_some_and(is_ready)
+        }
+        _ => true,
     }
 }

@@ -1,6 +1,7 @@
 //! Each law in a real world with made-up entries: what breaks it does, what is ordinary does not.
 
 use super::{ALL, Ending, Invariant, Kind, Law, Laws, Seen, Verdict};
+use crate::analysis::fuzz::{Schedule, Shape};
 use crate::engine::{Duration, SimTime, Text};
 
 use crate::scenario::{Game, Scenario, Simulation, Source, load};
@@ -349,7 +350,7 @@ fn refusals_say_why() {
 
 #[test]
 fn the_end_tells_stuck_from_well() {
-    let simulation = world(&["at: 1m, cutLink: { from: worker-2, to: worker-1 }"], &[], 4000);
+    let simulation = world(&["at: 1m, kubectl: \"cordon worker-2\""], &[], 4000);
     let view = simulation.view();
     let lack =
         Lack { object: Text::word("Node/worker-0"), what: Text::word("a Node is not Ready") };
@@ -360,10 +361,28 @@ fn the_end_tells_stuck_from_well() {
         (law("recovers-or-says-why").begin)().end(&ending)
     };
     let found = breach(end(&[], None, None));
-    assert!(found.contains("and lacks nothing"), "{found}");
-    assert_eq!(end(&[lack], None, None), Verdict::Holds);
+    assert!(found.ends_with("nobody can read it: nothing"), "{found}");
+    assert_eq!(end(std::slice::from_ref(&lack), None, None), Verdict::Holds);
+    // What only somebody on the spot sees has to show elsewhere as well.
+    let hidden = Lack { object: Text::word("VM/worker-0"), what: Text::word("a VM is off") };
+    let found = breach(end(std::slice::from_ref(&hidden), None, None));
+    assert!(found.starts_with("VM/worker-0 has not recovered 1h0m0s"), "{found}");
+    assert_eq!(end(&[hidden, lack], None, None), Verdict::Holds);
     assert_eq!(end(&[], Some(view.now()), None), Verdict::Holds);
     assert_eq!(end(&[], None, Some(view.now())), Verdict::Holds, "it has yet to stay so");
+}
+
+#[test]
+fn a_program_that_does_not_run_shows_in_its_mirror_pod() {
+    let schedule = Schedule::on("tkgs-2024", Shape::new(1, 1));
+    let mut simulation = schedule.game(Duration::from_secs(60)).expect("a scenario").begin(1);
+    simulation.run_until(SimTime::ZERO + Duration::from_secs(30));
+    let shows = |process: &'static str| {
+        let what = Text::word("an API server does not run");
+        super::reasons::shows(simulation.view(), &Lack { object: Text::word(process), what })
+    };
+    assert!(!shows("Process/kube-apiserver@control-plane-0"), "its Pod is Ready");
+    assert!(shows("Process/kube-apiserver@control-plane-9"), "it has no Pod");
 }
 
 /// Nobody says why a Machine waits while the health check's own words are missing.
