@@ -247,7 +247,12 @@ impl<E: Clone> Raft<E> {
         }
     }
 
-    /// Takes a snapshot of what is applied; members far behind get it instead of entries.
+    /// A snapshot has come that is still to be written.
+    pub fn has_snapshot_to_write(&self) -> bool {
+        self.log.snapshot_pending
+    }
+
+    /// Takes a snapshot of what is applied, unless one has come and is still to be written; members far behind get it instead of entries.
     pub fn take_snapshot(&mut self) -> Snapshot {
         assert!(!self.log.snapshot_pending, "a snapshot that has come is written first");
         let index = self.log.applied;

@@ -186,6 +186,10 @@ impl Member {
         if !self.sending.is_empty() || self.sent_snapshot.is_some_and(is_held) {
             return;
         }
+        // One that came while the disk wrote takes the place of this log, with the next turn.
+        if self.raft.has_snapshot_to_write() {
+            return;
+        }
         self.last_cut = applied;
         let snapshot = self.raft.take_snapshot();
         self.raft.compact(applied.saturating_sub(catch_up_entries));
