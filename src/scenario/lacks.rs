@@ -13,6 +13,9 @@ use crate::timeline::Lack;
 use crate::world::View;
 use std::cmp::Ordering;
 
+/// Of a Node of which the API says that it is well.
+pub const SEEN_ON_THE_SPOT: &str = "a Node has no kubelet that runs";
+
 /// True if everything that is wanted is there; `bare` are the Pods that are wanted for themselves.
 pub fn is_well(view: View, bare: &[Text]) -> bool {
     lacks(view, bare).next().is_none()
@@ -124,7 +127,7 @@ fn node_lacks(view: View, object: &Object) -> Option<Lack> {
         return lack("a Node is cordoned");
     }
     if !view.works("kubelet", object.name().as_str()) {
-        return lack("a Node has no kubelet that runs");
+        return lack(SEEN_ON_THE_SPOT);
     }
     None
 }

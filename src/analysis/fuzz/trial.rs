@@ -129,7 +129,7 @@ pub fn watch(simulation: Simulation, laws: Laws, then: Then) -> (Trial, Simulati
     if matches!(first, Stop::Stuck | Stop::Slow) {
         trial.gap = Gap::of(&watched.simulation);
         // What stands now has to have its reason now: the repairs take away what would show that.
-        if !watched.laws.end(&watched.simulation).is_empty() {
+        if !watched.end(first).is_empty() {
             trial.outcome = Outcome::Violation;
         }
     }
@@ -147,8 +147,9 @@ pub fn watch(simulation: Simulation, laws: Laws, then: Then) -> (Trial, Simulati
         if matches!(second, Stop::Stuck | Stop::Slow) {
             trial.left = Gap::of(&watched.simulation);
         }
+        return watched.finish(second, trial);
     }
-    watched.finish(trial)
+    watched.finish(first, trial)
 }
 
 /// A run, and who looks at it.
@@ -223,10 +224,18 @@ impl Watched {
         self.seen = entries.len();
     }
 
-    fn finish(mut self, mut trial: Trial) -> (Trial, Simulation) {
+    /// The laws about an end judge this one. What nothing has changed for so long is as it will be.
+    fn end(&mut self, stop: Stop) -> Vec<Violation> {
+        match stop {
+            Stop::Stuck => self.laws.end_within(&self.simulation, QUIET),
+            _ => self.laws.end(&self.simulation),
+        }
+    }
+
+    fn finish(mut self, stop: Stop, mut trial: Trial) -> (Trial, Simulation) {
         trial.violations = match trial.outcome {
             Outcome::Violation => self.laws.violations(),
-            _ => self.laws.end(&self.simulation),
+            _ => self.end(stop),
         };
         if !trial.violations.is_empty() {
             trial.outcome = Outcome::Violation;

@@ -127,6 +127,11 @@ impl Laws {
 
     /// Has the laws look at the run's end, and says which were broken.
     pub fn end(&mut self, simulation: &Simulation) -> Vec<Violation> {
+        self.end_within(simulation, BOUND)
+    }
+
+    /// The same of a run that is given less time to recover, for nothing has changed it for so long.
+    pub fn end_within(&mut self, simulation: &Simulation, bound: Duration) -> Vec<Violation> {
         let missing = simulation.lacks();
         let ending = Ending {
             missing: &missing,
@@ -134,7 +139,7 @@ impl Laws {
             last_fault: simulation.last_fault(),
             recovered_at: simulation.recovered_at(),
             well_since: simulation.well_since(),
-            bound: BOUND,
+            bound,
         };
         let at = ending.view.now();
         self.watches.iter_mut().for_each(|watch| {

@@ -5,6 +5,7 @@ use super::{Breach, Ending, Invariant, Kind, Law, Verdict};
 use crate::api::kinds::{Condition, Pod, Status};
 use crate::api::{self, Object};
 use crate::engine::{Duration, Text};
+use crate::scenario::SEEN_ON_THE_SPOT;
 use crate::timeline::{Entry, Lack};
 use crate::world::View;
 use std::sync::Arc;
@@ -200,6 +201,7 @@ pub(super) fn shows(view: View, lack: &Lack) -> bool {
     let (kind, name) = lack.object.split_once('/').unwrap_or((&lack.object, ""));
     match kind {
         "VM" => false,
+        "Node" => lack.what != *SEEN_ON_THE_SPOT,
         "Process" => {
             let pod = name.replace('@', "-");
             let nobody_serves = super::endpoint::serving(view).is_empty();

@@ -364,10 +364,12 @@ fn the_end_tells_stuck_from_well() {
     assert!(found.ends_with("nobody can read it: nothing"), "{found}");
     assert_eq!(end(std::slice::from_ref(&lack), None, None), Verdict::Holds);
     // What only somebody on the spot sees has to show elsewhere as well.
-    let hidden = Lack { object: Text::word("VM/worker-0"), what: Text::word("a VM is off") };
-    let found = breach(end(std::slice::from_ref(&hidden), None, None));
+    let hidden = |object, what| Lack { object: Text::word(object), what: Text::word(what) };
+    let off = hidden("VM/worker-0", "a kubelet does not run");
+    let node = hidden("Node/worker-0", crate::scenario::SEEN_ON_THE_SPOT);
+    let found = breach(end(&[off.clone(), node], None, None));
     assert!(found.starts_with("VM/worker-0 has not recovered 1h0m0s"), "{found}");
-    assert_eq!(end(&[hidden, lack], None, None), Verdict::Holds);
+    assert_eq!(end(&[off, lack], None, None), Verdict::Holds);
     assert_eq!(end(&[], Some(view.now()), None), Verdict::Holds);
     assert_eq!(end(&[], None, Some(view.now())), Verdict::Holds, "it has yet to stay so");
 }
