@@ -1,5 +1,5 @@
 //! What campaigns have found and reduced: gaps of the real system, each in at most three faults out of
-//! two dozen. The files in `tests/found/` are as `healsim fuzz --faults 24 --gaps` wrote them.
+//! two dozen. The files in `tests/found/` are as `healsim fuzz --gaps` wrote them.
 
 use healsim::analysis::fuzz::Gap;
 use healsim::analysis::invariants;
@@ -9,6 +9,7 @@ const FAILED: &str = "OwnerRemediated RemediationFailed: failed to get etcdStatu
 const LAST: &str = "KCP can't remediate if current replicas are less or equal to";
 const BLOCKED: &str = "DrainingSucceeded Draining: Draining the node before deletion";
 const NO_TOKEN: &str = "a VM cannot join: cluster-info has no signature of its token";
+const STRANGER: &str = "EtcdClusterHealthy: a member of etcd has no Machine";
 const TOO_MANY: &str = "RemediationAllowed TooManyUnhealthy: Remediation is not allowed";
 
 #[test]
@@ -34,6 +35,12 @@ fn a_vm_that_is_made_again_cannot_join_with_its_old_token() {
 #[test]
 fn too_many_that_are_unhealthy_are_left_so_for_ever() {
     shows("stuck-control-plane-a-machine-has-no-node-448", &[TOO_MANY]);
+}
+
+/// With fewer than two Nodes it removes no member, and comes to nothing else before that.
+#[test]
+fn a_control_plane_whose_nodes_are_deleted_waits_for_ever_to_remove_a_member() {
+    shows("stuck-control-plane-a-member-of-etcd-has-not-j-675", &[STRANGER, TOO_MANY]);
 }
 
 /// The file is stuck as its first line says, with these words in it, in few faults and with no law
