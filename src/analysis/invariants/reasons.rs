@@ -141,12 +141,17 @@ pub fn waits_for_stranger(plane: &Object) -> bool {
     })
 }
 
-/// True if another Machine of the control plane has its turn, and says why it is not replaced: a
-/// control plane looks at one at a time, and says nothing about the others.
+/// True if another Machine of the control plane has its turn, and says why it is not replaced, or that it
+/// waits for the control plane to take its member out of etcd (which comes before all remediation, and
+/// is refused while another member is dead): a control plane looks at one at a time, and says nothing
+/// about the others.
 fn another_is_refused(view: View, object: &Object, plane: &Object) -> bool {
     let says = |other: &Object| {
-        let owner = other.machine().and_then(|body| body.conditions.get("OwnerRemediated"));
-        owner.is_some_and(|owner| owner.status == Status::False && !owner.message.is_empty())
+        let condition = |of| other.machine().and_then(|body| body.conditions.get(of));
+        let refused = |it: &Condition| it.status == Status::False && !it.message.is_empty();
+        let hooked = |it: &Condition| it.reason == *"WaitingForPreTerminateHook";
+        condition("OwnerRemediated").is_some_and(refused)
+            || condition("Deleting").is_some_and(hooked)
     };
     view.objects(api::Kind::Machine).any(|other| {
         let by = other.meta.controlled_by(api::Kind::KubeadmControlPlane);
