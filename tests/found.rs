@@ -43,6 +43,15 @@ fn a_control_plane_whose_nodes_are_deleted_waits_for_ever_to_remove_a_member() {
     shows("stuck-control-plane-a-member-of-etcd-has-not-j-675", &[STRANGER, TOO_MANY]);
 }
 
+/// Its pre-terminate hook comes before all remediation, and etcd removes no member while another is dead.
+#[test]
+fn a_machine_that_a_person_deletes_beside_a_dead_one_blocks_its_remediation() {
+    shows(
+        "stuck-control-plane-a-kubelet-does-not-run-10581",
+        &[NO_TOKEN, "Waiting for remediation"],
+    );
+}
+
 /// The file is stuck as its first line says, with these words in it, in few faults and with no law
 /// broken.
 fn shows(name: &str, words: &[&str]) {
