@@ -195,10 +195,14 @@ impl<'a, E> Ctx<'a, E> {
         self.process.catches_term = true;
     }
 
-    /// Opens its ports, which are open from the beginning unless it says otherwise; while they are not,
-    /// who connects is refused.
-    pub fn set_listening(&mut self, listens: bool) {
-        self.process.is_closed = !listens;
+    /// Whoever connects from now on is refused; a new process listens from its beginning.
+    pub fn close_ports(&mut self) {
+        self.process.is_closed = true;
+    }
+
+    /// Listens again.
+    pub fn open_ports(&mut self) {
+        self.process.is_closed = false;
     }
 
     /// Wants to be told of every file that is written or removed in this folder (inotify).
@@ -488,10 +492,7 @@ impl<'a, E> Ctx<'a, E> {
     /// A pause's draw is addressed by the activity and how often it has taken place.
     fn activity_draw(&self, id: ActivityId, count: u64) -> u64 {
         let purpose = Purpose(0xff00 + u16::from(id.0));
-        self.random.draw(
-            self.process.owner.part(u64::from(self.process.incarnation)),
-            purpose,
-            count,
-        )
+        let owner = self.process.owner.part(u64::from(self.process.incarnation));
+        self.random.draw(owner, purpose, count)
     }
 }

@@ -252,7 +252,7 @@ impl<E: Clone> Raft<E> {
         self.log.snapshot_pending
     }
 
-    /// Takes a snapshot of what is applied, unless one has come and is still to be written; members far behind get it instead of entries.
+    /// Takes a snapshot of what is applied; members far behind get it instead of entries.
     pub fn take_snapshot(&mut self) -> Snapshot {
         assert!(!self.log.snapshot_pending, "a snapshot that has come is written first");
         let index = self.log.applied;

@@ -147,12 +147,6 @@ impl Channels {
         self.0.iter_mut().for_each(|channel| _ = channel.done(id));
     }
 
-    /// True if etcd has answered on every connection that was asked for.
-    pub fn are_ready(&self) -> bool {
-        let is_used = |channel: &&Channel| !channel.waiting.is_empty() || !channel.sent.is_empty();
-        self.0.iter().filter(is_used).all(Channel::is_ready)
-    }
-
     /// True if no channel lacks its connection.
     pub fn are_connected(&self) -> bool {
         self.0.iter().all(|channel| channel.connection.is_some())
@@ -207,11 +201,6 @@ impl Channel {
     fn done(&mut self, id: u32) -> bool {
         self.waiting.remove(&id);
         self.sent.remove(&id).is_some_and(|sent| sent.is_proposal)
-    }
-
-    /// True if there is a connection on which etcd has answered.
-    fn is_ready(&self) -> bool {
-        self.connection.is_some() && self.proven
     }
 
     fn on_broken(&mut self, how: Broken, ctx: &mut Ctx<Event>) -> Vec<(u32, bool)> {

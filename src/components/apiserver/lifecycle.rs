@@ -34,7 +34,7 @@ impl Apiserver {
             self.health = Health::new(start);
             self.hooks_over = false;
             self.is_up = false;
-            ctx.set_listening(false);
+            ctx.close_ports();
             let startup = ctx.draw_delay(STARTUP, self.settings.startup);
             ctx.after("kubernetes.apiserverStartup", startup, Event::HooksOver);
             ctx.after("kubernetes.etcdDialTimeout", self.settings.dial_timeout, Event::DialOver);
@@ -55,8 +55,14 @@ impl Apiserver {
 
     /// Opens its port once every storage has its etcd.
     pub(super) fn dialled(&mut self, ctx: &mut Ctx<Event>) {
-        let waits = self.own.values().any(|own| matches!(own, Own::Dial(_)));
-        ctx.set_listening(!waits);
+        if !self.is_dialling() {
+            ctx.open_ports();
+        }
+    }
+
+    /// True while a storage still waits for its connection.
+    pub(super) fn is_dialling(&self) -> bool {
+        self.own.values().any(|own| matches!(own, Own::Dial(_)))
     }
 
     /// Serves what has waited for that, once it can.
@@ -85,7 +91,7 @@ impl Apiserver {
 
     /// A new process has waited long enough for a connection to etcd.
     pub(super) fn dial_over(&mut self, ctx: &mut Ctx<Event>) {
-        if !self.is_up && !self.channels.are_ready() {
+        if self.is_dialling() {
             ctx.log(
                 "Error creating leases: error creating storage factory: context deadline exceeded",
             );

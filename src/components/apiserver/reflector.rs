@@ -177,6 +177,8 @@ impl Apiserver {
     pub(super) fn own_lost(&mut self, id: u32, error: &StoreError, ctx: &mut Ctx<Event>) {
         match self.own.get(&id) {
             Some(Own::Watch | Own::Dial(_)) => self.ask_again(id, ctx),
+            // Nothing is read before it is dialled, however often that takes.
+            Some(Own::Fill(_)) if self.is_dialling() => self.ask_again(id, ctx),
             Some(Own::Fill(_)) => self.fill_failed(id, error, ctx),
             Some(Own::Check(_)) => self.check_failed(id, error, ctx),
             None => {}

@@ -358,8 +358,20 @@ fn a_new_server_opens_its_port_once_every_storage_has_its_etcd() {
     server.dials.extend(last);
     server.takes_dials();
     assert!(!server.bed.process.is_closed, "its hooks are not through, and it listens");
-    server.breaks(Broken::Reset);
-    assert!(!server.bed.process.is_closed, "what is open stays open");
+}
+
+#[test]
+fn a_new_server_dials_an_etcd_again_that_ends_before_it_serves() {
+    for settings in [settings(), settings_of_1_30()] {
+        let mut server = Server::started(settings, Start::Fresh);
+        server.dials.clear();
+        server.breaks(Broken::Reset);
+        server.pass(Duration::from_millis(100));
+        assert!(!server.exited && server.bed.process.is_closed);
+        assert!(!server.dials.is_empty(), "it asks again");
+        server.takes_dials();
+        assert!(!server.bed.process.is_closed);
+    }
 }
 
 #[test]
