@@ -1,8 +1,9 @@
-//! What campaigns have found and reduced: gaps of the real system, each in at most three faults out of
-//! two dozen. The files in `tests/found/` are as `healsim fuzz --gaps` wrote them.
+//! What campaigns have found and reduced: gaps of the real system, each in at most three faults. The
+//! files in `tests/found/` are as `healsim fuzz --gaps` wrote them.
 
-use healsim::analysis::fuzz::Gap;
+use healsim::analysis::fuzz::{Gap, Schedule, Shape, play};
 use healsim::analysis::invariants;
+use healsim::engine::Duration;
 use healsim::scenario::{Game, load};
 
 const FAILED: &str = "OwnerRemediated RemediationFailed: failed to get etcdStatus";
@@ -46,10 +47,20 @@ fn a_control_plane_whose_nodes_are_deleted_waits_for_ever_to_remove_a_member() {
 /// Its pre-terminate hook comes before all remediation, and etcd removes no member while another is dead.
 #[test]
 fn a_machine_that_a_person_deletes_beside_a_dead_one_blocks_its_remediation() {
-    shows(
-        "stuck-control-plane-a-kubelet-does-not-run-10581",
-        &[NO_TOKEN, "Waiting for remediation"],
-    );
+    shows("stuck-control-plane-a-kubelet-does-not-run-10581", &[NO_TOKEN]);
+}
+
+/// It is frozen, and the operator thaws it at last: a snapshot comes while its disk writes.
+#[test]
+fn a_member_that_is_thawed_takes_a_snapshot_while_its_disk_writes() {
+    let at = Duration::from_secs(60);
+    let schedule = Schedule::on("tkgs-current", Shape::new(3, 1))
+        .probe("{ api: endpoint }")
+        .at(at, "freezeProcess: { vm: supervisor-0, process: etcd }")
+        .at(at, "freezeProcess: { vm: control-plane-2, process: etcd }")
+        .at(at, "stopUnit: { vm: control-plane-2, unit: kubelet }");
+    let trial = play(&schedule).expect("a scenario");
+    assert!(trial.violations.is_empty(), "{:?}", trial.violations);
 }
 
 /// The file is stuck as its first line says, with these words in it, in few faults and with no law

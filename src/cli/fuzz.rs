@@ -226,7 +226,9 @@ pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
         FuzzFormat::Json => bytes = format!("{}\n", campaign_json(&found)).into_bytes(),
     }
     print(&bytes).map_err(stdout)?;
-    let is_cut = stopped && found.violations.is_empty() && !is_time_over;
+    // A first violation stops a campaign as well, unless it is to go on.
+    let has_ended_itself = is_time_over || !asked.keep_going && !found.violations.is_empty();
+    let is_cut = stopped && !has_ended_itself;
     if is_cut {
         note(&format!("partial: interrupted after {}", counted(found.played, "run")));
     }

@@ -4,7 +4,7 @@ use super::failure::{FAILS, SENTENCE, caught};
 use super::gap::Gap;
 use super::schedule::{Moment, Schedule, Strike};
 use super::trial::{Outcome, Then, Trial, watch};
-use crate::analysis::invariants::{ALL, Laws};
+use crate::analysis::invariants::{ALL, BOUND, Invariant, Kind, Laws};
 use crate::engine::{Duration, SimTime, counted};
 use crate::scenario::{Mistake, Simulation};
 use crate::timeline::{Entry, EntryId};
@@ -54,6 +54,13 @@ impl Shown {
         }
     }
 
+    /// How long a file's run goes on after that. A campaign judges what is stuck after twenty minutes, who
+    /// plays the file after its whole time to recover.
+    fn rest(&self) -> Duration {
+        let waits = |law: &Invariant| law.kind == Kind::Eventually && Shown::Law(law.name) == *self;
+        if ALL.iter().any(waits) { BOUND + REST } else { REST }
+    }
+
     /// A name that a scenario can have.
     fn name(&self) -> String {
         match self {
@@ -95,7 +102,7 @@ impl Finding {
         if trial.outcome == Outcome::Violation {
             schedule.strikes.extend(trial.repairs.iter().cloned());
         }
-        let end = trial.ended_at.since(SimTime::ZERO) + REST;
+        let end = trial.ended_at.since(SimTime::ZERO) + self.shown.rest();
         let until = Duration::from_secs(60 * end.as_secs().div_ceil(60));
         let expect = match &self.shown {
             Shown::Law(_) => "",

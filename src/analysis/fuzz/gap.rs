@@ -1,7 +1,7 @@
 //! What a run is stuck on, in words that are the same for all runs that are stuck alike: what is
 //! lacking, and who says that he does not act, and why.
 
-use crate::analysis::invariants::waits_for_stranger;
+use crate::analysis::invariants::{is_the_owners, waits_for_stranger};
 use crate::api::Kind;
 use crate::engine::Text;
 use crate::scenario::Simulation;
@@ -62,7 +62,7 @@ fn refusal(view: View) -> Option<Text> {
     }
     let stands = |entry: &&&Entry| {
         entry.to.as_text() == Some("False")
-            && !entry.message.is_empty()
+            && is_the_owners(&entry.message)
             && !gone.contains(&(entry.kind.as_str(), entry.name.as_str()))
     };
     // The owner's own words before those of who asked him.

@@ -6,7 +6,7 @@ use super::failure::caught;
 use super::gap::Gap;
 use super::phase::{self, Pair};
 use super::schedule::{Moment, Schedule, Strike};
-use crate::analysis::invariants::{Laws, Violation};
+use crate::analysis::invariants::{BOUND, Laws, Violation};
 use crate::engine::{Duration, SimTime, Text};
 use crate::scenario::{Mistake, Observer, Simulation, moves};
 use crate::timeline::Entry;
@@ -128,12 +128,14 @@ pub fn watch(simulation: Simulation, laws: Laws, then: Then) -> (Trial, Simulati
     trial.outcome = first.outcome();
     if matches!(first, Stop::Stuck | Stop::Slow) {
         trial.gap = Gap::of(&watched.simulation);
-        // What stands now has to have its reason now: the repairs take away what would show that.
-        if !watched.end(first).is_empty() {
-            trial.outcome = Outcome::Violation;
-        }
     }
-    if then == Then::Repair && trial.gap.is_some() && trial.outcome != Outcome::Violation {
+    if then == Then::Repair && trial.gap.is_some() {
+        // What stands now has to have its reason now: the repairs take away what would show that.
+        let bound = first.bound();
+        if !watched.laws.before_repairs(&watched.simulation, bound).is_empty() {
+            trial.outcome = Outcome::Violation;
+            return watched.finish(first, trial);
+        }
         let at = next_second(watched.simulation.view().now());
         let words = watched.simulation.repair_at(at);
         let strike = |words: Text| Strike::at(at.since(SimTime::ZERO), words.as_str());
@@ -173,6 +175,12 @@ enum Stop {
 }
 
 impl Stop {
+    /// How long after its last fault such a run has to have recovered: what nothing has changed for so
+    /// long is as it will be.
+    fn bound(self) -> Duration {
+        if self == Stop::Stuck { QUIET } else { BOUND }
+    }
+
     fn outcome(self) -> Outcome {
         match self {
             Stop::Heals => Outcome::Heals,
@@ -224,18 +232,10 @@ impl Watched {
         self.seen = entries.len();
     }
 
-    /// The laws about an end judge this one. What nothing has changed for so long is as it will be.
-    fn end(&mut self, stop: Stop) -> Vec<Violation> {
-        match stop {
-            Stop::Stuck => self.laws.end_within(&self.simulation, QUIET),
-            _ => self.laws.end(&self.simulation),
-        }
-    }
-
     fn finish(mut self, stop: Stop, mut trial: Trial) -> (Trial, Simulation) {
         trial.violations = match trial.outcome {
             Outcome::Violation => self.laws.violations(),
-            _ => self.end(stop),
+            _ => self.laws.end_within(&self.simulation, stop.bound()),
         };
         if !trial.violations.is_empty() {
             trial.outcome = Outcome::Violation;

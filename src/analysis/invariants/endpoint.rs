@@ -24,7 +24,7 @@ pub(super) const API_ANSWERS_ONLY_IF_IT_CAN: Invariant = Invariant {
     name: "api-answers-only-if-it-can",
     kind: Kind::Always,
     law: "no user gets an answer of the API while no API server works on an etcd with quorum, and the API \
-          is down for him within 20 seconds",
+          is down for him within two minutes",
     source: "Kubernetes documentation, Operating etcd clusters: a read is a quorum's; a user gives up after \
              5 s, and calls the API down after 5 s without an answer (models: users.*)",
     begin: || Box::new(Answers::watch(Side::OnlyIfItCan)),
@@ -58,8 +58,6 @@ struct Answers {
 
 /// In whole seconds a look at members may be late.
 const SLACK: Duration = Duration::from_secs(2);
-/// A user's last answer, his time-out and the outage that he bears, each twice.
-const NOTICED: Duration = Duration::from_secs(20);
 
 impl Service {
     /// Takes in what was written down.
@@ -131,7 +129,7 @@ impl Answers {
 
     /// A user who still takes the API for up though no server has served for long.
     fn is_fooled(&self, view: View) -> Option<Breach> {
-        let since = self.service.none_since.filter(|since| *since + NOTICED <= view.now())?;
+        let since = self.service.none_since.filter(|since| *since + HEARD <= view.now())?;
         let is_up = self.standing.as_ref().is_some_and(|standing| *standing != *"down");
         let says = format!(
             "is not down, and no API server has had etcd's quorum since {}",

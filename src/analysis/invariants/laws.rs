@@ -36,7 +36,7 @@ pub struct Violation {
 
 /// A run that heals by itself does so within this time after its last fault: twice the longest of
 /// the documented disasters that heal, rounded up (`docs/scenarios.md`).
-const BOUND: Duration = Duration::from_secs(3600);
+pub const BOUND: Duration = Duration::from_secs(3600);
 
 /// Plays to the end under all laws, and judges.
 pub fn play(game: &Game, seed: u64) -> Run {
@@ -127,11 +127,26 @@ impl Laws {
 
     /// Has the laws look at the run's end, and says which were broken.
     pub fn end(&mut self, simulation: &Simulation) -> Vec<Violation> {
-        self.end_within(simulation, BOUND)
+        self.judge(simulation, BOUND, |_| true)
     }
 
     /// The same of a run that is given less time to recover, for nothing has changed it for so long.
     pub fn end_within(&mut self, simulation: &Simulation, bound: Duration) -> Vec<Violation> {
+        self.judge(simulation, bound, |_| true)
+    }
+
+    /// Has the laws of this program look at what is to be repaired, which for those of other people is
+    /// not the end.
+    pub fn before_repairs(&mut self, simulation: &Simulation, bound: Duration) -> Vec<Violation> {
+        self.judge(simulation, bound, |name| ALL.iter().any(|law| law.name == name))
+    }
+
+    fn judge(
+        &mut self,
+        simulation: &Simulation,
+        bound: Duration,
+        is_asked: fn(&str) -> bool,
+    ) -> Vec<Violation> {
         let missing = simulation.lacks();
         let ending = Ending {
             missing: &missing,
@@ -142,10 +157,10 @@ impl Laws {
             bound,
         };
         let at = ending.view.now();
-        self.watches.iter_mut().for_each(|watch| {
+        for watch in self.watches.iter_mut().filter(|watch| is_asked(watch.name)) {
             let verdict = watch.law.end(&ending);
             watch.note(at, verdict);
-        });
+        }
         self.violations()
     }
 }

@@ -23,11 +23,12 @@ mod stateful;
 #[cfg(test)]
 mod tests;
 
+pub(super) use laws::BOUND;
 pub use laws::{Laws, Violation, play};
 pub use members::{Glimpse, GroupId, Identity, Members, Moved};
 pub use mind::{Breach, Ending, Law, Seen, Verdict};
 pub use own::OwnLaw;
-pub(super) use reasons::waits_for_stranger;
+pub(super) use reasons::{is_the_owners, waits_for_stranger};
 
 /// A law with its words.
 #[derive(Debug)]

@@ -106,13 +106,16 @@ fn is_long_unhealthy(view: View, object: &Object) -> bool {
 /// What a health check of v1beta2 writes into `OwnerRemediated` of a Machine that it has marked.
 const MARKED: &str = "Waiting for remediation";
 
+/// True for words in `OwnerRemediated` that are not those of the health check.
+pub fn is_the_owners(message: &str) -> bool {
+    !message.is_empty() && message != MARKED
+}
+
 /// True if a user can read what a Machine waits for.
 fn has_words(view: View, object: &Object) -> bool {
     let Some(machine) = object.machine() else { return false };
     let owner = machine.conditions.get("OwnerRemediated");
-    // What the health check itself writes when it marks a Machine is no word of the owner's.
-    let is_own = |owner: &Condition| !owner.message.is_empty() && owner.message != *MARKED;
-    let owner_says = owner.is_some_and(is_own);
+    let owner_says = owner.is_some_and(|owner| is_the_owners(&owner.message));
     let check_says = view.objects(api::Kind::MachineHealthCheck).any(|check| {
         check.machine_health_check().is_some_and(|body| {
             object.meta.matches(&body.selector)
@@ -148,7 +151,7 @@ pub fn waits_for_stranger(plane: &Object) -> bool {
 fn another_is_refused(view: View, object: &Object, plane: &Object) -> bool {
     let says = |other: &Object| {
         let condition = |of| other.machine().and_then(|body| body.conditions.get(of));
-        let refused = |it: &Condition| it.status == Status::False && !it.message.is_empty();
+        let refused = |it: &Condition| it.status == Status::False && is_the_owners(&it.message);
         let hooked = |it: &Condition| it.reason == *"WaitingForPreTerminateHook";
         condition("OwnerRemediated").is_some_and(refused)
             || condition("Deleting").is_some_and(hooked)
