@@ -127,7 +127,7 @@ impl Laws {
 
     /// Has the laws look at the run's end, and says which were broken.
     pub fn end(&mut self, simulation: &Simulation) -> Vec<Violation> {
-        self.judge(simulation, BOUND, |_| true)
+        self.end_within(simulation, BOUND)
     }
 
     /// The same of a run that is given less time to recover, for nothing has changed it for so long.

@@ -1,7 +1,7 @@
 //! An API server's beginning and end.
 //!
 //! ```text
-//! started ── dials etcd ── listens, lists everything ── start hooks over ─> serves ── SIGTERM
+//! started ── dials etcd, lists everything ── listens ── start hooks over ─> serves ── SIGTERM
 //!    ├ no connection for 20 s ─> exits                                                    │
 //!    └ a first read fails     ─> exits                 ends what is under way, and itself <┘
 //! ```
