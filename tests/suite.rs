@@ -36,6 +36,7 @@ mod static_pods;
 mod tidy;
 mod traces;
 mod tune;
+mod undisturbed;
 mod volumes;
 mod why;
 mod workers;

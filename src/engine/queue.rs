@@ -72,6 +72,13 @@ impl<T> Queue<T> {
         self.heap.peek().map(|Reverse(place)| place.at)
     }
 
+    /// The event with the smallest key.
+    pub fn peek(&self) -> Option<(Key, &T)> {
+        let Reverse(place) = self.heap.peek()?;
+        let event = self.slab[place.slot as usize].as_ref();
+        Some((place.key(), event.expect("a queued slot holds its event")))
+    }
+
     /// How many events are pending.
     pub fn len(&self) -> usize {
         self.heap.len()
@@ -131,6 +138,7 @@ mod tests {
             queue.push(sorted[place], place);
         }
         assert_eq!(queue.next_at(), Some(SimTime::from_micros(1)));
+        assert_eq!(queue.peek(), Some((sorted[0], &0)));
         for (place, key) in sorted.into_iter().enumerate() {
             assert_eq!(queue.pop(), Some((key, place)));
         }

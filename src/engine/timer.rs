@@ -90,12 +90,14 @@ pub struct Rhythmic {
     pub last: Option<SimTime>,
     /// Which arming is the valid one.
     pub timer: Timer,
+    /// Of a ticker whose passes are not played: when the next falls due.
+    pub asleep: Option<SimTime>,
 }
 
 impl Rhythmic {
     /// An activity that has not taken place yet.
     pub fn new(activity: Activity) -> Rhythmic {
-        Rhythmic { activity, count: 0, last: None, timer: Timer::default() }
+        Rhythmic { activity, count: 0, last: None, timer: Timer::default(), asleep: None }
     }
 
     /// The first pause; `draw` decides where in its period a running loop stands.

@@ -54,6 +54,10 @@ pub enum Effect<E> {
     Flush(Rule, Duration, E),
     /// Arms a declared activity; the pause is already drawn.
     Arm(ActivityId, Duration),
+    /// The passes of a ticker would find nothing to do from now on.
+    Sleep(ActivityId),
+    /// They may again.
+    Wake(ActivityId),
     Connect(ConnectionId, Address),
     /// Connects to the containers of a Pod on the VM of a name.
     ConnectToContainer(ConnectionId, Text, Uid),

@@ -407,6 +407,13 @@ impl Network {
         }
     }
 
+    /// Notes that an end had heard of the other at a time, or later.
+    pub fn heard_by(&mut self, id: ConnectionId, at: SimTime) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.heard = connection.heard.max(at);
+        }
+    }
+
     /// All connections of a process, with the other end and the latency.
     pub fn of(&self, process: ProcessId) -> Vec<(ConnectionId, Option<ProcessId>, Duration)> {
         self.connections

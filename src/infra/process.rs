@@ -146,6 +146,13 @@ impl ProcessState {
         self.activities.get(usize::from(id.0))?.as_ref()
     }
 
+    /// The activities whose passes are not played, since they would find nothing to do.
+    pub fn sleeping(&self) -> Vec<ActivityId> {
+        let sleeps = |it: &Option<Rhythmic>| it.as_ref().is_some_and(|it| it.asleep.is_some());
+        let numbered = (0..).map(ActivityId).zip(&self.activities);
+        numbered.filter(|(_, it)| sleeps(it)).map(|(id, _)| id).collect()
+    }
+
     /// The state of a declared activity.
     pub fn activity(&mut self, id: ActivityId) -> Option<&mut Rhythmic> {
         self.activities.get_mut(usize::from(id.0))?.as_mut()

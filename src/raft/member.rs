@@ -344,6 +344,11 @@ impl<E: Clone> Raft<E> {
             && others.into_iter().all(|peer| keeps_up(&peer.progress))
     }
 
+    /// True if a leader waits for a quorum to confirm a read.
+    pub fn confirms_reads(&self) -> bool {
+        self.reads.latest().is_some()
+    }
+
     /// Ticks since it heard from its leader; of a leader, since it counted.
     pub fn election_elapsed(&self) -> u32 {
         self.election_elapsed

@@ -212,6 +212,11 @@ impl Simulation {
 
     /// Plays one event or one fault, or looks whether all is well; false once the run is over.
     pub fn step(&mut self) -> bool {
+        self.step_within(self.plan.until)
+    }
+
+    /// The same, while nobody steps in before a time.
+    fn step_within(&mut self, limit: SimTime) -> bool {
         if self.has_run_away() {
             return false;
         }
@@ -229,7 +234,9 @@ impl Simulation {
                 fault.strike(&mut self.world);
             }
             _ if next > until => return false,
-            _ => {
+            next_fault => {
+                let fault = next_fault.map_or(limit, |(at, _)| *at);
+                self.world.leave_alone_until(limit.min(fault));
                 self.world.step();
             }
         }
@@ -245,7 +252,7 @@ impl Simulation {
     /// The same while somebody looks.
     pub fn watch_until(&mut self, at: SimTime, observer: &mut dyn Observer) {
         let at = at.min(self.plan.until);
-        while self.next_at().is_some_and(|next| next <= at) && self.step() {
+        while self.next_at().is_some_and(|next| next <= at) && self.step_within(at) {
             observer.look(self.world.view());
         }
         if self.next_at().is_none_or(|next| next >= at) {

@@ -38,6 +38,8 @@ pub struct Core {
     pub(super) playing: Option<Key>,
     /// Members of etcd whose heartbeats are not played.
     pub(super) rests: Rests,
+    /// No fault strikes before this time; the beginning, if nobody has told.
+    pub(super) left_alone_until: SimTime,
     /// The target of the event that was played last.
     pub(super) latest: u32,
     /// Every step, if somebody wants to know.
@@ -154,7 +156,7 @@ impl World {
 
     /// Has every step written down from now on.
     pub fn open_ledger(&mut self) {
-        self.wake_resting();
+        self.play_all();
         let first = self.core.recorder.timeline().next_id();
         self.core.ledger.get_or_insert_with(|| Ledger::new(first));
     }
@@ -256,6 +258,7 @@ pub(super) fn empty_core(blueprint: &Blueprint, seed: u64) -> Core {
         played: 0,
         playing: None,
         rests: Rests::default(),
+        left_alone_until: SimTime::ZERO,
         latest: NOBODY,
         ledger: None,
         step: StepId::default(),

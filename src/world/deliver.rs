@@ -52,6 +52,12 @@ impl World {
         if self.goes_to_rest(id, &payload) {
             return;
         }
+        let ahead = match &payload.what {
+            What::Tick(..) => self.pass_over_probe(id, payload),
+            What::Message(..) => self.answer_ahead(id, payload),
+            _ => Some(payload),
+        };
+        let Some(payload) = ahead else { return };
         self.wake_for(id, &payload.what);
         let payload = match payload.what {
             What::Flushed(_) => self.core.end_flush(id, key, payload),
@@ -71,7 +77,7 @@ impl World {
 
 impl Core {
     /// False for what was meant for an earlier incarnation, or is not current any more.
-    fn admit(&mut self, id: ProcessId, payload: &Payload) -> bool {
+    pub(super) fn admit(&mut self, id: ProcessId, payload: &Payload) -> bool {
         let now = self.now;
         let process = self.datacenter.processes.get_mut(id);
         if !process.alive || process.incarnation != payload.incarnation {
@@ -128,6 +134,8 @@ impl Core {
                 self.push_to(at, id, id, purpose::TIMER, (led, SLOW_DISK), what);
             }
             Effect::Arm(activity, pause) => self.arm(id, activity, pause, cause.step),
+            Effect::Sleep(activity) => self.sleep(id, activity),
+            Effect::Wake(activity) => _ = self.wake(id, activity),
             Effect::Connect(connection, to) => {
                 self.datacenter.connect(connection, to, &self.random, self.now);
                 self.connecting(connection);

@@ -27,11 +27,13 @@ impl Core {
     /// peer that pings at a higher level notices, as clients of an API server do.
     pub(super) fn freeze(&mut self, id: ProcessId, cause: Cause) {
         let now = self.now;
-        let process = self.datacenter.processes.get_mut(id);
+        let process = self.datacenter.processes.get(id);
         if !process.alive || process.frozen.is_some() {
             return;
         }
-        process.frozen = Some(now);
+        // A ticker's next pass waits for the thaw, whatever it would have found.
+        self.wake_tickers(id);
+        self.datacenter.processes.get_mut(id).frozen = Some(now);
         let entry = self.record_frozen(id, true, cause);
         self.datacenter.processes.get_mut(id).ended = cause.of(entry);
         for (connection, peer, _) in self.datacenter.network.of(id) {

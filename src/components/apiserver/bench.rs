@@ -176,6 +176,18 @@ impl Server {
         self.play(Input::Message(CLIENT, Message::HealthCheck(7, path)));
     }
 
+    /// When a check that came now would be answered, and with how many reads, if etcd took so long for
+    /// each; the check is passed over.
+    pub fn foresees(&mut self, path: &str, takes: Duration) -> Option<(Duration, usize)> {
+        let (now, mut reads) = (self.bed.now, 0);
+        let (at, foreseen) = self.apiserver.foresee_check(path, now, |_, asked| {
+            reads += 1;
+            Some(asked + takes)
+        })?;
+        self.apiserver.pass_check(foreseen);
+        Some((at.since(now), reads))
+    }
+
     /// What the last probes got, with when.
     pub fn health(&self) -> Vec<(u64, u16)> {
         let told = self.sent.iter().filter_map(|(at, message)| match message {

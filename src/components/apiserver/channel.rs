@@ -117,6 +117,12 @@ impl Channels {
         self.0.iter().filter_map(|channel| channel.connection).collect()
     }
 
+    /// The connection of a line on which etcd has spoken.
+    pub fn proven(&self, line: Line) -> Option<ConnectionId> {
+        let channel = &self.0[line.number()];
+        channel.connection.filter(|_| channel.proven)
+    }
+
     /// Dials on every channel.
     pub fn connect_all(&mut self, ctx: &mut Ctx<Event>) {
         self.0.iter_mut().for_each(|channel| channel.connect(ctx));

@@ -6,9 +6,10 @@
 //!
 //! Simplified: the start-up's own checks (informers, post-start hooks) are one.
 
+use super::channel::Line;
 use super::reflector::Own;
 use super::{Apiserver, Event};
-use crate::engine::{SimTime, Text};
+use crate::engine::{Duration, SimTime, Text};
 use crate::infra::{ConnectionId, Ctx, Start};
 use crate::wire::{Message, StoreError};
 
@@ -46,10 +47,64 @@ impl Caller {
     }
 }
 
+/// The checks that a health endpoint would make of etcd now, if they succeeded.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Foreseen {
+    /// When each would be asked.
+    asked: [Option<SimTime>; 2],
+}
+
 impl Health {
     /// Checks that have found nothing yet, or everything well for long.
     pub fn new(start: Start) -> Health {
         Health([Check { well: start == Start::Steady, asked: None }; 2])
+    }
+}
+
+/// Health checks that nothing can disturb.
+impl Apiserver {
+    /// When a server that is well would answer a health check that comes at a time. `read` tells when
+    /// etcd's answer to a read on a connection would be here, if that is known.
+    pub fn foresee_check(
+        &self,
+        path: &str,
+        came: SimTime,
+        mut read: impl FnMut(ConnectionId, SimTime) -> Option<SimTime>,
+    ) -> Option<(SimTime, Foreseen)> {
+        let is_well = self.is_up && !self.terminating && self.health.0.iter().all(|it| it.well);
+        if !is_well || path == "/version" {
+            return None;
+        }
+        let (mut at, mut foreseen) = (came, Foreseen::default());
+        for place in 0..=usize::from(path == "/readyz") {
+            if !self.health.0[place].is_recent(at, self.settings.health_timeout) {
+                foreseen.asked[place] = Some(at);
+                at = read(self.channels.proven(Line::Check(place))?, at)?;
+            }
+        }
+        Some((at, foreseen))
+    }
+
+    /// True for the end of a wait for something that has been answered.
+    pub fn is_void(&self, event: &Event) -> bool {
+        matches!(event, Event::CheckOver(id) if !self.own.contains_key(id))
+    }
+
+    /// A health check was not played that has gone as foreseen.
+    pub fn pass_check(&mut self, foreseen: Foreseen) {
+        for (check, asked) in self.health.0.iter_mut().zip(foreseen.asked) {
+            if asked.is_some() {
+                check.asked = asked;
+                self.next = self.next.wrapping_add(1);
+            }
+        }
+    }
+}
+
+impl Check {
+    /// True if etcd was asked so short a time ago that it is not asked again.
+    fn is_recent(&self, now: SimTime, timeout: Duration) -> bool {
+        self.asked.is_some_and(|asked| now.since(asked) < timeout.scaled(1, 2))
     }
 }
 
@@ -77,7 +132,7 @@ impl Apiserver {
     fn run_check(&mut self, caller: Caller, ctx: &mut Ctx<Event>) {
         let (now, timeout) = (ctx.now(), self.settings.health_timeout);
         let check = &mut self.health.0[caller.at];
-        if check.asked.is_some_and(|asked| now.since(asked) < timeout.scaled(1, 2)) {
+        if check.is_recent(now, timeout) {
             let well = check.well;
             return self.judged(caller, well, ctx);
         }

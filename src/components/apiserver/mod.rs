@@ -32,6 +32,7 @@ mod tests;
 mod watches;
 
 pub use channel::ChannelSettings;
+pub use health::Foreseen;
 pub use reflector::{CacheSettings, LatestLists, Unfilled};
 pub use storage::{Retries, RetrySettings};
 

@@ -333,6 +333,54 @@ fn health_is_a_quorum_read_that_may_take_two_seconds() {
 }
 
 #[test]
+fn a_check_that_is_foreseen_goes_as_one_that_is_played() {
+    let took = Duration::from_millis(3);
+    let mut server = Server::up(settings());
+    assert_eq!(server.foresees("/readyz", took), None, "etcd has not spoken to its checks yet");
+    let well = || StoreAnswer::Value(Revision(5), None);
+    let mut played = Server::up(settings());
+    for server in [&mut server, &mut played] {
+        server.probe("/readyz");
+        assert_eq!([server.stores(well()), server.stores(well())], ["get", "get"]);
+    }
+    // Each of the two checks asks once a second: sometimes none does, or the second alone.
+    for pause in [200, 1_000, 997, 500, 400, 1_100, 998, 2, 3_000] {
+        let pass = Duration::from_millis(pause);
+        server.pass(pass);
+        let foreseen = server.foresees("/readyz", took).expect("all is well");
+        played.pass(pass);
+        let (begun, before) = (played.bed.now, played.health().len());
+        let mut reads = 0;
+        played.probe("/readyz");
+        while !played.asked.is_empty() {
+            played.pass(took);
+            played.stores(well());
+            reads += 1;
+        }
+        assert_eq!(played.health().len(), before + 1);
+        assert_eq!(foreseen, (played.bed.now.since(begun), reads));
+        server.pass(foreseen.0);
+    }
+}
+
+#[test]
+fn a_check_of_a_server_that_is_not_well_is_not_foreseen() {
+    let mut server = Server::up(settings());
+    let took = Duration::from_millis(3);
+    server.probe("/livez");
+    server.stores(StoreAnswer::Value(Revision(5), None));
+    assert_eq!(server.foresees("/livez", took), Some((Duration::ZERO, 0)));
+    assert_eq!(server.foresees("/version", took), None);
+    server.pass(Duration::from_secs(1));
+    server.probe("/livez");
+    server.pass(Duration::from_secs(2));
+    assert_eq!(server.health().last(), Some(&(3000, 500)));
+    assert_eq!(server.foresees("/livez", took), None, "its last check has failed");
+    let mut new = Server::started(settings(), Start::Fresh);
+    assert_eq!(new.foresees("/livez", took), None);
+}
+
+#[test]
 fn a_new_server_serves_when_its_hooks_are_through() {
     let mut server = Server::started(settings(), Start::Fresh);
     server.probe("/livez");

@@ -41,6 +41,18 @@ struct Batch {
     is_armed: bool,
 }
 
+impl Reads {
+    /// True if some read has not been answered.
+    pub fn are_open(&self) -> bool {
+        self.batch.is_some() || !self.next.is_empty()
+    }
+
+    /// True if this is the time at which the batch asks again.
+    pub fn are_asked_again(&self, due: Generation) -> bool {
+        self.retry.is_current(due)
+    }
+}
+
 impl Member {
     /// A read that has to be as fresh as any write that was acknowledged before it.
     pub fn read(&mut self, client: Client, query: Query, ctx: &mut Ctx<Event>) {
@@ -77,7 +89,7 @@ impl Member {
 
     /// The batch has had no answer for a while: it asks again, or is given up.
     pub fn retry_reads(&mut self, due: Generation, ctx: &mut Ctx<Event>) {
-        if !self.reads.retry.is_current(due) {
+        if !self.reads.are_asked_again(due) {
             return;
         }
         let Some(batch) = &self.reads.batch else { return };

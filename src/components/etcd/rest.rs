@@ -7,10 +7,10 @@
 //! the member is told what has passed.
 
 use super::peers::Peer;
-use super::{Etcd, Event, Life, Member, TICK};
+use super::{ALIVE, Etcd, Event, Life, Member, TICK};
 use crate::engine::{Duration, SimTime};
 use crate::infra::{ActivityId, ConnectionId};
-use crate::raft::{Appended, Body, MemberId, Membership, Payload, Role, Term};
+use crate::raft::{Appended, Body, Index, MemberId, Membership, Payload, Role, Term};
 use crate::wire::{Message, PeerMessage, StoreOperation};
 
 /// How a member stands that has nothing to do but to tick.
@@ -42,6 +42,8 @@ pub struct Passed {
     /// Of a leader: when it counted its quorum last, if it did.
     pub counted: Option<SimTime>,
     pub heard: Vec<Heard>,
+    /// From whom it last heard that he lives, and when.
+    pub alive: Vec<(MemberId, SimTime)>,
 }
 
 /// What has come from another member meanwhile.
@@ -57,6 +59,8 @@ pub struct Heard {
 impl Etcd {
     /// The activity that is a member's tick.
     pub const TICK: ActivityId = TICK;
+    /// The activity that shows the others that it lives.
+    pub const ALIVE: ActivityId = ALIVE;
 
     /// How the member stands, if nothing is on its way in it but what ticks and reads need.
     pub fn poise(&self, now: SimTime) -> Option<Poise> {
@@ -74,6 +78,54 @@ impl Etcd {
         let leads =
             |member: &Member| member.raft.role() == Role::Leader && !member.peers.is_empty();
         self.member.as_ref().is_some_and(|member| leads(member))
+    }
+
+    /// True if the member has nothing to do: no disk to wait for, no read under way, nothing to send.
+    pub fn is_idle(&self) -> bool {
+        self.member.as_ref().is_some_and(|member| {
+            let is_busy = member.writing.is_some()
+                || member.is_stopping
+                || !member.is_serving
+                || member.raft.has_ready()
+                || member.raft.confirms_reads()
+                || member.reads.are_open();
+            !is_busy
+        })
+    }
+
+    /// True for the end of a wait for something that has been answered.
+    pub fn is_void(&self, event: &Event) -> bool {
+        let answered = |due| self.member.as_ref().is_some_and(|it| !it.reads.are_asked_again(due));
+        matches!(event, Event::ReadRetry(due) if answered(*due))
+    }
+
+    /// The last entry of the member's log.
+    pub fn last_index(&self) -> Index {
+        self.member.as_ref().map_or(0, |member| member.raft.last_index())
+    }
+
+    /// True if the member knows this entry to be committed.
+    pub fn is_committed(&self, index: Index) -> bool {
+        self.member.as_ref().is_some_and(|member| member.raft.committed() >= index)
+    }
+
+    /// True if this entry is in the member's store.
+    pub fn has_applied(&self, index: Index) -> bool {
+        self.member.as_ref().is_some_and(|member| member.store.applied() >= index)
+    }
+
+    /// A read was answered ahead: it takes its number as every other.
+    pub fn count_read(&mut self) {
+        if let Some(member) = &mut self.member {
+            member.next_number();
+        }
+    }
+
+    /// Something came from another member then that was not played.
+    pub fn hear_unplayed(&mut self, from: MemberId, at: SimTime) {
+        if let Some(member) = &mut self.member {
+            member.hear_unplayed(from, at);
+        }
     }
 
     /// Takes in what has passed unplayed.
@@ -112,16 +164,24 @@ impl Member {
         })
     }
 
+    fn hear_unplayed(&mut self, from: MemberId, at: SimTime) {
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == from) {
+            peer.hear(at);
+        }
+    }
+
     fn pass_over(&mut self, passed: &Passed) {
+        for (from, at) in &passed.alive {
+            self.hear_unplayed(*from, *at);
+        }
         self.ticked = passed.latest.first().copied().unwrap_or(self.ticked);
         self.tick_pending |= passed.tick_pending;
         for heard in &passed.heard {
             if heard.owes_answer {
                 self.raft.answer_heartbeat(heard.from);
             }
-            let peer = self.peers.iter_mut().find(|peer| peer.id == heard.from);
-            if let Some((peer, at)) = peer.zip(heard.at) {
-                peer.hear(at);
+            if let Some(at) = heard.at {
+                self.hear_unplayed(heard.from, at);
             }
         }
         match self.raft.role() {

@@ -125,10 +125,7 @@ impl Kubelet {
 
     /// It is time for a probe.
     pub(super) fn probe(&mut self, activity: ActivityId, ctx: &mut Ctx<Event>) {
-        let slot = activity.0.checked_sub(FIRST).map(usize::from);
-        let Some((name, spec)) = slot.and_then(|slot| self.statics.slots.slots.get(slot)) else {
-            return;
-        };
+        let Some((name, spec)) = self.statics.slots.of(activity) else { return };
         let (name, spec) = (name.clone(), *spec);
         let Some(pod) = self.statics.pods.get_mut(&name) else { return };
         let Stage::Running { since } = pod.stage else { return };
@@ -160,6 +157,28 @@ impl Kubelet {
             probe.timed = true;
             ctx.after("kubernetes.probeTimeout", left, Event::ProbeLate(name, spec.kind, number));
         }
+    }
+
+    /// On which connection a probe that is due would ask for what, if success would be no news.
+    pub fn foresee_probe(
+        &self,
+        activity: ActivityId,
+        now: SimTime,
+    ) -> Option<(ConnectionId, &'static str)> {
+        let (name, spec) = self.statics.slots.of(activity)?;
+        let pod = self.statics.pods.get(name)?;
+        let Stage::Running { since } = pod.stage else { return None };
+        let is_due = pod.manifest.probes.contains(spec) && now.since(since) >= spec.initial_delay;
+        let probe = pod.probes.each.get(&spec.kind)?;
+        let is_well = pod.probes.are_ready() == Some(true)
+            && spec.kind != ProbeKind::Startup
+            && (probe.failures, probe.on_hold, probe.asked) == (0, false, None);
+        (is_due && is_well).then_some((probe.connection?, spec.path))
+    }
+
+    /// A probe was not played that has succeeded as foreseen.
+    pub fn pass_probe(&mut self) {
+        self.statics.slots.asked = self.statics.slots.asked.wrapping_add(1);
     }
 
     /// An answer to a probe; false if it is none.
@@ -276,6 +295,13 @@ impl Kubelet {
         ));
         let words = format!("{probe} probe failed: {what}");
         self.record_static(name, EventType::Warning, "Unhealthy", words, ctx);
+    }
+}
+
+impl Slots {
+    /// The probe that an activity is.
+    fn of(&self, activity: ActivityId) -> Option<&(Text, ProbeSpec)> {
+        self.slots.get(usize::from(activity.0.checked_sub(FIRST)?))
     }
 }
 

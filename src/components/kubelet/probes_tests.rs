@@ -175,3 +175,40 @@ fn a_container_that_a_probe_ended_is_restarted_at_once() {
     bench.play(Input::ProgramEnded(ETCD));
     assert_eq!(stage(&bench), Some(Stage::Starting));
 }
+
+#[test]
+fn a_probe_is_foreseen_while_success_would_be_no_news() {
+    let mut bench = running(vec![spec(ProbeKind::Readiness, 1, 3)]);
+    let foreseen = |bench: &Kubelets, place: u8| {
+        bench.component.foresee_probe(ActivityId(8 + place), bench.bed.now).map(|(_, path)| path)
+    };
+    assert_eq!(foreseen(&bench, 0), None, "it has no connection yet");
+    probe(&mut bench, 0, Reacts::Says(200));
+    assert_eq!(foreseen(&bench, 0), Some("/readyz"));
+    assert_eq!(foreseen(&bench, 1), None, "there is no second one");
+    bench.component.pass_probe();
+    let effects = probe(&mut bench, 0, Reacts::Hangs).expect("asked");
+    assert_eq!(
+        asked(&effects).map(|(_, number, _)| number),
+        Some(3),
+        "what was passed over counts"
+    );
+    assert_eq!(foreseen(&bench, 0), None, "one is under way");
+    let (to, number, _) = asked(&effects).expect("asked");
+    bench.play(Input::Message(to, Message::Health(number, 500, Text::EMPTY)));
+    assert_eq!(foreseen(&bench, 0), None, "success would end the failures in a row");
+    probe(&mut bench, 0, Reacts::Says(200));
+    assert_eq!(foreseen(&bench, 0), Some("/readyz"));
+    for _ in 0..3 {
+        probe(&mut bench, 0, Reacts::Says(500));
+    }
+    assert_eq!(foreseen(&bench, 0), None, "it is not ready");
+}
+
+#[test]
+fn a_probe_of_a_container_that_starts_is_not_foreseen() {
+    let mut bench = running(vec![spec(ProbeKind::Startup, 1, 3)]);
+    probe(&mut bench, 0, Reacts::Says(200));
+    let now = bench.bed.now;
+    assert_eq!(bench.component.foresee_probe(ActivityId(8), now), None);
+}

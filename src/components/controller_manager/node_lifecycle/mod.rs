@@ -260,7 +260,7 @@ impl ControllerManager {
         }
         self.node_lifecycle.zones.note_cause(name, ctx.cause());
         if self.settings.no_execute == NoExecute::SamePass {
-            self.node_lifecycle.zones.queue(name, ctx.cause());
+            self.queue_for_taint(name, ctx);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Which taints a Node is to have, and the pass that adds `NoExecute` through the limiter.
 
-use super::super::{ControllerManager, Event, NoExecute, Token};
+use super::super::{ControllerManager, Event, NoExecute, TAINT_PASS, Token};
 use super::{AGENT, Judged};
 use crate::api::kinds::{Node, Status, Taint, TaintEffect, taint};
 use crate::api::{Kind, Object, Verb};
@@ -84,7 +84,7 @@ impl ControllerManager {
             return self.swap(object, mine, other, ctx);
         }
         if !node.has_taint(mine, TaintEffect::NoExecute) {
-            self.node_lifecycle.zones.queue(name, ctx.cause());
+            self.queue_for_taint(name, ctx);
         }
     }
 
@@ -106,6 +106,15 @@ impl ControllerManager {
             ctx.turn_of(cause.or(ctx.cause()), None);
             self.swap(&object, mine, other, ctx);
         }
+        if !self.node_lifecycle.zones.have_waiting() {
+            ctx.sleep(TAINT_PASS);
+        }
+    }
+
+    /// Queues a Node for its taint.
+    pub(super) fn queue_for_taint(&mut self, node: &Text, ctx: &mut Ctx<Event>) {
+        self.node_lifecycle.zones.queue(node, ctx.cause());
+        ctx.wake(TAINT_PASS);
     }
 
     fn swap(

@@ -120,6 +120,11 @@ impl Zones {
         self.places.remove(node);
     }
 
+    /// True if some Node waits for its taint.
+    pub fn have_waiting(&self) -> bool {
+        self.zones.values().any(|zone| !zone.waiting.is_empty())
+    }
+
     /// The next Node that a limiter lets through.
     pub fn next(&mut self, now: SimTime) -> Option<(Text, Cause)> {
         self.zones.values_mut().find_map(|zone| {

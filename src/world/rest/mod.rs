@@ -10,6 +10,20 @@
 //!
 //! Two events of one microsecond are in the order of their keys here too, but for the beginning of
 //! a write and a tick of the same member.
+//!
+//! | file | is |
+//! |---|---|
+//! | `quiet` | whether anything falls due |
+//! | `reads` | reads that nothing can disturb |
+//! | `probes` | probes of API servers that nothing can disturb |
+//! | `sleep` | tickers that would find nothing to do |
+//! | `ticks` | when a member would have ticked |
+
+mod probes;
+mod quiet;
+mod reads;
+mod sleep;
+mod ticks;
 
 use super::core::{Core, Payload, What, World, purpose};
 use super::process::{Event, Process};
@@ -21,6 +35,7 @@ use crate::infra::{ConnectionId, DiskHealth, ProcessId};
 use crate::raft::{Body, MemberId, Message as RaftMessage, Term};
 use crate::timeline::Cause;
 use crate::wire::{Message, PeerMessage};
+use ticks::{Disk, Latest, Ticks};
 
 /// The groups that rest, and what those have to be told that were woken.
 #[derive(Clone, Debug, Default)]
@@ -37,72 +52,36 @@ struct Group {
     since: SimTime,
     term: Term,
     members: Vec<Member>,
+    /// How long the leader's heartbeats take to a quorum and back, if no disk is busy.
+    confirmation: Duration,
+    /// When the leader sent heartbeats for reads that were not played, the last first.
+    asked: Latest<SimTime>,
 }
 
 #[derive(Clone, Debug)]
 struct Member {
     process: ProcessId,
     id: MemberId,
-    /// Of a follower: from its leader, and to it.
+    /// Of a follower: from its leader, and to it; and how long they take.
     links: [ConnectionId; 2],
+    ways: [Duration; 2],
+    /// Where it sends to each of the others, and how long that takes.
+    streams: Vec<(ProcessId, ConnectionId, Duration)>,
     ticks: Ticks,
     disk: Disk,
-}
-
-/// The ticks of a member that are not played.
-#[derive(Clone, Debug)]
-struct Ticks {
-    first: SimTime,
-    period: Duration,
-    /// How many have fallen due.
-    due: u64,
-    /// How many were taken, which is later where the disk was writing.
-    taken: u64,
-    /// When the latest were, the last first.
-    latest: Latest<SimTime>,
-    /// How many had been counted before, and after how many a leader counts its quorum.
-    before: u32,
-    per_count: u32,
-    /// When it last did.
-    counted: Option<SimTime>,
-}
-
-/// When a member waited for its disk.
-#[derive(Clone, Debug, Default)]
-struct Disk {
-    busy_since: Option<SimTime>,
-    /// A tick waits for it; a ticker keeps no more than one.
-    tick_pending: bool,
-    /// The latest times, the last first.
-    latest: Latest<(SimTime, SimTime)>,
-}
-
-/// The last few of something: a heartbeat is heard and answered long before the fourth one after.
-#[derive(Clone, Debug)]
-struct Latest<T>([Option<T>; 4]);
-
-impl<T> Default for Latest<T> {
-    fn default() -> Latest<T> {
-        Latest([None, None, None, None])
-    }
-}
-
-impl<T> Latest<T> {
-    fn push(&mut self, new: T) {
-        self.0.rotate_right(1);
-        self.0[0] = Some(new);
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().flatten()
-    }
 }
 
 impl World {
     /// Plays every heartbeat from now on: slower, and nothing else.
     pub fn play_densely(&mut self) {
         self.core.rests.is_dense = true;
+        self.play_all();
+    }
+
+    /// What is not played at the moment is, from now on.
+    pub(super) fn play_all(&mut self) {
         self.wake_resting();
+        self.core.wake_all_tickers();
     }
 
     /// True if this event is a tick at which a group goes to rest: it need not be played.
@@ -123,6 +102,7 @@ impl World {
             let process = self.core.datacenter.processes.get_mut(member.process);
             process.activity(Etcd::TICK).expect("it ticks").timer.cancel();
             process.is_resting = true;
+            self.core.sleep(member.process, Etcd::ALIVE);
         }
         self.core.rests.groups.push(group);
         true
@@ -172,9 +152,16 @@ impl World {
             let first = if process == leader { now } else { tick.last? + poise.tick };
             Some(Ticks::from(first, poise))
         };
-        let member = |process, poise: &Poise, links| {
+        let member = |process, poise: &Poise, links: [ConnectionId; 2]| {
             let ticks = ticks(process, poise)?;
-            Some(Member { process, id: poise.id, links, ticks, disk: Disk::default() })
+            let way = |link| self.core.datacenter.network.latency(link);
+            let ways = [way(links[0])?, way(links[1])?];
+            let stream = |(_, link): &(MemberId, ConnectionId)| {
+                Some((self.core.datacenter.network.peer(*link, process)?, *link, way(*link)?))
+            };
+            let streams = poise.links.iter().map(stream).collect::<Option<Vec<_>>>()?;
+            let (id, disk) = (poise.id, Disk::default());
+            Some(Member { process, id, links, ways, streams, ticks, disk })
         };
         let mut members = vec![member(leader, &own, own.links.first().map(|l| [l.1; 2])?)?];
         for (id, there) in &own.links {
@@ -187,7 +174,13 @@ impl World {
             members.push(member(there.client, &poise, [*there, back]).filter(|_| follows)?);
         }
         let is_whole = members.len() == own.membership.voters().len();
-        is_whole.then_some(Group { since: now, term: own.term, members })
+        is_whole.then(|| Group {
+            since: now,
+            term: own.term,
+            confirmation: confirmation(&members[1..]),
+            members,
+            asked: Latest::default(),
+        })
     }
 
     /// How a member stands, if its process and its disk are well.
@@ -203,6 +196,13 @@ impl World {
             _ => None,
         }
     }
+}
+
+/// How long until so many of the followers have answered that the leader has a quorum with them.
+fn confirmation(followers: &[Member]) -> Duration {
+    let mut rounds: Vec<Duration> = followers.iter().map(|it| it.ways[0] + it.ways[1]).collect();
+    rounds.sort_unstable();
+    rounds[followers.len().div_ceil(2) - 1]
 }
 
 fn leads_others(component: &Process) -> bool {
@@ -229,15 +229,17 @@ impl Core {
             for member in &mut group.members {
                 self.pass_ticks(member);
             }
+            let alive = self.pass_signs_of_life(&group.members);
             let (leader, followers) =
                 group.members.split_first_mut().expect("a group has a leader");
             let mut at_leader = Vec::new();
             for follower in followers {
-                let (there, back) = self.pass_heartbeats(group.term, leader, follower);
+                let sent = sent(&leader.ticks.latest, &group.asked);
+                let (there, back) = self.pass_heartbeats(group.term, sent, leader, follower);
                 at_leader.push(back);
-                self.tell_later(follower, group.since, vec![there]);
+                self.tell_later(follower, group.since, vec![there], &alive);
             }
-            self.tell_later(leader, group.since, at_leader);
+            self.tell_later(leader, group.since, at_leader, &alive);
         }
     }
 
@@ -264,16 +266,14 @@ impl Core {
     fn pass_heartbeats(
         &mut self,
         term: Term,
+        sent: impl Iterator<Item = SimTime>,
         leader: &Member,
         follower: &Member,
     ) -> (Heard, Heard) {
         let mut there = Heard { from: leader.id, at: None, owes_answer: false };
         let mut back = Heard { from: follower.id, at: None, owes_answer: false };
-        let [out, home] = follower.links;
-        let latency = |link| self.datacenter.network.latency(link).unwrap_or_default();
-        let (out_takes, home_takes) = (latency(out), latency(home));
-        let sent: Vec<SimTime> = leader.ticks.latest.iter().copied().collect();
-        for sent in sent.into_iter().rev() {
+        let ([out, home], [out_takes, home_takes]) = (follower.links, follower.ways);
+        for sent in sent {
             let heard = sent + out_takes;
             if !self.has_come(heard, follower.process, leader.process, purpose::MESSAGE) {
                 let body = Body::Heartbeat { commit: 0, context: None };
@@ -295,9 +295,8 @@ impl Core {
             }
         }
         for (link, at) in [(out, there.at), (home, back.at)] {
-            let heard = self.datacenter.network.heard_at(link);
-            if let Some(at) = at.filter(|at| heard.is_some_and(|heard| heard < *at)) {
-                self.datacenter.network.heard(link, at);
+            if let Some(at) = at {
+                self.datacenter.network.heard_by(link, at);
             }
         }
         (there, back)
@@ -320,7 +319,40 @@ impl Core {
         self.push_to(at, to.process, from.process, purpose::MESSAGE, led, what);
     }
 
-    fn tell_later(&mut self, member: &Member, since: SimTime, heard: Vec<Heard>) {
+    /// What members say on their streams to show that they live. Who heard it from whom, and when;
+    /// what is still on its way is queued.
+    fn pass_signs_of_life(&mut self, members: &[Member]) -> Vec<(ProcessId, (MemberId, SimTime))> {
+        let mut heard = Vec::new();
+        for member in members {
+            let Some(sent) = self.wake(member.process, Etcd::ALIVE) else { continue };
+            let activity = self.datacenter.processes.get(member.process).look_at(Etcd::ALIVE);
+            let period = activity.map_or(Duration::ZERO, |alive| alive.activity.period);
+            let before = SimTime::ZERO + sent.since(SimTime::ZERO + period);
+            for &(to, link, takes) in &member.streams {
+                let at = sent + takes;
+                let has_come = self.has_come(at, to, member.process, purpose::MESSAGE);
+                if !has_come {
+                    let what = What::Message(link, Message::Peer(PeerMessage::Alive));
+                    let led = (Cause::NONE, self.way_rule(link));
+                    self.push_to(at, to, member.process, purpose::MESSAGE, led, what);
+                }
+                // The one before it was heard long ago.
+                let at = if has_come { at } else { before + takes };
+                self.datacenter.network.heard_by(link, at);
+                heard.push((to, (member.id, at)));
+            }
+        }
+        heard
+    }
+
+    fn tell_later(
+        &mut self,
+        member: &Member,
+        since: SimTime,
+        heard: Vec<Heard>,
+        alive: &[(ProcessId, (MemberId, SimTime))],
+    ) {
+        let of = |(to, heard): &(ProcessId, _)| (*to == member.process).then_some(*heard);
         let Ticks { taken, counted, .. } = member.ticks;
         let passed = Passed {
             since,
@@ -329,6 +361,7 @@ impl Core {
             tick_pending: member.disk.tick_pending,
             counted,
             heard,
+            alive: alive.iter().filter_map(of).collect(),
         };
         self.rests.untold.push((member.process, passed));
     }
@@ -339,6 +372,13 @@ impl Core {
             |key: &Key| (target.0, source.0, purpose) < (key.target, key.source, key.purpose);
         at < self.now || (at == self.now && self.playing.as_ref().is_some_and(before))
     }
+}
+
+/// When the leader sent the latest heartbeats, in order.
+fn sent(ticks: &Latest<SimTime>, asked: &Latest<SimTime>) -> impl Iterator<Item = SimTime> + use<> {
+    let mut sent: Vec<SimTime> = ticks.iter().chain(asked.iter()).copied().collect();
+    sent.sort_unstable();
+    sent.into_iter()
 }
 
 impl Rests {
@@ -367,66 +407,6 @@ impl Rests {
                 }
             }
             _ => {}
-        }
-    }
-}
-
-impl Disk {
-    /// When what comes at this time is dealt with: at once, or when the disk has written; nothing if
-    /// it still writes.
-    fn free_at(&self, at: SimTime) -> Option<SimTime> {
-        if self.busy_since.is_some_and(|since| since <= at) {
-            return None;
-        }
-        let during = self.latest.iter().find(|(since, until)| *since <= at && at < *until);
-        Some(during.map_or(at, |(_, until)| *until))
-    }
-}
-
-impl Ticks {
-    fn from(first: SimTime, poise: &Poise) -> Ticks {
-        Ticks {
-            first,
-            period: poise.tick,
-            due: 0,
-            taken: 0,
-            latest: Latest::default(),
-            before: poise.election_elapsed,
-            per_count: poise.election_ticks,
-            counted: None,
-        }
-    }
-
-    /// When the next falls due.
-    fn next(&self) -> SimTime {
-        self.first + self.period * self.due
-    }
-
-    /// Those that fall due before a time; while the disk writes one of them waits.
-    fn pass_until(&mut self, until: SimTime, disk: &mut Disk) {
-        let next = self.next();
-        if next >= until {
-            return;
-        }
-        let more = until.since(next).as_micros().div_ceil(self.period.as_micros());
-        self.due += more;
-        match disk.busy_since {
-            Some(_) => disk.tick_pending = true,
-            None => self.take(more, next + self.period * (more - 1)),
-        }
-    }
-
-    /// So many are taken, the last of them at a time, and the others a period apart before it.
-    fn take(&mut self, more: u64, last: SimTime) {
-        self.taken += more;
-        let back = |ticks: u64| SimTime::ZERO + last.since(SimTime::ZERO + self.period * ticks);
-        for ago in (0..more.min(4)).rev() {
-            let at = back(ago);
-            self.latest.push(at);
-        }
-        let since_count = (u64::from(self.before) + self.taken) % u64::from(self.per_count);
-        if since_count < more {
-            self.counted = Some(back(since_count));
         }
     }
 }

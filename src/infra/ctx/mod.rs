@@ -2,6 +2,8 @@
 //!
 //! Nothing here reaches another component, the store or the truth about the datacenter.
 
+mod activities;
+
 use super::effect::{Effect, Elapsed, Trace, VmAction};
 use super::process::ProcessState;
 use super::{
@@ -9,9 +11,7 @@ use super::{
     Place, Port, ProcessId, Program, Signal, Vm,
 };
 use crate::api::{ObjectKey, Uid};
-use crate::engine::{
-    Activity, Delay, Duration, Owner, Phase, Purpose, Random, Rhythm, Rule, SimTime, Skew, Text,
-};
+use crate::engine::{Delay, Duration, Owner, Purpose, Random, Rule, SimTime, Skew, Text};
 use crate::timeline::{Cause, Ledger, Step, StepId, Turn};
 use crate::wire::Message;
 
@@ -208,35 +208,6 @@ impl<'a, E> Ctx<'a, E> {
     /// Wants to be told of every file that is written or removed in this folder (inotify).
     pub fn watch_folder(&mut self, folder: &'static str) {
         self.process.watched_folder = Some(folder);
-    }
-
-    /// Declares a periodic activity; it ticks until the process ends.
-    pub fn every(&mut self, id: ActivityId, activity: Activity, phase: Phase) {
-        assert!(!activity.period.is_zero(), "what ticks without a pause never lets time pass");
-        let draw = self.activity_draw(id, 0);
-        let pause = self.process.declare(id, activity).first_pause(phase, draw);
-        self.effects.push(Effect::Arm(id, pause));
-    }
-
-    /// Ends a pass of an activity whose pause counts from there.
-    pub fn rest(&mut self, id: ActivityId) {
-        let Some(rhythmic) = self.process.activity(id) else { return };
-        assert!(rhythmic.activity.rhythm == Rhythm::AfterEnd, "a ticker does not rest");
-        let (activity, count) = (rhythmic.activity, rhythmic.count);
-        let draw = if activity.jitter_percent == 0 { 0 } else { self.activity_draw(id, count) };
-        let rhythmic = self.process.activity(id).expect("declared just above");
-        let pause = rhythmic.pause(draw);
-        self.effects.push(Effect::Arm(id, pause));
-    }
-
-    /// When an activity took place last.
-    pub fn last(&mut self, id: ActivityId) -> Option<SimTime> {
-        self.process.activity(id).and_then(|rhythmic| rhythmic.last)
-    }
-
-    /// How often an activity has taken place.
-    pub fn count(&mut self, id: ActivityId) -> u64 {
-        self.process.activity(id).map_or(0, |rhythmic| rhythmic.count)
     }
 
     /// Opens a connection.

@@ -1,0 +1,113 @@
+//! When a member that rests would have ticked, and when it waited for its disk.
+
+use crate::components::etcd::Poise;
+use crate::engine::{Duration, SimTime};
+
+/// The ticks of a member that are not played.
+#[derive(Clone, Debug)]
+pub(super) struct Ticks {
+    pub first: SimTime,
+    pub period: Duration,
+    /// How many have fallen due.
+    pub due: u64,
+    /// How many were taken, which is later where the disk was writing.
+    pub taken: u64,
+    /// When the latest were, the last first.
+    pub latest: Latest<SimTime>,
+    /// How many had been counted before, and after how many a leader counts its quorum.
+    before: u32,
+    per_count: u32,
+    /// When it last did.
+    pub counted: Option<SimTime>,
+}
+
+/// When a member waited for its disk.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disk {
+    pub busy_since: Option<SimTime>,
+    /// A tick waits for it; a ticker keeps no more than one.
+    pub tick_pending: bool,
+    /// The latest times, the last first.
+    pub latest: Latest<(SimTime, SimTime)>,
+}
+
+/// The last few of something: a heartbeat is heard and answered long before the fourth one after.
+#[derive(Clone, Debug)]
+pub(super) struct Latest<T>([Option<T>; 4]);
+
+impl<T> Default for Latest<T> {
+    fn default() -> Latest<T> {
+        Latest([None, None, None, None])
+    }
+}
+
+impl<T> Latest<T> {
+    pub fn push(&mut self, new: T) {
+        self.0.rotate_right(1);
+        self.0[0] = Some(new);
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().flatten()
+    }
+}
+
+impl Disk {
+    /// When what comes at this time is dealt with: at once, or when the disk has written; nothing if
+    /// it still writes.
+    pub fn free_at(&self, at: SimTime) -> Option<SimTime> {
+        if self.busy_since.is_some_and(|since| since <= at) {
+            return None;
+        }
+        let during = self.latest.iter().find(|(since, until)| *since <= at && at < *until);
+        Some(during.map_or(at, |(_, until)| *until))
+    }
+}
+
+impl Ticks {
+    pub fn from(first: SimTime, poise: &Poise) -> Ticks {
+        Ticks {
+            first,
+            period: poise.tick,
+            due: 0,
+            taken: 0,
+            latest: Latest::default(),
+            before: poise.election_elapsed,
+            per_count: poise.election_ticks,
+            counted: None,
+        }
+    }
+
+    /// When the next falls due.
+    pub fn next(&self) -> SimTime {
+        self.first + self.period * self.due
+    }
+
+    /// Those that fall due before a time; while the disk writes one of them waits.
+    pub fn pass_until(&mut self, until: SimTime, disk: &mut Disk) {
+        let next = self.next();
+        if next >= until {
+            return;
+        }
+        let more = until.since(next).as_micros().div_ceil(self.period.as_micros());
+        self.due += more;
+        match disk.busy_since {
+            Some(_) => disk.tick_pending = true,
+            None => self.take(more, next + self.period * (more - 1)),
+        }
+    }
+
+    /// So many are taken, the last of them at a time, and the others a period apart before it.
+    pub fn take(&mut self, more: u64, last: SimTime) {
+        self.taken += more;
+        let back = |ticks: u64| SimTime::ZERO + last.since(SimTime::ZERO + self.period * ticks);
+        for ago in (0..more.min(4)).rev() {
+            let at = back(ago);
+            self.latest.push(at);
+        }
+        let since_count = (u64::from(self.before) + self.taken) % u64::from(self.per_count);
+        if since_count < more {
+            self.counted = Some(back(since_count));
+        }
+    }
+}
