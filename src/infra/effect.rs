@@ -116,17 +116,17 @@ pub enum Trace {
         writer: u32,
     },
     /// Something about an etcd member changed, as itself or another member sees it.
-    Member(MemberChange),
+    Member(Box<MemberChange>),
     /// A line in the process's log.
     Log(Text),
     /// What a person reads on a terminal when a command ends, and its exit code.
     Printed(Text, u8),
     /// Things stand otherwise for a user.
-    Probe(ProbeReport),
+    Probe(Box<ProbeReport>),
     /// An endpoint leads elsewhere.
-    Backends(BackendsChange),
+    Backends(Box<BackendsChange>),
     /// Somebody of the datacenter's own sees a host otherwise.
-    Host(HostChange),
+    Host(Box<HostChange>),
 }
 
 /// Limits that are over, one after the other; the first began when an object was written.

@@ -278,18 +278,18 @@ impl Core {
             Trace::Member(change) => {
                 let by = self.datacenter.processes.get(id).name.clone();
                 let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
-                let entry = self.recorder.member(self.now, &cluster, change, by, cause.entry);
+                let entry = self.recorder.member(self.now, &cluster, *change, by, cause.entry);
                 cause.entry = entry.or(cause.entry);
             }
             Trace::Probe(report) => {
                 let by = self.datacenter.processes.get(id).name.clone();
                 let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
-                let entry = self.recorder.probe(self.now, &cluster, report, by, cause.entry);
+                let entry = self.recorder.probe(self.now, &cluster, *report, by, cause.entry);
                 cause.entry = Some(entry);
             }
             Trace::Backends(change) => {
                 let by = self.datacenter.processes.get(id).name.clone();
-                cause.entry = Some(self.recorder.backends(self.now, change, by, cause.entry));
+                cause.entry = Some(self.recorder.backends(self.now, *change, by, cause.entry));
             }
             Trace::Host(change) => {
                 let by = &self.datacenter.processes.get(id).name;

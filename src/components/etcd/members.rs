@@ -134,7 +134,7 @@ impl Member {
                     };
                     let once = Some(proposal.id);
                     let change = MemberChange { member: vm, field: "exists", from, to, once };
-                    ctx.trace(Trace::Member(change));
+                    ctx.trace(Trace::Member(Box::new(change)));
                 }
                 self.raft.apply_conf_change(change);
                 let members = self.store.members().to_vec();

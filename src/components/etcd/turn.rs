@@ -210,7 +210,7 @@ impl Member {
             let value = |text: Text| if text.is_empty() { Value::Null } else { Value::Text(text) };
             let (from, to) = (value(from), value(to));
             let change = MemberChange { member: member.clone(), field, from, to, once: None };
-            ctx.trace(Trace::Member(change));
+            ctx.trace(Trace::Member(Box::new(change)));
         };
         if leader != now.1 {
             let name = |id: Option<MemberId>| id.map_or(Text::EMPTY, |id| self.name_of(id));

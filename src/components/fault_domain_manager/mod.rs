@@ -314,5 +314,6 @@ impl FaultDomainManager {
 }
 
 fn changed(host: &Text, from: &'static str, to: &'static str) -> Trace {
-    Trace::Host(HostChange { kind: "Host", name: host.clone(), field: "dasHostState", from, to })
+    let (kind, name, field) = ("Host", host.clone(), "dasHostState");
+    Trace::Host(Box::new(HostChange { kind, name, field, from, to }))
 }

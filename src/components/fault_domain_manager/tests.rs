@@ -109,7 +109,8 @@ impl Agent {
     fn note(&mut self, effect: &Effect<Event>) {
         let at = self.bed.now.since(SimTime::ZERO);
         match effect {
-            Effect::Trace(Trace::Host(HostChange { name, from, to, .. })) => {
+            Effect::Trace(Trace::Host(change)) => {
+                let HostChange { name, from, to, .. } = &**change;
                 self.told.push(format!("{at} {name} {from} -> {to}"));
             }
             Effect::TellHosts(news) => self.told.push(format!("{at} {news:?}")),

@@ -263,7 +263,7 @@ impl Hypervisor {
             |lost: &'static str| if is_lost { ("connected", lost) } else { (lost, "connected") };
         let told = |kind, name: &Text, (from, to)| {
             let (name, field) = (name.clone(), "connectionState");
-            Trace::Host(HostChange { kind, name, field, from, to })
+            Trace::Host(Box::new(HostChange { kind, name, field, from, to }))
         };
         ctx.trace(told("Host", host, turned("notResponding")));
         let Some(inventory) = ctx.inventory() else { return };

@@ -225,12 +225,12 @@ impl LoadBalancer {
         *backend = Backend { is_up: !backend.is_up, against: 0 };
         let is_up = backend.is_up;
         let (name, why) = (&check.backend, if is_up { "check passed" } else { why_not });
-        ctx.trace(Trace::Backends(BackendsChange {
+        ctx.trace(Trace::Backends(Box::new(BackendsChange {
             endpoint: self.settings.name.clone(),
             from: before,
             to: self.up(),
             why: Text::from(format!("{name} is {}: {why}", if is_up { "UP" } else { "DOWN" })),
-        }));
+        })));
         self.steer(ctx);
         if !is_up && rules.marked_down == MarkedDown::Shut {
             ctx.shut_sessions(self.settings.endpoint, check.backend);

@@ -198,7 +198,7 @@ impl ApiProber {
             return;
         }
         let from = std::mem::replace(&mut self.response, to.clone());
-        ctx.trace(Trace::Probe(ProbeReport {
+        ctx.trace(Trace::Probe(Box::new(ProbeReport {
             probe: self.probe.clone(),
             field: "response",
             from,
@@ -206,7 +206,7 @@ impl ApiProber {
             reason: Text::EMPTY,
             message: outcome.message.clone(),
             took: outcome.took,
-        }));
+        })));
     }
 }
 

@@ -122,7 +122,7 @@ impl Standing {
         };
         let from = std::mem::replace(&mut self.status, status);
         if from != status {
-            ctx.trace(Trace::Probe(ProbeReport {
+            ctx.trace(Trace::Probe(Box::new(ProbeReport {
                 probe: probe.clone(),
                 field: "status",
                 from: Text::word(from.name()),
@@ -130,7 +130,7 @@ impl Standing {
                 reason: Text::word(self.last.failure.unwrap_or_default()),
                 message: self.last.message.clone(),
                 took: self.last.took,
-            }));
+            })));
         }
     }
 }

@@ -125,10 +125,13 @@ fn first(
     in_range: impl Fn(SimTime) -> bool,
 ) -> Option<(SimTime, EntryId)> {
     let mut state = State::default();
-    timeline.beginning().iter().for_each(|entry| state.note(entry, Age::Old));
+    let beginning = timeline.beginning().iter().filter(|entry| pattern.remembers(entry));
+    beginning.for_each(|entry| state.note(entry, Age::Old));
     for entry in timeline.happened() {
         let since = if entry.at < fault { Age::Old } else { Age::New };
-        state.note(entry, since);
+        if pattern.remembers(entry) {
+            state.note(entry, since);
+        }
         if since == Age::New && in_range(entry.at) && pattern.holds(entry, &state) {
             return Some((entry.at, entry.id));
         }

@@ -64,6 +64,12 @@ impl Pattern {
         Ok(Pattern { clauses })
     }
 
+    /// True if the pattern has to know of this entry later, so that its state has to take it in.
+    pub fn remembers(&self, entry: &Entry) -> bool {
+        let is_one = self.clauses.len() == 1;
+        self.clauses.iter().any(|clause| clause.remembers(entry, is_one))
+    }
+
     /// True if the entry makes the pattern hold.
     pub fn holds(&self, entry: &Entry, state: &State) -> bool {
         let changes = self.clauses.iter().any(|clause| clause.is_made_by(entry, state));
@@ -119,15 +125,23 @@ impl Clause {
         Ok(clause)
     }
 
+    /// True for what the clause asks of the state: whether an object is new, where it is, and of a
+    /// clause beside others whether it is so.
+    fn remembers(&self, entry: &Entry, is_alone: bool) -> bool {
+        let asks = (self.new && entry.field == "exists")
+            || (self.on.is_some() && entry.field == "nodeName")
+            || (!is_alone && entry.field == *self.field);
+        asks && self.kind.matches(&entry.kind)
+    }
+
     /// True if this very entry is the change.
     fn is_made_by(&self, entry: &Entry, state: &State) -> bool {
-        let object = entry.object();
         self.kind.matches(&entry.kind)
             && self.name.matches(&entry.name)
             && entry.field == *self.field
             && self.value_matches(entry)
             && self.reason.as_ref().is_none_or(|reason| reason.matches(&entry.reason))
-            && self.fits(&object, state)
+            && (!self.new && self.on.is_none() || self.fits(&entry.object(), state))
     }
 
     fn value_matches(&self, entry: &Entry) -> bool {
