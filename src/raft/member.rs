@@ -314,13 +314,14 @@ impl<E: Clone> Raft<E> {
 /// For owners who do not play ticks and heartbeats that change nothing.
 impl<E: Clone> Raft<E> {
     /// True if a tick or a heartbeat would change nothing but what `pass_over` makes good: a leader
-    /// whose followers all keep up, or a follower of one; no change or hand-over is under way.
-    pub fn is_settled(&self) -> bool {
+    /// whose followers all keep up, or a follower of one; no change or hand-over is under way. From
+    /// those that are `gone` nothing comes, and nothing reaches them.
+    pub fn is_settled(&self, gone: &[MemberId]) -> bool {
         let membership = &self.tracker.membership;
         let all_vote = self.tracker.peers.iter().all(|peer| membership.is_voter(peer.id));
         let is_settled = match self.role {
-            Role::Leader => self.leads_settled(),
-            Role::Follower => self.leader.is_some(),
+            Role::Leader => self.leads_settled(gone),
+            Role::Follower => self.leader.is_some_and(|leader| !gone.contains(&leader)),
             Role::PreCandidate | Role::Candidate => false,
         };
         is_settled
@@ -330,18 +331,24 @@ impl<E: Clone> Raft<E> {
             && membership.is_voter(self.id)
     }
 
-    fn leads_settled(&self) -> bool {
+    fn leads_settled(&self, gone: &[MemberId]) -> bool {
         let window = self.settings.max_inflight;
-        let others = self.tracker.peers.iter().filter(|peer| peer.id != self.id);
+        let mut others = self.tracker.peers.iter().filter(|peer| peer.id != self.id);
         let keeps_up = |progress: &Progress| {
             progress.state == ProgressState::Replicate
                 && !progress.is_paused(window)
                 && progress.recent_active
         };
+        // What is sent to it is lost at once, and neither that nor the next count is news.
+        let is_given_up =
+            |progress: &Progress| progress.state == ProgressState::Probe && !progress.recent_active;
         self.transferee.is_none()
             && self.pending_conf_index <= self.log.applied
             && self.log.term(self.log.committed) == Some(self.term)
-            && others.into_iter().all(|peer| keeps_up(&peer.progress))
+            && others.all(|peer| match gone.contains(&peer.id) {
+                true => is_given_up(&peer.progress),
+                false => keeps_up(&peer.progress),
+            })
     }
 
     /// True if a leader waits for a quorum to confirm a read.

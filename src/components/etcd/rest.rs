@@ -22,6 +22,8 @@ pub struct Poise {
     pub membership: Membership,
     /// The members to which it is linked, and where what is for them leaves.
     pub links: Vec<(MemberId, ConnectionId)>,
+    /// The others: nothing comes from them, and nothing reaches them.
+    pub gone: Vec<MemberId>,
     /// The length of a tick, how many there are between two counts of a quorum, and how many there
     /// have been since the last.
     pub tick: Duration,
@@ -128,6 +130,14 @@ impl Etcd {
         }
     }
 
+    /// True if the member is its whole group: it answers reads at once.
+    pub fn leads_alone(&self) -> bool {
+        let leads = |member: &Member| {
+            member.raft.role() == Role::Leader && member.raft.membership().voters() == [member.id]
+        };
+        matches!(self.phase, Life::Running) && self.member.as_ref().is_some_and(|it| leads(it))
+    }
+
     /// Takes in what has passed unplayed.
     pub fn pass_over(&mut self, passed: &Passed) {
         if let Some(member) = &mut self.member {
@@ -147,17 +157,21 @@ impl Member {
             || self.sent_snapshot.is_some_and(|sent| now.since(sent) < release)
             || self.incoming.is_some()
             || self.settings.raft.heartbeat_ticks != 1;
-        if is_busy || !raft.is_settled() {
+        let (linked, gone): (Vec<&Peer>, Vec<&Peer>) =
+            self.peers.iter().partition(|peer| peer.is_active() || peer.writer().is_some());
+        let gone: Vec<MemberId> = gone.into_iter().map(|peer| peer.id).collect();
+        if is_busy || !raft.is_settled(&gone) {
             return None;
         }
-        let link = |peer: &Peer| Some((peer.id, peer.writer().filter(|_| peer.is_active())?));
-        let links = self.peers.iter().map(link).collect::<Option<Vec<_>>>()?;
+        let link = |peer: &&Peer| Some((peer.id, peer.writer().filter(|_| peer.is_active())?));
+        let links = linked.iter().map(link).collect::<Option<Vec<_>>>()?;
         Some(Poise {
             id: self.id,
             term: raft.term(),
             leader: raft.leader()?,
             membership: raft.membership().clone(),
             links,
+            gone,
             tick: self.settings.heartbeat,
             election_ticks: self.settings.raft.election_ticks,
             election_elapsed: raft.election_elapsed(),
@@ -263,6 +277,7 @@ pub fn is_routine_timer(event: &Event) -> bool {
             | Event::Monitor(_)
             | Event::Leases(_)
             | Event::ReadLate(..)
+            | Event::Dial(..)
             | Event::DialLate(..)
     )
 }

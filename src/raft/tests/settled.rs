@@ -15,14 +15,14 @@ fn follower() -> Bench {
 #[test]
 fn a_follower_is_settled_once_it_has_a_leader_and_has_drawn() {
     let mut bench = Bench::one_of(3);
-    assert!(!bench.raft.is_settled(), "nobody leads");
+    assert!(!bench.raft.is_settled(&[]), "nobody leads");
     bench.step(2, 2, heartbeat(1)).unwrap();
-    assert!(!bench.raft.is_settled(), "its time-out is not drawn");
+    assert!(!bench.raft.is_settled(&[]), "its time-out is not drawn");
     bench.turn();
-    assert!(bench.raft.is_settled());
+    assert!(bench.raft.is_settled(&[]));
     bench.ticks(10);
     assert_eq!(bench.raft.role(), Role::PreCandidate);
-    assert!(!bench.raft.is_settled());
+    assert!(!bench.raft.is_settled(&[]));
 }
 
 #[test]
@@ -32,43 +32,43 @@ fn a_follower_is_not_settled_while_a_snapshot_is_written() {
     let snapshot = Snapshot { index: 9, term: 2, membership };
     bench.step(2, 2, Body::Snapshot(Box::new(snapshot))).unwrap();
     bench.begin(&mut Vec::new());
-    assert!(!bench.raft.is_settled());
+    assert!(!bench.raft.is_settled(&[]));
     bench.finish();
-    assert!(bench.raft.is_settled());
+    assert!(bench.raft.is_settled(&[]));
 }
 
 #[test]
 fn who_does_not_vote_unsettles_the_group() {
     let mut removed = follower();
     removed.raft.apply_conf_change(ConfChange::Remove(MemberId(1)));
-    assert!(!removed.raft.is_settled());
+    assert!(!removed.raft.is_settled(&[]));
     let mut demoted = follower();
     demoted.raft.apply_conf_change(ConfChange::AddLearner(MemberId(3)));
-    assert!(!demoted.raft.is_settled());
+    assert!(!demoted.raft.is_settled(&[]));
     demoted.raft.apply_conf_change(ConfChange::AddVoter(MemberId(3)));
-    assert!(demoted.raft.is_settled());
+    assert!(demoted.raft.is_settled(&[]));
 }
 
 #[test]
 fn a_leader_is_settled_while_all_followers_keep_up() {
     let mut bench = Bench::leader_of(3);
-    assert!(bench.raft.is_settled());
+    assert!(bench.raft.is_settled(&[]));
     bench.raft.report_unreachable(MemberId(2));
-    assert!(!bench.raft.is_settled(), "it probes");
+    assert!(!bench.raft.is_settled(&[]), "it probes");
     bench.hear(2, 2, appended(2));
-    assert!(bench.raft.is_settled());
+    assert!(bench.raft.is_settled(&[]));
     bench.propose(1);
-    assert!(bench.raft.is_settled());
+    assert!(bench.raft.is_settled(&[]));
     bench.propose(2);
-    assert!(!bench.raft.is_settled(), "the window is full");
+    assert!(!bench.raft.is_settled(&[]), "the window is full");
     bench.hear(2, 2, appended(4));
     bench.hear(3, 2, appended(4));
-    assert!(bench.raft.is_settled());
+    assert!(bench.raft.is_settled(&[]));
     bench.ticks(10);
-    assert!(!bench.raft.is_settled(), "nobody has answered since it counted");
+    assert!(!bench.raft.is_settled(&[]), "nobody has answered since it counted");
     bench.hear(2, 2, ANSWER);
     bench.hear(3, 2, ANSWER);
-    assert!(bench.raft.is_settled());
+    assert!(bench.raft.is_settled(&[]));
 }
 
 #[test]
@@ -77,9 +77,9 @@ fn a_leader_is_not_settled_before_the_first_commit_of_its_term() {
     bench.elect();
     bench.hear(2, 2, appended(1));
     bench.hear(3, 2, appended(1));
-    assert!(!bench.raft.is_settled());
+    assert!(!bench.raft.is_settled(&[]));
     bench.hear(2, 2, appended(2));
-    assert!(bench.raft.is_settled());
+    assert!(bench.raft.is_settled(&[]));
 }
 
 #[test]
@@ -88,12 +88,12 @@ fn a_change_or_a_hand_over_under_way_unsettles_a_leader() {
     let change = ConfChange::Remove(MemberId(3));
     changing.raft.propose(Payload::Change(change, 0)).unwrap();
     changing.turn();
-    assert!(!changing.raft.is_settled());
+    assert!(!changing.raft.is_settled(&[]));
     changing.hear(2, 2, appended(3));
-    assert!(changing.raft.is_settled());
+    assert!(changing.raft.is_settled(&[]));
     let mut handing_over = Bench::leader_of(3);
     handing_over.raft.transfer_leadership(MemberId(2));
-    assert!(!handing_over.raft.is_settled());
+    assert!(!handing_over.raft.is_settled(&[]));
 }
 
 #[test]
@@ -125,4 +125,27 @@ fn a_heartbeat_that_was_not_played_is_answered_afterwards() {
     let mut bench = follower();
     bench.raft.answer_heartbeat(MemberId(2));
     assert_eq!(bench.turn(), ["2: HeartbeatResponse, term 2"]);
+}
+
+#[test]
+fn a_leader_is_settled_without_a_member_that_is_gone_once_it_has_given_it_up() {
+    let gone = [MemberId(3)];
+    let mut bench = Bench::leader_of(3);
+    assert!(!bench.raft.is_settled(&gone), "it may still answer");
+    bench.raft.report_unreachable(MemberId(3));
+    assert!(!bench.raft.is_settled(&gone), "it has answered since the leader counted");
+    bench.ticks(10);
+    bench.hear(2, 2, ANSWER);
+    assert!(bench.raft.is_settled(&gone));
+    assert!(!bench.raft.is_settled(&[]), "it is missed");
+    assert!(!bench.raft.is_settled(&[MemberId(2)]), "the other one is not gone");
+    bench.propose(1);
+    bench.hear(2, 2, appended(3));
+    assert!(bench.raft.is_settled(&gone), "what is sent to it changes nothing");
+}
+
+#[test]
+fn a_follower_is_not_settled_without_its_leader() {
+    assert!(follower().raft.is_settled(&[MemberId(3)]));
+    assert!(!follower().raft.is_settled(&[MemberId(2)]));
 }

@@ -1,8 +1,9 @@
 //! Groups of etcd's members that rest: their ticks and heartbeats would change nothing, and are not
 //! played.
 //!
-//! A group goes to rest at a tick of its leader, while every member follows it, nothing is under way
-//! but reads and writes, no link loses anything and no disk is ill. It is woken before anything
+//! A group goes to rest at a tick of its leader, while every member follows it but those that are
+//! gone and given up, nothing is under way but reads, writes and dials to who is gone, no link loses
+//! anything and no disk is ill. It is woken before anything
 //! happens that could make a difference: a fault, the end or the start of a process on its VMs, a
 //! message that is not routine. From what has been noted meanwhile (when each disk was busy) follows
 //! when each tick would have been taken, each heartbeat heard and answered; members are told, and
@@ -169,15 +170,18 @@ impl World {
             let back = poise.links.iter().find(|(to, _)| *to == own.id)?.1;
             let follows = poise.id == *id
                 && (poise.term, poise.leader) == (own.term, own.id)
-                && poise.membership == own.membership
+                && (&poise.membership, &poise.gone) == (&own.membership, &own.gone)
                 && back.client == leader;
             members.push(member(there.client, &poise, [*there, back]).filter(|_| follows)?);
         }
-        let is_whole = members.len() == own.membership.voters().len();
+        let voters = own.membership.voters().len();
+        let is_whole = members.len() + own.gone.len() == voters
+            && members.len() >= own.membership.quorum()
+            && members.len() > 1;
         is_whole.then(|| Group {
             since: now,
             term: own.term,
-            confirmation: confirmation(&members[1..]),
+            confirmation: confirmation(&members[1..], own.membership.quorum()),
             members,
             asked: Latest::default(),
         })
@@ -199,10 +203,11 @@ impl World {
 }
 
 /// How long until so many of the followers have answered that the leader has a quorum with them.
-fn confirmation(followers: &[Member]) -> Duration {
+fn confirmation(followers: &[Member], quorum: usize) -> Duration {
     let mut rounds: Vec<Duration> = followers.iter().map(|it| it.ways[0] + it.ways[1]).collect();
     rounds.sort_unstable();
-    rounds[followers.len().div_ceil(2) - 1]
+    // It counts itself.
+    rounds[quorum - 2]
 }
 
 fn leads_others(component: &Process) -> bool {

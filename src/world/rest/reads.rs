@@ -17,9 +17,10 @@ use crate::wire::{Consistency, Message, StoreOperation};
 /// How a read will go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Read {
-    /// Its group, and the place of the member that is asked; the leader has the first.
-    group: usize,
-    member: usize,
+    process: ProcessId,
+    /// Its group, and the place of the member that is asked; the leader has the first. None of a
+    /// member that is alone: it asks nobody.
+    group: Option<(usize, usize)>,
     /// The leader hears of it.
     asked_at: SimTime,
     /// The member answers.
@@ -55,6 +56,18 @@ impl World {
 
     /// How a linearizable read at a member goes that comes at a time, if nothing disturbs it.
     pub(super) fn foresee_read(&self, id: ProcessId, came: SimTime) -> Option<Read> {
+        match &self.components[id.0 as usize] {
+            Process::Etcd(etcd) if etcd.leads_alone() => {
+                let process = self.core.datacenter.processes.get(id);
+                let is_well = etcd.is_idle() && process.alive && process.frozen.is_none();
+                let read = Read { process: id, group: None, asked_at: came, answered_at: came };
+                is_well.then_some(read)
+            }
+            _ => self.foresee_quorum(id, came),
+        }
+    }
+
+    fn foresee_quorum(&self, id: ProcessId, came: SimTime) -> Option<Read> {
         let of = |group: &Group| group.members.iter().position(|member| member.process == id);
         let mut groups = self.core.rests.groups.iter().enumerate();
         let (place, group, member) =
@@ -68,7 +81,7 @@ impl World {
         };
         let asked_at = came + back;
         let answered_at = asked_at + group.confirmation + there;
-        Some(Read { group: place, member, asked_at, answered_at })
+        Some(Read { process: id, group: Some((place, member)), asked_at, answered_at })
     }
 
     /// True if no member of a group has anything to do, and one of them has applied all.
@@ -82,13 +95,14 @@ impl World {
 
     /// A read has gone as foreseen: the leader has asked its followers, and a quorum has answered.
     pub(super) fn pass_read(&mut self, read: Read) {
-        let Read { group, member, asked_at, answered_at } = read;
+        let Read { process, group, asked_at, answered_at } = read;
+        self.etcd_mut(process).count_read();
+        let Some((group, member)) = group else { return };
         let group = &mut self.core.rests.groups[group];
         group.asked.push(asked_at);
         let [leader, asking] = [0, member].map(|place| group.members[place].process);
         let [leader_id, asking_id] = [0, member].map(|place| group.members[place].id);
         let [there, back] = group.members[member].links;
-        self.etcd_mut(asking).count_read();
         if member == 0 {
             return;
         }
