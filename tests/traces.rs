@@ -1,6 +1,7 @@
 //! Standard traces, read by the tools that they are made for: promtool takes the metrics, and alerts on
 //! them fire when the timeline says that they must.
 
+use healsim::engine::Duration;
 use healsim::report::{self, Format, Style};
 use healsim::scenario::{Game, load};
 use healsim::timeline::{Run, Value};
@@ -80,6 +81,72 @@ fn promtool_takes_the_metrics_and_alerts_fire_when_the_timeline_says_so() {
         fs::write(&file, test.to_string()).expect("a file of our own");
         promtool(&["test", "rules"], [&file]);
     }
+}
+
+/// What the document "Trace Event Format" asks of a file, and what Perfetto needs to draw an arrow.
+#[test]
+fn a_perfetto_trace_is_well_formed() {
+    for name in ["worker-vm-deleted", "etcd-one-of-three"] {
+        let scenario = load(name).expect("an embedded scenario");
+        let until = Some(Duration::from_secs(900));
+        let run = Game::new(&scenario, None, &[], until).expect("a valid scenario").play(1);
+        let mut bytes = Vec::new();
+        report::write(Format::Perfetto, &run, Style::Plain, &mut bytes).expect("memory takes it");
+        let trace: Json = serde_json::from_slice(&bytes).expect("JSON");
+        let events = trace["traceEvents"].as_array().expect("a list");
+        let of = |ph: &'static str| events.iter().filter(move |event| event["ph"] == ph);
+        let known = ["M", "X", "i", "s", "f"];
+        assert!(events.iter().all(|it| known.iter().any(|ph| it["ph"] == *ph)), "{name}");
+
+        let names: BTreeSet<(u64, u64)> =
+            of("M").filter(|it| it["name"] == "thread_name").map(track).collect();
+        let processes: BTreeSet<u64> =
+            of("M").filter(|it| it["name"] == "process_name").map(|it| number(it, "pid")).collect();
+        let timed: Vec<&Json> = events.iter().filter(|event| event["ph"] != "M").collect();
+        let is_named = |it: &&Json| names.contains(&track(it)) && processes.contains(&track(it).0);
+        assert!(timed.len() > 100 && timed.iter().all(is_named), "{name}: a track has no name");
+        let all: Vec<u64> = timed.iter().map(|event| number(event, "ts")).collect();
+        assert!(all.is_sorted(), "{name}: not in order of time");
+        assert!(*all.last().expect("some") <= run.ended_at.as_micros() + 1_000_000);
+
+        // Slices of a track are one after the other; a negative length is no number of `as_u64`.
+        let mut slices: BTreeMap<(u64, u64), Vec<(u64, u64)>> = BTreeMap::new();
+        for slice in of("X") {
+            let from = number(slice, "ts");
+            slices.entry(track(slice)).or_default().push((from, from + number(slice, "dur")));
+        }
+        for (track, slices) in &slices {
+            let fits = slices.windows(2).all(|two| two[0].1 <= two[1].0);
+            assert!(fits, "{name}: slices of {track:?} overlap");
+        }
+
+        let ends: Vec<BTreeMap<u64, &Json>> =
+            ["s", "f"].map(|ph| of(ph).map(|it| (number(it, "id"), it)).collect()).into();
+        assert_eq!([of("s").count(), of("f").count()], [ends[0].len(), ends[0].len()], "{name}");
+        assert!(
+            ends[0].len() > 10 && ends[0].keys().eq(ends[1].keys()),
+            "{name}: arrows have two ends"
+        );
+        for (id, start) in &ends[0] {
+            let end = ends[1][id];
+            assert!(number(start, "ts") <= number(end, "ts"), "{name}: arrow {id} leads back");
+            assert_eq!(["name", "cat"].map(|it| &start[it]), ["name", "cat"].map(|it| &end[it]));
+            for event in [*start, end] {
+                let at = number(event, "ts");
+                let holds = |(from, to): &(u64, u64)| (*from..=*to).contains(&at);
+                let found = slices.get(&track(event)).is_some_and(|all| all.iter().any(holds));
+                assert!(found, "{name}: an end of arrow {id} is in no slice");
+            }
+        }
+    }
+}
+
+fn number(event: &Json, name: &str) -> u64 {
+    event[name].as_u64().unwrap_or_else(|| panic!("`{name}` of {event}"))
+}
+
+fn track(event: &Json) -> (u64, u64) {
+    (number(event, "pid"), number(event, "tid"))
 }
 
 fn folder(name: &str) -> PathBuf {

@@ -30,6 +30,8 @@ pub fn perfetto(run: &Run, to: &mut impl io::Write) -> io::Result<()> {
     }
     events.extend(run.timeline.happened().iter().filter_map(|entry| instant(&tracks, entry)));
     events.extend(flows(run, &tracks, &lanes));
+    // In order of time, for readers that do not sort; names come first, and an arrow after its slices.
+    events.sort_by_key(|event| event["ts"].as_u64());
     writeln!(to, "{{\"displayTimeUnit\":\"ms\",\"otherData\":{},", about(run))?;
     writeln!(to, "\"traceEvents\":[")?;
     for (place, event) in events.iter().enumerate() {
