@@ -40,6 +40,8 @@ impl Trace {
 
     /// Reads the text of a file of this name.
     pub fn parse(file: &str, text: &str) -> Result<Trace, String> {
+        // What editors and shells put before and after it is no part of it.
+        let text = text.trim_start_matches('\u{feff}').trim_end();
         other_version(text).map_or(Ok(()), |wrong| Err(format!("{file}:{wrong}")))?;
         let mut trace = Trace { begins: true, ..Trace::default() };
         let mut last = 0;
@@ -54,8 +56,10 @@ impl Trace {
                 ));
             }
             let json: Json = serde_json::from_str(text).map_err(|error| {
-                let column = error.column();
-                wrong(format!("no JSON at column {column} ({error}); is it cut off? {ADVICE}"))
+                let (column, told) = (error.column(), error.to_string());
+                // Its own place is that in the line alone.
+                let told = told.split(" at line ").next().unwrap_or_default();
+                wrong(format!("no JSON at column {column} ({told}); is it cut off? {ADVICE}"))
             })?;
             let Json::Object(members) = json else {
                 return Err(wrong(format!("a line is a JSON object, {{...}}; {ADVICE}")));
@@ -112,7 +116,9 @@ impl Trace {
         let found = self.timeline.entries().len();
         if counted != Some(found as u64) {
             let told = counted.map_or("no number".to_owned(), |count| count.to_string());
-            return Err(format!("the summary tells of {told} entries, and the file has {found}"));
+            return Err(format!(
+                "the summary tells of {told} entries, and the file has {found}; {ADVICE}"
+            ));
         }
         let hash = self.timeline.hash();
         if word("hash") != Some(&hash) {

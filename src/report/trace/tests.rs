@@ -38,6 +38,9 @@ fn what_was_written_is_read_back_whole() {
     assert_eq!((trace.scenario.as_str(), trace.timeline.beginning().len()), ("one", 1));
     let lines = trace.timeline.entries().iter().map(|entry| entry.to_json_line() + "\n");
     assert_eq!(lines.collect::<String>() + &trace.summary + "\n", text);
+    let edited = format!("\u{feff}{}\r\n \n", text.trim_end().replace('\n', "\r\n"));
+    let again = Trace::parse("run.jsonl", &edited).expect("what an editor has saved");
+    assert_eq!(again.summary, trace.summary);
 }
 
 #[test]
@@ -48,6 +51,9 @@ fn what_is_no_trace_is_refused_at_its_line_with_what_would_be_right() {
     let version = env!("CARGO_PKG_VERSION");
     let cases = [
         (String::new(), ":1: the file is empty"),
+        ("\n\n".to_owned(), ":1: the file is empty"),
+        ("\0\0".to_owned(), ":1: no JSON at column 1 (expected value); is it cut off?"),
+        (summary.to_owned(), ":1: the summary tells of 2 entries, and the file has 0; write it"),
         (format!("{first}\n{second}\n"), ":2: the trace ends here without its summary"),
         (format!("{first}\n{}\n", &second[..40]), ":2: no JSON at column 40"),
         (format!("{first}\nhello\n"), ":2: no JSON at column 1"),
