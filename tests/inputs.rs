@@ -387,7 +387,7 @@ fn what_is_no_scenario_is_told_in_words_of_ours() {
         ("{ name: mine }", "7", "3:11", &["`7` stands here", "{ key: value }"]),
         (END, &end("  cluster: { workers: -1 }"), "9:23", &["`-1` is not a whole number"]),
         (END, &end("  cluster: { workers: many }"), "9:23", &["`many` is not a whole number"]),
-        (END, &end("  cluster: { workers: 5000 }"), "9:23", &["5000 workers", "1 to 1000"]),
+        (END, &end("  cluster: { workers: 5001 }"), "9:23", &["5001 workers", "1 to 5000"]),
         (END, &end("  given: [a]"), "9:10", &["`[a]` stands here", "{ key: value }"]),
         (END, &end("  expect: [{ after: 1s..2s }]"), "9:12", &["what to `see`", "`never`"]),
         (END, &end("  expect: [{ see: x, on: 7 }]"), "9:26", &["`7` stands here", "a list"]),

@@ -100,8 +100,8 @@ struct Spec {
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 /// How many VMs a control plane can have.
 const CONTROL_PLANES: [u32; 4] = [1, 3, 5, 7];
-/// More workers than this are not a scenario of this release.
-pub(super) const MOST_WORKERS: u32 = 1000;
+/// Kubernetes itself is made for no more than 5,000 Nodes ("Considerations for large clusters").
+pub(super) const MOST_WORKERS: u32 = 5000;
 /// More zones than this are no region.
 const MOST_ZONES: u32 = 20;
 /// Fails with what would be right if a control plane cannot have so many VMs.
