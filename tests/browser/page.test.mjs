@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { close, folder, healsim, largeRun, open, page, pageAround } from './pages.mjs';
+import { close, folder, healsim, healsimBeside, largeRun, open, page, pageAround } from './pages.mjs';
 
 const SCENARIO = 'worker-vm-deleted';
 const TABLES = ['nodes', 'machines', 'pods'];
@@ -119,20 +119,60 @@ test('a click on an event walks its causes back to the fault', async () => {
   fine(tab);
 });
 
-test('at any instant it prints what `healsim get` prints', async () => {
-  let seed = Number(process.env.SEED ?? 10);
-  const draw = () => {
-    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
-    return (seed % 1_800_000) / 1000;
+const pages = new Map();
+
+/** The page of a scenario, made once. */
+function pageOf(scenario) {
+  if (!pages.has(scenario)) pages.set(scenario, scenario === SCENARIO ? file : page(scenario, 'run', scenario, '-o', 'summary'));
+  return pages.get(scenario);
+}
+
+/** A random number below another, drawn from SEED; who looks for what nobody has found yet names another seed. */
+function dice() {
+  let state = (Number(process.env.SEED ?? 10) * 2_654_435_761) >>> 0 || 1;
+  return (limit) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return Math.floor(((state >>> 0) / 2 ** 32) * limit);
   };
-  const lost = page('lost', 'run', 'apiserver-removed', '-o', 'summary');
-  for (const [scenario, its, fixed] of [[SCENARIO, file, [0, 60, 101.5]], ['apiserver-removed', lost, [662, 1200]]]) {
-    const tab = await open(its);
-    for (const seconds of [...fixed, draw(), draw(), draw()]) {
-      for (const table of TABLES) {
-        const printed = healsim('get', table, '--at', `${Math.round(seconds * 1000)}ms`, scenario);
-        assert.equal(await text(tab, table, seconds), printed, `${table} of ${scenario} at ${seconds} s`);
+}
+
+/** Runs with all that there is: Nodes that go and come, a control plane's VM replaced, etcd without its quorum, nobody who answers. */
+const LOOKED_AT = [SCENARIO, 'control-plane-vm-deleted', 'etcd-one-of-three', 'apiserver-removed'];
+
+test('at any instant it prints what `healsim get` prints', async () => {
+  const draw = dice();
+  const words = new Set();
+  for (const scenario of LOOKED_AT) {
+    const tab = await open(pageOf(scenario));
+    const { end, times } = await tab.evaluate(() => ({ end: window.healsim.length, times: [...window.healsim.marks] }));
+    const somewhere = Array.from({ length: 6 }, () => draw(end));
+    const event = times[draw(times.length)];
+    for (const at of [0, ...somewhere, event, event - 1, end]) {
+      const printed = await Promise.all(TABLES.map((table) => healsimBeside('get', table, '--at', `${at}us`, scenario)));
+      for (const [i, table] of TABLES.entries()) {
+        assert.equal(await text(tab, table, at / 1e6), printed[i], `${table} of ${scenario} at ${at} µs`);
+        words.add(printed[i].replace(/\d[\s\S]*/, ''));
       }
+    }
+    fine(tab);
+  }
+  assert.ok([...words].some((it) => it.startsWith('The connection')), 'some instant is one at which nobody answers');
+});
+
+test("at any whole second it tells of etcd's members what `healsim get etcd` does", async () => {
+  const draw = dice();
+  for (const scenario of LOOKED_AT) {
+    const tab = await open(pageOf(scenario));
+    for (let i = 0; i < 5; i += 1) {
+      const at = draw(1800);
+      await seek(tab, at);
+      const told = await tab.evaluate(() => [...document.querySelectorAll('[data-log] small')]
+        .map((it) => `${it.closest('[data-log]').dataset.log}: ${it.textContent}`).filter((it) => it.includes('term')).sort());
+      const printed = healsim('get', 'etcd', '--at', `${at}s`, scenario).trim().split('\n').slice(1).map((line) => line.split(/ {2,}/));
+      const members = printed.filter((cells) => cells[6] !== '<unknown>').map((cells) => `${cells[0]}: term ${cells[6]}, log ${cells[7]}`);
+      assert.deepEqual(told, members.sort(), `${scenario} at ${at} s`);
     }
     fine(tab);
   }

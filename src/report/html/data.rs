@@ -4,7 +4,8 @@
 //! other side of this file.
 
 use super::film::{Film, RowChange, TABLES};
-use super::texts::{Texts, numbers};
+use super::members::{MemberState, Members};
+use super::texts::{Texts, numbers, runs};
 use super::way::Way;
 use super::{Shown, answers::SOURCES};
 use crate::engine::{SimTime, Text};
@@ -34,7 +35,7 @@ pub fn run(shown: &Shown) -> String {
         ("notes", json!(shown.notes).to_string()),
     ];
     if let Some(film) = shown.film {
-        members.push(("etcd", writer.members(film)));
+        members.push(("etcd", etcd(&film.members)));
         members.push(("answers", writer.answers(film)));
         members.push(("zones", zones(film)));
         members.push(("way", way(&film.way)));
@@ -180,24 +181,6 @@ impl Writer {
         numbers(written)
     }
 
-    /// Each change: when, whose, and its term, index and applied index (or a term of -1).
-    fn members(&mut self, film: &Film) -> String {
-        let mut steps = Steps::default();
-        let mut written = Vec::new();
-        for change in &film.members {
-            written.push(steps.to(change.at));
-            written.push(wide(self.texts.text(&change.name)));
-            let small = |number: u64| i64::try_from(number).expect("logs are shorter than 2^63");
-            match change.state {
-                None => written.push(-1),
-                Some(state) => {
-                    written.extend([state.term, state.index, state.applied].map(small));
-                }
-            }
-        }
-        numbers(written)
-    }
-
     fn answers(&mut self, film: &Film) -> String {
         let until = film.answers.asked_until.map(SimTime::as_micros);
         let mut said = |answers: &[(SimTime, Option<String>)]| {
@@ -213,6 +196,36 @@ impl Writer {
         });
         object([("until", json!(until).to_string()), ("sources", list(sources))])
     }
+}
+
+/// The samples' times; and of each member its term (-1 for one that does not work), how much longer its
+/// log is than in the sample before, and how much of it is not applied yet.
+fn etcd(members: &Members) -> String {
+    let mut steps = Steps::default();
+    let at: Vec<i64> = members.samples.iter().map(|sample| steps.to(sample.at)).collect();
+    let of = members.names.iter().enumerate().map(|(place, name)| {
+        let states: Vec<Option<MemberState>> =
+            members.samples.iter().map(|it| it.states.get(place).copied().flatten()).collect();
+        let column = |of: fn(&MemberState) -> u64, none: i64| {
+            let small = |number: u64| i64::try_from(number).expect("logs are shorter than 2^63");
+            let all = states.iter().map(|state| state.as_ref().map_or(none, |it| small(of(it))));
+            all.collect::<Vec<i64>>()
+        };
+        let mut before = 0;
+        let longer = column(|state| state.index, 0).into_iter().map(|index| {
+            let longer = index - before;
+            before = index;
+            longer
+        });
+        object([
+            ("name", json!(name).to_string()),
+            ("term", runs(column(|state| state.term, -1))),
+            ("longer", numbers(longer)),
+            ("behind", runs(column(|state| state.index.saturating_sub(state.applied), 0))),
+        ])
+    });
+    let every = members.every.as_micros().to_string();
+    object([("every", every), ("at", numbers(at)), ("of", list(of))])
 }
 
 /// How long deciding tries took, by the place of their entries.

@@ -5,14 +5,15 @@
 //! and `healsim get --at` print the same rows. It changes nothing of the run.
 
 use super::answers::{Answers, answers};
+use super::members::Members;
 use super::way::{Way, way};
 use crate::analysis::invariants::Laws;
 use crate::api::Kind;
-use crate::engine::{SimTime, Text};
+use crate::engine::{Duration, SimTime, Text};
 use crate::report::kubectl::{self, Row};
-use crate::scenario::{Game, Observer};
+use crate::scenario::{Game, Observer, Simulation};
 use crate::timeline::{Entry, Run};
-use crate::world::{MANAGEMENT_CLUSTER, View, WORKLOAD_CLUSTER};
+use crate::world::View;
 use std::collections::BTreeMap;
 
 /// The kinds that have a table on the page, with the word for `get`.
@@ -25,7 +26,7 @@ pub struct Film {
     pub run: Run,
     /// Of nodes, machines and pods, in the order of `TABLES`.
     pub tables: Vec<Vec<RowChange>>,
-    pub members: Vec<MemberChange>,
+    pub members: Members,
     pub answers: Answers,
     /// Each host with its zone, where there are zones.
     pub zones: Vec<(Text, Text)>,
@@ -48,30 +49,15 @@ pub struct RowChange {
     pub row: Option<Row>,
 }
 
-/// What a member of etcd says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemberChange {
-    pub at: SimTime,
-    pub name: Text,
-    pub state: Option<MemberState>,
-}
-
-/// How far a member of etcd is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemberState {
-    pub term: u64,
-    pub index: u64,
-    pub applied: u64,
-}
-
 /// Plays a game to its end under all laws, and films it.
 pub fn film(game: &Game, seed: u64) -> Film {
     let mut simulation = game.begin(seed);
     let mut laws = Laws::new();
-    let mut camera = Camera::default();
+    let mut camera = Camera::of_a_run(game.until().since(SimTime::ZERO));
     laws.look(simulation.view());
     camera.look(simulation.view());
     let zones = zones(simulation.view());
+    camera.play(&mut simulation, game.until(), &mut laws);
     simulation.run(&mut Both(&mut laws, &mut camera));
     let violations = laws.end(&simulation);
     let mut run = game.judge(simulation.finish(), seed);
@@ -90,7 +76,7 @@ fn zones(view: View) -> Vec<(Text, Text)> {
     placed.collect()
 }
 
-struct Both<'a>(&'a mut Laws, &'a mut Camera);
+struct Both<'a>(&'a mut dyn Observer, &'a mut Camera);
 
 impl Observer for Both<'_> {
     fn look(&mut self, view: View) {
@@ -105,8 +91,7 @@ struct Camera {
     tables: [Vec<RowChange>; TABLES.len()],
     /// What each table shows now.
     shown: [BTreeMap<Text, Row>; TABLES.len()],
-    members: Vec<MemberChange>,
-    known: BTreeMap<Text, Option<MemberState>>,
+    members: Members,
     /// How many entries it has seen.
     seen: usize,
 }
@@ -124,7 +109,7 @@ impl Observer for Camera {
         } else {
             news.iter().for_each(|entry| self.look_at(entry, view));
         }
-        self.look_at_members(view);
+        self.members.look(view);
         self.seen = entries.len();
     }
 }
@@ -135,6 +120,25 @@ fn touches_etcd(entry: &Entry) -> bool {
 }
 
 impl Camera {
+    fn of_a_run(length: Duration) -> Camera {
+        Camera { members: Members::of_a_run(length), ..Camera::default() }
+    }
+
+    /// Plays up to a time, or to the end, while somebody else looks too, and stops for every sample of
+    /// etcd's members.
+    fn play(&mut self, simulation: &mut Simulation, until: SimTime, other: &mut dyn Observer) {
+        let every = self.members.every.as_micros();
+        loop {
+            let now = simulation.view().now().as_micros();
+            let next = SimTime::from_micros((now / every + 1) * every).min(until);
+            simulation.watch_until(next, &mut Both(other, self));
+            self.members.look(simulation.view());
+            if simulation.view().now() < next || next == until {
+                return;
+            }
+        }
+    }
+
     fn look_at_all(&mut self, table: usize, view: View) {
         let kind = TABLES[table].1;
         let there: BTreeMap<Text, Row> = view
@@ -168,22 +172,5 @@ impl Camera {
             None => self.shown[table].remove(&name),
         };
         self.tables[table].push(RowChange { at, name, row });
-    }
-
-    fn look_at_members(&mut self, view: View) {
-        for cluster in [WORKLOAD_CLUSTER, MANAGEMENT_CLUSTER] {
-            for member in view.etcd_members(&cluster) {
-                let state = member.status.map(|status| MemberState {
-                    term: status.term,
-                    index: status.index,
-                    applied: status.applied,
-                });
-                let name = &member.info.vm;
-                if self.known.get(name) != Some(&state) {
-                    self.known.insert(name.clone(), state);
-                    self.members.push(MemberChange { at: view.now(), name: name.clone(), state });
-                }
-            }
-        }
     }
 }

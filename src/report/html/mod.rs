@@ -11,6 +11,7 @@ mod data;
 mod derived;
 mod film;
 mod lesson;
+mod members;
 #[cfg(test)]
 mod tests;
 mod texts;

@@ -9,8 +9,9 @@ use crate::engine::{Duration, Text};
 use crate::report::kubectl::{self, Form, Resource};
 use crate::report::lesson::Answers;
 use crate::report::{Format, Style, write};
-use crate::scenario::Game;
+use crate::scenario::{Game, load, models::FOUNDING_PAGE};
 use crate::timeline::{Entry, EntryId, Value};
+use crate::world::WORKLOAD_CLUSTER;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The page without data must stay below a third of this; with a scenario, all of it.
@@ -43,6 +44,18 @@ fn a_page_asks_nothing_of_anybody_and_is_small() {
         "{links:?}"
     );
     assert!(!page.contains("<!--{"), "a mark was left");
+}
+
+#[test]
+fn the_pages_of_all_ten_scenarios_are_small() {
+    for name in FOUNDING_PAGE {
+        let scenario = load(name).expect("an embedded scenario");
+        let film = film(&Game::new(&scenario, None, &[], None).expect("it is valid"), 1);
+        let mut page = Vec::new();
+        write_page(&[Shown::filmed(&film, name)], None, &mut page).expect("memory takes it");
+        let size = page.len();
+        assert!((bare().len()..LARGEST).contains(&size), "{name}: {size} bytes");
+    }
 }
 
 #[test]
@@ -188,7 +201,33 @@ fn a_film_has_the_critical_path_and_what_kubectl_is_answered() {
     assert!(film.way.absent.is_empty(), "{}", film.way.absent);
     assert!(film.way.parts.windows(2).all(|two| two[0].to == two[1].from));
     assert_eq!(film.answers.said[0], [(SimTime::ZERO, None)], "the API is there all the time");
-    assert!(!film.members.is_empty());
+}
+
+#[test]
+fn etcds_members_are_told_as_they_are_every_second_however_it_is_played() {
+    let game = game();
+    let film = film(&game, 3);
+    assert_eq!(film.members.every, Duration::from_secs(1));
+    let mut simulation = game.begin(3);
+    for seconds in 0..=90 {
+        let at = SimTime::ZERO + Duration::from_secs(seconds);
+        simulation.run_until(at);
+        let told = film.members.samples.iter().rfind(|sample| sample.at <= at).expect("one");
+        let members = simulation.view().etcd_members(&WORKLOAD_CLUSTER);
+        assert!(!members.is_empty());
+        for member in members {
+            let place = film.members.names.iter().position(|name| *name == member.info.vm);
+            let told = told.states[place.expect("a member that is known")];
+            let status = member.status.map(|it| (it.term, it.index, it.applied));
+            assert_eq!(told.map(|it| (it.term, it.index, it.applied)), status, "at {seconds} s");
+        }
+    }
+    let film_of = |game: &Game| super::film(game, 1);
+    let three = load("etcd-one-of-three").expect("an embedded scenario");
+    let three = Game::new(&three, None, &[], Some(Duration::from_secs(620))).expect("it is valid");
+    let (sparse, dense) = (film_of(&three), film_of(&three.clone().dense()));
+    assert!(sparse.members.samples.len() > 300 && sparse.members.names.len() >= 3);
+    assert_eq!(data::run(&Shown::filmed(&sparse, "a")), data::run(&Shown::filmed(&dense, "a")));
 }
 
 #[test]

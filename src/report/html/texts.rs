@@ -58,3 +58,15 @@ pub fn numbers(numbers: impl IntoIterator<Item = i64>) -> String {
     let written: Vec<String> = numbers.into_iter().map(|number| number.to_string()).collect();
     format!("[{}]", written.join(","))
 }
+
+/// Numbers of which many are like the one before: how many, and what each of these is.
+pub fn runs(numbers_in_order: Vec<i64>) -> String {
+    let mut runs: Vec<[i64; 2]> = Vec::new();
+    for number in numbers_in_order {
+        match runs.last_mut() {
+            Some([count, last]) if *last == number => *count += 1,
+            _ => runs.push([1, number]),
+        }
+    }
+    numbers(runs.into_iter().flatten())
+}

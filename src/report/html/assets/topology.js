@@ -34,35 +34,39 @@ export class Topology {
     if (this.vms.length > CARDS) this.field = new Field(run, this.vms.filter((vm) => rank(vm) === 2), select, this.element);
   }
 
-  /** What each member of etcd says of itself: Map name -> {places, states}. */
+  /** How far each member of etcd is at each sample: when, and Map name -> {term, index, applied}, columns. A fork's follow the run's. */
   readMembers() {
-    this.members = new Map();
-    const flat = this.run.data.etcd ?? [];
-    let time = 0;
-    for (let i = 0; i < flat.length;) {
-      time += flat[i];
-      const name = this.run.texts[flat[i + 1]];
-      const there = flat[i + 2] >= 0;
-      const state = there ? { term: flat[i + 2], index: flat[i + 3], applied: flat[i + 4] } : null;
-      i += there ? 5 : 3;
-      if (!this.members.has(name)) this.members.set(name, { times: [], states: [] });
-      const known = this.members.get(name);
-      known.times.push(time);
-      known.states.push(state);
-    }
+    const parts = [this.run.data.etcd ?? []].flat();
+    const read = parts.map(({ at, of }, i) => {
+      let time = 0;
+      const times = at.map((step) => (time += step));
+      const count = i + 1 < parts.length ? countUpTo(times, parts[i + 1].from) : times.length;
+      return { times: times.slice(0, count), of: new Map(of.map((member) => [member.name, columns(member, count)])) };
+    });
+    const names = new Set(read.flatMap(({ of }) => [...of.keys()]));
+    const whole = (name, column) => read.flatMap(({ times, of }) => of.get(name)?.[column] ?? times.map(() => -1));
+    this.sampled = { every: parts[0]?.every ?? 0, at: read.flatMap(({ times }) => times) };
+    this.members = new Map([...names].map((name) => [name, Object.fromEntries(['term', 'index', 'applied'].map((it) => [it, whole(name, it)]))]));
   }
 
-  member(name, time) {
-    const known = this.members.get(name);
-    if (!known) return null;
-    let place = known.times.length - 1;
-    while (place >= 0 && known.times[place] > time) place -= 1;
-    return place < 0 ? null : known.states[place];
+  /** What a member of etcd says of itself, as of the latest sample: in short, and at length; empty if it says nothing. */
+  told(name, time) {
+    const of = this.members.get(name);
+    const { at, every } = this.sampled;
+    const place = countUpTo(at, time) - 1;
+    if (!of || place < 0 || of.term[place] < 0) return ['', ''];
+    const short = `term ${of.term[place]}, log ${of.index[place]}`;
+    // A sample like the one before it is not written.
+    const since = Math.max(at[place], time - (time % every));
+    return [short, `${short}, of which ${of.applied[place]} applied, at ${this.run.clock(since, true)}`];
   }
 
   show(time, selected) {
     const upTo = this.run.upTo(time);
-    if (upTo === this.upTo && selected === this.selected) return;
+    if (upTo === this.upTo && selected === this.selected) {
+      if (time !== this.time) this.tellLogs(time);
+      return;
+    }
     Object.assign(this, { upTo, selected, time });
     const many = Boolean(this.field);
     const planes = this.vms.filter((vm) => !many || rank(vm) < 2);
@@ -73,6 +77,18 @@ export class Topology {
       this.near.innerHTML = `${this.endpoint(upTo)}${this.cut(upTo)}<div class="hosts">${cards}</div>`;
     });
     this.field?.show(time);
+  }
+
+  /** Between two events only etcd's logs go on: what stands there is mended, and all else stays where it is. */
+  tellLogs(time) {
+    this.time = time;
+    for (const button of this.near.querySelectorAll('[data-log]')) {
+      const [short, long] = this.told(button.dataset.log, time);
+      const text = button.querySelector('small');
+      if (!short || !text || button.title.endsWith(long)) continue;
+      text.textContent = short;
+      button.title = `${button.dataset.about}, ${long}`;
+    }
   }
 
   findPods(upTo) {
@@ -162,10 +178,11 @@ export class Topology {
     if (!member) return '';
     const now = stateOf(this.run, member, upTo);
     if (now.tone === 'none') return '';
-    const log = this.member(vm.name, this.time);
-    const told = log ? `term ${log.term}, log ${log.index}` : now.tone === 'bad' ? '' : 'no status';
-    return `<button class="mark${now.word === 'leader' ? ' leads' : ''}" data-select="${safe(member.id)}" title="${safe(`${member.id}: ${now.word}${log ? `, ${told}, applied ${log.applied} (as of the last event)` : ''}`)}">
-      <i class="band ${now.tone}">${now.letter}</i> etcd <span>${safe(now.word)}</span>${told ? `<small>${told}</small>` : ''}</button>`;
+    const [short, long] = this.told(vm.name, this.time);
+    const text = short || (now.tone === 'bad' ? '' : 'no status');
+    const about = safe(`${member.id}: ${now.word}`);
+    return `<button class="mark${now.word === 'leader' ? ' leads' : ''}" data-select="${safe(member.id)}" data-log="${safe(vm.name)}" data-about="${about}" title="${about}${long && `, ${long}`}">
+      <i class="band ${now.tone}">${now.letter}</i> etcd <span>${safe(now.word)}</span>${text ? `<small>${text}</small>` : ''}</button>`;
   }
 
   pod(pod, upTo) {
@@ -204,6 +221,19 @@ export class Topology {
     const items = [...cut.values()].map(([target, fault]) => `<span class="backend bad">${safe(fault)} ${safe(target)}</span>`);
     return `<p class="cut">cut, slow or full: ${items.join(' ')}</p>`;
   }
+}
+
+/** The first lines of what the data have of a member of etcd: terms and what is applied by how often each value stands there. */
+function columns({ term, longer, behind }, count) {
+  const spread = (runs) => {
+    const all = [];
+    for (let i = 0; i < runs.length && all.length < count; i += 2) for (let k = 0; k < runs[i]; k += 1) all.push(runs[i + 1]);
+    return all.slice(0, count);
+  };
+  let index = 0;
+  const logs = longer.slice(0, count).map((more) => (index += more));
+  const late = spread(behind);
+  return { term: spread(term), index: logs, applied: logs.map((it, i) => it - late[i]) };
 }
 
 /** Many workers, each a cell: of what its Node says, or its VM while there is no Node. Only cells that change are drawn. */
