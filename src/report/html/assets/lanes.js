@@ -142,7 +142,11 @@ export class Lanes {
     if (row.heading) {
       element.className = 'lane-head';
       element.innerHTML = `<h3>${row.heading}</h3>`;
-      if (row.note) element.append(row.note);
+      if (row.note) {
+        const note = document.createElement('span');
+        note.textContent = row.note;
+        element.append(note);
+      }
       if (row.fold) {
         const button = document.createElement('button');
         button.dataset.fold = row.heading;
@@ -157,7 +161,9 @@ export class Lanes {
     if (row.id === this.selected) element.classList.add('selected');
     const name = document.createElement('button');
     name.className = 'name';
-    name.textContent = row.name;
+    // Where it is too long its middle is left out: what tells it from others mostly stands last.
+    const [, head, tail] = /^(.*?)(-[^-]{1,8})?$/.exec(row.name);
+    name.innerHTML = `<span>${safe(head)}</span>${tail ? `<span>${safe(tail)}</span>` : ''}`;
     name.title = row.id === 'way' ? 'the waits from the first fault on' : row.id;
     const track = document.createElement('div');
     track.className = 'track';
