@@ -249,38 +249,63 @@ test('on paper it shows all lanes and no buttons', async () => {
   fine(tab);
 });
 
+/** How long a piece of work takes in this browser, in ms: at best, and mostly. */
+const calibrate = (tab) => tab.evaluate(() => {
+  const times = Array.from({ length: 41 }, () => {
+    const before = performance.now();
+    const map = new Map();
+    for (let i = 0; i < 40_000; i += 1) map.set(`name-${i}`, i);
+    return performance.now() - before;
+  }).sort((a, b) => a - b);
+  return { best: times[0], median: times[20] };
+});
+
+/** So long the piece of work takes on a slow machine; on one that does nothing else, seldom half as long again as at best. */
+const SLOW = 40;
+const median = (numbers) => numbers.slice().sort((a, b) => a - b)[numbers.length >> 1];
+
 test('an hour of 5,000 workers opens in two seconds and is scrubbed without stutter', async () => {
   const large = pageAround('large', file, largeRun(5000));
-  // The best of three: a machine that is busy with other things says nothing about the page.
-  let [tab, best] = [null, { paint: Infinity }];
-  for (let i = 0; i < 3 && best.paint > 1000; i += 1) {
+  const [paints, scripts, passes, calm] = [[], [], [], []];
+  let tab;
+  for (let i = 0; i < 3; i += 1) {
     await tab?.close();
     tab = await open(large);
-    const times = await tab.evaluate(() => ({
+    calm.push(await calibrate(tab));
+    const { paint, took } = await tab.evaluate(() => ({
       paint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? performance.now(), took: window.healsim.took,
     }));
-    if (times.paint < best.paint) best = times;
+    paints.push(paint);
+    scripts.push(took);
+    passes.push(await tab.evaluate(async () => {
+      const frames = [];
+      for (let step = 0; step < 120; step += 1) {
+        const before = performance.now();
+        window.healsim.seek(((step * 37) % 120) * 30e6);
+        document.body.getBoundingClientRect();
+        frames.push(performance.now() - before);
+        await new Promise(requestAnimationFrame);
+      }
+      return frames;
+    }));
   }
-  const { paint, took } = best;
-  const longest = await tab.evaluate(async () => {
-    let worst = 0;
-    let sum = 0;
-    for (let i = 0; i < 120; i += 1) {
-      const before = performance.now();
-      window.healsim.seek(((i * 37) % 120) * 30e6);
-      document.body.getBoundingClientRect();
-      const frame = performance.now() - before;
-      worst = Math.max(worst, frame);
-      sum += frame;
-      await new Promise(requestAnimationFrame);
-    }
-    return [worst, sum / 120];
-  });
-  console.log(`5,000 workers: ${(statSync(large).size / 1e6).toFixed(1)} MB, script ${Math.round(took)} ms, first paint ${Math.round(paint)} ms; `
-    + `a frame of scrubbing takes ${longest[1].toFixed(1)} ms, the longest ${longest[0].toFixed(1)} ms`);
-  // The numbers are for people to compare; what is judged is only that it does not hang on a busy machine.
-  assert.ok(paint < 20000, `first paint after ${paint} ms`);
-  assert.ok(longest[0] < 2000, `a frame took ${longest[0]} ms`);
+  // Of each step what it mostly takes: what comes once is the machine's.
+  const frames = passes[0].map((_, step) => median(passes.map((pass) => pass[step])));
+  const [paint, longest] = [median(paints), Math.max(...frames)];
+  const mean = frames.reduce((sum, frame) => sum + frame) / frames.length;
+  const words = `5,000 workers: ${(statSync(large).size / 1e6).toFixed(1)} MB, script ${Math.round(median(scripts))} ms, first paint ${Math.round(paint)} ms; `
+    + `a frame of scrubbing takes ${mean.toFixed(1)} ms, the longest ${longest.toFixed(1)} ms`;
+  console.log(words);
+  const [best, usual] = [median(calm.map((it) => it.best)), median(calm.map((it) => it.median))];
+  const isHeld = paint < 2000 && longest < 100;
+  const isCalm = usual <= 1.5 * best && best <= SLOW;
+  if (!isHeld && !isCalm) {
+    console.log(`SKIPPED: this machine is busy or slow (a piece of work takes ${usual.toFixed(1)} ms, at best ${best.toFixed(1)}); 2 s to open and 100 ms a frame were not held`);
+  }
+  assert.ok(isHeld || !isCalm, words);
+  // On any machine: opening is so many pieces of work, and a frame a few.
+  assert.ok(paint < 200 * usual, `${words}; a piece of work takes ${usual} ms`);
+  assert.ok(longest < 20 * usual, `${words}; a piece of work takes ${usual} ms`);
   assert.ok(await tab.locator('.lane').count() < 120, 'only lanes that can be seen are in the page');
   fine(tab);
 });
