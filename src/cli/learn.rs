@@ -100,7 +100,7 @@ pub fn learn(asked: &Learn, player: &impl Player) -> Result<Exit, Trouble> {
         let mut film = player.film(input, &options, seed)?;
         film.run.command.clone_from(&prepared.sheet.run.command);
         let answers = if asked.with_answers { Answers::Told } else { Answers::Hidden };
-        write_out(asked, Written::Html, &lesson_page(&film, &prepared.sheet, answers)?)?;
+        write_out(asked, Written::Html, &lesson_page(&film, &prepared, answers)?)?;
         if !asked.with_answers && !wants(Written::Json) {
             return Ok(Exit::Done);
         }

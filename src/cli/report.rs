@@ -3,7 +3,7 @@
 use super::args::OutFile;
 use super::commands::{Exit, Trouble, can_write, file, stdout};
 use super::output::{print, write_file};
-use crate::analysis::lesson::Sheet;
+use crate::analysis::lesson::Prepared;
 use crate::report::html::{Film, Shown, lesson, write_page};
 use crate::report::lesson::Answers;
 use crate::report::trace::Trace;
@@ -89,7 +89,7 @@ pub(super) fn page(films: &[(Film, String)]) -> Result<Vec<u8>, Trouble> {
 /// The page of a lesson, with its course mode.
 pub(super) fn lesson_page(
     film: &Film,
-    sheet: &Sheet,
+    prepared: &Prepared,
     answers: Answers,
 ) -> Result<Vec<u8>, Trouble> {
     let filmed = Shown::filmed(film, &film.run.scenario);
@@ -98,6 +98,7 @@ pub(super) fn lesson_page(
         Answers::Hidden => [filmed.for_learners()],
     };
     let mut bytes = Vec::new();
-    write_page(&shown, Some(&lesson(sheet, answers)), &mut bytes).map_err(stdout)?;
+    let lesson = lesson(prepared, &shown[0], answers);
+    write_page(&shown, Some(&lesson), &mut bytes).map_err(stdout)?;
     Ok(bytes)
 }

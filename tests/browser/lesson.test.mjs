@@ -38,7 +38,7 @@ test('the answers stand in the source only if a teacher asks', () => {
     assert.ok(!hidden.includes(written), words);
     assert.ok(open.includes(written), words);
   }
-  assert.ok(!hidden.includes('"best"'));
+  for (const part of ['"best"', '"fork"', '"kept"']) assert.ok(!hidden.includes(part) && open.includes(part), part);
 });
 
 test('a lesson is taken from the first question to the score', async () => {
@@ -63,6 +63,52 @@ test('a lesson is taken from the first question to the score', async () => {
   assert.deepEqual(score.questions[0].answered, score.questions[0].right);
   const [saved] = await Promise.all([tab.waitForEvent('download'), tab.click('.save')]);
   assert.equal(JSON.parse(readFileSync(await saved.path(), 'utf8')).points, score.points);
+  assert.deepEqual(tab.wrong, []);
+});
+
+test('what a learner would do is done in a fork, which he looks at and leaves', async () => {
+  const tab = await open(file);
+  const time = () => tab.evaluate(() => window.healsim.time);
+  const last = sheet.questions.findIndex(({ kind }) => kind === 'act');
+  for (const question of sheet.questions.slice(0, last + 1)) {
+    await tab.evaluate(() => { window.healsim.pause(); window.healsim.seek(window.healsim.length); });
+    await answer(tab, question);
+  }
+  const question = sheet.questions[last];
+  const at = Math.round(question.t * 1e6);
+  assert.equal(await time(), at);
+  assert.equal(await tab.locator('[data-fork]').count(), 1, 'only what he has chosen himself is shown before the end');
+  const run = () => tab.evaluate(() => {
+    const { run } = window.healsim.views[0];
+    return Array.from({ length: run.count }, (_, place) => [run.first + place, run.at[place], run.entry(place).object.id, run.text(run.field[place])]);
+  });
+  const before = await run();
+  await tab.click('[data-fork]');
+  await tab.waitForFunction((from) => window.healsim.time > from + 1e6, at);
+  assert.match(await tab.textContent('.in-fork'), /^Back to the run/);
+  assert.ok(await tab.isVisible('.lanes'), 'in a fork nothing is hidden');
+  // All that the fork's own run has, and of the run what comes before.
+  const { entries, took } = question.outcomes[question.best[0]];
+  const own = entries.map(({ id, t, object, field }) => [id, Math.round(t * 1e6), object, field]);
+  const shown = await run();
+  assert.deepEqual(shown.slice(-own.length), own);
+  assert.deepEqual(shown.slice(0, -own.length), before.filter(([, when]) => when <= at).slice(0, shown.length - own.length));
+  await tab.keyboard.press('End');
+  assert.ok(await time() >= at + took * 1e6);
+  const nodes = await tab.evaluate(() => window.healsim.views[0].tables.text('nodes', window.healsim.time));
+  assert.ok(nodes.split('\n').length > 5 && !nodes.includes('NotReady'), nodes);
+  await tab.click('.in-fork button');
+  assert.equal(await time(), at, 'the run is where it was left');
+  assert.deepEqual(await run(), before);
+  assert.ok(!await tab.isVisible('.lanes') && !await tab.isVisible('.in-fork'));
+  await tab.click('.giveup');
+  assert.equal(await tab.locator('[data-fork]').count(), question.choices.length, 'afterwards all can be seen');
+  for (let place = 0; place < question.choices.length; place += 1) {
+    await tab.locator('[data-fork]').nth(place).click();
+    await tab.keyboard.press('End');
+  }
+  await tab.evaluate(() => { location.hash = '#t=61'; });
+  await tab.waitForFunction(() => window.healsim.left === null && window.healsim.time === 61e6);
   assert.deepEqual(tab.wrong, []);
 });
 

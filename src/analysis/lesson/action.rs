@@ -86,7 +86,7 @@ fn outcome(
     let end = now + within + STAYS;
     while fork.recovered_at().is_none() && fork.view().now() <= end && fork.step() {}
     let took = fork.recovered_at().map(|at| at.since(now)).filter(|took| *took <= within);
-    Outcome { took, run: game.judge(fork.finish(), seed) }
+    Outcome { took, action: action.cloned(), run: game.judge(fork.finish(), seed) }
 }
 
 /// As a person types it where that is a command, else as a scenario's fault.

@@ -1,7 +1,7 @@
 //! A lesson's questions with their answers, as data.
 
 use crate::engine::{Duration, SimTime, Text};
-use crate::scenario::Table;
+use crate::scenario::{Action, Table};
 use crate::timeline::{EntryId, Run};
 
 /// All questions of a lesson that one seed asks, each with its choices, which of them are right, what
@@ -69,6 +69,8 @@ pub struct Choice {
 pub struct Outcome {
     /// From what was done on until everything was well; nothing if it was not in the given time.
     pub took: Option<Duration>,
+    /// What an operator did; nothing where nobody did anything, or another disaster struck.
+    pub action: Option<Action>,
     /// Of an action: a fork, the same as the lesson's run up to the question. Of a disaster: from the
     /// beginning. It ends once it has recovered.
     pub run: Run,

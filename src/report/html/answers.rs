@@ -31,11 +31,15 @@ const EFFORT: usize = 20_000;
 
 /// Asks over the whole of a run that was played already.
 pub fn answers(game: &Game, run: &Run) -> Answers {
-    let beginning = [SimTime::ZERO];
-    let moments = run.timeline.happened().iter().filter(|entry| matters(entry));
+    asked(game.begin(run.seed), run.timeline.happened(), run.ended_at)
+}
+
+/// Asks from now on over what will happen, which is known already, up to a time.
+pub fn asked(mut simulation: Simulation, happened: &[Entry], until: SimTime) -> Answers {
+    let beginning = [simulation.view().now()];
+    let moments = happened.iter().filter(|entry| matters(entry));
     let mut moments: Vec<SimTime> = beginning.into_iter().chain(moments.map(|it| it.at)).collect();
     moments.dedup();
-    let mut simulation = game.begin(run.seed);
     let vms = simulation.view().vms().count().max(1);
     let mut asker = Asker { answers: Answers::default(), left: (EFFORT / vms).max(8) };
     for at in moments {
@@ -43,7 +47,7 @@ pub fn answers(game: &Game, run: &Run) -> Answers {
         simulation.run_until(at);
         asker.note(&simulation);
     }
-    asker.stretch(&simulation, run.ended_at + Duration::from_micros(1));
+    asker.stretch(&simulation, until + Duration::from_micros(1));
     asker.answers
 }
 

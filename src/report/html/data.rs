@@ -17,6 +17,11 @@ use std::collections::BTreeMap;
 
 /// All of a run as one JSON object.
 pub fn run(shown: &Shown) -> String {
+    written(shown).0
+}
+
+/// The same, and who wrote it, for what refers to its texts and objects.
+pub fn written(shown: &Shown) -> (String, Writer) {
     let mut writer = Writer::default();
     let (first, happened) = (shown.timeline.beginning(), shown.timeline.happened());
     let beginning = writer.beginning(first);
@@ -29,7 +34,7 @@ pub fn run(shown: &Shown) -> String {
         ("first", (first.len() + 1).to_string()),
         ("beginning", beginning),
         ("entries", entries),
-        ("took", took(happened)),
+        ("took", took(0, happened)),
         ("told", numbers(shown.told.iter().map(|place| wide(*place)))),
         ("tables", writer.tables(&shown.tables)),
         ("notes", json!(shown.notes).to_string()),
@@ -40,9 +45,9 @@ pub fn run(shown: &Shown) -> String {
         members.push(("zones", zones(film)));
         members.push(("way", way(&film.way)));
     }
-    members.push(("objects", writer.objects_json()));
-    members.push(("texts", writer.texts.to_json()));
-    object(members)
+    members.push(("objects", writer.objects_json(0)));
+    members.push(("texts", writer.texts_json(0)));
+    (object(members), writer)
 }
 
 /// A table of the page: what `kubectl get` prints, change by change.
@@ -65,8 +70,9 @@ pub fn tables(film: &Film) -> Vec<Table> {
     TABLES.iter().zip(&film.tables).map(table).collect()
 }
 
-#[derive(Default)]
-struct Writer {
+/// Numbers texts and objects as it writes.
+#[derive(Clone, Debug, Default)]
+pub struct Writer {
     texts: Texts,
     /// Each object's number.
     numbers: BTreeMap<(Text, Text), usize>,
@@ -86,7 +92,7 @@ impl Steps {
     }
 }
 
-fn wide(number: usize) -> i64 {
+pub fn wide(number: usize) -> i64 {
     number.try_into().expect("a page has fewer than 2^63 of anything")
 }
 
@@ -103,8 +109,19 @@ impl Writer {
         number
     }
 
-    fn objects_json(&self) -> String {
-        numbers(self.objects.iter().flatten().map(|number| wide(*number)))
+    /// How many texts and objects have a number.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.texts.count(), self.objects.len())
+    }
+
+    /// The objects from a number on.
+    pub fn objects_json(&self, first: usize) -> String {
+        numbers(self.objects[first..].iter().flatten().map(|number| wide(*number)))
+    }
+
+    /// The texts from a number on.
+    pub fn texts_json(&self, first: usize) -> String {
+        self.texts.to_json(first)
     }
 
     /// What there was at first: facts that many objects share, and which of them each object has.
@@ -132,7 +149,7 @@ impl Writer {
     }
 
     /// What happened: nine numbers each.
-    fn entries(&mut self, entries: &[Entry]) -> String {
+    pub fn entries(&mut self, entries: &[Entry]) -> String {
         let mut steps = Steps::default();
         let mut written = Vec::with_capacity(9 * entries.len());
         for entry in entries {
@@ -163,7 +180,7 @@ impl Writer {
     }
 
     /// Each change: when, whose row, since when it is there (or -1), and its cells.
-    fn rows(&mut self, table: &Table) -> String {
+    pub fn rows(&mut self, table: &Table) -> String {
         let mut steps = Steps::default();
         let mut written = Vec::new();
         for RowChange { at, name, row } in &table.changes {
@@ -181,7 +198,7 @@ impl Writer {
         numbers(written)
     }
 
-    fn answers(&mut self, film: &Film) -> String {
+    pub fn answers(&mut self, film: &Film) -> String {
         let until = film.answers.asked_until.map(SimTime::as_micros);
         let mut said = |answers: &[(SimTime, Option<String>)]| {
             let mut steps = Steps::default();
@@ -200,7 +217,7 @@ impl Writer {
 
 /// The samples' times; and of each member its term (-1 for one that does not work), how much longer its
 /// log is than in the sample before, and how much of it is not applied yet.
-fn etcd(members: &Members) -> String {
+pub fn etcd(members: &Members) -> String {
     let mut steps = Steps::default();
     let at: Vec<i64> = members.samples.iter().map(|sample| steps.to(sample.at)).collect();
     let of = members.names.iter().enumerate().map(|(place, name)| {
@@ -228,9 +245,9 @@ fn etcd(members: &Members) -> String {
     object([("every", every), ("at", numbers(at)), ("of", list(of))])
 }
 
-/// How long deciding tries took, by the place of their entries.
-fn took(entries: &[Entry]) -> String {
-    let took = entries.iter().enumerate().filter_map(|(place, entry)| {
+/// How long deciding tries took, by the place of their entries, of which the first has this one.
+pub fn took(first: usize, entries: &[Entry]) -> String {
+    let took = (first..).zip(entries).filter_map(|(place, entry)| {
         let took = i64::try_from(entry.took?.as_micros()).ok()?;
         Some([wide(place), took])
     });

@@ -4,10 +4,11 @@
 //! A film is made while the run is played, for the tables are those of `report::kubectl`: the page
 //! and `healsim get --at` print the same rows. It changes nothing of the run.
 
-use super::answers::{Answers, answers};
+use super::answers::{Answers, answers, asked};
 use super::members::Members;
 use super::way::{Way, way};
 use crate::analysis::invariants::Laws;
+use crate::analysis::lesson::Outcome;
 use crate::api::Kind;
 use crate::engine::{Duration, SimTime, Text};
 use crate::report::kubectl::{self, Row};
@@ -66,6 +67,35 @@ pub fn film(game: &Game, seed: u64) -> Film {
     let answers = answers(game, &run);
     let way = way(game, &run);
     Film { run, tables: camera.tables.into(), members: camera.members, answers, zones, way }
+}
+
+/// Films what comes of an action in a fork of the run, which stops now: all that is new in it. It is the
+/// outcome's run, played once more with somebody who looks.
+pub fn film_fork(stop: &Simulation, outcome: &Outcome) -> Film {
+    let (now, until) = (stop.view().now(), outcome.run.ended_at);
+    let mut fork = stop.treated(outcome.action.as_ref(), until.since(now));
+    let asked = asked(fork.fork(), new_in(stop, outcome), until);
+    let mut camera = Camera::of_a_run(until.since(SimTime::ZERO));
+    camera.look(stop.view());
+    // What was there before the fork is the run's own.
+    camera.tables = Default::default();
+    camera.look(fork.view());
+    camera.play(&mut fork, until, &mut Nobody);
+    let run = outcome.run.clone();
+    let tables = camera.tables.into();
+    Film { run, tables, members: camera.members, answers: asked, ..Film::default() }
+}
+
+/// The entries of an outcome's run that the run does not share, which stops there.
+pub fn new_in<'a>(stop: &Simulation, outcome: &'a Outcome) -> &'a [Entry] {
+    &outcome.run.timeline.entries()[stop.view().timeline().entries().len()..]
+}
+
+/// Looks at nothing.
+struct Nobody;
+
+impl Observer for Nobody {
+    fn look(&mut self, _: View) {}
 }
 
 fn zones(view: View) -> Vec<(Text, Text)> {

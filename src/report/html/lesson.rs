@@ -5,23 +5,32 @@
 //! the right answer makes. Nobody reads it by looking at the source; who tries all answers finds it, as
 //! the page itself does once the learner has answered. `assets/lesson.js` is the other side.
 
-use crate::analysis::lesson::{Answer, Posed, Sheet};
+use super::Shown;
+use super::data::{self, Writer};
+use super::forks::fork;
+use crate::analysis::lesson::{Answer, Posed, Prepared};
 use crate::report::kubectl::manifest::base64;
 use crate::report::lesson::{Answers, sheet_json};
+use crate::scenario::Simulation;
 use serde_json::{Map, Value, json};
 
 /// What stands in the sheet's document of a question that is not for learners.
 const HIDDEN: [&str; 5] = ["toldAt", "best", "because", "shownBy", "outcomes"];
 
-/// The lesson as one JSON object.
-pub fn lesson(sheet: &Sheet, answers: Answers) -> String {
+/// The lesson as one JSON object, beside its run.
+pub fn lesson(prepared: &Prepared, run: &Shown, answers: Answers) -> String {
+    let Prepared { sheet, stops } = prepared;
     let whole = sheet_json(sheet, Answers::Told);
     let mut lesson: Value = serde_json::from_str(&whole).expect("what was just written is JSON");
     let salt = sheet.run.timeline.hash();
+    let writer = data::written(run).1;
     let questions = lesson["questions"].as_array_mut().expect("a sheet has a list of questions");
-    for (question, posed) in questions.iter_mut().zip(&sheet.questions) {
+    for (place, (question, posed)) in questions.iter_mut().zip(&sheet.questions).enumerate() {
         let question = question.as_object_mut().expect("a question is an object");
-        let answer = taken(question);
+        let mut answer = taken(question);
+        if let Some(stop) = stops.get(place).filter(|_| posed.kind == "act") {
+            add_forks(&mut answer, posed, stop, &writer);
+        }
         let words = format!("{salt}|{}|{}", question["number"], canonical(posed));
         match answers {
             Answers::Told => question.insert("answer".to_owned(), answer),
@@ -32,8 +41,8 @@ pub fn lesson(sheet: &Sheet, answers: Answers) -> String {
     lesson.to_string()
 }
 
-/// What is hidden of a question, taken out of it. The entries of forks stay behind: they would be most of
-/// the page.
+/// What is hidden of a question, taken out of it. The outcomes' entries stay behind: the page has those of
+/// forks in a form of its own, and of other disasters they would be most of it.
 fn taken(question: &mut Map<String, Value>) -> Value {
     let mut answer: Map<String, Value> = Map::new();
     for name in HIDDEN {
@@ -44,6 +53,16 @@ fn taken(question: &mut Map<String, Value>) -> Value {
         outcome.remove("entries");
     }
     Value::Object(answer)
+}
+
+/// Adds to each outcome what is seen in its fork.
+fn add_forks(answer: &mut Value, posed: &Posed, stop: &Simulation, writer: &Writer) {
+    let outcomes = answer["outcomes"].as_array_mut().expect("an answer has a list of outcomes");
+    for (written, choice) in outcomes.iter_mut().zip(posed.form.choices()) {
+        let Some(outcome) = &choice.outcome else { continue };
+        let text = fork(stop, outcome, writer.clone());
+        written["fork"] = serde_json::from_str(&text).expect("what was just written is JSON");
+    }
 }
 
 /// The best answer as the page's script writes it: the places of choices, whole seconds, or never.

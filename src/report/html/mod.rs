@@ -10,6 +10,7 @@ mod bundle;
 mod data;
 mod derived;
 mod film;
+mod forks;
 mod lesson;
 mod members;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::bundle::{self, MODULES};
 use super::film::TABLES;
 use super::*;
 use crate::analysis::fuzz::{Schedule, Shape};
-use crate::analysis::lesson::{Choice, Form as Asked, Posed, Sheet};
+use crate::analysis::lesson::{Choice, Form as Asked, Posed, Prepared, Sheet};
 use crate::engine::{Duration, Text};
 use crate::report::kubectl::{self, Form, Resource};
 use crate::report::lesson::Answers;
@@ -253,9 +253,11 @@ fn a_learners_page_has_no_answer_to_be_read_and_a_teachers_has() {
         left_out: Vec::new(),
     };
     let told = ["the mechanism", "\"best\"", "toldAt", "41.5", "shownBy", "\"right\""];
-    let hidden = lesson(&sheet, Answers::Hidden);
+    let prepared = Prepared { sheet, stops: Vec::new() };
+    let run = Shown::unfilmed(&prepared.sheet.run);
+    let hidden = lesson(&prepared, &run, Answers::Hidden);
     assert!(told.iter().all(|word| !hidden.contains(word)), "{hidden}");
     assert_eq!(hidden.matches("\"check\"").count(), 2);
-    let open = lesson(&sheet, Answers::Told);
+    let open = lesson(&prepared, &run, Answers::Told);
     assert!(told.iter().all(|word| open.contains(word)) && !open.contains("check"), "{open}");
 }

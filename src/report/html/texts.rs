@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
 /// A table of values under construction; number 0 is nothing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Texts {
     numbers: BTreeMap<String, usize>,
     /// As JSON, in order of number.
@@ -47,9 +47,14 @@ impl Texts {
         number
     }
 
-    /// All of them as a JSON array.
-    pub fn to_json(&self) -> String {
-        format!("[{}]", self.written.join(","))
+    /// How many have a number.
+    pub fn count(&self) -> usize {
+        self.written.len()
+    }
+
+    /// All of them from a number on, as a JSON array.
+    pub fn to_json(&self, first: usize) -> String {
+        format!("[{}]", self.written[first..].join(","))
     }
 }
 

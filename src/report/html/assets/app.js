@@ -4,6 +4,7 @@ import { RunView } from './run.js';
 import { Scrubber } from './scrubber.js';
 import { Lesson } from './lesson.js';
 import { Run, countUpTo } from './model.js';
+import { forked } from './fork.js';
 
 class App {
   constructor(data) {
@@ -11,41 +12,69 @@ class App {
     this.time = 0;
     this.selected = null;
     this.traced = null;
-    const played = data.runs.map((run) => new Run(run));
-    this.align(played);
-    this.views = played.map((run) => new RunView(run, this));
+    /** What is left while a fork is shown in its place; null while it is shown itself. */
+    this.left = null;
+    const stage = this.staged(data.runs.map((run) => new Run(run)));
+    Object.assign(this, stage);
     const runs = document.getElementById('runs');
     runs.classList.toggle('two', this.views.length > 1);
-    this.views.forEach((view, i) => {
-      view.build(this.views.length > 1 ? 'AB'[i] : '');
-      runs.append(view.element);
-    });
+    runs.append(...this.views.map(({ element }) => element));
     this.scrubber = new Scrubber(this, document.getElementById('clock'));
     this.lesson = new Lesson(this, data.lesson, document.getElementById('lesson'));
     document.getElementById('foot').textContent = `healsim ${data.healsim}: the same scenario, platform and seed give the same page.`;
-    this.marks = this.readMarks();
     addEventListener('keydown', (event) => this.key(event));
-    addEventListener('hashchange', () => this.readAddress());
+    addEventListener('hashchange', () => {
+      this.leave();
+      this.readAddress();
+    });
     this.readAddress();
     this.show();
   }
 
-  /** Two runs have their first faults at the same reading of the clock, that of the later one. */
-  align(played) {
+  /** All that there is to show of these runs. Two have their first faults at the same reading of the clock. */
+  staged(played) {
     const latest = Math.max(...played.map(({ fault }) => fault ?? 0));
     const offsetOf = ({ fault }) => latest - (fault ?? 0);
-    this.length = Math.max(...played.map((run) => run.end + offsetOf(run)));
-    played.forEach((run) => run.place(offsetOf(run), this.length));
-    this.fault = played.some(({ fault }) => fault !== null) ? latest : null;
+    const length = Math.max(...played.map((run) => run.end + offsetOf(run)));
+    played.forEach((run) => run.place(offsetOf(run), length));
+    const views = played.map((run) => new RunView(run, this));
+    views.forEach((view, i) => view.build(views.length > 1 ? 'AB'[i] : ''));
+    const fault = played.some((run) => run.fault !== null) ? latest : null;
+    return { views, length, fault, marks: marksOf(views) };
   }
 
-  /** The times of all events that are told, in order. */
-  readMarks() {
-    const times = new Set();
-    for (const { run, offset, events } of this.views) {
-      for (let place = 0; place < run.count; place += 1) if (events.isShown(place)) times.add(run.at[place] + offset);
-    }
-    return Float64Array.from(times).sort();
+  /** Shows something else, at an instant of it. */
+  change(stage, time, selected) {
+    this.pause();
+    if (this.traced !== null) this.endTrace();
+    document.getElementById('runs').replaceChildren(...stage.views.map(({ element }) => element));
+    Object.assign(this, stage, { time, selected });
+    for (const view of this.views) view.mark(selected);
+    this.scrubber.drawMarks();
+    this.relayOut();
+  }
+
+  /** Goes into a fork of the run, which is shown in its place until it is left. */
+  enter(fork, words) {
+    const { views, length, fault, marks, time, selected } = this;
+    this.left ??= { stage: { views, length, fault, marks }, time, selected };
+    fork.stage ??= this.staged([new Run(forked(this.data.runs[0], fork))]);
+    this.scrubber.tellFork(words);
+    this.lesson.hide(false);
+    this.change(fork.stage, fork.at, null);
+    document.getElementById('runs').scrollIntoView();
+    this.play();
+  }
+
+  /** Goes back to the run, where it was left. */
+  leave() {
+    if (!this.left) return;
+    const { stage, time, selected } = this.left;
+    this.left = null;
+    this.scrubber.tellFork('');
+    this.lesson.hide(true);
+    this.change(stage, time, selected);
+    document.getElementById('lesson').scrollIntoView({ block: 'nearest' });
   }
 
   /** The last instant that can be shown now: a lesson stops the clock at its questions. */
@@ -197,6 +226,8 @@ class App {
   /** The address follows the clock, but not many times a second: browsers refuse that. */
   writeAddress() {
     clearTimeout(this.writing);
+    // It knows no forks.
+    if (this.left) return;
     this.writing = setTimeout(() => {
       const words = [`t=${Number((this.time / 1e6).toFixed(6))}`];
       if (this.selected) words.push(`select=${encodeURIComponent(this.selected).replace(/%2F/g, '/').replace(/%40/g, '@')}`);
@@ -205,6 +236,15 @@ class App {
       history.replaceState(null, '', `#${words.join('&')}`);
     }, 150);
   }
+}
+
+/** The times of all events that are told, in order. */
+function marksOf(views) {
+  const times = new Set();
+  for (const { run, offset, events } of views) {
+    for (let place = 0; place < run.count; place += 1) if (events.isShown(place)) times.add(run.at[place] + offset);
+  }
+  return Float64Array.from(times).sort();
 }
 
 const began = performance.now();

@@ -15,7 +15,7 @@ export class Lesson {
     element.hidden = !data;
     this.cards = (data?.questions ?? []).map((question) => ({ question, at: Math.round(question.t * 1e6), state: 'waits' }));
     if (!data) return;
-    document.body.classList.add('learning');
+    this.hide(true);
     element.innerHTML = `<div class="panel-head"><h2>${safe(data.lesson)}</h2><span class="points"></span></div>
       <div class="intro">${safe(data.introduction).split(/\n\s*\n/).map((part) => `<p>${part}</p>`).join('')}</div>
       <p class="quiet">${this.cards.length} questions. Predict, and let the clock go on: the run shows what is right.
@@ -29,19 +29,25 @@ export class Lesson {
 
   /** How far the clock may go now. */
   get limit() {
+    if (this.app.left) return Infinity;
     const open = this.cards.find(({ state }) => state === 'waits' || state === 'asked');
     return open && !this.isOver ? open.at : Infinity;
   }
 
   /** Whether the causes of what happened at a time may be shown: not before it, and not while they are asked for. */
   letsTrace(time) {
-    if (!this.data || this.isOver) return true;
+    if (!this.data || this.isOver || this.app.left) return true;
     const isAsked = this.cards.some(({ state, question }) => state === 'asked' && question.kind === 'cause');
     return time <= this.app.time && !isAsked;
   }
 
+  /** Hides what is to come, or shows it: all of it once it is over, and in a fork. */
+  hide(isHidden) {
+    document.body.classList.toggle('learning', isHidden && Boolean(this.data) && !this.isOver);
+  }
+
   show(time) {
-    if (!this.data || this.isOver) return;
+    if (!this.data || this.isOver || this.app.left) return;
     for (const card of this.cards) {
       if (card.state === 'waits' && time >= card.at) this.ask(card);
       if (card.state === 'answered' && time >= card.toldAt) this.tell(card);
@@ -71,6 +77,7 @@ export class Lesson {
 
   submitted(event) {
     event.preventDefault();
+    this.app.leave();
     const card = this.cards[Number(event.target.dataset.card)];
     const fields = new FormData(event.target);
     const { form } = card.question;
@@ -86,6 +93,13 @@ export class Lesson {
   }
 
   clicked({ target }) {
+    const fork = target.closest('[data-fork]');
+    if (target.closest('button')) this.app.leave();
+    if (fork) {
+      const { question, right } = this.cards[Number(fork.dataset.of)];
+      const place = Number(fork.dataset.fork);
+      this.app.enter(right.outcomes[place].fork, question.choices[place]);
+    }
     if (target.closest('.pass')) this.answered(this.cards[Number(target.closest('form').dataset.card)], null);
     if (target.closest('.giveup')) this.finish('quit');
     const entry = target.closest('[data-entry]');
@@ -123,8 +137,12 @@ export class Lesson {
     const { question, right, answer, points } = card;
     const outcomes = (right.outcomes ?? []).map((outcome, i) => {
       const took = outcome.took === undefined ? '' : outcome.took === null ? ' Not well in time.' : ` Well after ${lengthText(Math.round(outcome.took * 1e6))}.`;
-      const mine = Array.isArray(answer) && answer.includes(i) ? ' <small>(yours)</small>' : '';
-      return `<li class="${outcome.right ? 'is-right' : ''}"><b>${outcome.right ? '✓' : '✗'}</b> ${safe(question.choices[i])}${mine}${took}${outcome.because ? ` <em>${safe(outcome.because)}</em>` : ''}</li>`;
+      const isMine = Array.isArray(answer) && answer.includes(i);
+      const mine = isMine ? ' <small>(yours)</small>' : '';
+      // What others would have come to is shown when nothing is asked any more.
+      const fork = outcome.fork && (isMine || this.isOver)
+        ? ` <button data-of="${this.cards.indexOf(card)}" data-fork="${i}">see what comes of it</button>` : '';
+      return `<li class="${outcome.right ? 'is-right' : ''}"><b>${outcome.right ? '✓' : '✗'}</b> ${safe(question.choices[i])}${mine}${took}${outcome.because ? ` <em>${safe(outcome.because)}</em>` : ''}${fork}</li>`;
     });
     const shown = (right.shownBy ?? []).slice(0, 3).map((id) => `<button data-entry="${id}">event at ${clockText(this.app.views[0].run.at[id - this.app.views[0].run.first] ?? 0, true)}</button>`);
     card.element.innerHTML = `<p><b>${question.number}</b> ${safe(question.ask)} <strong>${points} of ${FULL}</strong></p>
@@ -143,9 +161,9 @@ export class Lesson {
   }
 
   finish(ended) {
-    for (const card of this.cards) if (card.state === 'answered') this.tell(card);
     this.isOver = ended;
-    document.body.classList.remove('learning');
+    for (const card of this.cards) if (card.state === 'answered' || card.state === 'told') this.tell(card);
+    this.hide(false);
     this.element.querySelector('.giveup')?.closest('p').remove();
     for (const { state, element } of this.cards) if (state === 'asked') element.remove();
     this.showPoints();

@@ -3,7 +3,7 @@
 
 import { clockText } from './time.js';
 
-const NUMBERS_PER_ENTRY = 9;
+export const NUMBERS_PER_ENTRY = 9;
 
 /** How many of the sorted `times` are not later than `time`. */
 export function countUpTo(times, time) {

@@ -25,14 +25,15 @@ export class Scrubber {
       </div>
       <div class="slider" role="slider" tabindex="0" aria-label="Instant of the run" aria-valuemin="0">
         <div class="flags"></div><div class="strips"></div><div class="marks"></div><div class="thumb"></div>
-      </div>`;
+      </div>
+      <p class="in-fork" aria-live="polite"></p>`;
     this.find = (name) => element.querySelector(`.${name}`);
     this.slider = this.find('slider');
-    this.slider.setAttribute('aria-valuemax', String(Math.round(app.length / 1e6)));
     this.find('play').addEventListener('click', () => app.toggle());
     this.find('previous').addEventListener('click', () => app.previous());
     this.find('next').addEventListener('click', () => app.next());
     this.find('help').addEventListener('click', () => app.help());
+    this.find('in-fork').addEventListener('click', ({ target }) => target.closest('button') && app.leave());
     element.querySelector('select').addEventListener('change', ({ target }) => { this.speed = Number(target.value); });
     this.drag();
     this.drawMarks();
@@ -48,8 +49,14 @@ export class Scrubber {
     return this.app.length > 0 ? Math.min(1, Math.max(0, time / this.app.length)) : 0;
   }
 
+  /** Says in which fork of the run the clock is, and the way back; nothing if in none. */
+  tellFork(words) {
+    this.find('in-fork').innerHTML = words && `<button>Back to the run</button> <span>What comes of it: <b>${safe(words)}</b></span>`;
+  }
+
   drawMarks() {
     const { app } = this;
+    this.slider.setAttribute('aria-valuemax', String(Math.round(app.length / 1e6)));
     const flags = [];
     const marks = [];
     const strips = [];

@@ -1,0 +1,48 @@
+// A fork of the run as a run of its own: what both share, up to where the fork begins, and what is new in it.
+// The other side of this file is `report/html/forks.rs`.
+
+import { NUMBERS_PER_ENTRY } from './model.js';
+
+/** The data of a fork as a run's. */
+export function forked(data, fork) {
+  const { at, kept, entries, took, told, rows, etcd, answers, objects, texts, summary } = fork;
+  return {
+    ...data,
+    summary: { ...data.summary, ...summary },
+    ending: '',
+    command: '',
+    notes: [],
+    way: { parts: [], stations: [], absent: 'It is drawn for the run, and not for its forks.' },
+    texts: [...data.texts, ...texts],
+    objects: [...data.objects, ...objects],
+    entries: continued(data.entries, () => NUMBERS_PER_ENTRY, at, entries),
+    took: [...pairsBefore(data.took, kept), ...took],
+    told: [...data.told.filter((place) => place < kept), ...told],
+    tables: data.tables.map((table, i) => {
+      const width = (place) => (table.rows[place + 2] < 0 ? 3 : 3 + table.columns.length);
+      return { ...table, rows: continued(table.rows, width, at, rows[i]) };
+    }),
+    etcd: [data.etcd, { ...etcd, from: at }],
+    answers: {
+      until: answers.until,
+      sources: data.answers.sources.map((source, i) => ({ ...source, said: continued(source.said, () => 2, at, answers.sources[i].said) })),
+    },
+  };
+}
+
+/** Lines of numbers, of which the first is the step from the line before: those up to a time, and others after them. */
+function continued(flat, widthAt, until, more) {
+  let [end, time] = [0, 0];
+  while (end < flat.length && time + flat[end] <= until) {
+    time += flat[end];
+    end += widthAt(end);
+  }
+  const before = flat.slice(0, end);
+  return more.length === 0 ? before : before.concat(more[0] - time, more.slice(1));
+}
+
+/** The pairs whose first number is below a limit; these stand in order. */
+function pairsBefore(flat, limit) {
+  const place = flat.findIndex((number, i) => i % 2 === 0 && number >= limit);
+  return place < 0 ? flat : flat.slice(0, place);
+}
