@@ -1,10 +1,10 @@
 //! The page is one file that asks nothing of anybody, and shows what `get` prints.
 
 use super::bundle::{self, MODULES};
-use super::film::TABLES;
+use super::film::{TABLES, film_fork};
 use super::*;
 use crate::analysis::fuzz::{Schedule, Shape};
-use crate::analysis::lesson::{Choice, Form as Asked, Posed, Prepared, Sheet};
+use crate::analysis::lesson::{Choice, Form as Asked, Posed, Prepared, Sheet, prepare};
 use crate::engine::{Duration, Text};
 use crate::report::kubectl::{self, Form, Resource};
 use crate::report::lesson::Answers;
@@ -152,6 +152,31 @@ fn the_filmed_tables_are_what_get_prints() {
         for (table, (name, kind)) in data::tables(&film).iter().zip(TABLES) {
             let printed = kubectl::get(simulation.view(), Resource::Kind(kind), Form::Table);
             assert_eq!(names(&printed), shown(table, at), "{name} at {seconds} s");
+        }
+    }
+}
+
+#[test]
+fn a_fork_is_filmed_as_it_was_played() {
+    let game = load("lost-worker").expect("an embedded lesson");
+    let game = Game::new(&game, None, &[], None).expect("it is valid");
+    let prepared = prepare(&game, 1, 2).expect("it asks");
+    let mut asked = prepared.sheet.questions.iter().zip(&prepared.stops);
+    let (posed, stop) = asked.rfind(|(posed, _)| posed.kind == "act").expect("one");
+    let run = data::tables(&film(&game, 1));
+    for outcome in posed.form.choices().iter().filter_map(|choice| choice.outcome.as_ref()) {
+        let until = outcome.run.ended_at;
+        let mut fork = stop.treated(outcome.action.as_ref(), until.since(posed.at));
+        fork.run_until(until);
+        let played = fork.view().timeline().entries();
+        assert!(played.starts_with(outcome.run.timeline.entries()), "another run");
+        let own = data::tables(&film_fork(stop, outcome));
+        for ((own, run), (name, kind)) in own.iter().zip(&run).zip(TABLES) {
+            let shared = run.changes.iter().filter(|change| change.at <= posed.at);
+            let changes = shared.chain(&own.changes).cloned().collect();
+            let whole = Table { changes, ..own.clone() };
+            let printed = kubectl::get(fork.view(), Resource::Kind(kind), Form::Table);
+            assert_eq!(names(&printed), shown(&whole, until), "{name}");
         }
     }
 }
