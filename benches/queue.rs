@@ -8,7 +8,7 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterio
 use healsim::engine::{Duration, Key, Owner, Purpose, Queue, Random, SimTime};
 use queues::trace::Trace;
 use queues::{
-    Bare, Candidate, Event, FourAry, Indexed, Payload, Radix, Wheel, assert_the_engines_order,
+    Bare, Binary, Candidate, Event, FourAry, Payload, Radix, Wheel, assert_the_engines_order,
 };
 use std::hint::black_box;
 use std::time::Duration as RealTime;
@@ -18,7 +18,7 @@ const TURNS: u64 = 1_000;
 
 fn same_order(_: &mut Criterion) {
     assert_the_engines_order::<FourAry>("4-ary");
-    assert_the_engines_order::<Indexed>("4-ary indexed");
+    assert_the_engines_order::<Binary>("binary");
     assert_the_engines_order::<Radix>("radix");
     assert_the_engines_order::<Wheel>("wheel");
     assert_the_engines_order::<Bare>("bare keys");
@@ -32,7 +32,7 @@ fn hold(c: &mut Criterion) {
         group.throughput(Throughput::Elements(TURNS));
         hold_one::<Queue<Payload>>(&mut group, "engine", pending);
         hold_one::<FourAry>(&mut group, "4-ary", pending);
-        hold_one::<Indexed>(&mut group, "4-ary indexed", pending);
+        hold_one::<Binary>(&mut group, "binary", pending);
         hold_one::<Radix>(&mut group, "radix", pending);
         hold_one::<Wheel>(&mut group, "wheel", pending);
         hold_one::<Bare>(&mut group, "bare keys", pending);
@@ -66,7 +66,7 @@ fn replay(c: &mut Criterion) {
     group.throughput(Throughput::Elements(trace.events()));
     replay_one::<Queue<Payload>>(&mut group, "engine", &trace);
     replay_one::<FourAry>(&mut group, "4-ary", &trace);
-    replay_one::<Indexed>(&mut group, "4-ary indexed", &trace);
+    replay_one::<Binary>(&mut group, "binary", &trace);
     replay_one::<Radix>(&mut group, "radix", &trace);
     replay_one::<Wheel>(&mut group, "wheel", &trace);
     replay_one::<Bare>(&mut group, "bare keys", &trace);

@@ -6,8 +6,8 @@
 //! the head without moving its clock), and a look at the head that changes nothing.
 
 mod bare;
+mod binary;
 mod four_ary;
-mod indexed;
 mod place;
 mod radix;
 mod same_order;
@@ -15,12 +15,12 @@ pub mod trace;
 mod wheel;
 
 pub use bare::Bare;
-pub use indexed::Indexed;
 pub use same_order::assert_the_engines_order;
 
 use healsim::engine::{Key, Queue, SimTime};
 use place::Slabbed;
 
+pub type Binary = Slabbed<binary::Binary, Payload>;
 pub type FourAry = Slabbed<four_ary::FourAry, Payload>;
 pub type Radix = Slabbed<radix::Radix, Payload>;
 pub type Wheel = Slabbed<wheel::Wheel, Payload>;

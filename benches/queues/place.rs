@@ -1,5 +1,5 @@
 //! What most candidates share: places of 32 bytes that they keep in order, and the slab in which the
-//! payloads lie still. Both are as in `engine::Queue`, whose own are private.
+//! payloads lie still. The slab is as in `engine::Queue`, whose own is private.
 
 use super::{Candidate, Event};
 use healsim::engine::{Key, SimTime};
@@ -21,7 +21,7 @@ pub trait Place: Copy + Ord {
     fn slot(self) -> u32;
 }
 
-/// As in `engine::Queue`: most comparisons end with the first of three words.
+/// Most comparisons end with the first of three words.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Words {
     at: u64,
