@@ -3,7 +3,7 @@
 use healsim::api::{Kind, ObjectKey};
 use healsim::engine::{Activity, Duration, Owner, Path, Phase, Rhythm, SimTime, Text};
 use healsim::infra::{ActivityId, Address, ConnectionId, Ctx, Input, Port};
-use healsim::scenario::{blueprint, models};
+use healsim::scenario::{Game, Scenario, Source, blueprint, models};
 use healsim::wire::{Consistency, Message, StoreOperation, StoreRequest};
 use healsim::world::{CustomProcess, Infra, World};
 use proptest::prelude::*;
@@ -102,9 +102,13 @@ impl CustomProcess for Reader {
 type Blow = (SimTime, fn(&mut World));
 
 /// The timeline of half a minute, and how many events it took.
-fn played(process: Box<dyn CustomProcess>, dense: bool, blows: &[Blow]) -> (String, u64) {
+fn played(
+    process: Box<dyn CustomProcess>,
+    (seed, dense): (u64, bool),
+    blows: &[Blow],
+) -> (String, u64) {
     let platform = models::platform("tkgs-2024").expect("a platform");
-    let mut world = World::new(blueprint(&platform, 3, 1), 1);
+    let mut world = World::new(blueprint(&platform, 3, 1), seed);
     assert!(world.add_process("control-plane-1", "tester", process));
     if dense {
         world.play_densely();
@@ -140,17 +144,20 @@ fn thaw(world: &mut World) {
     });
 }
 
-fn kill_etcd(world: &mut World) {
+/// Both others are gone: without an answer of theirs nothing is read.
+fn cut_off_others(world: &mut World) {
     inject(world, |infra| {
-        let vm = infra.vm("control-plane-0").expect("a VM of the beginning");
-        infra.remove_file(vm, "/etc/kubernetes/manifests/etcd.yaml");
+        for vm in ["control-plane-0", "control-plane-2"] {
+            let vm = infra.vm(vm).expect("a VM of the beginning");
+            infra.power_off(vm);
+        }
     });
 }
 
-fn cut_off(world: &mut World) {
+fn kill_own(world: &mut World) {
     inject(world, |infra| {
-        let vm = infra.vm("control-plane-0").expect("a VM of the beginning");
-        infra.power_off(vm);
+        let etcd = infra.process("etcd", "control-plane-1").expect("it runs");
+        infra.kill(etcd);
     });
 }
 
@@ -161,7 +168,7 @@ fn times(count: usize) -> impl Strategy<Value = Vec<Duration>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
     fn a_ticker_that_sleeps_works_when_it_would_have(works in times(12), at in 1u64..28_000_000) {
@@ -169,21 +176,32 @@ proptest! {
         let at = SimTime::from_micros(at);
         let blows: [Blow; 2] = [(at, freeze), (at + Duration::from_millis(777), thaw)];
         for blows in [&[], &blows[..]] {
-            let (sparse, few) = played(sleeper(), false, blows);
-            let (dense, all) = played(sleeper(), true, blows);
+            let (sparse, few) = played(sleeper(), (1, false), blows);
+            let (dense, all) = played(sleeper(), (1, true), blows);
             prop_assert_eq!(sparse, dense);
             prop_assert!(few < all);
         }
     }
 
     #[test]
-    fn reads_are_answered_when_they_would_have_been(reads in times(40), at in 4_900_000u64..9_300_000) {
+    fn reads_are_answered_when_they_would_have_been(
+        reads in times(40),
+        // Most strike while a read is under way.
+        strikes in proptest::collection::vec((any::<proptest::sample::Index>(), 0u64..1_500), 3),
+        seed in 0u64..6,
+    ) {
         let reader = || Box::new(Reader { reads: reads.clone(), etcd: None });
-        let at = SimTime::from_micros(at);
-        let (kill, cut): (Blow, Blow) = ((at, kill_etcd), (at, cut_off));
-        for blows in [&[][..], &[kill], &[cut]] {
-            let (sparse, few) = played(reader(), false, blows);
-            let (dense, all) = played(reader(), true, blows);
+        let blow = |(which, after): (proptest::sample::Index, u64), strike| -> Blow {
+            let at = SimTime::ZERO + *which.get(&reads) + Duration::from_micros(after);
+            (at, strike)
+        };
+        let mut all = vec![vec![]];
+        for strike in strikes {
+            all.extend([vec![blow(strike, cut_off_others)], vec![blow(strike, kill_own)]]);
+        }
+        for blows in all {
+            let (sparse, few) = played(reader(), (seed, false), &blows);
+            let (dense, all) = played(reader(), (seed, true), &blows);
             prop_assert_eq!(sparse, dense);
             prop_assert!(few < all);
         }
@@ -194,6 +212,60 @@ proptest! {
 fn a_ticker_whose_owner_forgets_to_wake_it_sleeps_on() {
     let works = vec![Duration::from_secs(3), Duration::from_secs(5)];
     let sleeper = |is_deaf| Box::new(Sleeper { works: works.clone(), open: 0, is_deaf });
-    let [(sparse, _), (dense, _)] = [false, true].map(|dense| played(sleeper(true), dense, &[]));
+    let [(sparse, _), (dense, _)] =
+        [false, true].map(|dense| played(sleeper(true), (1, dense), &[]));
     assert!(!sparse.contains("did some") && dense.contains("did some in pass"));
+}
+
+/// The same scenario with settings, sparse and dense: what differs first, and how many events each took.
+fn parts(text: &str, set: &[(&str, &str)], seed: u64) -> (Option<String>, [u64; 2]) {
+    let source = Source::embedded("made-up.yaml", text);
+    let scenario = Scenario::read(source).expect("a scenario");
+    let set: Vec<(String, String)> =
+        set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let game = Game::new(&scenario, None, &set, None).expect("it is valid");
+    let (sparse, dense) = (game.play(seed), game.clone().dense().play(seed));
+    let entries = sparse.timeline.entries().iter().zip(dense.timeline.entries());
+    let first = entries.into_iter().find(|(entry, other)| entry != other);
+    let lengths = sparse.timeline.entries().len() == dense.timeline.entries().len();
+    let parts = first.map(|it| format!("{it:?}")).or((!lengths).then(|| "the end".to_owned()));
+    (parts, [sparse.engine_events, dense.engine_events])
+}
+
+fn scenario(control_planes: u32, faults: &str) -> String {
+    format!(
+        "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: made-up }}\nspec:\n  platform: \
+         tkgs-2024\n  given: {{ etcdLeader: control-plane-0 }}\n  cluster: {{ controlPlane: \
+         {control_planes}, workers: 1 }}\n  faults:\n{faults}\n  until: 1m\n"
+    )
+}
+
+#[test]
+fn a_leader_that_ticks_late_says_so_in_both() {
+    let frozen = "    - { at: 20655ms, freezeProcess: { vm: control-plane-0, process: etcd } }\n    - { \
+                  at: 21255ms, thawProcess: { vm: control-plane-0, process: etcd } }";
+    for seed in 1..4 {
+        assert_eq!(parts(&scenario(3, frozen), &[], seed).0, None, "seed {seed}");
+    }
+    let killed = scenario(3, "    - { at: 31s, powerOff: { vm: control-plane-1 } }");
+    for fsync in ["50ms..100ms", "20ms..60ms", "15ms..25ms", "100us..100us"] {
+        assert_eq!(parts(&killed, &[("etcd.walFsync", fsync)], 2).0, None, "{fsync}");
+    }
+}
+
+#[test]
+fn probes_that_would_come_too_late_fail_in_both() {
+    let stopped = scenario(3, "    - { at: 30s, stopUnit: { vm: worker-0, unit: kubelet } }");
+    for timeout in ["1ms", "2ms", "3ms"] {
+        let set = [("kubernetes.probeTimeout", timeout)];
+        assert_eq!(parts(&stopped, &set, 1).0, None, "{timeout}");
+    }
+}
+
+#[test]
+fn a_member_alone_is_spared_reads_and_probes_and_dense_runs_are_not() {
+    let stopped = scenario(1, "    - { at: 30s, stopUnit: { vm: worker-0, unit: kubelet } }");
+    let (parts, [sparse, dense]) = parts(&stopped, &[], 1);
+    assert_eq!(parts, None);
+    assert!(sparse * 10 < dense * 9, "{sparse} of {dense} were played");
 }

@@ -211,12 +211,14 @@ impl Simulation {
     }
 
     /// Plays one event or one fault, or looks whether all is well; false once the run is over.
+    /// Whoever steps may step in at any moment, so nothing is foreseen (see `step_within`).
     pub fn step(&mut self) -> bool {
-        self.step_within(self.plan.until)
+        self.step_within(SimTime::ZERO)
     }
 
-    /// The same, while nobody steps in before a time.
-    fn step_within(&mut self, limit: SimTime) -> bool {
+    /// The same, faster, for who promises not to step in before a time: what nothing can disturb
+    /// until then is answered ahead. Faults that are added come then or later.
+    pub fn step_within(&mut self, limit: SimTime) -> bool {
         if self.has_run_away() {
             return false;
         }
@@ -262,7 +264,7 @@ impl Simulation {
 
     /// Plays to the end.
     pub fn run(&mut self, observer: &mut dyn Observer) {
-        while self.step() {
+        while self.step_within(self.plan.until) {
             observer.look(self.world.view());
         }
         self.world.pass_until(self.plan.until.min(self.next_at().unwrap_or(self.plan.until)));
@@ -271,7 +273,7 @@ impl Simulation {
     /// Plays until it has recovered for good, or to the end.
     pub fn run_until_recovered(&mut self) {
         while !self.has_recovered_for_good() {
-            if !self.step() {
+            if !self.step_within(self.plan.until) {
                 return self.run_to_end();
             }
         }
@@ -279,7 +281,7 @@ impl Simulation {
 
     /// Plays to the end with nobody looking.
     pub fn run_to_end(&mut self) {
-        while self.step() {}
+        while self.step_within(self.plan.until) {}
         self.world.pass_until(self.plan.until.min(self.next_at().unwrap_or(self.plan.until)));
     }
 
@@ -376,7 +378,8 @@ impl Simulation {
         }
     }
 
-    fn next_at(&self) -> Option<SimTime> {
+    /// When the next step is: an event, a fault, or a look whether all is well.
+    pub fn next_at(&self) -> Option<SimTime> {
         let fault = self.plan.faults.get(self.struck).map(|(at, _)| *at);
         [fault, self.world.next_at(), self.next_look()].into_iter().flatten().min()
     }

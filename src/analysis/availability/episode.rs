@@ -138,7 +138,8 @@ fn never_well(plant: &Plant, lack: &Lack) -> Mistake {
 /// Plays on up to a time; true once everything is back for good.
 fn heals_until(simulation: &mut Simulation, until: SimTime) -> bool {
     while !simulation.has_recovered_for_good() {
-        if simulation.view().now() >= until || !simulation.step() {
+        let limit = simulation.next_at().map_or(SimTime::ZERO, next_second);
+        if simulation.view().now() >= until || !simulation.step_within(limit) {
             return false;
         }
     }

@@ -193,10 +193,16 @@ impl Stop {
 }
 
 impl Watched {
+    /// An operator comes at a whole second after the event that shows that he is needed.
+    fn repairs_not_before(&self) -> SimTime {
+        let next = self.simulation.next_at();
+        next.map_or(SimTime::ZERO, next_second)
+    }
+
     fn play(&mut self) -> Stop {
         self.laws.look(self.simulation.view());
         loop {
-            if !self.simulation.step() {
+            if !self.simulation.step_within(self.repairs_not_before()) {
                 // Without an event left nothing can change any more.
                 let has_run_away = self.simulation.has_run_away();
                 return if has_run_away { Stop::Budget } else { Stop::Stuck };

@@ -79,7 +79,11 @@ impl Apiserver {
         for place in 0..=usize::from(path == "/readyz") {
             if !self.health.0[place].is_recent(at, self.settings.health_timeout) {
                 foreseen.asked[place] = Some(at);
-                at = read(self.channels.proven(Line::Check(place))?, at)?;
+                let asked = at;
+                at = read(self.channels.proven(Line::Check(place))?, asked)?;
+                if at.since(asked) >= self.settings.health_timeout {
+                    return None;
+                }
             }
         }
         Some((at, foreseen))

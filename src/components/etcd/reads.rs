@@ -47,8 +47,8 @@ impl Reads {
         self.batch.is_some() || !self.next.is_empty()
     }
 
-    /// True if this is the time at which the batch asks again.
-    pub fn are_asked_again(&self, due: Generation) -> bool {
+    /// True if this is the latest setting of the time at which the batch asks again.
+    pub fn is_retry_current(&self, due: Generation) -> bool {
         self.retry.is_current(due)
     }
 }
@@ -89,7 +89,7 @@ impl Member {
 
     /// The batch has had no answer for a while: it asks again, or is given up.
     pub fn retry_reads(&mut self, due: Generation, ctx: &mut Ctx<Event>) {
-        if !self.reads.are_asked_again(due) {
+        if !self.reads.is_retry_current(due) {
             return;
         }
         let Some(batch) = &self.reads.batch else { return };

@@ -1,6 +1,9 @@
 //! What the world has to know of members, and to tell them, so that ticks and heartbeats that change
 //! nothing need not be played.
 //!
+//! Simplified: where a proposal comes to the leader within a round trip of a heartbeat, the answer
+//! to the heartbeat has the leader send an empty append more; it is not counted as heard.
+//!
 //! A heartbeat that finds everybody well touches `election_elapsed` and the times of the last
 //! message at a follower, `recent_active` at the leader (`raft`), and nothing else: what it tells
 //! of the commit the appends before it on the same stream have told. When they are to count again,
@@ -97,8 +100,13 @@ impl Etcd {
 
     /// True for the end of a wait for something that has been answered.
     pub fn is_void(&self, event: &Event) -> bool {
-        let answered = |due| self.member.as_ref().is_some_and(|it| !it.reads.are_asked_again(due));
+        let answered = |due| self.member.as_ref().is_some_and(|it| !it.reads.is_retry_current(due));
         matches!(event, Event::ReadRetry(due) if answered(*due))
+    }
+
+    /// After how long a read without an answer is asked for again.
+    pub fn read_retry(&self) -> Duration {
+        self.member.as_ref().map_or(Duration::ZERO, |member| member.settings.read_retry)
     }
 
     /// The last entry of the member's log.
@@ -156,7 +164,8 @@ impl Member {
             || !self.sending.is_empty()
             || self.sent_snapshot.is_some_and(|sent| now.since(sent) < release)
             || self.incoming.is_some()
-            || self.settings.raft.heartbeat_ticks != 1;
+            || self.settings.raft.heartbeat_ticks != 1
+            || self.ticks_late(now);
         let (linked, gone): (Vec<&Peer>, Vec<&Peer>) =
             self.peers.iter().partition(|peer| peer.is_active() || peer.writer().is_some());
         let gone: Vec<MemberId> = gone.into_iter().map(|peer| peer.id).collect();
@@ -176,6 +185,13 @@ impl Member {
             election_ticks: self.settings.raft.election_ticks,
             election_elapsed: raft.election_elapsed(),
         })
+    }
+
+    /// True if its ticks come late, or may: a leader says so, and a follower may campaign.
+    fn ticks_late(&self, now: SimTime) -> bool {
+        let tick = self.settings.heartbeat;
+        let has_been = self.raft.role() == Role::Leader && now.since(self.ticked) > tick * 2;
+        has_been || self.settings.wal_fsync.high > tick.scaled(1, 4)
     }
 
     fn hear_unplayed(&mut self, from: MemberId, at: SimTime) {

@@ -159,12 +159,13 @@ impl Kubelet {
         }
     }
 
-    /// On which connection a probe that is due would ask for what, if success would be no news.
+    /// On which connection a probe that is due would ask for what, if success would be no news, and
+    /// before when the answer would have to be there.
     pub fn foresee_probe(
         &self,
         activity: ActivityId,
         now: SimTime,
-    ) -> Option<(ConnectionId, &'static str)> {
+    ) -> Option<(ConnectionId, &'static str, SimTime)> {
         let (name, spec) = self.statics.slots.of(activity)?;
         let pod = self.statics.pods.get(name)?;
         let Stage::Running { since } = pod.stage else { return None };
@@ -173,7 +174,8 @@ impl Kubelet {
         let is_well = pod.probes.are_ready() == Some(true)
             && spec.kind != ProbeKind::Startup
             && (probe.failures, probe.on_hold, probe.asked) == (0, false, None);
-        (is_due && is_well).then_some((probe.connection?, spec.path))
+        let limit = now + spec.timeout.min(spec.period);
+        (is_due && is_well).then_some((probe.connection?, spec.path, limit))
     }
 
     /// A probe was not played that has succeeded as foreseen.

@@ -180,7 +180,7 @@ fn a_container_that_a_probe_ended_is_restarted_at_once() {
 fn a_probe_is_foreseen_while_success_would_be_no_news() {
     let mut bench = running(vec![spec(ProbeKind::Readiness, 1, 3)]);
     let foreseen = |bench: &Kubelets, place: u8| {
-        bench.component.foresee_probe(ActivityId(8 + place), bench.bed.now).map(|(_, path)| path)
+        bench.component.foresee_probe(ActivityId(8 + place), bench.bed.now).map(|(_, path, _)| path)
     };
     assert_eq!(foreseen(&bench, 0), None, "it has no connection yet");
     probe(&mut bench, 0, Reacts::Says(200));

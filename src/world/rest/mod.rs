@@ -88,8 +88,7 @@ impl World {
     /// True if this event is a tick at which a group goes to rest: it need not be played.
     pub(super) fn goes_to_rest(&mut self, id: ProcessId, payload: &Payload) -> bool {
         let What::Tick(Etcd::TICK, due) = &payload.what else { return false };
-        let is_dense = self.core.rests.is_dense || self.core.ledger.is_some();
-        if is_dense || !leads_others(&self.components[id.0 as usize]) {
+        if self.core.plays_all() || !leads_others(&self.components[id.0 as usize]) {
             return false;
         }
         let process = self.core.datacenter.processes.get_mut(id);
@@ -121,7 +120,10 @@ impl World {
         if self.core.datacenter.processes.get(id).is_resting
             && let Process::Etcd(etcd) = &self.components[id.0 as usize]
         {
-            self.core.rests.note_disk(id, etcd.is_writing(), self.core.now);
+            let goes_on = self.core.rests.note_disk(id, etcd.is_writing(), self.core.now);
+            if !goes_on {
+                self.core.wake_resting();
+            }
         }
         self.note_woken();
     }
@@ -175,16 +177,11 @@ impl World {
             members.push(member(there.client, &poise, [*there, back]).filter(|_| follows)?);
         }
         let voters = own.membership.voters().len();
-        let is_whole = members.len() + own.gone.len() == voters
-            && members.len() >= own.membership.quorum()
-            && members.len() > 1;
-        is_whole.then(|| Group {
-            since: now,
-            term: own.term,
-            confirmation: confirmation(&members[1..], own.membership.quorum()),
-            members,
-            asked: Latest::default(),
-        })
+        let is_whole =
+            members.len() + own.gone.len() == voters && members.len() >= own.membership.quorum();
+        let confirmation = confirmation(&members[1..], own.membership.quorum())?;
+        let (since, term, asked) = (now, own.term, Latest::default());
+        is_whole.then_some(Group { since, term, members, confirmation, asked })
     }
 
     /// How a member stands, if its process and its disk are well.
@@ -203,11 +200,11 @@ impl World {
 }
 
 /// How long until so many of the followers have answered that the leader has a quorum with them.
-fn confirmation(followers: &[Member], quorum: usize) -> Duration {
+fn confirmation(followers: &[Member], quorum: usize) -> Option<Duration> {
     let mut rounds: Vec<Duration> = followers.iter().map(|it| it.ways[0] + it.ways[1]).collect();
     rounds.sort_unstable();
     // It counts itself.
-    rounds[quorum - 2]
+    rounds.get(quorum.checked_sub(2)?).copied()
 }
 
 fn leads_others(component: &Process) -> bool {
@@ -215,6 +212,11 @@ fn leads_others(component: &Process) -> bool {
 }
 
 impl Core {
+    /// True if everything is played: as the oracle, or since a path may lead through anything.
+    pub(super) fn plays_all(&self) -> bool {
+        self.rests.is_dense || self.ledger.is_some()
+    }
+
     /// True for what leaves a group as it is.
     fn is_routine(&self, id: ProcessId, what: &What) -> bool {
         match what {
@@ -395,9 +397,12 @@ impl Rests {
         members.any(|member| member.links.contains(&connection))
     }
 
-    fn note_disk(&mut self, id: ProcessId, is_writing: bool, now: SimTime) {
+    /// Notes whether a member waits for its disk; false if it does for so long that its ticks come
+    /// late, which is said aloud.
+    fn note_disk(&mut self, id: ProcessId, is_writing: bool, now: SimTime) -> bool {
         let mut members = self.groups.iter_mut().flat_map(|group| &mut group.members);
-        let Some(member) = members.find(|member| member.process == id) else { return };
+        let Some(member) = members.find(|member| member.process == id) else { return true };
+        let tick = member.ticks.period;
         match (member.disk.busy_since, is_writing) {
             (None, true) => {
                 member.ticks.pass_until(now, &mut member.disk);
@@ -406,12 +411,15 @@ impl Rests {
             (Some(since), false) => {
                 member.ticks.pass_until(now, &mut member.disk);
                 member.disk.busy_since = None;
-                member.disk.latest.push((since, now));
+                let is_over = |(_, until): &(SimTime, SimTime)| *until + tick * 2 < now;
+                member.disk.latest.push((since, now), is_over);
                 if std::mem::take(&mut member.disk.tick_pending) {
                     member.ticks.take(1, now);
                 }
             }
-            _ => {}
+            (Some(since), true) => return now.since(since) < tick.scaled(1, 2),
+            (None, false) => {}
         }
+        true
     }
 }

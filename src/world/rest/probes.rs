@@ -31,10 +31,14 @@ impl World {
         payload: Payload,
     ) -> Option<Payload> {
         let What::Tick(activity, _) = payload.what else { return Some(payload) };
-        let foreseen = self.foresee_probe(id, activity);
-        let Some(probe) = foreseen.filter(|probe| self.is_left_alone(probe.answered_at)) else {
+        if self.core.plays_all() {
             return Some(payload);
-        };
+        }
+        let Some(probe) = self.foresee_probe(id, activity) else { return Some(payload) };
+        self.drop_void_until(probe.answered_at);
+        if !self.is_left_alone(probe.answered_at) {
+            return Some(payload);
+        }
         if !self.core.admit(id, &payload) {
             return None;
         }
@@ -62,7 +66,7 @@ impl World {
     fn foresee_probe(&self, id: ProcessId, activity: ActivityId) -> Option<Probe> {
         let now = self.core.now;
         let Process::Kubelet(kubelet) = &self.components[id.0 as usize] else { return None };
-        let (connection, path) = kubelet.foresee_probe(activity, now)?;
+        let (connection, path, limit) = kubelet.foresee_probe(activity, now)?;
         let (server, came) = self.arrival_of(connection, id, now)?;
         let apiserver = self.apiserver(server)?;
         let mut reads = [None; 2];
@@ -77,7 +81,8 @@ impl World {
         };
         let (judged, checks) = apiserver.foresee_check(path, came, read)?;
         let answered_at = judged + self.core.datacenter.network.latency(connection)?;
-        Some(Probe { connection, server, checks, reads, answered_at })
+        let probe = Probe { connection, server, checks, reads, answered_at };
+        Some(probe).filter(|probe| probe.answered_at < limit)
     }
 
     fn apiserver(&self, id: ProcessId) -> Option<&Apiserver> {

@@ -11,22 +11,20 @@ impl World {
         self.core.left_alone_until = at;
     }
 
-    /// True if nothing falls due, and nobody steps in, up to a time. What would find nothing to do
-    /// when it fell due is dropped, as it is of no use to anybody.
-    pub(super) fn is_left_alone(&mut self, until: SimTime) -> bool {
-        if self.core.left_alone_until <= until {
-            return false;
-        }
-        while let Some((key, payload)) = self.core.queue.peek() {
-            if key.at > until {
-                return true;
-            }
-            if !self.is_void(key, payload) {
-                return false;
-            }
+    /// True if nothing falls due, and nobody steps in, up to a time.
+    pub(super) fn is_left_alone(&self, until: SimTime) -> bool {
+        self.core.left_alone_until > until
+            && self.core.queue.next_at().is_none_or(|next| next > until)
+    }
+
+    /// Drops what comes next up to a time and would find nothing to do: it is of no use to anybody.
+    pub(super) fn drop_void_until(&mut self, until: SimTime) {
+        while let Some((key, payload)) = self.core.queue.peek()
+            && key.at <= until
+            && self.is_void(key, payload)
+        {
             self.core.queue.pop();
         }
-        true
     }
 
     /// True for the end of a wait that is over already, and stays so.

@@ -38,10 +38,14 @@ impl World {
             return Some(payload);
         };
         let Some(how) = linearizable(&mut request.operation) else { return Some(payload) };
-        let foreseen = self.foresee_read(id, self.core.now);
-        let Some(read) = foreseen.filter(|read| self.is_left_alone(read.answered_at)) else {
+        if self.core.plays_all() {
             return Some(payload);
-        };
+        }
+        let Some(read) = self.foresee_read(id, self.core.now) else { return Some(payload) };
+        self.drop_void_until(read.answered_at);
+        if !self.is_left_alone(read.answered_at) {
+            return Some(payload);
+        }
         // Until then nothing changes, so what the member has now is as fresh as a quorum says.
         *how = Consistency::Serializable;
         if self.core.admit(id, &payload) {
@@ -81,6 +85,10 @@ impl World {
         };
         let asked_at = came + back;
         let answered_at = asked_at + group.confirmation + there;
+        // Else it would be asked again first.
+        if answered_at.since(came) >= self.etcd(id).read_retry() {
+            return None;
+        }
         Some(Read { process: id, group: Some((place, member)), asked_at, answered_at })
     }
 
@@ -99,7 +107,8 @@ impl World {
         self.etcd_mut(process).count_read();
         let Some((group, member)) = group else { return };
         let group = &mut self.core.rests.groups[group];
-        group.asked.push(asked_at);
+        let tick = group.members[0].ticks.period;
+        group.asked.push(asked_at, |old| *old + tick * 2 < asked_at);
         let [leader, asking] = [0, member].map(|place| group.members[place].process);
         let [leader_id, asking_id] = [0, member].map(|place| group.members[place].id);
         let [there, back] = group.members[member].links;
@@ -115,14 +124,14 @@ impl World {
     fn etcd_mut(&mut self, id: ProcessId) -> &mut Etcd {
         match &mut self.components[id.0 as usize] {
             Process::Etcd(etcd) => etcd,
-            _ => unreachable!("only members of etcd rest"),
+            _ => unreachable!("only members of etcd are asked for reads"),
         }
     }
 
     fn etcd(&self, id: ProcessId) -> &Etcd {
         match &self.components[id.0 as usize] {
             Process::Etcd(etcd) => etcd,
-            _ => unreachable!("only members of etcd rest"),
+            _ => unreachable!("only members of etcd are asked for reads"),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::infra::{ActivityId, ProcessId};
 impl Core {
     /// A ticker's passes are not played from now on, unless all are.
     pub(in crate::world) fn sleep(&mut self, id: ProcessId, activity: ActivityId) {
-        let plays_all = self.rests.is_dense || self.ledger.is_some();
+        let plays_all = self.plays_all();
         let process = self.datacenter.processes.get_mut(id);
         let Some(rhythmic) = process.activity(activity).filter(|_| !plays_all) else { return };
         let is_even = rhythmic.activity.jitter_percent == 0;

@@ -3,6 +3,10 @@
 use crate::components::etcd::Poise;
 use crate::engine::{Duration, SimTime};
 
+/// After so many ticks a heartbeat has long been heard and answered: no disk that rests is busy for
+/// as long as one.
+const LATEST: u64 = 4;
+
 /// The ticks of a member that are not played.
 #[derive(Clone, Debug)]
 pub(super) struct Ticks {
@@ -31,24 +35,26 @@ pub(super) struct Disk {
     pub latest: Latest<(SimTime, SimTime)>,
 }
 
-/// The last few of something: a heartbeat is heard and answered long before the fourth one after.
+/// What was lately, until it is over for everybody.
 #[derive(Clone, Debug)]
-pub(super) struct Latest<T>([Option<T>; 4]);
+pub(super) struct Latest<T>(Vec<T>);
 
 impl<T> Default for Latest<T> {
     fn default() -> Latest<T> {
-        Latest([None, None, None, None])
+        Latest(Vec::new())
     }
 }
 
 impl<T> Latest<T> {
-    pub fn push(&mut self, new: T) {
-        self.0.rotate_right(1);
-        self.0[0] = Some(new);
+    /// Adds one, and forgets those before it that are over.
+    pub fn push(&mut self, new: T, is_over: impl Fn(&T) -> bool) {
+        self.0.retain(|old| !is_over(old));
+        self.0.push(new);
     }
 
+    /// The last first.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().flatten()
+        self.0.iter().rev()
     }
 }
 
@@ -101,9 +107,10 @@ impl Ticks {
     pub fn take(&mut self, more: u64, last: SimTime) {
         self.taken += more;
         let back = |ticks: u64| SimTime::ZERO + last.since(SimTime::ZERO + self.period * ticks);
-        for ago in (0..more.min(4)).rev() {
+        for ago in (0..more.min(LATEST)).rev() {
             let at = back(ago);
-            self.latest.push(at);
+            let oldest = self.period * LATEST;
+            self.latest.push(at, |old| *old + oldest <= at);
         }
         let since_count = (u64::from(self.before) + self.taken) % u64::from(self.per_count);
         if since_count < more {
