@@ -183,11 +183,13 @@ fn serving_pods<'a>(view: View<'a>, workload: &'a Object) -> impl Iterator<Item 
 pub struct Services {
     from: Option<SimTime>,
     states: BTreeMap<Text, (Level, SimTime, Downtime)>,
+    /// Each service's level from when on, as often as it changed.
+    levels: BTreeMap<Text, Vec<(SimTime, Level)>>,
 }
 
 /// How well a service serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Level {
+pub enum Level {
     Full,
     Degraded,
     Down,
@@ -196,7 +198,7 @@ enum Level {
 impl Services {
     /// Counts from the first fault on.
     pub fn new(from: Option<SimTime>) -> Services {
-        Services { from, states: BTreeMap::new() }
+        Services { from, states: BTreeMap::new(), levels: BTreeMap::new() }
     }
 
     /// Notes how the services are now.
@@ -233,6 +235,11 @@ impl Services {
         self.states.iter().map(|(name, (_, _, downtime))| (name.clone(), *downtime)).collect()
     }
 
+    /// How well each has served, change by change.
+    pub fn levels(&self) -> &BTreeMap<Text, Vec<(SimTime, Level)>> {
+        &self.levels
+    }
+
     /// Those that are down now.
     pub fn down(&self) -> Vec<Text> {
         let down = self.states.iter().filter(|(_, (level, ..))| *level == Level::Down);
@@ -243,6 +250,10 @@ impl Services {
         let is_app = name.starts_with("app/");
         let fresh =
             Downtime { unavailable: Duration::ZERO, degraded: is_app.then_some(Duration::ZERO) };
+        let levels = self.levels.entry(name.clone()).or_default();
+        if levels.last().is_none_or(|(_, last)| *last != level) {
+            levels.push((now, level));
+        }
         let state = self.states.entry(name).or_insert((level, now, fresh));
         let begun = self.from.map_or(now, |from| state.1.max(from));
         let lasted = now.since(begun);

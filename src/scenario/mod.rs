@@ -53,6 +53,7 @@ pub use faults::{
 };
 pub use file::{Resolved, Scenario};
 pub use form::Form;
+pub use health::Level;
 pub use lacks::{SEEN_ON_THE_SPOT, is_well, lacks};
 pub use lesson::{About, Disaster, Instant, Question, STATUS, Table};
 pub use mistake::{Mistake, nearest};

@@ -6,7 +6,7 @@
 use super::actions::{Action, repairs};
 use super::awaited::{Awaited, Lookout};
 use super::faults::Fault;
-use super::health::{Health, Services};
+use super::health::{Health, Level, Services};
 use super::probes::{api_downtime, downtimes};
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Downtime, End, Entry, Lack, Ledger, Timeline};
@@ -308,6 +308,12 @@ impl Simulation {
     /// The services that are down now.
     pub fn services_down(&self) -> Vec<Text> {
         self.services.down()
+    }
+
+    /// How well each service has served, change by change: what `availability` counts of those that no
+    /// user asks.
+    pub fn service_levels(&self) -> &BTreeMap<Text, Vec<(SimTime, Level)>> {
+        self.services.levels()
     }
 
     /// When the last fault struck that has.

@@ -4,6 +4,7 @@
 //! other side of this file.
 
 use super::film::{Film, RowChange, TABLES};
+use super::levels;
 use super::members::{MemberState, Members};
 use super::texts::{Texts, numbers, runs};
 use super::way::Way;
@@ -43,6 +44,7 @@ pub fn written(shown: &Shown) -> (String, Writer) {
         members.push(("etcd", etcd(&film.members)));
         members.push(("answers", writer.answers(film)));
         members.push(("zones", zones(film)));
+        members.push(("levels", levels::written(&film.levels)));
         members.push(("way", way(&film.way)));
     }
     members.push(("objects", writer.objects_json(0)));

@@ -5,6 +5,7 @@
 //! and `healsim get --at` print the same rows. It changes nothing of the run.
 
 use super::answers::{Answers, answers, asked};
+use super::levels::{Levels, levels, new_levels};
 use super::members::Members;
 use super::way::{Way, way};
 use crate::analysis::invariants::Laws;
@@ -31,6 +32,8 @@ pub struct Film {
     pub answers: Answers,
     /// Each host with its zone, where there are zones.
     pub zones: Vec<(Text, Text)>,
+    /// How well each service served that no user asks.
+    pub levels: Levels,
     pub way: Way,
 }
 
@@ -61,12 +64,14 @@ pub fn film(game: &Game, seed: u64) -> Film {
     camera.play(&mut simulation, game.until(), &mut laws);
     simulation.run(&mut Both(&mut laws, &mut camera));
     let violations = laws.end(&simulation);
+    let levels = levels(&simulation);
     let mut run = game.judge(simulation.finish(), seed);
     run.invariants_checked = laws.checked();
     run.violated = violations.iter().map(|violation| violation.told()).collect();
     let answers = answers(game, &run);
     let way = way(game, &run);
-    Film { run, tables: camera.tables.into(), members: camera.members, answers, zones, way }
+    let (tables, members) = (camera.tables.into(), camera.members);
+    Film { run, tables, members, answers, zones, levels, way }
 }
 
 /// Films what comes of an action in a fork of the run, which stops now: all that is new in it. It is the
@@ -83,7 +88,8 @@ pub fn film_fork(stop: &Simulation, outcome: &Outcome) -> Film {
     camera.play(&mut fork, until, &mut Nobody);
     let run = outcome.run.clone();
     let tables = camera.tables.into();
-    Film { run, tables, members: camera.members, answers: asked, ..Film::default() }
+    let levels = new_levels(stop, &fork);
+    Film { run, tables, members: camera.members, answers: asked, levels, ..Film::default() }
 }
 
 /// The entries of an outcome's run that the run does not share, which stops there.

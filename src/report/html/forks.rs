@@ -6,6 +6,7 @@
 use super::Shown;
 use super::data::{self, Writer, wide};
 use super::film::{film_fork, new_in};
+use super::levels;
 use super::texts::numbers;
 use crate::analysis::lesson::Outcome;
 use crate::report::json::{list, object};
@@ -37,6 +38,7 @@ pub fn fork(stop: &Simulation, outcome: &Outcome, mut writer: Writer) -> String 
         ("rows", rows),
         ("etcd", data::etcd(&film.members)),
         ("answers", answers),
+        ("levels", levels::written(&film.levels)),
         ("summary", own_summary(&shown)),
         ("objects", writer.objects_json(objects)),
         ("texts", writer.texts_json(texts)),

@@ -12,6 +12,7 @@ mod derived;
 mod film;
 mod forks;
 mod lesson;
+mod levels;
 mod members;
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,8 @@ use crate::engine::{Duration, Text};
 use crate::report::kubectl::{self, Form, Resource};
 use crate::report::lesson::Answers;
 use crate::report::{Format, Style, write};
-use crate::scenario::{Game, load, models::FOUNDING_PAGE};
-use crate::timeline::{Entry, EntryId, Value};
+use crate::scenario::{Game, Level, load, models::FOUNDING_PAGE};
+use crate::timeline::{Downtime, Entry, EntryId, Value};
 use crate::world::WORKLOAD_CLUSTER;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,7 +55,32 @@ fn the_pages_of_all_ten_scenarios_are_small() {
         write_page(&[Shown::filmed(&film, name)], None, &mut page).expect("memory takes it");
         let size = page.len();
         assert!((bare().len()..LARGEST).contains(&size), "{name}: {size} bytes");
+        levels_are_what_is_summed_up(name, &film);
     }
+}
+
+/// The lanes of a page add up to what stands in its headline.
+fn levels_are_what_is_summed_up(name: &str, film: &Film) {
+    let Film { run, levels, .. } = film;
+    let first = run.first_fault.expect("each of them has one");
+    for (service, summed) in &run.availability {
+        let probe = Text::from(service.replacen("app/", "app-", 1));
+        let is_asked = |entry: &Entry| entry.kind == *"Probe" && entry.name.starts_with(&*probe);
+        let Some(changes) = levels.get(service) else {
+            assert!(run.timeline.entries().iter().any(is_asked), "{name}: {service}");
+            continue;
+        };
+        let ends = changes[1..].iter().map(|(at, _)| *at).chain([run.ended_at]);
+        let lasted = |wanted: Level| {
+            let all = changes.iter().zip(ends.clone()).filter(|((_, level), _)| *level == wanted);
+            let each = all.map(|((from, _), to)| to.since(first.max(*from)));
+            each.fold(Duration::ZERO, |sum, length| sum + length)
+        };
+        let degraded = summed.degraded.map(|_| lasted(Level::Degraded));
+        let counted = Downtime { unavailable: lasted(Level::Down), degraded };
+        assert_eq!(counted, *summed, "{name}: {service}");
+    }
+    assert!(levels.keys().all(|service| run.availability.contains_key(service)), "{name}");
 }
 
 #[test]

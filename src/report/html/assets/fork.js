@@ -5,7 +5,7 @@ import { NUMBERS_PER_ENTRY } from './model.js';
 
 /** The data of a fork as a run's. */
 export function forked(data, fork) {
-  const { at, kept, entries, took, told, rows, etcd, answers, objects, texts, summary } = fork;
+  const { at, kept, entries, took, told, rows, etcd, answers, levels, objects, texts, summary } = fork;
   return {
     ...data,
     summary: { ...data.summary, ...summary },
@@ -23,6 +23,9 @@ export function forked(data, fork) {
       return { ...table, rows: continued(table.rows, width, at, rows[i]) };
     }),
     etcd: [data.etcd, { ...etcd, from: at }],
+    levels: Object.fromEntries(Object.keys({ ...data.levels, ...levels }).map((service) => [
+      service, continued(data.levels[service] ?? [], () => 2, at, levels[service] ?? []),
+    ])),
     answers: {
       until: answers.until,
       sources: data.answers.sources.map((source, i) => ({ ...source, said: continued(source.said, () => 2, at, answers.sources[i].said) })),

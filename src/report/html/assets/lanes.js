@@ -2,7 +2,7 @@
 // bands with a letter, and the critical path over them. Only rows that can be seen are in the page.
 
 import { byName, clockText, lengthText, safe } from './time.js';
-import { answerBands, appBands, arePodsStill, bandsOf, isStill, podBands, podGroups } from './states.js';
+import { answerBands, appBands, arePodsStill, bandsOf, isStill, levelBands, podBands, podGroups } from './states.js';
 
 const ROW = 22;
 /** So many lanes that never change are folded into one. */
@@ -25,10 +25,13 @@ export function laneGroups(run) {
     const bands = answerBands(run, source);
     if (i === 0 || bands.length > 1) probes.push({ id: `kubectl/${i}`, name: i === 0 ? 'kubectl' : 'kubectl, management', objects: [], bands });
   });
-  for (const service of Object.keys(run.summary.availability ?? {})) {
+  const { levels } = run.data;
+  for (const service of Object.keys(levels ?? run.summary.availability ?? {})) {
     const name = service.replace(/^app\//, '');
-    const own = name !== service && !run.named.has(`Probe/app-${name}`) && groups.get(name);
-    if (own) probes.push({ id: `app/${name}`, name: `app ${name}`, objects: own, make: () => appBands(run, own) });
+    const isApp = name !== service;
+    if (levels) probes.push({ id: service, name: isApp ? `app ${name}` : 'API', objects: [], bands: levelBands(run, levels[service]) });
+    const own = !levels && isApp && !run.named.has(`Probe/app-${name}`) && groups.get(name);
+    if (own) probes.push({ id: service, name: `${name}, as the API has it`, isBelief: true, objects: own, make: () => appBands(run, own) });
   }
   return [
     { title: 'For users', lanes: probes, open: true },

@@ -75,8 +75,9 @@ export class Scrubber {
         const time = Math.round(at * 1e6) + offset;
         marks.push(`<i class="${name === 'recovered' ? 'recovered' : ''}" style="left:${100 * this.share(time)}%" title="${safe(`${clockText(time)} ${name} ${object}`)}"></i>`);
       }
-      const probes = lanes.groups.find(({ title }) => title === 'For users')?.lanes ?? [];
-      for (const lane of probes.slice(0, 4)) {
+      const users = lanes.groups.find(({ title }) => title === 'For users')?.lanes ?? [];
+      // What the API has of an app is not how it serves.
+      for (const lane of users.filter(({ isBelief }) => !isBelief).slice(0, 4)) {
         const bands = (lane.bands ??= lane.make()).filter(({ state }) => state.tone === 'bad' || state.tone === 'warn');
         strips.push(`<div>${bands.map(({ from, to, state }) => `<i class="band ${state.tone}" style="left:${100 * this.share(from + offset)}%;width:${100 * (this.share(to + offset) - this.share(from + offset))}%" title="${safe(`${lane.name}: ${state.word} for ${lengthText(to - from)}`)}"></i>`).join('')}</div>`);
       }

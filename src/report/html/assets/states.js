@@ -229,7 +229,21 @@ export function podBands(run, pods) {
   });
 }
 
-/** What an app is for its users, as far as its Pods tell. */
+const LEVELS = [state('A', 'available', 'good'), state('d', 'degraded', 'warn'), state('×', 'down', 'bad')];
+
+/** How well a service serves, as the summary's availability counts it: steps and places of LEVELS. */
+export function levelBands(run, flat) {
+  const bands = [];
+  let at = 0;
+  for (let i = 0; i < flat.length; i += 2) {
+    at += flat[i];
+    if (bands.length > 0) bands[bands.length - 1].to = at;
+    bands.push({ from: at, to: run.end, state: LEVELS[flat[i + 1]] });
+  }
+  return bands;
+}
+
+/** What an app is by what the API has of its Pods, where nothing tells what runs. */
 export function appBands(run, pods) {
   const words = { good: ['A', 'available'], warn: ['d', 'degraded'], bad: ['×', 'down'], calm: ['A', 'available'] };
   const bands = podBands(run, pods).map((band) => {
