@@ -44,12 +44,17 @@ pub fn written(shown: &Shown) -> (String, Writer) {
         members.push(("etcd", etcd(&film.members)));
         members.push(("answers", writer.answers(film)));
         members.push(("zones", zones(film)));
-        members.push(("levels", levels::written(&film.levels)));
-        members.push(("way", way(&film.way)));
+        // For a learner they stand in what is turned.
+        members.extend(hindsight(film).into_iter().filter(|_| shown.ending.is_empty()));
     }
     members.push(("objects", writer.objects_json(0)));
     members.push(("texts", writer.texts_json(0)));
     (object(members), writer)
+}
+
+/// What tells of a film how it ends: how the services served, and the critical path.
+pub fn hindsight(film: &Film) -> [(&'static str, String); 2] {
+    [("levels", levels::written(&film.levels)), ("way", way(&film.way))]
 }
 
 /// A table of the page: what `kubectl get` prints, change by change.

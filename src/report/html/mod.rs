@@ -39,7 +39,7 @@ pub struct Shown<'a> {
     pub command: String,
     /// The summary document, as JSON.
     pub summary: String,
-    /// What of it a learner is not to read in the page's source, turned into other letters; mostly empty.
+    /// What a learner is not to read in the page's source, turned into other letters; mostly empty.
     ending: String,
     pub timeline: &'a Timeline,
     /// What was seen beside the timeline; a trace has nothing of it.
@@ -112,8 +112,9 @@ impl Shown<'_> {
         let serde_json::Value::Object(whole) = whole else { return self };
         let (ending, rest): (Map, Map) =
             whole.into_iter().partition(|(name, _)| ENDING.contains(&name.as_str()));
-        let text = serde_json::Value::Object(ending).to_string();
-        self.ending = base64(text.as_bytes());
+        let mut hidden = vec![("summary", serde_json::Value::Object(ending).to_string())];
+        hidden.extend(self.film.into_iter().flat_map(data::hindsight));
+        self.ending = base64(json::object(hidden).as_bytes());
         self.summary = serde_json::Value::Object(rest).to_string();
         self
     }

@@ -163,6 +163,23 @@ fn a_learners_page_does_not_tell_how_it_ends() {
         assert!(!learners.summary.contains(&format!("\"{word}\"")), "{word}");
     }
     assert!(learners.summary.contains("\"endedAt\"") && !learners.ending.is_empty());
+    let source = data::run(&learners);
+    assert!(!film.way.parts.is_empty() && !source.contains("\"way\":"));
+    for part in &film.way.parts {
+        for word in [&part.rule, &part.flag].into_iter().filter(|word| !word.is_empty()) {
+            assert!(!source.contains(&serde_json::json!(word).to_string()), "{word}");
+        }
+    }
+    let numbers: BTreeSet<&str> = source.split([',', '[', ']', ':', '}']).collect();
+    let milestones = crate::analysis::milestones(&film.run);
+    assert!(!milestones.is_empty());
+    for milestone in milestones {
+        let [seconds, micros] = [1_000_000, 1].map(|unit| milestone.at.as_micros() / unit);
+        let written = format!("{seconds}.{:06}", micros % 1_000_000);
+        for time in [written.trim_end_matches('0'), &written, &micros.to_string()] {
+            assert!(!numbers.contains(time), "{} at {time}", milestone.name);
+        }
+    }
 }
 
 #[test]

@@ -1,15 +1,15 @@
 // A fork of the run as a run of its own: what both share, up to where the fork begins, and what is new in it.
 // The other side of this file is `report/html/forks.rs`.
 
-import { NUMBERS_PER_ENTRY } from './model.js';
+import { NUMBERS_PER_ENTRY, opened } from './model.js';
 
 /** The data of a fork as a run's. */
-export function forked(data, fork) {
+export function forked(written, fork) {
+  const data = opened(written);
   const { at, kept, entries, took, told, rows, etcd, answers, levels, objects, texts, summary } = fork;
   return {
     ...data,
     summary: { ...data.summary, ...summary },
-    ending: '',
     command: '',
     notes: [],
     way: { parts: [], stations: [], absent: 'It is drawn for the run, and not for its forks.' },

@@ -17,10 +17,11 @@ export function countUpTo(times, time) {
 }
 
 export class Run {
-  constructor(data) {
+  constructor(written) {
+    const data = opened(written);
     this.data = data;
     this.label = data.label;
-    this.summary = { ...data.summary, ...hidden(data.ending) };
+    this.summary = data.summary;
     this.texts = data.texts;
     this.first = data.first;
     this.way = data.way ?? null;
@@ -212,9 +213,12 @@ export class Run {
   }
 }
 
-/** How it ended, where a learner is not to read it in the page's source. */
-function hidden(text) {
-  return text ? JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)))) : {};
+/** A run's data with how it ended, which a learner is not to read in the page's source. */
+export function opened(data) {
+  if (!data.ending) return data;
+  const letters = Uint8Array.from(atob(data.ending), (letter) => letter.charCodeAt(0));
+  const { summary, ...rest } = JSON.parse(new TextDecoder().decode(letters));
+  return { ...data, ...rest, summary: { ...data.summary, ...summary }, ending: '' };
 }
 
 /** What changed, in the words of `report/words.rs`. */
