@@ -106,6 +106,14 @@ impl Ledger {
         })
     }
 
+    /// The steps with which the scenario's faults and repairs came, in order.
+    pub fn faults(&self) -> impl Iterator<Item = (SimTime, StepId)> {
+        (1..).zip(&self.steps).filter_map(|(number, step)| match step {
+            Step::Wait { at, rule, .. } if *rule == FAULT => Some((*at, StepId(number))),
+            _ => None,
+        })
+    }
+
     /// By which step an entry came.
     pub fn of_entry(&self, entry: EntryId) -> Option<StepId> {
         let place = self.entries.binary_search_by_key(&entry, |(entry, _)| *entry).ok()?;

@@ -29,7 +29,8 @@ impl Part {
 pub fn way(ledger: &Ledger, end: StepId, from: SimTime) -> (Vec<Part>, BTreeSet<StepId>) {
     let at = ledger.at(end).unwrap_or(from);
     let steps = BTreeSet::from([end]);
-    let mut walk = Walk { ledger, from, upto: at, parts: Vec::new(), steps };
+    let faults = ledger.faults().collect();
+    let mut walk = Walk { ledger, from, upto: at, parts: Vec::new(), steps, faults };
     walk.back(end, from);
     walk.parts.reverse();
     (walk.parts, walk.steps)
@@ -45,22 +46,27 @@ struct Walk<'a> {
     /// The last one first.
     parts: Vec<Part>,
     steps: BTreeSet<StepId>,
+    /// When the scenario did something, and by which step.
+    faults: Vec<(SimTime, StepId)>,
 }
 
 impl Walk<'_> {
     /// Follows a step and what led to it back to a time; the step in which that time lies, or ends.
     fn back(&mut self, mut step: StepId, low: SimTime) -> StepId {
         let low = low.max(self.from);
+        let mut asks = false;
         while self.upto > low {
             self.steps.insert(step);
             step = match self.ledger.step(step) {
-                Some(Step::Wait { before, rule, .. }) => {
-                    let began = self.ledger.at(*before).unwrap_or(SimTime::ZERO);
+                Some(Step::Wait { before, at, rule, .. }) => {
+                    // Where another time is to be reached, what had waited is known already.
+                    asks |= *rule == ASKS && low == self.from;
+                    let (began, before) = self.set_off(*before, *at, asks);
                     self.explain(began.max(low), rule, step);
                     if began < low {
                         return step;
                     }
-                    *before
+                    before
                 }
                 Some(Step::Turn(turn)) => self.turn(turn, step, low),
                 // Set off before the ledger was opened, and not by a step of it.
@@ -71,6 +77,15 @@ impl Walk<'_> {
             };
         }
         step
+    }
+
+    /// When a wait began, and the step that set it off. Who asks again and again asks whatever happens: what
+    /// he finds after a fault goes back to the fault, and not to his questions before it.
+    fn set_off(&self, before: StepId, at: SimTime, asks: bool) -> (SimTime, StepId) {
+        let began = self.ledger.at(before).unwrap_or(SimTime::ZERO);
+        let faults = self.faults.iter().take_while(|(fault, _)| asks && *fault <= at);
+        let between = faults.last().filter(|(fault, _)| *fault > began);
+        between.copied().unwrap_or((began, before))
     }
 
     /// A turn leads back to what had been waiting for it, or to what its limit began with.
@@ -106,6 +121,9 @@ impl Walk<'_> {
         }
     }
 }
+
+/// The rule of those who ask again and again, whatever they find.
+const ASKS: Rule = "users.askInterval";
 
 /// The rule of what was under way already when the ledger was opened.
 const BEFORE: Rule = "what was under way before";
@@ -155,6 +173,17 @@ mod tests {
         let due = wait(&mut ledger, sent, 15, "timer");
         assert_eq!(read(&ledger, due), [(10, 11, "message"), (11, 15, "timer")]);
         assert_eq!(read(&ledger, fault), []);
+    }
+
+    #[test]
+    fn who_asks_again_and_again_is_not_followed_past_a_fault() {
+        let (mut ledger, fault) = opened();
+        let first = wait(&mut ledger, fault, 19, ASKS);
+        wait(&mut ledger, StepId::default(), 20, FAULT);
+        let asked = wait(&mut ledger, first, 22, ASKS);
+        let told = wait(&mut ledger, asked, 23, "message");
+        let found = [(10, 20, FAULT), (20, 22, ASKS), (22, 23, "message")];
+        assert_eq!(read(&ledger, told), found);
     }
 
     #[test]

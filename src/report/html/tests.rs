@@ -2,6 +2,7 @@
 
 use super::bundle::{self, MODULES};
 use super::film::{TABLES, film_fork};
+use super::way::Way;
 use super::*;
 use crate::analysis::fuzz::{Schedule, Shape};
 use crate::analysis::lesson::{Choice, Form as Asked, Posed, Prepared, Sheet, prepare};
@@ -56,7 +57,23 @@ fn the_pages_of_all_ten_scenarios_are_small() {
         let size = page.len();
         assert!((bare().len()..LARGEST).contains(&size), "{name}: {size} bytes");
         levels_are_what_is_summed_up(name, &film);
+        if ["etcd-one-of-three", "apiserver-removed"].contains(&name) {
+            the_way_leads_from_the_fault_before_to_what_harms(name, &film);
+        }
     }
+}
+
+/// Both are stuck after a fault that is not the first.
+fn the_way_leads_from_the_fault_before_to_what_harms(name: &str, film: &Film) {
+    let minute = if name == "apiserver-removed" { 11 } else { 6 };
+    let fault = SimTime::ZERO + Duration::from_secs(60 * minute);
+    let Way { milestone, parts, stations, .. } = &film.way;
+    assert_eq!(milestone, "apiUnavailable", "{name}");
+    assert_eq!(parts.first().map(|part| part.from), Some(fault), "{name}");
+    let to = parts.last().expect("the first is one").to;
+    assert!(to.since(fault) < Duration::from_secs(120), "{name}: {parts:?}");
+    let entry = |id: &EntryId| film.run.timeline.get(*id).expect("an entry of the run");
+    assert!(stations.iter().all(|id| entry(id).at >= fault) && !stations.is_empty(), "{name}");
 }
 
 /// The lanes of a page add up to what stands in its headline.

@@ -93,7 +93,7 @@ export class Lanes {
     const rows = [];
     const parts = this.run.way?.parts ?? [];
     if (parts.length > 0) {
-      rows.push({ heading: 'Critical path', note: `from the first fault to ${this.run.way.milestone}` });
+      rows.push({ heading: 'Critical path', note: `from ${beginning(this.run)} to ${this.run.way.milestone}` });
       rows.push({ id: 'way', name: 'waits for', parts });
     }
     for (const group of this.groups) {
@@ -167,7 +167,7 @@ export class Lanes {
     // Where it is too long its middle is left out: what tells it from others mostly stands last.
     const [, head, tail] = /^(.*?)(-[^-]{1,8})?$/.exec(row.name);
     name.innerHTML = `<span>${safe(head)}</span>${tail ? `<span>${safe(tail)}</span>` : ''}`;
-    name.title = row.id === 'way' ? 'the waits from the first fault on' : row.id;
+    name.title = row.id === 'way' ? `the waits from ${beginning(this.run)} on` : row.id;
     const track = document.createElement('div');
     track.className = 'track';
     track.setAttribute('role', 'img');
@@ -287,6 +287,12 @@ export class Lanes {
   }
 }
 
+/** Where the critical path begins. */
+function beginning(run) {
+  const { from } = run.way.parts[0];
+  return from > run.fault ? `the fault at ${run.clock(from)}` : 'the first fault';
+}
+
 /** The waits of the critical path, the longer ones one by one. */
 function waits(run) {
   const { way } = run;
@@ -299,7 +305,7 @@ function waits(run) {
     <td>${safe(rule)}${value ? ` = ${safe(value)}` : ''}</td><td>${safe(flag)}</td><td>${safe(who)}</td></tr>`;
   const rest = short.reduce((sum, part) => sum + part.to - part.from, 0);
   const others = short.length > 0 ? `<tr><td></td><td>${lengthText(rest)}</td><td colspan="3">${short.length} shorter waits together</td></tr>` : '';
-  return `<details class="waits"><summary>What it waited for, from the first fault to ${safe(way.milestone)} of ${safe(way.object)}: ${lengthText(whole)}</summary>
+  return `<details class="waits"><summary>What it waited for, from ${beginning(run)} to ${safe(way.milestone)} of ${safe(way.object)}: ${lengthText(whole)}</summary>
     <table><thead><tr><th>from</th><th>took</th><th>because of</th><th>flag or field</th><th>process</th></tr></thead><tbody>${long.map(row).join('')}${others}</tbody></table></details>`;
 }
 
