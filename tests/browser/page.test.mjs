@@ -141,6 +141,9 @@ function dice() {
 /** Runs with all that there is: Nodes that go and come, a control plane's VM replaced, etcd without its quorum, nobody who answers. */
 const LOOKED_AT = [SCENARIO, 'control-plane-vm-deleted', 'etcd-one-of-three', 'apiserver-removed'];
 
+/** An instant at which an API server is asked and gives up, and says what it was asked for. */
+const GIVEN_UP = { words: ['etcd-one-of-three-repaired', '--seed', '3'], at: 372_466_356 };
+
 test('at any instant it prints what `healsim get` prints', async () => {
   const draw = dice();
   const words = new Set();
@@ -158,6 +161,13 @@ test('at any instant it prints what `healsim get` prints', async () => {
     }
     fine(tab);
   }
+  const gave = await open(page('given-up', 'run', ...GIVEN_UP.words, '-o', 'summary'));
+  for (const table of TABLES) {
+    const printed = healsim('get', table, '--at', `${GIVEN_UP.at}us`, ...GIVEN_UP.words);
+    assert.equal(await text(gave, table, GIVEN_UP.at / 1e6), printed, table);
+    if (table !== 'machines') assert.match(printed, new RegExp(`\\(get ${table}\\)`));
+  }
+  fine(gave);
   assert.ok([...words].some((it) => it.startsWith('The connection')), 'some instant is one at which nobody answers');
 });
 

@@ -113,7 +113,8 @@ class Table {
     for (let i = 0; source && i < source.said.length; i += 2) {
       at += source.said[i];
       this.answers.times.push(at);
-      this.answers.words.push(run.text(source.said[i + 1]));
+      // Nodes are asked for; who asks for Pods is told the same of Pods.
+      this.answers.words.push(run.text(source.said[i + 1]).replace(/\(get nodes\)$/, `(get ${data.name})`));
     }
   }
 
