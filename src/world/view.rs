@@ -1,6 +1,6 @@
 //! A read-only look at the whole world, for observers, invariants and reports.
 
-use super::build::WORKLOAD_CLUSTER;
+use super::build::{WORKLOAD, WORKLOAD_CLUSTER};
 use super::core::World;
 use super::process::Process;
 use crate::api::{Kind, Object, ObjectKey, Uid};
@@ -205,6 +205,16 @@ impl<'a> View<'a> {
             .iter()
             .filter(move |(_, process)| process.program == *program)
             .map(|(_, process)| &datacenter.vm(process.vm).name)
+    }
+
+    /// Where the load balancer of the workload cluster's API leads now; none if there is no load balancer.
+    pub fn balanced_backends(self) -> Option<Vec<Text>> {
+        let datacenter = self.datacenter();
+        let mut programs = datacenter.processes.iter().map(|(_, process)| &process.program);
+        programs.any(|program| *program == *"load-balancer").then(|| {
+            let backends = datacenter.network.backends(WORKLOAD).iter();
+            backends.map(|(vm, _)| datacenter.vm(*vm).name.clone()).collect()
+        })
     }
 
     fn datacenter(self) -> &'a Datacenter {

@@ -44,6 +44,7 @@ pub fn written(shown: &Shown) -> (String, Writer) {
         members.push(("etcd", etcd(&film.members)));
         members.push(("answers", writer.answers(film)));
         members.push(("zones", zones(film)));
+        members.push(("endpoints", endpoints(film)));
         // For a learner they stand in what is turned.
         members.extend(hindsight(film).into_iter().filter(|_| shown.ending.is_empty()));
     }
@@ -265,6 +266,14 @@ fn zones(film: &Film) -> String {
     let zones: BTreeMap<&str, &str> =
         film.zones.iter().map(|(host, zone)| (host.as_str(), zone.as_str())).collect();
     json!(zones).to_string()
+}
+
+fn endpoints(film: &Film) -> String {
+    let all = film.endpoints.iter();
+    let endpoints: BTreeMap<&str, Vec<&str>> = all
+        .map(|(name, backends)| (name.as_str(), backends.iter().map(|it| it.as_str()).collect()))
+        .collect();
+    json!(endpoints).to_string()
 }
 
 fn way(way: &Way) -> String {

@@ -15,7 +15,7 @@ use crate::engine::{Duration, SimTime, Text};
 use crate::report::kubectl::{self, Row};
 use crate::scenario::{Game, Observer, Simulation};
 use crate::timeline::{Entry, Run};
-use crate::world::View;
+use crate::world::{View, WORKLOAD_CLUSTER};
 use std::collections::BTreeMap;
 
 /// The kinds that have a table on the page, with the word for `get`.
@@ -32,6 +32,8 @@ pub struct Film {
     pub answers: Answers,
     /// Each host with its zone, where there are zones.
     pub zones: Vec<(Text, Text)>,
+    /// Where each endpoint led at first; no entry tells it until that changes.
+    pub endpoints: Vec<(Text, Vec<Text>)>,
     /// How well each service served that no user asks.
     pub levels: Levels,
     pub way: Way,
@@ -61,6 +63,7 @@ pub fn film(game: &Game, seed: u64) -> Film {
     laws.look(simulation.view());
     camera.look(simulation.view());
     let zones = zones(simulation.view());
+    let endpoints = endpoints(simulation.view());
     camera.play(&mut simulation, game.until(), &mut laws);
     simulation.run(&mut Both(&mut laws, &mut camera));
     let violations = laws.end(&simulation);
@@ -71,7 +74,7 @@ pub fn film(game: &Game, seed: u64) -> Film {
     let answers = answers(game, &run);
     let way = way(game, &run);
     let (tables, members) = (camera.tables.into(), camera.members);
-    Film { run, tables, members, answers, zones, levels, way }
+    Film { run, tables, members, answers, zones, endpoints, levels, way }
 }
 
 /// Films what comes of an action in a fork of the run, which stops now: all that is new in it. It is the
@@ -110,6 +113,11 @@ fn zones(view: View) -> Vec<(Text, Text)> {
         Some((host.name.clone(), place.zone.clone()))
     });
     placed.collect()
+}
+
+fn endpoints(view: View) -> Vec<(Text, Vec<Text>)> {
+    let backends = view.balanced_backends().into_iter();
+    backends.map(|backends| (WORKLOAD_CLUSTER, backends)).collect()
 }
 
 struct Both<'a>(&'a mut dyn Observer, &'a mut Camera);

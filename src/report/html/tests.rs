@@ -57,10 +57,20 @@ fn the_pages_of_all_ten_scenarios_are_small() {
         let size = page.len();
         assert!((bare().len()..LARGEST).contains(&size), "{name}: {size} bytes");
         levels_are_what_is_summed_up(name, &film);
+        endpoints_begin_as_their_first_change_has_it(name, &film);
         if ["etcd-one-of-three", "apiserver-removed"].contains(&name) {
             the_way_leads_from_the_fault_before_to_what_harms(name, &film);
         }
     }
+}
+
+/// All of them have three API servers behind a load balancer.
+fn endpoints_begin_as_their_first_change_has_it(name: &str, film: &Film) {
+    let [(endpoint, backends)] = &film.endpoints[..] else { panic!("{name} has one endpoint") };
+    assert_eq!(backends.len(), 3, "{name}");
+    let mut happened = film.run.timeline.happened().iter();
+    let change = happened.find(|it| it.kind == *"Endpoint" && it.name == *endpoint);
+    assert!(change.is_none_or(|it| it.from == Value::text(backends.join(","))), "{name}");
 }
 
 /// Both are stuck after a fault that is not the first.

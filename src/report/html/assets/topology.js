@@ -191,11 +191,17 @@ export class Topology {
   }
 
   endpoint(upTo) {
-    const rows = this.run.ofKind('Endpoint').map((endpoint) => {
-      const backends = String(this.run.value(endpoint, 'backends', upTo) ?? '').split(',').filter((name) => name && name !== 'none');
-      const to = backends.length > 0 ? backends.map((name) => `<span class="backend">${safe(name)}</span>`).join(' ')
+    const { endpoints = {} } = this.run.data;
+    const names = new Set([...Object.keys(endpoints), ...this.run.ofKind('Endpoint').map(({ name }) => name)]);
+    const rows = [...names].map((name) => {
+      const endpoint = this.run.named.get(`Endpoint/${name}`);
+      // One that always leads to the same has no entry, and nothing to select.
+      const told = endpoint ? String(this.run.value(endpoint, 'backends', upTo) ?? '').split(',') : endpoints[name];
+      const backends = told.filter((it) => it && it !== 'none');
+      const to = backends.length > 0 ? backends.map((it) => `<span class="backend">${safe(it)}</span>`).join(' ')
         : '<span class="backend bad">no backend</span>';
-      return `<p class="endpoint"><button data-select="${safe(endpoint.id)}">endpoint ${safe(endpoint.name)}</button> → ${to}</p>`;
+      const title = `endpoint ${safe(name)}`;
+      return `<p class="endpoint">${endpoint ? `<button data-select="${safe(endpoint.id)}">${title}</button>` : `<b>${title}</b>`} → ${to}</p>`;
     });
     const probes = this.run.ofKind('Probe').filter((probe) => !probe.name.includes('@')).map((probe) => {
       const now = stateOf(this.run, probe, upTo);
