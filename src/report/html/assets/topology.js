@@ -179,7 +179,8 @@ export class Topology {
     const now = stateOf(this.run, member, upTo);
     if (now.tone === 'none') return '';
     const [short, long] = this.told(vm.name, this.time);
-    const text = short || (now.tone === 'bad' ? '' : 'no status');
+    // A trace tells of no member how far it is.
+    const text = short || (now.tone === 'bad' || this.members.size === 0 ? '' : 'no status');
     const about = safe(`${member.id}: ${now.word}`);
     return `<button class="mark${now.word === 'leader' ? ' leads' : ''}" data-select="${safe(member.id)}" data-log="${safe(vm.name)}" data-about="${about}" title="${about}${long && `, ${long}`}">
       <i class="band ${now.tone}">${now.letter}</i> etcd <span>${safe(now.word)}</span>${text ? `<small>${text}</small>` : ''}</button>`;
