@@ -256,10 +256,14 @@ export function appBands(run, pods) {
 /** What kubectl finds: an answer, or words for why there is none. */
 export function answerBands(run, source) {
   const bands = [];
+  let said;
   let at = 0;
   for (let i = 0; i < source.said.length; i += 2) {
     at += source.said[i];
     const words = run.text(source.said[i + 1]);
+    // A fork begins with the answer that the run had.
+    if (words === said) continue;
+    said = words;
     if (bands.length > 0) bands[bands.length - 1].to = at;
     bands.push({ from: at, to: run.end, state: words ? state('×', words, 'bad') : state('A', 'kubectl is answered', 'good') });
   }
