@@ -183,6 +183,10 @@ test("at any whole second it tells of etcd's members what `healsim get etcd` doe
       const printed = healsim('get', 'etcd', '--at', `${at}s`, scenario).trim().split('\n').slice(1).map((line) => line.split(/ {2,}/));
       const members = printed.filter((cells) => cells[6] !== '<unknown>').map((cells) => `${cells[0]}: term ${cells[6]}, log ${cells[7]}`);
       assert.deepEqual(told, members.sort(), `${scenario} at ${at} s`);
+      // Between two samples the time of the last one stands beside what it tells.
+      await seek(tab, at + 0.000_4);
+      const late = await tab.evaluate(() => [...document.querySelectorAll('[data-log] small')].map((it) => it.textContent).filter((it) => it.includes('term')));
+      assert.ok(late.every((it) => / at \d+:\d\d$/.test(it)), `${scenario} after ${at} s: ${late}`);
     }
     fine(tab);
   }

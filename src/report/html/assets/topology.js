@@ -55,10 +55,12 @@ export class Topology {
     const { at, every } = this.sampled;
     const place = countUpTo(at, time) - 1;
     if (!of || place < 0 || of.term[place] < 0) return ['', ''];
-    const short = `term ${of.term[place]}, log ${of.index[place]}`;
+    const state = `term ${of.term[place]}, log ${of.index[place]}`;
     // A sample like the one before it is not written.
     const since = Math.max(at[place], time - (time % every));
-    return [short, `${short}, of which ${of.applied[place]} applied, at ${this.run.clock(since, true)}`];
+    // Between two samples the log may be longer already.
+    const short = since === time ? state : `${state} at ${this.run.clock(since)}`;
+    return [short, `${state}, of which ${of.applied[place]} applied, at ${this.run.clock(since, true)}`];
   }
 
   show(time, selected) {
@@ -85,7 +87,7 @@ export class Topology {
     for (const button of this.near.querySelectorAll('[data-log]')) {
       const [short, long] = this.told(button.dataset.log, time);
       const text = button.querySelector('small');
-      if (!short || !text || button.title.endsWith(long)) continue;
+      if (!short || !text || (text.textContent === short && button.title.endsWith(long))) continue;
       text.textContent = short;
       button.title = `${button.dataset.about}, ${long}`;
     }
