@@ -159,3 +159,25 @@ fn lessons_are_listed_and_what_asks_nothing_is_refused() {
     assert_eq!(output.status.code(), Some(3));
     assert!(err(&output).contains("lost-worker"), "{}", err(&output));
 }
+
+/// Who does nothing sees in his fork what the run does: what is still to be asked of it is not told there.
+#[test]
+fn a_fork_answers_nothing_that_is_still_to_be_asked() {
+    let path = file("fork.yaml");
+    let (head, _) = LESSON.split_once("  questions:").expect("it asks");
+    let faults = "powerOff: { vm: worker-0 }";
+    let asked = "  questions:
+    - { after: 10s, ask: 'What now?', act: { within: 3m } }
+    - { after: 12s, ask: 'How long?', howLong: { until: 'Node/worker-0 Ready=Unknown', tolerance: 15s } }
+";
+    let head = head.replace("stopUnit: { vm: worker-0, unit: kubelet }", faults);
+    fs::write(&path, format!("{head}{asked}")).expect("the target folder is writable");
+    let output = typed(&[&path], "do nothing, and wait\nnever\n");
+    let text = out(&output);
+    let (before, after) = text.split_once("Question 2 of 2").expect("a second question");
+    assert!(before.contains("Nothing else than in the run happens so far."), "{text}");
+    assert!(!before.contains("Unknown"), "{before}");
+    assert!(after.contains("Unknown"), "{after}");
+    let again = "Question 1 again, now that nothing is asked.";
+    assert!(after.contains(again) && after.contains("in the run happens."), "{after}");
+}

@@ -1,10 +1,11 @@
 //! The lessons: who knows everything gets all points, who is always wrong gets none, and no question
 //! gives itself away.
 
-use healsim::analysis::lesson::{Answer, FULL, Form, Posed, Prepared, prepare};
+use healsim::analysis::lesson::{Answer, FULL, Form, Outcome, Posed, Prepared, Sheet, prepare};
 use healsim::engine::Duration;
 use healsim::report::lesson::{Answers, sheet_json};
 use healsim::scenario::{Game, load, models};
+use healsim::timeline::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An answer that gets nothing.
@@ -56,17 +57,47 @@ fn hold_to_account(name: &str, prepared: &Prepared, places: &mut Places) {
     assert_eq!(sheet.worth(), FULL * u32::try_from(sheet.questions.len()).expect("few"));
 }
 
+/// Nothing that the run still has to show is seen in a fork before it may be.
+fn tells_nothing_too_soon(name: &str, prepared: &Prepared) -> (usize, usize) {
+    let Sheet { run, questions, .. } = &prepared.sheet;
+    let (mut cut, mut whole) = (0, 0);
+    for (number, posed) in questions.iter().enumerate().filter(|(_, posed)| posed.kind == "act") {
+        for open in questions[number + 1..].iter().map(|posed| posed.at) {
+            let late = run.timeline.entries().iter().filter(|entry| entry.at > open);
+            let late: BTreeSet<String> = late.map(said).collect();
+            for choice in posed.form.choices() {
+                let Outcome { course, run: fork, .. } = choice.outcome.as_ref().expect("played");
+                let until = course.expect("of a fork").told_until(Some(open));
+                *(if until.is_some() { &mut cut } else { &mut whole }) += 1;
+                let until = until.unwrap_or(fork.ended_at);
+                let seen = fork.timeline.entries().iter().filter(|entry| entry.at <= until);
+                let told: Vec<String> = seen.map(said).filter(|said| late.contains(said)).collect();
+                assert_eq!(told, [""; 0], "{name}, question {}, {}", number + 1, choice.text);
+            }
+        }
+    }
+    (cut, whole)
+}
+
+fn said(entry: &Entry) -> String {
+    format!("{} {} {} {}", entry.at, entry.object(), entry.field, entry.to)
+}
+
 #[test]
 fn who_knows_all_gets_all_points_and_who_is_always_wrong_none() {
-    let mut all = BTreeSet::new();
+    let (mut all, mut forks) = (BTreeSet::new(), Vec::new());
     for name in models::lessons() {
         let mut places = Places::new();
         let prepared = [1, 2].map(|seed| lesson(name, seed));
         prepared.iter().for_each(|prepared| hold_to_account(name, prepared, &mut places));
         all.extend(places.into_values().flatten());
+        let told = prepared.each_ref().map(|prepared| tells_nothing_too_soon(name, prepared));
+        forks.extend(told.map(|told| (name, told)));
         let [one, two] = prepared.map(|it| it.sheet.run.timeline.hash());
         assert_ne!(one, two, "{name}: neighbors see other timings");
     }
+    let some = |of: fn(&(usize, usize)) -> usize| forks.iter().any(|(_, told)| of(told) > 0);
+    assert!(some(|told| told.0) && some(|told| told.1), "cut, and shown whole: {forks:?}");
     assert!(all.len() >= 3, "the best choice stands at {all:?} only");
 }
 

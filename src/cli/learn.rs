@@ -144,13 +144,16 @@ struct Desk<'a> {
     told: Option<SimTime>,
     /// Questions that are answered, and whose answer the run has not shown yet.
     open: Vec<usize>,
+    /// Questions of whose forks not all could be told, because it answers what was still to be asked.
+    cut: Vec<usize>,
 }
 
 impl<'a> Desk<'a> {
     fn open(prepared: &'a Prepared) -> Desk<'a> {
         let lines = Lines::of_standard_input();
         let sheet = &prepared.sheet;
-        Desk { sheet, prepared, lines, marks: Vec::new(), told: None, open: Vec::new() }
+        let (marks, open, cut) = (Vec::new(), Vec::new(), Vec::new());
+        Desk { sheet, prepared, lines, marks, told: None, open, cut }
     }
 
     /// Asks everything in its order, as long as somebody answers.
@@ -174,6 +177,10 @@ impl<'a> Desk<'a> {
         }
         let last = self.open.iter().map(|place| self.sheet.questions[*place].told_at).max();
         self.tell_until(last.unwrap_or_default())?;
+        for place in std::mem::take(&mut self.cut) {
+            say(|to| writeln!(to, "\nQuestion {} again, now that nothing is asked.", place + 1))?;
+            self.tell_fork(place)?;
+        }
         Ok(Score { marks: self.marks, stop: Stop::Done })
     }
 
@@ -186,17 +193,27 @@ impl<'a> Desk<'a> {
         self.open.retain(|place| !due.contains(place));
         for place in due {
             self.go_on(self.sheet.questions[place].told_at)?;
+            say(|to| writeln!(to))?;
+            self.tell_fork(place)?;
             let mark = self.marks.iter().find(|mark| mark.question == place);
             let Some(mark) = mark else { continue };
-            say(|to| {
-                writeln!(to)?;
-                if self.sheet.questions[place].kind == "act" {
-                    write_fork(self.sheet, mark, Style::Colored, to)?;
-                }
-                write_told(self.sheet, mark, Style::Colored, to)
-            })?;
+            say(|to| write_told(self.sheet, mark, Style::Colored, to))?;
         }
         Ok(())
+    }
+
+    /// Tells what came of the action that was chosen, as far as it answers nothing that is still to be
+    /// asked.
+    fn tell_fork(&mut self, place: usize) -> Result<(), Trouble> {
+        let posed = &self.sheet.questions[place];
+        let mark = self.marks.iter().find(|mark| mark.question == place);
+        let Some(mark) = mark.filter(|_| posed.kind == "act") else { return Ok(()) };
+        let next = self.sheet.questions.get(self.marks.len()).map(|posed| posed.at);
+        let course = self.sheet.chosen(mark).and_then(|(_, outcome)| outcome.course);
+        if course.is_some_and(|course| course.told_until(next).is_some()) {
+            self.cut.push(place);
+        }
+        say(|to| write_fork(self.sheet, mark, next, Style::Colored, to))
     }
 
     /// The clock goes on, and what happens is told.

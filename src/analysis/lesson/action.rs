@@ -1,11 +1,13 @@
 //! "What would you do now?": what an operator could do, each done in a fork of the run.
 
 use super::choices::Dice;
+use super::course::Course;
 use super::disasters::{STAYS, both};
 use super::sheet::{Choice, Form, Outcome};
 use crate::analysis::parallel::each;
 use crate::engine::{Duration, Text};
 use crate::scenario::{Action, Game, Simulation, actions};
+use crate::timeline::Run;
 
 /// How much there is to choose.
 const OFFERED: usize = 6;
@@ -18,8 +20,7 @@ const AS_GOOD: Duration = Duration::from_secs(30);
 /// the given time, best what is so soonest. Fails if everything helps, or nothing.
 pub fn form(
     game: &Game,
-    stop: &Simulation,
-    seed: u64,
+    (run, stop): (&Run, &Simulation),
     within: Duration,
     (dice, jobs): (&Dice, usize),
 ) -> Result<Form, String> {
@@ -32,7 +33,7 @@ pub fn form(
     let count = u64::try_from(tried.len()).expect("few");
     let played = each(0..count, jobs, |place| {
         let action = usize::try_from(place).ok().and_then(|place| tried.get(place));
-        outcome(game, stop, seed, action.and_then(Option::as_ref), within)
+        outcome(game, (run, stop), action.and_then(Option::as_ref), within)
     });
     let mut choices: Vec<Choice> = tried
         .iter()
@@ -76,8 +77,7 @@ fn offered(choices: Vec<Choice>, dice: &Dice) -> Vec<Choice> {
 /// What comes of an action, in a fork that goes on until it has recovered or the time is over.
 fn outcome(
     game: &Game,
-    stop: &Simulation,
-    seed: u64,
+    (run, stop): (&Run, &Simulation),
     action: Option<&Action>,
     within: Duration,
 ) -> Outcome {
@@ -86,7 +86,9 @@ fn outcome(
     let end = now + within + STAYS;
     while fork.recovered_at().is_none() && fork.view().now() <= end && fork.step_within(end) {}
     let took = fork.recovered_at().map(|at| at.since(now)).filter(|took| *took <= within);
-    Outcome { took, action: action.cloned(), run: game.judge(fork.finish(), seed) }
+    let played = game.judge(fork.finish(), run.seed);
+    let course = Some(Course::of(run, &played, now));
+    Outcome { took, action: action.cloned(), course, run: played }
 }
 
 /// As a person types it where that is a command, else as a scenario's fault.

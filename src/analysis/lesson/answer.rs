@@ -1,6 +1,6 @@
 //! Answers: read from words, and judged.
 
-use super::sheet::{Form, Posed, Sheet};
+use super::sheet::{Choice, Form, Outcome, Posed, Sheet};
 use crate::engine::{Duration, Text};
 use std::collections::BTreeSet;
 
@@ -71,6 +71,13 @@ impl Sheet {
     /// What all questions together are worth.
     pub fn worth(&self) -> u32 {
         FULL * u32::try_from(self.questions.len()).expect("a file has fewer questions")
+    }
+
+    /// The one choice of an answer, and what came of it where it was done.
+    pub fn chosen(&self, mark: &Mark) -> Option<(&Choice, &Outcome)> {
+        let Some(Answer::Chosen(places)) = &mark.answer else { return None };
+        let choice = self.questions[mark.question].form.choices().get(*places.first()?)?;
+        Some((choice, choice.outcome.as_ref()?))
     }
 }
 

@@ -24,7 +24,7 @@ pub fn form(
         let first = faults.first().map_or(SimTime::ZERO, |(at, _)| *at);
         let run = game.instead(faults.clone(), first + within + STAYS).play_until_recovered(seed);
         let took = run.recovery_time().filter(|took| *took <= within);
-        Outcome { took, action: None, run }
+        Outcome { took, action: None, course: None, run }
     });
     let choices: Vec<Choice> = disasters
         .iter()

@@ -6,6 +6,7 @@ mod action;
 mod answer;
 mod cause;
 mod choices;
+mod course;
 mod disasters;
 mod prepare;
 mod sheet;
@@ -15,5 +16,6 @@ mod tests;
 mod value;
 
 pub use answer::{Answer, FULL, Mark, Score, Stop, letter};
+pub use course::Course;
 pub use prepare::{NothingAsked, Prepared, prepare};
 pub use sheet::{Choice, Form, Outcome, Posed, Sheet};

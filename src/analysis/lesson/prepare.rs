@@ -131,7 +131,7 @@ impl Desk<'_> {
                 (form, at, Vec::new())
             }
             About::Act { within } => {
-                let form = action::form(game, self.stop, seed, *within, (dice, jobs))?;
+                let form = action::form(game, (self.run, self.stop), *within, (dice, jobs))?;
                 (form, at, Vec::new())
             }
         };

@@ -1,5 +1,6 @@
 //! A lesson's questions with their answers, as data.
 
+use super::course::Course;
 use crate::engine::{Duration, SimTime, Text};
 use crate::scenario::{Action, Table};
 use crate::timeline::{EntryId, Run};
@@ -71,6 +72,8 @@ pub struct Outcome {
     pub took: Option<Duration>,
     /// What an operator did; nothing where nobody did anything, or another disaster struck.
     pub action: Option<Action>,
+    /// How a fork goes beside the lesson's run; nothing where another disaster struck.
+    pub course: Option<Course>,
     /// Of an action: a fork, the same as the lesson's run up to the question. Of a disaster: from the
     /// beginning. It ends once it has recovered.
     pub run: Run,

@@ -21,7 +21,9 @@ pub enum Answers {
 /// `length`), `choices` as texts or `tolerance` in seconds; with the answers also `toldAt`, `best` (the
 /// places of the right choices, or seconds, null for never), `because`, `shownBy` (ids of entries), and
 /// for each choice in `outcomes` `right`, `points`, `because`, `took` (seconds, null if it was not well
-/// in time), and of what was done in a run of its own `milestones` and the `entries` since the question.
+/// in time), and of what was done in a run of its own `milestones` and the `entries` since the question;
+/// of a fork `differsAt` and `alikeUntil`, when it differs first from the lesson's run and when the last
+/// comes that both have (null for never).
 pub fn sheet_json(sheet: &Sheet, answers: Answers) -> String {
     let questions = sheet.questions.iter().enumerate();
     let questions = questions.map(|(place, posed)| question(place, posed, answers));
@@ -134,6 +136,8 @@ fn outcome(posed: &Posed, (place, choice): (usize, &Choice)) -> String {
         let entries = outcome.run.timeline.happened().iter().filter(|entry| entry.at >= since);
         members.extend([
             ("took", length(outcome.took)),
+            ("differsAt", length(outcome.course.and_then(|it| it.differs_at).map(point))),
+            ("alikeUntil", length(outcome.course.map(|it| point(it.alike_until)))),
             ("milestones", list(milestone_list(&outcome.run).into_iter())),
             ("entries", list(entries.map(Entry::to_json_line))),
         ]);

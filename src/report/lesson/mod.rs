@@ -151,22 +151,32 @@ fn answer(sheet: &Sheet, posed: &Posed, style: Style, to: &mut impl io::Write) -
     chain(&sheet.run, &posed.shown_by, style, to)
 }
 
-/// Writes what happened where the chosen action was done, from then on.
+/// Writes what happened where the chosen action was done, from then on; while a question is open, whose
+/// time is given, only as far as nothing is told of what it asks.
 pub fn write_fork(
     sheet: &Sheet,
     mark: &Mark,
+    open: Option<SimTime>,
     style: Style,
     to: &mut impl io::Write,
 ) -> io::Result<()> {
     let posed = &sheet.questions[mark.question];
-    let Some(Answer::Chosen(places)) = &mark.answer else { return Ok(()) };
-    let choices = posed.form.choices();
-    let chosen = places.first().and_then(|place| choices.get(*place));
-    let Some((choice, outcome)) = chosen.and_then(|it| Some((it, it.outcome.as_ref()?))) else {
-        return Ok(());
-    };
+    let Some((choice, outcome)) = sheet.chosen(mark) else { return Ok(()) };
     words(0, Mood::Heading, &format!("Done: {}", choice.text), style, to)?;
-    write_between(&outcome.run, (Some(posed.at), outcome.run.ended_at), style, to)?;
+    let course = outcome.course.unwrap_or_default();
+    let cut = course.told_until(open);
+    let until = cut.unwrap_or(outcome.run.ended_at);
+    if course.differs_by(until) {
+        write_between(&outcome.run, (Some(posed.at), until), style, to)?;
+        if cut.is_some() {
+            let hint = "What comes later is as in the run, and still to be asked.";
+            words(0, Mood::Quiet, hint, style, to)?;
+        }
+    } else {
+        let so_far = if cut.is_some() { " so far" } else { "" };
+        let same = format!("Nothing else than in the run happens{so_far}.");
+        words(0, Mood::Neutral, &same, style, to)?;
+    }
     words(0, Mood::Neutral, &format!("There: {}", came(outcome)), style, to)?;
     words(0, Mood::Quiet, "Back to the run, in which nobody did anything.", style, to)
 }

@@ -54,13 +54,15 @@ class App {
     this.relayOut();
   }
 
-  /** Goes into a fork of the run, which is shown in its place until it is left. */
-  enter(fork, words) {
+  /** Goes into a fork of the run, which is shown in its place until it is left; not beyond an instant, where it
+   * would tell what is still to be asked. */
+  enter(fork, words, until) {
     const { views, length, fault, marks, time, selected } = this;
     this.left ??= { stage: { views, length, fault, marks }, time, selected };
+    this.left.until = until;
     fork.stage ??= this.staged([new Run(forked(this.data.runs[0], fork))]);
-    this.scrubber.tellFork(words);
-    this.lesson.hide(false);
+    this.scrubber.tellFork(until < Infinity ? `${words} (up to the next question)` : words);
+    this.lesson.hide(until < Infinity);
     this.change(fork.stage, fork.at, null);
     document.getElementById('runs').scrollIntoView();
     this.play();

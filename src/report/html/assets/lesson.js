@@ -29,16 +29,33 @@ export class Lesson {
 
   /** How far the clock may go now. */
   get limit() {
-    if (this.app.left) return Infinity;
+    return this.app.left ? this.app.left.until : this.open;
+  }
+
+  /** When the next question is asked that nobody has answered. */
+  get open() {
     const open = this.cards.find(({ state }) => state === 'waits' || state === 'asked');
     return open && !this.isOver ? open.at : Infinity;
   }
 
+  /** Up to when a fork may be seen: not beyond what is still to be asked, if it goes on as the run does. */
+  untilIn({ alikeUntil }) {
+    return this.open < Math.round(alikeUntil * 1e6) ? this.open : Infinity;
+  }
+
+  /** The way into a fork, or that there is nothing to see in it yet. */
+  wayInto(outcome, of, place) {
+    const differs = outcome.differsAt === null ? Infinity : Math.round(outcome.differsAt * 1e6);
+    const until = this.untilIn(outcome);
+    if (until < Infinity && differs > until) return ' <small>nothing else than in the run happens so far</small>';
+    return ` <button data-of="${of}" data-fork="${place}">see what comes of it</button>`;
+  }
+
   /** Whether the causes of what happened at a time may be shown: not before it, and not while they are asked for. */
   letsTrace(time) {
-    if (!this.data || this.isOver || this.app.left) return true;
+    if (!this.data || this.isOver) return true;
     const isAsked = this.cards.some(({ state, question }) => state === 'asked' && question.kind === 'cause');
-    return time <= this.app.time && !isAsked;
+    return !isAsked && (time <= this.app.time || this.app.left?.until === Infinity);
   }
 
   /** Hides what is to come, or shows it: all of it once it is over, and in a fork. */
@@ -98,7 +115,7 @@ export class Lesson {
     if (fork) {
       const { question, right } = this.cards[Number(fork.dataset.of)];
       const place = Number(fork.dataset.fork);
-      this.app.enter(right.outcomes[place].fork, question.choices[place]);
+      this.app.enter(right.outcomes[place].fork, question.choices[place], this.untilIn(right.outcomes[place]));
     }
     if (target.closest('.pass')) this.answered(this.cards[Number(target.closest('form').dataset.card)], null);
     if (target.closest('.giveup')) this.finish('quit');
@@ -113,6 +130,8 @@ export class Lesson {
     card.points = answer === null ? 0 : pointsOf(card.question, card.right, answer);
     card.toldAt = Math.round(card.right.toldAt * 1e6);
     card.state = 'answered';
+    // Of their forks more may be seen now.
+    for (const told of this.cards) if (told.state === 'told' && told.question.kind === 'act') this.tell(told);
     card.element.innerHTML = `<p><b>${card.question.number}</b> ${safe(card.question.ask)}</p>
       <p class="quiet">You say: ${safe(this.words(card, answer))}. ${card.toldAt > this.app.time ? 'The run will show it; let the clock go on.' : ''}</p>`;
     this.show(this.app.time);
@@ -140,8 +159,7 @@ export class Lesson {
       const isMine = Array.isArray(answer) && answer.includes(i);
       const mine = isMine ? ' <small>(yours)</small>' : '';
       // What others would have come to is shown when nothing is asked any more.
-      const fork = outcome.fork && (isMine || this.isOver)
-        ? ` <button data-of="${this.cards.indexOf(card)}" data-fork="${i}">see what comes of it</button>` : '';
+      const fork = outcome.fork && (isMine || this.isOver) ? this.wayInto(outcome, this.cards.indexOf(card), i) : '';
       return `<li class="${outcome.right ? 'is-right' : ''}"><b>${outcome.right ? '✓' : '✗'}</b> ${safe(question.choices[i])}${mine}${took}${outcome.because ? ` <em>${safe(outcome.because)}</em>` : ''}${fork}</li>`;
     });
     const shown = (right.shownBy ?? []).slice(0, 3).map((id) => `<button data-entry="${id}">event at ${clockText(this.app.views[0].run.at[id - this.app.views[0].run.first] ?? 0, true)}</button>`);
