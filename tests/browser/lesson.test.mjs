@@ -84,6 +84,7 @@ test('what a learner would do is done in a fork, which he looks at and leaves', 
   });
   const before = await run();
   await tab.click('[data-fork]');
+  assert.ok(await tab.evaluate(() => document.activeElement.matches('.play')));
   await tab.waitForFunction((from) => window.healsim.time > from + 1e6, at);
   assert.match(await tab.textContent('.in-fork'), /^Back to the run/);
   assert.ok(await tab.isVisible('.lanes'), 'in a fork nothing is hidden');
@@ -98,6 +99,8 @@ test('what a learner would do is done in a fork, which he looks at and leaves', 
   const nodes = await tab.evaluate(() => window.healsim.views[0].tables.text('nodes', window.healsim.time));
   assert.ok(nodes.split('\n').length > 5 && !nodes.includes('NotReady'), nodes);
   await tab.click('.in-fork button');
+  assert.ok(await tab.evaluate(() => document.activeElement.matches('[data-fork]')), 'he is where he came from');
+  await tab.waitForFunction((t) => location.hash === `#t=${t}`, at / 1e6);
   assert.equal(await time(), at, 'the run is where it was left');
   assert.deepEqual(await run(), before);
   assert.ok(!await tab.isVisible('.lanes') && !await tab.isVisible('.in-fork'));

@@ -229,6 +229,26 @@ test('two runs whose faults come at different times are drawn with their faults 
   fine(tab);
 });
 
+test('after a click the space bar plays, and where the keyboard has led it presses', async () => {
+  const tab = await open(file, { hash: '#t=300' });
+  for (const clicked of ['.log button', '.lane .name']) {
+    await tab.locator(clicked).first().click();
+    const [before, chain] = [await time(tab), await tab.isVisible('.chain')];
+    await tab.keyboard.press('Space');
+    await tab.waitForFunction((from) => window.healsim.time > from, before);
+    await tab.keyboard.press('Space');
+    assert.equal(await tab.evaluate(() => window.healsim.playing), null, clicked);
+    assert.equal(await tab.isVisible('.chain'), chain, 'nothing was pressed again');
+  }
+  const stopped = await time(tab);
+  await tab.keyboard.press('Tab');
+  await tab.locator('.controls .help').focus();
+  await tab.keyboard.press('Space');
+  assert.ok(await tab.isVisible('#help'));
+  assert.equal(await time(tab), stopped);
+  fine(tab);
+});
+
 test('who opens an event by keyboard keeps his place', async () => {
   const tab = await open(file, { hash: '#t=650' });
   await tab.locator('.events [data-place]').nth(2).focus();

@@ -23,6 +23,9 @@ class App {
     this.lesson = new Lesson(this, data.lesson, document.getElementById('lesson'));
     document.getElementById('foot').textContent = `healsim ${data.healsim}: the same scenario, platform and seed give the same page.`;
     addEventListener('keydown', (event) => this.key(event));
+    // What a key has done is not done again by the button that has the focus.
+    addEventListener('keyup', (event) => event.key === ' ' && this.spaceIsOurs(event.target) && event.preventDefault());
+    addEventListener('pointerdown', () => { this.byPointer = true; }, true);
     addEventListener('hashchange', () => {
       this.leave();
       this.readAddress();
@@ -56,27 +59,33 @@ class App {
 
   /** Goes into a fork of the run, which is shown in its place until it is left; not beyond an instant, where it
    * would tell what is still to be asked. */
-  enter(fork, words, until) {
+  enter(fork, words, until, button) {
+    clearTimeout(this.writing);
     const { views, length, fault, marks, time, selected } = this;
     this.left ??= { stage: { views, length, fault, marks }, time, selected };
-    this.left.until = until;
+    Object.assign(this.left, { until, button });
     fork.stage ??= this.staged([new Run(forked(this.data.runs[0], fork))]);
     this.scrubber.tellFork(until < Infinity ? `${words} (up to the next question)` : words);
     this.lesson.hide(until < Infinity);
     this.change(fork.stage, fork.at, null);
     document.getElementById('runs').scrollIntoView();
+    document.querySelector('#clock .play').focus({ preventScroll: true });
     this.play();
   }
 
   /** Goes back to the run, where it was left. */
   leave() {
     if (!this.left) return;
-    const { stage, time, selected } = this.left;
+    const { stage, time, selected, button } = this.left;
+    const isAsked = document.activeElement?.closest('#lesson');
     this.left = null;
     this.scrubber.tellFork('');
     this.lesson.hide(true);
     this.change(stage, time, selected);
     document.getElementById('lesson').scrollIntoView({ block: 'nearest' });
+    // Who has come by another button of the lesson stays at that.
+    if (!isAsked) button?.focus({ preventScroll: true });
+    this.writeAddress();
   }
 
   /** The last instant that can be shown now: a lesson stops the clock at its questions. */
@@ -189,6 +198,7 @@ class App {
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const { target } = event;
+    if (event.key === 'Tab') this.byPointer = false;
     if (target.closest('input:not([type=checkbox]), select, textarea, dialog') && event.key !== '?') return;
     const keys = {
       ArrowRight: () => (event.shiftKey ? this.seek(this.time + 10e6) : this.next()),
@@ -201,12 +211,17 @@ class App {
       Escape: () => this.select(null),
       '?': () => this.help(),
     };
-    // A button that has the focus is pressed by the space bar.
-    if (!target.closest('button, input, summary, a')) keys[' '] = () => this.toggle();
+    if (this.spaceIsOurs(target)) keys[' '] = () => this.toggle();
     const act = keys[event.key];
     if (!act) return;
     event.preventDefault();
     act();
+  }
+
+  /** Whether the space bar plays: it presses a button to which the keyboard has led, but not the one clicked last. */
+  spaceIsOurs(target) {
+    if (target.closest('input, select, textarea, summary, a, dialog')) return false;
+    return this.byPointer || !target.closest('button');
   }
 
   readAddress() {

@@ -115,7 +115,7 @@ export class Lesson {
     if (fork) {
       const { question, right } = this.cards[Number(fork.dataset.of)];
       const place = Number(fork.dataset.fork);
-      this.app.enter(right.outcomes[place].fork, question.choices[place], this.untilIn(right.outcomes[place]));
+      this.app.enter(right.outcomes[place].fork, question.choices[place], this.untilIn(right.outcomes[place]), fork);
     }
     if (target.closest('.pass')) this.answered(this.cards[Number(target.closest('form').dataset.card)], null);
     if (target.closest('.giveup')) this.finish('quit');
