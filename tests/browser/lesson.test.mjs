@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { close, folder, healsim, open } from './pages.mjs';
 
 const LESSON = 'lost-worker';
+const LESSONS = [LESSON, 'lost-control-plane', 'silent-kubelet', 'lost-quorum', 'lost-api-servers'];
 const [file, told, sheetFile] = ['lesson.html', 'told.html', 'sheet.json'].map((name) => join(folder, name));
 let sheet;
 
@@ -114,6 +115,56 @@ test('what a learner would do is done in a fork, which he looks at and leaves', 
   await tab.waitForFunction(() => window.healsim.left === null && window.healsim.time === 61e6);
   assert.deepEqual(tab.wrong, []);
 });
+
+/** What of the run after the next question is seen in each fork of a question, looked at as far as it may be. */
+function tooSoon(tab, number) {
+  return tab.evaluate((place) => {
+    const app = window.healsim;
+    const { lesson } = app;
+    const list = ({ run }) => Array.from({ length: run.count }, (_, i) => {
+      const { at, object, to } = run.entry(i);
+      return [at, `${at} ${object.id} ${run.text(run.field[i])} ${to}`];
+    });
+    const late = new Set(list(app.views[0]).filter(([at]) => at > lesson.open).map(([, said]) => said));
+    return lesson.cards[place].right.outcomes.map((outcome) => {
+      const until = lesson.untilIn(outcome);
+      app.enter(outcome.fork, '', until);
+      app.pause();
+      app.seek(app.length);
+      const seen = list(app.views[0]).filter(([at, said]) => at <= app.time && late.has(said)).map(([, said]) => said);
+      const isHidden = document.body.classList.contains('learning');
+      app.leave();
+      return { seen, isCut: until < Infinity, isHidden };
+    });
+  }, number);
+}
+
+for (const lesson of LESSONS) {
+  test(`${lesson}: the cluster stays in sight of each question, and no fork tells what is still to be asked`, async () => {
+    const [page, written] = ['html', 'json'].map((it) => join(folder, `${lesson}.${it}`));
+    healsim('learn', lesson, '--with-answers', '--out', `html=${page}`, '--out', `json=${written}`);
+    const { questions } = JSON.parse(readFileSync(written, 'utf8'));
+    const tab = await open(page);
+    const phone = () => document.documentElement.scrollWidth <= innerWidth;
+    const forks = [];
+    for (const [number, question] of questions.entries()) {
+      await tab.evaluate(() => { window.healsim.pause(); window.healsim.seek(window.healsim.length); });
+      const top = await tab.evaluate(() => { scrollTo(0, 0); return document.querySelector('.topology').getBoundingClientRect().top; });
+      assert.ok(top < 900, `question ${number + 1}: the cluster begins at ${top}`);
+      assert.equal(await tab.locator('.cards .card').count(), 1);
+      await tab.setViewportSize({ width: 390, height: 844 });
+      assert.ok(await tab.evaluate(phone), `question ${number + 1} is wider than a phone`);
+      await tab.setViewportSize({ width: 1280, height: 900 });
+      await answer(tab, question);
+      if (question.kind === 'act') forks.push(...await tooSoon(tab, number));
+    }
+    for (const { seen, isCut, isHidden } of forks) assert.deepEqual([seen, isHidden], [[], isCut]);
+    await tab.evaluate(() => { window.healsim.pause(); window.healsim.seek(window.healsim.length); });
+    assert.equal(await tab.locator('.past:visible').count(), 0, 'at the end all can be read');
+    assert.equal(await tab.locator('.cards .card').count(), questions.length);
+    assert.deepEqual(tab.wrong, []);
+  });
+}
 
 test('who gives up sees everything, and wrong answers get nothing', async () => {
   const tab = await open(told);

@@ -16,12 +16,17 @@ export class Lesson {
     this.cards = (data?.questions ?? []).map((question) => ({ question, at: Math.round(question.t * 1e6), state: 'waits' }));
     if (!data) return;
     this.hide(true);
-    element.innerHTML = `<div class="panel-head"><h2>${safe(data.lesson)}</h2><span class="points"></span></div>
-      <div class="intro">${safe(data.introduction).split(/\n\s*\n/).map((part) => `<p>${part}</p>`).join('')}</div>
-      <p class="quiet">${this.cards.length} questions. Predict, and let the clock go on: the run shows what is right.
-      What is to come is hidden until you have answered all of them. <button class="giveup">Show everything now</button></p>
+    element.innerHTML = `<div class="panel-head"><h2>${safe(data.lesson)}</h2><span class="points"></span><button class="giveup">Show everything now</button></div>
+      <div class="folds"><details class="intro" open><summary>Introduction</summary>
+        ${safe(data.introduction).split(/\n\s*\n/).map((part) => `<p>${part}</p>`).join('')}
+        <p class="quiet">${this.cards.length} questions. Predict, and let the clock go on: the run shows what is right.
+        What is to come is hidden until you have answered all of them.</p></details>
+      <details class="past" hidden><summary></summary><ol></ol></details></div>
       <ol class="cards"></ol><div class="score" hidden></div>`;
-    this.list = element.querySelector('.cards');
+    [this.list, this.past] = [element.querySelector('.cards'), element.querySelector('.past')];
+    /** What has been answered and told since the last question. */
+    this.fresh = new Set();
+    foldOnPaper(element);
     element.addEventListener('submit', (event) => this.submitted(event));
     element.addEventListener('click', (event) => this.clicked(event));
     this.showPoints();
@@ -66,14 +71,33 @@ export class Lesson {
   show(time) {
     if (!this.data || this.isOver || this.app.left) return;
     for (const card of this.cards) {
-      if (card.state === 'waits' && time >= card.at) this.ask(card);
+      if (card.state === 'waits' && time >= card.at && !this.asked) this.ask(card);
       if (card.state === 'answered' && time >= card.toldAt) this.tell(card);
     }
     if (this.cards.every(({ state }) => state === 'told')) this.finish('done');
   }
 
+  /** The one question that is asked now. */
+  get asked() {
+    return this.cards.find(({ state }) => state === 'asked');
+  }
+
+  /** Shows what is asked, or else what the run has just told; all else is folded, so that the cluster stays in sight. */
+  arrange() {
+    const there = this.cards.filter(({ element }) => element).reverse();
+    const isShown = (card) => (this.isOver ? true : this.asked ? card === this.asked : this.fresh.has(card));
+    const folded = there.filter((card) => !isShown(card));
+    this.list.replaceChildren(...there.filter(isShown).map(({ element }) => element));
+    this.past.querySelector('ol').replaceChildren(...folded.map(({ element }) => element));
+    this.past.hidden = folded.length === 0;
+    const of = folded.length === 1 ? 'question' : 'questions';
+    this.past.querySelector('summary').textContent = `${folded.length} earlier ${of}`;
+  }
+
   ask(card) {
     card.state = 'asked';
+    this.fresh.clear();
+    for (const fold of [this.element.querySelector('.intro'), this.past]) fold.open = false;
     const { question } = card;
     const type = question.form === 'all' ? 'checkbox' : 'radio';
     const choices = question.choices.map((text, i) => `<label><input type="${type}" name="choice" value="${i}"> ${safe(text)}</label>`).join('');
@@ -86,7 +110,7 @@ export class Lesson {
     card.element.innerHTML = `<form data-card="${this.cards.indexOf(card)}"><fieldset><legend><b>${question.number}</b> ${safe(question.ask)}</legend>
       ${question.form === 'all' ? '<p class="quiet">All that are true.</p>' : ''}<div class="choices">${form}</div></fieldset>
       <div class="buttons"><button type="submit">Answer</button> <button type="button" class="pass">Pass</button><span class="hint" role="alert"></span></div></form>`;
-    this.list.prepend(card.element);
+    this.arrange();
     this.app.pause();
     card.element.scrollIntoView?.({ block: 'nearest' });
     card.element.querySelector('input')?.focus({ preventScroll: true });
@@ -131,9 +155,11 @@ export class Lesson {
     card.toldAt = Math.round(card.right.toldAt * 1e6);
     card.state = 'answered';
     // Of their forks more may be seen now.
-    for (const told of this.cards) if (told.state === 'told' && told.question.kind === 'act') this.tell(told);
+    for (const told of this.cards) if (told.state === 'told' && told.question.kind === 'act') this.write(told);
+    this.fresh.add(card);
     card.element.innerHTML = `<p><b>${card.question.number}</b> ${safe(card.question.ask)}</p>
       <p class="quiet">You say: ${safe(this.words(card, answer))}. ${card.toldAt > this.app.time ? 'The run will show it; let the clock go on.' : ''}</p>`;
+    this.arrange();
     this.show(this.app.time);
     if (this.app.time < this.limit && !this.isOver && card.state === 'answered') this.app.play();
   }
@@ -153,6 +179,14 @@ export class Lesson {
 
   tell(card) {
     card.state = 'told';
+    this.fresh.add(card);
+    this.write(card);
+    this.arrange();
+    this.showPoints();
+  }
+
+  /** Writes what is right, and what came of what could be chosen. */
+  write(card) {
     const { question, right, answer, points } = card;
     const outcomes = (right.outcomes ?? []).map((outcome, i) => {
       const took = outcome.took === undefined ? '' : outcome.took === null ? ' Not well in time.' : ` Well after ${lengthText(Math.round(outcome.took * 1e6))}.`;
@@ -167,7 +201,6 @@ export class Lesson {
       <p>You said: ${safe(this.words(card, answer))}. Right: <b>${safe(this.bestOf(card))}</b>.</p>
       ${outcomes.length > 0 ? `<ul class="outcomes">${outcomes.join('')}</ul>` : ''}
       ${right.because ? `<p>${safe(right.because)}</p>` : ''}${shown.length > 0 ? `<p class="quiet">Shown by: ${shown.join(' ')}</p>` : ''}`;
-    this.showPoints();
   }
 
   get points() {
@@ -180,10 +213,13 @@ export class Lesson {
 
   finish(ended) {
     this.isOver = ended;
-    for (const card of this.cards) if (card.state === 'answered' || card.state === 'told') this.tell(card);
+    for (const card of this.cards) {
+      if (card.state === 'answered' || card.state === 'told') this.tell(card);
+      else delete card.element;
+    }
     this.hide(false);
-    this.element.querySelector('.giveup')?.closest('p').remove();
-    for (const { state, element } of this.cards) if (state === 'asked') element.remove();
+    this.element.querySelector('.giveup')?.remove();
+    this.arrange();
     this.showPoints();
     const score = this.element.querySelector('.score');
     score.hidden = false;
@@ -218,6 +254,16 @@ export class Lesson {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
+}
+
+/** On paper nothing is folded. */
+function foldOnPaper(element) {
+  let closed = [];
+  addEventListener('beforeprint', () => {
+    closed = [...element.querySelectorAll('details:not([open])')];
+    for (const fold of closed) fold.open = true;
+  });
+  addEventListener('afterprint', () => closed.forEach((fold) => { fold.open = false; }));
 }
 
 /** A time as Go writes it, in seconds; null if it is none. */
