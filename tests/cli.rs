@@ -449,6 +449,16 @@ fn the_last_line_of_json_lines_is_the_summary() {
 }
 
 #[test]
+fn a_page_is_printed_as_it_is_written() {
+    let path = file("printed.html", "");
+    let written = format!("html={path}");
+    let output = healsim(&["run", "worker-kubelet-stopped", "-o", "html", "--out", &written]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert!(output.stdout.starts_with(b"<!doctype html>"));
+    assert!(output.stdout == fs::read(path).expect("a page"));
+}
+
+#[test]
 fn an_estimate_whose_seeds_go_over_the_largest_number_is_refused() {
     let with = |seed: &str| {
         let args = ["estimate", "worker-kubelet-stopped", "--runs", "2", "--until", "1m30s"];

@@ -120,6 +120,9 @@ pub struct Run {
     pub common: Common,
 }
 
+/// Why a terminal gets no page.
+const FOR_A_BROWSER: &str = "a page is for a browser; name a file: --out html=FILE";
+
 impl Run {
     fn wants_page(&self) -> bool {
         self.output == Format::Html || self.out.iter().any(|out| out.format == Format::Html)
@@ -233,6 +236,9 @@ impl Run {
         if self.play {
             self.can_play()?;
         }
+        if self.output == Format::Html && !self.play && io::stdout().is_terminal() {
+            return Err(FOR_A_BROWSER.to_owned());
+        }
         if let (true, runs @ 3..) = (self.wants_page(), self.inputs.len()) {
             return Err(format!("a page shows one run, or two beside each other; here are {runs}"));
         }
@@ -282,6 +288,7 @@ impl ValueEnum for Format {
             Format::Summary,
             Format::Json,
             Format::Jsonl,
+            Format::Html,
             Format::Perfetto,
             Format::Events,
             Format::Metrics,

@@ -1,5 +1,6 @@
 //! `report`: a page from stored traces; and the pages of runs that have just been played.
 
+use super::FOR_A_BROWSER;
 use super::args::OutFile;
 use super::commands::{Exit, Trouble, can_write, file, stdout};
 use super::output::{print, write_file};
@@ -50,7 +51,7 @@ impl Report {
     /// Fails with what would be right if nobody could read the result.
     pub fn fits(&self) -> Result<(), String> {
         match self.out.is_empty() && io::stdout().is_terminal() {
-            true => Err("a page is for a browser; name a file: --out html=FILE".to_owned()),
+            true => Err(FOR_A_BROWSER.to_owned()),
             false => Ok(()),
         }
     }
