@@ -139,6 +139,22 @@ function tooSoon(tab, number) {
   }, number);
 }
 
+/** On a phone the clock is high in a fork, and stands above its title. */
+async function titleIsSeen(tab) {
+  await tab.setViewportSize({ width: 390, height: 844 });
+  const [clock, title] = await tab.evaluate(() => {
+    const { lesson } = window.healsim;
+    const card = lesson.cards.findLast(({ state, question }) => state === 'told' && question.kind === 'act');
+    window.healsim.enter(card.right.outcomes[0].fork, card.question.choices[0], Infinity);
+    window.healsim.pause();
+    const ends = ['#clock', '.title h1'].map((name) => document.querySelector(name).getBoundingClientRect());
+    window.healsim.leave();
+    return [ends[0].bottom, ends[1].top];
+  });
+  assert.ok(clock <= title, `the title begins at ${title}, the clock ends at ${clock}`);
+  await tab.setViewportSize({ width: 1280, height: 900 });
+}
+
 for (const lesson of LESSONS) {
   test(`${lesson}: the cluster stays in sight of each question, and no fork tells what is still to be asked`, async () => {
     const [page, written] = ['html', 'json'].map((it) => join(folder, `${lesson}.${it}`));
@@ -156,6 +172,7 @@ for (const lesson of LESSONS) {
       assert.ok(await tab.evaluate(phone), `question ${number + 1} is wider than a phone`);
       await tab.setViewportSize({ width: 1280, height: 900 });
       await answer(tab, question);
+      if (question.kind === 'act') await titleIsSeen(tab);
       if (question.kind === 'act') forks.push(...await tooSoon(tab, number));
     }
     for (const { seen, isCut, isHidden } of forks) assert.deepEqual([seen, isHidden], [[], isCut]);

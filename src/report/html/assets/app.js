@@ -54,6 +54,8 @@ class App {
     Object.assign(this, stage, { time, selected });
     for (const view of this.views) view.mark(selected);
     this.scrubber.drawMarks();
+    // What is scrolled to stays below the clock, which is higher in a fork, and on a phone.
+    document.body.style.setProperty('--clock', `${document.getElementById('clock').offsetHeight}px`);
     this.relayOut();
   }
 
