@@ -10,7 +10,7 @@ use super::data::{self, Writer};
 use super::forks::fork;
 use crate::analysis::lesson::{Answer, Posed, Prepared};
 use crate::report::kubectl::manifest::base64;
-use crate::report::lesson::{Answers, sheet_json};
+use crate::report::lesson::{Answers, sheet_json, tables};
 use crate::scenario::Simulation;
 use serde_json::{Map, Value, json};
 
@@ -28,6 +28,12 @@ pub fn lesson(prepared: &Prepared, run: &Shown, answers: Answers) -> String {
     for (place, (question, posed)) in questions.iter_mut().zip(&sheet.questions).enumerate() {
         let question = question.as_object_mut().expect("a question is an object");
         let mut answer = taken(question);
+        if let Some(stop) = stops.get(place) {
+            let shown = tables(posed, stop);
+            let shown =
+                shown.iter().map(|(command, text)| json!({ "command": command, "text": text }));
+            question.insert("show".to_owned(), shown.collect());
+        }
         if let Some(stop) = stops.get(place).filter(|_| posed.kind == "act") {
             add_forks(&mut answer, posed, stop, &writer);
         }

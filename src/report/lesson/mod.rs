@@ -77,11 +77,10 @@ pub fn write_question(
 ) -> io::Result<()> {
     let posed = &sheet.questions[place];
     title(sheet, place, posed.at, style, to)?;
-    for table in &posed.show {
-        let (command, resource, form) = shown(*table);
+    for (command, text) in tables(posed, stop) {
         writeln!(to)?;
         say(Mood::Quiet, &format!("$ {command}"), style, to)?;
-        write!(to, "{}", kubectl::ask(stop, resource, form).text)?;
+        write!(to, "{text}")?;
     }
     writeln!(to)?;
     words(0, Mood::Heading, &posed.ask, style, to)?;
@@ -231,6 +230,15 @@ fn title(
     let since = clock::since(sheet.run.first_fault.unwrap_or_default(), at);
     let count = sheet.questions.len();
     say(Mood::Heading, &format!("Question {} of {count}, at {since}", place + 1), style, to)
+}
+
+/// The tables before a question, each with what a person types for it; `stop` is the run at its instant.
+pub fn tables(posed: &Posed, stop: &Simulation) -> Vec<(String, String)> {
+    let asked = posed.show.iter().map(|table| {
+        let (command, resource, form) = shown(*table);
+        (command, kubectl::ask(stop, resource, form).text)
+    });
+    asked.collect()
 }
 
 /// What a person types for a table, and what that is here.

@@ -107,7 +107,7 @@ export class Lesson {
       : choices;
     card.element = document.createElement('li');
     card.element.className = 'card';
-    card.element.innerHTML = `<form data-card="${this.cards.indexOf(card)}"><fieldset><legend><b>${question.number}</b> ${safe(question.ask)}</legend>
+    card.element.innerHTML = `<form data-card="${this.cards.indexOf(card)}"><fieldset><legend><b>${question.number}</b> ${safe(question.ask)}</legend>${printed(question)}
       ${question.form === 'all' ? '<p class="quiet">All that are true.</p>' : ''}<div class="choices">${form}</div></fieldset>
       <div class="buttons"><button type="submit">Answer</button> <button type="button" class="pass">Pass</button><span class="hint" role="alert"></span></div></form>`;
     this.arrange();
@@ -200,7 +200,7 @@ export class Lesson {
     card.element.innerHTML = `<p><b>${question.number}</b> ${safe(question.ask)} <strong>${points} of ${FULL}</strong></p>
       <p>You said: ${safe(this.words(card, answer))}. Right: <b>${safe(this.bestOf(card))}</b>.</p>
       ${outcomes.length > 0 ? `<ul class="outcomes">${outcomes.join('')}</ul>` : ''}
-      ${right.because ? `<p>${safe(right.because)}</p>` : ''}${shown.length > 0 ? `<p class="quiet">Shown by: ${shown.join(' ')}</p>` : ''}`;
+      ${right.because ? `<p>${safe(right.because)}</p>` : ''}${printed(question)}${shown.length > 0 ? `<p class="quiet">Shown by: ${shown.join(' ')}</p>` : ''}`;
   }
 
   get points() {
@@ -254,6 +254,13 @@ export class Lesson {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
+}
+
+/** What was printed at a question's instant, for who wants to look at it again when the clock has gone on. */
+function printed({ show }) {
+  if (!show?.length) return '';
+  const tables = show.map(({ command, text }) => `<pre><b>$ ${safe(command)}</b>\n${safe(text)}</pre>`);
+  return `<details class="shown"><summary>What is printed then: ${show.map(({ command }) => safe(command.split('   #')[0])).join(', ')}</summary>${tables.join('')}</details>`;
 }
 
 /** On paper nothing is folded. */
