@@ -40,6 +40,19 @@ export function page(name, ...words) {
   return file;
 }
 
+/** The pages of these scenarios, two at a time. */
+export async function pagesBeside(names) {
+  const files = names.map((name) => join(folder, `${name}.html`));
+  const waits = names.map((name, i) => [name, files[i]]);
+  const make = async () => {
+    for (let next = waits.shift(); next; next = waits.shift()) {
+      await healsimBeside('run', next[0], '-o', 'summary', '--out', `html=${next[1]}`);
+    }
+  };
+  await Promise.all([make(), make()]);
+  return files;
+}
+
 /** The data of an hour with so many workers, made here because playing it takes half an hour: a third of them lose
  * their power, and come back one by one. With 5,000 it is no smaller than a page of a real run (docs/page.md,
  * "Large runs": 45,106 objects, 190,391 facts, 3,694 samples of etcd), and a hundred times as much happens. */
@@ -157,8 +170,9 @@ let browser;
 
 /** A tab in which every console message and every request beyond the file itself is a failure. */
 export async function open(file, { hash = '', width = 1280, height = 900, scheme = 'light' } = {}) {
-  browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme });
+  // One browser, whoever asks first: several tabs may be opened at once.
+  browser ??= chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
+  const context = await (await browser).newContext({ viewport: { width, height }, colorScheme: scheme });
   const tab = await context.newPage();
   tab.wrong = [];
   tab.on('console', (message) => tab.wrong.push(`console: ${message.text()}`));
@@ -172,5 +186,5 @@ export async function open(file, { hash = '', width = 1280, height = 900, scheme
 }
 
 export async function close() {
-  await browser?.close();
+  await (await browser)?.close();
 }
