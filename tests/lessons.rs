@@ -80,7 +80,7 @@ fn tells_nothing_too_soon(name: &str, prepared: &Prepared) -> (usize, usize) {
 }
 
 fn said(entry: &Entry) -> String {
-    format!("{} {} {} {}", entry.at, entry.object(), entry.field, entry.to)
+    format!("{:?} {} {} {}", entry.at, entry.object(), entry.field, entry.to)
 }
 
 #[test]

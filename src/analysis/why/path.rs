@@ -83,7 +83,7 @@ impl Walk<'_> {
     /// he finds after a fault goes back to the fault, and not to his questions before it.
     fn set_off(&self, before: StepId, at: SimTime, asks: bool) -> (SimTime, StepId) {
         let began = self.ledger.at(before).unwrap_or(SimTime::ZERO);
-        let faults = self.faults.iter().take_while(|(fault, _)| asks && *fault <= at);
+        let faults = self.faults.iter().take_while(|(fault, _)| asks && *fault < at);
         let between = faults.last().filter(|(fault, _)| *fault > began);
         between.copied().unwrap_or((began, before))
     }
