@@ -187,6 +187,15 @@ mod tests {
     }
 
     #[test]
+    fn of_two_faults_after_each_other_the_way_leads_to_the_first() {
+        let (mut ledger, fault) = opened();
+        let asked = wait(&mut ledger, fault, 15, ASKS);
+        wait(&mut ledger, fault, 20, FAULT);
+        let told = wait(&mut ledger, asked, 22, ASKS);
+        assert_eq!(read(&ledger, told), [(10, 20, FAULT), (20, 22, ASKS)]);
+    }
+
+    #[test]
     fn what_ticked_before_the_fault_counts_since_the_fault() {
         let (mut ledger, _) = opened();
         let before = wait(&mut ledger, StepId::default(), 12, "tick");
