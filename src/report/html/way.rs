@@ -34,8 +34,8 @@ pub struct Part {
 /// VMs times seconds beyond which no ledger is kept: with some ten steps each it takes a gigabyte.
 const LARGE: u64 = 2_000_000;
 
-/// The way to the recovery; of a run that has not recovered, the one to what harms, from the fault that
-/// came before it.
+/// The way to the recovery; of a run that has not recovered, the one to what harms, or else to what it
+/// has come to, from the fault that came before it.
 pub fn way(game: &Game, run: &Run) -> Way {
     let absent = |why: &'static str| Way { absent: Text::word(why), ..Way::default() };
     let vms = run.timeline.beginning().iter().filter(|entry| entry.kind == "VM");
@@ -45,8 +45,8 @@ pub fn way(game: &Game, run: &Run) -> Way {
     }
     let found = milestones(run);
     let recovered = found.iter().find(|it| it.name == "recovered");
-    let Some(last) = recovered.or(harm(&found)) else {
-        return absent("It has not recovered, and nothing that has a name harms it.");
+    let Some(last) = recovered.or(harm(&found)).or(found.last()) else {
+        return absent("Nothing came of it that has a name.");
     };
     let since = if recovered.is_some() { SimTime::ZERO } else { fault_before(run, last) };
     let question =
