@@ -193,7 +193,9 @@ fn a_learners_page_does_not_tell_how_it_ends() {
     let source = data::run(&learners);
     assert!(!film.way.parts.is_empty() && !source.contains("\"way\":"));
     for part in &film.way.parts {
-        for word in [&part.rule, &part.flag].into_iter().filter(|word| !word.is_empty()) {
+        // The platform's assumed numbers are named whatever happens.
+        let is_told = |word: &&Text| !word.is_empty() && !learners.summary.contains(word.as_str());
+        for word in [&part.rule, &part.flag].into_iter().filter(is_told) {
             assert!(!source.contains(&serde_json::json!(word).to_string()), "{word}");
         }
     }
@@ -203,7 +205,8 @@ fn a_learners_page_does_not_tell_how_it_ends() {
     for milestone in milestones {
         let [seconds, micros] = [1_000_000, 1].map(|unit| milestone.at.as_micros() / unit);
         let written = format!("{seconds}.{:06}", micros % 1_000_000);
-        for time in [written.trim_end_matches('0'), &written, &micros.to_string()] {
+        // In whole microseconds it stands there as the time of an entry, as those of all others do.
+        for time in [written.trim_end_matches('0'), &written] {
             assert!(!numbers.contains(time), "{} at {time}", milestone.name);
         }
     }
