@@ -283,7 +283,8 @@ fn is_daily(operation: &StoreOperation) -> bool {
     }
 }
 
-/// True for a timer that leaves a resting group as it is.
+/// True for a timer that leaves a resting group as it is. Whether a peer has been silent for too long
+/// is not one: who was heard when is known once the group is woken.
 pub fn is_routine_timer(event: &Event) -> bool {
     matches!(
         event,
@@ -292,7 +293,6 @@ pub fn is_routine_timer(event: &Event) -> bool {
             | Event::ReadRetry(_)
             | Event::Monitor(_)
             | Event::Leases(_)
-            | Event::ReadLate(..)
             | Event::Dial(..)
             | Event::DialLate(..)
     )
