@@ -165,12 +165,10 @@ fn lessons_are_listed_and_what_asks_nothing_is_refused() {
 fn a_fork_answers_nothing_that_is_still_to_be_asked() {
     let path = file("fork.yaml");
     let (head, _) = LESSON.split_once("  questions:").expect("it asks");
-    let faults = "powerOff: { vm: worker-0 }";
     let asked = "  questions:
     - { after: 10s, ask: 'What now?', act: { within: 3m } }
     - { after: 12s, ask: 'How long?', howLong: { until: 'Node/worker-0 Ready=Unknown', tolerance: 15s } }
 ";
-    let head = head.replace("stopUnit: { vm: worker-0, unit: kubelet }", faults);
     fs::write(&path, format!("{head}{asked}")).expect("the target folder is writable");
     let output = typed(&[&path], "do nothing, and wait\nnever\n");
     let text = out(&output);
