@@ -84,7 +84,7 @@ fn outcome(
     let now = stop.view().now();
     let mut fork = stop.treated(action, within + STAYS);
     let end = now + within + STAYS;
-    while fork.recovered_at().is_none() && fork.view().now() <= end && fork.step() {}
+    while fork.recovered_at().is_none() && fork.view().now() <= end && fork.step_within(end) {}
     let took = fork.recovered_at().map(|at| at.since(now)).filter(|took| *took <= within);
     let played = game.judge(fork.finish(), run.seed);
     let course = Some(Course::of(run, &played, now));

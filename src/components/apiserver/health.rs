@@ -61,6 +61,11 @@ impl Health {
     }
 }
 
+/// The place of the last check that an endpoint makes.
+fn last_check(path: &str) -> usize {
+    usize::from(path == "/readyz")
+}
+
 /// Health checks that nothing can disturb.
 impl Apiserver {
     /// When a server that is well would answer a health check that comes at a time. `read` tells when
@@ -76,7 +81,7 @@ impl Apiserver {
             return None;
         }
         let (mut at, mut foreseen) = (came, Foreseen::default());
-        for place in 0..=usize::from(path == "/readyz") {
+        for place in 0..=last_check(path) {
             if !self.health.0[place].is_recent(at, self.settings.health_timeout) {
                 foreseen.asked[place] = Some(at);
                 let asked = at;
@@ -129,8 +134,8 @@ impl Apiserver {
                 Text::word("[-]poststarthook/rbac/bootstrap-roles failed: reason withheld");
             return ctx.send(client, Message::Health(id, 500, failed));
         }
-        let last = usize::from(path == "/readyz");
-        self.run_check(Caller { client, id, at: 0, last, failed: String::new() }, ctx);
+        let (at, last, failed) = (0, last_check(path), String::new());
+        self.run_check(Caller { client, id, at, last, failed }, ctx);
     }
 
     fn run_check(&mut self, caller: Caller, ctx: &mut Ctx<Event>) {

@@ -125,21 +125,9 @@ impl Kubelet {
 
     /// It is time for a probe.
     pub(super) fn probe(&mut self, activity: ActivityId, ctx: &mut Ctx<Event>) {
-        let Some((name, spec)) = self.statics.slots.of(activity) else { return };
-        let (name, spec) = (name.clone(), *spec);
+        let Some((name, spec)) = self.due_probe(activity, ctx.now()) else { return };
         let Some(pod) = self.statics.pods.get_mut(&name) else { return };
-        let Stage::Running { since } = pod.stage else { return };
-        if !pod.manifest.probes.contains(&spec) || ctx.now().since(since) < spec.initial_delay {
-            return;
-        }
-        let has_started = pod.probes.started == Some(true);
-        if has_started == (spec.kind == ProbeKind::Startup) {
-            return;
-        }
         let probe = pod.probes.each.entry(spec.kind).or_default();
-        if probe.on_hold {
-            return;
-        }
         if probe.asked.is_none() {
             let to = probe.connection.get_or_insert_with(|| {
                 ctx.connect(Address::Here(Port(spec.port))) //
@@ -166,16 +154,27 @@ impl Kubelet {
         activity: ActivityId,
         now: SimTime,
     ) -> Option<(ConnectionId, &'static str, SimTime)> {
+        let (name, spec) = self.due_probe(activity, now)?;
+        let probes = &self.statics.pods.get(&name)?.probes;
+        let probe = probes.each.get(&spec.kind)?;
+        let is_well =
+            probes.are_ready() == Some(true) && (probe.failures, probe.asked) == (0, None);
+        let limit = now + spec.timeout.min(spec.period);
+        is_well.then_some((probe.connection?, spec.path, limit))
+    }
+
+    /// The container and the probe that an activity stands for, if it asks at this time.
+    fn due_probe(&self, activity: ActivityId, now: SimTime) -> Option<(Text, ProbeSpec)> {
         let (name, spec) = self.statics.slots.of(activity)?;
         let pod = self.statics.pods.get(name)?;
         let Stage::Running { since } = pod.stage else { return None };
-        let is_due = pod.manifest.probes.contains(spec) && now.since(since) >= spec.initial_delay;
-        let probe = pod.probes.each.get(&spec.kind)?;
-        let is_well = pod.probes.are_ready() == Some(true)
-            && spec.kind != ProbeKind::Startup
-            && (probe.failures, probe.on_hold, probe.asked) == (0, false, None);
-        let limit = now + spec.timeout.min(spec.period);
-        (is_due && is_well).then_some((probe.connection?, spec.path, limit))
+        let has_started = pod.probes.started == Some(true);
+        let waits = pod.probes.each.get(&spec.kind).is_some_and(|probe| probe.on_hold);
+        let asks = pod.manifest.probes.contains(spec)
+            && now.since(since) >= spec.initial_delay
+            && has_started != (spec.kind == ProbeKind::Startup)
+            && !waits;
+        asks.then(|| (name.clone(), *spec))
     }
 
     /// A probe was not played that has succeeded as foreseen.
