@@ -12,15 +12,19 @@
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod well;
+#[cfg(test)]
+mod well_tests;
 
 use super::{PAUSED, Settings, Wording, cluster_of, is_paused};
 use crate::api::kinds::{Condition, EventType, MachineHealthCheck, Status};
 use crate::api::{Kind, Object, ObjectKey, Verb};
 use crate::client::{ClusterCache, EventDraft, Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{Duration, SimTime, Text};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use verdict::{Bench, Clock, Target, Verdict};
+use verdict::{Bench, Clock, Found, Target, Verdict};
+use well::Well;
 
 /// The controller.
 #[derive(Clone, Debug)]
@@ -28,6 +32,8 @@ pub struct HealthCheckController {
     settings: Settings,
     /// Whether the workload cluster's API answers.
     pub workload: ClusterCache,
+    /// Who was well at each check's last look.
+    well: BTreeMap<ObjectKey, Well>,
 }
 
 /// Where a reconcile waits: what is still to be written, and how it will end.
@@ -58,10 +64,11 @@ struct Counted {
 }
 
 impl Counted {
-    fn of(targets: &[Target], check: &MachineHealthCheck) -> Counted {
+    /// Of those that were well already, the number is enough.
+    fn of(well: usize, targets: &[Target], check: &MachineHealthCheck) -> Counted {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let expected = count(targets.len());
-        let healthy = count(targets.iter().filter(|target| target.is_healthy()).count());
+        let expected = count(well + targets.len());
+        let healthy = count(well + targets.iter().filter(|target| target.is_healthy()).count());
         let unhealthy = count(targets.iter().filter(|target| target.is_unhealthy()).count());
         // Whoever is not healthy counts: a running clock, no Node yet, on its way out.
         let allowed = check.max_unhealthy.allows(expected - healthy, expected);
@@ -86,7 +93,7 @@ impl HealthCheckController {
     /// A controller with these rules.
     pub fn new(settings: Settings) -> HealthCheckController {
         let workload = ClusterCache::new(super::PROBE, settings.probe);
-        HealthCheckController { settings, workload }
+        HealthCheckController { settings, workload, well: BTreeMap::new() }
     }
 
     /// The Machine with the verdict written into it, if that changes anything.
@@ -261,32 +268,48 @@ impl HealthCheckController {
         }
     }
 
-    /// The Machines of the check, each with its verdict; those that are exempt are named.
-    fn targets(&self, bench: &Bench, view: &mut View) -> Vec<Target> {
+    /// The Machines of the check, each with its verdict, but those that are well and say so; those
+    /// that are exempt are named.
+    fn targets(&self, bench: &Bench, well: Well, view: &mut View) -> (Well, Vec<Target>) {
         let mut targets = Vec::new();
+        let nodes = view.remote;
+        let mut round = well.look([bench.check_object, bench.cluster_object], nodes);
         for object in view.local.list(Kind::Machine) {
+            if round.passes(object, nodes) || !object.meta.matches(&bench.check.selector) {
+                continue;
+            }
             let Some(machine) = object.machine() else { continue };
-            if !object.meta.matches(&bench.check.selector) {
+            if let Some(annotation) = exempt(object) {
+                view.logs.push(self.skipping(object.key(), annotation));
                 continue;
             }
-            let exempt = [PAUSED, SKIP].into_iter().find(|a| object.meta.annotation(a).is_some());
-            if let Some(annotation) = exempt {
-                let word = match self.settings.wording {
-                    Wording::V1Beta1 => "skipping",
-                    Wording::V1Beta2 => "Skipping",
-                };
-                view.logs.push(Text::from(format!(
-                    "{word} remediation Machine=\"{}/{}\" reason=\"machine has \\\"{annotation}\\\" \
-                     annotation\"",
-                    object.key().namespace,
-                    object.name()
-                )));
-                continue;
+            let target = bench.judge(object, machine, view);
+            match &target.node {
+                Found::Node(node) if target.is_healthy() && self.says_so(&target, bench.now) => {
+                    round.note(object, node);
+                }
+                _ => targets.push(target),
             }
-            targets.push(bench.judge(object, machine, view));
         }
         say_what_is_over(&targets, view);
-        targets
+        (round.end(), targets)
+    }
+
+    /// True if the Machine says of itself what was found.
+    fn says_so(&self, target: &Target, now: SimTime) -> bool {
+        self.marked(target, true, now).is_none()
+    }
+
+    fn skipping(&self, key: &ObjectKey, annotation: &str) -> Text {
+        let word = match self.settings.wording {
+            Wording::V1Beta1 => "skipping",
+            Wording::V1Beta2 => "Skipping",
+        };
+        Text::from(format!(
+            "{word} remediation Machine=\"{}/{}\" reason=\"machine has \\\"{annotation}\\\" \
+             annotation\"",
+            key.namespace, key.name
+        ))
     }
 
     /// Announces what has been written, and goes on to the next write.
@@ -313,23 +336,30 @@ impl Reconciler for HealthCheckController {
     }
 
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
-        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        let Some(object) = view.local.get(key).cloned() else {
+            self.well.remove(key);
+            return Step::done();
+        };
         let Some(check) = object.machine_health_check() else { return Step::done() };
         let Some(cluster) = cluster_of(&object, view).cloned() else {
             return Step::Done(Outcome::error("the Cluster is not found"));
         };
-        let Some(cluster) = cluster.cluster() else { return Step::done() };
         if is_paused(&object, view) {
             view.logs.push(Text::word("Reconciliation is paused for this object"));
             return Step::done();
         }
-        let bench = Bench::new(&self.settings, cluster, check, view.wall_clock());
+        let settings = self.settings;
+        let Some(bench) = Bench::new(&settings, &cluster, &object, view.wall_clock()) else {
+            return Step::done();
+        };
         if bench.initialized && (!self.workload.contact().connected || !view.remote.are_synced()) {
             return Step::Done(Outcome::error("connection to the workload cluster is down"));
         }
         let now = view.wall_clock();
-        let targets = self.targets(&bench, view);
-        let counted = Counted::of(&targets, check);
+        let well = self.well.remove(key).unwrap_or_default();
+        let (well, targets) = self.targets(&bench, well, view);
+        let counted = Counted::of(well.count(), &targets, check);
+        self.well.insert(key.clone(), well);
         let allowed = counted.allowed;
         for target in &targets {
             self.mention(key, target, allowed, view);
@@ -369,6 +399,11 @@ impl Reconciler for HealthCheckController {
         }
         self.next_write(state, view)
     }
+}
+
+/// The annotation by which a Machine is left out, if it has one.
+fn exempt(object: &Object) -> Option<&'static str> {
+    [PAUSED, SKIP].into_iter().find(|name| object.meta.annotation(name).is_some())
 }
 
 /// True if the owner is working on it already.

@@ -1,5 +1,6 @@
 //! One look of a health check: caches in; writes, Events, lines and the next look out.
 
+use super::super::ClusterApi;
 use super::super::brakes_tests::{annotate, say, secs};
 use super::super::tests::{check, cluster, machine, manager, node, settings};
 use super::*;
@@ -9,11 +10,11 @@ use crate::engine::Skew;
 use crate::infra::Elapsed;
 use crate::timeline::Cause;
 
-const ALL: MaxUnhealthy = MaxUnhealthy::Percent(100);
+pub(super) const ALL: MaxUnhealthy = MaxUnhealthy::Percent(100);
 
 /// What one look said and did.
 #[derive(Debug)]
-struct Look {
+pub(super) struct Look {
     /// What is written of each Machine's health, as `NAME TYPE=STATUS REASON MESSAGE`.
     said: Vec<String>,
     /// The check as it is written, if it is.
@@ -22,18 +23,18 @@ struct Look {
     events: Vec<String>,
     logs: Vec<String>,
     elapsed: Option<Elapsed>,
-    outcome: Outcome,
+    pub outcome: Outcome,
 }
 
 /// How the manager of this test is set up.
-struct Setup {
-    settings: Settings,
+pub(super) struct Setup {
+    pub settings: Settings,
     connected: bool,
     /// Every write is refused.
     refused: bool,
 }
 
-fn plain() -> Setup {
+pub(super) fn plain() -> Setup {
     Setup { settings: settings(), connected: true, refused: false }
 }
 
@@ -49,23 +50,31 @@ fn newer() -> Setup {
 
 /// One look, so many seconds after the beginning.
 fn look(setup: &Setup, seconds: u64, objects: &[Object]) -> Look {
-    let bench = manager(setup.settings, objects);
-    let clients = &bench.component.clients;
+    let mut controller = HealthCheckController::new(setup.settings);
+    if !setup.connected {
+        controller.workload.pretend_failed(setup.settings.probe.failures);
+    }
+    look_of(&mut controller, setup, seconds, &manager(setup.settings, objects).component)
+}
+
+/// One look of a controller at what its manager's caches have.
+pub(super) fn look_of(
+    controller: &mut HealthCheckController,
+    setup: &Setup,
+    seconds: u64,
+    manager: &ClusterApi,
+) -> Look {
     let mut view = View {
         now: SimTime::ZERO + secs(seconds),
         skew: Skew::NONE,
-        local: &clients.local.caches,
-        remote: clients.remote_caches(),
+        local: &manager.clients.local.caches,
+        remote: manager.clients.remote_caches(),
         draw: &mut |_| 0,
         events: Vec::new(),
         logs: Vec::new(),
         found: Cause::NONE,
         elapsed: None,
     };
-    let mut controller = HealthCheckController::new(setup.settings);
-    if !setup.connected {
-        controller.workload.pretend_failed(setup.settings.probe.failures);
-    }
     let key = check(ALL).key().clone();
     let (mut said, mut written) = (Vec::new(), None);
     let mut step = controller.begin(&key, &mut view);
@@ -95,7 +104,7 @@ fn look(setup: &Setup, seconds: u64, objects: &[Object]) -> Look {
 }
 
 /// A Machine of this name with its Node, whose Ready has been so since then.
-fn pair(name: &'static str, ready: Status, since: u64) -> Vec<Object> {
+pub(super) fn pair(name: &'static str, ready: Status, since: u64) -> Vec<Object> {
     let mut node = node(ready, since);
     node.meta.key.name = Text::word(name);
     let machine = machine(|object| {

@@ -65,11 +65,13 @@ pub enum Found {
 
 /// What all verdicts of one pass rest on.
 pub struct Bench<'a> {
-    pub settings: &'a Settings,
-    pub cluster: &'a Cluster,
+    settings: &'a Settings,
+    pub cluster_object: &'a Arc<Object>,
+    cluster: &'a Cluster,
     /// The Cluster's `ControlPlaneInitialized` and `InfrastructureReady`.
     pub initialized: bool,
     infrastructure_ready: bool,
+    pub check_object: &'a Arc<Object>,
     pub check: &'a MachineHealthCheck,
     pub now: SimTime,
 }
@@ -112,22 +114,25 @@ impl Target {
 }
 
 impl<'a> Bench<'a> {
-    /// A bench for one pass.
+    /// A bench for one pass; none if the objects are no Cluster and no check.
     pub fn new(
         settings: &'a Settings,
-        cluster: &'a Cluster,
-        check: &'a MachineHealthCheck,
+        cluster_object: &'a Arc<Object>,
+        check_object: &'a Arc<Object>,
         now: SimTime,
-    ) -> Bench<'a> {
+    ) -> Option<Bench<'a>> {
+        let (cluster, check) = (cluster_object.cluster()?, check_object.machine_health_check()?);
         let is = |condition| cluster.conditions.is(condition, Status::True);
-        Bench {
+        Some(Bench {
             settings,
+            cluster_object,
             cluster,
             initialized: is("ControlPlaneInitialized"),
             infrastructure_ready: is("InfrastructureReady"),
+            check_object,
             check,
             now,
-        }
+        })
     }
 
     /// Judges one Machine.
