@@ -49,24 +49,21 @@ impl World {
         if self.core.is_frozen(id) {
             return self.core.hold(id, key, payload);
         }
-        if self.goes_to_rest(id, &payload) {
+        if self.goes_to_rest(id, &payload) || self.passes_over_probe(id, &payload) {
             return;
         }
-        let ahead = match &payload.what {
-            What::Tick(..) => self.pass_over_probe(id, payload),
-            What::Message(..) => self.answer_ahead(id, payload),
-            _ => Some(payload),
-        };
-        let Some(payload) = ahead else { return };
+        if let Some(read) = self.undisturbed_read(id, &payload) {
+            return self.answer_ahead(id, payload, read);
+        }
         self.wake_for(id, &payload.what);
-        let payload = match payload.what {
-            What::Flushed(_) => self.core.end_flush(id, key, payload),
-            _ => Some(payload),
-        };
-        let Some(payload) = payload.filter(|payload| self.core.admit(id, payload)) else {
+        if self.core.waits_for_disk(id, &payload.what) {
+            self.core.wait_for_disk(id, key, payload);
+            return self.note_rest(id);
+        }
+        if !self.core.admit(id, &payload) {
             self.core.note_entries(self.core.step);
             return self.note_rest(id);
-        };
+        }
         let component = &mut self.components[id.0 as usize];
         component.play(id, payload.what, payload.cause, &mut self.core, &mut self.buffers);
         self.core.tell_of_files(self.core.datacenter.processes.get(id).vm, Cause::NONE);

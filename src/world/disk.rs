@@ -16,21 +16,15 @@ impl Core {
         }
     }
 
-    /// The flush that would end now, unless the disk is stalled, which keeps it.
-    pub(super) fn end_flush(
-        &mut self,
-        process: ProcessId,
-        key: Key,
-        payload: Payload,
-    ) -> Option<Payload> {
-        if self.disk_of(process) == DiskHealth::Stalled {
-            let vm = self.datacenter.processes.get(process).vm;
-            self.unflushed.entry(vm).or_default().push((key, payload));
-            return None;
-        }
-        let Payload { incarnation, cause, what } = payload;
-        let What::Flushed(event) = what else { unreachable!("only a flush ends here") };
-        Some(Payload { incarnation, cause, what: What::Due(event) })
+    /// True for the end of a flush on a disk that is stalled.
+    pub(super) fn waits_for_disk(&self, process: ProcessId, what: &What) -> bool {
+        matches!(what, What::Flushed(_)) && self.disk_of(process) == DiskHealth::Stalled
+    }
+
+    /// The end of a flush waits until the disk is well.
+    pub(super) fn wait_for_disk(&mut self, process: ProcessId, key: Key, payload: Payload) {
+        let vm = self.datacenter.processes.get(process).vm;
+        self.unflushed.entry(vm).or_default().push((key, payload));
     }
 
     /// A disk gets slow, stalls or is well again.

@@ -82,8 +82,11 @@ macro_rules! processes {
                 match self {
                     $(Process::$name(component) => {
                         let input = match what {
-                            What::Due(Event::$name(event)) => Input::Due(event),
-                            What::Due(_) => unreachable!("a timer returns to who set it"),
+                            What::Due(Event::$name(event))
+                            | What::Flushed(Event::$name(event)) => Input::Due(event),
+                            What::Due(_) | What::Flushed(_) => {
+                                unreachable!("a timer returns to who set it")
+                            }
                             other => other.into_input(),
                         };
                         let effects = &mut buffers.$buffer;

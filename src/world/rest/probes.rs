@@ -24,24 +24,23 @@ struct Probe {
 }
 
 impl World {
-    /// Passes over a probe that nothing can disturb; otherwise gives the event back.
-    pub(in crate::world) fn pass_over_probe(
-        &mut self,
-        id: ProcessId,
-        payload: Payload,
-    ) -> Option<Payload> {
-        let What::Tick(activity, _) = payload.what else { return Some(payload) };
+    /// Passes over a probe that nothing can disturb; false if this is none.
+    pub(in crate::world) fn passes_over_probe(&mut self, id: ProcessId, payload: &Payload) -> bool {
+        let What::Tick(activity, _) = payload.what else { return false };
         if self.core.plays_all() {
-            return Some(payload);
+            return false;
         }
-        let Some(probe) = self.foresee_probe(id, activity) else { return Some(payload) };
+        let Some(probe) = self.foresee_probe(id, activity) else { return false };
         self.drop_void_until(probe.answered_at);
-        if !self.is_left_alone(probe.answered_at) {
-            return Some(payload);
+        let is_undisturbed = self.is_left_alone(probe.answered_at);
+        if is_undisturbed && self.core.admit(id, payload) {
+            self.pass_probe(id, probe);
         }
-        if !self.core.admit(id, &payload) {
-            return None;
-        }
+        is_undisturbed
+    }
+
+    /// A probe has gone as foreseen.
+    fn pass_probe(&mut self, id: ProcessId, probe: Probe) {
         if let Some(kubelet) = self.kubelet(id) {
             kubelet.pass_probe();
         }
@@ -53,7 +52,6 @@ impl World {
             self.core.datacenter.network.heard_by(connection, answered_at);
             self.pass_read(read);
         }
-        None
     }
 
     fn kubelet(&mut self, id: ProcessId) -> Option<&mut Kubelet> {

@@ -12,11 +12,12 @@ use super::Group;
 use crate::components::etcd::Etcd;
 use crate::engine::{Duration, SimTime};
 use crate::infra::ProcessId;
+use crate::wire::StoreOperation::{Get, Range};
 use crate::wire::{Consistency, Message, StoreOperation};
 
 /// How a read will go.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Read {
+pub(in crate::world) struct Read {
     process: ProcessId,
     /// Its group, and the place of the member that is asked; the leader has the first. None of a
     /// member that is alone: it asks nobody.
@@ -28,34 +29,42 @@ pub(super) struct Read {
 }
 
 impl World {
-    /// Plays a read that nothing can disturb, with its answer; otherwise gives the event back.
+    /// How a read goes that comes now, if this is one and nothing can disturb it.
+    pub(in crate::world) fn undisturbed_read(
+        &mut self,
+        id: ProcessId,
+        payload: &Payload,
+    ) -> Option<Read> {
+        let What::Message(_, Message::Store(request)) = &payload.what else { return None };
+        if !is_linearizable(&request.operation) || self.core.plays_all() {
+            return None;
+        }
+        let read = self.foresee_read(id, self.core.now)?;
+        self.drop_void_until(read.answered_at);
+        self.is_left_alone(read.answered_at).then_some(read)
+    }
+
+    /// Plays a read that nothing can disturb, with its answer.
     pub(in crate::world) fn answer_ahead(
         &mut self,
         id: ProcessId,
         mut payload: Payload,
-    ) -> Option<Payload> {
-        let What::Message(_, Message::Store(request)) = &mut payload.what else {
-            return Some(payload);
-        };
-        let Some(how) = linearizable(&mut request.operation) else { return Some(payload) };
-        if self.core.plays_all() {
-            return Some(payload);
-        }
-        let Some(read) = self.foresee_read(id, self.core.now) else { return Some(payload) };
-        self.drop_void_until(read.answered_at);
-        if !self.is_left_alone(read.answered_at) {
-            return Some(payload);
+        read: Read,
+    ) {
+        if !self.core.admit(id, &payload) {
+            return;
         }
         // Until then nothing changes, so what the member has now is as fresh as a quorum says.
-        *how = Consistency::Serializable;
-        if self.core.admit(id, &payload) {
-            self.pass_read(read);
-            let now = std::mem::replace(&mut self.core.now, read.answered_at);
-            let component = &mut self.components[id.0 as usize];
-            component.play(id, payload.what, payload.cause, &mut self.core, &mut self.buffers);
-            self.core.now = now;
+        if let What::Message(_, Message::Store(request)) = &mut payload.what
+            && let Get(_, how) | Range(_, how) = &mut request.operation
+        {
+            *how = Consistency::Serializable;
         }
-        None
+        self.pass_read(read);
+        let now = std::mem::replace(&mut self.core.now, read.answered_at);
+        let component = &mut self.components[id.0 as usize];
+        component.play(id, payload.what, payload.cause, &mut self.core, &mut self.buffers);
+        self.core.now = now;
     }
 
     /// How a linearizable read at a member goes that comes at a time, if nothing disturbs it.
@@ -136,14 +145,7 @@ impl World {
     }
 }
 
-/// How fresh a read is to be that asks a quorum.
-fn linearizable(operation: &mut StoreOperation) -> Option<&mut Consistency> {
-    match operation {
-        StoreOperation::Get(_, how) | StoreOperation::Range(_, how)
-            if *how == Consistency::Linearizable =>
-        {
-            Some(how)
-        }
-        _ => None,
-    }
+/// True for a read of objects that asks a quorum.
+fn is_linearizable(operation: &StoreOperation) -> bool {
+    matches!(operation, Get(_, Consistency::Linearizable) | Range(_, Consistency::Linearizable))
 }
