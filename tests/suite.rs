@@ -28,6 +28,7 @@ mod lines;
 mod links;
 mod load_balancer;
 mod mechanism;
+mod mutants;
 mod probes;
 mod quorum;
 mod scenarios;

@@ -1,6 +1,7 @@
 //! What is not played changes nothing: small worlds, played in both ways.
 
-use healsim::api::{Kind, ObjectKey};
+use healsim::api::kinds::Lease;
+use healsim::api::{Kind, Meta, Object, ObjectKey, Revision};
 use healsim::engine::{Activity, Duration, Owner, Path, Phase, Rhythm, SimTime, Text};
 use healsim::infra::{ActivityId, Address, ConnectionId, Ctx, Input, Port};
 use healsim::scenario::{Game, Scenario, Source, blueprint, models};
@@ -55,11 +56,29 @@ impl CustomProcess for Sleeper {
     }
 }
 
-/// Reads at some times from the member of etcd on its VM, and says when it was answered.
+/// Reads at some times from the member of etcd on its VM, and writes at others; says when it was
+/// answered.
 #[derive(Clone, Debug)]
 struct Reader {
     reads: Vec<Duration>,
+    writes: Vec<Duration>,
     etcd: Option<ConnectionId>,
+}
+
+/// From this number on requests are writes.
+const WRITES: u64 = 1_000;
+
+fn read() -> StoreOperation {
+    let (kind, name) = (Kind::Node, Text::word("worker-0"));
+    let key = ObjectKey { kind, namespace: Text::EMPTY, name };
+    StoreOperation::Get(key, Consistency::Linearizable)
+}
+
+fn write(number: u64, writer: u32) -> StoreOperation {
+    let meta = Meta::new(Kind::Lease, "default", format!("of-the-test-{number}"));
+    let object = Object::new(meta, Lease::default());
+    let (key, put) = (object.key().clone(), Some(Box::new(object)));
+    StoreOperation::Transact { key, expected: Revision(0), put, by: "test", writer }
 }
 
 impl CustomProcess for Reader {
@@ -67,16 +86,16 @@ impl CustomProcess for Reader {
         match input {
             Input::Started(_) => {
                 self.etcd = Some(ctx.connect(Address::Here(Port(2379))));
-                for (number, after) in (0..).zip(self.reads.clone()) {
+                let reads = (0..).zip(self.reads.clone());
+                for (number, after) in reads.chain((WRITES..).zip(self.writes.clone())) {
                     ctx.after("a test's", after, number);
                 }
             }
             Input::Due(number) => {
-                let (kind, name) = (Kind::Node, Text::word("worker-0"));
-                let key = ObjectKey { kind, namespace: Text::EMPTY, name };
+                let writer = ctx.process().0;
                 let request = StoreRequest {
-                    id: u32::try_from(number).expect("few reads"),
-                    operation: StoreOperation::Get(key, Consistency::Linearizable),
+                    id: u32::try_from(number).expect("few requests"),
+                    operation: if number < WRITES { read() } else { write(number, writer) },
                     require_leader: false,
                     sender: Owner::named("reader"),
                     count: number,
@@ -86,7 +105,7 @@ impl CustomProcess for Reader {
             }
             Input::Message(_, Message::Stored(id, answer)) => {
                 let answer = format!("{answer:?}");
-                ctx.log(format!("read {id} at {:?}: {}", ctx.now(), &answer[..40]));
+                ctx.log(format!("request {id} at {:?}: {}", ctx.now(), &answer[..40]));
             }
             Input::Broken(_, how) => ctx.log(format!("{how:?} at {:?}", ctx.now())),
             _ => {}
@@ -186,11 +205,20 @@ proptest! {
     #[test]
     fn reads_are_answered_when_they_would_have_been(
         reads in times(40),
+        // Most are still being written when a read comes.
+        writes in proptest::collection::vec((any::<proptest::sample::Index>(), 0u64..12_000), 12),
         // Most strike while a read is under way.
         strikes in proptest::collection::vec((any::<proptest::sample::Index>(), 0u64..1_500), 3),
         seed in 0u64..6,
     ) {
-        let reader = || Box::new(Reader { reads: reads.clone(), etcd: None });
+        let before = |(which, by): (proptest::sample::Index, u64)| {
+            which.get(&reads).saturating_sub(Duration::from_micros(by))
+        };
+        let writes: Vec<Duration> = writes.into_iter().map(before).collect();
+        let reader = || {
+            let (reads, writes) = (reads.clone(), writes.clone());
+            Box::new(Reader { reads, writes, etcd: None })
+        };
         let blow = |(which, after): (proptest::sample::Index, u64), strike| -> Blow {
             let at = SimTime::ZERO + *which.get(&reads) + Duration::from_micros(after);
             (at, strike)

@@ -118,6 +118,15 @@ pub fn get(name: &'static str, how: Consistency) -> StoreOperation {
 }
 
 impl Cluster {
+    /// The timers of a host that have not run down.
+    pub fn timers_of(&self, number: usize) -> impl Iterator<Item = &Event> {
+        let own = move |(host, ..): &&(usize, u32, Input<Event>)| *host == number;
+        self.queue.values().filter(own).filter_map(|(_, _, input)| match input {
+            Input::Due(event) => Some(event),
+            _ => None,
+        })
+    }
+
     /// So many members that have long agreed, led by the first.
     pub fn of(count: usize, seed: u64) -> Cluster {
         Cluster::with(settings(), count, seed)

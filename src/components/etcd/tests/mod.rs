@@ -6,4 +6,5 @@ mod errors;
 mod leases;
 mod membership;
 mod recovery;
+mod rest;
 mod single;
