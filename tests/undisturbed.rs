@@ -120,26 +120,33 @@ impl CustomProcess for Reader {
 /// What is done to the world, and when.
 type Blow = (SimTime, fn(&mut World));
 
-/// The timeline of half a minute, and how many events it took.
-fn played(
-    process: Box<dyn CustomProcess>,
-    (seed, dense): (u64, bool),
-    blows: &[Blow],
-) -> (String, u64) {
+/// Three control planes and a worker, and a process of the test's beside a member of etcd.
+fn world(process: Box<dyn CustomProcess>, (seed, dense): (u64, bool)) -> World {
     let platform = models::platform("tkgs-2024").expect("a platform");
     let mut world = World::new(blueprint(&platform, 3, 1), seed);
     assert!(world.add_process("control-plane-1", "tester", process));
     if dense {
         world.play_densely();
     }
+    world
+}
+
+/// Plays what falls due before a time.
+fn play_until(world: &mut World, stop: SimTime) {
+    while world.next_at().is_some_and(|next| next < stop) {
+        world.leave_alone_until(stop);
+        world.step();
+    }
+    world.pass_until(stop);
+}
+
+/// The timeline of half a minute, and how many events it took.
+fn played(process: Box<dyn CustomProcess>, how: (u64, bool), blows: &[Blow]) -> (String, u64) {
+    let mut world = world(process, how);
     let end = SimTime::ZERO + Duration::from_secs(30);
     let nothing: Blow = (end, |_| ());
     for (stop, strike) in blows.iter().copied().chain([nothing]) {
-        while world.next_at().is_some_and(|next| next < stop) {
-            world.leave_alone_until(stop);
-            world.step();
-        }
-        world.pass_until(stop);
+        play_until(&mut world, stop);
         strike(&mut world);
     }
     (format!("{:#?}", world.timeline().entries()), world.played())
@@ -184,6 +191,44 @@ fn times(count: usize) -> impl Strategy<Value = Vec<Duration>> {
     // Close together now and then: then one read waits for the other.
     let time = prop_oneof![0u64..28_000_000, 5_000_000u64..5_003_000, 9_000_000u64..9_200_000];
     proptest::collection::vec(time.prop_map(Duration::from_micros), 1..count)
+}
+
+/// What members of etcd remember of each other, and how far their clocks have come.
+fn memories(world: &World) -> Vec<String> {
+    const KEPT: [&str; 8] = [
+        "ticked: ",
+        "followed: ",
+        "election_elapsed: ",
+        "recent_active: ",
+        "tick_pending: ",
+        "matched: ",
+        "heard: ",
+        "answered: ",
+    ];
+    let all = format!("{world:?}");
+    let members = all.split("Etcd(Etcd {").skip(1);
+    let memory = |member: &str| {
+        let own = member.split("is_stopping").next().unwrap_or_default();
+        let parts = own.split([',', '{']).map(str::trim);
+        let kept = parts.filter(|part| KEPT.iter().any(|field| part.starts_with(field)));
+        kept.collect::<Vec<_>>().join("\n")
+    };
+    let memories: Vec<String> = members.map(memory).collect();
+    assert!(memories.iter().any(|memory| memory.lines().count() > KEPT.len()), "{memories:?}");
+    memories
+}
+
+/// The first tick of the leader of the group that has followers, after a time.
+fn tick_after(time: SimTime, seed: u64) -> SimTime {
+    let nobody = Reader { reads: Vec::new(), writes: Vec::new(), etcd: None };
+    let mut world = world(Box::new(nobody), (seed, true));
+    play_until(&mut world, time);
+    let all = memories(&world);
+    let leader = all.iter().find(|memory| memory.contains("recent_active: true"));
+    let ticked =
+        leader.and_then(|memory| memory.split("ticked: SimTime(").nth(1)?.split(')').next());
+    let ticked: u64 = ticked.and_then(|ticked| ticked.parse().ok()).expect("a leader ticks");
+    SimTime::from_micros(ticked) + Duration::from_millis(100)
 }
 
 proptest! {
@@ -232,6 +277,39 @@ proptest! {
             let (dense, all) = played(reader(), (seed, true), &blows);
             prop_assert_eq!(sparse, dense);
             prop_assert!(few < all);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    /// Whatever a timeline shows of it: who is woken has in mind what it would have.
+    #[test]
+    fn members_that_are_woken_remember_what_they_would(
+        // After a tick of the leader: most come while its heartbeats are on their way.
+        writes in proptest::collection::vec(prop_oneof![0u64..1_000, 0u64..100_000], 6),
+        seed in 0u64..20,
+    ) {
+        let begin = tick_after(SimTime::from_micros(3_000_000), seed);
+        let writes: Vec<Duration> = writes
+            .iter()
+            .map(|after| begin.since(SimTime::ZERO) + Duration::from_micros(*after))
+            .collect();
+        let [mut sparse, mut dense] = [false, true].map(|dense| {
+            let reader = Reader { reads: writes.clone(), writes: writes.clone(), etcd: None };
+            world(Box::new(reader), (seed, dense))
+        });
+        let near = (0..20).map(|step| step * 100);
+        for after in near.chain((2_000..120_000).step_by(2_170)) {
+            let stop = begin + Duration::from_micros(after);
+            let [woken, awake] = [&mut sparse, &mut dense].map(|world| {
+                play_until(world, stop);
+                let mut woken = world.clone();
+                woken.play_densely();
+                memories(&woken)
+            });
+            prop_assert_eq!(woken, awake, "at {:?}", stop);
         }
     }
 }

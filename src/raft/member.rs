@@ -313,6 +313,12 @@ impl<E: Clone> Raft<E> {
 
 /// For owners who do not play ticks and heartbeats that change nothing.
 impl<E: Clone> Raft<E> {
+    /// True if another member is not known to have all that this one has.
+    pub fn is_ahead_of(&self, other: MemberId) -> bool {
+        let progress = self.tracker.progress(other);
+        progress.is_some_and(|progress| progress.matched < self.log.last_index())
+    }
+
     /// True if a tick or a heartbeat would change nothing but what `pass_over` makes good: a leader
     /// whose followers all keep up, or a follower of one; no change or hand-over is under way. From
     /// those that are `gone` nothing comes, and nothing reaches them.
@@ -371,11 +377,6 @@ impl<E: Clone> Raft<E> {
         if let Some(place) = self.tracker.position(from) {
             self.tracker.peers[place].progress.recent_active = has_come;
         }
-    }
-
-    /// A heartbeat was not played whose answer waits for the disk.
-    pub fn answer_heartbeat(&mut self, leader: MemberId) {
-        self.send(leader, Body::HeartbeatResponse { context: None });
     }
 }
 

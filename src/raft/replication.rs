@@ -92,6 +92,15 @@ impl<E: Clone> Raft<E> {
         }
     }
 
+    /// A message was not played that is answered now: a heartbeat, or, by a leader that was ahead, the
+    /// answer to one.
+    pub fn answer_unplayed(&mut self, other: MemberId) {
+        match self.leads(other) {
+            Some(place) => _ = self.send_append(place, Empty::Send),
+            None => self.send(other, Body::HeartbeatResponse { context: None }),
+        }
+    }
+
     /// The disk has the leader's own entries, which count from now on.
     pub(super) fn count_own_entries(&mut self) {
         let stable = self.log.stable;

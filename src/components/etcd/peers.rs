@@ -57,8 +57,9 @@ impl Peer {
         self.writer
     }
 
-    /// When it last answered this member as its leader.
-    pub fn answered(&self) -> SimTime {
+    /// It answered this member as its leader then, unplayed; when it last did.
+    pub fn answer(&mut self, at: SimTime) -> SimTime {
+        self.answered = self.answered.max(at);
         self.answered
     }
 

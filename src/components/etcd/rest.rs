@@ -1,9 +1,6 @@
 //! What the world has to know of members, and to tell them, so that ticks and heartbeats that change
 //! nothing need not be played.
 //!
-//! Simplified: where a proposal comes to the leader within a round trip of a heartbeat, the answer
-//! to the heartbeat has the leader send an empty append more; it is not counted as heard.
-//!
 //! A heartbeat that finds everybody well touches `election_elapsed` and the times of the last
 //! message at a follower, `recent_active` at the leader (`raft`), and nothing else: what it tells
 //! of the commit the appends before it on the same stream have told. When they are to count again,
@@ -57,7 +54,8 @@ pub struct Heard {
     pub from: MemberId,
     /// When the latest came, if any did.
     pub at: Option<SimTime>,
-    /// It asked for an answer that waits for the disk.
+    /// It asked for an answer that waits for the disk: to a heartbeat, or, of a leader that is ahead,
+    /// to such an answer.
     pub owes_answer: bool,
 }
 
@@ -107,6 +105,11 @@ impl Etcd {
     /// After how long a read without an answer is asked for again.
     pub fn read_retry(&self) -> Duration {
         self.member.as_ref().map_or(Duration::ZERO, |member| member.settings.read_retry)
+    }
+
+    /// True if another has not acknowledged all that the member has, as its leader.
+    pub fn is_ahead_of(&self, other: MemberId) -> bool {
+        self.member.as_ref().is_some_and(|member| member.raft.is_ahead_of(other))
     }
 
     /// The last entry of the member's log.
@@ -208,7 +211,7 @@ impl Member {
         self.tick_pending |= passed.tick_pending;
         for heard in &passed.heard {
             if heard.owes_answer {
-                self.raft.answer_heartbeat(heard.from);
+                self.raft.answer_unplayed(heard.from);
             }
             if let Some(at) = heard.at {
                 self.hear_unplayed(heard.from, at);
@@ -224,11 +227,14 @@ impl Member {
         let per_count = u64::from(self.settings.raft.election_ticks);
         let elapsed = (u64::from(self.raft.election_elapsed()) + passed.taken) % per_count;
         self.raft.pass_over_ticks(u32::try_from(elapsed).expect("less than between two counts"));
-        let Some(counted) = passed.counted else { return };
         for heard in &passed.heard {
-            let answered = self.peer(heard.from).map_or(SimTime::ZERO, Peer::answered);
-            let answered = answered.max(heard.at.unwrap_or_default());
-            self.raft.pass_over_answers(heard.from, answered > counted);
+            let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == heard.from) else {
+                continue;
+            };
+            let answered = peer.answer(heard.at.unwrap_or_default());
+            if let Some(counted) = passed.counted {
+                self.raft.pass_over_answers(heard.from, answered > counted);
+            }
         }
     }
 
@@ -251,6 +257,15 @@ pub fn is_routine(message: &Message) -> bool {
         Message::Store(request) => is_daily(&request.operation),
         Message::Peer(PeerMessage::Raft(message)) => is_daily_talk(&message.body),
         Message::Peer(PeerMessage::Alive) | Message::HealthCheck(..) | Message::Handshake => true,
+        _ => false,
+    }
+}
+
+/// True for a change that a client or another member wants in the log.
+pub fn is_proposal(message: &Message) -> bool {
+    match message {
+        Message::Store(request) => request.is_proposal(),
+        Message::Peer(PeerMessage::Raft(message)) => matches!(message.body, Body::Propose(_)),
         _ => false,
     }
 }

@@ -123,7 +123,7 @@ fn answers_that_were_not_played_count_at_the_next_count() {
 #[test]
 fn a_heartbeat_that_was_not_played_is_answered_afterwards() {
     let mut bench = follower();
-    bench.raft.answer_heartbeat(MemberId(2));
+    bench.raft.answer_unplayed(MemberId(2));
     assert_eq!(bench.turn(), ["2: HeartbeatResponse, term 2"]);
 }
 

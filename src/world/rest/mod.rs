@@ -14,12 +14,14 @@
 //!
 //! | file | is |
 //! |---|---|
+//! | `heartbeats` | what came of a leader's heartbeats |
 //! | `quiet` | whether anything falls due |
 //! | `reads` | reads that nothing can disturb |
 //! | `probes` | probes of API servers that nothing can disturb |
 //! | `sleep` | tickers that would find nothing to do |
 //! | `ticks` | when a member would have ticked |
 
+mod heartbeats;
 mod probes;
 mod quiet;
 mod reads;
@@ -29,14 +31,15 @@ mod ticks;
 use super::core::{Core, Payload, What, World, purpose};
 use super::process::{Event, Process};
 use crate::components::etcd::{
-    Etcd, Heard, Passed, Poise, is_routine as is_routine_message, is_routine_timer,
+    Etcd, Heard, Passed, Poise, is_proposal, is_routine as is_routine_message, is_routine_timer,
 };
 use crate::engine::{Duration, Key, SimTime};
 use crate::infra::{ConnectionId, DiskHealth, ProcessId};
-use crate::raft::{Body, MemberId, Message as RaftMessage, Term};
+use crate::raft::{MemberId, Term};
 use crate::timeline::Cause;
 use crate::wire::{Message, PeerMessage};
-use ticks::{Disk, Latest, Ticks};
+use heartbeats::{Rounds, sent};
+use ticks::{Disk, Latest, Spans, Ticks};
 
 /// The groups that rest, and what those have to be told that were woken.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +73,8 @@ struct Member {
     streams: Vec<(ProcessId, ConnectionId, Duration)>,
     ticks: Ticks,
     disk: Disk,
+    /// Of a follower: when its leader has had entries that it had not acknowledged.
+    behind: Spans,
 }
 
 impl World {
@@ -105,21 +110,38 @@ impl World {
             self.core.sleep(member.process, Etcd::ALIVE);
         }
         self.core.rests.groups.push(group);
+        if let Process::Etcd(leader) = &self.components[id.0 as usize] {
+            self.core.rests.note_behind(id, leader, self.core.now);
+        }
         true
     }
 
     /// Wakes all groups before something that is not routine reaches one of them.
     pub(super) fn wake_for(&mut self, id: ProcessId, what: &What) {
-        if self.core.datacenter.processes.get(id).is_resting && !self.core.is_routine(id, what) {
+        let is_resting = self.core.datacenter.processes.get(id).is_resting;
+        if is_resting && (!self.core.is_routine(id, what) || self.overlaps(id, what)) {
             self.wake_resting();
         }
     }
 
-    /// Notes whether a member that rests waits for its disk, and tells those that were woken.
+    /// True for a proposal that comes to a leader while its disk writes an earlier one: then it
+    /// matters in which order proposals and answers to heartbeats wait for the disk.
+    fn overlaps(&self, id: ProcessId, what: &What) -> bool {
+        match (what, &self.components[id.0 as usize]) {
+            (What::Message(_, message), Process::Etcd(etcd)) => {
+                is_proposal(message) && etcd.is_writing() && etcd.leads_others()
+            }
+            _ => false,
+        }
+    }
+
+    /// Notes whether a member that rests waits for its disk or for others, and tells those that were
+    /// woken.
     pub(super) fn note_rest(&mut self, id: ProcessId) {
         if self.core.datacenter.processes.get(id).is_resting
             && let Process::Etcd(etcd) = &self.components[id.0 as usize]
         {
+            self.core.rests.note_behind(id, etcd, self.core.now);
             let goes_on = self.core.rests.note_disk(id, etcd.is_writing(), self.core.now);
             if !goes_on {
                 self.core.wake_resting();
@@ -163,8 +185,8 @@ impl World {
                 Some((self.core.datacenter.network.peer(*link, process)?, *link, way(*link)?))
             };
             let streams = poise.links.iter().map(stream).collect::<Option<Vec<_>>>()?;
-            let (id, disk) = (poise.id, Disk::default());
-            Some(Member { process, id, links, ways, streams, ticks, disk })
+            let (id, disk, behind) = (poise.id, Disk::default(), Spans::default());
+            Some(Member { process, id, links, ways, streams, ticks, disk, behind })
         };
         let mut members = vec![member(leader, &own, own.links.first().map(|l| [l.1; 2])?)?];
         for (id, there) in &own.links {
@@ -242,7 +264,8 @@ impl Core {
             let mut at_leader = Vec::new();
             for follower in followers {
                 let sent = sent(&leader.ticks.latest, &group.asked);
-                let (there, back) = self.pass_heartbeats(group.term, sent, leader, follower);
+                let rounds = Rounds { term: group.term, leader, follower };
+                let (there, back) = self.pass_heartbeats(&rounds, sent);
                 at_leader.push(back);
                 self.tell_later(follower, group.since, vec![there], &alive);
             }
@@ -266,64 +289,6 @@ impl Core {
             tick.last = Some(SimTime::ZERO + next.since(SimTime::ZERO + member.ticks.period));
         }
         self.arm(id, Etcd::TICK, next.since(now), self.step);
-    }
-
-    /// What came of the heartbeats to a follower: what it heard, and what its leader did. What is
-    /// still on its way is queued.
-    fn pass_heartbeats(
-        &mut self,
-        term: Term,
-        sent: impl Iterator<Item = SimTime>,
-        leader: &Member,
-        follower: &Member,
-    ) -> (Heard, Heard) {
-        let mut there = Heard { from: leader.id, at: None, owes_answer: false };
-        let mut back = Heard { from: follower.id, at: None, owes_answer: false };
-        let ([out, home], [out_takes, home_takes]) = (follower.links, follower.ways);
-        for sent in sent {
-            let heard = sent + out_takes;
-            if !self.has_come(heard, follower.process, leader.process, purpose::MESSAGE) {
-                let body = Body::Heartbeat { commit: 0, context: None };
-                self.resend(heard, (leader, follower), term, out, body);
-                continue;
-            }
-            there.at = Some(heard);
-            match follower.disk.free_at(heard) {
-                None => there.owes_answer = true,
-                Some(free) => {
-                    let answered = free + home_takes;
-                    if self.has_come(answered, leader.process, follower.process, purpose::MESSAGE) {
-                        back.at = Some(answered);
-                    } else {
-                        let body = Body::HeartbeatResponse { context: None };
-                        self.resend(answered, (follower, leader), term, home, body);
-                    }
-                }
-            }
-        }
-        for (link, at) in [(out, there.at), (home, back.at)] {
-            if let Some(at) = at {
-                self.datacenter.network.heard_by(link, at);
-            }
-        }
-        (there, back)
-    }
-
-    /// Queues a message that was sent while nothing was played. It tells nothing of the commit: the
-    /// appends before it have.
-    fn resend(
-        &mut self,
-        at: SimTime,
-        (from, to): (&Member, &Member),
-        term: Term,
-        link: ConnectionId,
-        body: Body<crate::wire::Proposal>,
-    ) {
-        let message = RaftMessage { from: from.id, to: to.id, term, body };
-        let what = What::Message(link, Message::Peer(PeerMessage::Raft(message)));
-        let rule = self.way_rule(link);
-        let led = (Cause::NONE, rule);
-        self.push_to(at, to.process, from.process, purpose::MESSAGE, led, what);
     }
 
     /// What members say on their streams to show that they live. Who heard it from whom, and when;
@@ -379,13 +344,6 @@ impl Core {
             |key: &Key| (target.0, source.0, purpose) < (key.target, key.source, key.purpose);
         at < self.now || (at == self.now && self.playing.as_ref().is_some_and(before))
     }
-}
-
-/// When the leader sent the latest heartbeats, in order.
-fn sent(ticks: &Latest<SimTime>, asked: &Latest<SimTime>) -> impl Iterator<Item = SimTime> + use<> {
-    let mut sent: Vec<SimTime> = ticks.iter().chain(asked.iter()).copied().collect();
-    sent.sort_unstable();
-    sent.into_iter()
 }
 
 impl Rests {

@@ -35,6 +35,13 @@ pub(super) struct Disk {
     pub latest: Latest<(SimTime, SimTime)>,
 }
 
+/// When something was so, as far back as it matters.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Spans {
+    since: Option<SimTime>,
+    latest: Latest<(SimTime, SimTime)>,
+}
+
 /// What was lately, until it is over for everybody.
 #[derive(Clone, Debug)]
 pub(super) struct Latest<T>(Vec<T>);
@@ -55,6 +62,27 @@ impl<T> Latest<T> {
     /// The last first.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.0.iter().rev()
+    }
+}
+
+impl Spans {
+    /// Notes that it is so now, or is not.
+    pub fn note(&mut self, is_so: bool, now: SimTime, tick: Duration) {
+        match (self.since, is_so) {
+            (None, true) => self.since = Some(now),
+            (Some(since), false) => {
+                self.since = None;
+                let oldest = tick * LATEST;
+                self.latest.push((since, now), |(_, until)| *until + oldest <= now);
+            }
+            _ => {}
+        }
+    }
+
+    /// True if it was so at a time.
+    pub fn cover(&self, at: SimTime) -> bool {
+        self.since.is_some_and(|since| since <= at)
+            || self.latest.iter().any(|(since, until)| *since <= at && at < *until)
     }
 }
 
