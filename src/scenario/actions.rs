@@ -11,7 +11,7 @@ use crate::api::kinds::Status;
 use crate::api::{Kind, Object};
 use crate::engine::{Skew, Text};
 use crate::infra::{DiskHealth, Restart, Unit, Vm, Way};
-use crate::world::View;
+use crate::world::{EtcdMember, MANAGEMENT_CLUSTER, View, WORKLOAD_CLUSTER};
 use std::sync::Arc;
 
 /// An action, and how a scenario would write it.
@@ -167,49 +167,68 @@ fn processes(view: View) -> Vec<Action> {
     found
 }
 
-/// Another leader, one member less.
+/// Another leader, one member less. Only a leader hands over, and only to another that works; only
+/// who is listed can be removed.
 fn etcd(view: View) -> Vec<Action> {
-    // The Supervisor's own members are not the cluster's.
-    let is_node = |vm: &&Text| view.vm(vm).is_some_and(|vm| vm.units.contains_key("kubelet"));
-    let hosts: Vec<&Text> = view.hosts_of("etcd").filter(is_node).collect();
     let typed = |text: String| {
         let fault = Etcdctl::read(&text).ok()?;
         Some(Action::new(format!("etcdctl: \"{text}\""), Fault::Etcdctl(fault)))
     };
-    let asked = hosts.iter().copied().find(|vm| view.works("etcd", vm));
-    let Some(asked) = asked else { return Vec::new() };
-    let others = hosts.iter().filter(|vm| view.works("etcd", vm));
-    let moved = others.map(|vm| format!("move-leader {vm} --endpoints={asked}"));
-    let gone = hosts.iter().filter(|vm| !view.works("etcd", vm));
-    let removed = gone.map(|vm| format!("member remove {vm} --endpoints={asked}"));
-    moved.chain(removed).filter_map(typed).collect()
+    let members = view.etcd_members(&WORKLOAD_CLUSTER);
+    let works = |member: &&EtcdMember| member.status.is_some();
+    let leader = view.etcd_leader(&WORKLOAD_CLUSTER);
+    let Some(asked) = leader.as_ref().or(members.iter().find(works)) else { return Vec::new() };
+    let can_lead = |member: &&EtcdMember| {
+        works(member) && !member.info.learner && member.info.id != asked.info.id
+    };
+    let others = members.iter().filter(|member| leader.is_some() && can_lead(member));
+    let gone = members.iter().filter(|member| !works(member));
+    let on = |verb: &str, member: &EtcdMember| {
+        typed(format!("{verb} {} --endpoints={}", member.info.vm, asked.info.vm))
+    };
+    let moved = others.filter_map(|member| on("move-leader", member));
+    let removed = gone.filter_map(|member| on("member remove", member));
+    moved.chain(removed).collect()
 }
 
-/// Machines and Nodes that are ill are deleted.
+/// Machines and Nodes that are ill are deleted, if an API server is there to be asked.
 fn objects(view: View) -> Vec<Action> {
-    let mut found = Vec::new();
-    let mut typed = |text: String| {
-        if let Ok(fault) = Kubectl::read(&text, None) {
-            found.push(Action::new(format!("kubectl: \"{text}\""), Fault::Kubectl(fault)));
-        }
+    let typed = |text: String| {
+        let fault = Kubectl::read(&text, None).ok()?;
+        Some(Action::new(format!("kubectl: \"{text}\""), Fault::Kubectl(fault)))
     };
-    let is_ill = |node: &&Arc<Object>| {
-        !node.node().is_some_and(|body| body.conditions.is("Ready", Status::True))
+    let ill: Vec<&Arc<Object>> = view.objects(Kind::Node).filter(|node| is_ill(node)).collect();
+    let served = |cluster: &str| {
+        let members = view.etcd_members(cluster);
+        members.iter().any(|member| view.works("kube-apiserver", &member.info.vm))
     };
-    for node in view.objects(Kind::Node).filter(is_ill) {
-        typed(format!("delete node {}", node.name()));
-    }
-    for machine in view.objects(Kind::Machine).filter(|machine| !machine.meta.is_deleting()) {
-        let ill =
-            |kind| machine.machine().is_some_and(|body| body.conditions.is(kind, Status::False));
-        if ill("HealthCheckSucceeded") || ill("NodeHealthy") {
-            typed(format!("delete machine {}", machine.name()));
-        }
-    }
-    for vm in view.objects(Kind::Node).filter(is_ill).filter_map(|node| view.vm(node.name())) {
+    let nodes = ill.iter().filter_map(|node| typed(format!("delete node {}", node.name())));
+    let machines = view.objects(Kind::Machine).filter(|machine| is_of_any(machine, &ill));
+    let machines =
+        machines.filter_map(|machine| typed(format!("delete machine {}", machine.name())));
+    let vms = ill.iter().filter_map(|node| view.vm(node.name())).map(|vm| {
         let fault = DeleteVm { vm: vm.name.clone() };
-        let words = format!("deleteVm: {{ vm: {} }}", vm.name);
-        found.push(Action::new(words, Fault::DeleteVm(fault)));
-    }
+        Action::new(format!("deleteVm: {{ vm: {} }}", vm.name), Fault::DeleteVm(fault))
+    });
+    let mut found: Vec<Action> = Vec::new();
+    found.extend(nodes.filter(|_| served(&WORKLOAD_CLUSTER)));
+    found.extend(machines.filter(|_| served(&MANAGEMENT_CLUSTER)));
+    found.extend(vms);
     found
+}
+
+fn is_ill(node: &Object) -> bool {
+    !node.node().is_some_and(|body| body.conditions.is("Ready", Status::True))
+}
+
+/// True for a Machine that says itself that it is ill, or whose Node is one of these.
+fn is_of_any(machine: &Object, nodes: &[&Arc<Object>]) -> bool {
+    let Some(body) = machine.machine().filter(|_| !machine.meta.is_deleting()) else {
+        return false;
+    };
+    let says = |kind| body.conditions.is(kind, Status::False);
+    let mut names = nodes.iter().map(|node| node.name());
+    says("HealthCheckSucceeded")
+        || says("NodeHealthy")
+        || names.any(|name| body.node_ref.as_ref() == Some(name))
 }

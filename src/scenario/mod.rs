@@ -1,5 +1,7 @@
 //! Floor 6: scenarios: what breaks when, read from a file, played to the end, and judged.
 
+#[cfg(test)]
+mod action_tests;
 mod actions;
 mod assumed;
 mod awaited;
