@@ -220,8 +220,8 @@ test('two runs whose faults come at different times are drawn with their faults 
     return Math.round(run.querySelector('.flagline').getBoundingClientRect().left - box.left);
   }));
   assert.ok(Math.abs(one - other) <= 1 && one > 0, `the faults stand at ${one} and ${other} pixels`);
-  const cut = await tab.locator('.cut').allTextContents();
-  assert.ok(cut.length === 2 && cut.every((words) => words.includes('cutZone Zone/zone-0')), String(cut));
+  const cut = await tab.locator('.troubles').allTextContents();
+  assert.ok(cut.length === 2 && cut.every((words) => words.includes('zone-0 cut off from all others')), String(cut));
   const leaders = await tab.locator('.run').first().locator('.mark.leads:has-text("term 3"), .mark.leads:has-text("term 4")').count();
   assert.equal(leaders, 1, 'a member that was killed while it led does not lead when it is back');
   const [bar, strips] = await tab.evaluate(() => ['#clock', '.strips'].map((it) => document.querySelector(it).getBoundingClientRect().bottom));

@@ -11,9 +11,10 @@ const PAGE: &str = include_str!("assets/page.html");
 const STYLE: &str = include_str!("assets/page.css");
 
 /// Each module after those that it imports.
-pub const MODULES: [(&str, &str); 13] = [
+pub const MODULES: [(&str, &str); 14] = [
     ("time.js", include_str!("assets/time.js")),
     ("model.js", include_str!("assets/model.js")),
+    ("troubles.js", include_str!("assets/troubles.js")),
     ("fork.js", include_str!("assets/fork.js")),
     ("focus.js", include_str!("assets/focus.js")),
     ("states.js", include_str!("assets/states.js")),

@@ -7,6 +7,7 @@ use super::film::{Film, RowChange, TABLES};
 use super::levels;
 use super::members::{MemberState, Members};
 use super::texts::{Texts, numbers, runs};
+use super::troubles::{self, Change};
 use super::way::Way;
 use super::{Shown, answers::SOURCES};
 use crate::engine::{SimTime, Text};
@@ -27,6 +28,7 @@ pub fn written(shown: &Shown) -> (String, Writer) {
     let (first, happened) = (shown.timeline.beginning(), shown.timeline.happened());
     let beginning = writer.beginning(first);
     let entries = writer.entries(happened);
+    let troubles = writer.troubles(troubles::changes(happened).iter());
     let mut members = vec![
         ("label", json!(shown.label).to_string()),
         ("command", json!(shown.command).to_string()),
@@ -36,6 +38,7 @@ pub fn written(shown: &Shown) -> (String, Writer) {
         ("beginning", beginning),
         ("entries", entries),
         ("took", took(0, happened)),
+        ("troubles", troubles),
         ("told", numbers(shown.told.iter().map(|place| wide(*place)))),
         ("tables", writer.tables(&shown.tables)),
         ("notes", json!(shown.notes).to_string()),
@@ -170,6 +173,18 @@ impl Writer {
             let texts = [&entry.reason, &entry.message, &entry.by];
             written.extend(texts.map(|text| wide(self.texts.text(text))));
             written.push(back);
+        }
+        numbers(written)
+    }
+
+    /// What goes wrong and is mended: where it is told, what, of which VM or zone, to whom, and 1 if it begins.
+    pub fn troubles<'a>(&mut self, changes: impl Iterator<Item = &'a Change>) -> String {
+        let mut written = Vec::new();
+        for Change { place, trouble, begins } in changes {
+            let texts = [&Text::word(trouble.what), &trouble.of, &trouble.to];
+            written.push(wide(*place));
+            written.extend(texts.map(|text| wide(self.texts.text(text))));
+            written.push(i64::from(*begins));
         }
         numbers(written)
     }

@@ -30,7 +30,7 @@ pub struct Film {
     pub tables: Vec<Vec<RowChange>>,
     pub members: Members,
     pub answers: Answers,
-    /// Each host with its zone, where there are zones.
+    /// Each host with its zone, where there are zones; and each VM that was on none at first.
     pub zones: Vec<(Text, Text)>,
     /// Where each endpoint led at first; no entry tells it until that changes.
     pub endpoints: Vec<(Text, Vec<Text>)>,
@@ -107,12 +107,12 @@ impl Observer for Nobody {
     fn look(&mut self, _: View) {}
 }
 
+/// The zones of hosts, and of VMs where no host is known.
 fn zones(view: View) -> Vec<(Text, Text)> {
-    let placed = view.hosts().filter_map(|host| {
-        let place = host.place.as_ref()?;
-        Some((host.name.clone(), place.zone.clone()))
-    });
-    placed.collect()
+    let hosts = view.hosts().map(|host| (&host.name, &host.place));
+    let vms = view.vms().filter(|vm| vm.host.is_none()).map(|vm| (&vm.name, &vm.place));
+    let placed = hosts.chain(vms);
+    placed.filter_map(|(name, place)| Some((name.clone(), place.as_ref()?.zone.clone()))).collect()
 }
 
 fn endpoints(view: View) -> Vec<(Text, Vec<Text>)> {

@@ -8,6 +8,7 @@ use super::data::{self, Writer, wide};
 use super::film::{film_fork, new_in};
 use super::levels;
 use super::texts::numbers;
+use super::troubles;
 use crate::analysis::lesson::Outcome;
 use crate::report::json::{list, object};
 use crate::scenario::Simulation;
@@ -26,6 +27,8 @@ pub fn fork(stop: &Simulation, outcome: &Outcome, mut writer: Writer) -> String 
     let kept = film.run.timeline.happened().len() - new.len();
     let (texts, objects) = writer.counts();
     let entries = writer.entries(new);
+    let troubles = troubles::changes(film.run.timeline.happened());
+    let troubles = writer.troubles(troubles.iter().filter(|change| change.place >= kept));
     let rows = list(shown.tables.iter().map(|table| writer.rows(table)));
     let answers = writer.answers(&film);
     let told = shown.told.iter().filter(|place| **place >= kept);
@@ -34,6 +37,7 @@ pub fn fork(stop: &Simulation, outcome: &Outcome, mut writer: Writer) -> String 
         ("kept", kept.to_string()),
         ("entries", entries),
         ("took", data::took(kept, new)),
+        ("troubles", troubles),
         ("told", numbers(told.map(|place| wide(*place)))),
         ("rows", rows),
         ("etcd", data::etcd(&film.members)),

@@ -17,6 +17,7 @@ mod members;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod troubles;
 mod way;
 
 pub use film::{Film, film};

@@ -169,18 +169,6 @@ fn what_stands_in_a_run_cannot_leave_the_data() {
 }
 
 #[test]
-fn every_fault_of_a_link_a_zone_or_a_disk_is_known_to_the_topology() {
-    let (_, script) = MODULES.iter().find(|(name, _)| *name == "topology.js").expect("a module");
-    let (_, rest) = script.split_once("const TROUBLES").expect("what begins");
-    let table = rest.split("export ").next().expect("the tables come first");
-    let about = ["Link", "Disk", "isolate", "rejoin", "cutZone"];
-    let kinds = crate::scenario::KINDS.iter().map(|(name, _)| *name);
-    for kind in kinds.filter(|kind| about.iter().any(|part| kind.contains(part))) {
-        assert!(table.contains(&format!("{kind}:")), "{kind} is not shown");
-    }
-}
-
-#[test]
 fn a_learners_page_does_not_tell_how_it_ends() {
     let film = film(&game(), 3);
     let told = Shown::filmed(&film, "a");

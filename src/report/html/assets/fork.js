@@ -2,11 +2,12 @@
 // The other side of this file is `report/html/forks.rs`.
 
 import { NUMBERS_PER_ENTRY, opened } from './model.js';
+import { NUMBERS_PER_CHANGE } from './troubles.js';
 
 /** The data of a fork as a run's. */
 export function forked(written, fork) {
   const data = opened(written);
-  const { at, kept, entries, took, told, rows, etcd, answers, levels, objects, texts, summary } = fork;
+  const { at, kept, entries, took, told, troubles, rows, etcd, answers, levels, objects, texts, summary } = fork;
   return {
     ...data,
     summary: { ...data.summary, ...summary },
@@ -16,7 +17,8 @@ export function forked(written, fork) {
     texts: [...data.texts, ...texts],
     objects: [...data.objects, ...objects],
     entries: continued(data.entries, () => NUMBERS_PER_ENTRY, at, entries),
-    took: [...pairsBefore(data.took, kept), ...took],
+    took: [...before(data.took, 2, kept), ...took],
+    troubles: [...before(data.troubles, NUMBERS_PER_CHANGE, kept), ...troubles],
     told: [...data.told.filter((place) => place < kept), ...told],
     tables: data.tables.map((table, i) => {
       const width = (place) => (table.rows[place + 2] < 0 ? 3 : 3 + table.columns.length);
@@ -40,12 +42,12 @@ function continued(flat, widthAt, until, more) {
     time += flat[end];
     end += widthAt(end);
   }
-  const before = flat.slice(0, end);
-  return more.length === 0 ? before : before.concat(more[0] - time, more.slice(1));
+  const kept = flat.slice(0, end);
+  return more.length === 0 ? kept : kept.concat(more[0] - time, more.slice(1));
 }
 
-/** The pairs whose first number is below a limit; these stand in order. */
-function pairsBefore(flat, limit) {
-  const place = flat.findIndex((number, i) => i % 2 === 0 && number >= limit);
+/** The lines of so many numbers whose first is below a limit; these stand in order. */
+function before(flat, width, limit) {
+  const place = flat.findIndex((number, i) => i % width === 0 && number >= limit);
   return place < 0 ? flat : flat.slice(0, place);
 }

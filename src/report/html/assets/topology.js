@@ -4,16 +4,12 @@
 import { bandsOf, isStill, podGroups, podStateOf, stateOf } from './states.js';
 import { countUpTo } from './model.js';
 import { redrawn } from './focus.js';
+import { Troubles, Wires, isCutOff, troubleMarkup } from './troubles.js';
 import { byName, safe } from './time.js';
 
 /** With more VMs than these, each is a cell and not a card. */
 const CARDS = 60;
 const CELL = 9;
-
-const TROUBLES = {
-  cutLink: 'link', slowLink: 'link', lossyLink: 'link', isolateVm: 'vm', cutZone: 'zone', slowDisk: 'disk', stallDisk: 'disk', fillDisk: 'space',
-};
-const ENDS = { healLink: 'link', rejoinVm: 'vm', rejoinZone: 'zone', healDisk: 'disk', freeDisk: 'space' };
 
 export class Topology {
   constructor(run, { select }) {
@@ -32,6 +28,14 @@ export class Topology {
       if (part) select(part.dataset.select);
     });
     if (this.vms.length > CARDS) this.field = new Field(run, this.vms.filter((vm) => rank(vm) === 2), select, this.element);
+    this.troubles = new Troubles(run);
+    this.wires = new Wires(this.element, (name) => this.boxOf(name));
+  }
+
+  /** Where a VM is drawn: its card, or its cell in the field. */
+  boxOf(name) {
+    const card = this.near.querySelector(`[data-vm="${CSS.escape(name)}"]`);
+    return card ? card.getBoundingClientRect() : this.field?.boxOf(name);
   }
 
   /** How far each member of etcd is at each sample: when, and Map name -> {term, index, applied}, columns. A fork's follow the run's. */
@@ -73,12 +77,14 @@ export class Topology {
     const many = Boolean(this.field);
     const planes = this.vms.filter((vm) => !many || rank(vm) < 2);
     this.podsOn = many ? new Map() : this.findPods(upTo);
+    this.wrong = this.troubles.at(upTo);
     const hosts = this.hosts(upTo);
     const cards = hosts.length > 0 && !many ? this.byHost(hosts, planes, upTo) : this.byRole(planes, upTo);
     redrawn(this.near, () => {
-      this.near.innerHTML = `${this.endpoint(upTo)}${this.cut(upTo)}<div class="hosts">${cards}</div>`;
+      this.near.innerHTML = `${this.endpoint(upTo)}${troubleMarkup(this.wrong)}<div class="hosts">${cards}</div>`;
     });
     this.field?.show(time);
+    this.wires.show(this.wrong);
   }
 
   /** Between two events only etcd's logs go on: what stands there is mended, and all else stays where it is. */
@@ -121,8 +127,9 @@ export class Topology {
       const own = vms.filter((vm) => this.hostOf(vm, upTo) === host.name);
       const zone = this.run.zones[host.name];
       const its = stateOf(this.run, host, upTo);
-      return `<div class="host ${its.tone}"><h3><button data-select="${safe(host.id)}">${safe(host.name)}</button>
-        ${zone ? `<small>${safe(zone)}</small>` : ''}<small>${its.tone === 'good' ? '' : safe(its.word)}</small></h3>
+      const isCut = zone && isCutOff(this.wrong, zone);
+      return `<div class="host ${its.tone}${isCut ? ' cut-off' : ''}"><h3><button data-select="${safe(host.id)}">${safe(host.name)}</button>
+        ${zone ? `<small>${safe(zone)}${isCut ? ', cut off' : ''}</small>` : ''}<small>${its.tone === 'good' ? '' : safe(its.word)}</small></h3>
         ${own.map((vm) => this.card(vm, upTo)).join('')}</div>`;
     });
     const names = new Set(hosts.map((host) => host.name));
@@ -163,9 +170,12 @@ export class Topology {
     const server = run.named.get(`Process/kube-apiserver@${vm.name}`);
     const pods = (this.podsOn.get(vm.name) ?? []).map((pod) => this.pod(pod, upTo)).join('');
     const chosen = [vm.id, node?.id, machine?.id].includes(this.selected) && this.selected ? ' selected' : '';
-    return `<div class="vm ${['plane', 'manager', 'worker'][rank(vm)]} ${its.tone}${chosen}">
+    const isCut = isCutOff(this.wrong, vm.name) || isCutOff(this.wrong, run.zones[vm.name]);
+    const state = its.tone === 'good' ? '' : its.tone === 'none' ? this.absence(vm, upTo) : its.word;
+    const about = [state, isCut ? 'cut off' : ''].filter(Boolean).join(', ');
+    return `<div class="vm ${['plane', 'manager', 'worker'][rank(vm)]} ${its.tone}${chosen}${isCut ? ' cut-off' : ''}" data-vm="${safe(vm.name)}">
       <h4><button data-select="${safe(vm.id)}" title="${safe(`${vm.id}: ${its.word}`)}"><i class="band ${its.tone}">${its.letter || '–'}</i> ${safe(vm.name)}</button>
-      ${its.tone === 'good' ? '' : `<small>${safe(its.tone === 'none' ? this.absence(vm, upTo) : its.word)}</small>`}</h4>
+      ${about ? `<small>${safe(about)}</small>` : ''}</h4>
       ${mark(node, 'Node')}${mark(machine, 'Machine')}${its.tone === 'none' ? '' : mark(server, 'API server')}${this.etcd(vm, upTo)}
       ${pods ? `<div class="pods">${pods}</div>` : ''}</div>`;
   }
@@ -212,23 +222,6 @@ export class Topology {
       return `<button class="mark" data-select="${safe(probe.id)}"><i class="band ${now.tone}">${now.letter}</i> ${safe(probe.name)} <span>${now.word}</span></button>`;
     });
     return `<div class="front">${rows.join('')}<p class="probes">${probes.join('')}</p></div>`;
-  }
-
-  /** Links and zones that are cut or slow, disks that hang or are full, as far as the faults tell. */
-  cut(upTo) {
-    const { run } = this;
-    const cut = new Map();
-    for (const place of run.faults) {
-      if (place >= upTo) break;
-      const entry = run.entry(place);
-      const fault = entry.object.name;
-      const target = String(entry.to);
-      if (fault in TROUBLES) cut.set(`${TROUBLES[fault]} ${target}`, [target, fault]);
-      if (fault in ENDS) cut.delete(`${ENDS[fault]} ${target}`);
-    }
-    if (cut.size === 0) return '';
-    const items = [...cut.values()].map(([target, fault]) => `<span class="backend bad">${safe(fault)} ${safe(target)}</span>`);
-    return `<p class="cut">cut, slow or full: ${items.join(' ')}</p>`;
   }
 }
 
@@ -319,6 +312,14 @@ class Field {
     const counted = [...this.counts].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
     this.words.textContent = counted.map(([word, count]) => `${count.toLocaleString('en')} ${word}`).join(' · ');
     this.cells.setAttribute('aria-label', `Workers: ${this.words.textContent}`);
+  }
+
+  /** Where the cell of a worker is on the screen. */
+  boxOf(name) {
+    const place = this.workers.findIndex((vm) => vm.name === name);
+    if (place < 0 || !this.columns) return undefined;
+    const { left, top } = this.cells.getBoundingClientRect();
+    return new DOMRect(left + (place % this.columns) * CELL, top + Math.floor(place / this.columns) * CELL, CELL, CELL);
   }
 
   clicked({ offsetX, offsetY }) {
