@@ -283,6 +283,29 @@ test('on paper it shows all lanes and no buttons', async () => {
   fine(tab);
 });
 
+test('on paper of any width, upright or across, all stands below each other on white', async () => {
+  const both = page('both', 'run', 'worker-kubelet-stopped', SCENARIO, '-o', 'summary');
+  for (const [of, count] of [[file, 1], [both, 2]]) {
+    for (const scheme of ['light', 'dark']) {
+      const tab = await open(of, { hash: '#t=650', scheme });
+      await tab.emulateMedia({ media: 'print' });
+      for (const width of [718, 1047, 1510]) {
+        await tab.setViewportSize({ width, height: 1000 });
+        const found = await tab.evaluate(() => ({
+          over: document.documentElement.scrollWidth - innerWidth,
+          paper: getComputedStyle(document.documentElement).backgroundColor,
+          widths: [...document.querySelectorAll('.run > :not(.detail)')].map((it) => it.getBoundingClientRect().width / innerWidth),
+        }));
+        const how = `${width} pixels, ${scheme}: ${JSON.stringify(found)}`;
+        assert.ok(found.over <= 0 && found.paper === 'rgb(255, 255, 255)', how);
+        assert.ok(found.widths.length === 5 * count && found.widths.every((it) => it > 0.8), how);
+      }
+      fine(tab);
+      await tab.context().close();
+    }
+  }
+});
+
 /** How long a piece of work takes in this browser, in ms: at best, and mostly. */
 const calibrate = (tab) => tab.evaluate(() => {
   const times = Array.from({ length: 41 }, () => {
