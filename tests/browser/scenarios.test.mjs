@@ -24,6 +24,9 @@ for (const [i, name] of SCENARIOS.entries()) {
       await tab.setViewportSize({ width, height });
       await tab.evaluate((t) => window.healsim.seek(t), 400e6);
       assert.ok(await tab.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${how}: wider than the screen`);
+      // Most have a moment at which nobody answers, and in two of them it is now: what is said then is a sentence, and is read whole.
+      const cut = await tab.locator('.print:has(.said)').evaluateAll((all) => all.filter((it) => it.scrollWidth > it.clientWidth).map((it) => it.textContent));
+      assert.deepEqual(cut, [], `${how}: kubectl's words are cut`);
       await tab.screenshot({ path: join(folder, `${name}-${how}.png`) });
       assert.deepEqual(tab.wrong, [], how);
     }

@@ -5,6 +5,8 @@ import { byName, clockText, lengthText, safe } from './time.js';
 import { answerBands, appBands, arePodsStill, bandsOf, isStill, levelBands, podBands, podGroups } from './states.js';
 
 const ROW = 22;
+/** Where in its row a path runs: below the letters. */
+const PATH = 18;
 /** So many lanes that never change are folded into one. */
 const FOLDED = 2;
 
@@ -212,7 +214,7 @@ export class Lanes {
     for (const place of stations) {
       if (place < 0) continue;
       const row = this.placeOf.get(this.laneOfEntry(place));
-      if (row !== undefined) points.push([1000 * this.share(this.run.at[place]), row * ROW + ROW / 2]);
+      if (row !== undefined) points.push([1000 * this.share(this.run.at[place]), row * ROW + PATH]);
     }
     const height = Math.max(1, this.all.length * ROW);
     this.path.setAttribute('viewBox', `0 0 1000 ${height}`);
@@ -229,7 +231,8 @@ export class Lanes {
     if (object.kind !== 'Fault') return this.laneOf(object);
     const [kind, ...rest] = String(to).split('/');
     const name = rest.join('/');
-    return kind === 'File' ? `VM/${name.split('@')[1]}` : this.laneOf({ kind, name });
+    if (kind === 'Link') return `VM/${name.split(/<?->/)[0]}`;
+    return kind === 'File' ? `VM/${name.split('@')[1]}` : kind === 'Disk' ? `VM/${name}` : this.laneOf({ kind, name });
   }
 
   /** The lane that shows an object, or what stands for it. */

@@ -44,6 +44,7 @@ export class Tables {
       if (view.table.isSame(view.shown, print)) continue;
       view.shown = print;
       view.pre.style.height = `${print.count * LINE}px`;
+      view.pre.classList.toggle('said', !print.rows);
       view.drawn = undefined;
       this.drawLines(view);
     }
