@@ -99,9 +99,12 @@ fn draw_table(table: &Table, frame: &mut Frame, area: Rect) {
     let block = Block::default().borders(Borders::TOP).title(format!(" {} ", table.title));
     let inside = block.inner(area);
     frame.render_widget(block, area);
-    let widths = column_widths(table);
+    let widths = column_widths(table, usize::from(inside.width));
     let cells = |cells: &[String]| {
-        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| {
+            let cell = shortened(cell, *width);
+            format!("{cell:<width$}")
+        });
         format!(" {}", padded.collect::<Vec<_>>().join("  "))
     };
     let columns: Vec<String> = table.columns.iter().map(|column| (*column).to_owned()).collect();
@@ -110,7 +113,7 @@ fn draw_table(table: &Table, frame: &mut Frame, area: Rect) {
     let room = usize::from(inside.height).saturating_sub(1);
     let shown = if table.rows.len() > room { room.saturating_sub(1) } else { room };
     let shown = shown.min(table.rows.len());
-    lines.extend(table.rows[..shown].iter().map(|row| line(row, cells(&row.cells))));
+    lines.extend(told_first(&table.rows, shown).map(|row| line(row, cells(&row.cells))));
     if shown < table.rows.len() {
         lines.push(Line::styled(format!(" and {} more", table.rows.len() - shown), dim));
     }
@@ -123,8 +126,45 @@ fn line(row: &Row, text: String) -> Line<'static> {
     Line::styled(text, style)
 }
 
-/// Each column as wide as its widest cell.
-fn column_widths(table: &Table) -> Vec<usize> {
+/// So many of the rows, in their order: those that are ill or new, then the others.
+fn told_first(rows: &[Row], count: usize) -> impl Iterator<Item = &Row> {
+    let mut places: Vec<usize> = (0..rows.len()).collect();
+    places.sort_by_key(|place| rows[*place].mood != Mood::Bad && !rows[*place].is_new);
+    places.truncate(count);
+    places.sort_unstable();
+    places.into_iter().map(|place| &rows[place])
+}
+
+/// A cell that has room: of a name both ends are kept, of a list the beginning.
+fn shortened(cell: &str, width: usize) -> String {
+    let letters: Vec<char> = cell.chars().collect();
+    if letters.len() <= width {
+        return cell.to_owned();
+    }
+    let room = width.saturating_sub(1);
+    let tail = if letters.contains(&',') { 0 } else { room / 3 };
+    let (head, tail) = (&letters[..room - tail], &letters[letters.len() - tail..]);
+    head.iter().chain(&['…']).chain(tail).take(width).collect()
+}
+
+/// Columns that give way are no narrower than this.
+const NARROWEST: usize = 8;
+
+/// Each column as wide as its widest cell. Where they have no room the last gives way, then the name;
+/// never the state.
+fn column_widths(table: &Table, room: usize) -> Vec<usize> {
+    let mut widths = widest_cells(table);
+    let gaps = 2 * widths.len().saturating_sub(1) + 1;
+    let mut too_wide = (widths.iter().sum::<usize>() + gaps).saturating_sub(room);
+    for place in (0..widths.len()).rev().filter(|place| *place != 1) {
+        let less = too_wide.min(widths[place].saturating_sub(NARROWEST));
+        widths[place] -= less;
+        too_wide -= less;
+    }
+    widths
+}
+
+fn widest_cells(table: &Table) -> Vec<usize> {
     let width = |place: usize, column: &str| {
         let cells = table.rows.iter().filter_map(|row| row.cells.get(place));
         let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
@@ -230,6 +270,32 @@ mod tests {
         terminal.draw(|frame| draw_table(&table, frame, frame.area())).expect("memory");
         let text = terminal.backend().to_string();
         assert!(text.contains("pod-2") && text.contains("and 6 more"), "{text}");
+    }
+
+    #[test]
+    fn a_long_name_leaves_room_for_the_state_and_who_is_ill_is_shown_first() {
+        let row = |number: usize| Row {
+            cells: ["-control-plane-on-the-left", "", ""]
+                .map(|end| format!("p{number}{end}"))
+                .into(),
+            mood: if number == 7 { Mood::Bad } else { Mood::Good },
+            is_new: number == 5,
+        };
+        let mut rows: Vec<Row> = (0..9).map(row).collect();
+        for row in &mut rows {
+            row.cells[1] = format!("{:?}, and how", row.mood);
+            row.cells[2] = "node-a,node-b,node-c".to_owned();
+        }
+        let table = Table { title: "Pods", columns: &["NAME", "STATUS", "NODE"], rows };
+        let mut terminal = Terminal::new(TestBackend::new(40, 6)).expect("memory");
+        terminal.draw(|frame| draw_table(&table, frame, frame.area())).expect("memory");
+        let text = terminal.backend().to_string();
+        for line in
+            ["p0-contro…left  Good, and how", "p5-", "p7-contro…left  Bad, and how   node-a,…"]
+        {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+        assert!(text.contains("and 6 more") && !text.contains("p8"), "{text}");
     }
 
     #[test]
