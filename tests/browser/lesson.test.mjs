@@ -139,19 +139,25 @@ function tooSoon(tab, number) {
   }, number);
 }
 
-/** On a phone the clock is high in a fork, and stands above its title. */
+/** On a phone the clock is high in a fork, stands above its title, and says whole what was chosen. */
 async function titleIsSeen(tab) {
   await tab.setViewportSize({ width: 390, height: 844 });
-  const [clock, title] = await tab.evaluate(() => {
+  const all = await tab.evaluate(() => {
     const { lesson } = window.healsim;
     const card = lesson.cards.findLast(({ state, question }) => state === 'told' && question.kind === 'act');
-    window.healsim.enter(card.right.outcomes[0].fork, card.question.choices[0], Infinity);
-    window.healsim.pause();
-    const ends = ['#clock', '.title h1'].map((name) => document.querySelector(name).getBoundingClientRect());
-    window.healsim.leave();
-    return [ends[0].bottom, ends[1].top];
+    return card.question.choices.map((words, place) => {
+      window.healsim.enter(card.right.outcomes[place].fork, words, Infinity);
+      window.healsim.pause();
+      const [clock, title, said] = ['#clock', '.title h1', '.in-fork b'].map((name) => document.querySelector(name).getBoundingClientRect());
+      const rights = [...document.querySelector('.in-fork b').getClientRects()].map(({ right }) => right);
+      window.healsim.leave();
+      return { words, clock: clock.bottom, title: title.top, right: Math.max(said.right, ...rights) };
+    });
   });
-  assert.ok(clock <= title, `the title begins at ${title}, the clock ends at ${clock}`);
+  for (const { words, clock, title, right } of all) {
+    assert.ok(clock <= title, `${words}: the title begins at ${title}, the clock ends at ${clock}`);
+    assert.ok(right <= 390, `${words}: what was chosen ends at ${right}`);
+  }
   await tab.setViewportSize({ width: 1280, height: 900 });
 }
 

@@ -189,12 +189,12 @@ export class Lesson {
   write(card) {
     const { question, right, answer, points } = card;
     const outcomes = (right.outcomes ?? []).map((outcome, i) => {
-      const took = outcome.took === undefined ? '' : outcome.took === null ? ' Not well in time.' : ` Well after ${lengthText(Math.round(outcome.took * 1e6))}.`;
+      const took = outcome.took === undefined ? '' : outcome.took === null ? ' · not well in time' : ` · well after ${lengthText(Math.round(outcome.took * 1e6))}`;
       const isMine = Array.isArray(answer) && answer.includes(i);
       const mine = isMine ? ' <small>(yours)</small>' : '';
       // What others would have come to is shown when nothing is asked any more.
       const fork = outcome.fork && (isMine || this.isOver) ? this.wayInto(outcome, this.cards.indexOf(card), i) : '';
-      return `<li class="${outcome.right ? 'is-right' : ''}"><b>${outcome.right ? '✓' : '✗'}</b> ${safe(question.choices[i])}${mine}${took}${outcome.because ? ` <em>${safe(outcome.because)}</em>` : ''}${fork}</li>`;
+      return `<li class="${outcome.right ? 'is-right' : ''}"><b>${outcome.right ? '✓' : '✗'}</b> ${safe(question.choices[i])}${mine}${took}${outcome.because ? ` <em>· ${safe(outcome.because)}</em>` : ''}${fork}</li>`;
     });
     const shown = (right.shownBy ?? []).slice(0, 3).map((id) => `<button data-entry="${id}">event at ${clockText(this.app.views[0].run.at[id - this.app.views[0].run.first] ?? 0, true)}</button>`);
     card.element.innerHTML = `<p><b>${question.number}</b> ${safe(question.ask)} <strong>${points} of ${FULL}</strong></p>
