@@ -14,7 +14,7 @@ use crate::raft::{Appended, Body, Message as RaftMessage, Term};
 use crate::timeline::Cause;
 use crate::wire::{Message, PeerMessage, Proposal};
 
-/// A leader and a follower, with the term and when heartbeats were sent.
+/// A leader and one of its followers, in their term.
 pub(super) struct Rounds<'a> {
     pub term: Term,
     pub leader: &'a Member,

@@ -3,11 +3,12 @@
 //!
 //! A group goes to rest at a tick of its leader, while every member follows it but those that are
 //! gone and given up, nothing is under way but reads, writes and dials to who is gone, no link loses
-//! anything and no disk is ill. It is woken before anything
-//! happens that could make a difference: a fault, the end or the start of a process on its VMs, a
-//! message that is not routine. From what has been noted meanwhile (when each disk was busy) follows
-//! when each tick would have been taken, each heartbeat heard and answered; members are told, and
-//! what would be on its way is queued. Everything from there on is as if all had been played.
+//! anything and no disk is ill. It is woken before anything happens that could make a difference: a
+//! fault, the end or the start of a process on its VMs, a message that is not routine, a proposal
+//! while its leader's disk writes another. From what has been noted meanwhile (when each disk was
+//! busy, and which follower behind) follows when each tick would have been taken, each heartbeat
+//! heard and answered; members are told, and what would be on its way is queued. Everything from
+//! there on is as if all had been played.
 //!
 //! Two events of one microsecond are in the order of their keys here too, but for the beginning of
 //! a write and a tick of the same member.
