@@ -21,6 +21,9 @@ const TESTS: [&[&str]; 3] = [
     &["--test", "suite", "--", "sparse::"],
 ];
 
+/// What the property tests have failed at, and try again first.
+const SEEDS: &str = "tests/undisturbed.proptest-regressions";
+
 /// What of the checkout is built and read by the tests.
 const COPIED: [&str; 10] = [
     "Cargo.toml",
@@ -39,6 +42,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1);
     let folder = PathBuf::from(words.next().ok_or("write a FOLDER for the copy")?);
     let chosen = words.map(|word| word.parse()).collect::<Result<Vec<usize>, _>>()?;
+    if fs::canonicalize(&folder).unwrap_or_default().starts_with(fs::canonicalize(".")?) {
+        return Err("the FOLDER has to be outside the checkout".into());
+    }
     copy(Path::new("."), &folder)?;
     if let Some(test) = caught(&folder)? {
         return Err(format!("{test} fails though nothing is forgotten").into());
@@ -64,22 +70,28 @@ fn tried(mutant: &Mutant, folder: &Path) -> Result<Option<String>, Box<dyn Error
     fs::write(&path, mutant.of(folder)?)?;
     let test = caught(folder);
     fs::write(&path, whole)?;
+    // What one mutant has failed at is no help for the next.
+    fs::copy(SEEDS, folder.join(SEEDS))?;
     test
 }
 
 /// The first test that fails.
 fn caught(folder: &Path) -> Result<Option<String>, Box<dyn Error>> {
     for words in TESTS {
-        let done = Command::new("cargo").arg("test").args(words).current_dir(folder).output()?;
+        let mut command = Command::new("cargo");
+        command.arg("test").args(words).current_dir(folder).env("PROPTEST_RNG_SEED", "1");
+        let done = command.output()?;
         if done.status.success() {
             continue;
         }
         let told = String::from_utf8_lossy(&done.stdout);
         let failed =
             told.lines().find_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
+        let error = String::from_utf8_lossy(&done.stderr);
         return match failed {
             Some(test) => Ok(Some(format!("`{test}`"))),
-            None => Err(String::from_utf8_lossy(&done.stderr).into_owned().into()),
+            None if error.contains("could not compile") => Err(error.into_owned().into()),
+            None => Ok(Some("a test that ends without a word".into())),
         };
     }
     Ok(None)

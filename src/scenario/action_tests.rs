@@ -5,10 +5,14 @@ use crate::engine::{Duration, SimTime};
 
 /// What is offered five minutes after these faults, on three control planes and two workers.
 fn offered(faults: &[&str]) -> Vec<String> {
+    offered_on("tkgs-2024", faults)
+}
+
+fn offered_on(platform: &str, faults: &[&str]) -> Vec<String> {
     let faults: String = faults.iter().map(|fault| format!("    - {{ {fault} }}\n")).collect();
     let text = format!(
         "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: test }}\nspec:\n  platform: \
-         tkgs-2024\n  cluster: {{ controlPlane: 3, workers: 2 }}\n  given: {{ etcdLeader: \
+         {platform}\n  cluster: {{ controlPlane: 3, workers: 2 }}\n  given: {{ etcdLeader: \
          control-plane-1 }}\n  faults:\n{faults}  until: 20m\n"
     );
     let scenario = Scenario::read(Source::embedded("test.yaml", &text)).expect("it is valid");
@@ -50,6 +54,8 @@ fn what_is_ill_is_deleted_unless_no_api_server_is_there_to_be_asked() {
     let machine = "kubectl: \"delete machine worker-0\"";
     let ill = offered(&[KUBELET]);
     assert_eq!(with(&ill, "elete"), [node, machine, "deleteVm: { vm: worker-0 }"]);
+    let managed_by_itself = offered_on("lab-k8s-1.30-capi-1.7", &[KUBELET]);
+    assert_eq!(with(&managed_by_itself, "elete"), with(&ill, "elete"));
     let removed = [0, 1, 2].map(|vm| {
         format!("at: 4m30s, removeFile: {{ vm: control-plane-{vm}, path: {API_SERVER} }}")
     });

@@ -198,10 +198,14 @@ fn objects(view: View) -> Vec<Action> {
         Some(Action::new(format!("kubectl: \"{text}\""), Fault::Kubectl(fault)))
     };
     let ill: Vec<&Arc<Object>> = view.objects(Kind::Node).filter(|node| is_ill(node)).collect();
-    let served = |cluster: &str| {
+    let served = |cluster: &Text| {
         let members = view.etcd_members(cluster);
         members.iter().any(|member| view.works("kube-apiserver", &member.info.vm))
     };
+    // A cluster that manages itself has its Machines in its own API server.
+    let is_managed = view.etcd_clusters().contains(&MANAGEMENT_CLUSTER);
+    let own = served(&WORKLOAD_CLUSTER);
+    let managed = if is_managed { served(&MANAGEMENT_CLUSTER) } else { own };
     let nodes = ill.iter().filter_map(|node| typed(format!("delete node {}", node.name())));
     let machines = view.objects(Kind::Machine).filter(|machine| is_of_any(machine, &ill));
     let machines =
@@ -211,8 +215,8 @@ fn objects(view: View) -> Vec<Action> {
         Action::new(format!("deleteVm: {{ vm: {} }}", vm.name), Fault::DeleteVm(fault))
     });
     let mut found: Vec<Action> = Vec::new();
-    found.extend(nodes.filter(|_| served(&WORKLOAD_CLUSTER)));
-    found.extend(machines.filter(|_| served(&MANAGEMENT_CLUSTER)));
+    found.extend(nodes.filter(|_| own));
+    found.extend(machines.filter(|_| managed));
     found.extend(vms);
     found
 }

@@ -48,7 +48,7 @@ use peers::Peer;
 use proposals::Proposals;
 use reads::Reads;
 use requests::{Early, Forwarded};
-pub use rest::{Heard, Passed, Poise, is_proposal, is_routine, is_routine_timer};
+pub use rest::{Heard, Passed, Poise, is_routine, is_routine_timer, is_to_write, may_propose};
 pub use settings::Settings;
 use std::sync::Arc;
 pub use store::Store;

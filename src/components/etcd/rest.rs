@@ -261,13 +261,22 @@ pub fn is_routine(message: &Message) -> bool {
     }
 }
 
-/// True for a change that a client or another member wants in the log.
-pub fn is_proposal(message: &Message) -> bool {
+/// True for what a member will have to write: a change that is wanted in the log, or entries.
+pub fn is_to_write(message: &Message) -> bool {
     match message {
         Message::Store(request) => request.is_proposal(),
-        Message::Peer(PeerMessage::Raft(message)) => matches!(message.body, Body::Propose(_)),
+        Message::Peer(PeerMessage::Raft(message)) => match &message.body {
+            Body::Propose(_) => true,
+            Body::Append { entries, .. } => !entries.is_empty(),
+            _ => false,
+        },
         _ => false,
     }
+}
+
+/// True for a timer by which a member may propose something of its own.
+pub fn may_propose(event: &Event) -> bool {
+    matches!(event, Event::Leases(_))
 }
 
 fn is_daily_talk<E>(body: &Body<E>) -> bool {

@@ -4,14 +4,14 @@
 //! A group goes to rest at a tick of its leader, while every member follows it but those that are
 //! gone and given up, nothing is under way but reads, writes and dials to who is gone, no link loses
 //! anything and no disk is ill. It is woken before anything happens that could make a difference: a
-//! fault, the end or the start of a process on its VMs, a message that is not routine, a proposal
-//! while its leader's disk writes another. From what has been noted meanwhile (when each disk was
+//! fault, the end or the start of a process on its VMs, a message that is not routine, more to write
+//! for a disk that writes. From what has been noted meanwhile (when each disk was
 //! busy, and which follower behind) follows when each tick would have been taken, each heartbeat
 //! heard and answered; members are told, and what would be on its way is queued. Everything from
 //! there on is as if all had been played.
 //!
-//! Two events of one microsecond are in the order of their keys here too, but for the beginning of
-//! a write and a tick of the same member.
+//! Two events of one microsecond are in the order of their keys here too, but for the beginning or the
+//! end of a write, or of a follower's being behind, and a tick or heartbeat that comes with it.
 //!
 //! | file | is |
 //! |---|---|
@@ -32,7 +32,8 @@ mod ticks;
 use super::core::{Core, Payload, What, World, purpose};
 use super::process::{Event, Process};
 use crate::components::etcd::{
-    Etcd, Heard, Passed, Poise, is_proposal, is_routine as is_routine_message, is_routine_timer,
+    Etcd, Heard, Passed, Poise, is_routine as is_routine_message, is_routine_timer, is_to_write,
+    may_propose,
 };
 use crate::engine::{Duration, Key, SimTime};
 use crate::infra::{ConnectionId, DiskHealth, ProcessId};
@@ -125,15 +126,16 @@ impl World {
         }
     }
 
-    /// True for a proposal that comes to a leader while its disk writes an earlier one: then it
-    /// matters in which order proposals and answers to heartbeats wait for the disk.
+    /// True for more to write that comes to a member while its disk writes: then it matters in which
+    /// order proposals, entries and answers to heartbeats wait for the disk.
     fn overlaps(&self, id: ProcessId, what: &What) -> bool {
-        match (what, &self.components[id.0 as usize]) {
-            (What::Message(_, message), Process::Etcd(etcd)) => {
-                is_proposal(message) && etcd.is_writing() && etcd.leads_others()
+        let Process::Etcd(etcd) = &self.components[id.0 as usize] else { return false };
+        etcd.is_writing()
+            && match what {
+                What::Message(_, message) => is_to_write(message),
+                What::Due(Event::Etcd(event)) => may_propose(event),
+                _ => false,
             }
-            _ => false,
-        }
     }
 
     /// Notes whether a member that rests waits for its disk or for others, and tells those that were
@@ -197,7 +199,10 @@ impl World {
                 && (poise.term, poise.leader) == (own.term, own.id)
                 && (&poise.membership, &poise.gone) == (&own.membership, &own.gone)
                 && back.client == leader;
-            members.push(member(there.client, &poise, [*there, back]).filter(|_| follows)?);
+            let member = member(there.client, &poise, [*there, back])?;
+            // Else the latest ticks would not tell what is still on its way.
+            let is_near = member.ways[0] + member.ways[1] < own.tick;
+            members.push(Some(member).filter(|_| follows && is_near)?);
         }
         let voters = own.membership.voters().len();
         let is_whole =
