@@ -340,7 +340,6 @@ impl Reconciler for HealthCheckController {
             self.well.remove(key);
             return Step::done();
         };
-        let Some(check) = object.machine_health_check() else { return Step::done() };
         let Some(cluster) = cluster_of(&object, view).cloned() else {
             return Step::Done(Outcome::error("the Cluster is not found"));
         };
@@ -355,7 +354,7 @@ impl Reconciler for HealthCheckController {
         if bench.initialized && (!self.workload.contact().connected || !view.remote.are_synced()) {
             return Step::Done(Outcome::error("connection to the workload cluster is down"));
         }
-        let now = view.wall_clock();
+        let (check, now) = (bench.check, bench.now);
         let well = self.well.remove(key).unwrap_or_default();
         let (well, targets) = self.targets(&bench, well, view);
         let counted = Counted::of(well.count(), &targets, check);
