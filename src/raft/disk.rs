@@ -72,8 +72,11 @@ impl<E: Clone> Disk<E> {
             self.entries.clear();
         }
         if let Some(first) = ready.entries.first() {
-            let kept = self.entries.partition_point(|entry| entry.index < first.index);
-            self.entries.truncate(kept);
+            // Mostly they follow what is there.
+            if self.entries.last().is_some_and(|last| last.index >= first.index) {
+                let kept = self.entries.partition_point(|entry| entry.index < first.index);
+                self.entries.truncate(kept);
+            }
             self.entries.extend_from_slice(&ready.entries);
         }
     }
