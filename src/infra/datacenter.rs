@@ -325,6 +325,18 @@ impl Datacenter {
     /// Whether packets get from an end of a connection to the other, and back.
     pub fn path(&self, direction: Direction) -> Path {
         let (from, to) = self.ends(direction);
+        self.path_between(from, to)
+    }
+
+    /// Whether packets get from a VM to what stands outside of all zones, and back: no fault names an
+    /// appliance, so one is as good as another.
+    pub fn path_outside(&self, from: VmId) -> Path {
+        let outside = (0..).zip(&self.vms).find(|(_, vm)| vm.is_appliance);
+        let both = Path { there: true, back: true };
+        outside.map_or(both, |(number, _)| self.path_between(from, VmId(number)))
+    }
+
+    fn path_between(&self, from: VmId, to: VmId) -> Path {
         let zone = |vm| self.vm(vm).place.as_ref().map(|place| &place.zone);
         let joined = self.links.joins(zone(from), zone(to));
         let carries = |from, to| joined && self.links.carries(from, to);

@@ -212,7 +212,9 @@ impl Services {
             let name = Text::from(format!("app/{}", workload.name()));
             let wanted = wanted_pods(view, workload);
             // While the API is away its objects are what they were; the containers are the truth.
-            let level = match serving_pods(view, workload).count() {
+            let serving = serving_pods(view, workload)
+                .filter(|pod| pod.pod().is_some_and(|pod| view.hears_users(&pod.node_name)));
+            let level = match serving.count() {
                 0 if wanted > 0 => Level::Down,
                 serving if serving < wanted => Level::Degraded,
                 _ => Level::Full,
@@ -267,15 +269,16 @@ impl Services {
     }
 }
 
-/// The workload cluster's API serves if one of its API servers runs beside an etcd member that
-/// follows a leader with a quorum.
+/// The workload cluster's API serves if one of its API servers that users reach runs beside an etcd
+/// member that follows a leader with a quorum.
 fn api_level(view: View) -> Level {
     let Some(leader) = view.etcd_leader(&WORKLOAD_CLUSTER) else { return Level::Down };
     let serves = view
         .etcd_members(&WORKLOAD_CLUSTER)
         .iter()
         .filter(|member| member.follows(leader.info.id))
-        .any(|member| view.works("kube-apiserver", &member.info.vm));
+        .map(|member| &member.info.vm)
+        .any(|vm| view.works("kube-apiserver", vm) && view.hears_users(vm));
     if serves { Level::Full } else { Level::Down }
 }
 
@@ -283,6 +286,27 @@ fn api_level(view: View) -> Level {
 mod tests {
     use super::*;
     use crate::scenario::{Game, Scenario, Source};
+
+    #[test]
+    fn who_is_cut_off_from_the_outside_serves_nobody() {
+        let run = |vm: &str| {
+            let text = format!(
+                "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: test }}\nspec:\n  \
+                 platform: tkgs-2024\n  cluster: {{ controlPlane: 1, workers: 3 }}\n  faults:\n    \
+                 - {{ at: 60s, isolateVm: {{ vm: {vm} }} }}\n    - {{ at: 90s, rejoinVm: {{ vm: {vm} }} }}\n  \
+                 until: 3m\n"
+            );
+            let scenario = Scenario::read(Source::embedded("test.yaml", &text));
+            let scenario = scenario.expect("a scenario");
+            Game::new(&scenario, None, &[], None).expect("valid").play(1).availability
+        };
+        let half_a_minute = Duration::from_secs(30);
+        let [plane, worker] = ["control-plane-0", "worker-0"].map(run);
+        assert_eq!(plane["api"].unavailable, half_a_minute);
+        assert!(plane["app/web"].unavailable.is_zero());
+        assert!(worker["api"].unavailable.is_zero());
+        assert_eq!(worker["app/web"].degraded, Some(half_a_minute), "one of three Pods");
+    }
 
     #[test]
     fn a_good_state_that_does_not_stay_is_named_after_what_ended_it() {

@@ -113,6 +113,16 @@ impl<'a> View<'a> {
         self.vm_id(vm).is_some_and(|vm| self.datacenter().is_reachable(vm))
     }
 
+    /// True if packets get from the VM of this name to those outside, users and the load balancer, and
+    /// back.
+    pub fn hears_users(self, vm: &str) -> bool {
+        let is_joined = |vm| {
+            let path = self.datacenter().path_outside(vm);
+            path.there && path.back
+        };
+        self.are_links_whole() || self.vm_id(vm).is_some_and(is_joined)
+    }
+
     /// The number of the VM of a name; with `*` in it, the first that fits.
     pub fn vm_id(self, name: &str) -> Option<VmId> {
         self.datacenter().vm_like(name)
