@@ -6,7 +6,7 @@ use super::clock;
 use super::json::{length, list, object};
 use super::page::{Line, Mood, Span, Style, hang, say};
 use crate::analysis::availability::{Availability, Cause, Service};
-use crate::engine::{Duration, Text};
+use crate::engine::{Duration, Text, counted};
 use crate::scenario::Failure;
 use serde_json::json;
 use std::cmp::Reverse;
@@ -37,6 +37,11 @@ pub fn write_availability(
         cluster(one, style, to)?;
         say(Mood::Quiet, &format!("  {}", played(one)), style, to)?;
         services(one, style, to)?;
+        for failure in never_strikes(one) {
+            let (name, thing) = (failure.name(), failure.thing());
+            let words = format!("  {name} never strikes: the cluster has no {thing}");
+            say(Mood::Quiet, &words, style, to)?;
+        }
     }
     for one in all {
         writeln!(to)?;
@@ -57,21 +62,23 @@ fn played(one: &Availability) -> String {
     format!("{years} years{partial} from seed {first_seed} on; {events} engine events")
 }
 
+/// What has a rate, and nothing in the cluster that could fail so.
+fn never_strikes(one: &Availability) -> impl Iterator<Item = Failure> {
+    let rates = one.plant.rates.iter().filter(|(_, rate)| *rate > 0);
+    rates.map(|(failure, _)| *failure).filter(|failure| failure.targets(&one.plant) == 0)
+}
+
 fn cluster(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     let plant = &one.plant;
-    let some = |what, count| if count > 0 { format!(", {count} {what}") } else { String::new() };
+    let more = [(plant.hosts, "host"), (plant.zones, "zone")];
+    let more = more.into_iter().filter(|(count, _)| *count > 0);
+    let all = [(plant.control_planes, "control-plane VM"), (plant.workers, "worker")];
+    let all = all.into_iter().chain(more).map(|(count, noun)| counted(u64::from(count), noun));
     let mut line = Line::default();
     line.add(Mood::Heading, plant.name.as_str());
     line.add(
         Mood::Neutral,
-        format!(
-            " on {}: {} control-plane VMs, {} workers{}{}",
-            plant.platform,
-            plant.control_planes,
-            plant.workers,
-            some("hosts", plant.hosts),
-            some("zones", plant.zones)
-        ),
+        format!(" on {}: {}", plant.platform, all.collect::<Vec<_>>().join(", ")),
     );
     line.write(style, to)
 }
@@ -182,6 +189,7 @@ pub fn availability_json(all: &[Availability]) -> String {
             ("partial", one.is_partial().to_string()),
             ("engineEvents", one.events.to_string()),
             ("assumed", json!(plant.assumed).to_string()),
+            ("neverStrikes", list(never_strikes(one).map(|it| json!(it.name()).to_string()))),
             ("services", list(one.services.iter().map(service_json))),
             ("causes", list(one.causes.iter().map(cause_json))),
         ])
@@ -232,4 +240,84 @@ fn minutes(length: Duration) -> String {
 fn hundredths(count: u64, of: u64) -> String {
     let share = (count * 100).checked_div(of).unwrap_or_default();
     format!("{}.{:02}", share / 100, share % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::availability::YEAR;
+    use crate::scenario::{Plant, Source};
+    use std::collections::BTreeMap;
+
+    fn one(spec: &str, services: Vec<Service>, causes: Vec<(Vec<Failure>, Cause)>) -> Availability {
+        let text = format!(
+            "apiVersion: healsim/v1\nkind: Availability\nmetadata: {{ name: mine }}\nspec:\n{spec}"
+        );
+        let plant = Plant::read(&Source::embedded("mine.yaml", &text)).expect("a cluster");
+        Availability {
+            plant,
+            asked: 100,
+            first_seed: 1,
+            years: 100,
+            services,
+            causes,
+            events: 4200,
+        }
+    }
+
+    fn printed(one: Availability) -> String {
+        let mut bytes = Vec::new();
+        write_availability(&[one], Style::Plain, &mut bytes).expect("memory holds it");
+        String::from_utf8(bytes).expect("text")
+    }
+
+    const RATES: &str = "  platform: tkgs-2024
+  cluster: { controlPlane: 1, workers: 3, hosts: 0 }
+  rates: { vmOff: 1/year, vmDeleted: 0, hostDown: 1/year, zoneDown: 1/month, diskFull: 0, \
+                         networkLost: 0, kubeletStopped: 0, etcdDataLost: 0, apiServerRemoved: 0 }
+";
+
+    #[test]
+    fn minutes_stand_by_service_and_by_what_they_come_from() {
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        let api = Service {
+            name: Text::word("api"),
+            down: minutes(30),
+            interval: Some([minutes(20), minutes(40)]),
+            clean: 750,
+            worst: (minutes(700), 17),
+        };
+        let down = BTreeMap::from([(Text::word("api"), minutes(3000))]);
+        let cause = Cause { episodes: 400, mended: 100, rebuilt: 0, down };
+        let text = printed(one(RATES, vec![api], vec![(vec![Failure::VmOff], cause)]));
+        let wanted = [
+            "mine on tkgs-2024: 1 control-plane VM, 3 workers\n",
+            "  100 years from seed 1 on; 4200 engine events\n",
+            "  api                     99.9942 %      99.9923 %..99.9961 %        30.00 min      75.0 %         11h40m0s (seed 17)\n",
+            "  hostDown never strikes: the cluster has no host\n",
+            "  zoneDown never strikes: the cluster has no zone\n",
+            "  vmOff                             4.00    25 %          30.00 min\n",
+        ];
+        for line in wanted {
+            assert!(text.contains(line), "{line}in\n{text}");
+        }
+        assert!(!text.contains("vmDeleted"), "it has no rate\n{text}");
+    }
+
+    #[test]
+    fn a_year_in_which_nothing_failed_has_no_services() {
+        let text = printed(one(RATES, Vec::new(), Vec::new()));
+        assert!(text.contains("  nothing ever failed\n"), "{text}");
+        let json = availability_json(&[one(RATES, Vec::new(), Vec::new())]);
+        let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(read[0]["neverStrikes"], json!(["hostDown", "zoneDown"]));
+        assert_eq!((&read[0]["years"], &read[0]["services"]), (&json!(100), &json!([])));
+    }
+
+    #[test]
+    fn nobody_is_promised_more_than_was_seen() {
+        assert_eq!(percent(999_999_999), "99.9999 %");
+        assert_eq!(percent(1_000_000_000), "100.0000 %");
+        assert_eq!(minutes(YEAR), "8760h0m0s");
+    }
 }

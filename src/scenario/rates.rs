@@ -137,6 +137,11 @@ impl Failure {
         Failure::ALL[self as usize].1
     }
 
+    /// What has it.
+    pub fn thing(self) -> &'static str {
+        Failure::ALL[self as usize].2
+    }
+
     /// What it is, in words.
     pub fn words(self) -> &'static str {
         Failure::ALL[self as usize].3

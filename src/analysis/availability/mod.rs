@@ -17,6 +17,7 @@ pub use sums::{Availability, Cause, Service};
 pub use year::{Blow, YEAR, failures_of};
 
 use super::parallel::{Control, fold};
+use crate::engine::{Owner, Purpose, Random};
 use crate::scenario::{Mistake, Plant};
 use std::sync::Mutex;
 use sums::Year;
@@ -55,9 +56,10 @@ pub fn availability(asked: &Asked, control: &Control) -> Result<Availability, Ve
 fn year(plant: &Plant, seed: u64) -> Result<Year, Vec<Mistake>> {
     let blows = failures_of(plant, seed);
     let (mut year, mut done) = (Year::new(seed), 0);
+    let random = Random::new(seed);
     while done < blows.len() {
-        // Each episode has its own world: a year has fewer failures than this.
-        let own = seed.wrapping_mul(10_007).wrapping_add(done as u64);
+        // Each episode has its own world.
+        let own = random.draw(Owner::named("episodes"), Purpose(0), done as u64);
         let episode = play_episode(plant, &blows[done..], own)?;
         done += episode.blows;
         year.add(&episode);

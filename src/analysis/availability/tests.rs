@@ -1,7 +1,7 @@
 //! Years of failures: how often they come, how long services are down for them, and what is refused.
 
 use super::*;
-use crate::engine::Duration;
+use crate::engine::{Duration, Text};
 use crate::scenario::{Failure, PlantCount, Source};
 
 fn plant(spec: &str) -> Plant {
@@ -70,14 +70,29 @@ fn one_api_server_is_down_as_the_chain_of_two_states_says() {
     assert_eq!(found.causes[0].1.mended, episodes, "nothing else brings it back");
 }
 
+/// For how long the API is down when this strikes the first control-plane VM of so many.
+fn api_down_by(failure: Failure, control_planes: u32) -> Duration {
+    let planes = format!("controlPlane: {control_planes}");
+    let plant = plant(&ONE_API_SERVER.replace("controlPlane: 1", &planes));
+    let blow = Blow { at: Duration::ZERO, failure, target: 0 };
+    let episode = play_episode(&plant, &[blow], 1).expect("a cluster that can be");
+    assert!(episode.visits > 0, "it heals by itself: {episode:?}");
+    episode.down[&Text::word("api")]
+}
+
 #[test]
-fn a_member_that_loses_its_data_ends_and_its_api_with_it() {
-    let rates = ONE_API_SERVER.replace("etcdDataLost: 0", "etcdDataLost: 12/year");
-    let rates = rates.replace("apiServerRemoved: 12/year", "apiServerRemoved: 0");
-    let found = availability(&asked(plant(&rates), 1, 2), &Control::default());
-    let found = found.expect("a cluster that can be");
-    let api = found.services.iter().find(|service| service.name == *"api").expect("an API");
-    assert!(api.down > Duration::from_secs(5), "{}", api.down);
+fn a_cluster_that_has_lost_all_its_data_is_built_anew_and_has_no_api_meanwhile() {
+    let down = api_down_by(Failure::EtcdDataLost, 1);
+    assert!(down >= Duration::from_secs(4 * 3600), "{down}");
+    let spared = api_down_by(Failure::EtcdDataLost, 3);
+    assert!(spared < Duration::from_secs(60), "{spared}");
+}
+
+#[test]
+fn an_api_server_without_a_network_serves_nobody_until_a_person_comes() {
+    let down = api_down_by(Failure::NetworkLost, 1);
+    let person = Duration::from_secs(10 * 60);
+    assert!(person <= down && down < person + Duration::from_secs(120), "{down}");
 }
 
 #[test]
