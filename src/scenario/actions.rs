@@ -200,7 +200,8 @@ fn objects(view: View) -> Vec<Action> {
     let ill: Vec<&Arc<Object>> = view.objects(Kind::Node).filter(|node| is_ill(node)).collect();
     let served = |cluster: &Text| {
         let members = view.etcd_members(cluster);
-        members.iter().any(|member| view.works("kube-apiserver", &member.info.vm))
+        let mut vms = members.iter().map(|member| &member.info.vm);
+        vms.any(|vm| view.works("kube-apiserver", vm) && view.hears_users(vm))
     };
     // A cluster that manages itself has its Machines in its own API server.
     let is_managed = view.etcd_clusters().contains(&MANAGEMENT_CLUSTER);

@@ -26,6 +26,8 @@ pub struct Health {
     pace: Pace,
     /// Everything is well but for members that have not caught up.
     is_catching_up: bool,
+    /// The cluster has lost all its objects.
+    is_lost: bool,
     /// What ended the last good state that did not stay.
     spoiled_by: Option<Lack>,
     /// A recovery that has stayed.
@@ -41,6 +43,7 @@ impl Health {
             well_since: None,
             pace: Pace::default(),
             is_catching_up: false,
+            is_lost: false,
             spoiled_by: None,
             recovered: None,
         }
@@ -62,8 +65,9 @@ impl Health {
         (waits && self.recovered.is_none()).then_some(BEHIND)
     }
 
-    /// Judges the world as it is.
-    pub fn look(&mut self, view: View) {
+    /// Judges the world as it is; `is_lost` if the cluster has nothing of its data any more.
+    pub fn look(&mut self, view: View, is_lost: bool) {
+        self.is_lost = is_lost;
         if self.recovered.is_some() || view.now() < self.not_before {
             return;
         }
@@ -73,7 +77,7 @@ impl Health {
             let is_well = is_well(view, &self.bare);
             let is_kept = self.pace.is_kept(view);
             self.is_catching_up = is_well && !is_kept;
-            let is_good = is_well && is_kept;
+            let is_good = is_well && is_kept && !is_lost;
             if !is_good && self.well_since.is_some() {
                 self.spoiled_by = self.lacks(view).into_iter().next();
             }
@@ -98,7 +102,8 @@ impl Health {
 
     /// What is not as it is wanted now.
     pub fn lacks(&self, view: View) -> Vec<Lack> {
-        let mut lacks: Vec<Lack> = lacks(view, &self.bare).collect();
+        let lost = self.is_lost.then(|| of_the_cluster("all objects of its API are lost"));
+        let mut lacks: Vec<Lack> = lost.into_iter().chain(lacks(view, &self.bare)).collect();
         if lacks.is_empty() && self.is_catching_up {
             lacks.push(of_the_cluster("a member of etcd has not caught up"));
         }
@@ -201,10 +206,15 @@ impl Services {
         Services { from, states: BTreeMap::new(), levels: BTreeMap::new() }
     }
 
-    /// Notes how the services are now.
-    pub fn look(&mut self, view: View) {
+    /// Notes how the services are now; `is_lost` if the cluster has nothing of its data any more: what
+    /// answers then is not its API, and kubelets end what they find nowhere.
+    pub fn look(&mut self, view: View, is_lost: bool) {
         let now = view.now();
-        self.note(Text::word("api"), now, api_level(view));
+        self.note(Text::word("api"), now, if is_lost { Level::Down } else { api_level(view) });
+        if is_lost {
+            let names = self.states.keys().cloned().collect::<Vec<_>>();
+            names.into_iter().for_each(|name| self.note(name, now, Level::Down));
+        }
         // A Job serves nobody.
         let serving = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
         let serving = serving.into_iter().flat_map(|kind| view.objects(kind));
@@ -319,7 +329,7 @@ mod tests {
         let mut health = Health::new(SimTime::ZERO, Vec::new());
         let mut missing = |seconds| {
             simulation.run_until(SimTime::ZERO + Duration::from_secs(seconds));
-            health.look(simulation.view());
+            health.look(simulation.view(), false);
             let lack = health.missing(simulation.view()).remove(0);
             format!("{} {}", lack.object, lack.what)
         };

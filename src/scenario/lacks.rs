@@ -57,6 +57,7 @@ fn vms(view: View) -> impl Iterator<Item = Lack> {
         let what = match view.vm(name) {
             None => "a Machine's VM is not there",
             Some(vm) if !vm.is_on() => "a VM is off",
+            Some(_) if !view.hears_users(name) => "a VM is cut off from the outside",
             Some(_) if !view.works("kubelet", name) => "a kubelet does not run",
             Some(_) => return None,
         };

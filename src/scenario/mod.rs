@@ -16,6 +16,7 @@ mod fault_words;
 mod faults;
 mod file;
 mod form;
+mod founding;
 mod given;
 mod health;
 mod hosts;

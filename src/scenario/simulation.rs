@@ -6,6 +6,7 @@
 use super::actions::{Action, repairs};
 use super::awaited::{Awaited, Lookout};
 use super::faults::Fault;
+use super::founding::Founding;
 use super::health::{Health, Level, Services};
 use super::probes::{api_downtime, downtimes};
 use crate::engine::{Duration, SimTime, Text};
@@ -48,6 +49,7 @@ pub struct Simulation {
     struck: usize,
     lookout: Lookout,
     health: Health,
+    founding: Founding,
     services: Services,
     /// How many entries had been written when the world was last judged, and when that was.
     judged: (usize, SimTime),
@@ -99,6 +101,7 @@ impl Simulation {
         Simulation {
             health: Health::new(last.unwrap_or_default(), bare),
             services: Services::new(first),
+            founding: Founding::of(world.view()),
             lookout: Lookout::new(plan.awaited.clone(), first.unwrap_or_default()),
             world,
             plan,
@@ -416,8 +419,9 @@ impl Simulation {
             self.judged = (entries, self.world.now());
             self.release();
             let view = self.world.view();
-            self.services.look(view);
-            self.health.look(view);
+            let is_lost = self.founding.is_lost(view);
+            self.services.look(view, is_lost);
+            self.health.look(view, is_lost);
         }
     }
 }

@@ -47,6 +47,20 @@ impl<'a> View<'a> {
         self.stores().flat_map(move |store| store.of_kind(kind))
     }
 
+    /// Those of one cluster.
+    pub fn objects_in(
+        self,
+        cluster: &str,
+        kind: Kind,
+    ) -> impl Iterator<Item = &'a Arc<Object>> + use<'a> {
+        self.store_of(cluster).into_iter().flat_map(move |store| store.of_kind(kind))
+    }
+
+    /// The committed object of a key in one cluster.
+    pub fn object_in(self, cluster: &str, key: &ObjectKey) -> Option<Arc<Object>> {
+        self.store_of(cluster)?.get(key)
+    }
+
     /// The committed object of a key in whichever cluster has it.
     pub fn object(self, key: &ObjectKey) -> Option<Arc<Object>> {
         self.stores().find_map(|store| store.get(key))
@@ -114,13 +128,15 @@ impl<'a> View<'a> {
     }
 
     /// True if packets get from the VM of this name to those outside, users and the load balancer, and
-    /// back.
+    /// back. An appliance stands there itself.
+    ///
+    /// Simplified: a link that loses nearly all of them counts as whole.
     pub fn hears_users(self, vm: &str) -> bool {
         let is_joined = |vm| {
             let path = self.datacenter().path_outside(vm);
             path.there && path.back
         };
-        self.are_links_whole() || self.vm_id(vm).is_some_and(is_joined)
+        self.are_links_whole() || self.vm_id(vm).is_none_or(is_joined)
     }
 
     /// The number of the VM of a name; with `*` in it, the first that fits.
@@ -232,6 +248,11 @@ impl<'a> View<'a> {
     }
 
     /// Of each cluster the store of the member that is ahead of the others.
+    fn store_of(self, cluster: &str) -> Option<&'a etcd::Store> {
+        let mut stores = self.world.leading_stores().into_iter();
+        stores.find(|(name, _)| **name == *cluster).map(|(_, store)| store)
+    }
+
     fn stores(self) -> impl Iterator<Item = &'a etcd::Store> {
         self.world.leading_stores().into_iter().map(|(_, store)| store)
     }

@@ -6,7 +6,6 @@
 
 use super::year::Blow;
 use crate::analysis::fuzz::{Schedule, Shape, Strike, next_second};
-use crate::api::Kind;
 use crate::engine::{Duration, Owner, Purpose, Random, SimTime, Text};
 use crate::scenario::{Failure, Mistake, Plant, Simulation};
 use crate::timeline::Lack;
@@ -80,7 +79,6 @@ fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mis
     if let Some(lack) = simulation.lacks().first() {
         return Err(vec![never_well(plant, lack)]);
     }
-    let had_apps = has_apps(&simulation);
     let last = SimTime::ZERO + BEGINS + blows[blows.len() - 1].at.saturating_sub(first);
     let mut visits = 0;
     let is_rebuilt = loop {
@@ -98,12 +96,7 @@ fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mis
     let mut rest = BTreeMap::new();
     if is_rebuilt {
         let takes = drawn(plant.rebuild, seed, VISITS + 1);
-        let mut down = simulation.services_down();
-        // What answers without an object of all that there were is not this cluster's API.
-        if had_apps && !has_apps(&simulation) {
-            down.push(Text::word("api"));
-        }
-        rest = down.into_iter().map(|name| (name, takes)).collect();
+        rest = simulation.services_down().into_iter().map(|name| (name, takes)).collect();
     }
     let mut failures: Vec<Failure> = blows.iter().map(|blow| blow.failure).collect();
     failures.sort_unstable();
@@ -123,11 +116,6 @@ fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mis
         lasted: played.ended_at.since(SimTime::ZERO + BEGINS) + rebuild,
         events: played.engine_events,
     })
-}
-
-/// True if anybody's workload stands in an API.
-fn has_apps(simulation: &Simulation) -> bool {
-    simulation.view().objects(Kind::Deployment).next().is_some()
 }
 
 /// Who is never healthy recovers from nothing.

@@ -113,7 +113,8 @@ fn bears_on_servers(entry: &Entry) -> bool {
 }
 
 /// The VMs of the workload cluster's API servers that work, each beside a member of etcd that
-/// follows a leader with a quorum.
+/// follows a leader with a quorum. Those that are cut off are among them: who finds the API up while
+/// one of these serves does not break a law.
 pub fn serving(view: View) -> BTreeSet<Text> {
     let Some(leader) = view.etcd_leader(&WORKLOAD_CLUSTER) else { return BTreeSet::new() };
     let members = view.etcd_members(&WORKLOAD_CLUSTER);
