@@ -271,8 +271,8 @@ mod tests {
         String::from_utf8(bytes).expect("text")
     }
 
-    const RATES: &str = "  platform: tkgs-2024
-  cluster: { controlPlane: 1, workers: 3, hosts: 0 }
+    const RATES: &str = "  platform: lab-k8s-1.30-capi-1.7
+  cluster: { controlPlane: 1, workers: 3 }
   rates: { vmOff: 1/year, vmDeleted: 0, hostDown: 1/year, zoneDown: 1/month, diskFull: 0, \
                          networkLost: 0, kubeletStopped: 0, etcdDataLost: 0, apiServerRemoved: 0 }
 ";
@@ -291,7 +291,7 @@ mod tests {
         let cause = Cause { episodes: 400, mended: 100, rebuilt: 0, down };
         let text = printed(one(RATES, vec![api], vec![(vec![Failure::VmOff], cause)]));
         let wanted = [
-            "mine on tkgs-2024: 1 control-plane VM, 3 workers\n",
+            "mine on lab-k8s-1.30-capi-1.7: 1 control-plane VM, 3 workers\n",
             "  100 years from seed 1 on; 4200 engine events\n",
             "  api                     99.9942 %      99.9923 %..99.9961 %        30.00 min      75.0 %         11h40m0s (seed 17)\n",
             "  hostDown never strikes: the cluster has no host\n",
@@ -315,9 +315,10 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_promised_more_than_was_seen() {
+    fn shares_are_rounded_down_and_long_times_told_in_hours() {
         assert_eq!(percent(999_999_999), "99.9999 %");
         assert_eq!(percent(1_000_000_000), "100.0000 %");
+        assert_eq!(minutes(Duration::from_secs(90)), "1.50 min");
         assert_eq!(minutes(YEAR), "8760h0m0s");
     }
 }

@@ -37,7 +37,7 @@ pub struct Plant {
     pub workers: u32,
     /// None for Nodes without zone labels.
     pub zones: u32,
-    /// None for as many as the platform has.
+    /// None where the platform knows none.
     pub hosts: u32,
     /// Settings that are not the platform's, each with its value.
     pub settings: Vec<(String, String)>,
@@ -107,6 +107,9 @@ const LONGEST_REBUILD: Duration = Duration::from_secs(7 * 86_400);
 const LONGEST_RESPONSE: Duration = Duration::from_secs(40 * 3600);
 /// More machines of a sort than anybody would play for years.
 const MOST: u32 = 1_000;
+
+/// VMs run on some, known or not.
+const NO_HOSTS: &str = "0 hosts are not possible; write 1 to 1000, or nothing for the platform's";
 
 impl Failure {
     /// All of them, with their names, what has them, and what they are.
@@ -282,6 +285,9 @@ impl Plant {
             possible(count.value).map_err(|words| source.mistake(count, words))?;
             *own = count.value;
         }
+        if let Some(none) = cluster.hosts.as_ref().filter(|hosts| hosts.value == 0) {
+            return Err(source.mistake(none, NO_HOSTS));
+        }
         if let Some(host) = cluster.placement.first().map(|placed| &placed.host) {
             let words = "availability places VMs itself, each beside as few others as it can";
             return Err(source.mistake(host, words));
@@ -301,6 +307,7 @@ impl Plant {
         Ok(match what {
             PlantCount::ControlPlane => self.with_control_planes(count)?,
             PlantCount::Workers => Plant { workers: count, ..self },
+            PlantCount::Hosts if count == 0 => return Err(NO_HOSTS.to_owned()),
             PlantCount::Hosts => Plant { hosts: count, ..self },
             PlantCount::Zones => Plant { zones: count, ..self },
         })
