@@ -3,7 +3,8 @@
 //! Most of what is queued falls due almost at once, before nearly everything that is pending: it goes
 //! into a short sorted row. Many of the rest are waits of one length, each of which falls due after
 //! the one before it: they stand in a lane. Only the first of each lane, and what fits into none, is in
-//! a heap with four children at each place. All this was chosen by measurement (`benches/queue.rs`).
+//! a heap with four children at each place. Both were chosen by measurement (`bench-peers/` and
+//! `benches/queue.rs`, docs/speed.md).
 //!
 //! Places are one wide number each, so four children are as long as a cache line. Payloads lie in a
 //! slab, with what a place leaves out of its key. The queue does not know what the payloads mean.
@@ -59,7 +60,7 @@ struct Place(u128);
 #[derive(Clone, Debug)]
 struct Slot<T> {
     rest: Rest,
-    /// Where the place in the heap stands at the head of a lane.
+    /// The lane in which it stands, or at whose head in the heap.
     lane: Option<u8>,
     event: Option<T>,
 }
@@ -168,7 +169,9 @@ impl<T> Queue<T> {
         self.row.drain(..LATER);
     }
 
-    /// Into the lane for waits of this length, unless another of its is later.
+    /// Into the lane for waits of this length, unless another of its is later: a long wait that has
+    /// the lane of short ones by chance keeps them in the heap until it is over. Seldom called, and
+    /// kept out of `push`, which is small enough then to be a part of its callers.
     #[inline(never)]
     fn push_later(&mut self, place: Place) {
         let number = lane_of(place.at().since(self.now));
