@@ -1,37 +1,43 @@
-//! Whether the workload cluster still has the data with which the run began.
+//! Whether clusters still have the data with which the run began.
 //!
 //! A lone member of etcd that finds its disk empty begins anew, and its API server answers without an
 //! object of all that there were. That is another cluster, though it has the name.
 
 use crate::api::{Kind, ObjectKey, Uid};
-use crate::world::{View, WORKLOAD_CLUSTER};
+use crate::engine::Text;
+use crate::world::View;
 
-/// Where those who lead the control plane are written down: as long as the data, and not longer.
-const LOCKS: &str = "kube-system";
+/// So many of each kind tell whether the data are there: not all of them are ever replaced.
+const OF_EACH_KIND: usize = 3;
 
-/// What would be there for as long as the data are.
+/// What each cluster had at the beginning.
 #[derive(Clone, Debug)]
-pub struct Founding(Vec<(ObjectKey, Uid)>);
+pub struct Founding(Vec<(Text, Vec<(ObjectKey, Uid)>)>);
 
 impl Founding {
     /// Of a run at its beginning.
     pub fn of(view: View) -> Founding {
-        let all = view.objects_in(&WORKLOAD_CLUSTER, Kind::Lease);
-        let locks = all.filter(|lease| lease.key().namespace == LOCKS);
-        Founding(locks.map(|lease| (lease.key().clone(), lease.meta.uid)).collect())
+        let some = |cluster: &Text| {
+            let kinds = Kind::ALL.into_iter();
+            let all = kinds.flat_map(|kind| view.objects_in(cluster, kind).take(OF_EACH_KIND));
+            all.map(|object| (object.key().clone(), object.meta.uid)).collect::<Vec<_>>()
+        };
+        let clusters = view.etcd_clusters().into_iter();
+        let clusters = clusters.map(|cluster| (cluster.clone(), some(cluster)));
+        Founding(clusters.filter(|(_, some)| !some.is_empty()).collect())
     }
 
-    /// True if etcd serves, and has nothing of what was there: each lock is another or gone. What was
-    /// restored from a backup has its own again.
-    pub fn is_lost(&self, view: View) -> bool {
-        let is_kept = |(key, uid): &(ObjectKey, Uid)| {
-            let lock = view.object_in(&WORKLOAD_CLUSTER, key);
-            lock.is_some_and(|lock| lock.meta.uid == *uid)
+    /// The clusters whose etcd serves, and has nothing of what was there: each object is another or
+    /// gone. What was restored from a backup has its own again.
+    pub fn lost(&self, view: View) -> Vec<Text> {
+        let is_lost = |(cluster, objects): &&(Text, Vec<(ObjectKey, Uid)>)| {
+            let is_kept = |(key, uid): &(ObjectKey, Uid)| {
+                view.object_in(cluster, key).is_some_and(|object| object.meta.uid == *uid)
+            };
+            // The leader is asked for last: it takes longest to find.
+            !objects.iter().any(is_kept) && view.etcd_leader(cluster).is_some()
         };
-        // The leader is asked for last: it takes longest to find.
-        !self.0.is_empty()
-            && !self.0.iter().any(is_kept)
-            && view.etcd_leader(&WORKLOAD_CLUSTER).is_some()
+        self.0.iter().filter(is_lost).map(|(cluster, _)| cluster.clone()).collect()
     }
 }
 
@@ -61,6 +67,25 @@ mod tests {
         for (service, down) in &run.availability {
             assert!(down.unavailable >= since.scaled(9, 10), "{service}: {down:?}");
         }
+    }
+
+    #[test]
+    fn the_locks_alone_may_go_and_a_cluster_that_manages_may_be_lost_too() {
+        let text = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: test }\nspec:\n  \
+                    platform: tkgs-2024\n  faults:\n    - { at: 60s, kubectl: \"delete lease \
+                    kube-scheduler -n kube-system\" }\n    - { at: 60s, kubectl: \"delete lease \
+                    kube-controller-manager -n kube-system\" }\n    - { at: 60s, kubectl: \"delete \
+                    lease cloud-controller-manager -n kube-system\" }\n    - { at: 5m, removeFile: \
+                    { vm: supervisor-0, path: /var/lib/etcd/member } }\n    - { at: 5m, \
+                    killProcess: { vm: supervisor-0, process: etcd } }\n  until: 15m\n";
+        let scenario = Scenario::read(Source::embedded("test.yaml", text)).expect("a scenario");
+        let mut simulation = Game::new(&scenario, None, &[], None).expect("valid").begin(1);
+        simulation.run_until(SimTime::ZERO + Duration::from_secs(280));
+        assert_eq!(simulation.lacks(), []);
+        simulation.run_until(SimTime::ZERO + Duration::from_secs(420));
+        let lack = &simulation.lacks()[0];
+        assert_eq!(lack.object, "Cluster/management");
+        assert_eq!(lack.what, "all objects of its API are lost");
     }
 
     #[test]

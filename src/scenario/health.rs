@@ -26,8 +26,8 @@ pub struct Health {
     pace: Pace,
     /// Everything is well but for members that have not caught up.
     is_catching_up: bool,
-    /// The cluster has lost all its objects.
-    is_lost: bool,
+    /// The clusters that have lost all their objects.
+    lost: Vec<Text>,
     /// What ended the last good state that did not stay.
     spoiled_by: Option<Lack>,
     /// A recovery that has stayed.
@@ -43,7 +43,7 @@ impl Health {
             well_since: None,
             pace: Pace::default(),
             is_catching_up: false,
-            is_lost: false,
+            lost: Vec::new(),
             spoiled_by: None,
             recovered: None,
         }
@@ -65,9 +65,9 @@ impl Health {
         (waits && self.recovered.is_none()).then_some(BEHIND)
     }
 
-    /// Judges the world as it is; `is_lost` if the cluster has nothing of its data any more.
-    pub fn look(&mut self, view: View, is_lost: bool) {
-        self.is_lost = is_lost;
+    /// Judges the world as it is; the clusters that are lost have nothing of their data any more.
+    pub fn look(&mut self, view: View, lost: Vec<Text>) {
+        self.lost = lost;
         if self.recovered.is_some() || view.now() < self.not_before {
             return;
         }
@@ -77,7 +77,7 @@ impl Health {
             let is_well = is_well(view, &self.bare);
             let is_kept = self.pace.is_kept(view);
             self.is_catching_up = is_well && !is_kept;
-            let is_good = is_well && is_kept && !is_lost;
+            let is_good = is_well && is_kept && self.lost.is_empty();
             if !is_good && self.well_since.is_some() {
                 self.spoiled_by = self.lacks(view).into_iter().next();
             }
@@ -102,8 +102,11 @@ impl Health {
 
     /// What is not as it is wanted now.
     pub fn lacks(&self, view: View) -> Vec<Lack> {
-        let lost = self.is_lost.then(|| of_the_cluster("all objects of its API are lost"));
-        let mut lacks: Vec<Lack> = lost.into_iter().chain(lacks(view, &self.bare)).collect();
+        let lost = self.lost.iter().map(|cluster| Lack {
+            object: Text::from(format!("Cluster/{cluster}")),
+            what: Text::word("all objects of its API are lost"),
+        });
+        let mut lacks: Vec<Lack> = lost.chain(lacks(view, &self.bare)).collect();
         if lacks.is_empty() && self.is_catching_up {
             lacks.push(of_the_cluster("a member of etcd has not caught up"));
         }
@@ -113,6 +116,11 @@ impl Health {
     /// True once it was seen that a good state has lasted for long enough.
     pub fn has_recovered(&self) -> bool {
         self.recovered.is_some()
+    }
+
+    /// The clusters that had nothing of their data any more at the last look.
+    pub fn lost(&self) -> &[Text] {
+        &self.lost
     }
 
     /// The beginning of a good state, however short it is yet.
@@ -213,7 +221,7 @@ impl Services {
         self.note(Text::word("api"), now, if is_lost { Level::Down } else { api_level(view) });
         if is_lost {
             let names = self.states.keys().cloned().collect::<Vec<_>>();
-            names.into_iter().for_each(|name| self.note(name, now, Level::Down));
+            return names.into_iter().for_each(|name| self.note(name, now, Level::Down));
         }
         // A Job serves nobody.
         let serving = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
@@ -319,6 +327,21 @@ mod tests {
     }
 
     #[test]
+    fn a_vm_that_is_cut_off_is_missed_while_its_node_still_counts_as_ready() {
+        // The Node is still taken for well when everything would have been well for a minute.
+        let text = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: test }\nspec:\n  \
+                    platform: tkgs-2024\n  faults:\n    - { at: 60s, isolateVm: { vm: worker-0 } }\n  until: 20m\n";
+        let scenario = Scenario::read(Source::embedded("test.yaml", text)).expect("a scenario");
+        let late = [("kubernetes.nodeMonitorGracePeriod".to_owned(), "4m".to_owned())];
+        let game = Game::new(&scenario, None, &late, None).expect("valid");
+        let mut simulation = game.begin(1);
+        simulation.run_until(SimTime::ZERO + Duration::from_secs(200));
+        let lacks = simulation.lacks();
+        assert_eq!(lacks[0].what, "a VM is cut off from the outside");
+        assert!(!simulation.has_recovered_for_good(), "{lacks:?}");
+    }
+
+    #[test]
     fn a_good_state_that_does_not_stay_is_named_after_what_ended_it() {
         let text = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: test }\nspec:\n  \
                     platform: tkgs-2024\n  faults:\n    - { at: 60s, stopUnit: { vm: worker-0, unit: \
@@ -329,7 +352,7 @@ mod tests {
         let mut health = Health::new(SimTime::ZERO, Vec::new());
         let mut missing = |seconds| {
             simulation.run_until(SimTime::ZERO + Duration::from_secs(seconds));
-            health.look(simulation.view(), false);
+            health.look(simulation.view(), Vec::new());
             let lack = health.missing(simulation.view()).remove(0);
             format!("{} {}", lack.object, lack.what)
         };

@@ -11,7 +11,7 @@ use super::health::{Health, Level, Services};
 use super::probes::{api_downtime, downtimes};
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Downtime, End, Entry, Lack, Ledger, Timeline};
-use crate::world::{Blueprint, CustomProcess, Infra, View, World};
+use crate::world::{Blueprint, CustomProcess, Infra, View, WORKLOAD_CLUSTER, World};
 use std::collections::BTreeMap;
 
 /// What is to be played.
@@ -352,8 +352,10 @@ impl Simulation {
         let engine_events = self.world.played();
         let faults = &self.plan.faults[..self.struck];
         let mut availability = self.services.downtimes();
-        // Where a user asks, what he finds is truer than what runs.
-        if let Some(users) = &self.plan.blueprint.users {
+        // Where a user asks, what he finds is truer than what runs; but he does not know whether the API
+        // that answers him has lost all there was.
+        let users = self.plan.blueprint.users.as_ref();
+        if let Some(users) = users.filter(|_| !self.health.lost().contains(&WORKLOAD_CLUSTER)) {
             let entries = self.world.timeline().entries();
             let from = faults.first().map(|(at, _)| *at);
             availability.extend(downtimes(entries, from, ended_at, users.app.outage));
@@ -419,9 +421,9 @@ impl Simulation {
             self.judged = (entries, self.world.now());
             self.release();
             let view = self.world.view();
-            let is_lost = self.founding.is_lost(view);
-            self.services.look(view, is_lost);
-            self.health.look(view, is_lost);
+            let lost = self.founding.lost(view);
+            self.services.look(view, lost.contains(&WORKLOAD_CLUSTER));
+            self.health.look(view, lost);
         }
     }
 }

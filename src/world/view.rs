@@ -128,7 +128,7 @@ impl<'a> View<'a> {
     }
 
     /// True if packets get from the VM of this name to those outside, users and the load balancer, and
-    /// back. An appliance stands there itself.
+    /// back. So do appliances, which stand there themselves; whether a VM exists is not asked here.
     ///
     /// Simplified: a link that loses nearly all of them counts as whole.
     pub fn hears_users(self, vm: &str) -> bool {
