@@ -33,6 +33,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (platform, scenario) = (args.next(), args.next());
     let is_asked =
         |asked: &Option<String>, it: &str| asked.as_ref().is_none_or(|asked| asked == it);
+    let known = |known: &[&str], asked: &Option<String>| match asked {
+        Some(asked) if !known.contains(&asked.as_str()) => {
+            Err(format!("no `{asked}` here; there are {}", known.join(", ")))
+        }
+        _ => Ok(()),
+    };
+    known(&PLATFORMS, &platform)?;
+    known(&models::FOUNDING_PAGE, &scenario)?;
     let text = include_str!("recovery_times.md");
     let (most, few) = (runs.to_string(), of_never(runs).to_string());
     println!("{}", text.trim_end().replace("{runs}", &most).replace("{few}", &few));
@@ -46,7 +54,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("|---|---|---:|---:|---:|---:|---:|---:|");
         for scenario in models::FOUNDING_PAGE.into_iter().filter(|it| is_asked(&scenario, it)) {
             let runs = if NEVER.contains(&scenario) { of_never(runs) } else { runs };
-            println!("{}", row(scenario, &estimate(scenario, platform, runs, threads)?));
+            let found = estimate(scenario, platform, runs, threads)?;
+            if NEVER.contains(&scenario) && found.figure(&Name::recovered()).is_some() {
+                return Err(
+                    format!("{scenario} recovers: it is to be played as often as others").into()
+                );
+            }
+            println!("{}", row(scenario, &found));
             plays += runs + 2 * runs.min(ASSUMED_RUNS);
             eprintln!(
                 "{scenario} on {platform}: {} s since the beginning",
