@@ -14,7 +14,7 @@ use std::env;
 use std::error::Error;
 
 const RUNS: u64 = 10_000;
-/// Those that never recover have no times: they are there for their shares, in a tenth of the runs.
+/// Those that never recover have no times: they are there for their shares, in few of the runs.
 const NEVER: [&str; 4] = [
     "control-plane-kubelet-stopped",
     "control-plane-kubelet-crashed",
@@ -82,7 +82,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn of_never(runs: u64) -> u64 {
-    (runs / 10).max(1)
+    (runs / 25).max(1)
 }
 
 fn estimate(
