@@ -29,7 +29,8 @@ const PLATFORMS: [&str; 2] = ["tkgs-2024", "tkgs-current"];
 fn main() -> Result<(), Box<dyn Error>> {
     let begun = std::time::Instant::now();
     let mut args = env::args().skip(1);
-    let runs = args.next().map_or(Ok(RUNS), |runs| runs.parse())?;
+    let number = |text: String| text.parse().map_err(|_| format!("`{text}` is no number of runs"));
+    let runs = args.next().map_or(Ok(RUNS), number)?;
     let (platform, scenario) = (args.next(), args.next());
     let is_asked =
         |asked: &Option<String>, it: &str| asked.as_ref().is_none_or(|asked| asked == it);
