@@ -43,12 +43,15 @@ impl Founding {
 
 #[cfg(test)]
 mod tests {
+    use crate::api::{Kind, Object};
     use crate::engine::{Duration, SimTime};
     use crate::scenario::{Game, Scenario, Source};
     use crate::timeline::Run;
+    use crate::world::View;
+    use std::sync::Arc;
 
     /// A member of so many loses its data.
-    fn run(control_planes: u32) -> Run {
+    fn game(control_planes: u32) -> Game {
         let text = format!(
             "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: test }}\nspec:\n  platform: \
              tkgs-2024\n  cluster: {{ controlPlane: {control_planes}, workers: 3 }}\n  faults:\n    \
@@ -56,17 +59,38 @@ mod tests {
              - {{ at: 60s, killProcess: {{ vm: control-plane-0, process: etcd }} }}\n  until: 15m\n"
         );
         let scenario = Scenario::read(Source::embedded("test.yaml", &text)).expect("a scenario");
-        Game::new(&scenario, None, &[], None).expect("valid").play(1)
+        Game::new(&scenario, None, &[], None).expect("valid")
+    }
+
+    fn run(control_planes: u32) -> Run {
+        game(control_planes).play(1)
     }
 
     #[test]
-    fn a_cluster_without_any_of_its_data_is_down_and_never_well() {
+    fn containers_run_on_without_the_data() {
+        let mut simulation = game(1).begin(1);
+        let pods: Vec<Arc<Object>> = simulation.view().objects(Kind::Pod).cloned().collect();
+        let running = |view: View| {
+            let runs = |pod: &&Arc<Object>| {
+                let node = pod.pod().map(|pod| pod.node_name.clone()).unwrap_or_default();
+                node.starts_with("worker-") && view.runs_container(&node, pod.meta.uid)
+            };
+            pods.iter().filter(runs).count()
+        };
+        let before = running(simulation.view());
+        assert!(before > 2, "{before}");
+        simulation.run_until(SimTime::ZERO + Duration::from_secs(800));
+        assert_eq!(running(simulation.view()), before);
+    }
+
+    #[test]
+    fn a_cluster_without_any_of_its_data_has_no_api_and_is_never_well() {
         let run = run(1);
         assert_eq!(run.missing[0].what, "all objects of its API are lost");
         let since = run.ended_at.since(SimTime::ZERO + Duration::from_secs(61));
-        for (service, down) in &run.availability {
-            assert!(down.unavailable >= since.scaled(9, 10), "{service}: {down:?}");
-        }
+        let down = |service| run.availability[service].unavailable;
+        assert!(down("api") >= since.scaled(9, 10), "{}", down("api"));
+        assert!(down("app/web").is_zero(), "{}", down("app/web"));
     }
 
     #[test]

@@ -215,13 +215,15 @@ impl Services {
     }
 
     /// Notes how the services are now; `is_lost` if the cluster has nothing of its data any more: what
-    /// answers then is not its API, and kubelets end what they find nowhere.
+    /// answers then is not its API. Its containers run on, for the kubelets still watch the API server's
+    /// cache.
+    ///
+    /// Simplified: apps are counted as they were then, though a VM may end later.
     pub fn look(&mut self, view: View, is_lost: bool) {
         let now = view.now();
         self.note(Text::word("api"), now, if is_lost { Level::Down } else { api_level(view) });
         if is_lost {
-            let names = self.states.keys().cloned().collect::<Vec<_>>();
-            return names.into_iter().for_each(|name| self.note(name, now, Level::Down));
+            return;
         }
         // A Job serves nobody.
         let serving = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
