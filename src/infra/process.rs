@@ -28,6 +28,8 @@ pub struct ProcessState {
     /// It has not opened its ports yet.
     pub is_closed: bool,
     pub alive: bool,
+    /// It has run; until then its memory is what an earlier life left.
+    pub has_begun: bool,
     pub incarnation: u32,
     pub started: SimTime,
     /// True in a crash loop: it was started again after a life of less than a second.
@@ -73,6 +75,7 @@ impl ProcessState {
             listens: listens.into_iter().collect(),
             is_closed: false,
             alive: false,
+            has_begun: false,
             incarnation: 0,
             started: SimTime::ZERO,
             is_retry: false,
@@ -94,12 +97,18 @@ impl ProcessState {
         self.incarnation += 1;
         self.started = now;
         self.alive = true;
+        self.has_begun = false;
         self.is_closed = false;
         self.frozen = None;
         self.slept = None;
         self.catches_term = false;
         self.watched_folder = None;
         self.activities.clear();
+    }
+
+    /// True if it lives, has begun to, and is not frozen.
+    pub fn works(&self) -> bool {
+        self.alive && self.has_begun && self.frozen.is_none()
     }
 
     /// Ends; its events are void from now on.

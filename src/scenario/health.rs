@@ -273,6 +273,8 @@ impl Services {
         let fresh =
             Downtime { unavailable: Duration::ZERO, degraded: is_app.then_some(Duration::ZERO) };
         let levels = self.levels.entry(name.clone()).or_default();
+        // What lasted for no time was not so.
+        levels.pop_if(|(at, _)| *at == now);
         if levels.last().is_none_or(|(_, last)| *last != level) {
             levels.push((now, level));
         }
@@ -289,7 +291,7 @@ impl Services {
     }
 }
 
-/// The workload cluster's API serves if one of its API servers that users reach runs beside an etcd
+/// The workload cluster's API serves if one of its API servers that users reach does, beside an etcd
 /// member that follows a leader with a quorum.
 fn api_level(view: View) -> Level {
     let Some(leader) = view.etcd_leader(&WORKLOAD_CLUSTER) else { return Level::Down };
@@ -298,7 +300,7 @@ fn api_level(view: View) -> Level {
         .iter()
         .filter(|member| member.follows(leader.info.id))
         .map(|member| &member.info.vm)
-        .any(|vm| view.works("kube-apiserver", vm) && view.hears_users(vm));
+        .any(|vm| view.serves_api(vm) && view.hears_users(vm));
     if serves { Level::Full } else { Level::Down }
 }
 
@@ -361,5 +363,41 @@ mod tests {
         assert_eq!(missing(30), "Cluster/workload nothing any more, but not for 60 s");
         assert_eq!(missing(80), "VM/worker-0 a kubelet does not run");
         assert_eq!(missing(240), "VM/worker-0 a kubelet does not run, on and off");
+    }
+
+    /// How long the API of a lone control plane is down, for a user who asks it and without one.
+    fn both_down(faults: &str, seed: u64) -> [Duration; 2] {
+        let run = |probes: &str| {
+            let text = format!(
+                "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: test }}\nspec:\n  \
+                 platform: tkgs-2024\n  cluster: {{ controlPlane: 1, workers: 3 }}\n  probes: {probes}\n  \
+                 faults:\n{faults}\n  until: 12m\n"
+            );
+            let scenario = Scenario::read(Source::embedded("test.yaml", &text));
+            let scenario = scenario.expect("a scenario");
+            let run = Game::new(&scenario, None, &[], None).expect("valid").play(seed);
+            run.availability["api"].unavailable
+        };
+        ["[{ api: each }]", "[]"].map(run)
+    }
+
+    #[test]
+    fn an_api_server_is_up_when_it_serves_not_when_it_runs() {
+        let killed =
+            "    - { at: 60s, killProcess: { vm: control-plane-0, process: kube-apiserver } }";
+        let without_etcd = "    - { at: 60s, removeFile: { vm: control-plane-0, path: \
+                            /etc/kubernetes/manifests/etcd.yaml } }\n    - { at: 4m, restoreFile: \
+                            { vm: control-plane-0, path: /etc/kubernetes/manifests/etcd.yaml } }";
+        let off = "    - { at: 60s, powerOff: { vm: control-plane-0 } }\n    - { at: 4m, powerOn: \
+                   { vm: control-plane-0 } }";
+        for faults in [killed, without_etcd, off] {
+            for seed in 1..=3 {
+                let [asked, seen] = both_down(faults, seed);
+                let apart = asked.saturating_sub(seen).max(seen.saturating_sub(asked));
+                // He asks once a second.
+                assert!(apart <= Duration::from_secs(1), "{faults}: {asked} for who asks, {seen}");
+                assert!(seen > Duration::from_secs(5), "{faults}: {seen}");
+            }
+        }
     }
 }

@@ -51,8 +51,8 @@ pub struct Simulation {
     health: Health,
     founding: Founding,
     services: Services,
-    /// How many entries had been written when the world was last judged, and when that was.
-    judged: (usize, SimTime),
+    /// How many changes there had been when the world was last judged, and when that was.
+    judged: (u64, SimTime),
 }
 
 /// How a played run came out.
@@ -412,13 +412,13 @@ impl Simulation {
         Some(look.max(self.world.now())).filter(|look| fault.is_none_or(|fault| *look < fault))
     }
 
-    /// The world is judged whenever something was written down, and while its members of etcd have
-    /// to keep up: nothing else changes its health.
+    /// The world is judged whenever something has changed, and while its members of etcd have to keep
+    /// up: nothing else changes its health.
     fn judge(&mut self) {
-        let entries = self.world.timeline().entries().len();
+        let changes = self.world.changes();
         let is_due = || self.next_look().is_some_and(|look| look <= self.world.now());
-        if entries != self.judged.0 || is_due() {
-            self.judged = (entries, self.world.now());
+        if changes != self.judged.0 || is_due() {
+            self.judged = (changes, self.world.now());
             self.release();
             let view = self.world.view();
             let lost = self.founding.lost(view);

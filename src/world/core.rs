@@ -34,6 +34,8 @@ pub struct Core {
     /// The cluster that a process belongs to; none for those of the datacenter.
     pub(super) clusters: BTreeMap<ProcessId, Text>,
     pub(super) played: u64,
+    /// How often something changed that is not written down, and that who judges has to see.
+    pub(super) unwritten: u64,
     /// The event that is being played, if one is.
     pub(super) playing: Option<Key>,
     /// Members of etcd whose heartbeats are not played.
@@ -149,6 +151,11 @@ impl World {
         self.core.played
     }
 
+    /// How many changes there have been on which depends what is well: entries, and what no entry tells of.
+    pub fn changes(&self) -> u64 {
+        self.timeline().entries().len() as u64 + self.core.unwritten
+    }
+
     /// How many events are pending.
     pub fn pending(&self) -> usize {
         self.core.queue.len()
@@ -256,6 +263,7 @@ pub(super) fn empty_core(blueprint: &Blueprint, seed: u64) -> Core {
         recorder: Recorder::default(),
         clusters: BTreeMap::new(),
         played: 0,
+        unwritten: 0,
         playing: None,
         rests: Rests::default(),
         left_alone_until: SimTime::ZERO,

@@ -82,6 +82,7 @@ impl Core {
         }
         match &payload.what {
             What::Tick(activity, generation) => return self.tick(id, *activity, *generation),
+            What::Started(_) => process.has_begun = true,
             What::Message(connection, _) => self.datacenter.network.heard(*connection, now),
             What::Broken(connection, _) => self.told(id, *connection),
             // It was frozen when the signal came.
@@ -288,6 +289,7 @@ impl Core {
                 let by = self.datacenter.processes.get(id).name.clone();
                 cause.entry = Some(self.recorder.backends(self.now, *change, by, cause.entry));
             }
+            Trace::Serves => self.unwritten += 1,
             Trace::Host(change) => {
                 let by = &self.datacenter.processes.get(id).name;
                 cause.entry = Some(self.recorder.host(self.now, &change, by, cause.entry));
@@ -363,7 +365,9 @@ impl Core {
     /// A process that has been running for long when the run begins.
     pub(super) fn resume_process(&mut self, id: ProcessId) {
         let now = self.now;
-        self.datacenter.processes.get_mut(id).start(now);
+        let process = self.datacenter.processes.get_mut(id);
+        process.start(now);
+        process.has_begun = true;
         let what = What::Started(Start::Steady);
         self.push_to(self.now, id, id, purpose::TIMER, (Cause::NONE, NOW), what);
     }

@@ -82,8 +82,7 @@ impl<'a> View<'a> {
         let mut found = all.filter_map(|((process_id, process), component)| {
             let Process::Etcd(etcd) = component else { return None };
             let mine = core.clusters.get(&process_id).map(Text::as_str) == Some(cluster);
-            let works = process.alive && process.frozen.is_none() && mine;
-            etcd.status().filter(|status| works && status.member == id)
+            etcd.status().filter(|status| process.works() && mine && status.member == id)
         });
         found.next()
     }

@@ -172,9 +172,7 @@ impl<'a> View<'a> {
         let working: Vec<(&ProcessState, Option<u64>)> = members
             .filter_map(|((id, process), component)| match component {
                 Process::Etcd(etcd)
-                    if process.alive
-                        && process.frozen.is_none()
-                        && core.clusters.get(&id) == Some(&WORKLOAD_CLUSTER) =>
+                    if process.works() && core.clusters.get(&id) == Some(&WORKLOAD_CLUSTER) =>
                 {
                     Some((process, etcd.leads_in()))
                 }
@@ -209,6 +207,18 @@ impl<'a> View<'a> {
     pub fn works(self, program: &str, vm: &'a str) -> bool {
         self.processes_on(vm)
             .any(|process| process.alive && process.frozen.is_none() && process.program == *program)
+    }
+
+    /// True if the API server on the VM would serve who reaches it: its start is over, and it has its
+    /// connections to etcd.
+    pub fn serves_api(self, vm: &str) -> bool {
+        let datacenter = self.datacenter();
+        let Some(vm) = datacenter.vm_like(vm) else { return false };
+        let mut all = datacenter.processes.iter().zip(&self.world.components);
+        all.any(|((_, process), component)| match component {
+            Process::Apiserver(server) => process.vm == vm && process.works() && server.serves(),
+            _ => false,
+        })
     }
 
     /// True if the program is frozen on the VM.

@@ -21,7 +21,7 @@ use super::reflector::Own;
 use super::{Apiserver, Event, Stage};
 use crate::api::Kind;
 use crate::engine::Purpose;
-use crate::infra::{Ctx, Start};
+use crate::infra::{Ctx, Start, Trace};
 
 /// The draws for the time of its start.
 const STARTUP: Purpose = Purpose(2);
@@ -45,6 +45,7 @@ impl Apiserver {
             );
         }
         self.channels.connect_all(ctx);
+        self.tell_if_serves(ctx);
         if start == Start::Fresh {
             for kind in Kind::ALL {
                 self.ask_own(Own::Dial(kind), ctx);
@@ -69,7 +70,22 @@ impl Apiserver {
     pub(super) fn rise(&mut self, ctx: &mut Ctx<Event>) {
         if !self.is_up && self.hooks_over && self.reflector.was_filled {
             self.is_up = true;
+            self.tell_if_serves(ctx);
             self.serve_those(|stage| matches!(stage, Stage::Starting), ctx);
+        }
+    }
+
+    /// True if it would serve whatever it is asked, as far as it knows: its start is over, and no storage
+    /// waits before it dials etcd again.
+    pub fn serves(&self) -> bool {
+        self.is_up && !self.terminating && self.channels.are_connected()
+    }
+
+    /// Shows those who look on that this has changed, if it has.
+    pub(super) fn tell_if_serves(&mut self, ctx: &mut Ctx<Event>) {
+        let serves = self.serves();
+        if std::mem::replace(&mut self.served, serves) != serves {
+            ctx.trace(Trace::Serves);
         }
     }
 
@@ -78,6 +94,7 @@ impl Apiserver {
     /// Simplified: it goes on listening meanwhile, and does not hear what it is asked.
     pub(super) fn terminate(&mut self, ctx: &mut Ctx<Event>) {
         self.terminating = true;
+        self.tell_if_serves(ctx);
         self.cache.end_all(|to, message| ctx.send(to, message));
         self.open.retain(|_, open| !open.is_watch());
         self.end_if_idle(ctx);

@@ -127,6 +127,8 @@ pub struct Apiserver {
     is_up: bool,
     /// It has been told to end, and serves what is under way.
     terminating: bool,
+    /// Whether it served when that was last told.
+    served: bool,
 }
 
 /// A request that has not been answered.
@@ -190,6 +192,7 @@ impl Apiserver {
             hooks_over: true,
             is_up: true,
             terminating: false,
+            served: false,
         }
     }
 
@@ -229,7 +232,10 @@ impl Apiserver {
         match event {
             Event::Serve(id) => self.serve(id, ctx),
             Event::Deadline => self.give_up_late(ctx),
-            Event::Reconnect(channel) => self.channels.connect(channel, ctx),
+            Event::Reconnect(channel) => {
+                self.channels.connect(channel, ctx);
+                self.tell_if_serves(ctx);
+            }
             Event::RetryEviction(id) => self.retry_eviction(id, ctx),
             Event::AskEtcdAgain(id) => self.ask_etcd_again(id, ctx),
             Event::AskAgain(id) => self.ask_again(id, ctx),

@@ -114,6 +114,7 @@ impl Apiserver {
         };
         let error = StoreError::new(GrpcCode::Unavailable, why);
         let lost = self.channels.on_broken(channel, how, ctx);
+        self.tell_if_serves(ctx);
         if Line::Watch.is(channel) {
             self.reopen_watch(ctx);
         }
