@@ -4,7 +4,7 @@
 //! answer is told then. Follows client-go's transport: one HTTP/2 connection for everything.
 
 use crate::api::{Answered, ApiError, Request, Verb, WatchEvent};
-use crate::engine::{Duration, Generation, Owner, SimTime};
+use crate::engine::{Duration, Earliest, Generation, Owner, SimTime};
 use crate::infra::{Address, Broken, ConnectionId, Ctx};
 use crate::timeline::Cause;
 use crate::wire::Message;
@@ -56,8 +56,7 @@ pub struct Api<T> {
     counted: u64,
     pending: BTreeMap<u32, Pending<T>>,
     watches: BTreeMap<u32, T>,
-    /// When the alarm that is set falls due.
-    alarm_at: Option<SimTime>,
+    alarm: Earliest,
 }
 
 #[derive(Clone, Debug)]
@@ -91,7 +90,7 @@ impl<T: Clone> Api<T> {
             counted: 0,
             pending: BTreeMap::new(),
             watches: BTreeMap::new(),
-            alarm_at: None,
+            alarm: Earliest::default(),
         }
     }
 
@@ -230,8 +229,10 @@ impl<T: Clone> Api<T> {
 
     /// Gives up the requests whose time is over.
     pub fn on_alarm<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>) -> Vec<Incoming<T>> {
-        self.alarm_at = None;
         let now = ctx.now();
+        if !self.alarm.has_come(now) {
+            return Vec::new();
+        }
         let is_late = |pending: &Pending<T>| pending.deadline.is_some_and(|at| at <= now);
         let late: Vec<u32> =
             self.pending.iter().filter(|(_, p)| is_late(p)).map(|(id, _)| *id).collect();
@@ -274,10 +275,8 @@ impl<T: Clone> Api<T> {
         self.pending.values().map(|pending| (&pending.token, pending.cause))
     }
 
-    /// One alarm serves all requests: it is set for the earliest deadline, and again when it rang.
     fn set_alarm<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, deadline: SimTime) {
-        if self.alarm_at.is_none_or(|at| deadline < at) {
-            self.alarm_at = Some(deadline);
+        if self.alarm.set(deadline) {
             let alarm = Alarm { client: self.number, ring: Ring::Deadline };
             let left = deadline.since(ctx.now());
             ctx.after("kubernetes.clientRequestTimeout", left, E::from(alarm));

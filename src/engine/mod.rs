@@ -12,4 +12,4 @@ pub use queue::{Key, Queue};
 pub use random::{Delay, Owner, Purpose, Random, below, index_below, name_suffix};
 pub use text::{Text, counted, is_like};
 pub use time::{Duration, NotADuration, SimTime, Skew};
-pub use timer::{Activity, Generation, Path, Phase, Rhythm, Rhythmic, Rule, Timer};
+pub use timer::{Activity, Earliest, Generation, Path, Phase, Rhythm, Rhythmic, Rule, Timer};

@@ -33,6 +33,29 @@ impl Timer {
     }
 }
 
+/// One alarm clock for many deadlines: it is set for the earliest, and again when that has come.
+///
+/// What was set for a later one rings in vain. Whoever took that for the earliest would set one more each
+/// time, and in the end a simulated day would be nothing but vain alarms.
+#[derive(Clone, Debug, Default)]
+pub struct Earliest(Option<SimTime>);
+
+impl Earliest {
+    /// Takes in a deadline; true if the clock has to be set for it.
+    pub fn set(&mut self, deadline: SimTime) -> bool {
+        let is_earlier = self.0.is_none_or(|at| deadline < at);
+        if is_earlier {
+            self.0 = Some(deadline);
+        }
+        is_earlier
+    }
+
+    /// An alarm rings: true if the earliest deadline has come. Those that are left are to be taken in again.
+    pub fn has_come(&mut self, now: SimTime) -> bool {
+        self.0.take_if(|at| *at <= now).is_some()
+    }
+}
+
 /// What a wait is there for: a key of the catalog, or words for what nobody can set.
 pub type Rule = &'static str;
 
@@ -137,6 +160,21 @@ mod tests {
         assert!(!timer.is_current(first) && timer.is_current(second));
         timer.cancel();
         assert!(!timer.is_current(first) && !timer.is_current(second));
+    }
+
+    #[test]
+    fn one_alarm_is_set_for_the_earliest_deadline_and_later_ones_ring_in_vain() {
+        let at = |seconds| SimTime::ZERO + Duration::from_secs(seconds);
+        let mut earliest = Earliest::default();
+        assert!(!earliest.has_come(at(1)));
+        assert!(earliest.set(at(60)));
+        assert!(!earliest.set(at(60)) && !earliest.set(at(61)));
+        assert!(earliest.set(at(34)));
+        assert!(earliest.has_come(at(34)));
+        assert!(earliest.set(at(90)), "the next is to be set again");
+        assert!(!earliest.has_come(at(60)), "this was set before 34 s came");
+        assert!(!earliest.set(at(91)), "and has changed nothing");
+        assert!(earliest.has_come(at(95)), "who was frozen hears late");
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use storage::{Retries, RetrySettings};
 use crate::api::{
     Answer, Answered, ApiError, EtcdCall, Object, ObjectKey, Reason, Request, Revision, Uid, Verb,
 };
-use crate::engine::{Delay, Duration, Purpose, SimTime};
+use crate::engine::{Delay, Duration, Earliest, Purpose, SimTime};
 use crate::infra::{ConnectionId, Ctx, Input, ProcessId, Start};
 use crate::wire::{Consistency, Message, StoreAnswer, StoreOperation};
 use channel::Channels;
@@ -120,7 +120,7 @@ pub struct Apiserver {
     cache: WatchCache,
     reflector: Reflector,
     health: Health,
-    deadline_at: Option<SimTime>,
+    deadline: Earliest,
     /// Its start hooks are through.
     hooks_over: bool,
     /// It serves.
@@ -188,7 +188,7 @@ impl Apiserver {
             cache: WatchCache::new(settings.cache.window),
             reflector: Reflector::new(),
             health: Health::new(Start::Steady),
-            deadline_at: None,
+            deadline: Earliest::default(),
             hooks_over: true,
             is_up: true,
             terminating: false,

@@ -128,8 +128,10 @@ impl Apiserver {
 
     /// Answers the requests whose time is over.
     pub(super) fn give_up_late(&mut self, ctx: &mut Ctx<Event>) {
-        self.deadline_at = None;
         let now = ctx.now();
+        if !self.deadline.has_come(now) {
+            return;
+        }
         let late: Vec<u32> =
             self.open.iter().filter(|(_, open)| open.is_late(now)).map(|(id, _)| *id).collect();
         for id in late {
@@ -155,10 +157,8 @@ impl Apiserver {
         !open.request.verb.is_mutating() && drawn < self.settings.aborted_percent
     }
 
-    /// One timer serves all requests: set for the earliest deadline, and again when it is due.
     pub(super) fn set_deadline(&mut self, deadline: SimTime, ctx: &mut Ctx<Event>) {
-        if self.deadline_at.is_none_or(|at| deadline < at) {
-            self.deadline_at = Some(deadline);
+        if self.deadline.set(deadline) {
             let left = deadline.since(ctx.now());
             ctx.after("kubernetes.requestTimeout", left, Event::Deadline);
         }
