@@ -69,17 +69,19 @@ fn vms(view: View) -> impl Iterator<Item = Lack> {
 /// missed by nobody.
 fn servers(view: View) -> impl Iterator<Item = Lack> {
     let is_kept = view.objects(Kind::KubeadmControlPlane).next().is_some();
-    let programs = [
-        ("etcd", "a member of etcd does not run"),
-        ("kube-apiserver", "an API server does not run"),
-    ];
-    programs.into_iter().flat_map(move |(program, what)| {
-        let hosts = view.hosts_of(program);
-        hosts
-            .filter(move |vm| !view.works(program, vm))
-            .filter(move |vm| !is_kept || view.vm(vm).is_some())
-            .map(move |vm| lack_of(format!("Process/{program}@{vm}"), what))
-    })
+    let is_missed = move |vm: &&Text| !is_kept || view.vm(vm).is_some();
+    let members = view.hosts_of("etcd").filter(is_missed);
+    let members = members.filter(move |vm| !view.works("etcd", vm));
+    let servers = view.hosts_of("kube-apiserver").filter(is_missed);
+    let what = move |vm: &Text| match view.works("kube-apiserver", vm) {
+        false => Some("an API server does not run"),
+        true => (!view.serves_api(vm)).then_some("an API server does not serve"),
+    };
+    let members = members.map(|vm| ("etcd", vm, "a member of etcd does not run"));
+    let servers = servers.filter_map(move |vm| Some(("kube-apiserver", vm, what(vm)?)));
+    members
+        .chain(servers)
+        .map(|(program, vm, what)| lack_of(format!("Process/{program}@{vm}"), what))
 }
 
 fn machines(view: View) -> impl Iterator<Item = Lack> {
@@ -170,4 +172,30 @@ fn deletions(view: View) -> impl Iterator<Item = Lack> {
         let deleted = all.filter(|object| object.meta.is_deleting());
         deleted.map(move |object| lack_of(format!("{kind:?}/{}", object.name()), what))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::{Duration, SimTime};
+    use crate::scenario::{Game, Scenario, Source};
+
+    #[test]
+    fn all_is_well_when_the_last_api_server_serves_not_when_it_runs() {
+        let text = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: test }\nspec:\n  platform: \
+                    tkgs-2024\n  faults:\n    - { at: 60s, killProcess: { vm: control-plane-1, \
+                    process: kube-apiserver } }\n  until: 5m\n";
+        let scenario = Scenario::read(Source::embedded("test.yaml", text)).expect("a scenario");
+        let mut simulation = Game::new(&scenario, None, &[], None).expect("valid").begin(1);
+        let after = |length| SimTime::ZERO + Duration::from_secs(60) + length;
+        simulation.run_until(after(Duration::from_secs(5)));
+        let lacks = simulation.lacks();
+        let [lack] = &lacks[..] else { panic!("one thing is missed: {lacks:?}") };
+        assert_eq!(lack.object, "Process/kube-apiserver@control-plane-1");
+        assert_eq!(lack.what, "an API server does not serve");
+        simulation.run_until_recovered();
+        let recovered = simulation.recovered_at().expect("it recovers");
+        // Its start takes 5 to 20 s.
+        assert!(recovered > after(Duration::from_secs(5)), "{recovered:?}");
+        assert!(recovered < after(Duration::from_secs(30)), "{recovered:?}");
+    }
 }
