@@ -121,10 +121,9 @@ fn plain(entry: &Entry) -> Option<&'static str> {
 
 fn api_server(entry: &Entry) -> Option<&'static str> {
     let server = entry.kind == "Process" && entry.name.starts_with("kube-apiserver@");
-    match &entry.to {
-        Value::Bool(running) if server && entry.field == "running" => {
-            Some(if *running { "apiserverUp" } else { "apiserverDown" })
-        }
+    match (entry.field.as_str(), &entry.to) {
+        ("running", Value::Bool(false)) if server => Some("apiserverDown"),
+        ("serving", Value::Bool(true)) if server => Some("apiserverUp"),
         _ => None,
     }
 }

@@ -82,6 +82,12 @@ impl Moment {
         }
         let held = Held { value: entry.to.clone(), at: entry.at, entry: entry.id };
         fields.held.insert(entry.field.clone(), held);
+        // An API server that was started has to begin to serve; no entry tells that it has stopped to.
+        let is_started = entry.kind == "Process" && entry.field == "running";
+        if is_started && entry.from != Value::Null && entry.name.starts_with("kube-apiserver@") {
+            let held = Held { value: Value::Bool(false), at: entry.at, entry: entry.id };
+            fields.held.insert(Text::word("serving"), held);
+        }
     }
 
     /// A member of etcd that begins anew knows no leader and follows nobody; it tells so by nothing
@@ -152,6 +158,11 @@ impl Fields {
     /// True if a field is present and true.
     pub fn is_true(&self, field: &str) -> bool {
         self.get(field).is_some_and(|held| held.value == Value::Bool(true))
+    }
+
+    /// True if a field is present and false.
+    pub fn is_false(&self, field: &str) -> bool {
+        self.get(field).is_some_and(|held| held.value == Value::Bool(false))
     }
 
     /// When it came to be.

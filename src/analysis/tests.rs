@@ -176,12 +176,13 @@ fn an_api_server_goes_down_and_comes_up() {
         60 Process/kube-apiserver@cp-0 running true false
         61 Process/kubelet@cp-0 running true false
         90 Process/kube-apiserver@cp-0 running false true
+        101 Process/kube-apiserver@cp-0 serving false true
     ");
     assert_eq!(
         named(&run),
         [
             "60 apiserverDown Process/kube-apiserver@cp-0 #2",
-            "90 apiserverUp Process/kube-apiserver@cp-0 #4",
+            "101 apiserverUp Process/kube-apiserver@cp-0 #5",
         ]
     );
 }

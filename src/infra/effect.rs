@@ -127,6 +127,8 @@ pub enum Trace {
     Backends(Box<BackendsChange>),
     /// Somebody of the datacenter's own sees a host otherwise.
     Host(Box<HostChange>),
+    /// An API server's start is over.
+    Up,
     /// An API server serves now, or does no more. No entry tells of it, but who judges looks again.
     Serves,
 }

@@ -61,7 +61,15 @@ const THINGS: &[(&str, &[Field])] = &[
         ],
     ),
     ("Probe", &[("status", Holds::OneOf(&["ok", "degraded", "down"])), ("response", Holds::Text)]),
-    ("Process", &[("running", Holds::True), ("frozen", Holds::True), ("log", Holds::Text)]),
+    (
+        "Process",
+        &[
+            ("running", Holds::True),
+            ("serving", Holds::True),
+            ("frozen", Holds::True),
+            ("log", Holds::Text),
+        ],
+    ),
     (
         "VM",
         &[

@@ -22,6 +22,7 @@ mod programs;
 mod record;
 mod rest;
 mod steady;
+mod trace;
 mod transport;
 mod view;
 

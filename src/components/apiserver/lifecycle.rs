@@ -70,6 +70,7 @@ impl Apiserver {
     pub(super) fn rise(&mut self, ctx: &mut Ctx<Event>) {
         if !self.is_up && self.hooks_over && self.reflector.was_filled {
             self.is_up = true;
+            ctx.trace(Trace::Up);
             self.tell_if_serves(ctx);
             self.serve_those(|stage| matches!(stage, Stage::Starting), ctx);
         }

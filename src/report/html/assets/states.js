@@ -45,10 +45,11 @@ const RULES = {
     if (follows && leader) return state('F', 'follower', 'calm');
     return state('C', follows ? 'knows no leader' : role, 'warn');
   },
-  Process({ running, frozen, vm }) {
+  Process({ running, serving, frozen, vm }) {
     if (running === undefined || running === null || vm === null) return GONE;
     if (running !== true) return state('×', 'does not run', 'bad');
-    return frozen === true ? state('Z', 'frozen', 'bad') : state('S', 'serves', 'good');
+    if (frozen === true) return state('Z', 'frozen', 'bad');
+    return serving === false ? state('s', 'starts', 'warn') : state('S', 'serves', 'good');
   },
   Probe({ status }) {
     if (status === 'ok') return state('A', 'available', 'good');
@@ -76,7 +77,7 @@ function sources(run, object) {
     case 'Machine': return own('exists', 'phase', 'deletionTimestamp', 'HealthCheckSucceeded');
     case 'Process': {
       const vm = run.named.get(`VM/${object.name.split('@')[1]}`);
-      return [...own('running', 'frozen'), ...(vm ? [[vm, 'exists', 'vm']] : [])];
+      return [...own('running', 'serving', 'frozen'), ...(vm ? [[vm, 'exists', 'vm']] : [])];
     }
     case 'Probe': return own('status');
     default: return [];
@@ -94,6 +95,9 @@ export function stateOf(run, object, upTo) {
     const started = run.lastOf(run.named.get(`Process/etcd@${object.name}`) ?? object, 'running', upTo);
     for (const field of FORGOTTEN) if (run.lastOf(object, field, upTo) < started) values[field] = undefined;
   }
+  // An API server that was started has to begin to serve; no entry tells that it has stopped to.
+  const served = object.kind !== 'Process' || run.lastOf(object, 'serving', upTo) >= run.lastOf(object, 'running', upTo);
+  if (!served) values.serving = false;
   return RULES[object.kind](values);
 }
 
@@ -118,6 +122,7 @@ export function bandsOf(run, object) {
     const isNew = field === 'exists' && run.object[place] === object.number;
     if (isNew) for (const [of, , as] of parts) if (of === object) values[as] = undefined;
     if (object.kind === 'EtcdMember' && field === 'running') for (const as of FORGOTTEN) values[as] = undefined;
+    if (object.kind === 'Process' && field === 'running') values.serving = false;
     values[byKey.get(`${run.object[place]} ${field}`)] = run.texts[run.to[place]];
     return rule(values);
   });
