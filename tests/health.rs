@@ -3,7 +3,9 @@
 
 use healsim::api::Kind;
 use healsim::engine::{Duration, SimTime};
-use healsim::scenario::{Game, Printed, Scenario, Source, is_well};
+use healsim::scenario::{Game, Observer, Printed, Scenario, Source, is_well, load};
+use healsim::timeline::Value;
+use healsim::world::View;
 
 /// Ten minutes of a healthy cluster of three and three, in which the last member leads, with these
 /// faults.
@@ -78,4 +80,68 @@ fn a_survivor_is_made_a_cluster_of_its_own_with_a_file() {
     assert_eq!(names, ["control-plane-2"]);
     assert!(matches!(run.ask_for(Kind::Node), Printed::Done(_)), "kubectl works again");
     assert_eq!(run.recovered_at(), None, "two members are still missing");
+}
+
+/// Looks whether the management's member of etcd leads in the instant in which its process is started.
+#[derive(Default)]
+struct JustStarted(u32);
+
+impl Observer for JustStarted {
+    fn look(&mut self, view: View) {
+        let latest = view.timeline().entries().last().expect("a run begins with entries");
+        let is_start = latest.name == *"etcd@supervisor-0" && latest.to == Value::Bool(true);
+        if is_start && latest.at == view.now() && latest.field == *"running" {
+            self.0 += 1;
+            assert!(view.etcd_leader("management").is_none(), "it remembers its former life");
+        }
+    }
+}
+
+#[test]
+fn a_member_that_has_just_been_started_does_not_lead() {
+    let mut run = game(&["at: 1m, killProcess: { vm: supervisor-0, process: etcd }"]).begin(1);
+    let mut looks = JustStarted::default();
+    run.watch_until(SimTime::ZERO + Duration::from_secs(180), &mut looks);
+    assert!(looks.0 > 0);
+    assert!(run.view().etcd_leader("management").is_some());
+}
+
+/// Nothing is written down when its storages dial etcd again, and it is seen all the same.
+#[test]
+fn a_run_recovers_when_an_api_server_has_its_connections_to_etcd_again() {
+    let mut run = game(&["at: 1m, killProcess: { vm: control-plane-0, process: etcd }"]).begin(1);
+    let lack = "an API server does not serve";
+    let is_last = |lacks: &[healsim::timeline::Lack]| lacks.len() == 1 && lacks[0].what == *lack;
+    run.run_until(SimTime::ZERO + Duration::from_secs(60));
+    while !is_last(&run.lacks()) {
+        assert!(run.step_within(SimTime::ZERO + Duration::from_secs(120)), "it comes to that");
+    }
+    let (at, entries) = (run.view().now(), run.view().timeline().entries().len());
+    run.run_until_recovered();
+    let recovered = run.recovered_at().expect("it recovers");
+    assert!(recovered > at && recovered < at + Duration::from_secs(30), "{recovered:?}");
+    let mut later = run.view().timeline().entries()[entries..].iter();
+    assert!(later.all(|entry| entry.at != recovered), "no entry tells of it");
+}
+
+#[test]
+fn what_runs_at_the_end_is_told_to_run() {
+    for name in ["apiserver-removed-repaired", "etcd-one-of-three-repaired"] {
+        let scenario = load(name).expect("an embedded scenario");
+        for seed in 1..=3 {
+            let mut run = Game::new(&scenario, None, &[], None).expect("valid").begin(seed);
+            run.run_to_end();
+            let (now, entries) = (run.view().now(), run.view().timeline().entries());
+            for process in run.view().processes() {
+                let is_its = |name: &str, field: &str| *name == *process.name && field == "running";
+                let mut told = entries.iter().rev();
+                let told = told.find(|entry| is_its(&entry.name, &entry.field));
+                let told = told.map(|entry| entry.to == Value::Bool(true));
+                // In a crash loop lives of less than a second are not told.
+                if process.alive && process.started + Duration::from_secs(1) < now {
+                    assert_ne!(told, Some(false), "{name}, seed {seed}: {}", process.name);
+                }
+            }
+        }
+    }
 }

@@ -94,6 +94,8 @@ pub(super) enum What {
     Booted(VmId, u32),
     /// systemd starts a unit again.
     Restart(VmId, Text),
+    /// A process that ended soon after each start has lived for longer than that, if it is this incarnation.
+    LivesOn(ProcessId, u32),
     /// A ping to this process, which was frozen at that time, has had no answer for too long.
     PingLost(ConnectionId, ProcessId, SimTime),
     /// A segment that was not acknowledged is sent again.

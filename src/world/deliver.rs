@@ -23,6 +23,8 @@ const SLOW_DISK: Rule = "the disk was slow";
 
 /// A process that ends sooner than this has not really run.
 const SHORT_LIFE: Duration = Duration::from_secs(1);
+/// What is waited for before a process that has crashed again and again is said to run.
+const LIVES_ON: Rule = "a process that crashes does so within a second";
 
 impl World {
     /// Plays the next event; false if there is none.
@@ -297,10 +299,23 @@ impl Core {
         process.start(self.now);
         let is_retry = process.is_retry;
         let led = match is_retry {
-            true => cause,
+            true => {
+                let lives_on = What::LivesOn(id, process.incarnation);
+                self.push_host(self.now + SHORT_LIFE, id, (cause, LIVES_ON), lives_on);
+                cause
+            }
             false => cause.of(self.record_process(id, true, cause)),
         };
         self.push_to(self.now, id, id, purpose::TIMER, (led, NOW), What::Started(start));
+    }
+
+    /// A process is out of its crash loop, in which nothing was written down, if it still lives.
+    fn lives_on(&mut self, id: ProcessId, incarnation: u32, cause: Cause) {
+        let process = self.datacenter.processes.get_mut(id);
+        if process.alive && process.incarnation == incarnation {
+            process.is_retry = false;
+            self.record_process(id, true, cause);
+        }
     }
 
     /// A process that has been running for long when the run begins.
@@ -372,6 +387,7 @@ impl Core {
     fn on_host_event(&mut self, payload: Payload) {
         match payload.what {
             What::Booted(vm, starts) => self.booted(vm, starts, payload.cause),
+            What::LivesOn(id, incarnation) => self.lives_on(id, incarnation, payload.cause),
             What::PingLost(connection, frozen, since) => self.ping_lost(connection, frozen, since),
             What::Retransmit(direction, due) => self.retransmit(direction, due),
             What::PingDue(direction) => self.ping_due(direction),

@@ -161,6 +161,7 @@ impl What {
             | What::Runtime(..)
             | What::Booted(..)
             | What::Restart(..)
+            | What::LivesOn(..)
             | What::PingLost(..)
             | What::Retransmit(..)
             | What::PingDue(..)
