@@ -129,7 +129,8 @@ pub enum Trace {
     Host(Box<HostChange>),
     /// An API server's start is over.
     Up,
-    /// An API server serves now, or does no more. No entry tells of it, but who judges looks again.
+    /// An API server serves now, or does no more, perhaps objects of some kinds alone. No entry tells of it, but who
+    /// judges looks again.
     Serves,
 }
 

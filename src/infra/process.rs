@@ -107,7 +107,7 @@ impl ProcessState {
     }
 
     /// True if it lives, has begun to, and is not frozen.
-    pub fn works(&self) -> bool {
+    pub fn is_at_work(&self) -> bool {
         self.alive && self.has_begun && self.frozen.is_none()
     }
 

@@ -201,7 +201,7 @@ fn objects(view: View) -> Vec<Action> {
     let served = |cluster: &Text| {
         let members = view.etcd_members(cluster);
         let mut vms = members.iter().map(|member| &member.info.vm);
-        vms.any(|vm| view.serves_api(vm) && view.hears_users(vm))
+        vms.any(|vm| view.answers_users(vm) && view.hears_users(vm))
     };
     // A cluster that manages itself has its Machines in its own API server.
     let is_managed = view.etcd_clusters().contains(&MANAGEMENT_CLUSTER);

@@ -291,8 +291,8 @@ impl Services {
     }
 }
 
-/// The workload cluster's API serves if one of its API servers that users reach does, beside an etcd
-/// member that follows a leader with a quorum.
+/// The workload cluster's API serves if one of its API servers that users reach answers them, beside an
+/// etcd member that follows a leader with a quorum.
 fn api_level(view: View) -> Level {
     let Some(leader) = view.etcd_leader(&WORKLOAD_CLUSTER) else { return Level::Down };
     let serves = view
@@ -300,7 +300,7 @@ fn api_level(view: View) -> Level {
         .iter()
         .filter(|member| member.follows(leader.info.id))
         .map(|member| &member.info.vm)
-        .any(|vm| view.serves_api(vm) && view.hears_users(vm));
+        .any(|vm| view.answers_users(vm) && view.hears_users(vm));
     if serves { Level::Full } else { Level::Down }
 }
 

@@ -16,6 +16,8 @@ use std::cmp::Ordering;
 /// Of a Node of which the API says that it is well.
 pub const SEEN_ON_THE_SPOT: &str = "a Node has no kubelet that runs";
 
+const API_SERVER: &str = "kube-apiserver";
+
 /// True if everything that is wanted is there; `bare` are the Pods that are wanted for themselves.
 pub fn is_well(view: View, bare: &[Text]) -> bool {
     lacks(view, bare).next().is_none()
@@ -39,6 +41,7 @@ pub fn lacks<'a>(view: View<'a>, bare: &'a [Text]) -> impl Iterator<Item = Lack>
     etcd.chain(vms(view))
         .chain(servers(view))
         .chain(members)
+        .chain(silent_servers(view))
         .chain(machines(view))
         .chain(nodes)
         .chain(workloads)
@@ -65,23 +68,27 @@ fn vms(view: View) -> impl Iterator<Item = Lack> {
     })
 }
 
-/// Members of etcd and API servers where they were. A VM that a control plane has replaced is
-/// missed by nobody.
+/// Members of etcd and API servers where they were.
 fn servers(view: View) -> impl Iterator<Item = Lack> {
+    let programs =
+        [("etcd", "a member of etcd does not run"), (API_SERVER, "an API server does not run")];
+    programs.into_iter().flat_map(move |(program, what)| {
+        let stopped = hosts_of(view, program).filter(move |vm| !view.works(program, vm));
+        stopped.map(move |vm| lack_of(format!("Process/{program}@{vm}"), what))
+    })
+}
+
+/// API servers that run, and are still in their start or without connections to etcd.
+fn silent_servers(view: View) -> impl Iterator<Item = Lack> {
+    let is_silent = move |vm: &&Text| view.works(API_SERVER, vm) && !view.serves_api(vm);
+    let silent = hosts_of(view, API_SERVER).filter(is_silent);
+    silent.map(|vm| lack_of(format!("Process/{API_SERVER}@{vm}"), "an API server does not serve"))
+}
+
+/// The VMs on which a program was placed. One that a control plane has replaced is missed by nobody.
+fn hosts_of<'a>(view: View<'a>, program: &'static str) -> impl Iterator<Item = &'a Text> {
     let is_kept = view.objects(Kind::KubeadmControlPlane).next().is_some();
-    let is_missed = move |vm: &&Text| !is_kept || view.vm(vm).is_some();
-    let members = view.hosts_of("etcd").filter(is_missed);
-    let members = members.filter(move |vm| !view.works("etcd", vm));
-    let servers = view.hosts_of("kube-apiserver").filter(is_missed);
-    let what = move |vm: &Text| match view.works("kube-apiserver", vm) {
-        false => Some("an API server does not run"),
-        true => (!view.serves_api(vm)).then_some("an API server does not serve"),
-    };
-    let members = members.map(|vm| ("etcd", vm, "a member of etcd does not run"));
-    let servers = servers.filter_map(move |vm| Some(("kube-apiserver", vm, what(vm)?)));
-    members
-        .chain(servers)
-        .map(|(program, vm, what)| lack_of(format!("Process/{program}@{vm}"), what))
+    view.hosts_of(program).filter(move |vm| !is_kept || view.vm(vm).is_some())
 }
 
 fn machines(view: View) -> impl Iterator<Item = Lack> {

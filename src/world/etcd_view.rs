@@ -82,7 +82,7 @@ impl<'a> View<'a> {
         let mut found = all.filter_map(|((process_id, process), component)| {
             let Process::Etcd(etcd) = component else { return None };
             let mine = core.clusters.get(&process_id).map(Text::as_str) == Some(cluster);
-            etcd.status().filter(|status| process.works() && mine && status.member == id)
+            etcd.status().filter(|status| process.is_at_work() && mine && status.member == id)
         });
         found.next()
     }

@@ -4,7 +4,7 @@ use super::build::{WORKLOAD, WORKLOAD_CLUSTER};
 use super::core::World;
 use super::process::Process;
 use crate::api::{Kind, Object, ObjectKey, Uid};
-use crate::components::etcd;
+use crate::components::{apiserver, etcd};
 use crate::engine::{SimTime, Text};
 use crate::infra::{Datacenter, Host, Links, ProcessId, ProcessState, Vm, VmId, Way};
 use crate::timeline::Timeline;
@@ -172,7 +172,8 @@ impl<'a> View<'a> {
         let working: Vec<(&ProcessState, Option<u64>)> = members
             .filter_map(|((id, process), component)| match component {
                 Process::Etcd(etcd)
-                    if process.works() && core.clusters.get(&id) == Some(&WORKLOAD_CLUSTER) =>
+                    if process.is_at_work()
+                        && core.clusters.get(&id) == Some(&WORKLOAD_CLUSTER) =>
                 {
                     Some((process, etcd.leads_in()))
                 }
@@ -209,14 +210,23 @@ impl<'a> View<'a> {
             .any(|process| process.alive && process.frozen.is_none() && process.program == *program)
     }
 
-    /// True if the API server on the VM would serve who reaches it: its start is over, and it has its
+    /// True if the API server on the VM would serve whatever it is asked: its start is over, and it has its
     /// connections to etcd.
     pub fn serves_api(self, vm: &str) -> bool {
+        self.has_api_server(vm, apiserver::Apiserver::serves)
+    }
+
+    /// True if the API server on the VM would serve the users by whom the API's availability is defined.
+    pub fn answers_users(self, vm: &str) -> bool {
+        self.has_api_server(vm, |server| server.serves_kind(apiserver::ASKED))
+    }
+
+    fn has_api_server(self, vm: &str, is_so: impl Fn(&apiserver::Apiserver) -> bool) -> bool {
         let datacenter = self.datacenter();
         let Some(vm) = datacenter.vm_like(vm) else { return false };
         let mut all = datacenter.processes.iter().zip(&self.world.components);
         all.any(|((_, process), component)| match component {
-            Process::Apiserver(server) => process.vm == vm && process.works() && server.serves(),
+            Process::Apiserver(server) => process.vm == vm && process.is_at_work() && is_so(server),
             _ => false,
         })
     }
@@ -240,7 +250,10 @@ impl<'a> View<'a> {
             .processes
             .iter()
             .filter(move |(_, process)| process.program == *program)
-            .map(|(_, process)| &datacenter.vm(process.vm).name)
+            .map(|(_, process)| (process.vm, &datacenter.vm(process.vm).name))
+            // What ran on a VM that was there before under the name is gone with it.
+            .filter(|(vm, name)| datacenter.vm_like(name).is_none_or(|now| now == *vm))
+            .map(|(_, name)| name)
     }
 
     /// Where the load balancer of the workload cluster's API leads now; none if there is no load balancer.

@@ -89,7 +89,9 @@ impl Service {
 
     fn judge(&mut self, view: View) {
         let serving = serving(view);
-        let leads_to = |behind: &BTreeSet<Text>| !behind.is_empty() && behind.is_subset(&serving);
+        // Of one that starts or dials nobody has to find that it serves.
+        let answers = |vm: &Text| serving.contains(vm) && view.serves_api(vm);
+        let leads_to = |behind: &BTreeSet<Text>| !behind.is_empty() && behind.iter().all(answers);
         let all_serve = self.behind.as_ref().is_some_and(leads_to);
         let now = view.now();
         let is_fine = all_serve && view.are_links_whole() && disks_are_well(view);

@@ -31,7 +31,7 @@ impl Question {
 const LAST: &str = "recovered";
 
 /// The rule of what comes between the last entry and the recovery.
-const CATCHING_UP: Rule = "a member of etcd catches up";
+const UNWRITTEN: Rule = "a member of etcd catches up, or an API server dials etcd again";
 
 /// The way from the fault to a milestone.
 #[derive(Clone, Debug)]
@@ -77,10 +77,11 @@ pub fn why(game: &Game, seed: u64, question: &Question) -> Result<Why, Unanswere
     };
     let end = ledger.of_entry(milestone.entry).expect("every entry since the beginning is noted");
     let (mut parts, steps) = path::way(&ledger, end, first);
-    // Everything may be well only when nothing is written: when a member of etcd has caught up.
+    // Everything may be well only when nothing is written: when a member of etcd has caught up, or an API
+    // server has its connections to etcd again.
     let from = parts.last().map_or(first, |part| part.to);
     if from < milestone.at {
-        parts.push(Part { from, to: milestone.at, rule: CATCHING_UP, step: end });
+        parts.push(Part { from, to: milestone.at, rule: UNWRITTEN, step: end });
     }
     let who =
         parts.iter().map(|part| ledger.process(part.step).map_or(Text::EMPTY, name)).collect();

@@ -153,6 +153,11 @@ impl Channels {
         self.0.iter_mut().for_each(|channel| _ = channel.done(id));
     }
 
+    /// True if a line has its connection, or dials.
+    pub fn is_connected(&self, line: Line) -> bool {
+        self.0[line.number()].connection.is_some()
+    }
+
     /// True if no channel lacks its connection.
     pub fn are_connected(&self) -> bool {
         self.0.iter().all(|channel| channel.connection.is_some())

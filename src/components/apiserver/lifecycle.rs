@@ -16,6 +16,7 @@
 //! Simplified: what is asked before it is ready waits, where the real one answers some requests earlier.
 //! It has no entry of its own among the endpoints of the Service `kubernetes`.
 
+use super::channel::Line;
 use super::health::Health;
 use super::reflector::Own;
 use super::{Apiserver, Event, Stage};
@@ -23,6 +24,8 @@ use crate::api::Kind;
 use crate::engine::Purpose;
 use crate::infra::{Ctx, Start, Trace};
 
+/// What the users ask for by whom the API's availability is defined.
+pub const ASKED: Kind = Kind::ConfigMap;
 /// The draws for the time of its start.
 const STARTUP: Purpose = Purpose(2);
 
@@ -79,12 +82,22 @@ impl Apiserver {
     /// True if it would serve whatever it is asked, as far as it knows: its start is over, and no storage
     /// waits before it dials etcd again.
     pub fn serves(&self) -> bool {
-        self.is_up && !self.terminating && self.channels.are_connected()
+        self.is_at_work() && self.channels.are_connected()
+    }
+
+    /// True if it would serve who asks for objects of this kind. That a storage's etcd is away shows only when
+    /// somebody asks, so where nobody has meanwhile it pauses less.
+    pub fn serves_kind(&self, kind: Kind) -> bool {
+        self.is_at_work() && self.channels.is_connected(Line::Kind(kind))
+    }
+
+    fn is_at_work(&self) -> bool {
+        self.is_up && !self.terminating
     }
 
     /// Shows those who look on that this has changed, if it has.
     pub(super) fn tell_if_serves(&mut self, ctx: &mut Ctx<Event>) {
-        let serves = self.serves();
+        let serves = [self.serves(), self.serves_kind(ASKED)];
         if std::mem::replace(&mut self.served, serves) != serves {
             ctx.trace(Trace::Serves);
         }

@@ -33,6 +33,7 @@ mod watches;
 
 pub use channel::ChannelSettings;
 pub use health::Foreseen;
+pub use lifecycle::ASKED;
 pub use reflector::{CacheSettings, LatestLists, Unfilled};
 pub use storage::{Retries, RetrySettings};
 
@@ -127,8 +128,8 @@ pub struct Apiserver {
     is_up: bool,
     /// It has been told to end, and serves what is under way.
     terminating: bool,
-    /// Whether it served when that was last told.
-    served: bool,
+    /// Whether it served all and some when that was last told.
+    served: [bool; 2],
 }
 
 /// A request that has not been answered.
@@ -192,7 +193,7 @@ impl Apiserver {
             hooks_over: true,
             is_up: true,
             terminating: false,
-            served: false,
+            served: [false; 2],
         }
     }
 
