@@ -352,7 +352,7 @@ impl Simulation {
         let engine_events = self.world.played();
         let faults = &self.plan.faults[..self.struck];
         let mut availability = self.services.downtimes();
-        // Where a user asks, what he finds is truer than what runs; but he does not know whether the API
+        // Where a user asks, what he finds is truer than what serves; but he does not know whether the API
         // that answers him has lost all there was.
         let users = self.plan.blueprint.users.as_ref();
         if let Some(users) = users.filter(|_| !self.health.lost().contains(&WORKLOAD_CLUSTER)) {

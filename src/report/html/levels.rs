@@ -1,6 +1,6 @@
 //! How well each service served over a run, as the summary's `availability` counts it.
 //!
-//! That is what runs and can be reached, and not what the API has of it: while nobody reaches an API server its Pods are
+//! That is what serves and can be reached, and not what the API has of it: while nobody reaches an API server its Pods are
 //! what they were. A service that users ask is not here: what they find is in the timeline, as `Probe`.
 
 use crate::engine::{SimTime, Text};
