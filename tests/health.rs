@@ -145,3 +145,21 @@ fn what_runs_at_the_end_is_told_to_run() {
         }
     }
 }
+
+/// A life of less than a second is not told, so its member's entries would stand before its start.
+#[test]
+fn a_member_that_was_killed_twice_is_told_to_run_before_it_is_told_to_follow() {
+    let kill =
+        |at: &str| format!("at: {at}, killProcess: {{ vm: control-plane-0, process: etcd }}");
+    let run = game(&[&kill("60s"), &kill("61800ms")]).play(1);
+    let entries = run.timeline.entries();
+    let last = |name: &str, field: &str| {
+        let found = entries.iter().rposition(|entry| entry.name == *name && entry.field == *field);
+        found.expect("it is told")
+    };
+    let [runs, follows] =
+        [last("etcd@control-plane-0", "running"), last("control-plane-0", "leader")];
+    assert_eq!(entries[runs].to, Value::Bool(true));
+    assert!(runs < follows, "{:?} {:?}", entries[runs], entries[follows]);
+    assert_eq!(entries[follows].to, Value::text("control-plane-2"));
+}

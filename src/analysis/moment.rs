@@ -82,6 +82,10 @@ impl Moment {
         }
         let held = Held { value: entry.to.clone(), at: entry.at, entry: entry.id };
         fields.held.insert(entry.field.clone(), held);
+        if entry.kind == "Process" && entry.field == "running" {
+            // Who is started anew is not frozen any more.
+            fields.held.remove("frozen");
+        }
         // An API server that was started has to begin to serve; no entry tells that it has stopped to.
         let is_started = entry.kind == "Process" && entry.field == "running";
         if is_started && entry.from != Value::Null && entry.name.starts_with("kube-apiserver@") {

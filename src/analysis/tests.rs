@@ -188,6 +188,27 @@ fn an_api_server_goes_down_and_comes_up() {
 }
 
 #[test]
+fn an_api_server_starts_before_it_serves_and_one_that_was_frozen_is_forgotten() {
+    let run = run("
+        0 Process/kube-apiserver@cp-0 running - true
+        60 Process/kube-apiserver@cp-0 running true false
+        90 Process/kube-apiserver@cp-0 running false true
+        101 Process/kube-apiserver@cp-0 serving false true
+        120 Process/kube-apiserver@cp-0 frozen false true
+        200 Process/kube-apiserver@cp-0 running true false
+        201 Process/kube-apiserver@cp-0 running false true
+        220 Process/kube-apiserver@cp-0 serving false true
+        300 Pod/a phase Pending Running
+    ");
+    let run = Run { ended_at: SimTime::from_micros(300_000_000), ..run };
+    let lanes = super::lanes::lanes(&run);
+    let lane = lanes.iter().find(|lane| lane.thing.kind == *"Process").expect("it has a lane");
+    let states: Vec<&str> = lane.bands.iter().map(|band| band.state.as_str()).collect();
+    let twice = ["ended", "starting", "running"];
+    assert_eq!(states, [&["running"][..], &twice, &["frozen"], &twice].concat());
+}
+
+#[test]
 fn recovery_points_at_the_last_entry_before_it() {
     let mut run = run("100 Pod/a phase Pending Running\n900 Lease/b holder x y");
     run.recovered_at = Some(SimTime::from_micros(100_500_000));

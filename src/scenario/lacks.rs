@@ -16,6 +16,9 @@ use std::cmp::Ordering;
 /// Of a Node of which the API says that it is well.
 pub const SEEN_ON_THE_SPOT: &str = "a Node has no kubelet that runs";
 
+/// Of an API server that runs; whoever asks it sees that.
+pub const SERVES_NOT: &str = "an API server does not serve";
+
 const API_SERVER: &str = "kube-apiserver";
 
 /// True if everything that is wanted is there; `bare` are the Pods that are wanted for themselves.
@@ -82,7 +85,7 @@ fn servers(view: View) -> impl Iterator<Item = Lack> {
 fn silent_servers(view: View) -> impl Iterator<Item = Lack> {
     let is_silent = move |vm: &&Text| view.works(API_SERVER, vm) && !view.serves_api(vm);
     let silent = hosts_of(view, API_SERVER).filter(is_silent);
-    silent.map(|vm| lack_of(format!("Process/{API_SERVER}@{vm}"), "an API server does not serve"))
+    silent.map(|vm| lack_of(format!("Process/{API_SERVER}@{vm}"), SERVES_NOT))
 }
 
 /// The VMs on which a program was placed. One that a control plane has replaced is missed by nobody.

@@ -309,12 +309,20 @@ impl Core {
         self.push_to(self.now, id, id, purpose::TIMER, (led, NOW), What::Started(start));
     }
 
-    /// A process is out of its crash loop, in which nothing was written down, if it still lives.
+    /// A process that ended soon after each start has lived for longer, if it is this incarnation.
     fn lives_on(&mut self, id: ProcessId, incarnation: u32, cause: Cause) {
+        if self.datacenter.processes.get(id).incarnation == incarnation {
+            self.leave_crash_loop(id, cause);
+        }
+    }
+
+    /// Of the start of a process that lives nothing may have been written down, since its last lives were
+    /// short: before anything else is written of it, that it runs is.
+    pub(super) fn leave_crash_loop(&mut self, id: ProcessId, cause: Cause) {
         let process = self.datacenter.processes.get_mut(id);
-        if process.alive && process.incarnation == incarnation {
-            process.is_retry = false;
-            self.record_process(id, true, cause);
+        if process.alive && std::mem::take(&mut process.is_retry) {
+            let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
+            self.recorder.out_of_crash_loop(self.now, &cluster, &process.name, cause.entry);
         }
     }
 

@@ -30,6 +30,9 @@ struct Commits {
     entries: VecDeque<(Revision, EntryId)>,
 }
 
+/// What is told of a process that ended soon after each of its last starts, and does not now. It was started a
+/// while before.
+pub const OUT_OF_CRASH_LOOP: Text = Text::word("out of its crash loop");
 /// How many commits a member may lag behind and still know what led to what it applies.
 const REMEMBERED_COMMITS: usize = 1_000;
 
@@ -219,6 +222,22 @@ impl Recorder {
         entry.cluster = cluster.clone();
         entry.from = Value::Bool(!is);
         entry.to = Value::Bool(is);
+        self.push(entry)
+    }
+
+    /// A process of whose start nothing was written down, after short lives, lives.
+    pub fn out_of_crash_loop(
+        &mut self,
+        at: SimTime,
+        cluster: &Text,
+        process: &Text,
+        cause: Option<EntryId>,
+    ) -> EntryId {
+        let mut entry = self.entry(at, "Process", process, "running", cause);
+        entry.cluster = cluster.clone();
+        entry.from = Value::Bool(false);
+        entry.to = Value::Bool(true);
+        entry.message = OUT_OF_CRASH_LOOP;
         self.push(entry)
     }
 

@@ -7,6 +7,9 @@ use crate::timeline::Cause;
 impl Core {
     /// Writes down what a process shows; `cause` moves on with what has become an entry.
     pub(super) fn trace(&mut self, id: ProcessId, trace: Trace, cause: &mut Cause) {
+        if matches!(trace, Trace::Member(_) | Trace::Up) {
+            self.leave_crash_loop(id, *cause);
+        }
         match trace {
             Trace::Committed { history, revision, old, new, by, writer } => {
                 let cluster = self.clusters.get(&id).cloned().unwrap_or_default();

@@ -5,7 +5,7 @@ use super::{Breach, Ending, Invariant, Kind, Law, Verdict};
 use crate::api::kinds::{Condition, Pod, Status};
 use crate::api::{self, Object};
 use crate::engine::{Duration, Text};
-use crate::scenario::SEEN_ON_THE_SPOT;
+use crate::scenario::{SEEN_ON_THE_SPOT, SERVES_NOT};
 use crate::timeline::{Entry, Lack};
 use crate::world::View;
 use std::sync::Arc;
@@ -210,6 +210,7 @@ pub(super) fn shows(view: View, lack: &Lack) -> bool {
     match kind {
         "VM" => false,
         "Node" => lack.what != *SEEN_ON_THE_SPOT,
+        "Process" if lack.what == *SERVES_NOT => true,
         "Process" => {
             let pod = name.replace('@', "-");
             let nobody_serves = super::endpoint::serving(view).is_empty();

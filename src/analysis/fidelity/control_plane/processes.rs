@@ -7,6 +7,7 @@
 use super::super::recording::Row;
 use super::super::steps::{Step, Steps};
 use crate::engine::Duration;
+use crate::world::OUT_OF_CRASH_LOOP;
 use std::collections::BTreeMap;
 
 /// A time in microseconds after the fault.
@@ -68,17 +69,19 @@ fn add_said(steps: &mut Steps, at: Micros, row: &Row) {
 /// The first exit of each program, the pauses until it was started again, and how long each life lasted that began
 /// and ended while there was no API server.
 fn lives(after: &[(Micros, &Row)], until: Micros, steps: &mut Steps) {
-    let mut last: BTreeMap<&str, (bool, Micros)> = BTreeMap::new();
+    // Of who is out of a crash loop nobody has told when he was started.
+    let mut last: BTreeMap<&str, (bool, Option<Micros>)> = BTreeMap::new();
     for (at, row) in after.iter().filter(|(_, row)| row.kind == "Process") {
         let Some(program) = program(&row.name).filter(|_| row.field == "running") else { continue };
         let runs = row.to.as_deref().is_some_and(|to| to.eq_ignore_ascii_case("true"));
         let role = format!("Process/{program}");
-        match last.insert(program, (runs, *at)) {
+        let began = (row.message != *OUT_OF_CRASH_LOOP).then_some(*at);
+        match last.insert(program, (runs, began)) {
             None if !runs => add(steps, &role, "running", "false", *at),
-            Some((false, since)) if runs => {
+            Some((false, Some(since))) if runs && began.is_some() => {
                 add(steps, &format!("{role} pause"), "took", "until started again", at - since);
             }
-            Some((true, since)) if !runs && *at < until => {
+            Some((true, Some(since))) if !runs && *at < until => {
                 add(steps, &format!("{role} life"), "took", "without an API server", at - since);
             }
             _ => {}

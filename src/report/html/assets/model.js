@@ -165,6 +165,8 @@ export class Run {
       if (place >= upTo) break;
       const field = this.texts[this.field[place]];
       if (field === 'exists') found.clear();
+      // What an earlier life of a process told is over with it.
+      if (field === 'running' && object.kind === 'Process') ['frozen', 'serving'].forEach((it) => found.delete(it));
       found.set(field, [this.texts[this.to[place]], place]);
     }
     return [...found].map(([field, [value, place]]) => [field, value, place]);

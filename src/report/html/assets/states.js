@@ -95,6 +95,9 @@ export function stateOf(run, object, upTo) {
     const started = run.lastOf(run.named.get(`Process/etcd@${object.name}`) ?? object, 'running', upTo);
     for (const field of FORGOTTEN) if (run.lastOf(object, field, upTo) < started) values[field] = undefined;
   }
+  for (const [of, field, as] of sources(run, object)) {
+    if (field === 'frozen' && run.lastOf(of, 'frozen', upTo) < run.lastOf(of, 'running', upTo)) values[as] = undefined;
+  }
   // An API server that was started has to begin to serve; no entry tells that it has stopped to.
   const served = object.kind !== 'Process' || run.lastOf(object, 'serving', upTo) >= run.lastOf(object, 'running', upTo);
   if (!served) values.serving = false;
@@ -123,6 +126,7 @@ export function bandsOf(run, object) {
     if (isNew) for (const [of, , as] of parts) if (of === object) values[as] = undefined;
     if (object.kind === 'EtcdMember' && field === 'running') for (const as of FORGOTTEN) values[as] = undefined;
     if (object.kind === 'Process' && field === 'running') values.serving = false;
+    if (field === 'running') values[byKey.get(`${run.object[place]} frozen`)] = undefined;
     values[byKey.get(`${run.object[place]} ${field}`)] = run.texts[run.to[place]];
     return rule(values);
   });
