@@ -73,7 +73,8 @@ impl Moment {
             self.things.remove(&thing);
             return;
         }
-        if entry.kind == "Process" && entry.field == "running" {
+        let is_life = entry.kind == "Process" && entry.field == "running";
+        if is_life {
             self.forget_leader(&entry.cluster, &entry.name);
         }
         let fields = self.things.entry(thing).or_default();
@@ -82,15 +83,8 @@ impl Moment {
         }
         let held = Held { value: entry.to.clone(), at: entry.at, entry: entry.id };
         fields.held.insert(entry.field.clone(), held);
-        if entry.kind == "Process" && entry.field == "running" {
-            // Who is started anew is not frozen any more.
-            fields.held.remove("frozen");
-        }
-        // An API server that was started has to begin to serve; no entry tells that it has stopped to.
-        let is_started = entry.kind == "Process" && entry.field == "running";
-        if is_started && entry.from != Value::Null && entry.name.starts_with("kube-apiserver@") {
-            let held = Held { value: Value::Bool(false), at: entry.at, entry: entry.id };
-            fields.held.insert(Text::word("serving"), held);
+        if is_life {
+            fields.forget_life(entry);
         }
     }
 
@@ -162,6 +156,16 @@ impl Fields {
     /// True if a field is present and true.
     pub fn is_true(&self, field: &str) -> bool {
         self.get(field).is_some_and(|held| held.value == Value::Bool(true))
+    }
+
+    /// Forgets what an earlier life of a process told; no entry tells that it is over.
+    fn forget_life(&mut self, entry: &Entry) {
+        self.held.remove("frozen");
+        // An API server that was started has to begin to serve.
+        if entry.from != Value::Null && entry.name.starts_with("kube-apiserver@") {
+            let held = Held { value: Value::Bool(false), at: entry.at, entry: entry.id };
+            self.held.insert(Text::word("serving"), held);
+        }
     }
 
     /// True if a field is present and false.

@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 /// Of each service its level from when on.
 pub type Levels = BTreeMap<Text, Vec<(SimTime, Level)>>;
 
-/// The levels so far. Of one moment the last one counts.
+/// The levels so far.
 pub fn levels(simulation: &Simulation) -> Levels {
     let timeline = simulation.view().timeline();
     let all = simulation.service_levels().iter().filter(|(name, _)| !is_asked(timeline, name));
-    all.map(|(name, changes)| (name.clone(), settled(changes))).collect()
+    all.map(|(name, changes)| (name.clone(), changes.clone())).collect()
 }
 
 /// What is new in a fork of a run, which stops where the fork begins.
@@ -26,19 +26,6 @@ pub fn new_levels(stop: &Simulation, fork: &Simulation) -> Levels {
     let all = levels(fork).into_iter();
     all.map(|(name, changes)| (name.clone(), changes.into_iter().skip(count(&name)).collect()))
         .collect()
-}
-
-fn settled(changes: &[(SimTime, Level)]) -> Vec<(SimTime, Level)> {
-    let mut settled: Vec<(SimTime, Level)> = Vec::new();
-    for (at, level) in changes {
-        if settled.last().is_some_and(|(last, _)| last == at) {
-            settled.pop();
-        }
-        if settled.last().is_none_or(|(_, last)| last != level) {
-            settled.push((*at, *level));
-        }
-    }
-    settled
 }
 
 /// True for a service that some user asks.
