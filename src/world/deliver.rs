@@ -271,10 +271,11 @@ impl Core {
         self.follow(then, &mut cause);
     }
 
-    /// `systemctl start`: somebody wants it to run from now on.
+    /// `systemctl start`: somebody wants it to run from now on. To what runs it does nothing.
     pub(super) fn start_unit(&mut self, vm: VmId, name: &str, cause: Cause) {
         if let Some(unit) = self.datacenter.vm(vm).units.get(name) {
-            self.datacenter.processes.get_mut(unit.process).is_retry = false;
+            let process = self.datacenter.processes.get_mut(unit.process);
+            process.is_retry &= process.alive;
         }
         self.start_wanted(vm, name, cause);
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::engine::{Duration, Text};
 use crate::infra::Power;
 use crate::scenario::{blueprint, models};
+use crate::timeline::{Entry, Value};
 
 pub(super) fn world() -> World {
     let platform = models::platform("lab-k8s-1.34-capi-1.14").expect("a platform");
@@ -110,4 +111,30 @@ fn a_removed_file_is_missed_only_by_who_starts_anew() {
         entry.field == *"log" && entry.message.contains("failed to load kubelet config file")
     });
     assert_eq!(crashed.count(), 1, "a crash loop is told once");
+}
+
+#[test]
+fn a_start_by_hand_of_what_is_in_a_crash_loop_is_told_only_if_it_starts_something() {
+    let mut world = world();
+    pass(&mut world, 1); // Everybody has begun.
+    let unit = Text::word("kubelet");
+    Fault::RemoveFile(RemoveFile { vm: w(), path: Text::word(CONFIG) }).strike(&mut world);
+    let kill = KillProcess { vm: w(), process: unit.clone(), signal: Signal::Kill };
+    Fault::KillProcess(kill).strike(&mut world);
+    let start = || Fault::StartUnit(StartUnit { vm: w(), unit: unit.clone() });
+    for runs in [true, false, true] {
+        while world.view().runs("kubelet", "worker-0") != runs {
+            assert!(world.step(), "systemd starts it again and again");
+        }
+    }
+    start().strike(&mut world);
+    pass(&mut world, 5);
+    assert!(!world.view().runs("kubelet", "worker-0"), "systemd waits");
+    start().strike(&mut world);
+    pass(&mut world, 60);
+    let entries = world.timeline().entries().iter();
+    let its = |entry: &&Entry| entry.name == *"kubelet@worker-0" && entry.field == *"running";
+    let told: Vec<Value> = entries.filter(its).map(|entry| entry.to.clone()).collect();
+    // At the beginning it runs; killed, started again by systemd, and by hand.
+    assert_eq!(told, [true, false, true, false, true, false].map(Value::Bool));
 }
