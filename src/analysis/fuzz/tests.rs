@@ -124,6 +124,22 @@ fn what_is_found_is_reduced_to_the_one_fault_that_shows_it_and_its_file_fails_a_
 }
 
 #[test]
+fn the_operator_comes_again_when_something_has_waited_for_what_he_did() {
+    let alone = Schedule { strikes: vec![lonely().strikes.remove(1)], ..lonely() };
+    let trial = play(&alone).expect("a scenario");
+    assert_eq!((trial.outcome, trial.repairs.len()), (Outcome::NeedsRepair, 1));
+    let again = alone.seen(
+        "Node/control-plane-0 Ready=True",
+        Duration::from_secs(30),
+        "stopUnit: { vm: control-plane-0, unit: kubelet }",
+    );
+    let trial = play(&again).expect("a scenario");
+    assert_eq!((trial.outcome, trial.left), (Outcome::NeedsRepair, None));
+    assert_eq!(trial.repairs.len(), 2, "{:?}", trial.repairs);
+    assert_eq!(trial.repairs[0].words, trial.repairs[1].words);
+}
+
+#[test]
 fn a_vm_that_is_made_again_with_its_old_token_is_named_where_nobody_replaces_its_machine() {
     let delete = |vm| Strike::at(Duration::from_secs(60), format!("deleteVm: {{ vm: {vm} }}"));
     let schedule = Schedule {

@@ -126,32 +126,13 @@ pub fn watch(simulation: Simulation, laws: Laws, then: Then) -> (Trial, Simulati
     let mut trial = Trial::begun();
     let first = watched.play();
     trial.outcome = first.outcome();
-    if matches!(first, Stop::Stuck | Stop::Slow) {
+    if first.can_be_repaired() {
         trial.gap = Gap::of(&watched.simulation);
     }
-    if then == Then::Repair && trial.gap.is_some() {
-        // What stands now has to have its reason now: the repairs take away what would show that.
-        let bound = first.bound();
-        if !watched.laws.before_repairs(&watched.simulation, bound).is_empty() {
-            trial.outcome = Outcome::Violation;
-            return watched.finish(first, trial);
-        }
-        let at = next_second(watched.simulation.view().now());
-        let words = watched.simulation.repair_at(at);
-        let strike = |words: Text| Strike::at(at.since(SimTime::ZERO), words.as_str());
-        trial.repairs = words.into_iter().map(strike).collect();
-        let second = watched.play();
-        trial.outcome = match (second, first) {
-            (Stop::Heals, Stop::Stuck) => Outcome::NeedsRepair,
-            (Stop::Heals, _) => Outcome::Slow,
-            _ => second.outcome(),
-        };
-        if matches!(second, Stop::Stuck | Stop::Slow) {
-            trial.left = Gap::of(&watched.simulation);
-        }
-        return watched.finish(second, trial);
+    match trial.gap {
+        Some(_) if then == Then::Repair => watched.repair(first, trial),
+        _ => watched.finish(first, trial),
     }
-    watched.finish(first, trial)
 }
 
 /// A run, and who looks at it.
@@ -179,6 +160,10 @@ impl Stop {
     /// long is as it will be.
     fn bound(self) -> Duration {
         if self == Stop::Stuck { QUIET } else { BOUND }
+    }
+
+    fn can_be_repaired(self) -> bool {
+        matches!(self, Stop::Stuck | Stop::Slow)
     }
 
     fn outcome(self) -> Outcome {
@@ -227,6 +212,37 @@ impl Watched {
                 return Stop::Slow;
             }
         }
+    }
+
+    /// An operator mends what can be mended, and comes again if something struck after him that had
+    /// waited for what he did.
+    fn repair(mut self, first: Stop, mut trial: Trial) -> (Trial, Simulation) {
+        let mut last = first;
+        loop {
+            // What stands now has to have its reason now: the repairs take away what would show that.
+            if !self.laws.before_repairs(&self.simulation, last.bound()).is_empty() {
+                trial.outcome = Outcome::Violation;
+                return self.finish(last, trial);
+            }
+            let at = next_second(self.simulation.view().now());
+            let words = self.simulation.repair_at(at);
+            let strike = |words: Text| Strike::at(at.since(SimTime::ZERO), words.as_str());
+            trial.repairs.extend(words.into_iter().map(strike));
+            last = self.play();
+            let is_over = self.simulation.last_fault().is_none_or(|fault| fault <= at);
+            if is_over || !last.can_be_repaired() {
+                break;
+            }
+        }
+        trial.outcome = match (last, first) {
+            (Stop::Heals, Stop::Stuck) => Outcome::NeedsRepair,
+            (Stop::Heals, _) => Outcome::Slow,
+            _ => last.outcome(),
+        };
+        if last.can_be_repaired() {
+            trial.left = Gap::of(&self.simulation);
+        }
+        self.finish(last, trial)
     }
 
     fn note_changes(&mut self) {
