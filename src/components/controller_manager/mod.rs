@@ -170,6 +170,8 @@ enum Token {
     Flight(Flight),
     /// A Node's conditions were written Unknown.
     Health(Text),
+    /// A Pod of a Node that is not ready any more was marked as that.
+    PodMark(Text),
     Eviction(ObjectKey, taint_eviction::Asked),
     PodGc(pod_gc::Asked),
     Volume(attach_detach::Place, attach_detach::Asked),
@@ -424,6 +426,7 @@ impl ControllerManager {
                 self.resume(controller, &key, answered, ctx);
             }
             Token::Health(node) => self.health_written(&node, answered.is_ok(), ctx),
+            Token::PodMark(node) => self.pod_marked(node, &answered),
             Token::Eviction(pod, asked) => self.eviction_answered(&pod, asked, &answered, ctx),
             Token::PodGc(asked) => self.pod_gc_answered(asked, &answered, ctx),
             Token::Volume(place, asked) => self.volume_answered(place, asked, &answered, ctx),

@@ -52,8 +52,12 @@ impl TaintEviction {
 }
 
 impl ControllerManager {
-    /// A Node changed: its Pods are looked at if its `NoExecute` taints did.
+    /// A Node changed: its Pods are looked at if its `NoExecute` taints did. That it is gone stops no
+    /// timer: a Pod's time runs on until the Pod is gone too, or a Node of that name comes without taints.
     pub(super) fn taints_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        if delta.new.is_none() {
+            return;
+        }
         let taints = |object: &Option<Arc<Object>>| no_execute(object.as_deref());
         let (before, after) = (taints(&delta.old), taints(&delta.new));
         let same = before.len() == after.len()

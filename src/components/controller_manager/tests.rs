@@ -314,6 +314,25 @@ fn a_pod_whose_node_returns_in_time_stays() {
     assert!(about(&mut manager, "Pod/").is_empty());
 }
 
+#[test]
+fn the_end_of_a_node_stops_no_pods_time_and_its_return_does() {
+    let mut tainted = node("a");
+    tainted.node_mut().expect("a Node").taints =
+        vec![Taint::new(taint::UNREACHABLE, TaintEffect::NoExecute, Some(SimTime::ZERO))];
+    for returns in [false, true] {
+        let mut manager = manager(settings(), &[node("a"), lease("a", 1), pod("web", "a")]);
+        manager.shows(WatchKind::Modified, tainted.clone());
+        manager.pass(Duration::from_secs(290));
+        manager.shows(WatchKind::Deleted, tainted.clone());
+        if returns {
+            manager.shows(WatchKind::Added, node("a"));
+        }
+        manager.writes();
+        manager.pass(Duration::from_secs(10));
+        assert_eq!(about(&mut manager, "patch Pod/web").len(), usize::from(!returns));
+    }
+}
+
 fn replica_set() -> Object {
     let labels = crate::api::labels([("app", Text::word("web"))]);
     let template = Arc::new(PodTemplate { labels: labels.clone(), ..Default::default() });

@@ -15,8 +15,8 @@ mod taints;
 mod zones;
 
 use super::{ControllerManager, Event, MONITOR, NoExecute, TAINT_PASS, Token};
-use crate::api::kinds::{Condition, EventType, Node, Status};
-use crate::api::{Kind, Object, ObjectKey, Verb};
+use crate::api::kinds::{Condition, EventType, Node, Status, TaintEffect, taint};
+use crate::api::{Answered, Kind, Object, ObjectKey, Reason, Verb};
 use crate::client::Delta;
 use crate::engine::{Activity, Duration, Path, Phase, Purpose, Rhythm, SimTime, Text, index_below};
 use crate::infra::{Ctx, Start};
@@ -38,8 +38,10 @@ pub struct NodeLifecycle {
     zones: Zones,
     /// The run begins in the middle: Nodes on the first pass are no news.
     steady: bool,
-    /// Writes of health that are under way, with their tries.
-    writing: BTreeMap<Text, u32>,
+    /// Writes of health that are under way.
+    writing: BTreeMap<Text, Writing>,
+    /// Nodes of whose Pods not all could be marked: the next pass tries again.
+    to_retry: BTreeSet<Text>,
     removed: BTreeSet<Text>,
 }
 
@@ -51,6 +53,14 @@ struct Health {
     heartbeat: SimTime,
     renewed: SimTime,
     had_ready: bool,
+}
+
+/// The write of a Node's health.
+#[derive(Clone, Copy, Debug)]
+struct Writing {
+    tries: u32,
+    /// The Node was ready until now.
+    was_ready: bool,
 }
 
 /// What a pass found a Node to be, before and after its own verdict.
@@ -114,6 +124,7 @@ impl ControllerManager {
                 counts.add(&zone, judged.current == Status::True);
             }
             self.queue_or_release(object, &zone, judged, ctx);
+            self.mark_again(object.name(), judged.observed, ctx);
         }
         self.node_lifecycle.steady = false;
         self.disrupt(&counts, ctx);
@@ -154,6 +165,7 @@ impl ControllerManager {
             if self.node_lifecycle.known.remove(&name).is_some() {
                 self.node_lifecycle.zones.release(&name);
                 self.node_lifecycle.writing.remove(&name);
+                self.node_lifecycle.to_retry.remove(&name);
                 let message = format!("Node {name} event: Removing Node {name} from Controller");
                 let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name };
                 self.say_of_node(&key, "RemovingNode", message, ctx);
@@ -190,7 +202,8 @@ impl ControllerManager {
         if !has_ready || observed != Status::Unknown {
             let probed = health.probed;
             self.blame_silence(name, (has_ready, probed, grace), ctx);
-            self.node_lifecycle.writing.insert(name.clone(), 0);
+            let writing = Writing { tries: 0, was_ready: observed == Status::True };
+            self.node_lifecycle.writing.insert(name.clone(), writing);
             self.write_health(&name.clone(), ctx);
             ctx.because(Cause::NONE);
         }
@@ -229,13 +242,14 @@ impl ControllerManager {
     }
 
     pub(super) fn health_written(&mut self, name: &Text, well: bool, ctx: &mut Ctx<Event>) {
-        let Some(tries) = self.node_lifecycle.writing.get_mut(name) else { return };
+        let Some(writing) = self.node_lifecycle.writing.get_mut(name) else { return };
+        let was_ready = writing.was_ready;
         if well {
             self.node_lifecycle.writing.remove(name);
-            return self.node_became_unknown(name, ctx);
+            return self.node_became_unknown(name, was_ready, ctx);
         }
-        *tries += 1;
-        if *tries < self.settings.write_retries {
+        writing.tries += 1;
+        if writing.tries < self.settings.write_retries {
             let pause = self.settings.write_retry_pause;
             ctx.after("kubernetes.nodeWriteRetryPause", pause, Event::RetryHealth(name.clone()));
         } else {
@@ -244,36 +258,54 @@ impl ControllerManager {
         }
     }
 
-    /// In the pass that turned a ready Node: its Pods stop being endpoints, long before eviction.
-    fn node_became_unknown(&mut self, name: &Text, ctx: &mut Ctx<Event>) {
+    /// In the pass that turned the Node. Of one that was ready its Pods stop being endpoints, long before
+    /// eviction; one that was not has been through that.
+    fn node_became_unknown(&mut self, name: &Text, was_ready: bool, ctx: &mut Ctx<Event>) {
         let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: name.clone() };
-        self.say_of_node(
-            &key,
-            "NodeNotReady",
-            format!("Node {name} status is now: NodeNotReady"),
-            ctx,
-        );
-        for pod in self.pods_on(name) {
-            if pod.pod().is_some_and(|body| body.is_ready()) {
-                self.mark_not_ready(&pod, ctx);
-            }
+        if was_ready {
+            let message = format!("Node {name} status is now: NodeNotReady");
+            self.say_of_node(&key, "NodeNotReady", message, ctx);
+            self.mark_pods_not_ready(name, ctx);
         }
         self.node_lifecycle.zones.note_cause(name, ctx.cause());
         if self.settings.no_execute == NoExecute::SamePass {
-            self.queue_for_taint(name, ctx);
+            let node = self.clients.local.caches.get(&key).and_then(|object| object.node());
+            let tainted = |node: &Node| node.has_taint(taint::UNREACHABLE, TaintEffect::NoExecute);
+            self.queue_for_taint(name, node.is_some_and(tainted), ctx);
         }
     }
 
-    fn mark_not_ready(&mut self, pod: &Arc<Object>, ctx: &mut Ctx<Event>) {
+    /// Marks those that could not be marked before, while the Node is still not ready.
+    fn mark_again(&mut self, name: &Text, observed: Status, ctx: &mut Ctx<Event>) {
+        if self.node_lifecycle.to_retry.remove(name) && observed != Status::True {
+            self.mark_pods_not_ready(name, ctx);
+        }
+    }
+
+    fn mark_pods_not_ready(&mut self, node: &Text, ctx: &mut Ctx<Event>) {
+        for pod in self.pods_on(node) {
+            if pod.pod().is_some_and(|body| body.is_ready()) {
+                self.mark_not_ready(node, &pod, ctx);
+            }
+        }
+    }
+
+    fn mark_not_ready(&mut self, node: &Text, pod: &Arc<Object>, ctx: &mut Ctx<Event>) {
         let mut changed = Object::clone(pod);
         if let Some(body) = changed.pod_mut() {
             body.conditions.say(Condition::new("Ready", Status::False, "", "", ctx.wall_clock()));
         }
         let verb = Verb::Patch { base: pod.clone(), changed: Arc::new(changed) };
-        self.ask(AGENT, verb, Token::Unheeded, ctx);
+        self.ask(AGENT, verb, Token::PodMark(node.clone()), ctx);
         let message = Text::word("Node is not ready");
         let client = &mut self.clients.local;
         client.record(ctx, EVENT_SOURCE, EventType::Warning, pod.key(), "NodeNotReady", message);
+    }
+
+    pub(super) fn pod_marked(&mut self, node: Text, answered: &Answered) {
+        if answered.as_ref().is_err_and(|error| error.reason != Reason::NotFound) {
+            self.node_lifecycle.to_retry.insert(node);
+        }
     }
 
     /// A Node came, changed or went.

@@ -83,9 +83,8 @@ impl ControllerManager {
             // Swapped at once: no rate limit.
             return self.swap(object, mine, other, ctx);
         }
-        if !node.has_taint(mine, TaintEffect::NoExecute) {
-            self.queue_for_taint(name, ctx);
-        }
+        // The taint may be that of the leader before, and just be taken off.
+        self.queue_for_taint(name, node.has_taint(mine, TaintEffect::NoExecute), ctx);
     }
 
     /// Adds `NoExecute` to the Nodes that the limiters let through.
@@ -112,9 +111,12 @@ impl ControllerManager {
     }
 
     /// Queues a Node for its taint.
-    pub(super) fn queue_for_taint(&mut self, node: &Text, ctx: &mut Ctx<Event>) {
-        self.node_lifecycle.zones.queue(node, ctx.cause());
-        ctx.wake(TAINT_PASS);
+    pub(super) fn queue_for_taint(&mut self, node: &Text, tainted: bool, ctx: &mut Ctx<Event>) {
+        let zones = &mut self.node_lifecycle.zones;
+        zones.queue(node, tainted, ctx.cause());
+        if zones.have_waiting() {
+            ctx.wake(TAINT_PASS);
+        }
     }
 
     fn swap(
@@ -156,6 +158,9 @@ impl ControllerManager {
         let mut changed = Object::clone(object);
         let Some(node) = changed.node_mut() else { return };
         change(node, ctx.wall_clock());
+        if changed == **object {
+            return;
+        }
         let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
         self.ask(AGENT, verb, Token::Unheeded, ctx);
     }

@@ -30,7 +30,7 @@ struct Zone {
     interval: Option<Duration>,
     limiter: TokenBucket,
     waiting: VecDeque<(Text, Cause)>,
-    /// Waiting or tainted already: not queued again before it was ready.
+    /// Waiting, or served: not queued again while it has its taint.
     queued: BTreeSet<Text>,
 }
 
@@ -96,17 +96,18 @@ impl Zones {
         }
     }
 
-    /// Queues a Node for its taint. One that waits already goes to the end, as each pass takes all
-    /// out and puts them in again; one that was served is not queued before it was ready.
-    pub fn queue(&mut self, node: &Text, by: Cause) {
+    /// Queues a Node for its taint. One without it goes to the end: it waits already, or was served and
+    /// lost it, or its write failed. One that still has it is queued only if it was not before.
+    pub fn queue(&mut self, node: &Text, is_tainted: bool, by: Cause) {
         let (zone, cause) = self.places.get(node).cloned().unwrap_or_default();
-        let cause = Cause { step: by.step, ..cause };
         let Some(zone) = self.zones.get_mut(&zone) else { return };
-        let waits = zone.waiting.iter().position(|(waiting, _)| waiting == node);
-        if let Some(entry) = waits.and_then(|place| zone.waiting.remove(place)) {
+        let mut entry = (node.clone(), Cause { step: by.step, ..cause });
+        if !is_tainted && zone.queued.remove(node) {
+            let waits = zone.waiting.iter().position(|(waiting, _)| waiting == node);
+            entry = waits.and_then(|place| zone.waiting.remove(place)).unwrap_or(entry);
+        }
+        if zone.queued.insert(node.clone()) {
             zone.waiting.push_back(entry);
-        } else if zone.queued.insert(node.clone()) {
-            zone.waiting.push_back((node.clone(), cause));
         }
     }
 
