@@ -10,9 +10,11 @@
 //! ```
 //! What an outcome means is its owner's matter: a process whose leadership is lost ends.
 
+mod record;
+mod release;
+
 use super::api::{Alarm, Api, Incoming, Ring};
-use crate::api::kinds::Lease;
-use crate::api::{Answer, Answered, Kind, Meta, Object, ObjectKey, Reason, Verb};
+use crate::api::{Answer, Answered, Kind, Object, ObjectKey, Reason, Verb};
 use crate::engine::{Duration, Owner, Purpose, SimTime, Text, Timer, below};
 use crate::infra::{Address, Broken, ConnectionId, Ctx, Input, Start};
 use crate::wire::Message;
@@ -29,6 +31,8 @@ pub struct ElectionSettings {
     pub retry: Duration,
     /// A candidate's pause is longer by a random part of it, up to this percentage.
     pub jitter_percent: u64,
+    /// Rule: a leader that ends gives its Lease away.
+    pub release_on_cancel: bool,
 }
 
 /// How a candidate begins when the run begins in the middle.
@@ -57,6 +61,8 @@ pub(super) enum Verdict {
     Unchanged,
     Elected,
     Lost,
+    /// Its last request has been answered.
+    Released,
 }
 
 /// One candidate, with a client of its own.
@@ -86,6 +92,8 @@ enum Role {
     Idle,
     Candidate,
     Leader(Round),
+    /// It gives its Lease away, and that comes of it.
+    Releasing(Verdict),
 }
 
 /// A leader's tries to renew its Lease, until one succeeds.
@@ -106,6 +114,8 @@ enum Asked {
     /// The leader writes without looking.
     Renew,
     Write,
+    /// Nobody is to hold it any more.
+    Release,
 }
 
 /// The draws for candidates' pauses, and for identities.
@@ -172,6 +182,9 @@ impl LeaderElection {
     /// Takes part from now on: as a new candidate, or as it has stood for long.
     pub fn start<E: From<Alarm>>(&mut self, start: Start, standing: Standing, ctx: &mut Ctx<E>) {
         let now = ctx.now();
+        if self.settings.release_on_cancel {
+            ctx.catch_term();
+        }
         self.identity = match start {
             Start::Steady => steady_identity(ctx.host(), ctx.owner()),
             Start::Fresh => {
@@ -214,6 +227,10 @@ impl LeaderElection {
                 Some(alarm) if alarm.client == self.number => self.on_alarm(alarm.ring, ctx),
                 _ => return Heard::NotMine(Input::Due(event)),
             },
+            Input::Terminate if self.settings.release_on_cancel => {
+                self.terminate(ctx);
+                Verdict::Unchanged
+            }
             other => return Heard::NotMine(other),
         };
         match verdict {
@@ -223,6 +240,7 @@ impl LeaderElection {
                 ctx.log("leaderelection lost");
                 ctx.exit();
             }
+            Verdict::Released => ctx.exit(),
         }
         Heard::Nothing
     }
@@ -265,9 +283,9 @@ impl LeaderElection {
             Ring::RenewalOver(due) if self.over.is_current(due) => {
                 let lock = self.path();
                 ctx.log(format!("failed to renew lease {lock}: context deadline exceeded"));
-                self.role = Role::Idle;
-                self.attempt.cancel();
-                return Verdict::Lost;
+                if !self.release(Verdict::Lost, ctx) {
+                    return Verdict::Lost;
+                }
             }
             _ => {}
         }
@@ -281,10 +299,15 @@ impl LeaderElection {
     ) -> Verdict {
         let mut verdict = Verdict::Unchanged;
         for one in incoming {
-            if let (Incoming::Answer(asked, answered), false) = (one, self.role == Role::Idle)
-                && self.answered(asked, answered, ctx) == Verdict::Elected
-            {
-                verdict = Verdict::Elected;
+            let Incoming::Answer(asked, answered) = one else { continue };
+            let is_awaited = match self.role {
+                Role::Idle => false,
+                Role::Releasing(_) => asked == Asked::Release,
+                Role::Candidate | Role::Leader(_) => true,
+            };
+            if is_awaited {
+                let now = self.answered(asked, answered, ctx);
+                verdict = if now == Verdict::Unchanged { verdict } else { now };
             }
         }
         verdict
@@ -300,7 +323,7 @@ impl LeaderElection {
         }
         match (&self.observed, self.is_leader() && self.is_valid()) {
             (Some((object, _)), true) => {
-                let verb = Verb::Update(Arc::new(self.renewed(object, ctx.wall_clock())));
+                let verb = Verb::Update(Arc::new(record::renewed(object, ctx.wall_clock())));
                 self.ask(verb, Asked::Renew, ctx);
             }
             _ => self.ask(Verb::Get(self.lock.clone()), Asked::Look, ctx),
@@ -328,11 +351,22 @@ impl LeaderElection {
                 self.complain(format!("{words}: {error}, falling back to slow path"), ctx);
                 self.ask(Verb::Get(self.lock.clone()), Asked::Look, ctx);
             }
+            (Asked::Release, answered) => {
+                if let Err(error) = answered {
+                    ctx.log(format!("Failed to release lock: {error}"));
+                }
+                return match self.role {
+                    Role::Releasing(verdict) => verdict,
+                    _ => Verdict::Released,
+                };
+            }
             (asked, Err(error)) => {
                 let words = match asked {
                     Asked::Look => format!("error retrieving resource lock {}", self.path()),
                     Asked::Create => "error initially creating leader election record".to_owned(),
-                    Asked::Renew | Asked::Write => "Failed to update lock".to_owned(),
+                    Asked::Renew | Asked::Write | Asked::Release => {
+                        "Failed to update lock".to_owned()
+                    }
                 };
                 self.complain(format!("{words}: {error}"), ctx);
                 self.failed(ctx);
@@ -354,7 +388,7 @@ impl LeaderElection {
             return self.failed(ctx);
         }
         let written = match holder == self.identity {
-            true => self.renewed(&object, ctx.wall_clock()),
+            true => record::renewed(&object, ctx.wall_clock()),
             false => self.claim(Some(&object), ctx.wall_clock()),
         };
         self.ask(Verb::Update(Arc::new(written)), Asked::Write, ctx);
@@ -427,33 +461,6 @@ impl LeaderElection {
         let sender = ctx.owner().part(Owner::named(AGENT).number());
         let timeout = self.settings.deadline.scaled(1, 2);
         self.api.send_as(ctx, AGENT, verb, asked, timeout, sender, self.asked);
-    }
-
-    fn renewed(&self, object: &Object, now: SimTime) -> Object {
-        let mut renewed = object.clone();
-        if let Some(lease) = renewed.lease_mut() {
-            lease.renewed = now;
-        }
-        renewed
-    }
-
-    /// The Lease with this candidate as its new holder.
-    fn claim(&self, object: Option<&Object>, now: SimTime) -> Object {
-        let mut claimed = match object {
-            Some(object) => object.clone(),
-            None => {
-                let key = self.lock.clone();
-                let meta = Meta::new(Kind::Lease, key.namespace, key.name);
-                Object::new(meta, Lease::default())
-            }
-        };
-        if let Some(lease) = claimed.lease_mut() {
-            lease.transitions += u32::from(object.is_some());
-            lease.holder = self.identity.clone();
-            lease.duration = self.settings.lease;
-            (lease.acquired, lease.renewed) = (now, now);
-        }
-        claimed
     }
 
     fn complain<E>(&mut self, words: String, ctx: &mut Ctx<E>) {

@@ -16,6 +16,7 @@ const DEFAULTS: ElectionSettings = ElectionSettings {
     deadline: Duration::from_secs(10),
     retry: Duration::from_secs(2),
     jitter_percent: 120,
+    release_on_cancel: false,
 };
 
 /// One candidate on a VM of its own.
@@ -178,7 +179,7 @@ impl Candidate {
         match verdict {
             Verdict::Unchanged => {}
             Verdict::Elected => self.elected = Some(now),
-            Verdict::Lost => {
+            Verdict::Lost | Verdict::Released => {
                 self.lost = Some(now);
                 self.alive = false;
             }

@@ -30,6 +30,7 @@ fn started(start: Start, standing: Standing, objects: &[Object]) -> Controller {
             deadline: secs(10),
             retry: secs(2),
             jitter_percent: 120,
+            release_on_cancel: false,
         },
     };
     let [cluster, supervisor] = [EndpointId(1), EndpointId(0)].map(Address::Endpoint);

@@ -23,6 +23,7 @@ pub const ELECTION: ElectionSettings = ElectionSettings {
     deadline: Duration::from_secs(10),
     retry: Duration::from_secs(2),
     jitter_percent: 120,
+    release_on_cancel: false,
 };
 
 pub fn settings() -> Settings {

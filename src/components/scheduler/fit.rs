@@ -40,8 +40,7 @@ pub fn why_not(
     body: &Node,
     there: &[Occupied],
 ) -> Option<Misfit> {
-    let tolerates_cordon = pod.tolerations.iter().any(|t| t.key == taint::UNSCHEDULABLE);
-    if body.unschedulable && !tolerates_cordon {
+    if body.unschedulable && !tolerates_cordon(pod) {
         return Some(Misfit::Unschedulable);
     }
     if let Some(taint) = body.taints.iter().find(|taint| pod.tolerates(taint).is_none()) {
@@ -54,7 +53,13 @@ pub fn why_not(
     lacks_room(pod, body, there).or_else(|| is_repelled(pod, object, there))
 }
 
-fn lacks_room(pod: &Pod, node: &Node, there: &[Occupied]) -> Option<Misfit> {
+/// True for a Pod that goes onto cordoned Nodes too.
+pub fn tolerates_cordon(pod: &Pod) -> bool {
+    pod.tolerations.iter().any(|toleration| toleration.key == taint::UNSCHEDULABLE)
+}
+
+/// Why there is no room for a Pod beside others, if there is none.
+pub fn lacks_room(pod: &Pod, node: &Node, there: &[Occupied]) -> Option<Misfit> {
     let (room, wants) = (node.allocatable, pod.template.requests);
     if there.len() as u64 + 1 > room.pods {
         return Some(Misfit::TooManyPods);
@@ -90,6 +95,11 @@ impl Misfits {
     /// Counts a Node that does not fit.
     pub fn add(&mut self, why: Misfit) {
         *self.0.entry(why).or_insert(0) += 1;
+    }
+
+    /// The reasons, each once.
+    pub fn reasons(&self) -> impl Iterator<Item = &Misfit> {
+        self.0.keys()
     }
 
     /// What the Pod's condition and Event say.

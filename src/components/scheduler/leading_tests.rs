@@ -4,7 +4,7 @@ use super::tests::{node, pod, settings};
 use super::*;
 use crate::api::{Answer, ApiError, Revision, WatchKind};
 use crate::client::testing::Bench;
-use crate::infra::{EndpointId, Start};
+use crate::infra::{Effect, EndpointId, Start};
 
 fn started(start: Start, standing: Standing) -> Bench<Scheduler, Event> {
     let scheduler = Scheduler::new(settings(), Address::Endpoint(EndpointId(1)), standing);
@@ -49,4 +49,32 @@ fn a_new_scheduler_is_no_candidate_before_its_caches_are_filled() {
         bench.bed.play(|ctx| component.on_event(Input::Message(connection, message), ctx));
     }
     assert!(!component.election.is_idle());
+}
+
+#[test]
+fn a_leader_that_is_told_to_end_gives_its_lease_away_first() {
+    let ends = |effects: &[Effect<Event>]| effects.iter().any(|it| matches!(it, Effect::Exit));
+    let mut bench = started(Start::Steady, Standing::Leader);
+    assert!(bench.component.election.is_leader());
+    // It knows the Lease once it has renewed it.
+    bench.pass(Duration::from_secs(3));
+    bench.elects = false;
+    let effects = bench.play(Input::Terminate);
+    assert!(!ends(&effects), "it waits for the answer");
+    let released = bench.waiting().iter().position(|words| words == "update Lease/kube-scheduler");
+    let (connection, request) = bench.asked.remove(released.expect("it writes"));
+    let Verb::Update(object) = &request.verb else { panic!("{request:?}") };
+    let lease = object.lease().expect("a Lease");
+    assert_eq!((&lease.holder[..], lease.duration), ("", Duration::from_secs(1)));
+    let gone = Err(ApiError::unreachable("connection refused"));
+    assert!(ends(&bench.answer(connection, request.id, gone)), "whatever comes of it");
+}
+
+#[test]
+fn a_standby_that_is_told_to_end_just_ends() {
+    let mut bench = started(Start::Steady, Standing::Standby);
+    bench.elects = false;
+    let effects = bench.play(Input::Terminate);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Exit)));
+    assert!(bench.writes().is_empty());
 }

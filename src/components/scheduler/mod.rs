@@ -11,6 +11,9 @@ mod leading;
 #[cfg(test)]
 mod leading_tests;
 mod queue;
+mod requeue;
+#[cfg(test)]
+mod requeue_tests;
 #[cfg(test)]
 mod tests;
 
@@ -19,11 +22,15 @@ use crate::api::{Answered, Kind, Object, ObjectKey, Selector, Verb};
 use crate::client::{
     Alarm, Client, ClientSettings, Delta, ElectionSettings, LeaderElection, News, Standing,
 };
-use crate::engine::{Activity, Delay, Duration, Path, Phase, Purpose, Rhythm, Text, index_below};
+use crate::engine::{
+    Activity, Delay, Duration, Path, Phase, Purpose, Rhythm, Rule, Text, index_below,
+};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use crate::wire::Message;
 use fit::{Misfits, Occupied};
 use queue::Queue;
+pub use requeue::Requeue;
+use requeue::{NodeChange, Refusals};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,6 +43,10 @@ pub struct Settings {
     /// `podInitialBackoffSeconds`, `podMaxBackoffSeconds`.
     pub backoff_first: Duration,
     pub backoff_limit: Duration,
+    /// Who is asked whether a change lets a waiting Pod fit.
+    pub requeue: Requeue,
+    /// Rule: a Pod that may fit now is tried in spite of its backoff while no other is to be.
+    pub pops_backoff: bool,
     /// After how long an unschedulable Pod is tried again without a reason, and how often it looks.
     pub unschedulable_timeout: Duration,
     pub unschedulable_check: Duration,
@@ -128,7 +139,11 @@ impl Scheduler {
             standing,
             election,
             client: Client::new(0, server, settings.client),
-            queue: Queue::new(settings.backoff_first, settings.backoff_limit),
+            queue: Queue::new(
+                settings.backoff_first,
+                settings.backoff_limit,
+                settings.pops_backoff,
+            ),
             assumed: BTreeMap::new(),
             settings,
             server,
@@ -195,8 +210,7 @@ impl Scheduler {
     fn on_change(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
         match delta.key().kind {
             Kind::Pod => self.pod_changed(delta, ctx),
-            // More room, fewer taints: whoever waits may fit now.
-            Kind::Node if node_may_help(delta) => self.wake(ctx),
+            Kind::Node => self.node_changed(delta, ctx),
             _ => {}
         }
     }
@@ -218,24 +232,41 @@ impl Scheduler {
         }
         self.assumed.remove(key);
         self.queue.remove(key);
-        if delta.new.is_none() {
-            self.wake(ctx);
+        if has_left_its_node(delta) {
+            let may_fit = |_: &ObjectKey, refusals: Refusals| refusals.end_of_a_pod_may_help();
+            let woken = self.queue.wake(ctx.now(), ctx.cause(), may_fit);
+            self.wait_out(woken, ctx);
         }
     }
 
-    /// Something happened that may let unschedulable Pods fit.
-    fn wake(&mut self, ctx: &mut Ctx<Event>) {
-        for (key, (rule, pause)) in self.queue.wake(ctx.now(), ctx.cause()) {
-            ctx.after(rule, pause, Event::BackoffOver(key));
-        }
+    /// More room, fewer taints: who waits may fit now.
+    fn node_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let waits = self.queue.unschedulable_pods().next().is_some();
+        let Some(new) = delta.new.as_ref().filter(|_| waits) else { return };
+        let there = self.pods_on(new.name());
+        let change = NodeChange { old: delta.old.as_deref(), new, there: &there };
+        let may_fit = |(key, refusals): &(&ObjectKey, Refusals)| {
+            let pod = self.client.caches.get(key).and_then(|object| object.pod());
+            pod.is_some_and(|pod| change.may_help(self.settings.requeue, pod, *refusals))
+        };
+        let fit: Vec<ObjectKey> =
+            self.queue.unschedulable_pods().filter(may_fit).map(|(key, _)| key.clone()).collect();
+        let woken = self.queue.wake(ctx.now(), ctx.cause(), |key, _| fit.contains(key));
+        self.wait_out(woken, ctx);
     }
 
     /// Pods that have waited for very long are tried again without a reason.
     fn flush(&mut self, ctx: &mut Ctx<Event>) {
-        let timeout = self.settings.unschedulable_timeout;
-        for (key, (rule, pause)) in self.queue.flush(ctx.now(), timeout) {
+        let woken = self.queue.flush(ctx.now(), self.settings.unschedulable_timeout);
+        self.wait_out(woken, ctx);
+    }
+
+    /// Some that may fit now have a backoff to wait out; the others are tried at once.
+    fn wait_out(&mut self, woken: Vec<(ObjectKey, (Rule, Duration))>, ctx: &mut Ctx<Event>) {
+        for (key, (rule, pause)) in woken {
             ctx.after(rule, pause, Event::BackoffOver(key));
         }
+        self.take_next(ctx);
     }
 
     fn take_next(&mut self, ctx: &mut Ctx<Event>) {
@@ -336,7 +367,7 @@ impl Scheduler {
         let key = object.key();
         let nodes = self.client.caches.of(Kind::Node).map_or(0, |cache| cache.len());
         let message = Text::from(misfits.message(nodes, self.settings.wording));
-        self.queue.unschedulable(key, ctx.now());
+        self.queue.give_up(key, Refusals::of(misfits), ctx.now());
         let mut changed = Object::clone(object);
         let said = changed.pod_mut().is_some_and(|pod| {
             let kind = Text::word("PodScheduled");
@@ -353,14 +384,12 @@ impl Scheduler {
     }
 }
 
-/// True if a Node has become more welcoming than it was.
-fn node_may_help(delta: &Delta) -> bool {
-    let taints = |node: &Node| (node.unschedulable, node.taints.len());
-    let (Some(new), old) = (&delta.new, &delta.old) else { return false };
-    match (new.node(), old.as_ref().and_then(|old| old.node())) {
-        (Some(new), Some(old)) => taints(new) != taints(old) || new.allocatable != old.allocatable,
-        (new, _) => new.is_some(),
-    }
+/// True if a Pod does not take up room on a Node any more: it is gone, or has ended.
+fn has_left_its_node(delta: &Delta) -> bool {
+    let is_there = |object: &Arc<Object>| {
+        object.pod().is_some_and(|pod| !pod.node_name.is_empty() && !pod.phase.is_terminal())
+    };
+    delta.old.as_ref().is_some_and(is_there) && !delta.new.as_ref().is_some_and(is_there)
 }
 
 /// How good a Node is: free room in thousandths, less what it has of the same Pods.

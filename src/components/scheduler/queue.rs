@@ -2,6 +2,7 @@
 //!
 //! Follows `k/k:pkg/scheduler/backend/queue/scheduling_queue.go`.
 
+use super::requeue::Refusals;
 use crate::api::ObjectKey;
 use crate::client::{Backoff, BackoffRules};
 use crate::engine::{Duration, Rule, SimTime};
@@ -16,6 +17,8 @@ pub struct Queue {
     /// A Pod is being thought about.
     busy: bool,
     backoff: Backoff,
+    /// Who left the unschedulable Pods does not sit out its backoff while nothing else is to do.
+    pops_backoff: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +28,7 @@ struct Waiting {
     last_try: SimTime,
     pause: (Rule, Duration),
     cause: Cause,
+    refusals: Refusals,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,20 +46,14 @@ const BACKOFF: BackoffRules =
 
 impl Queue {
     /// An empty queue.
-    pub fn new(first: Duration, limit: Duration) -> Queue {
+    pub fn new(first: Duration, limit: Duration, pops_backoff: bool) -> Queue {
         let backoff = Backoff::new(first, limit);
-        Queue { pods: BTreeMap::new(), active: VecDeque::new(), busy: false, backoff }
+        Queue { pods: BTreeMap::new(), active: VecDeque::new(), busy: false, backoff, pops_backoff }
     }
 
     /// A new Pod is tried at once.
     pub fn add(&mut self, key: ObjectKey, now: SimTime, cause: Cause) {
-        let waiting = Waiting {
-            place: Place::Active,
-            backoff: self.backoff,
-            last_try: now,
-            pause: (BACKOFF.first, Duration::ZERO),
-            cause,
-        };
+        let waiting = self.waiting(Place::Active, now, cause);
         if self.pods.insert(key.clone(), waiting).is_none() {
             self.active.push_back(key);
         }
@@ -82,36 +80,44 @@ impl Queue {
     }
 
     /// Nothing fits: the Pod waits until something changes.
-    pub fn unschedulable(&mut self, key: &ObjectKey, now: SimTime) {
+    pub fn give_up(&mut self, key: &ObjectKey, refusals: Refusals, now: SimTime) {
         if let Some(waiting) = self.pods.get_mut(key) {
             waiting.place = Place::Unschedulable;
             waiting.last_try = now;
+            waiting.refusals = refusals;
             waiting.pause = waiting.backoff.fail(&BACKOFF);
         }
     }
 
+    /// The Pods that wait until something changes, and who has refused each.
+    pub fn unschedulable_pods(&self) -> impl Iterator<Item = (&ObjectKey, Refusals)> {
+        let all = self.pods.iter().filter(|(_, waiting)| waiting.place == Place::Unschedulable);
+        all.map(|(key, waiting)| (key, waiting.refusals))
+    }
+
     /// A try failed for another reason: the pause until the next.
     pub fn fail(&mut self, key: &ObjectKey, now: SimTime) -> (Rule, Duration) {
-        let backoff = self.backoff;
-        let waiting = self.pods.entry(key.clone()).or_insert(Waiting {
-            place: Place::Backoff,
-            backoff,
-            last_try: now,
-            pause: (BACKOFF.first, Duration::ZERO),
-            cause: Cause::NONE,
-        });
+        let new = self.waiting(Place::Backoff, now, Cause::NONE);
+        let waiting = self.pods.entry(key.clone()).or_insert(new);
         waiting.place = Place::Backoff;
         waiting.backoff.fail(&BACKOFF)
     }
 
-    /// Pods that may fit now, each with what is left of its backoff.
-    pub fn wake(&mut self, now: SimTime, cause: Cause) -> Vec<(ObjectKey, Left)> {
-        self.leave_unschedulable(now, |_| true, cause)
+    /// Pods that may fit now, each with what is left of its backoff: those that are in it. The others
+    /// are tried as soon as their turn comes.
+    pub fn wake(
+        &mut self,
+        now: SimTime,
+        cause: Cause,
+        mut may_fit: impl FnMut(&ObjectKey, Refusals) -> bool,
+    ) -> Vec<(ObjectKey, Left)> {
+        self.leave_unschedulable(now, |key, waiting| may_fit(key, waiting.refusals), cause)
     }
 
     /// Pods that have been unschedulable for too long.
     pub fn flush(&mut self, now: SimTime, timeout: Duration) -> Vec<(ObjectKey, Left)> {
-        self.leave_unschedulable(now, |waiting| waiting.last_try + timeout < now, Cause::NONE)
+        let has_waited = |_: &ObjectKey, waiting: &Waiting| waiting.last_try + timeout < now;
+        self.leave_unschedulable(now, has_waited, Cause::NONE)
     }
 
     /// A backoff is over: the Pod is tried as soon as its turn comes.
@@ -130,20 +136,32 @@ impl Queue {
         }
     }
 
+    fn waiting(&self, place: Place, last_try: SimTime, cause: Cause) -> Waiting {
+        let (backoff, pause) = (self.backoff, (BACKOFF.first, Duration::ZERO));
+        Waiting { place, backoff, last_try, pause, cause, refusals: Refusals::default() }
+    }
+
     fn leave_unschedulable(
         &mut self,
         now: SimTime,
-        mut leaves: impl FnMut(&Waiting) -> bool,
+        mut leaves: impl FnMut(&ObjectKey, &Waiting) -> bool,
         cause: Cause,
     ) -> Vec<(ObjectKey, Left)> {
         let mut left = Vec::new();
         for (key, waiting) in &mut self.pods {
-            if waiting.place == Place::Unschedulable && leaves(waiting) {
-                waiting.place = Place::Backoff;
-                waiting.cause = cause;
-                let (rule, pause) = waiting.pause;
-                left.push((key.clone(), (rule, (waiting.last_try + pause).since(now))));
+            if waiting.place != Place::Unschedulable || !leaves(key, waiting) {
+                continue;
             }
+            waiting.cause = cause;
+            if self.pops_backoff {
+                waiting.place = Place::Active;
+                waiting.last_try = now;
+                self.active.push_back(key.clone());
+                continue;
+            }
+            waiting.place = Place::Backoff;
+            let (rule, pause) = waiting.pause;
+            left.push((key.clone(), (rule, (waiting.last_try + pause).since(now))));
         }
         left
     }

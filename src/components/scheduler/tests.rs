@@ -19,6 +19,8 @@ pub(super) fn settings() -> Settings {
         cycle: Delay::fixed(Duration::from_millis(1)),
         backoff_first: secs(1),
         backoff_limit: secs(10),
+        requeue: Requeue::Prechecks,
+        pops_backoff: false,
         unschedulable_timeout: secs(300),
         unschedulable_check: secs(30),
         wording: Wording::TaintsTogether,
@@ -27,6 +29,7 @@ pub(super) fn settings() -> Settings {
             deadline: secs(10),
             retry: secs(2),
             jitter_percent: 120,
+            release_on_cancel: true,
         },
     }
 }

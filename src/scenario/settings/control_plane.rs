@@ -86,5 +86,6 @@ pub fn election(all: &Catalog) -> ElectionSettings {
         deadline,
         retry,
         jitter_percent: all.count("kubernetes.leaderElectJitterPercent", 0..=1_000),
+        release_on_cancel: false,
     }
 }

@@ -1,0 +1,88 @@
+//! From the catalog's keys to the settings of Kubernetes' controllers and of its scheduler.
+
+use super::control_plane::{client, election};
+use super::{size, small};
+use crate::client::{Backoff, ElectionSettings, ShellRules, ShellSettings};
+use crate::components::{controller_manager, scheduler};
+use crate::engine::Duration;
+use crate::scenario::catalog::Catalog;
+
+/// How kube-controller-manager behaves.
+pub fn controller_manager(all: &Catalog) -> controller_manager::Settings {
+    let duration = |key: &str| all.duration(&format!("kubernetes.{key}"));
+    let period = |key: &str| all.period(&format!("kubernetes.{key}"));
+    let count = |key: &str, least| all.count(&format!("kubernetes.{key}"), least..=1_000_000);
+    controller_manager::Settings {
+        client: client(all),
+        shell: ShellSettings {
+            workers: size(count("controllerWorkers", 1)),
+            backoff: Backoff::new(
+                period("controllerBackoffFirst"),
+                period("controllerBackoffLimit"),
+            ),
+            minimum_gap: Duration::ZERO,
+            thinking: all.delay("kubernetes.controllerThinking"),
+            rules: ShellRules::CONTROLLER_MANAGER,
+        },
+        monitor_period: period("nodeMonitorPeriod"),
+        monitor_pass: all.delay("kubernetes.nodeMonitorPass"),
+        grace_period: duration("nodeMonitorGracePeriod"),
+        startup_grace_period: duration("nodeStartupGracePeriod"),
+        no_execute: match all.rule("kubernetes.noExecuteInSamePass") {
+            true => controller_manager::NoExecute::SamePass,
+            false => controller_manager::NoExecute::NextPass,
+        },
+        eviction_interval: period("nodeEvictionInterval"),
+        secondary_eviction_interval: period("secondaryNodeEvictionInterval"),
+        large_zone: size(count("largeClusterSizeThreshold", 0)),
+        unhealthy_zone_percent: size(all.percent("kubernetes.unhealthyZoneThresholdPercent")),
+        taint_pass_period: period("noExecuteTaintPassPeriod"),
+        pod_gc_period: period("podGcPeriod"),
+        pod_gc_quarantine: duration("podGcQuarantine"),
+        pod_gc_pass: all.delay("kubernetes.podGcPass"),
+        pod_gc_hand_over: all.delay("kubernetes.podGcHandOver"),
+        disrupted_pod_timeout: duration("disruptedPodTimeout"),
+        volumes: controller_manager::VolumeSettings::default(),
+        request_interval: duration("controllerRequestInterval"),
+        request_burst: count("controllerRequestBurst", 1),
+        write_retries: small(count("nodeWriteRetries", 1)),
+        write_retry_pause: duration("nodeWriteRetryPause"),
+        job: controller_manager::JobSettings {
+            backoff_first: duration("jobBackoffFirst"),
+            backoff_limit: duration("jobBackoffLimit"),
+            completion: match all.rule("kubernetes.jobNamesCompletion") {
+                true => controller_manager::Completion::Reasoned,
+                false => controller_manager::Completion::Bare,
+            },
+        },
+        signing: all.delay("kubernetes.bootstrapSigning"),
+        election: election(all),
+        startup: all.delay("kubernetes.controllerManagerStartup"),
+        lookup_timeout: all.period("kubernetes.authenticationLookupTimeout"),
+    }
+}
+
+/// How kube-scheduler behaves.
+pub fn scheduler(all: &Catalog) -> scheduler::Settings {
+    scheduler::Settings {
+        client: client(all),
+        cycle: all.delay("kubernetes.schedulingCycle"),
+        backoff_first: all.period("kubernetes.podInitialBackoff"),
+        backoff_limit: all.period("kubernetes.podMaxBackoff"),
+        requeue: match all.rule("kubernetes.schedulerQueueingHints") {
+            true => scheduler::Requeue::Hints,
+            false => scheduler::Requeue::Prechecks,
+        },
+        pops_backoff: all.rule("kubernetes.schedulerPopFromBackoffQ"),
+        unschedulable_timeout: all.duration("kubernetes.unschedulableTimeout"),
+        unschedulable_check: all.period("kubernetes.unschedulableCheck"),
+        wording: match all.rule("kubernetes.schedulerNamesTaints") {
+            true => scheduler::Wording::EachTaint,
+            false => scheduler::Wording::TaintsTogether,
+        },
+        election: ElectionSettings {
+            release_on_cancel: all.rule("kubernetes.schedulerReleasesLease"),
+            ..election(all)
+        },
+    }
+}
