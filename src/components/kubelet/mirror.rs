@@ -208,11 +208,18 @@ impl Kubelet {
         let Some(mirror) = self.statics.mirrors.get_mut(name) else { return };
         mirror.writing = false;
         let again = std::mem::take(&mut mirror.again);
+        // What the watch has told meanwhile it does not tell again; what was made and is not shown yet it
+        // will.
+        let is_shown = self.client.caches.get(&mirror_key(name, &self.name)).is_some();
         match answered {
-            Ok(_) if again && !creates => self.sync_mirror(name, ctx),
+            Ok(_) if again && (!creates || is_shown) => self.sync_mirror(name, ctx),
             Ok(_) => {}
-            // It is gone, or there already: the watch will tell.
-            Err(error) if error.reason == Reason::NotFound => {}
+            // It is gone: the watch will tell, or has.
+            Err(error) if error.reason == Reason::NotFound => {
+                if again && !is_shown {
+                    self.sync_mirror(name, ctx);
+                }
+            }
             Err(_) => {
                 mirror.said = None;
                 match creates {

@@ -55,6 +55,47 @@ fn one_that_is_missing_is_made_and_then_shows_what_runs() {
 }
 
 #[test]
+fn one_whose_watch_overtakes_the_answer_to_its_creation_shows_what_runs() {
+    let mut bench = known(&[]);
+    let at = bench.waiting().iter().position(|words| words == "create Pod/etcd-w");
+    let (connection, request) = bench.asked.remove(at.expect("it is made"));
+    let Verb::Create(object) = &request.verb else { panic!("{request:?}") };
+    bench.shows(WatchKind::Added, Object::clone(object));
+    bench.answer(connection, request.id, Ok(Answer::Object(object.clone())));
+    let object = bench.grant("patch Pod/etcd-w");
+    assert_eq!(object.pod().expect("a Pod").phase, PodPhase::Running);
+}
+
+#[test]
+fn one_whose_end_is_told_before_its_deletion_is_answered_is_made_again() {
+    let mut bench = known(&[shown()]);
+    let mut dying = shown();
+    dying.meta.deletion = Some(Deletion { at: bench.bed.now, grace: Duration::ZERO });
+    bench.shows(WatchKind::Modified, dying.clone());
+    let at = bench.waiting().iter().position(|words| words == "delete Pod/etcd-w");
+    let (connection, request) = bench.asked.remove(at.expect("it is ended"));
+    bench.shows(WatchKind::Deleted, dying.clone());
+    bench.answer(connection, request.id, Err(ApiError::not_found(dying.key())));
+    assert!(words(&mut bench).contains(&"create Pod/etcd-w".to_owned()));
+}
+
+#[test]
+fn without_its_node_a_kubelet_makes_none() {
+    let mut bench = known(&[shown()]);
+    bench.play(Input::Tick(STATUS));
+    for _ in 0..5 {
+        let at = bench.waiting().iter().position(|words| words == "get Node/w");
+        let Some(at) = at else { break };
+        let (connection, request) = bench.asked.remove(at);
+        let gone = ApiError::not_found(&bench.component.node_key());
+        bench.answer(connection, request.id, Err(gone));
+    }
+    bench.writes();
+    bench.shows(WatchKind::Deleted, shown());
+    assert_eq!(words(&mut bench), Vec::<String>::new());
+}
+
+#[test]
 fn one_that_somebody_deletes_is_ended_and_made_again() {
     let mut bench = known(&[shown()]);
     let mut dying = shown();

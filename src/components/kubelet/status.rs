@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub struct StatusLoop {
     /// The Node as it was last read or written; known once it is registered.
     node: Option<Arc<Object>>,
+    /// When it was read last, there was none any more: somebody has deleted it.
+    is_gone: bool,
     registering: bool,
     registration: Backoff,
     /// Storage is ready; runtime and network are before the kubelet is.
@@ -57,6 +59,7 @@ impl Default for StatusLoop {
             node: None,
             registering: false,
             registration: Backoff::new(Duration::ZERO, Duration::ZERO),
+            is_gone: false,
             ready: false,
             report_at: SimTime::ZERO,
             tries: 0,
@@ -166,7 +169,9 @@ impl Kubelet {
                 self.status.report_at = ctx.now() + self.settings.status_report;
                 self.end_status_pass(ctx);
             }
-            (Asked::Node | Asked::Report, _) => {
+            (Asked::Node | Asked::Report, answered) => {
+                self.status.is_gone |=
+                    answered.is_err_and(|error| error.reason == Reason::NotFound);
                 if self.status.tries < self.settings.status_retries {
                     self.read_node(ctx);
                 } else {
@@ -179,6 +184,7 @@ impl Kubelet {
 
     fn registered(&mut self, node: Arc<Object>, adopted: bool, ctx: &mut Ctx<Event>) {
         self.status.node = Some(node);
+        self.status.is_gone = false;
         self.status.registering = false;
         if !adopted {
             self.status.report_at = ctx.now() + self.settings.status_report;
@@ -194,6 +200,7 @@ impl Kubelet {
 
     /// Writes only if something but heartbeat times changed, or a report is due.
     fn report(&mut self, node: Arc<Object>, ctx: &mut Ctx<Event>) {
+        self.status.is_gone = false;
         let mut changed = Object::clone(&node);
         self.look_at_disk(ctx);
         let stale = self.pleg_silence(ctx);
@@ -299,9 +306,9 @@ impl Kubelet {
         })
     }
 
-    /// The Node as it was last read or written, once it is registered.
+    /// The Node as it was last read or written, once it is registered and unless it is gone.
     pub(super) fn registered_node(&self) -> Option<&Arc<Object>> {
-        self.status.node.as_ref()
+        self.status.node.as_ref().filter(|_| !self.status.is_gone)
     }
 
     pub(super) fn node_key(&self) -> ObjectKey {
