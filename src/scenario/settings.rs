@@ -234,6 +234,8 @@ fn kubeadm(all: &Catalog) -> kubeadm::Settings {
             learner: all.rule("kubernetes.etcdLearnerMode"),
             retry: all.period("kubernetes.etcdCallRetry"),
             limit: duration("etcdCallLimit"),
+            list_retry: all.period("kubernetes.etcdPodListRetry"),
+            list_limit: duration("etcdPodListLimit"),
         },
         local_mode: all.rule("kubernetes.kubeletLocalMode"),
     }

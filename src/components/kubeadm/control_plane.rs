@@ -11,7 +11,8 @@
 use super::{Asked, Event, KUBELET_CONFIG, Kubeadm, finish};
 use crate::api::kinds::{Taint, TaintEffect, taint};
 use crate::api::{
-    Answer, Answered, Freshness, Kind, Object, ObjectKey, Selector, StaticPodManifest, Verb, labels,
+    Answer, Answered, ApiError, Freshness, Kind, Object, ObjectKey, Selector, StaticPodManifest,
+    Verb, labels,
 };
 use crate::engine::{Duration, SimTime, Text};
 use crate::infra::{ConnectionId, Ctx, Port};
@@ -29,6 +30,9 @@ pub struct EtcdJoin {
     pub retry: Duration,
     /// How long a call is tried.
     pub limit: Duration,
+    /// Between two tries to list the Pods of etcd's members, and how long that is tried.
+    pub list_retry: Duration,
+    pub list_limit: Duration,
 }
 
 /// How far the join of a control plane has come.
@@ -78,7 +82,7 @@ impl Kubeadm {
     }
 
     /// Etcd's members are found by their Pods.
-    fn find_members(&mut self, ctx: &mut Ctx<Event>) {
+    pub(super) fn find_members(&mut self, ctx: &mut Ctx<Event>) {
         let selector = Selector::Labeled(labels([("component", Text::word("etcd"))]));
         self.api.send(
             ctx,
@@ -88,13 +92,26 @@ impl Kubeadm {
         );
     }
 
+    /// An error, or no Pod at all, is taken for something that passes.
     pub(super) fn members_listed(&mut self, answered: Answered, ctx: &mut Ctx<Event>) {
-        let Ok(Answer::List(_, pods)) = answered else {
-            return self.etcd_failed("could not retrieve the list of etcd endpoints", ctx);
+        let pods = match answered {
+            Ok(Answer::List(_, pods)) if !pods.is_empty() => pods,
+            other => return self.list_again(other.err(), ctx),
         };
+        self.plane.began = ctx.now();
         let nodes = pods.iter().filter_map(|pod| pod.pod().map(|pod| pod.node_name.clone()));
         self.plane.members = nodes.filter(|node| node != ctx.host()).collect();
         self.call(Call::Add, ctx);
+    }
+
+    fn list_again(&mut self, error: Option<ApiError>, ctx: &mut Ctx<Event>) {
+        let EtcdJoin { list_retry, list_limit, .. } = self.settings.etcd;
+        if ctx.now() < self.plane.began + list_limit {
+            return ctx.after("kubernetes.etcdPodListRetry", list_retry, Event::ListMembers);
+        }
+        let why = error.map_or(Text::word("context deadline exceeded"), |error| error.message);
+        let words = format!("could not retrieve the list of etcd endpoints: {why}");
+        self.etcd_failed(&words, ctx);
     }
 
     /// Asks the member that is up, or else all at once who is: the client of etcd dials every
@@ -170,8 +187,12 @@ impl Kubeadm {
         let others = members.iter().filter(|member| member.started && member.vm != *ctx.host());
         self.plane.members = others.map(|member| member.vm.clone()).collect();
         self.plane.up = Some(vm);
-        if let Some(call) = self.plane.call {
-            self.call(call, ctx);
+        // Added by a try before this one, which did not come to its end.
+        let is_listed = members.iter().any(|member| member.vm == *ctx.host());
+        match self.plane.call {
+            Some(Call::Add) if is_listed => self.added(members, ctx),
+            Some(call) => self.call(call, ctx),
+            None => {}
         }
     }
 

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::api::kinds::{Node, Pod, TaintEffect, taint};
-use crate::api::{Answer, Answered, Kind, Meta, Object, ProbeSpec, Revision, Verb};
+use crate::api::{
+    Answer, Answered, ApiError, Kind, Meta, Object, ProbeSpec, Reason, Revision, Verb,
+};
 use crate::engine::Delay;
 use crate::infra::testbed::{Testbed, answer, logs, requests, timers};
 use crate::infra::{ConnectionId, Effect, EndpointId};
@@ -33,7 +35,13 @@ impl Join {
             limit: secs(300),
             wording: Wording::Retrying,
             join: Delay::fixed(secs(40)),
-            etcd: EtcdJoin { learner, retry: Duration::from_millis(500), limit: secs(120) },
+            etcd: EtcdJoin {
+                learner,
+                retry: Duration::from_millis(500),
+                limit: secs(120),
+                list_retry: Duration::from_millis(500),
+                list_limit: secs(60),
+            },
             local_mode: false,
         };
         let manifest = |name| StaticPodManifest {
@@ -142,6 +150,43 @@ fn members(learner: bool) -> StoreAnswer {
 
 fn failed(message: &'static str) -> StoreAnswer {
     StoreAnswer::Failed(StoreError::new(GrpcCode::Unavailable, message))
+}
+
+#[test]
+fn a_list_of_members_that_fails_or_is_empty_is_asked_for_again_for_a_minute() {
+    let mut join = Join::trusted(true);
+    for tries in 0..120 {
+        assert!(!join.exited, "after {tries} tries");
+        join.answer(match tries % 2 {
+            0 => Err(ApiError::new(Reason::Timeout, "etcdserver: request timed out")),
+            _ => Ok(Answer::List(Revision(9), Vec::new())),
+        });
+        let at = join.timers.iter().position(|(_, event)| *event == Event::ListMembers);
+        let (pause, event) = join.timers.remove(at.expect("a pause"));
+        assert_eq!(pause, Duration::from_millis(500));
+        join.bed.pass(pause);
+        join.play(Input::Due(event));
+    }
+    join.answer(Err(ApiError::new(Reason::Timeout, "etcdserver: request timed out")));
+    assert!(join.exited);
+    let last = join.logs.last().expect("it says why");
+    let why = "could not retrieve the list of etcd endpoints: etcdserver: request timed out";
+    assert!(last.ends_with(why), "{last}");
+}
+
+#[test]
+fn a_member_that_is_listed_already_is_not_added_again() {
+    for learner in [true, false] {
+        let mut join = Join::trusted(learner);
+        join.listed();
+        let lists = join.calls.drain(..).collect::<Vec<_>>();
+        let (to, request) = &lists[0];
+        join.play(Input::Message(*to, Message::Stored(request.id, members(learner))));
+        assert!(join.calls.is_empty(), "{:?}", join.calls);
+        assert!(join.has(ETCD));
+        let promotes = join.timers.iter().any(|(_, event)| matches!(event, Event::AskMember(_)));
+        assert_eq!(promotes, learner);
+    }
 }
 
 const ETCD: &str = "/etc/kubernetes/manifests/etcd.yaml";

@@ -63,6 +63,8 @@ pub enum Event {
     /// The script's pause is over.
     Again,
     Joined,
+    /// List the Pods of etcd's members again.
+    ListMembers,
     /// Ask an etcd member again, if nothing was asked since.
     AskMember(u32),
     /// Label and taint the Node again.
@@ -106,6 +108,9 @@ const CHECKS: Purpose = Purpose(1);
 const USER_DATA: &str = "/var/lib/cloud/instance/user-data.txt";
 /// Where cloud-init notes that the first boot is behind it.
 const DONE: &str = "/var/lib/cloud/instance/boot-finished";
+/// cloud-init writes it before it runs the script, and never runs one again whose it finds: a VM that
+/// loses its power while it joins does not join any more.
+const BEGUN: &str = "/var/lib/cloud/instance/sem/config_scripts_user";
 /// What the kubelet needs before it can run.
 const KUBELET_CONFIG: &str = "/var/lib/kubelet/config.yaml";
 const PREFLIGHT: &str = "kubeadm join phase preflight \
@@ -141,6 +146,7 @@ impl Kubeadm {
             Input::Due(Event::Limit(of)) if self.is_discovering(of) => self.give_up(ctx),
             Input::Due(Event::Again) => self.try_to_join(ctx),
             Input::Due(Event::Joined) => self.joined(ctx),
+            Input::Due(Event::ListMembers) => self.find_members(ctx),
             Input::Due(Event::AskMember(made)) => self.ask_member(made, ctx),
             Input::Due(Event::Mark) => self.mark_again(ctx),
             Input::Due(Event::Client(_)) => {
@@ -178,11 +184,13 @@ impl Kubeadm {
     fn start(&mut self, ctx: &mut Ctx<Event>) {
         let manifests = self.manifests.clone();
         *self = Kubeadm { manifests, ..Kubeadm::new(self.settings, self.server) };
-        let is_first_boot = ctx.disk().read(DONE).is_none();
+        let has_run = [BEGUN, DONE].iter().any(|path| ctx.disk().read(path).is_some());
         let user_data = ctx.disk().read(USER_DATA).cloned().unwrap_or_default();
-        if !is_first_boot || !user_data.contains("kubeadm join") {
+        if has_run || !user_data.contains("kubeadm join") {
             return ctx.exit();
         }
+        // Without room for it the script runs all the same, and would again.
+        let _ = ctx.write(BEGUN, "");
         self.configuration = JoinConfiguration::from_user_data(&user_data);
         match self.configuration {
             Some(_) => self.try_to_join(ctx),
@@ -271,8 +279,8 @@ impl Kubeadm {
     }
 }
 
-/// cloud-init has run once, well or not: it does not run again on this disk, unless even that could
-/// not be written down.
+/// cloud-init has run once, well or not: it does not run again on this disk, unless nothing of that
+/// could be written down.
 fn finish(ctx: &mut Ctx<Event>) {
     if let Err(full) = ctx.write(DONE, "") {
         ctx.log(format!("cloud-init: failed to write {DONE}: {full}"));

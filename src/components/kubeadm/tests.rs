@@ -34,7 +34,13 @@ fn settings() -> Settings {
         limit: secs(300),
         wording: Wording::Retrying,
         join: Delay::fixed(secs(40)),
-        etcd: EtcdJoin { learner: true, retry: Duration::from_millis(500), limit: secs(120) },
+        etcd: EtcdJoin {
+            learner: true,
+            retry: Duration::from_millis(500),
+            limit: secs(120),
+            list_retry: Duration::from_millis(500),
+            list_limit: secs(60),
+        },
         local_mode: false,
     }
 }
@@ -144,6 +150,17 @@ fn a_later_boot_leaves_everything_as_it_is() {
     bed.vm.disk.write(DONE, "");
     let effects = bed.play(|ctx| kubeadm.on_event(started(Start::Fresh), ctx));
     assert!(matches!(effects[..], [Effect::Exit]));
+}
+
+#[test]
+fn a_boot_after_a_power_cut_in_the_middle_of_joining_does_not_go_on() {
+    let mut kubeadm = Kubeadm::new(settings(), Address::Endpoint(EndpointId(1)));
+    let mut bed = Testbed::new("cloud-init", "worker-3");
+    bed.vm.disk.write(USER_DATA, configuration(SCRIPT));
+    let effects = bed.play(|ctx| kubeadm.on_event(started(Start::Fresh), ctx));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Exit)), "it joins");
+    let effects = bed.play(|ctx| kubeadm.on_event(started(Start::Fresh), ctx));
+    assert!(matches!(effects[..], [Effect::Exit]), "{effects:?}");
 }
 
 #[test]
