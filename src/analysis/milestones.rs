@@ -4,7 +4,7 @@
 //! into no component and no world, so a timeline read from a file has the same milestones. The
 //! state that is written at time 0 is a beginning, not a change, and gives none.
 
-use super::quorum;
+use super::{api_servers, quorum};
 use crate::engine::{SimTime, Text};
 use crate::timeline::{Entry, EntryId, Run, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,6 +61,7 @@ pub fn milestones(run: &Run) -> Vec<Milestone> {
     }
     found.extend(virtual_machines(run.timeline.entries()));
     found.extend(api(run.timeline.entries()));
+    found.extend(api_servers::milestones(run.timeline.entries()));
     found.extend(quorum::milestones(run.timeline.entries()));
     found.extend(pods(&changes));
     found.extend(replacements(run, &changes));
@@ -114,18 +115,8 @@ fn plain(entry: &Entry) -> Option<&'static str> {
             entry.kind == *kind && entry.field == *field && becomes.matches(&entry.to)
         })
         .map(|(_, _, _, name)| *name)
-        .or_else(|| api_server(entry))
         .or_else(|| app(entry))
         .or_else(|| owner_refuses(entry).then_some("remediationRefused"))
-}
-
-fn api_server(entry: &Entry) -> Option<&'static str> {
-    let server = entry.kind == "Process" && entry.name.starts_with("kube-apiserver@");
-    match (entry.field.as_str(), &entry.to) {
-        ("running", Value::Bool(false)) if server => Some("apiserverDown"),
-        ("serving", Value::Bool(true)) if server => Some("apiserverUp"),
-        _ => None,
-    }
 }
 
 /// An app goes down, and comes back, for the user who asks it.

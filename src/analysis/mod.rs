@@ -2,6 +2,7 @@
 //!
 //! Reads runs and changes none. It does not know how anything is printed.
 
+mod api_servers;
 pub mod assertions;
 pub mod availability;
 mod compare;

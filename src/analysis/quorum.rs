@@ -1,9 +1,9 @@
 //! Whether etcd has a leader and a quorum, in truth: from what members tell of themselves, and
 //! from which of their processes run.
 //!
-//! A leader counts while its process runs and a quorum of running members follows it; a quorum is
-//! there while enough of them run. Members that a cut link keeps apart are seen by their roles: who
-//! has lost its leader follows nobody.
+//! A leader counts while its process works and a quorum of working members follows it; a quorum is
+//! there while enough of them work and no VM of theirs is cut off. Members that a cut link keeps apart are
+//! seen by their roles: who has lost its leader follows nobody.
 
 use super::milestones::{Milestone, reached};
 use crate::timeline::{Entry, Value};
@@ -14,31 +14,54 @@ pub fn milestones(entries: &[Entry]) -> Vec<Milestone> {
     let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
     let mut found = Vec::new();
     for entry in entries {
-        let group = groups.entry(&entry.cluster).or_default();
-        let before = (group.leader(), group.has_quorum());
-        if !group.take(entry) {
-            continue;
-        }
-        // What is written at the beginning is no change.
-        if entry.at.as_micros() == 0 {
-            continue;
-        }
-        let (leader, quorum) = (group.leader(), group.has_quorum());
-        match (before.0, leader) {
-            (Some(old), None) => found.push(at("etcdLeaderLost", old, entry)),
-            (old, Some(new)) if old != Some(new) => {
-                found.push(at("etcdLeaderElected", new, entry));
+        if let Some((vm, is_isolated)) = isolation(entry) {
+            for (cluster, group) in &mut groups {
+                follow(cluster, group, entry, &mut found, |group| group.isolate(vm, is_isolated));
             }
-            _ => {}
-        }
-        let cluster = format!("Cluster/{}", entry.cluster);
-        match (before.1, quorum) {
-            (true, false) => found.push(reached("etcdQuorumLost", cluster, entry)),
-            (false, true) => found.push(reached("etcdQuorumRestored", cluster, entry)),
-            _ => {}
+        } else {
+            let group = groups.entry(&entry.cluster).or_default();
+            follow(&entry.cluster, group, entry, &mut found, |group| group.take(entry));
         }
     }
     found
+}
+
+/// What comes of an entry that tells something of a group, if it does.
+fn follow<'a>(
+    cluster: &str,
+    group: &mut Group<'a>,
+    entry: &Entry,
+    found: &mut Vec<Milestone>,
+    take: impl FnOnce(&mut Group<'a>) -> bool,
+) {
+    let before = (group.leader(), group.has_quorum());
+    // What is written at the beginning is no change.
+    if !take(group) || entry.at.as_micros() == 0 {
+        return;
+    }
+    match (before.0, group.leader()) {
+        (Some(old), None) => found.push(at("etcdLeaderLost", old, entry)),
+        (old, Some(new)) if old != Some(new) => found.push(at("etcdLeaderElected", new, entry)),
+        _ => {}
+    }
+    let cluster = || format!("Cluster/{cluster}");
+    match (before.1, group.has_quorum()) {
+        (true, false) => found.push(reached("etcdQuorumLost", cluster(), entry)),
+        (false, true) => found.push(reached("etcdQuorumRestored", cluster(), entry)),
+        _ => {}
+    }
+}
+
+/// The VM that was cut off from all others, or is not any more. One of the same name that comes later is
+/// another.
+fn isolation(entry: &Entry) -> Option<(&str, bool)> {
+    let target = || entry.to.as_text()?.strip_prefix("VM/");
+    match (entry.kind.as_str(), entry.name.as_str(), entry.field.as_str()) {
+        ("Fault", "isolateVm", _) => Some((target()?, true)),
+        ("Fault", "rejoinVm", _) => Some((target()?, false)),
+        ("VM", vm, "exists") if entry.to == Value::Null => Some((vm, false)),
+        _ => None,
+    }
 }
 
 fn at(name: &'static str, member: &str, entry: &Entry) -> Milestone {
@@ -54,8 +77,16 @@ struct Group<'a>(BTreeMap<&'a str, Member<'a>>);
 struct Member<'a> {
     is_listed: bool,
     runs: bool,
+    is_frozen: bool,
+    is_isolated: bool,
     leads: bool,
     follows: Option<&'a str>,
+}
+
+impl Member<'_> {
+    fn works(&self) -> bool {
+        self.runs && !self.is_frozen
+    }
 }
 
 impl<'a> Group<'a> {
@@ -76,12 +107,20 @@ impl<'a> Group<'a> {
             ("EtcdMember", "leader") => member.follows = entry.to.as_text(),
             ("Process", "running") => {
                 member.runs = entry.to == Value::Bool(true);
+                member.is_frozen = false;
                 // A process that begins anew knows no leader, and does not lead.
                 (member.leads, member.follows) = (false, None);
             }
+            ("Process", "frozen") => member.is_frozen = entry.to == Value::Bool(true),
             _ => return false,
         }
         true
+    }
+
+    /// A VM was cut off from all others, or has its links again; false if no member is there.
+    fn isolate(&mut self, vm: &str, is_isolated: bool) -> bool {
+        let member = self.0.get_mut(vm);
+        member.map(|member| member.is_isolated = is_isolated).is_some()
     }
 
     fn quorum(&self) -> usize {
@@ -89,13 +128,15 @@ impl<'a> Group<'a> {
     }
 
     fn has_quorum(&self) -> bool {
-        self.0.values().filter(|member| member.is_listed && member.runs).count() >= self.quorum()
+        let counts = |member: &&Member| member.is_listed && member.works() && !member.is_isolated;
+        self.0.values().filter(counts).count() >= self.quorum()
     }
 
-    /// The running member that a quorum follows.
+    /// The working member that a quorum follows.
     fn leader(&self) -> Option<&'a str> {
-        let follow = |vm: &str| self.0.values().filter(|m| m.runs && m.follows == Some(vm)).count();
-        let mut leaders = self.0.iter().filter(|(_, member)| member.runs && member.leads);
+        let follows = |m: &&Member, vm: &str| m.works() && m.follows == Some(vm);
+        let follow = |vm: &str| self.0.values().filter(|member| follows(member, vm)).count();
+        let mut leaders = self.0.iter().filter(|(_, member)| member.works() && member.leads);
         leaders.find(|(vm, _)| follow(vm) >= self.quorum()).map(|(vm, _)| *vm)
     }
 }
@@ -184,6 +225,28 @@ mod tests {
         let lost = ["6 etcdLeaderLost EtcdMember/a", "6 etcdQuorumLost Cluster/workload"];
         let restored = "9 etcdQuorumRestored Cluster/workload";
         assert_eq!(told(&lines), [lost[0], lost[1], restored]);
+    }
+
+    #[test]
+    fn who_is_frozen_or_cut_off_does_not_count() {
+        let lines = [
+            "5 Process etcd@a frozen true",
+            "5 Process etcd@b frozen true",
+            "8 Process etcd@a frozen false",
+        ];
+        let lost = ["5 etcdLeaderLost EtcdMember/a", "5 etcdQuorumLost Cluster/workload"];
+        let back = ["8 etcdLeaderElected EtcdMember/a", "8 etcdQuorumRestored Cluster/workload"];
+        assert_eq!(told(&lines), [lost[0], lost[1], back[0], back[1]]);
+        let lines = [
+            "5 Fault isolateVm injected VM/b",
+            "5 Fault isolateVm injected VM/c",
+            "6 EtcdMember a leader -",
+            "8 Fault rejoinVm injected VM/c",
+            "9 VM b exists -",
+        ];
+        let told = told(&lines);
+        let quorum = ["5 etcdQuorumLost Cluster/workload", "8 etcdQuorumRestored Cluster/workload"];
+        assert_eq!(told.iter().filter(|line| line.contains("Quorum")).collect::<Vec<_>>(), quorum);
     }
 
     #[test]
