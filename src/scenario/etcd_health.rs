@@ -5,11 +5,11 @@ use crate::engine::{Duration, SimTime, Text};
 use crate::raft::Index;
 use crate::world::{EtcdMember, View};
 
-/// A member that lacks what was committed so long ago has not caught up. In a healthy cluster an
-/// entry takes two flushes and a round trip.
+/// A member that lacks what was proposed so long ago has not caught up, the leader too: behind a disk that
+/// does not write nothing is committed. In a healthy cluster an entry takes two flushes and a round trip.
 pub const BEHIND: Duration = Duration::from_secs(1);
 
-/// How far the clusters' logs were committed when this was last noted, and the time before.
+/// How far the leaders' logs had come when this was last noted, and the time before.
 #[derive(Clone, Debug, Default)]
 pub struct Pace {
     latest: Option<Mark>,
@@ -20,7 +20,7 @@ pub struct Pace {
 #[derive(Clone, Debug)]
 struct Mark {
     at: SimTime,
-    committed: Vec<(Text, Index)>,
+    proposed: Vec<(Text, Index)>,
 }
 
 /// Every cluster whose etcd has no leader that a quorum follows.
@@ -43,24 +43,21 @@ pub fn strangers(view: View) -> impl Iterator<Item = EtcdMember> {
 }
 
 impl Pace {
-    /// Notes how far the leaders' logs are committed now, unless that was noted a moment ago.
+    /// Notes how far the leaders' logs have come, unless that was noted a moment ago.
     pub fn look(&mut self, view: View) {
         let now = view.now();
         if self.latest.as_ref().is_some_and(|mark| mark.at + BEHIND > now) {
             return;
         }
-        let committed = |cluster: &Text| {
-            let status = view.etcd_leader(cluster)?.status?;
-            Some((cluster.clone(), status.index))
-        };
-        let committed = view.etcd_clusters().into_iter().filter_map(committed).collect();
-        self.before = self.latest.replace(Mark { at: now, committed });
+        let proposed = |cluster: &Text| Some((cluster.clone(), view.etcd_leader(cluster)?.last));
+        let proposed = view.etcd_clusters().into_iter().filter_map(proposed).collect();
+        self.before = self.latest.replace(Mark { at: now, proposed });
     }
 
-    /// True if each working member has applied what was committed a while ago.
+    /// True if each working member has applied what was proposed a while ago.
     pub fn is_kept(&self, view: View) -> bool {
         let Some(mark) = &self.before else { return true };
-        mark.committed.iter().all(|(cluster, index)| {
+        mark.proposed.iter().all(|(cluster, index)| {
             let members = view.etcd_members(cluster);
             let mut told = members.iter().filter_map(|member| member.status.as_ref());
             told.all(|status| status.applied >= *index)

@@ -9,7 +9,7 @@ use crate::components::controller_manager;
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Downtime, Lack};
 use crate::world::{View, WORKLOAD_CLUSTER};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// For how long everything has to be well before that counts as recovered.
 const STAYS: Duration = Duration::from_secs(60);
@@ -228,6 +228,7 @@ impl Services {
         // A Job serves nobody.
         let serving = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
         let serving = serving.into_iter().flat_map(|kind| view.objects(kind));
+        let mut there = BTreeSet::new();
         for workload in serving.filter(|object| is_wanted(object)) {
             let name = Text::from(format!("app/{}", workload.name()));
             let wanted = wanted_pods(view, workload);
@@ -239,8 +240,13 @@ impl Services {
                 serving if serving < wanted => Level::Degraded,
                 _ => Level::Full,
             };
+            there.insert(name.clone());
             self.note(name, now, level);
         }
+        // Whose workload somebody has deleted is served by nobody.
+        let is_gone = |name: &&Text| name.starts_with("app/") && !there.contains(*name);
+        let gone: Vec<Text> = self.states.keys().filter(is_gone).cloned().collect();
+        gone.into_iter().for_each(|name| self.note(name, now, Level::Down));
     }
 
     /// Ends the count.
@@ -328,6 +334,35 @@ mod tests {
         assert!(plane["app/web"].unavailable.is_zero());
         assert!(worker["api"].unavailable.is_zero());
         assert_eq!(worker["app/web"].degraded, Some(half_a_minute), "one of three Pods");
+    }
+
+    fn played(faults: &str, probes: &str, until: &str) -> crate::timeline::Run {
+        let text = format!(
+            "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: test }}\nspec:\n  \
+             platform: tkgs-2024\n  probes: {probes}\n  faults:\n{faults}\n  until: {until}\n"
+        );
+        let scenario = Scenario::read(Source::embedded("test.yaml", &text));
+        Game::new(&scenario.expect("a scenario"), None, &[], None).expect("valid").play(1)
+    }
+
+    #[test]
+    fn an_app_whose_deployment_is_deleted_is_down_as_its_user_finds() {
+        let faults = "    - { at: 1m, kubectl: delete deployment web }";
+        let [asked, seen] = ["[{ app: web }]", "[]"].map(|probes| {
+            let run = played(faults, probes, "5m");
+            run.availability["app/web"].unavailable
+        });
+        let apart = asked.saturating_sub(seen).max(seen.saturating_sub(asked));
+        assert!(apart <= Duration::from_secs(1), "{asked} for who asks, {seen}");
+        assert!(seen > Duration::from_secs(200), "{seen}");
+    }
+
+    #[test]
+    fn an_etcd_whose_disks_do_not_write_is_not_well() {
+        let stalled = |vm| format!("    - {{ at: 1m, stallDisk: {{ vm: control-plane-{vm} }} }}");
+        let faults = [0, 1, 2].map(stalled).join("\n");
+        let run = played(&faults, "[]", "20m");
+        assert_eq!(run.recovered_at, None);
     }
 
     #[test]

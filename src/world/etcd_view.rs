@@ -6,7 +6,7 @@ use super::view::{View, leading_stores};
 use crate::components::etcd;
 use crate::engine::Text;
 use crate::infra::ProcessId;
-use crate::raft::MemberId;
+use crate::raft::{Index, MemberId};
 use crate::wire::{MemberInfo, MemberStatus};
 use std::collections::BTreeSet;
 
@@ -16,6 +16,8 @@ pub struct EtcdMember<'a> {
     pub info: &'a MemberInfo,
     /// What it would answer to `endpoint status`; none while no process of it works.
     pub status: Option<MemberStatus>,
+    /// The last entry of its log, committed or not; of a member that works.
+    pub last: Index,
 }
 
 /// A process of etcd, with what its member has on disk and in memory.
@@ -57,7 +59,11 @@ impl<'a> View<'a> {
         let stores = leading_stores(&core.clusters, &self.world.components);
         let store = stores.into_iter().find(|(name, _)| **name == *cluster);
         let listed = store.map_or(&[][..], |(_, store)| store.members());
-        let of = |info: &'a MemberInfo| EtcdMember { info, status: self.status(cluster, info.id) };
+        let of = |info: &'a MemberInfo| {
+            let works = self.working_member(cluster, info.id);
+            let status = works.and_then(|etcd| etcd.status());
+            EtcdMember { info, status, last: works.map_or(0, |etcd| etcd.last_index()) }
+        };
         listed.iter().map(of).collect()
     }
 
@@ -75,16 +81,16 @@ impl<'a> View<'a> {
         leader.cloned()
     }
 
-    /// What the working member of this number says of itself.
-    fn status(self, cluster: &str, id: MemberId) -> Option<MemberStatus> {
+    /// The process of the member of this number, if it works.
+    fn working_member(self, cluster: &str, id: MemberId) -> Option<&'a etcd::Etcd> {
         let core = &self.world.core;
         let all = core.datacenter.processes.iter().zip(&self.world.components);
-        let mut found = all.filter_map(|((process_id, process), component)| {
+        let mut working = all.filter_map(|((process_id, process), component)| {
             let Process::Etcd(etcd) = component else { return None };
             let mine = core.clusters.get(&process_id).map(Text::as_str) == Some(cluster);
-            etcd.status().filter(|status| process.is_at_work() && mine && status.member == id)
+            (process.is_at_work() && mine).then_some(&**etcd)
         });
-        found.next()
+        working.find(|etcd| etcd.status().is_some_and(|status| status.member == id))
     }
 }
 
