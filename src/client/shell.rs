@@ -183,6 +183,16 @@ impl<R: Reconciler> Shell<R> {
         self.enqueue_after(ctx, key, &[]);
     }
 
+    /// The same after a while, together with what else comes until then.
+    pub fn enqueue_later<E: From<Work>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        key: &ObjectKey,
+        wait: (Rule, Duration),
+    ) {
+        self.enqueue_after(ctx, key, &[wait]);
+    }
+
     /// Wants an object reconciled after these waits.
     fn enqueue_after<E: From<Work>>(
         &mut self,

@@ -8,7 +8,9 @@
 use super::expectations::Expectations;
 use crate::api::kinds::{Condition, Job, Pod, PodPhase, Status};
 use crate::api::{Kind, Meta, Object, ObjectKey, Uid, Verb};
-use crate::client::{BackoffRules, Delta, Outcome, Reconciler, Reply, Step, View};
+use crate::client::{
+    Backoff, BackoffRules, Delta, Outcome, Reconciler, Reply, ShellRules, Step, View,
+};
 use crate::engine::{Duration, Purpose, Rule, SimTime, Text, name_suffix};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,6 +21,10 @@ pub struct Settings {
     /// The pause after the first failure in a row, and the longest.
     pub backoff_first: Duration,
     pub backoff_limit: Duration,
+    /// What happens to Pods is looked at together, so long after the first of it.
+    pub batch: Duration,
+    /// The pause after a request that failed, and the longest.
+    pub api_backoff: Backoff,
     /// Whether a completed Job says why (`CompletionsReached`).
     pub completion: Completion,
 }
@@ -66,6 +72,15 @@ const POD_NAME: Purpose = Purpose(12);
 
 const BACKOFF: BackoffRules =
     BackoffRules { first: "kubernetes.jobBackoffFirst", limit: "kubernetes.jobBackoffLimit" };
+
+/// A Job that could not be written waits longer than other objects.
+pub const RULES: &ShellRules = &ShellRules {
+    backoff: BackoffRules {
+        first: "kubernetes.jobApiBackoffFirst",
+        limit: "kubernetes.jobApiBackoffLimit",
+    },
+    ..*ShellRules::CONTROLLER_MANAGER
+};
 
 impl JobController {
     /// A controller with an empty memory.
@@ -164,7 +179,7 @@ impl JobController {
             return Step::ask(verb, State::Released);
         }
         match pause {
-            Some((rule, left)) => Step::Done(Outcome::after(rule, left)),
+            Some((rule, left)) => Step::Done(Outcome::after(rule, left.max(self.settings.batch))),
             None => Step::done(),
         }
     }
@@ -329,6 +344,14 @@ fn owned_pods(job: &Object, view: &View) -> Vec<Arc<Object>> {
         .filter(|pod| pod.meta.controller().is_some_and(|by| by.uid == job.meta.uid))
         .cloned()
         .collect()
+}
+
+/// True if a Pod's change is this controller's own: it was counted, and let go.
+///
+/// The real one batches that too, but waits for it nowhere: it counts and lets go in one pass.
+pub fn is_let_go(delta: &Delta) -> bool {
+    let held = |object: &Option<Arc<Object>>| object.as_ref().is_some_and(holds);
+    held(&delta.old) && delta.new.is_some() && !held(&delta.new)
 }
 
 /// A Pod that is being deleted before it succeeded may never say how it ended: it has failed.

@@ -259,7 +259,11 @@ impl ControllerManager {
             replica_sets: Shell::new(REPLICA_SETS, ReplicaSetController::default(), shell),
             stateful_sets: Shell::new(STATEFUL_SETS, StatefulSetController, shell),
             daemon_sets: Shell::new(DAEMON_SETS, DaemonSetController::default(), shell),
-            jobs: Shell::new(JOBS, JobController::new(settings.job), shell),
+            jobs: Shell::new(
+                JOBS,
+                JobController::new(settings.job),
+                ShellSettings { backoff: settings.job.api_backoff, rules: job::RULES, ..shell },
+            ),
             endpoint_slices: Shell::new(ENDPOINT_SLICES, EndpointSliceController, shell),
             budgets: Shell::new(
                 BUDGETS,
@@ -391,7 +395,13 @@ impl ControllerManager {
             }
             Kind::Job => {
                 self.jobs.reconciler.observe(delta);
-                self.jobs.enqueue(ctx, &key);
+                match job::is_let_go(delta) {
+                    true => self.jobs.enqueue(ctx, &key),
+                    false => {
+                        let wait = ("kubernetes.jobSyncBatch", self.settings.job.batch);
+                        self.jobs.enqueue_later(ctx, &key, wait);
+                    }
+                }
             }
             _ => {}
         }

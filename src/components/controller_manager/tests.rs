@@ -75,6 +75,8 @@ pub fn settings() -> Settings {
         job: JobSettings {
             backoff_first: secs(10),
             backoff_limit: secs(600),
+            batch: secs(1),
+            api_backoff: Backoff::new(secs(1), secs(60)),
             completion: Completion::Reasoned,
         },
     }

@@ -50,6 +50,8 @@ pub fn controller_manager(all: &Catalog) -> controller_manager::Settings {
         job: controller_manager::JobSettings {
             backoff_first: duration("jobBackoffFirst"),
             backoff_limit: duration("jobBackoffLimit"),
+            batch: duration("jobSyncBatch"),
+            api_backoff: Backoff::new(period("jobApiBackoffFirst"), period("jobApiBackoffLimit")),
             completion: match all.rule("kubernetes.jobNamesCompletion") {
                 true => controller_manager::Completion::Reasoned,
                 false => controller_manager::Completion::Bare,

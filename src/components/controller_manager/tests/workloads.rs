@@ -283,6 +283,26 @@ fn a_failed_pod_is_replaced_only_after_a_pause() {
     assert_eq!(pod_writes(&mut manager).len(), 1);
 }
 
+/// So a Pod that is marked and deleted within that second is seen as one that is being deleted.
+#[test]
+fn what_happens_to_a_jobs_pods_is_looked_at_a_second_later() {
+    let job = job(6);
+    let mut manager =
+        manager(settings(), &[job.clone(), job_pod(&job, "backup-x", PodPhase::Running)]);
+    let counted = tracked(&mut manager);
+    let mut shown = job.clone();
+    *shown.job_mut().expect("a Job") = counted;
+    manager.shows(WatchKind::Modified, shown);
+    manager.pass(Duration::from_secs(2));
+    settle(&mut manager);
+    manager.shows(WatchKind::Modified, job_pod(&job, "backup-x", PodPhase::Failed));
+    manager.pass(Duration::from_millis(900));
+    settle(&mut manager);
+    assert!(manager.waiting().is_empty(), "{:?}", manager.waiting());
+    manager.pass(Duration::from_millis(100));
+    assert_eq!(tracked(&mut manager).failed, 1);
+}
+
 #[test]
 fn past_its_backoff_limit_a_job_is_given_up() {
     let job = job(0);
@@ -303,7 +323,9 @@ fn a_stale_job_is_refused_and_counted_again() {
     let (connection, request) = manager.asked.remove(0);
     let conflict = ApiError::new(crate::api::Reason::Conflict, "the object has been modified");
     manager.answer(connection, request.id, Err(conflict));
-    manager.pass(Duration::from_millis(5));
+    manager.pass(Duration::from_millis(999));
+    assert!(manager.waiting().is_empty(), "it waits for a second");
+    manager.pass(Duration::from_millis(1));
     assert_eq!(tracked(&mut manager).succeeded, 1);
 }
 
