@@ -253,12 +253,13 @@ fn bad_for_a_replacement(scene: &Scene) -> Vec<String> {
     errors
 }
 
-/// Who goes: somebody's choice, then one that is ill, then the oldest.
+/// Who goes: somebody's choice, then one that is ill, then the oldest. What nobody knows is not ill:
+/// it may pass, and the checks before a removal hold on account of it.
 fn choose(scene: &Scene, outdated: &[Arc<Object>]) -> Option<Arc<Object>> {
     let asked = |machine: &&Arc<Object>| machine.meta.annotation(DELETE_MACHINE).is_some();
     let ill = |machine: &&Arc<Object>| {
         let mut all = COMPONENTS.into_iter().chain([ETCD_POD, ETCD_MEMBER]);
-        !all.all(|condition| super::scene::is(machine, condition, Status::True))
+        all.any(|condition| super::scene::is(machine, condition, Status::False))
     };
     let by_hand = outdated.iter().find(asked).or_else(|| scene.machines.iter().find(asked));
     let broken = by_hand.or_else(|| outdated.iter().find(ill));

@@ -391,6 +391,30 @@ fn another_version_is_rolled_out_one_by_one() {
 }
 
 #[test]
+fn an_outdated_machine_goes_first_for_what_is_bad_but_not_for_what_nobody_knows() {
+    for wording in BOTH {
+        let rolled_out = |ail: fn(&mut Play)| {
+            let mut play = Play::new(settings(wording), 3);
+            ail(&mut play);
+            play.change(Kind::KubeadmControlPlane, "cp", |object| {
+                let Some(plane) = object.kubeadm_control_plane_mut() else { return };
+                plane.version = Text::word("v1.31.0");
+                plane.max_surge = 0;
+            });
+            play.pass(secs(40));
+            play
+        };
+        let play = rolled_out(|play| play.missing.extend(["kube-scheduler-cp-1".to_owned()]));
+        let gone = deeds(&play).into_iter().find(|deed| deed.contains("delete")).unwrap_or("");
+        assert!(gone.ends_with("delete Machine/cp-1"), "{:?}", play.done);
+        // The oldest is to go, and waits until it is known how the other one is.
+        let play = rolled_out(|play| play.stop_kubelet("cp-1"));
+        assert!(play.said("cp-1", "SchedulerPodHealthy").starts_with("Unknown"));
+        assert_eq!(deeds(&play), Vec::<&str>::new());
+    }
+}
+
+#[test]
 fn a_probe_that_fails_in_the_middle_of_a_reconcile_is_for_the_next_one() {
     for wording in BOTH {
         let marked = |failed_probes_before| {
