@@ -346,3 +346,28 @@ fn a_granted_eviction_is_said_to_be_under_way() {
     let words = "\n* Pod default/web: deletionTimestamp set, but still not removed from the Node";
     assert!(message.ends_with(words), "{message}");
 }
+
+#[test]
+fn a_pass_that_fails_is_tried_again_at_once_and_one_that_has_ended_is_not() {
+    let mut rules = Settings { wording: Wording::V1Beta2, ..settings() };
+    rules.drain.style = DrainStyle::Passes;
+    let looks_again = |bench: &mut Manager| {
+        bench.grant("patch Machine/w");
+        bench.shows(WatchKind::Modified, node(Status::True, 0));
+        for _ in 0..3 {
+            bench.pass(Duration::from_millis(10));
+        }
+        bench.waiting().contains(&"patch Machine/w".to_owned())
+    };
+    let mut bench = evicting(rules);
+    reply(&mut bench, "evict Pod/web", Answer::Done);
+    assert!(!looks_again(&mut bench), "whoever wakes it");
+    let mut bench = ending(rules);
+    bench.grant("patch Machine/w");
+    reply(&mut bench, "get Node/w", Answer::Object(Arc::new(node(Status::True, 0))));
+    bench.grant("patch Node/w");
+    let place = bench.waiting().iter().position(|words| words == "list Pod").expect("asked");
+    let (connection, request) = bench.asked.remove(place);
+    bench.answer(connection, request.id, Err(ApiError::unreachable("connection refused")));
+    assert!(looks_again(&mut bench), "{:?}", bench.waiting());
+}

@@ -76,9 +76,7 @@ impl MachineController {
     ) -> Step<State> {
         match (state, reply) {
             (State::DrainAnnounced, _) => read_node(object),
-            (State::NodeRead, Reply::Answer(Ok(Answer::Object(node)))) => {
-                self.cordon(object, &node, view.now)
-            }
+            (State::NodeRead, Reply::Answer(Ok(Answer::Object(node)))) => cordon(&node, view.now),
             (State::NodeRead, Reply::Answer(Err(error))) => match error.reason {
                 // Without its Node there is nothing to drain.
                 Reason::NotFound => self.drain_done(object, view),
@@ -97,34 +95,6 @@ impl MachineController {
             }
             _ => Step::done(),
         }
-    }
-
-    fn cordon(&mut self, object: &Arc<Object>, node: &Arc<Object>, now: SimTime) -> Step<State> {
-        let unreachable =
-            node.node().is_some_and(|body| body.conditions.is("Ready", Status::Unknown));
-        let attempt = Attempt {
-            node: node.name().clone(),
-            since: now,
-            unreachable,
-            evict: VecDeque::new(),
-            evicted: false,
-            asked: None,
-            waiting: Vec::new(),
-            dying: BTreeSet::new(),
-            refused: BTreeMap::new(),
-            retry_at: None,
-            given_up: BTreeSet::new(),
-        };
-        self.held_up.insert(object.key().clone(), now);
-        if node.node().is_some_and(|body| body.unschedulable) {
-            return list_pods(attempt);
-        }
-        let mut changed = Object::clone(node);
-        if let Some(body) = changed.node_mut() {
-            body.unschedulable = true;
-        }
-        let verb = Verb::Patch { base: node.clone(), changed: Arc::new(changed) };
-        Step::write_remote(verb, State::Cordoned(attempt))
     }
 
     /// One look at the Pods of the Node.
@@ -267,6 +237,8 @@ impl MachineController {
         finish(object, changed, outcome)
     }
 
+    /// Only a pass that has ended holds the next one back: one that fails is tried again with a
+    /// growing pause.
     fn pass_over(&mut self, object: &Arc<Object>, attempt: &Attempt, view: &View) -> Step<State> {
         let mut changed = Object::clone(object);
         if let Some(machine) = changed.machine_mut() {
@@ -274,12 +246,9 @@ impl MachineController {
             let words = Text::from(words(attempt, started));
             self.say_deleting(machine, ("DrainingNode", words), view);
         }
-        let next = attempt.since + self.settings.drain.retry;
-        finish(
-            object,
-            changed,
-            Outcome::after("clusterApi.drainRetryInterval", next.since(view.now)),
-        )
+        self.held_up.insert(object.key().clone(), view.now);
+        let retry = self.settings.drain.retry;
+        finish(object, changed, Outcome::after("clusterApi.drainRetryInterval", retry))
     }
 
     fn drain_done(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
@@ -301,6 +270,32 @@ fn read_node(object: &Object) -> Step<State> {
     let name = node_name(object).unwrap_or_default();
     let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name };
     Step::ask_remote(Verb::Get(key), State::NodeRead)
+}
+
+fn cordon(node: &Arc<Object>, now: SimTime) -> Step<State> {
+    let unreachable = node.node().is_some_and(|body| body.conditions.is("Ready", Status::Unknown));
+    let attempt = Attempt {
+        node: node.name().clone(),
+        since: now,
+        unreachable,
+        evict: VecDeque::new(),
+        evicted: false,
+        asked: None,
+        waiting: Vec::new(),
+        dying: BTreeSet::new(),
+        refused: BTreeMap::new(),
+        retry_at: None,
+        given_up: BTreeSet::new(),
+    };
+    if node.node().is_some_and(|body| body.unschedulable) {
+        return list_pods(attempt);
+    }
+    let mut changed = Object::clone(node);
+    if let Some(body) = changed.node_mut() {
+        body.unschedulable = true;
+    }
+    let verb = Verb::Patch { base: node.clone(), changed: Arc::new(changed) };
+    Step::write_remote(verb, State::Cordoned(attempt))
 }
 
 fn list_pods(attempt: Attempt) -> Step<State> {
