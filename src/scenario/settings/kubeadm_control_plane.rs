@@ -3,8 +3,9 @@
 //! They are taken only where a platform has such a controller: a run names the assumed numbers that
 //! it took.
 
+use super::cluster_api::{probe, shell};
 use super::control_plane::client;
-use super::{deletion, shell, small};
+use super::{deletion, small};
 use crate::api::Kind;
 use crate::api::kinds::RemediationStrategy;
 use crate::components::kubeadm_control_plane::{
@@ -46,7 +47,7 @@ fn controller(all: &Catalog, infrastructure: Kind) -> Settings {
         shell: shell(all),
         resync: period("resync"),
         resync_jitter_percent: all.percent("clusterApi.resyncJitterPercent"),
-        probe: super::probe(all),
+        probe: probe(all),
         conditions_grace: duration("remoteConditionsGrace"),
         reconnection_enqueues: rule("reconnectionEnqueues"),
         etcd: EtcdAccess {
