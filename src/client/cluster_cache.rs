@@ -9,7 +9,8 @@
 //! control planes, which ask whether the cluster is connected, do not look at them; the controllers of
 //! Machines and MachineSets keep what they last saw, as the real ones keep their status. What is asked
 //! of the cluster itself while it is disconnected is sent nevertheless, and fails for itself. Another
-//! try to connect comes with the next tick of the probe after its time.
+//! try to connect comes with the next tick of the probe after its time. While a list waits for its
+//! answer nothing is probed.
 
 use super::api::Alarm;
 use super::cluster::{Client, News, Token};
@@ -21,6 +22,9 @@ use crate::infra::{ActivityId, Ctx};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProbeSettings {
     pub interval: Duration,
+    /// From where the interval counts, and the time to the next try to connect: from the beginning of
+    /// the last one, or from its end.
+    pub rhythm: Rhythm,
     pub timeout: Duration,
     /// So many failures in a row, and the cluster counts as disconnected.
     pub failures: u64,
@@ -75,7 +79,7 @@ impl ClusterCache {
             rule: "clusterApi.probeInterval",
             period: self.settings.interval,
             jitter_percent: 0,
-            rhythm: Rhythm::Ticker,
+            rhythm: self.settings.rhythm,
             path: Path::Server,
         };
         ctx.every(self.activity, activity, phase);
@@ -94,7 +98,8 @@ impl ClusterCache {
             Stage::Lost { tried } if *tried + self.settings.reconnect <= ctx.now() => {
                 *tried = ctx.now();
             }
-            Stage::Lost { .. } | Stage::Listing => return,
+            Stage::Lost { .. } => return self.rest(ctx),
+            Stage::Listing => return,
         }
         let key =
             ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: Text::word("healthz") };
@@ -125,27 +130,42 @@ impl ClusterCache {
                 *failed += 1;
                 if *failed >= self.settings.failures {
                     self.stage = Stage::Lost { tried: ctx.now() };
+                    self.rest(ctx);
                     client.let_go(ctx, news);
                     return true;
                 }
             }
+            // The rest comes when it is listed.
             Stage::Lost { .. } if answers => {
                 self.stage = Stage::Listing;
                 client.begin_again(ctx);
+                return false;
+            }
+            Stage::Lost { tried } if self.settings.rhythm == Rhythm::AfterEnd => {
+                *tried = ctx.now();
             }
             Stage::Lost { .. } | Stage::Listing => {}
         }
+        self.rest(ctx);
         false
     }
 
     /// The cluster's objects were listed; true if it is connected again by that.
-    pub fn synced(&mut self, now: SimTime) -> bool {
+    pub fn synced<E>(&mut self, ctx: &mut Ctx<E>) -> bool {
         let is_back = self.stage == Stage::Listing;
         if is_back {
             self.stage = Stage::Connected { failed: 0 };
-            self.reached = now;
+            self.reached = ctx.now();
+            self.rest(ctx);
         }
         is_back
+    }
+
+    /// A probe or a try has ended, or there was none; a ticker does not care.
+    fn rest<E>(&self, ctx: &mut Ctx<E>) {
+        if self.settings.rhythm == Rhythm::AfterEnd {
+            ctx.rest(self.activity);
+        }
     }
 
     /// Puts it into the stage after so many failures; for tests.

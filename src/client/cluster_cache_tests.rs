@@ -4,8 +4,8 @@ use super::testing::{Bench, words};
 use super::*;
 use crate::api::kinds::Node;
 use crate::api::{ApiError, Kind, Meta, Object, Selector};
-use crate::engine::{Duration, Phase, Text};
-use crate::infra::{ActivityId, Address, Broken, Ctx, EndpointId, Input, Start};
+use crate::engine::{Duration, Phase, Rhythm, Text};
+use crate::infra::{ActivityId, Address, Broken, Ctx, Effect, EndpointId, Input, Start};
 
 const PROBE: ActivityId = ActivityId(1);
 
@@ -45,7 +45,7 @@ impl Watcher {
                 News::Answer((), answered) => {
                     self.cache.answered(&answered, &mut self.client, &mut news, ctx);
                 }
-                News::Synced(_) => self.returned += u32::from(self.cache.synced(ctx.now())),
+                News::Synced(_) => self.returned += u32::from(self.cache.synced(ctx)),
                 News::Changed(_) => {}
             }
         }
@@ -61,6 +61,10 @@ fn node(name: &'static str) -> Object {
 }
 
 fn watcher() -> Bench<Watcher, Event> {
+    watcher_by(Rhythm::Ticker)
+}
+
+fn watcher_by(rhythm: Rhythm) -> Bench<Watcher, Event> {
     let (server, timeout) = (Address::Endpoint(EndpointId(1)), secs(10));
     let settings = ClientSettings {
         request_timeout: timeout,
@@ -69,8 +73,13 @@ fn watcher() -> Bench<Watcher, Event> {
         relist_jitter_percent: 0,
         relist_reset: secs(120),
     };
-    let probe =
-        ProbeSettings { interval: secs(10), timeout: secs(5), failures: 5, reconnect: secs(30) };
+    let probe = ProbeSettings {
+        interval: secs(10),
+        rhythm,
+        timeout: secs(5),
+        failures: 5,
+        reconnect: secs(30),
+    };
     let cache = ClusterCache::new(PROBE, probe);
     let watcher = Watcher { cache, client: Client::new(0, server, settings), returned: 0 };
     Bench::started(watcher, "watcher", Watcher::on_event, Start::Fresh, &[node("old")])
@@ -169,4 +178,56 @@ fn a_pause_from_before_lists_nothing_twice() {
     assert!(!is_connected(&bench));
     bench.list(&[node("new")]);
     assert!(is_connected(&bench) && bench.waiting().is_empty());
+}
+
+/// How often the next probe was set for ten seconds from then.
+fn rests(effects: &[Effect<Event>]) -> usize {
+    let is_rest =
+        |effect: &&Effect<Event>| matches!(effect, Effect::Arm(PROBE, pause) if *pause == secs(10));
+    effects.iter().filter(is_rest).count()
+}
+
+/// What a tick sets, and the probe that it asks for.
+fn tick_at_end(
+    bench: &mut Bench<Watcher, Event>,
+) -> (usize, Option<(crate::infra::ConnectionId, u32)>) {
+    let effects = bench.play(Input::Tick(PROBE));
+    let place = bench.asked.iter().position(|(_, it)| it.agent == "cluster-cache-probe");
+    let asked = place.map(|place| bench.asked.remove(place));
+    (rests(&effects), asked.map(|(connection, request)| (connection, request.id)))
+}
+
+#[test]
+fn a_probe_that_counts_from_the_end_is_set_by_the_end_of_the_last() {
+    let mut bench = watcher_by(Rhythm::AfterEnd);
+    let in_vain = || Err(ApiError::unreachable("context deadline exceeded"));
+    let begun = bench.bed.now;
+    for _ in 0..5 {
+        bench.bed.pass(secs(10));
+        let (set, probe) = tick_at_end(&mut bench);
+        let (connection, id) = probe.expect("a probe");
+        assert_eq!(set, 0, "nothing comes before its answer");
+        bench.bed.pass(secs(5));
+        assert_eq!(rests(&bench.answer(connection, id, in_vain())), 1);
+    }
+    assert_eq!(bench.bed.now.since(begun), secs(75));
+    assert!(!is_connected(&bench));
+    for _ in 0..2 {
+        for _ in 0..2 {
+            bench.bed.pass(secs(10));
+            assert_eq!(tick_at_end(&mut bench), (1, None));
+        }
+        bench.bed.pass(secs(9));
+        assert_eq!(tick_at_end(&mut bench), (1, None), "not 30 s from its end");
+        bench.bed.pass(secs(1));
+        let (connection, id) = tick_at_end(&mut bench).1.expect("a try");
+        bench.bed.pass(secs(5));
+        assert_eq!(rests(&bench.answer(connection, id, in_vain())), 1);
+    }
+    bench.bed.pass(secs(30));
+    let (connection, id) = tick_at_end(&mut bench).1.expect("a try");
+    let error = ApiError::not_found(node("healthz").key());
+    assert_eq!(rests(&bench.answer(connection, id, Err(error))), 0, "it is listed first");
+    bench.list(&[node("new")]);
+    assert!(is_connected(&bench));
 }

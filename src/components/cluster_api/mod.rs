@@ -308,7 +308,7 @@ impl ClusterApi {
 
     /// The workload cluster's Nodes are known, for the first time or anew.
     fn workload_listed(&mut self, ctx: &mut Ctx<Event>) {
-        let is_back = self.checks.reconciler.workload.synced(ctx.now());
+        let is_back = self.checks.reconciler.workload.synced(ctx);
         if is_back && self.settings.reconnection_enqueues {
             self.look_at_all(ctx);
         }

@@ -65,6 +65,7 @@ pub(super) fn settings() -> Settings {
         resync_jitter_percent: 10,
         probe: ProbeSettings {
             interval: secs(10),
+            rhythm: crate::engine::Rhythm::Ticker,
             timeout: secs(5),
             failures: 10,
             reconnect: secs(30),

@@ -31,7 +31,7 @@ use crate::client::{
     Client, Clients, ClusterCache, Delta, Flight, News, Outcome, Reconciler, Reply, Shell, Step,
     Target, View,
 };
-use crate::engine::{Activity, Path, Phase, Rhythm};
+use crate::engine::{Activity, Path, Phase, Rhythm, SimTime};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use scene::Scene;
 use script::{Flow, Heard, Script, Stop};
@@ -62,6 +62,8 @@ pub struct ControlPlaneManager {
     workload: Option<Address>,
     clients: Clients<Token>,
     planes: Shell<Controller>,
+    /// When the end of the workload cluster's answers last made it look at everything.
+    forgot: SimTime,
 }
 
 /// The controller.
@@ -94,6 +96,7 @@ impl ControlPlaneManager {
         ControlPlaneManager {
             clients: Clients { local: Client::new(0, management, settings.client), remote },
             planes: Shell::new(0, controller, settings.shell),
+            forgot: SimTime::ZERO,
             settings,
             management,
             workload,
@@ -106,7 +109,10 @@ impl ControlPlaneManager {
         match input {
             Input::Started(start) => return self.start(start, ctx),
             Input::Tick(RESYNC) => return self.look_at_all(ctx),
-            Input::Tick(_) => return self.probe(ctx),
+            Input::Tick(_) => {
+                let client = self.clients.of(Target::Remote);
+                return self.planes.reconciler.workload.tick(client, Token::Probe, ctx);
+            }
             Input::Due(Event::Work(work)) => {
                 return self.planes.on_work(ctx, &work, &mut self.clients);
             }
@@ -171,7 +177,8 @@ impl ControlPlaneManager {
                 let workload = &mut self.planes.reconciler.workload;
                 let is_lost = workload.answered(&answered, client, &mut news, ctx);
                 news.into_iter().for_each(|news| self.on_news(news, ctx));
-                if is_lost && self.settings.reconnection_enqueues {
+                if self.settings.reconnection_enqueues && (is_lost || self.has_run_out(ctx.now())) {
+                    self.forgot = ctx.now();
                     self.look_at_all(ctx);
                 }
             }
@@ -206,22 +213,17 @@ impl ControlPlaneManager {
         }
     }
 
-    /// The probe's time. Once the grace of the conditions is over they are looked at, to be forgotten.
-    fn probe(&mut self, ctx: &mut Ctx<Event>) {
-        let client = self.clients.of(Target::Remote);
-        self.planes.reconciler.workload.tick(client, Token::Probe, ctx);
+    /// True once after a probe or a try in vain: the grace of the conditions is over, and they are to
+    /// be looked at, to be forgotten.
+    fn has_run_out(&self, now: SimTime) -> bool {
         let contact = self.planes.reconciler.workload.contact();
-        let Settings { probe, conditions_grace, reconnection_enqueues, .. } = self.settings;
-        let over = contact.reached + conditions_grace;
-        let is_over = over <= ctx.now() && ctx.now() < over + probe.interval;
-        if reconnection_enqueues && !contact.connected && is_over {
-            self.look_at_all(ctx);
-        }
+        let over = contact.reached + self.settings.conditions_grace;
+        !contact.connected && self.forgot < over && over < now
     }
 
     /// The workload cluster's Nodes are known, for the first time or anew.
     fn workload_listed(&mut self, ctx: &mut Ctx<Event>) {
-        let is_back = self.planes.reconciler.workload.synced(ctx.now());
+        let is_back = self.planes.reconciler.workload.synced(ctx);
         if is_back && self.settings.reconnection_enqueues {
             self.look_at_all(ctx);
         }

@@ -61,6 +61,7 @@ pub fn settings(wording: Wording) -> Settings {
         resync_jitter_percent: 10,
         probe: ProbeSettings {
             interval: secs(10),
+            rhythm: if old { Rhythm::Ticker } else { Rhythm::AfterEnd },
             timeout: secs(5),
             failures: 5,
             reconnect: secs(30),

@@ -5,6 +5,7 @@ use super::{size, small};
 use crate::api::{Kind, RetryJoin};
 use crate::client::{Backoff, ProbeSettings, ShellRules, ShellSettings};
 use crate::components::{bootstrap_provider, cluster_api};
+use crate::engine::Rhythm;
 use crate::scenario::catalog::Catalog;
 use crate::scenario::models::Platform;
 
@@ -98,6 +99,10 @@ pub fn cluster_api(platform: &Platform, infrastructure: Kind) -> cluster_api::Se
 pub fn probe(all: &Catalog) -> ProbeSettings {
     ProbeSettings {
         interval: all.period("clusterApi.probeInterval"),
+        rhythm: match all.rule("clusterApi.probeCountsFromEnd") {
+            true => Rhythm::AfterEnd,
+            false => Rhythm::Ticker,
+        },
         timeout: all.period("clusterApi.probeTimeout"),
         failures: all.count("clusterApi.probeFailures", 1..=1_000_000),
         reconnect: all.duration("clusterApi.reconnectRetry"),
