@@ -124,6 +124,11 @@ impl Caches {
         }
     }
 
+    /// True if there is no informer.
+    pub fn hold_nothing(&self) -> bool {
+        self.informers.is_empty()
+    }
+
     /// True once every informer has had its first list.
     pub fn are_synced(&self) -> bool {
         self.informers.iter().all(|informer| informer.synced)

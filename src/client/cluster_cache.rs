@@ -109,7 +109,8 @@ impl ClusterCache {
         client.api.send_as(ctx, "cluster-cache-probe", verb, token, timeout, sender, count);
     }
 
-    /// A probe has ended; true if the cluster is lost by that. What it cuts off fails: that is news.
+    /// A probe has ended; true if the cluster is lost by that, or connected again because there is
+    /// nothing to list. What a loss cuts off fails: that is news.
     pub fn answered<T: Clone, E: From<Alarm>>(
         &mut self,
         answered: &Answered,
@@ -139,7 +140,7 @@ impl ClusterCache {
             Stage::Lost { .. } if answers => {
                 self.stage = Stage::Listing;
                 client.begin_again(ctx);
-                return false;
+                return client.caches.hold_nothing() && self.synced(ctx);
             }
             Stage::Lost { tried } if self.settings.rhythm == Rhythm::AfterEnd => {
                 *tried = ctx.now();

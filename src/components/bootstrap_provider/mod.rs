@@ -5,7 +5,7 @@
 //! `nodeRef`. Follows `kubernetes-sigs/cluster-api:bootstrap/kubeadm`.
 //!
 //! Simplified: a single instance that always leads; of a cluster whose control plane is initialized,
-//! so nobody waits for the lock of the first; no resync.
+//! so nobody waits for the lock of the first.
 
 mod config;
 #[cfg(test)]
@@ -13,9 +13,12 @@ mod tests;
 
 use crate::api::{Kind, ObjectKey, RetryJoin, Selector};
 pub use crate::client::ManagerEvent as Event;
-use crate::client::{Client, ClientSettings, Clients, Flight, News, Shell, ShellSettings, Target};
-use crate::engine::Duration;
-use crate::infra::{Address, Ctx, Input};
+use crate::client::{
+    Client, ClientSettings, Clients, ClusterCache, Flight, News, ProbeSettings, Shell,
+    ShellSettings, Target,
+};
+use crate::engine::{Activity, Duration, Path, Phase, Rhythm};
+use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use config::ConfigController;
 
 /// How the provider behaves.
@@ -23,6 +26,12 @@ use config::ConfigController;
 pub struct Settings {
     pub client: ClientSettings,
     pub shell: ShellSettings,
+    pub resync: Duration,
+    pub resync_jitter_percent: u64,
+    pub probe: ProbeSettings,
+    /// Everything is looked at again when the workload cluster is lost, and when it is connected
+    /// again; else new Machines wait for their growing pauses and the resync.
+    pub reconnection_enqueues: bool,
     /// For how long a token is valid (`--bootstrap-token-ttl`).
     pub token_ttl: Duration,
     /// How often the token of a Machine without a Node is looked at, and with how little time left
@@ -33,6 +42,20 @@ pub struct Settings {
     pub retry: Option<RetryJoin>,
 }
 
+/// What a request was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    Flight(Flight),
+    /// The regular look whether the workload cluster's API answers.
+    Probe,
+}
+
+impl From<Flight> for Token {
+    fn from(flight: Flight) -> Token {
+        Token::Flight(flight)
+    }
+}
+
 /// The manager.
 #[derive(Clone, Debug)]
 pub struct BootstrapProvider {
@@ -40,9 +63,14 @@ pub struct BootstrapProvider {
     management: Address,
     /// None where the platform manages itself.
     workload: Option<Address>,
-    clients: Clients<Flight>,
+    clients: Clients<Token>,
+    /// It has no informer there: whatever it asks of the workload cluster it asks anew.
+    cache: ClusterCache,
     configs: Shell<ConfigController>,
 }
+
+const RESYNC: ActivityId = ActivityId(0);
+const PROBE: ActivityId = ActivityId(1);
 
 impl BootstrapProvider {
     /// A manager with the API servers of both clusters.
@@ -54,6 +82,7 @@ impl BootstrapProvider {
         let remote = workload.map(|server| Client::new(1, server, settings.client));
         BootstrapProvider {
             clients: Clients { local: Client::new(0, management, settings.client), remote },
+            cache: ClusterCache::new(PROBE, settings.probe),
             configs: Shell::new(0, ConfigController::new(settings), settings.shell),
             settings,
             management,
@@ -65,11 +94,11 @@ impl BootstrapProvider {
     pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
         let mut news = Vec::new();
         match input {
-            Input::Started(_) => {
-                *self = BootstrapProvider::new(self.settings, self.management, self.workload);
-                for kind in [Kind::KubeadmConfig, Kind::Machine] {
-                    self.clients.of(Target::Local).watch(ctx, kind, Selector::All);
-                }
+            Input::Started(start) => return self.start(start, ctx),
+            Input::Tick(RESYNC) => return self.look_at_all(ctx),
+            Input::Tick(_) => {
+                let client = self.clients.of(Target::Remote);
+                return self.cache.tick(client, Token::Probe, ctx);
             }
             Input::Message(from, message) => {
                 for client in both(&mut self.clients) {
@@ -87,8 +116,7 @@ impl BootstrapProvider {
                 }
             }
             Input::Due(Event::Work(work)) => self.configs.on_work(ctx, &work, &mut self.clients),
-            Input::Tick(_)
-            | Input::Container(..)
+            Input::Container(..)
             | Input::VmChanged(_)
             | Input::Host(_)
             | Input::Terminate
@@ -96,22 +124,64 @@ impl BootstrapProvider {
             | Input::FileChanged(_) => {}
         }
         for item in news {
-            match item {
-                News::Changed(delta) => {
-                    let key = delta.key();
-                    let config = ObjectKey { kind: Kind::KubeadmConfig, ..key.clone() };
-                    self.configs.enqueue(ctx, &config);
-                }
-                News::Answer(flight, answered) => {
-                    self.configs.on_answer(ctx, &flight.key, answered, &mut self.clients);
-                }
-                News::Synced(_) => {}
+            self.on_news(item, ctx);
+        }
+    }
+
+    fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        *self = BootstrapProvider::new(self.settings, self.management, self.workload);
+        for kind in [Kind::KubeadmConfig, Kind::Machine] {
+            self.clients.of(Target::Local).watch(ctx, kind, Selector::All);
+        }
+        let phase = match start {
+            Start::Steady => Phase::Stationary,
+            Start::Fresh => Phase::AfterPause,
+        };
+        let resync = Activity {
+            rule: "clusterApi.resync",
+            period: self.settings.resync,
+            jitter_percent: self.settings.resync_jitter_percent,
+            rhythm: Rhythm::Ticker,
+            path: Path::Server,
+        };
+        ctx.every(RESYNC, resync, phase);
+        if self.workload.is_some() {
+            self.cache.start(phase, ctx);
+        }
+    }
+
+    fn on_news(&mut self, news: News<Token>, ctx: &mut Ctx<Event>) {
+        match news {
+            News::Changed(delta) => {
+                let key = delta.key();
+                let config = ObjectKey { kind: Kind::KubeadmConfig, ..key.clone() };
+                self.configs.enqueue(ctx, &config);
             }
+            News::Answer(Token::Probe, answered) => {
+                let (client, mut news) = (self.clients.of(Target::Remote), Vec::new());
+                let has_changed = self.cache.answered(&answered, client, &mut news, ctx);
+                news.into_iter().for_each(|news| self.on_news(news, ctx));
+                if has_changed && self.settings.reconnection_enqueues {
+                    self.look_at_all(ctx);
+                }
+            }
+            News::Answer(Token::Flight(flight), answered) => {
+                self.configs.on_answer(ctx, &flight.key, answered, &mut self.clients);
+            }
+            News::Synced(_) => {}
+        }
+    }
+
+    fn look_at_all(&mut self, ctx: &mut Ctx<Event>) {
+        let configs = self.clients.local.caches.list(Kind::KubeadmConfig);
+        let keys: Vec<ObjectKey> = configs.map(|config| config.key().clone()).collect();
+        for key in keys {
+            self.configs.enqueue(ctx, &key);
         }
     }
 }
 
 /// Both clients, or the one.
-fn both(clients: &mut Clients<Flight>) -> impl Iterator<Item = &mut Client<Flight>> {
+fn both(clients: &mut Clients<Token>) -> impl Iterator<Item = &mut Client<Token>> {
     std::iter::once(&mut clients.local).chain(&mut clients.remote)
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::api::kinds::{BootstrapToken, KubeadmConfig, Machine, Secret, TokenUsage};
 use crate::api::{Answer, ApiError, JoinConfiguration, Meta, Object, Reason, WatchKind};
 use crate::client::{Backoff, testing::Bench};
-use crate::engine::{Delay, SimTime, Text};
+use crate::engine::{Delay, Rhythm, SimTime, Text};
 use crate::infra::{EndpointId, Start};
 use std::sync::Arc;
 
@@ -29,6 +29,16 @@ fn settings() -> Settings {
             minimum_gap: Duration::ZERO,
             thinking: Delay::fixed(TICK),
         },
+        resync: secs(600),
+        resync_jitter_percent: 0,
+        probe: ProbeSettings {
+            interval: secs(10),
+            rhythm: Rhythm::AfterEnd,
+            timeout: secs(5),
+            failures: 2,
+            reconnect: secs(10),
+        },
+        reconnection_enqueues: true,
         token_ttl: secs(900),
         token_check: secs(300),
         token_refresh_below: secs(750),
@@ -37,8 +47,12 @@ fn settings() -> Settings {
 }
 
 fn manager(objects: &[Object]) -> Manager {
+    manager_by(settings(), objects)
+}
+
+fn manager_by(settings: Settings, objects: &[Object]) -> Manager {
     let [management, workload] = [EndpointId(0), EndpointId(1)].map(Address::Endpoint);
-    let manager = BootstrapProvider::new(settings(), management, Some(workload));
+    let manager = BootstrapProvider::new(settings, management, Some(workload));
     let react = BootstrapProvider::on_event;
     let program = "capi-kubeadm-bootstrap-controller-manager";
     let mut bench = Bench::started(manager, program, react, Start::Fresh, objects);
@@ -178,4 +192,54 @@ fn a_token_that_is_gone_is_an_error_and_not_made_anew() {
     manager.pass(Duration::from_millis(5));
     manager.pass(TICK);
     assert!(waiting(&manager, "get Secret/").is_some(), "tried again with a growing pause");
+}
+
+/// The probe's time comes after ten seconds; it is answered, or not.
+fn probe(manager: &mut Manager, answers: bool) {
+    manager.bed.pass(Duration::from_secs(10));
+    manager.play(Input::Tick(PROBE));
+    let is_probe = |(_, it): &(_, crate::api::Request)| it.agent == "cluster-cache-probe";
+    let place = manager.asked.iter().position(is_probe).expect("a probe");
+    let (connection, request) = manager.asked.remove(place);
+    let error = match answers {
+        true => ApiError::not_found(machine(None).key()),
+        false => ApiError::unreachable("context deadline exceeded"),
+    };
+    manager.answer(connection, request.id, Err(error));
+}
+
+/// A manager whose Machine waits for its data because the workload cluster was silent, and is now in
+/// a pause that has grown; the cluster answers again.
+fn waits_since_an_outage(enqueues: bool) -> Manager {
+    let rules = Settings { reconnection_enqueues: enqueues, ..settings() };
+    let mut manager = manager_by(rules, &[config(|_| {}), machine(None)]);
+    (0..2).for_each(|_| probe(&mut manager, false));
+    let mut pause = Duration::from_millis(5);
+    for _ in 0..16 {
+        let asked = manager.asked.iter().position(|(_, it)| it.verb.is_mutating());
+        let Some(asked) = asked else { break };
+        let (connection, request) = manager.asked.remove(asked);
+        manager.answer(connection, request.id, Err(ApiError::unreachable("connection refused")));
+        manager.pass(pause);
+        manager.pass(TICK);
+        pause = pause.doubled_up_to(Duration::from_secs(1000));
+    }
+    let (connection, request) = manager.asked.remove(0);
+    manager.answer(connection, request.id, Err(ApiError::unreachable("connection refused")));
+    probe(&mut manager, true);
+    manager.pass(TICK);
+    manager.pass(TICK);
+    manager
+}
+
+#[test]
+fn when_the_workload_cluster_is_back_nobody_waits_for_the_end_of_a_pause() {
+    let manager = waits_since_an_outage(true);
+    assert!(waiting(&manager, "create Secret/bootstrap-token-").is_some());
+    let mut manager = waits_since_an_outage(false);
+    assert_eq!(waiting(&manager, "create Secret/bootstrap-token-"), None);
+    manager.play(Input::Tick(RESYNC));
+    manager.pass(TICK);
+    manager.pass(TICK);
+    assert!(waiting(&manager, "create Secret/bootstrap-token-").is_some(), "the resync helps");
 }

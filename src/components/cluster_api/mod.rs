@@ -182,9 +182,9 @@ impl ClusterApi {
             News::Answer(Token::Probe, answered) => {
                 let (client, mut news) = (self.clients.of(Target::Remote), Vec::new());
                 let workload = &mut self.checks.reconciler.workload;
-                let is_lost = workload.answered(&answered, client, &mut news, ctx);
+                let has_changed = workload.answered(&answered, client, &mut news, ctx);
                 news.into_iter().for_each(|news| self.on_news(news, ctx));
-                if is_lost && self.settings.reconnection_enqueues {
+                if has_changed && self.settings.reconnection_enqueues {
                     self.look_at_all(ctx);
                 }
             }

@@ -175,9 +175,11 @@ impl ControlPlaneManager {
             News::Answer(Token::Probe, answered) => {
                 let (client, mut news) = (self.clients.of(Target::Remote), Vec::new());
                 let workload = &mut self.planes.reconciler.workload;
-                let is_lost = workload.answered(&answered, client, &mut news, ctx);
+                let has_changed = workload.answered(&answered, client, &mut news, ctx);
                 news.into_iter().for_each(|news| self.on_news(news, ctx));
-                if self.settings.reconnection_enqueues && (is_lost || self.has_run_out(ctx.now())) {
+                if self.settings.reconnection_enqueues
+                    && (has_changed || self.has_run_out(ctx.now()))
+                {
                     self.forgot = ctx.now();
                     self.look_at_all(ctx);
                 }

@@ -19,6 +19,10 @@ pub fn bootstrap_provider(all: &Catalog) -> bootstrap_provider::Settings {
     bootstrap_provider::Settings {
         client: client(all),
         shell: shell(all),
+        resync: all.period("clusterApi.resync"),
+        resync_jitter_percent: all.percent("clusterApi.resyncJitterPercent"),
+        probe: probe(all),
+        reconnection_enqueues: all.rule("clusterApi.reconnectionEnqueues"),
         token_ttl: duration("bootstrapTokenTtl"),
         token_check: all.period("clusterApi.bootstrapTokenCheck"),
         token_refresh_below: duration("bootstrapTokenRefreshBelow"),
