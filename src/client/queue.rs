@@ -47,6 +47,8 @@ struct Item {
     /// The last entry that led to this key: a resync or a timer has none of its own.
     known_cause: Cause,
     last_begun: Option<SimTime>,
+    /// It is not worked on before, whoever wants it: until when, and because of which rule.
+    deferred: Option<(Rule, SimTime)>,
     backoff: Backoff,
 }
 
@@ -90,12 +92,17 @@ impl Item {
             dirty_cause: Cause::NONE,
             known_cause: Cause::NONE,
             last_begun: None,
+            deferred: None,
             backoff,
         }
     }
 
     fn is_idle(&self) -> bool {
-        self.ready.is_none() && self.delayed.is_none() && !self.processing && !self.dirty
+        self.ready.is_none()
+            && self.delayed.is_none()
+            && self.deferred.is_none()
+            && !self.processing
+            && !self.dirty
     }
 
     /// Sets a timer in a slot, unless an earlier one stands there.
@@ -138,8 +145,42 @@ impl WorkQueue {
         if let Some(begun) = item.last_begun.filter(|_| !self.minimum_gap.is_zero()) {
             at = at.max(begun + self.minimum_gap);
         }
+        if let Some((_, until)) = item.deferred {
+            at = at.max(until);
+        }
         let timer = item.set(at, !delay.is_zero(), cause)?;
         Some((at.since(now), timer))
+    }
+
+    /// From now on the key is not worked on before a time, whoever wants it.
+    pub fn defer(&mut self, key: &ObjectKey, rule: Rule, until: SimTime) {
+        if let Some(item) = self.items.get_mut(key) {
+            item.deferred = Some((rule, until));
+        }
+    }
+
+    /// Why work on a key comes later than it is wanted, where `gap` is the rule of the minimum gap.
+    pub fn held_by(&self, key: &ObjectKey, gap: Rule) -> Rule {
+        let Some(item) = self.items.get(key) else { return gap };
+        let free = item.last_begun.map_or(SimTime::ZERO, |begun| begun + self.minimum_gap);
+        item.deferred.filter(|(_, until)| *until > free).map_or(gap, |(rule, _)| rule)
+    }
+
+    /// A timer fell due that was set before its key was deferred: why it is to be set anew, for how
+    /// long, and its new number.
+    pub fn hold_back(
+        &mut self,
+        key: &ObjectKey,
+        timer: u32,
+        now: SimTime,
+    ) -> Option<(Rule, Duration, u32)> {
+        let item = self.items.get_mut(key)?;
+        let (rule, until) = item.deferred.filter(|(_, until)| now < *until)?;
+        let mut slots = [&mut item.ready, &mut item.delayed].into_iter();
+        let slot = slots.find(|slot| slot.is_some_and(|(_, number)| number == timer))?;
+        item.timers += 1;
+        *slot = Some((until, item.timers));
+        Some((rule, until.since(now), item.timers))
     }
 
     /// A timer fell due: begins work on the key, unless it was reset or is being worked on.

@@ -101,6 +101,8 @@ pub struct View<'a> {
     pub found: Cause,
     /// The limits that had to be over for what it decides.
     pub elapsed: Option<Elapsed>,
+    /// The object is not looked at again before this time, whoever wants it, because of a rule.
+    pub deferred: Option<(Rule, SimTime)>,
 }
 
 /// An Event to record in the local cluster.
@@ -190,6 +192,12 @@ impl View<'_> {
     ) {
         let object = object.clone();
         self.elapsed = Some(Elapsed { object, field, written_at: at, limits });
+    }
+
+    /// Says that the object is not looked at again before this much time has passed, whoever wants
+    /// it: events come sooner than what is waited for.
+    pub fn defer(&mut self, rule: Rule, length: Duration) {
+        self.deferred = Some((rule, self.now + length));
     }
 
     /// Records a Normal Event.

@@ -205,7 +205,8 @@ impl<R: Reconciler> Shell<R> {
         if let Some((pause, generation)) = self.queue.add(key, delay, cause, ctx.now()) {
             let call = Call::Begin(generation);
             let work = Work { controller: self.number, key: key.clone(), call };
-            let gap = (self.settings.rules.minimum_gap, pause.saturating_sub(delay));
+            let held_by = self.queue.held_by(key, self.settings.rules.minimum_gap);
+            let gap = (held_by, pause.saturating_sub(delay));
             let [first, second] = [0, 1].map(|n| waits.get(n).copied().unwrap_or(NO_WAIT));
             ctx.after_all(&[first, second, gap], E::from(work));
         }
@@ -223,6 +224,11 @@ impl<R: Reconciler> Shell<R> {
                 ctx.after("the caches are filled first", SYNC_POLL, E::from(work.clone()));
             }
             Call::Begin(generation) => {
+                let held = self.queue.hold_back(&work.key, generation, ctx.now());
+                if let Some((rule, pause, generation)) = held {
+                    let work = Work { call: Call::Begin(generation), ..work.clone() };
+                    return ctx.after(rule, pause, E::from(work));
+                }
                 let Some(cause) = self.queue.begin(&work.key, generation, ctx.now()) else {
                     return;
                 };
@@ -289,7 +295,7 @@ impl<R: Reconciler> Shell<R> {
         T: Clone + From<Flight>,
     {
         ctx.because(cause);
-        let step = self.look(ctx, clients, |reconciler, view| reconciler.begin(key, view));
+        let step = self.look(ctx, key, clients, |reconciler, view| reconciler.begin(key, view));
         let cause = ctx.cause();
         let must_succeed = matches!(step, Step::Write(..));
         match step {
@@ -339,8 +345,8 @@ impl<R: Reconciler> Shell<R> {
         // What was just written leads on, if it was an entry; a mere wait leads back to the cause.
         let cause = ctx.cause().or(cause);
         ctx.because(cause);
-        let step =
-            self.look(ctx, clients, |reconciler, view| reconciler.resume(key, state, reply, view));
+        let step = self
+            .look(ctx, key, clients, |reconciler, view| reconciler.resume(key, state, reply, view));
         let cause = ctx.cause();
         self.take(ctx, key, step, cause, clients);
     }
@@ -349,6 +355,7 @@ impl<R: Reconciler> Shell<R> {
     fn look<E, T>(
         &mut self,
         ctx: &mut Ctx<E>,
+        key: &ObjectKey,
         clients: &mut Clients<T>,
         decide: impl FnOnce(&mut R, &mut View) -> Step<R::State>,
     ) -> Step<R::State>
@@ -368,9 +375,13 @@ impl<R: Reconciler> Shell<R> {
             logs: Vec::new(),
             found: Cause::NONE,
             elapsed: None,
+            deferred: None,
         };
         let step = decide(&mut self.reconciler, &mut view);
-        let View { events, logs, found, elapsed, .. } = view;
+        let View { events, logs, found, elapsed, deferred, .. } = view;
+        if let Some((rule, until)) = deferred {
+            self.queue.defer(key, rule, until);
+        }
         if ctx.cause().is_none() {
             ctx.turn_of(found, None);
         }

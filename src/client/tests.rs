@@ -120,3 +120,24 @@ fn a_bucket_of_thirty_lets_a_burst_through_and_then_its_rate() {
     assert_eq!(bucket.reserve(secs(1)), Duration::from_millis(50));
     assert_eq!(bucket.reserve(secs(1)), Duration::from_millis(100));
 }
+
+#[test]
+fn a_deferred_key_waits_whoever_wants_it_and_whenever_it_was_wanted() {
+    let mut queue = queue(1);
+    let (_, before) =
+        queue.add(&key("a"), Duration::from_secs(3), Cause::NONE, secs(0)).expect("queued");
+    let (_, timer) = queue.add(&key("a"), Duration::ZERO, Cause::NONE, secs(0)).expect("queued");
+    assert!(queue.begin(&key("a"), timer, secs(0)).is_some());
+    queue.defer(&key("a"), "deferral", secs(5));
+    queue.end(&key("a"));
+    let (pause, event) =
+        queue.add(&key("a"), Duration::ZERO, Cause::NONE, secs(2)).expect("queued");
+    assert_eq!((pause, queue.held_by(&key("a"), "gap")), (Duration::from_secs(3), "deferral"));
+    let held = queue.hold_back(&key("a"), before, secs(3)).expect("it was set before");
+    assert_eq!((held.0, held.1), ("deferral", Duration::from_secs(2)));
+    assert_eq!(queue.hold_back(&key("a"), before, secs(3)), None, "it is not current any more");
+    assert_eq!(queue.hold_back(&key("a"), event, secs(5)), None, "its time has come");
+    assert!(queue.begin(&key("a"), event, secs(5)).is_some());
+    queue.end(&key("a"));
+    assert_eq!(queue.held_by(&key("a"), "gap"), "gap");
+}

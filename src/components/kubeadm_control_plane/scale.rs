@@ -139,7 +139,8 @@ impl Controller {
         Ok(Outcome::done())
     }
 
-    /// When to look again, if the control plane may not be changed now.
+    /// When to look again, if the control plane may not be changed now. What holds it takes its time:
+    /// newer releases do not look again at once whatever happens.
     fn preflight(
         &self,
         scene: &Scene,
@@ -154,6 +155,7 @@ impl Controller {
                 "Waiting for machines to be deleted machines=\"{}\"",
                 names.join(", ")
             ));
+            self.slow_down(script);
             return Some(Outcome::after(
                 "clusterApi.controlPlaneDeletingRequeue",
                 self.settings.requeue.deleting,
@@ -181,10 +183,18 @@ impl Controller {
         script.log(format!(
             "Waiting for control plane to pass preflight checks failures=\"{message}\""
         ));
+        self.slow_down(script);
         Some(Outcome::after(
             "clusterApi.controlPlanePreflightRequeue",
             self.settings.requeue.preflight,
         ))
+    }
+
+    fn slow_down(&self, script: &mut Script) {
+        script.defer(
+            "clusterApi.controlPlanePreflightDeferral",
+            self.settings.requeue.preflight_deferral,
+        );
     }
 
     /// What is wrong with the Machines that stay.

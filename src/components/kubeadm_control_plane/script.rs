@@ -7,7 +7,7 @@
 use crate::api::{Answered, Verb};
 use crate::api::{Object, ObjectKey};
 use crate::client::{Ask, Target, View};
-use crate::engine::{Duration, Purpose, SimTime, Skew, Text};
+use crate::engine::{Duration, Purpose, Rule, SimTime, Skew, Text};
 use std::sync::Arc;
 
 /// The result of a part of a reconcile, or why it does not go on now.
@@ -132,6 +132,13 @@ impl<'a, 'b> Script<'a, 'b> {
     pub fn warn(&mut self, regarding: &ObjectKey, reason: &'static str, message: impl Into<Text>) {
         if self.is_new() {
             self.view.warn(regarding, reason, message);
+        }
+    }
+
+    /// Nobody looks at the control plane again before this much time has passed.
+    pub fn defer(&mut self, rule: Rule, length: Duration) {
+        if self.is_new() && !length.is_zero() {
+            self.view.defer(rule, length);
         }
     }
 

@@ -52,6 +52,8 @@ pub struct Requeue {
     pub not_ready: Duration,
     /// While checks hold a scale-up back.
     pub preflight: Duration,
+    /// For so long after such a check events do not count.
+    pub preflight_deferral: Duration,
     /// While a Machine goes.
     pub deleting: Duration,
 }

@@ -69,7 +69,12 @@ pub fn settings(wording: Wording) -> Settings {
         conditions_grace: secs(300),
         reconnection_enqueues: !old,
         etcd: EtcdAccess { connect: secs(pick(10, 15)), retry: secs(1), call: secs(15) },
-        requeue: Requeue { not_ready: secs(20), preflight: secs(15), deleting: secs(30) },
+        requeue: Requeue {
+            not_ready: secs(20),
+            preflight: secs(15),
+            preflight_deferral: secs(pick(0, 5)),
+            deleting: secs(30),
+        },
         inspection: if old { Inspection::EachMember } else { Inspection::AnyMember },
         picks: if old { Picks::Oldest } else { Picks::MostBroken },
         leader: if old { LeaderAccess::Always } else { LeaderAccess::ForItsOwnMachine },

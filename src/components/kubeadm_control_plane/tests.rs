@@ -391,6 +391,28 @@ fn another_version_is_rolled_out_one_by_one() {
 }
 
 #[test]
+fn after_a_failed_check_events_wait_in_the_newer_release() {
+    for (wording, second) in [(Wording::V1Beta1, 1), (Wording::V1Beta2, 5)] {
+        let mut play = Play::new(settings(wording), 3);
+        play.missing.insert("kube-scheduler-cp-2".to_owned());
+        play.change(Kind::KubeadmControlPlane, "cp", |object| {
+            if let Some(plane) = object.kubeadm_control_plane_mut() {
+                plane.replicas = 4;
+            }
+        });
+        play.pass(secs(1));
+        play.missing.clear();
+        play.change(Kind::Machine, "cp-1", |object| {
+            object.meta.labels = labels([("touched", Text::EMPTY)]);
+        });
+        play.pass(secs(10));
+        let created = play.done.iter().find(|deed| deed.contains("create Machine/"));
+        let at = created.and_then(|deed| deed.split(' ').next()).expect("created");
+        assert_eq!(at, second.to_string(), "{:?}", play.done);
+    }
+}
+
+#[test]
 fn an_outdated_machine_goes_first_for_what_is_bad_but_not_for_what_nobody_knows() {
     for wording in BOTH {
         let rolled_out = |ail: fn(&mut Play)| {

@@ -58,6 +58,7 @@ fn controller(all: &Catalog, infrastructure: Kind) -> Settings {
         requeue: Requeue {
             not_ready: period("controlPlaneNotReadyRequeue"),
             preflight: period("controlPlanePreflightRequeue"),
+            preflight_deferral: duration("controlPlanePreflightDeferral"),
             deleting: period("controlPlaneDeletingRequeue"),
         },
         inspection: match rule("etcdAsksEachMember") {

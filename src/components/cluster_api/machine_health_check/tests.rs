@@ -74,6 +74,7 @@ pub(super) fn look_of(
         logs: Vec::new(),
         found: Cause::NONE,
         elapsed: None,
+        deferred: None,
     };
     let key = check(ALL).key().clone();
     let (mut said, mut written) = (Vec::new(), None);
