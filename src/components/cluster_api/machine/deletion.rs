@@ -10,7 +10,7 @@
 //! Simplified: a Cluster or control plane that is itself being deleted does not occur; the conditions of
 //! hooks are written only where there is or was a hook.
 
-use super::super::{DrainStyle, Wording};
+use super::super::Wording;
 use super::drain::drain_timed_out;
 use super::status::{deleting, finish};
 use super::{MachineController, State, bootstrap_of, infra_of, node_name};
@@ -62,15 +62,6 @@ impl MachineController {
     /// Begins at the front.
     pub(super) fn delete(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         let Some(machine) = object.machine() else { return Step::done() };
-        let next = self.held_up.get(object.key()).map(|last| *last + self.settings.drain.retry);
-        if let (DrainStyle::Passes, Some(next)) = (self.settings.drain.style, next)
-            && view.now < next
-        {
-            return Step::Done(Outcome::after(
-                "clusterApi.drainRetryInterval",
-                next.since(view.now),
-            ));
-        }
         if machine.node_ref.is_none() {
             if self.settings.deletion_looks_for_node {
                 let mut changed = Object::clone(object);

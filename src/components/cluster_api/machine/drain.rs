@@ -239,20 +239,24 @@ impl MachineController {
 
     /// Only a pass that has ended holds the next one back: one that fails is tried again with a
     /// growing pause.
-    fn pass_over(&mut self, object: &Arc<Object>, attempt: &Attempt, view: &View) -> Step<State> {
+    fn pass_over(
+        &mut self,
+        object: &Arc<Object>,
+        attempt: &Attempt,
+        view: &mut View,
+    ) -> Step<State> {
         let mut changed = Object::clone(object);
         if let Some(machine) = changed.machine_mut() {
             let started = machine.drain_started.unwrap_or(view.wall_clock());
             let words = Text::from(words(attempt, started));
             self.say_deleting(machine, ("DrainingNode", words), view);
         }
-        self.held_up.insert(object.key().clone(), view.now);
-        let retry = self.settings.drain.retry;
-        finish(object, changed, Outcome::after("clusterApi.drainRetryInterval", retry))
+        let retry = ("clusterApi.drainRetryInterval", self.settings.drain.retry);
+        view.defer(retry.0, retry.1);
+        finish(object, changed, Outcome::after(retry.0, retry.1))
     }
 
     fn drain_done(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
-        self.held_up.remove(object.key());
         let node = node_name(object).unwrap_or_default();
         let words = format!("success draining Machine's node \"{node}\"");
         view.event(object.key(), "SuccessfulDrainNode", words);

@@ -15,16 +15,12 @@ use super::{Settings, beside, is_paused};
 use crate::api::{Kind, Object, ObjectKey};
 use crate::client::{Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{SimTime, Text};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The controller.
+/// The controller; it remembers nothing.
 #[derive(Clone, Debug)]
 pub struct MachineController {
     pub(super) settings: Settings,
-    /// When each Machine's deletion was last held up by its Node's Pods or volumes: the next look
-    /// comes no sooner than the retry interval, whoever wakes it.
-    held_up: BTreeMap<ObjectKey, SimTime>,
 }
 
 /// Where a reconcile waits.
@@ -61,7 +57,7 @@ pub enum State {
 impl MachineController {
     /// A controller with these rules.
     pub fn new(settings: Settings) -> MachineController {
-        MachineController { settings, held_up: BTreeMap::new() }
+        MachineController { settings }
     }
 }
 
@@ -73,10 +69,7 @@ impl Reconciler for MachineController {
     }
 
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
-        let Some(object) = view.local.get(key).cloned() else {
-            self.held_up.remove(key);
-            return Step::done();
-        };
+        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
         if is_paused(&object, view) {
             return Step::done();
         }

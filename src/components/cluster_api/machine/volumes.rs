@@ -93,8 +93,9 @@ impl MachineController {
         self.say_deleting(machine, ("WaitingForVolumeDetach", words.into()), view);
         let outcome = match self.settings.drain.style {
             DrainStyle::Passes => {
-                self.held_up.insert(object.key().clone(), view.now);
-                Outcome::after("clusterApi.drainRetryInterval", self.settings.drain.retry)
+                let retry = ("clusterApi.drainRetryInterval", self.settings.drain.retry);
+                view.defer(retry.0, retry.1);
+                Outcome::after(retry.0, retry.1)
             }
             DrainStyle::Attempts { .. } => Outcome::done(),
         };
