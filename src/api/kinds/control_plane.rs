@@ -18,6 +18,9 @@ pub struct KubeadmControlPlane {
     pub initialized: bool,
     /// v1beta1: some Machine's API server answers.
     pub ready: bool,
+    /// `status.versions[0]`, and `status.version`: the lowest among its Machines; empty before the
+    /// first of them.
+    pub lowest_version: Text,
     pub status_replicas: u32,
     pub ready_replicas: u32,
     /// v1beta1.
@@ -62,6 +65,7 @@ merge_fields!(KubeadmControlPlane {
     remediation,
     initialized,
     ready,
+    lowest_version,
     status_replicas,
     ready_replicas,
     updated_replicas,

@@ -9,6 +9,7 @@ mod node;
 mod pod;
 mod policy;
 mod service;
+mod version;
 mod volume;
 mod vsphere;
 mod workload;
@@ -25,6 +26,7 @@ pub use node::{Lease, Node, Resources, Taint, TaintEffect, label, taint};
 pub use pod::{Pod, PodPhase, PodTemplate, Toleration};
 pub use policy::{Amount, PodDisruptionBudget, Wanted};
 pub use service::{Endpoint, EndpointSlice, SERVICE_NAME, Service};
+pub use version::Version;
 pub use volume::{PersistentVolumeClaim, VolumeAttachment, VolumeNames, VolumeSource, claim_of};
 pub use vsphere::{PowerState, VSphereMachine, VirtualMachine};
 pub use workload::{

@@ -196,7 +196,10 @@ fn a_restricted_check_comes_again_only_where_the_release_says_so() {
 }
 
 /// A MachineSet of three with a pool, and how its Machines stand.
-fn set_with(limit: Option<InFlight>, change: impl Fn(usize, &mut Object)) -> Vec<Object> {
+pub(super) fn set_with(
+    limit: Option<InFlight>,
+    change: impl Fn(usize, &mut Object),
+) -> Vec<Object> {
     let owner = MachineDeployment { replicas: 3, max_in_flight: limit, ..Default::default() };
     let pool_object = Object::new(Meta::new(Kind::MachineDeployment, "default", "md"), owner);
     let mut set = Object::new(
@@ -225,13 +228,13 @@ pub(super) fn say(object: &mut Object, kind: &'static str, status: Status, reaso
     }
 }
 
-fn marked(object: &mut Object) {
+pub(super) fn marked(object: &mut Object) {
     say(object, "HealthCheckSucceeded", Status::False, "UnhealthyNode");
     say(object, "OwnerRemediated", Status::False, "WaitingForRemediation");
 }
 
 /// A manager that has just listed these objects and a Cluster.
-fn began(rules: Settings, objects: &[Object]) -> Manager {
+pub(super) fn began(rules: Settings, objects: &[Object]) -> Manager {
     let server = Address::Endpoint(crate::infra::EndpointId(0));
     let manager = ClusterApi::new(rules, server, None);
     let objects: Vec<Object> = objects.iter().cloned().chain([cluster(|_| {})]).collect();
@@ -245,7 +248,7 @@ fn began(rules: Settings, objects: &[Object]) -> Manager {
 }
 
 /// What the MachineSet does, answered well each time, as `verb Kind/name`.
-fn acts(settings: Settings, objects: &[Object]) -> Vec<String> {
+pub(super) fn acts(settings: Settings, objects: &[Object]) -> Vec<String> {
     let mut bench = began(settings, objects);
     let mut done = Vec::new();
     while let Some(at) =
@@ -271,7 +274,7 @@ fn acts(settings: Settings, objects: &[Object]) -> Vec<String> {
     done
 }
 
-fn newer() -> Settings {
+pub(super) fn newer() -> Settings {
     Settings {
         marking: Marking::DeletingBefore,
         forgives_recovered: true,

@@ -18,6 +18,8 @@ mod machine_deployment;
 mod machine_health_check;
 mod machine_set;
 mod node_index;
+#[cfg(test)]
+mod preflight_tests;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -154,6 +156,9 @@ impl ClusterApi {
         }
         if self.settings.bootstrap == Bootstrap::Kubeadm {
             self.clients.local.watch(ctx, Kind::KubeadmConfig, Selector::All);
+        }
+        if self.settings.machine_set_preflight.is_some() {
+            self.clients.local.watch(ctx, Kind::KubeadmControlPlane, Selector::All);
         }
         self.clients.of(Target::Remote).watch(ctx, Kind::Node, Selector::All);
         let activity = |rule, period, jitter_percent| Activity {

@@ -44,6 +44,9 @@ pub struct Settings {
     pub volume_wait_skips_unreachable: bool,
     /// While not all of its Machines are ready, a MachineSet looks again this soon.
     pub not_ready_requeue: Duration,
+    /// Whether a MachineSet looks at the control plane before it creates Machines or deletes
+    /// unhealthy ones, and when it looks again while that holds it.
+    pub machine_set_preflight: Option<Duration>,
     /// How a MachineSet waits for its cache to show what it did: how often, and for how long.
     pub cache_poll: Duration,
     pub cache_timeout: Duration,

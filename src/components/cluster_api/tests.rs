@@ -49,6 +49,7 @@ pub(super) fn settings() -> Settings {
         deletion_looks_for_node: false,
         volume_wait_skips_unreachable: true,
         not_ready_requeue: secs(15),
+        machine_set_preflight: None,
         cache_poll: millis(100),
         cache_timeout: secs(10),
         scaling_phase: Counting::Ready,

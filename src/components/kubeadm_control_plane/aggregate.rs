@@ -4,7 +4,7 @@ use super::inspection::pod_conditions;
 use super::quorum::ETCD_MEMBER;
 use super::scene::{Scene, is, node_name};
 use super::{Controller, Wording};
-use crate::api::kinds::{Condition, KubeadmControlPlane, LastRemediation, Status};
+use crate::api::kinds::{Condition, KubeadmControlPlane, LastRemediation, Status, Version};
 use crate::engine::{SimTime, Text};
 use std::collections::BTreeMap;
 
@@ -78,8 +78,10 @@ impl Controller {
         let last = last_remediation(scene);
         let remediating = remediating(scene, now);
         let resized = resized(scene, now);
+        let lowest = lowest_version(scene);
         let plane = scene.spec_mut();
         plane.status_replicas = replicas;
+        plane.lowest_version = lowest.unwrap_or_else(|| plane.lowest_version.clone());
         plane.last_remediation = last.or_else(|| plane.last_remediation.take());
         match self.settings.wording {
             Wording::V1Beta1 => {
@@ -101,6 +103,25 @@ impl Controller {
             }
         }
     }
+}
+
+/// The lowest version among all Machines, those that go included.
+///
+/// Simplified: that of the Machine, not of its kubelet, which comes first from 1.12 on.
+fn lowest_version(scene: &Scene) -> Option<Text> {
+    let mut lowest: Option<(Version, &Text)> = None;
+    for machine in &scene.machines {
+        let Some(text) = machine.machine().map(|body| &body.spec.version) else { continue };
+        let Some(version) = Version::of(text) else { continue };
+        // Of two that cannot be ordered the older Machine's counts.
+        let is_lower = lowest.as_ref().is_none_or(|(lowest, _)| {
+            lowest.is_later_than(&version) && !version.is_later_than(lowest)
+        });
+        if is_lower {
+            lowest = Some((version, text));
+        }
+    }
+    lowest.map(|(_, text)| text.clone())
 }
 
 /// Simplified: a Machine counts as ready by its Node; the condition that sums all of a Machine up is

@@ -8,6 +8,7 @@ use crate::components::{bootstrap_provider, cluster_api};
 use crate::engine::Rhythm;
 use crate::scenario::catalog::Catalog;
 use crate::scenario::models::Platform;
+use crate::world::ControlPlaneNodes;
 
 /// How the user data of new Machines is made.
 pub fn bootstrap_provider(all: &Catalog) -> bootstrap_provider::Settings {
@@ -77,6 +78,9 @@ pub fn cluster_api(platform: &Platform, infrastructure: Kind) -> cluster_api::Se
         deletion_looks_for_node: rule("deletionLooksForNode"),
         volume_wait_skips_unreachable: rule("volumeWaitSkipsUnreachable"),
         not_ready_requeue: period("notReadyRequeue"),
+        machine_set_preflight: (rule("machineSetPreflightChecks")
+            && platform.control_plane_nodes == ControlPlaneNodes::InCluster)
+            .then(|| period("machineSetPreflightRequeue")),
         cache_poll: period("cachePoll"),
         cache_timeout: duration("cacheTimeout"),
         scaling_phase: match choice("scalingPhaseCounts", &["readyReplicas", "replicas"]) {

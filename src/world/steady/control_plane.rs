@@ -72,6 +72,7 @@ impl Maker<'_> {
             remediation: plane.remediation,
             initialized: true,
             ready: true,
+            lowest_version: template.version.clone(),
             status_replicas: replicas,
             ready_replicas: replicas,
             updated_replicas: old,

@@ -7,9 +7,9 @@
 //! begin ─> remediate ─> scale up, or down ─> wait for the cache ─> status
 //! ```
 //! What is to be done is decided at the beginning, from one look at the cache, and then done act by
-//! act. Simplified: preflight checks always pass (no control plane of its own is being upgraded), and
-//! there is one MachineSet, which is of the current revision.
+//! act. Simplified: there is one MachineSet, which is of the current revision.
 
+mod preflight;
 mod remediation;
 mod scale;
 
@@ -20,7 +20,7 @@ use crate::api::kinds::{
 };
 use crate::api::{Answer, Body, Kind, Meta, Object, ObjectKey, Reason, Verb};
 use crate::client::{Delta, Outcome, Reconciler, Reply, Step, View};
-use crate::engine::{Purpose, SimTime, Text, name_suffix};
+use crate::engine::{Duration, Purpose, Rule, SimTime, Text, name_suffix};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -40,6 +40,8 @@ pub struct Work {
     /// Whether the cache has to show what was done before the status is written.
     scaled: bool,
     error: Option<Text>,
+    /// What the control plane holds back is looked at again after this.
+    held: Option<(Rule, Duration)>,
 }
 
 /// One thing to do.
@@ -261,10 +263,13 @@ impl MachineSetController {
             let label = "cluster.x-k8s.io/set-name";
             body.conditions.say(remediating(object, label, "MachineSet", view));
         }
-        let outcome = match &work.error {
-            Some(error) => Outcome::error(error.clone()),
-            None if counts.ready == body.replicas => Outcome::done(),
-            None => Outcome::after("clusterApi.notReadyRequeue", self.settings.not_ready_requeue),
+        let not_ready = (counts.ready != body.replicas)
+            .then_some(("clusterApi.notReadyRequeue", self.settings.not_ready_requeue));
+        let sooner = work.held.into_iter().chain(not_ready).min_by_key(|(_, pause)| *pause);
+        let outcome = match (&work.error, sooner) {
+            (Some(error), _) => Outcome::error(error.clone()),
+            (None, Some((rule, pause))) => Outcome::after(rule, pause),
+            (None, None) => Outcome::done(),
         };
         if changed == **object {
             return Step::Done(outcome);
@@ -302,8 +307,9 @@ impl Reconciler for MachineSetController {
             view.found(&ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: name.clone() });
         }
         self.mention_unready(&listed, view);
-        let mut work = Work { listed, todo: VecDeque::new(), scaled: false, error: None };
-        self.remediate(&object, &mut work, view);
+        let (todo, scaled) = (VecDeque::new(), false);
+        let mut work = Work { listed, todo, scaled, error: None, held: None };
+        self.remediate(&object, set, &mut work, view);
         self.scale(&object, set, &mut work, view);
         self.act(key, Box::new(work), view)
     }

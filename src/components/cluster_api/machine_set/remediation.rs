@@ -5,7 +5,7 @@
 
 use super::super::Marking;
 use super::{Act, MachineSetController, Work, owner_remediated, told};
-use crate::api::kinds::Status;
+use crate::api::kinds::{MachineSet, Status};
 use crate::api::{Kind, Object};
 use crate::client::View;
 use crate::engine::{SimTime, Text};
@@ -16,7 +16,13 @@ const REMEDIATE: &str = "cluster.x-k8s.io/remediate-machine";
 
 impl MachineSetController {
     /// Plans the remediation of the listed Machines.
-    pub(super) fn remediate(&self, set: &Object, work: &mut Work, view: &mut View) {
+    pub(super) fn remediate(
+        &self,
+        object: &Object,
+        set: &MachineSet,
+        work: &mut Work,
+        view: &mut View,
+    ) {
         let now = view.wall_clock();
         if self.settings.forgives_recovered {
             let recovered = work.listed.iter().filter(|machine| !self.goes(machine));
@@ -33,7 +39,7 @@ impl MachineSetController {
         if marked.is_empty() {
             return;
         }
-        if let Some((most, words)) = self.in_flight(set, work, view) {
+        if let Some((most, words)) = self.in_flight(object, work, view) {
             // A Machine that never came up hosts nothing yet: the newest go first.
             marked.sort_by_key(|machine| {
                 let asked = machine.meta.annotation(REMEDIATE).is_some();
@@ -48,7 +54,20 @@ impl MachineSetController {
                 })
             }));
         }
-        self.delete_marked(&marked, work, view);
+        if marked.is_empty() {
+            return;
+        }
+        let failures = self.holds((object, set), "Machine remediation", work, view);
+        if failures.is_empty() {
+            return self.delete_marked(&marked, work, view);
+        }
+        let (reason, words) = self.held_words(&failures);
+        work.todo.extend(marked.iter().filter_map(|machine| {
+            let condition = owner_remediated(Status::False, reason, words.clone(), now);
+            told(machine, |body| {
+                body.conditions.say(condition);
+            })
+        }));
     }
 
     fn is_marked(&self, machine: &Arc<Object>) -> bool {

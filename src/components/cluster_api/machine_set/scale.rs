@@ -38,6 +38,9 @@ impl MachineSetController {
                 ));
                 return;
             }
+            if !self.holds((object, set), "Scale up", work, view).is_empty() {
+                return;
+            }
             work.todo.extend((have..wanted).map(|_| Act::Create));
             work.scaled = true;
         }
