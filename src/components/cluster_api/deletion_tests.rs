@@ -3,8 +3,8 @@
 use super::brakes_tests::{annotate, say, secs};
 use super::tests::{Manager, machine, manager, node, reply, settings};
 use super::*;
-use crate::api::kinds::{Condition, InfraMachine, Status, VolumeAttachment};
-use crate::api::{Answer, Deletion, Meta, Revision, WatchKind};
+use crate::api::kinds::{Condition, InfraMachine, KubeadmControlPlane, Status, VolumeAttachment};
+use crate::api::{Answer, ApiError, Deletion, Meta, Reason, Revision, WatchKind};
 use crate::engine::{Duration, SimTime};
 use std::sync::Arc;
 
@@ -210,5 +210,75 @@ fn the_newer_release_waits_for_attachments_too() {
         reply(&mut bench, "list VolumeAttachment", Answer::List(Revision(1), vec![Arc::new(one)]));
         let goes = bench.waiting().contains(&"delete InfraMachine/w".to_owned());
         assert_eq!(goes, !waits, "{there}: {:?}", bench.waiting());
+    }
+}
+
+/// Refuses the oldest request.
+fn fail(bench: &mut Manager) {
+    let (connection, request) = bench.asked.remove(0);
+    let error = ApiError::new(Reason::Timeout, "etcdserver: request timed out");
+    bench.answer(connection, request.id, Err(error));
+    bench.pass(Duration::from_millis(1));
+}
+
+fn drained_as(machine: &Object) -> Option<String> {
+    let said = machine.machine()?.conditions.get("DrainingSucceeded")?;
+    Some(format!("{} {}", said.status.name(), said.reason))
+}
+
+/// An API server that answers with errors, or has stopped to answer at all.
+#[test]
+fn a_machine_whose_node_cannot_be_read_stays_and_is_tried_again() {
+    let mut bench = going(settings(), &alive(), |_| {});
+    let told = bench.grant("patch Machine/w");
+    assert_eq!(drained_as(&told).as_deref(), Some("False Draining"));
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bench.waiting(), ["get Node/w"]);
+    fail(&mut bench);
+    let told = bench.grant("patch Machine/w");
+    assert_eq!(drained_as(&told).as_deref(), Some("False DrainingFailed"));
+    assert!(!bench.waiting().contains(&"delete InfraMachine/w".to_owned()));
+}
+
+#[test]
+fn of_a_cluster_that_is_lost_no_machine_goes_before_its_volumes_are_known() {
+    for (limit, waits) in [(0, true), (60, false)] {
+        let mut bench = manager(settings(), &alive());
+        let failures = settings().probe.failures;
+        bench.component.checks.reconciler.workload.pretend_failed(failures);
+        bench.bed.pass(secs(100));
+        let object = machine(|object| {
+            object.meta.deletion = Some(Deletion { at: SimTime::ZERO, grace: Duration::ZERO });
+            if let Some(body) = object.machine_mut() {
+                body.spec.node_volume_detach_timeout = secs(limit);
+                body.volume_wait_started = Some(SimTime::ZERO);
+            }
+        });
+        bench.shows(WatchKind::Added, object);
+        for _ in 0..4 {
+            bench.pass(Duration::from_millis(1));
+        }
+        bench.grant("patch Machine/w");
+        bench.pass(Duration::from_millis(1));
+        assert!(!bench.waiting().contains(&"get Node/w".to_owned()), "it is not drained");
+        let told = bench.grant("patch Machine/w");
+        let health = told.machine().and_then(|body| body.conditions.get("NodeHealthy"));
+        assert_eq!(health.is_none_or(|it| it.reason != *"Deleting"), waits, "{limit} s");
+    }
+}
+
+#[test]
+fn without_a_control_plane_that_stays_no_node_is_drained_or_deleted() {
+    let rules = Settings { bootstrap: Bootstrap::Kubeadm, ..settings() };
+    for (is_there, drains) in [(true, true), (false, false)] {
+        let plane = machine(|object| {
+            object.meta.key.name = Text::word("cp");
+            let label = (Text::word(KubeadmControlPlane::LABEL), Text::EMPTY);
+            object.meta.labels = Arc::new([label].into());
+        });
+        let objects = alive().into_iter().chain(is_there.then_some(plane)).collect::<Vec<_>>();
+        let mut bench = going(rules, &objects, |_| {});
+        let told = bench.grant("patch Machine/w");
+        assert_eq!(drained_as(&told).is_some(), drains);
     }
 }

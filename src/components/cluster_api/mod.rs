@@ -194,6 +194,7 @@ impl ClusterApi {
                 }
             }
             News::Answer(Token::Flight(Flight { controller, key }), answered) => {
+                self.tell_of_contact();
                 let clients = &mut self.clients;
                 match controller {
                     DEPLOYMENTS => self.deployments.on_answer(ctx, &key, answered, clients),
@@ -205,7 +206,13 @@ impl ClusterApi {
         }
     }
 
+    /// The controller of Machines learns whether the workload cluster is connected.
+    fn tell_of_contact(&mut self) {
+        self.machines.reconciler.connected = self.checks.reconciler.workload.contact().connected;
+    }
+
     fn work(&mut self, work: &Work, ctx: &mut Ctx<Event>) {
+        self.tell_of_contact();
         let clients = &mut self.clients;
         match work.controller {
             DEPLOYMENTS => self.deployments.on_work(ctx, work, clients),

@@ -10,11 +10,11 @@
 //! Simplified: a Cluster or control plane that is itself being deleted does not occur; the conditions of
 //! hooks are written only where there is or was a hook.
 
-use super::super::Wording;
+use super::super::{Bootstrap, Wording};
 use super::drain::drain_timed_out;
 use super::status::{deleting, finish};
 use super::{MachineController, State, bootstrap_of, infra_of, node_name};
-use crate::api::kinds::{Condition, Machine, MachinePhase, Status};
+use crate::api::kinds::{Condition, KubeadmControlPlane, Machine, MachinePhase, Status};
 use crate::api::{Answer, Kind, Object, ObjectKey, Reason, Verb};
 use crate::client::{Outcome, Reply, Step, View};
 use crate::engine::{SimTime, Text};
@@ -62,6 +62,9 @@ impl MachineController {
     /// Begins at the front.
     pub(super) fn delete(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         let Some(machine) = object.machine() else { return Step::done() };
+        if !self.has_control_plane(object, view) {
+            return self.terminate(object, view);
+        }
         if machine.node_ref.is_none() {
             if self.settings.deletion_looks_for_node {
                 let mut changed = Object::clone(object);
@@ -79,6 +82,17 @@ impl MachineController {
             true => self.drain(object, view),
             false => self.volumes(object, view),
         }
+    }
+
+    /// Without a control-plane Machine that stays there is no API whose Node could be drained or deleted. One
+    /// that is managed by others has no Machines here.
+    fn has_control_plane(&self, object: &Object, view: &View) -> bool {
+        let stays = |machine: &Arc<Object>| {
+            machine.key().namespace == object.key().namespace
+                && machine.meta.labels.contains_key(KubeadmControlPlane::LABEL)
+                && !machine.meta.is_deleting()
+        };
+        self.settings.bootstrap != Bootstrap::Kubeadm || view.local.list(Kind::Machine).any(stays)
     }
 
     pub(super) fn go_on(
@@ -240,7 +254,10 @@ impl MachineController {
     }
 
     fn delete_node(&mut self, object: &Arc<Object>, view: &View) -> Step<State> {
-        match node_name(object) {
+        // Up to 1.8 a cluster that nobody can reach keeps its Node, and that is no error.
+        let is_given_up = self.settings.wording == Wording::V1Beta1 && !self.connected;
+        let may = !is_given_up && self.has_control_plane(object, view);
+        match node_name(object).filter(|_| may) {
             Some(_) => node_deletion(object, view.now),
             None => self.finish(object, view.wall_clock()),
         }
@@ -330,10 +347,10 @@ pub fn drained(
     machine: &mut Machine,
     wording: Wording,
     status: Status,
-    (reason, message): (&'static str, &'static str),
+    (reason, message): (&'static str, impl Into<Text>),
     now: SimTime,
 ) {
-    let [kind, reason, message] = [draining_condition(wording), reason, message].map(Text::word);
+    let [kind, reason] = [draining_condition(wording), reason].map(Text::word);
     machine.conditions.say(Condition::new(kind, status, reason, message, now));
 }
 

@@ -49,13 +49,13 @@ pub struct Attempt {
 
 impl MachineController {
     /// Announces the drain, then looks the Node up live.
-    pub(super) fn drain(&mut self, object: &Arc<Object>, view: &View) -> Step<State> {
+    pub(super) fn drain(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         let now = view.wall_clock();
         let machine = object.machine();
         let announced = machine
             .is_some_and(|m| m.conditions.get(draining_condition(self.settings.wording)).is_some());
         if announced {
-            return read_node(object);
+            return self.read_node(object, view);
         }
         let mut changed = Object::clone(object);
         if let Some(machine) = changed.machine_mut() {
@@ -75,19 +75,24 @@ impl MachineController {
         view: &mut View,
     ) -> Step<State> {
         match (state, reply) {
-            (State::DrainAnnounced, _) => read_node(object),
+            (State::DrainAnnounced, _) => self.read_node(object, view),
             (State::NodeRead, Reply::Answer(Ok(Answer::Object(node)))) => cordon(&node, view.now),
             (State::NodeRead, Reply::Answer(Err(error))) => match error.reason {
                 // Without its Node there is nothing to drain.
                 Reason::NotFound => self.drain_done(object, view),
-                // Up to 1.8 a workload cluster that does not answer ends the drain, not the delay.
-                _ if self.settings.wording == Wording::V1Beta1 => self.volumes(object, view),
-                _ => Step::Done(Outcome::error(error.message)),
+                _ => self.drain_failed(object, "get", &error, view),
             },
+            (State::Cordoned(_), Reply::Answer(Err(error))) => {
+                self.drain_failed(object, "cordon", &error, view)
+            }
             (State::Cordoned(attempt) | State::Polling(attempt), _) => list_pods(attempt),
             (State::PodsListed(attempt), reply) => match listed(reply) {
                 Ok(pods) => self.look(object, attempt, &pods, view),
-                Err(error) => self.attempt_over(object, Some(error)),
+                // An attempt that fails is one that is tried again after its pause.
+                Err(error) => match self.settings.drain.style {
+                    DrainStyle::Attempts { .. } => self.attempt_over(object, None),
+                    DrainStyle::Passes => self.attempt_over(object, Some(error)),
+                },
             },
             (State::Evicting(attempt), Reply::Answer(answered)) => {
                 let attempt = self.evicted(attempt, answered, view);
@@ -95,6 +100,38 @@ impl MachineController {
             }
             _ => Step::done(),
         }
+    }
+
+    /// Looks the Node up live. Up to 1.8 a cluster that nobody can reach is not drained, and that is no error;
+    /// but its volumes are waited for.
+    fn read_node(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
+        if self.settings.wording == Wording::V1Beta1 && !self.connected {
+            return self.drain_done(object, view);
+        }
+        let name = node_name(object).unwrap_or_default();
+        let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name };
+        Step::ask_remote(Verb::Get(key), State::NodeRead)
+    }
+
+    /// The Node could not be read or cordoned: all of it is tried again.
+    fn drain_failed(
+        &mut self,
+        object: &Arc<Object>,
+        what: &str,
+        error: &ApiError,
+        view: &mut View,
+    ) -> Step<State> {
+        let node = node_name(object).unwrap_or_default();
+        let words = Text::from(format!("unable to {what} node {node}: {error}"));
+        let said = format!("error draining Machine's node \"{node}\": {words}");
+        view.warn(object.key(), "FailedDrainNode", said);
+        let mut changed = Object::clone(object);
+        if let Some(machine) = changed.machine_mut() {
+            machine.phase = MachinePhase::Deleting;
+            let why = ("DrainingFailed", words.clone());
+            drained(machine, self.settings.wording, Status::False, why, view.wall_clock());
+        }
+        finish(object, changed, Outcome::error(words))
     }
 
     /// One look at the Pods of the Node.
@@ -268,12 +305,6 @@ impl MachineController {
 fn is_daemon(pod: &Object) -> bool {
     let finished = pod.pod().is_some_and(|pod| pod.phase.is_terminal());
     pod.meta.controlled_by(Kind::DaemonSet).is_some() && !finished
-}
-
-fn read_node(object: &Object) -> Step<State> {
-    let name = node_name(object).unwrap_or_default();
-    let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name };
-    Step::ask_remote(Verb::Get(key), State::NodeRead)
 }
 
 fn cordon(node: &Arc<Object>, now: SimTime) -> Step<State> {

@@ -21,6 +21,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct MachineController {
     pub(super) settings: Settings,
+    /// The workload cluster is connected, as far as the manager knows.
+    pub(super) connected: bool,
 }
 
 /// Where a reconcile waits.
@@ -57,7 +59,7 @@ pub enum State {
 impl MachineController {
     /// A controller with these rules.
     pub fn new(settings: Settings) -> MachineController {
-        MachineController { settings }
+        MachineController { settings, connected: true }
     }
 }
 

@@ -30,6 +30,9 @@ impl MachineController {
         if excluded || past || timed_out(machine, view.wall_clock()) {
             return self.terminate(object, view);
         }
+        if !self.connected {
+            return self.volumes_unknown(object, "the workload cluster is not connected", view);
+        }
         let name = node_name(object).unwrap_or_default();
         let node = node_in(view.remote, &name).and_then(|object| object.node());
         let skips = self.settings.volume_wait_skips_unreachable;
@@ -58,13 +61,7 @@ impl MachineController {
         let name = node_name(object).unwrap_or_default();
         let all = match listed(reply) {
             Ok(all) => all,
-            Err(error) => {
-                let words = format!(
-                    "error waiting for node volumes detaching, Machine's node \"{name}\": {error}"
-                );
-                view.warn(object.key(), "FailedWaitForVolumeDetach", words);
-                return Step::Done(Outcome::error(error));
-            }
+            Err(error) => return self.volumes_unknown(object, &error, view),
         };
         let here = |one: &Arc<Object>| {
             let body = one.volume_attachment();
@@ -78,15 +75,39 @@ impl MachineController {
         }
     }
 
+    /// Nobody can say whether volumes are attached: the machine does not go before that is known.
+    fn volumes_unknown(
+        &mut self,
+        object: &Arc<Object>,
+        error: &str,
+        view: &mut View,
+    ) -> Step<State> {
+        let name = node_name(object).unwrap_or_default();
+        let words =
+            format!("error waiting for node volumes detaching, Machine's node \"{name}\": {error}");
+        view.warn(object.key(), "FailedWaitForVolumeDetach", words);
+        let mut changed = Object::clone(object);
+        if let Some(machine) = changed.machine_mut() {
+            self.say_waiting(machine, view.wall_clock());
+            machine.phase = MachinePhase::Deleting;
+        }
+        finish(object, changed, Outcome::error(Text::from(error)))
+    }
+
+    /// That it waits for volumes counts from the first time on.
+    fn say_waiting(&self, machine: &mut Machine, now: SimTime) -> SimTime {
+        let started = *machine.volume_wait_started.get_or_insert(now);
+        self.say_drained(machine, now);
+        let words = "Waiting for node volumes to be detached";
+        let [kind, reason] = [self.condition(), "WaitingForVolumeDetach"].map(Text::word);
+        machine.conditions.say(Condition::new(kind, Status::False, reason, words, now));
+        started
+    }
+
     fn wait_for_volumes(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         let mut changed = Object::clone(object);
         let Some(machine) = changed.machine_mut() else { return Step::done() };
-        let started = *machine.volume_wait_started.get_or_insert(view.wall_clock());
-        self.say_drained(machine, view.wall_clock());
-        let words = "Waiting for node volumes to be detached";
-        let [kind, reason] = [self.condition(), "WaitingForVolumeDetach"].map(Text::word);
-        let waits = Condition::new(kind, Status::False, reason, words, view.wall_clock());
-        machine.conditions.say(waits);
+        let started = self.say_waiting(machine, view.wall_clock());
         machine.phase = MachinePhase::Deleting;
         let words =
             format!("Waiting for Node volumes to be detached (started at {})", rfc3339(started));
