@@ -173,6 +173,7 @@ fn vm_operator(all: &Catalog) -> vm_operator::Settings {
             create_blocks: all.rule("vmOperator.createBlocks"),
             recreate_keeps_uuid: all.rule("vmOperator.recreateKeepsUuid"),
             skips_disconnected: all.rule("vmOperator.skipsDisconnected"),
+            probes_after_failure: all.rule("vmOperator.probesAfterFailure"),
             requeue: all.period("vmOperator.requeue"),
         },
     }

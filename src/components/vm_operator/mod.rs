@@ -17,7 +17,9 @@ use crate::client::{
     Alarm, Client, ClientSettings, Clients, Delta, Flight, News, Shell, ShellSettings,
     VcenterClient, Work,
 };
-use crate::engine::{Activity, Duration, Path, Phase, Purpose, Rhythm, SimTime, Text, below};
+use crate::engine::{
+    Activity, Duration, Generation, Path, Phase, Purpose, Rhythm, SimTime, Text, below,
+};
 use crate::infra::{ActivityId, Address, ConnectionId, Ctx, Input, Start};
 use crate::wire::{DatacenterRequest, Message, TaskEnd};
 pub use prober::ProbeSettings;
@@ -50,6 +52,8 @@ pub struct Rules {
     pub recreate_keeps_uuid: bool,
     /// Whether a VM is left alone as long as vCenter has no connection to it.
     pub skips_disconnected: bool,
+    /// Whether a reconcile that failed asks for a readiness probe too.
+    pub probes_after_failure: bool,
     /// The next look while a VM is not created, or on without an address.
     pub requeue: Duration,
 }
@@ -61,8 +65,8 @@ pub enum Event {
     Work(Work),
     /// Subscribes to the datacenter's events again.
     Subscribe,
-    /// A VirtualMachine's readiness is to be probed.
-    Probe(ObjectKey, u32),
+    /// A VirtualMachine's next regular probe is due.
+    Probe(ObjectKey, Generation),
     /// A probe has had its time.
     ProbeOver(ObjectKey, u32),
 }
@@ -138,7 +142,7 @@ impl VmOperator {
             Input::Due(Event::Work(work)) => self.vms.on_work(ctx, &work, &mut self.clients),
             Input::Due(Event::Client(alarm)) => client.on_alarm(ctx, alarm, &mut news),
             Input::Due(Event::Subscribe) => self.subscribe(ctx),
-            Input::Due(Event::Probe(key, round)) => self.probe(&key, round, ctx),
+            Input::Due(Event::Probe(key, due)) => self.probe_due(&key, due, ctx),
             Input::Due(Event::ProbeOver(key, round)) => self.probe_over(&key, round, ctx),
             Input::Message(from, Message::Handshake) => {
                 self.probe_heard(from, Ok(()), ctx);
@@ -222,8 +226,7 @@ impl VmOperator {
 
     /// Every event counts, a change of the status too.
     fn on_change(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
-        let start = if self.settled { Start::Fresh } else { Start::Steady };
-        self.follow_probe(delta.key(), delta.new.as_deref(), start, ctx);
+        self.follow_probe(delta.key(), delta.new.as_deref(), ctx);
         if self.settled {
             self.vms.enqueue(ctx, delta.key());
         }
@@ -269,13 +272,16 @@ impl VmOperator {
         }
     }
 
-    /// Sends what reconciles want of the datacenter.
+    /// Sends what reconciles want of the datacenter, and probes where one has ended.
     fn make_calls(&mut self, ctx: &mut Ctx<Event>) {
         for (key, request) in self.vms.take_calls() {
             self.vcenter.ask(ctx, request, Task::Of(key));
         }
         for (key, request) in self.vms.reconciler.take_creations() {
             self.vcenter.ask(ctx, request, Task::Creation(key));
+        }
+        for key in self.vms.reconciler.take_ended() {
+            self.reconciled(&key, ctx);
         }
     }
 }

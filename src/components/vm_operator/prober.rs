@@ -3,14 +3,18 @@
 //!
 //! It looks at the guest, not at the datacenter. What it writes wakes the VirtualMachine's own
 //! reconcile, which then looks at the VM: so a control-plane VM that is off comes back within
-//! seconds, and a worker, which has no probe, does not. Follows `pkg/prober`.
+//! seconds, and a worker, which has no probe, does not. Each reconcile that has come to its end asks
+//! for a probe at once; the next regular one comes when it would have come. Follows `pkg/prober`,
+//! which means to ask only for a probe that is new or changed, but compares a value with a pointer.
+//!
+//! Simplified: without the limit of five probes at a time.
 
 use super::{Event, VmOperator};
 use crate::api::kinds::{Condition, PowerState, Status, VirtualMachine};
 use crate::api::{Object, ObjectKey, Verb};
 use crate::client::Flight;
-use crate::engine::{Duration, Purpose, Text, below};
-use crate::infra::{ConnectionId, Ctx, Port, Start};
+use crate::engine::{Duration, Generation, Purpose, Text, Timer, below};
+use crate::infra::{ConnectionId, Ctx, Port};
 use crate::wire::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,10 +37,15 @@ pub struct Prober {
 /// One VirtualMachine's.
 #[derive(Clone, Debug, Default)]
 struct Probe {
-    /// Tells a timer or an answer of this round from those of earlier ones.
+    /// Tells the end of this round's time from those of earlier ones.
     round: u32,
     /// The connection of a probe under way.
     under_way: Option<ConnectionId>,
+    /// It was asked for meanwhile: it comes right after.
+    again: bool,
+    /// Which timer is that of the next regular probe, if one is set.
+    next: Timer,
+    is_set: bool,
 }
 
 impl Prober {
@@ -53,28 +62,24 @@ const PROBER: u8 = 1;
 const AGENT: &str = "virtualmachine-prober";
 
 impl VmOperator {
-    /// Begins to probe a VirtualMachine that wants it, and ends it for one that is gone.
+    /// Ends the probes of a VirtualMachine that is gone or wants none. Of one that has long been
+    /// there, to a process that has long been running, they are under way.
     pub(super) fn follow_probe(
         &mut self,
         key: &ObjectKey,
         object: Option<&Object>,
-        start: Start,
         ctx: &mut Ctx<Event>,
     ) {
-        let wanted = object
-            .filter(|object| !object.meta.is_deleting())
-            .and_then(|object| object.virtual_machine()?.readiness_port);
-        match (wanted, self.prober.probes.contains_key(key)) {
-            (Some(_), false) => {
-                self.prober.probes.insert(key.clone(), Probe::default());
-                let period = self.settings.probe.period;
-                let pause = match start {
-                    Start::Steady => below(period, ctx.draw(PHASE)),
-                    Start::Fresh => Duration::ZERO,
-                };
-                ctx.after("vmOperator.probePeriod", pause, Event::Probe(key.clone(), 0));
+        let is_wanted = object.is_some_and(wants_probe);
+        match self.prober.probes.contains_key(key) {
+            false if is_wanted && !self.settled => {
+                let mut probe = Probe { is_set: true, ..Probe::default() };
+                let event = Event::Probe(key.clone(), probe.next.restart());
+                self.prober.probes.insert(key.clone(), probe);
+                let pause = below(self.settings.probe.period, ctx.draw(PHASE));
+                ctx.after("vmOperator.probePeriod", pause, event);
             }
-            (None, true) => {
+            true if !is_wanted => {
                 let probe = self.prober.probes.remove(key);
                 if let Some(connection) = probe.and_then(|probe| probe.under_way) {
                     ctx.close(connection);
@@ -84,11 +89,30 @@ impl VmOperator {
         }
     }
 
-    /// A probe is due.
-    pub(super) fn probe(&mut self, key: &ObjectKey, round: u32, ctx: &mut Ctx<Event>) {
-        let Some(probe) = self.prober.probes.get_mut(key).filter(|it| it.round == round) else {
+    /// A reconcile has come to its end: a probe follows at once, or right after the one under way.
+    pub(super) fn reconciled(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
+        let object = self.clients.local.caches.get(key);
+        if object.is_some_and(|object| wants_probe(object)) {
+            self.prober.probes.entry(key.clone()).or_default();
+            self.probe(key, ctx);
+        }
+    }
+
+    /// The time of a regular probe has come.
+    pub(super) fn probe_due(&mut self, key: &ObjectKey, due: Generation, ctx: &mut Ctx<Event>) {
+        let probe = self.prober.probes.get_mut(key).filter(|it| it.next.is_current(due));
+        if let Some(probe) = probe {
+            probe.is_set = false;
+            self.probe(key, ctx);
+        }
+    }
+
+    fn probe(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
+        let Some(probe) = self.prober.probes.get_mut(key) else { return };
+        if probe.under_way.is_some() {
+            probe.again = true;
             return;
-        };
+        }
         let Some(vm) = self.clients.local.caches.get(key).and_then(|it| it.virtual_machine())
         else {
             return;
@@ -101,7 +125,7 @@ impl VmOperator {
         let connection = ctx.connect_to_vm(key.name.clone(), port);
         probe.under_way = Some(connection);
         ctx.send(connection, Message::Handshake);
-        let event = Event::ProbeOver(key.clone(), round);
+        let event = Event::ProbeOver(key.clone(), probe.round);
         ctx.after("vmOperator.probeTimeout", self.settings.probe.timeout, event);
     }
 
@@ -133,8 +157,24 @@ impl VmOperator {
         if let Some(connection) = probe.under_way.take() {
             ctx.close(connection);
         }
-        let event = Event::Probe(key.clone(), probe.round);
-        ctx.after("vmOperator.probePeriod", self.settings.probe.period, event);
+        let again = std::mem::take(&mut probe.again);
+        // One that waits already is not put off.
+        if !std::mem::replace(&mut probe.is_set, true) {
+            let event = Event::Probe(key.clone(), probe.next.restart());
+            ctx.after("vmOperator.probePeriod", self.settings.probe.period, event);
+        }
+        self.say_probed(key, outcome, ctx);
+        if again {
+            self.probe(key, ctx);
+        }
+    }
+
+    fn say_probed(
+        &mut self,
+        key: &ObjectKey,
+        outcome: Result<(), &'static str>,
+        ctx: &mut Ctx<Event>,
+    ) {
         let Some(object) = self.clients.local.caches.get(key).cloned() else { return };
         let (status, reason, message) = match outcome {
             Ok(()) => (Status::True, "", ""),
@@ -154,6 +194,11 @@ impl VmOperator {
             self.clients.local.ask(ctx, AGENT, verb, flight);
         }
     }
+}
+
+fn wants_probe(object: &Object) -> bool {
+    let port = object.virtual_machine().and_then(|vm| vm.readiness_port);
+    port.is_some() && !object.meta.is_deleting()
 }
 
 /// True if an answer is one that no reconcile waits for.

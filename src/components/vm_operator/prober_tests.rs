@@ -5,6 +5,7 @@ use super::*;
 use crate::api::kinds::{Condition, PowerState, Status, VirtualMachine};
 use crate::api::{Object, WatchKind};
 use crate::infra::{Broken, Effect};
+use crate::wire::VmFacts;
 
 /// A VM that is on, with a probe that has long succeeded.
 fn probed(change: impl FnOnce(&mut VirtualMachine)) -> Object {
@@ -124,4 +125,65 @@ fn a_probe_ends_with_its_virtual_machine() {
         assert_eq!(asked(&bench.play(Input::Due(event))), Vec::<ConnectionId>::new());
     }
     assert_eq!(said(&mut bench), Vec::<String>::new());
+}
+
+/// How many probes have begun.
+fn begun(bench: &Operator) -> usize {
+    bench.timers.iter().filter(|(_, event)| matches!(event, Event::ProbeOver(..))).count()
+}
+
+/// A reconcile that a resync called, and this end of its look at the VM.
+fn reconciled(bench: &mut Operator, end: TaskEnd) {
+    bench.play(Input::Tick(RESYNC));
+    bench.pass(Duration::ZERO);
+    bench.end_call(end);
+    bench.pass(Duration::ZERO);
+}
+
+fn is_on() -> TaskEnd {
+    let (ip, uuid) = (Some(Text::word("10.0.0.1")), Text::word("42-its-own"));
+    TaskEnd::Found(VmFacts { is_on: true, uuid, ip, is_connected: true })
+}
+
+#[test]
+fn the_end_of_a_reconcile_asks_at_once_and_puts_no_regular_probe_off() {
+    let mut bench = operator(settings(), Start::Steady, &[probed(|_| {})]);
+    let due = |bench: &Operator| {
+        let regular = bench.timers.iter().filter(|(_, event)| matches!(event, Event::Probe(..)));
+        regular.map(|(pause, _)| *pause).collect::<Vec<_>>()
+    };
+    let before = due(&bench);
+    reconciled(&mut bench, is_on());
+    assert_eq!((begun(&bench), due(&bench)), (1, before));
+    // Another one while the probe is under way: it comes right after, once.
+    for _ in 0..2 {
+        bench.grant("patch VirtualMachine/control-plane-1");
+        reconciled(&mut bench, is_on());
+    }
+    assert_eq!(begun(&bench), 1);
+    bench.bed.pass(Duration::from_secs(10));
+    let over = bench.timers.iter().find(|(_, event)| matches!(event, Event::ProbeOver(..)));
+    let event = over.expect("it is under way").1.clone();
+    bench.play(Input::Due(event));
+    assert_eq!(begun(&bench), 2);
+}
+
+#[test]
+fn a_reconcile_that_failed_asks_only_in_the_newer_release() {
+    for probes_after_failure in [false, true] {
+        let rules = Rules { probes_after_failure, ..settings().rules };
+        let rules = Settings { rules, ..settings() };
+        let mut bench = operator(rules, Start::Steady, &[probed(|_| {})]);
+        bench.play(Input::Tick(RESYNC));
+        bench.pass(Duration::ZERO);
+        let off = TaskEnd::Found(VmFacts {
+            is_on: false,
+            uuid: Text::word("42-its-own"),
+            ip: None,
+            is_connected: true,
+        });
+        bench.end_call(off);
+        bench.end_call(TaskEnd::HostNotConnected);
+        assert_eq!(begun(&bench), usize::from(probes_after_failure));
+    }
 }

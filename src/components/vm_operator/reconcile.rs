@@ -27,6 +27,8 @@ pub struct VirtualMachineController {
     creating: BTreeSet<ObjectKey>,
     /// Creations that the owner has not sent yet.
     creations: Vec<(ObjectKey, DatacenterRequest)>,
+    /// VirtualMachines whose reconcile has come to its end; the owner has not heard of it yet.
+    ended: Vec<ObjectKey>,
 }
 
 /// Where a reconcile waits.
@@ -51,7 +53,13 @@ const UUID: Purpose = Purpose(10);
 impl VirtualMachineController {
     /// A controller with these rules.
     pub fn new(rules: Rules) -> VirtualMachineController {
-        VirtualMachineController { rules, creating: BTreeSet::new(), creations: Vec::new() }
+        let (creations, ended) = (Vec::new(), Vec::new());
+        VirtualMachineController { rules, creating: BTreeSet::new(), creations, ended }
+    }
+
+    /// The VirtualMachines whose reconcile has come to its end; what it wrote may still be on its way.
+    pub fn take_ended(&mut self) -> Vec<ObjectKey> {
+        std::mem::take(&mut self.ended)
     }
 
     /// The creations that nobody waits for, to be asked for by the owner.
@@ -136,6 +144,19 @@ impl VirtualMachineController {
         Step::Done(Outcome::after("vmOperator.requeue", self.rules.requeue))
     }
 
+    /// Notes it if this is the last step of a VirtualMachine that is to live.
+    fn note_end(&mut self, object: &Object, step: Step<State>) -> Step<State> {
+        let ends = match &step {
+            Step::Done(outcome) => outcome.error.is_none() || self.rules.probes_after_failure,
+            Step::Write(_, State::Last(_)) => true,
+            _ => false,
+        };
+        if ends && !object.meta.is_deleting() {
+            self.ended.push(object.key().clone());
+        }
+        step
+    }
+
     fn report(&self, object: &Arc<Object>, facts: &VmFacts, view: &View) -> Step<State> {
         let mut changed = Object::clone(object);
         let Some(vm) = changed.virtual_machine_mut() else { return Step::done() };
@@ -177,7 +198,8 @@ impl Reconciler for VirtualMachineController {
             (false, false) => self.adopt(&object, view),
             // A VM that is being made cannot be looked at, nor deleted.
             (true, _) if self.creating.contains(key) => {
-                Step::Done(Outcome::after("vmOperator.requeue", self.rules.requeue))
+                let step = Step::Done(Outcome::after("vmOperator.requeue", self.rules.requeue));
+                self.note_end(&object, step)
             }
             (true, _) => find(&object, State::Finding),
         }
@@ -194,8 +216,8 @@ impl Reconciler for VirtualMachineController {
         if object.meta.is_deleting() {
             view.found(key);
         }
-        match (state, reply) {
-            (State::Last(outcome), _) => Step::Done(outcome),
+        let step = match (state, reply) {
+            (State::Last(outcome), _) => return Step::Done(outcome),
             (_, Reply::Task(Err(error))) => Step::Done(Outcome::error(error)),
             (State::Finding, Reply::Task(Ok(end))) => self.found(&object, &end, view),
             (State::ReadingUserData, Reply::Answer(answered)) => {
@@ -223,7 +245,8 @@ impl Reconciler for VirtualMachineController {
             (State::FindingAgain, _) => Step::Done(Outcome::error("the VM went again")),
             (State::Destroying, _) => release(&object),
             _ => Step::done(),
-        }
+        };
+        self.note_end(&object, step)
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) fn settings() -> Settings {
             async_signal: false,
             create_blocks: true,
             recreate_keeps_uuid: true,
+            probes_after_failure: false,
             requeue: secs(10),
         },
     }
