@@ -184,11 +184,9 @@ impl VmOperator {
             [VirtualMachine::READY.as_str(), reason, message].map(Text::from);
         let mut changed = Object::clone(&object);
         let said = Condition::new(kind, status, reason, message, ctx.wall_clock());
-        // Written only when it turns: each write wakes the VirtualMachine.
-        let turned = changed.virtual_machine_mut().is_some_and(|vm| {
-            !vm.conditions.is(&VirtualMachine::READY, status) && vm.conditions.say(said)
-        });
-        if turned {
+        // Written only when it says something new, be it in its message: each write wakes the
+        // VirtualMachine.
+        if changed.virtual_machine_mut().is_some_and(|vm| vm.conditions.say(said)) {
             let verb = Verb::Patch { base: object, changed: Arc::new(changed) };
             let flight = Flight { controller: PROBER, key: key.clone() };
             self.clients.local.ask(ctx, AGENT, verb, flight);

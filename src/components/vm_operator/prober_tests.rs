@@ -84,16 +84,21 @@ fn one_that_is_silent_or_refuses_is_not_ready_and_its_reconcile_looks() {
         bench.shows(
             WatchKind::Modified,
             probed(|body| {
-                let kind = VirtualMachine::READY;
-                body.conditions.set(Condition::new(kind, Status::False, "", "", SimTime::ZERO));
+                let (kind, refused) = (VirtualMachine::READY, "connect: connection refused");
+                let said = Condition::new(kind, Status::False, "NotReady", refused, SimTime::ZERO);
+                body.conditions.set(said);
             }),
         );
         bench.pass(Duration::from_millis(1));
         assert_eq!(bench.calls.len(), before + 1, "the VM is looked at");
-        // It stays so: once is enough.
+        // It stays so: once is enough. Other words for it are news.
         let connection = next_probe(&mut bench)[0];
         bench.play(Input::Broken(connection, Broken::Refused));
         assert_eq!(said(&mut bench), Vec::<String>::new());
+        next_probe(&mut bench);
+        bench.pass(Duration::from_secs(10));
+        let other = "patch VirtualMachine/control-plane-1: False dial tcp: i/o timeout";
+        assert_eq!(said(&mut bench), [other]);
     }
 }
 
