@@ -277,3 +277,30 @@ fn a_sample_keeps_times_after_the_fault_downtimes_and_what_is_missing() {
     let (outcome, missing) = (Outcome::Horizon, Text::word("a VM is off"));
     assert_eq!(ending, Ending { outcome, missing });
 }
+
+#[test]
+fn processes_and_probes_of_the_beginning_keep_their_names_in_a_sample() {
+    let run = run("
+        0 Process/kube-apiserver@control-plane-0 running - true
+        0 Process/kube-apiserver@control-plane-1 running - true
+        0 Probe/app-web status - ok
+        0 Probe/app-db status - ok
+        61 Process/kube-apiserver@control-plane-0 running true false
+        62 Process/kube-apiserver@control-plane-1 running true false
+        64 Probe/app-web status ok down Timeout
+        65 Probe/app-db status ok down Timeout
+        70 Process/kube-apiserver@control-plane-x2k4p running - true
+        71 Process/kube-apiserver@control-plane-x2k4p serving - true
+    ");
+    let name = |name: &Name| format!("{} {}", name.figure, name.object);
+    assert_eq!(
+        Sample::of(&run).figures.keys().map(name).collect::<Vec<_>>(),
+        [
+            "apiserverDown Process/kube-apiserver@control-plane-0",
+            "apiserverDown Process/kube-apiserver@control-plane-1",
+            "apiserverUp Process/new",
+            "appUnavailable Probe/app-db",
+            "appUnavailable Probe/app-web",
+        ]
+    );
+}

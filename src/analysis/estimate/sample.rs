@@ -84,15 +84,13 @@ fn downtimes(run: &Run) -> impl Iterator<Item = (Name, Duration)> {
     })
 }
 
-/// The objects whose names are the same in every run.
+/// The objects whose names are the same in every run: those that there are at the beginning. Not
+/// all of them are told by `exists`: a process begins with `running`, a probe with its `status`.
 fn at_the_beginning(run: &Run) -> BTreeSet<Text> {
-    let initial = run
-        .timeline
-        .entries()
-        .iter()
-        .take_while(|entry| entry.at == SimTime::ZERO && entry.kind != *"Fault");
+    let entries = run.timeline.entries().iter();
+    let initial = entries.take_while(|entry| entry.at == SimTime::ZERO && entry.kind != *"Fault");
     let mut known: BTreeSet<Text> = initial
-        .filter(|entry| entry.field == *"exists" && entry.to == Value::Bool(true))
+        .filter(|entry| entry.from == Value::Null)
         .map(|entry| entry.object().into())
         .collect();
     known.insert(Text::word("Cluster/workload"));
