@@ -43,27 +43,30 @@ fn title(why: &Why, style: Style, to: &mut impl io::Write) -> io::Result<()> {
 /// What happened, and between two happenings what was waited for.
 fn steps(why: &Why, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     let stations = why.stations();
+    // The last is told at the end, also where a wait of no length begins with it.
+    let Some((last, stations)) = stations.split_last() else { return Ok(()) };
     let mut told = 0;
+    // Before a wait stands what it began with. Of what happened within short waits that is the last.
+    let mut begin = |part: &Part, to: &mut _| {
+        let before = stations.partition_point(|entry| entry.at <= part.from);
+        let new = stations[std::mem::replace(&mut told, before)..before].last();
+        new.map_or(Ok(()), |entry| station(entry, why, style, to))
+    };
     let mut small: Vec<&Part> = Vec::new();
     for part in &why.parts {
         if is_small(part, why.whole()) {
+            if small.is_empty() {
+                begin(part, to)?;
+            }
             small.push(part);
             continue;
         }
-        // Of what happened within short waits, the last is what the long one began with.
-        let before = stations.partition_point(|entry| entry.at <= part.from);
         together(&std::mem::take(&mut small), why, style, to)?;
-        if let Some(entry) = stations[..before].last().filter(|_| before > told) {
-            station(entry, why, style, to)?;
-        }
-        told = before;
+        begin(part, to)?;
         wait(part, why, style, to)?;
     }
     together(&small, why, style, to)?;
-    match stations.last() {
-        Some(entry) => station(entry, why, style, to),
-        None => Ok(()),
-    }
+    station(last, why, style, to)
 }
 
 fn is_small(part: &Part, whole: Duration) -> bool {
@@ -147,4 +150,98 @@ fn sums(
     let names: Vec<Rule> = small.iter().map(|share| share.rule).collect();
     let text = format!("less than 0.1 % each: {}", names.join(", "));
     hang(amount(total, whole), TEXT, &[Span::new(Mood::Quiet, text)], style, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::Milestone;
+    use crate::engine::{SimTime, Text};
+    use crate::timeline::{EntryId, Run, StepId, Timeline, Value};
+    use insta::assert_snapshot;
+
+    fn at(seconds: u64) -> SimTime {
+        SimTime::ZERO + Duration::from_secs(seconds)
+    }
+
+    fn entry(seconds: u64, object: &str, field: &str, to: &str) -> Entry {
+        let (kind, name) = object.split_once('/').expect("a kind and a name");
+        let cluster = Text::EMPTY;
+        Entry {
+            id: EntryId(0),
+            at: at(seconds),
+            cluster,
+            kind: kind.into(),
+            name: name.into(),
+            field: field.into(),
+            from: Value::Null,
+            to: Value::text(to),
+            reason: Text::EMPTY,
+            message: Text::EMPTY,
+            by: Text::EMPTY,
+            cause: None,
+            reads: Vec::new(),
+            took: None,
+        }
+    }
+
+    /// A way through these entries, the first of which is the fault, with waits of these seconds.
+    fn told(entries: &[Entry], waits: &[(u64, Rule)]) -> String {
+        let mut timeline = Timeline::default();
+        entries
+            .iter()
+            .for_each(|entry| timeline.push(Entry { id: timeline.next_id(), ..entry.clone() }));
+        let entries: Vec<EntryId> = timeline.entries().iter().map(|entry| entry.id).collect();
+        let first = timeline.entries().first().expect("a fault").at;
+        let mut parts: Vec<Part> = Vec::new();
+        for (seconds, rule) in waits {
+            let from = parts.last().map_or(first, |part| part.to);
+            parts.push(Part {
+                from,
+                to: from + Duration::from_secs(*seconds),
+                rule,
+                step: StepId::default(),
+            });
+        }
+        let last = timeline.entries().last().expect("a milestone");
+        let milestone = Milestone {
+            name: Text::word("nodeReady"),
+            object: last.object().into(),
+            at: last.at,
+            entry: last.id,
+        };
+        let run = Run { first_fault: Some(first), timeline, ..Run::default() };
+        let why = Why {
+            run,
+            milestone,
+            who: vec![Text::EMPTY; parts.len()],
+            parts,
+            entries: entries.into_iter().collect(),
+            settings: Settings::default(),
+        };
+        let mut bytes = Vec::new();
+        steps(&why, Style::Plain, &mut bytes).expect("memory");
+        String::from_utf8(bytes).expect("text")
+    }
+
+    #[test]
+    fn what_happened_stands_before_the_waits_that_followed_it() {
+        let entries = [
+            entry(60, "Fault/deleteVm", "injected", "VM/worker-0"),
+            entry(61, "Lease/kube-scheduler", "holder", "one"),
+            entry(62, "Lease/kube-scheduler", "holder", "two"),
+            entry(1062, "Node/worker-0", "Ready", "Unknown"),
+            entry(1064, "Node/worker-0", "Ready", "True"),
+        ];
+        let waits = [(1, "soon"), (1, "soon"), (1000, "late"), (1, "soon"), (1, "soon")];
+        assert_snapshot!(told(&entries, &waits), @r"
+        +00:00.0    Fault/deleteVm injected: VM/worker-0
+                      2s   0.1 %  2 short waits: soon 2s
+        +00:02.0    Lease/kube-scheduler holder: two
+                  16m40s  99.6 %  late
+        +16:42.0    Node/worker-0 Ready: Unknown
+                      2s   0.1 %  2 short waits: soon 2s
+        +16:44.0    Node/worker-0 Ready: True
+        ");
+    }
 }
