@@ -233,6 +233,18 @@ fn only_a_vm_that_was_on_before_is_powered_on_again() {
 }
 
 #[test]
+fn a_machine_that_goes_is_replaced_only_if_another_comes() {
+    let outcome = |lines: &str| {
+        let run = Run { end: End::Recovered, ..run(lines) };
+        Outcome::of(&run, &milestones(&run))
+    };
+    let scaled_in = "0 Machine/worker-2 exists - true\n70 Machine/worker-2 exists true -";
+    assert_eq!(outcome(scaled_in), Outcome::CameBack);
+    let another = "80 Machine/md-0-new exists - true";
+    assert_eq!(outcome(&format!("{scaled_in}\n{another}")), Outcome::Replaced);
+}
+
+#[test]
 fn an_app_goes_down_and_comes_back_for_its_user() {
     let run = run("
         0 Probe/app-web status - ok

@@ -21,7 +21,7 @@ pub struct Ending {
 pub enum Outcome {
     /// A Machine was deleted and another made in its place.
     Replaced,
-    /// A VM was powered on again, and no Machine was deleted.
+    /// A VM was powered on again, and no Machine was replaced.
     PoweredOn,
     /// Neither: what was broken came back by itself, or by hand.
     CameBack,
@@ -74,7 +74,10 @@ impl Outcome {
     pub(in crate::analysis) fn of(run: &Run, milestones: &[Milestone]) -> Outcome {
         let came = |name: &str| milestones.iter().any(|milestone| milestone.name == *name);
         match run.end {
-            End::Recovered if came("machineDeleted") => Outcome::Replaced,
+            // A pool that is made smaller deletes a Machine too, and makes no other.
+            End::Recovered if came("machineDeleted") && came("replacementCreated") => {
+                Outcome::Replaced
+            }
             End::Recovered if powered_on_again(run) => Outcome::PoweredOn,
             End::Recovered => Outcome::CameBack,
             End::Budget => Outcome::Budget,
