@@ -2,8 +2,8 @@
 
 use super::Run;
 use super::args::Common;
-use super::commands::{Exit, Trouble, can_write, file, play, stdout};
-use super::output::{note, print, write_file};
+use super::commands::{Exit, Trouble, file, play, stdout};
+use super::output::{note, print, try_file, write_file};
 use super::player::Player;
 use super::progress::{Progress, watch};
 use crate::analysis::Control;
@@ -17,7 +17,8 @@ use crate::report::{
 };
 use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 /// Search for disasters that nobody wrote down
@@ -201,8 +202,8 @@ pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
     if asked.exhaustive {
         return try_all(asked);
     }
-    can_write(&asked.dir.join("finding"))?;
     let mut deck = Deck::new(&asked.platform, &asked.kinds).map_err(Trouble::Input)?;
+    make_folder(&asked.dir)?;
     deck.strikes = asked.faults.map(u64::from);
     let question = Asked {
         deck,
@@ -237,6 +238,14 @@ pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
         (false, _) => Exit::Invariant,
         (true, true) => Exit::Interrupted,
         (true, false) => Exit::Done,
+    })
+}
+
+/// Makes the folder for what will be found, if it is not there. That nothing can be written into it
+/// is said before the runs, which would be in vain.
+fn make_folder(dir: &Path) -> Result<(), Trouble> {
+    fs::create_dir_all(dir).and_then(|()| try_file(&dir.join("finding"))).map_err(|error| {
+        Trouble::Failed(format!("cannot write into the folder {}: {error}", dir.display()))
     })
 }
 
@@ -321,4 +330,23 @@ fn write_findings(
         note(&format!("wrote {}", path.display()));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_for_what_is_found_is_made_or_named() {
+        let folder = std::env::temp_dir().join(format!("healsim-fuzz-{}", std::process::id()));
+        let dir = folder.join("found/today");
+        make_folder(&dir).expect("it is made");
+        assert!(fs::read_dir(&dir).expect("a folder").next().is_none(), "nothing is left in it");
+        make_folder(&dir).expect("it is there already");
+        fs::write(folder.join("file"), b"").expect("a file in the way");
+        let dir = folder.join("file/found");
+        let Err(Trouble::Failed(why)) = make_folder(&dir) else { panic!("a file is no folder") };
+        assert!(why.starts_with(&format!("cannot write into the folder {}: ", dir.display())));
+        fs::remove_dir_all(folder).expect("it is ours");
+    }
 }
