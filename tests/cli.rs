@@ -85,7 +85,7 @@ fn a_scenarios_own_settings_are_as_if_set_and_refused_at_their_place() {
     let with = |setting: &str| format!("until: 30m\n  settings: {{ {setting} }}");
     let key = with("kubernetes.nodeMonitorGracePriod: 20s");
     let words = ["no setting", "did you mean `kubernetes.nodeMonitorGracePeriod`?"];
-    refused("settings-key.yaml", "until: 30m", &key, "9:49", &words);
+    refused("settings-key.yaml", "until: 30m", &key, "9:15", &words);
     let value = with("kubernetes.nodeMonitorGracePeriod: soon");
     let words = ["`soon` is not a duration", "(it is `40s` here)"];
     refused("settings-value.yaml", "until: 30m", &value, "9:50", &words);

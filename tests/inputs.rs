@@ -250,6 +250,33 @@ fn a_fault_that_can_hit_nothing_is_refused() {
     ]);
 }
 
+#[test]
+fn what_says_too_little_is_shown_where_it_begins() {
+    let after = |line: &str| format!("{END}  {line}\n");
+    for (from, to, place, words) in [
+        (FAULT, "{}", "7:7", "a fault says `at` which time it comes"),
+        (FAULT, "{ powerOff: { vm: worker-0 } }", "7:7", "a fault says `at` which time it comes"),
+        (FAULT, "{ after: 1m, powerOff: { vm: worker-0 } }", "7:7", "a fault says `at`"),
+        (END, &after("probes: [{ app: web }, {}]"), "9:26", "a probe is `app: WORKLOAD`"),
+        (END, &after("probes:\n    - {}"), "10:7", "a probe is `app: WORKLOAD`"),
+    ] {
+        check(&[(from, to, place, &[words])]);
+    }
+}
+
+#[test]
+fn a_wrong_key_is_shown_where_it_stands_and_not_at_its_value() {
+    let after = |line: &str| format!("{END}  {line}\n");
+    let setting = after("settings: { machineHealthCheck.unkownTimeout: 5m }");
+    let phase = after("given: { vmOperatorRsync: 9m }");
+    let value = after("given: { vmOperatorResync: soon }");
+    check(&[
+        (END, &setting, "9:15", &["did you mean `machineHealthCheck.unknownTimeout`?"]),
+        (END, &phase, "9:12", &["did you mean `vmOperatorResync`?"]),
+        (END, &value, "9:30", &["`soon` is not a duration"]),
+    ]);
+}
+
 /// What is wrong with a cluster in the place of the platform's.
 fn cluster(words: &str) -> String {
     with("platform: tkgs-2024\n", &format!("platform: tkgs-2024\n  cluster: {words}\n"))

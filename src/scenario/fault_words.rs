@@ -129,12 +129,12 @@ impl Scenario {
     /// Reads a fault that must come before the run's end, on what there is when it begins.
     pub(super) fn fault(
         &self,
-        written: &WrittenFault,
+        written: &Spanned<WrittenFault>,
         stage: &Stage,
         until: Duration,
     ) -> Result<(Moment, Fault), Mistake> {
         let moment = self.moment(written, stage, until)?;
-        let mut found = self.found(written, stage)?;
+        let mut found = self.found(&written.value, stage)?;
         match found.pop() {
             Some(fault) if found.is_empty() => Ok((moment, fault)),
             Some(last) => {
@@ -155,10 +155,11 @@ impl Scenario {
     /// When a fault comes.
     fn moment(
         &self,
-        written: &WrittenFault,
+        item: &Spanned<WrittenFault>,
         stage: &Stage,
         until: Duration,
     ) -> Result<Moment, Mistake> {
+        let written = &item.value;
         let after = written.after.as_ref();
         let after = after.map(|after| Ok((after, self.duration(after)?))).transpose()?;
         match (&written.at, &written.when) {
@@ -187,16 +188,16 @@ impl Scenario {
             }
             (None, None) => {
                 let message = "a fault says `at` which time it comes, or `when` what is seen";
-                Err(Mistake::of(&self.source.file, message))
+                Err(self.source.mistake(item, message))
             }
         }
     }
 
-    /// A mistake of a whole fault, shown at its moment.
-    pub(super) fn in_fault(&self, written: &WrittenFault, message: &str) -> Mistake {
-        match written.at.as_ref().or(written.when.as_ref()) {
+    /// A mistake of a whole fault, shown at its moment, or where it has none at its beginning.
+    pub(super) fn in_fault(&self, item: &Spanned<WrittenFault>, message: &str) -> Mistake {
+        match item.value.at.as_ref().or(item.value.when.as_ref()) {
             Some(place) => self.source.mistake(place, message),
-            None => Mistake::of(&self.source.file, message),
+            None => self.source.mistake(item, message),
         }
     }
 
@@ -382,9 +383,10 @@ impl Scenario {
     /// A unit or a program that is not on the VM, so that the fault would hit nothing.
     pub(super) fn target_that_is_not_there(
         &self,
-        written: &WrittenFault,
+        item: &Spanned<WrittenFault>,
         stage: &Stage,
     ) -> Option<Mistake> {
+        let written = &item.value;
         let process = [&written.freeze_process, &written.thaw_process].into_iter().flatten().next();
         let process = process.map(|on| (&on.vm, &on.process));
         let process = process.or(written.kill_process.as_ref().map(|on| (&on.vm, &on.process)));

@@ -16,7 +16,7 @@ use super::probes::{self, WrittenProbe};
 use super::settings::{add_volumes, blueprint};
 use super::stage::Stage;
 use super::workloads::WrittenWorkload;
-use super::yaml::{Source, Spanned, place};
+use super::yaml::{Mapping, Source, Spanned, place};
 use crate::engine::{Duration, SimTime, Text};
 use crate::world::{Blueprint, Workload};
 use serde::Deserialize;
@@ -75,20 +75,20 @@ struct Spec {
     seed: Option<u64>,
     cluster: Option<WrittenCluster>,
     #[serde(default)]
-    given: BTreeMap<String, Spanned<String>>,
-    faults: Vec<WrittenFault>,
+    given: Mapping<Spanned<String>>,
+    faults: Vec<Spanned<WrittenFault>>,
     until: Spanned<String>,
     #[serde(default)]
     expect: Vec<Spanned<WrittenExpectation>>,
     /// Instead of the platform's, as with `--set`.
     #[serde(default)]
-    settings: BTreeMap<String, Spanned<String>>,
+    settings: Mapping<Spanned<String>>,
     /// Beside the platform's.
     #[serde(default)]
     workloads: Vec<WrittenWorkload>,
     /// Users who try whether things work.
     #[serde(default)]
-    probes: Vec<WrittenProbe>,
+    probes: Vec<Spanned<WrittenProbe>>,
     /// What a lesson says before it begins.
     introduction: Option<String>,
     /// What it asks.
@@ -200,7 +200,8 @@ impl Scenario {
             }
         }
         faults.sort_by_key(|(at, _)| *at);
-        let waits = self.spec.faults.first().filter(|first| first.waits() && faults.is_empty());
+        let waits =
+            self.spec.faults.first().filter(|first| first.value.waits() && faults.is_empty());
         if let Some(waits) = waits {
             note(self.in_fault(waits, "the first fault needs a time: `at` in the place of `when`"));
         }
@@ -224,15 +225,15 @@ impl Scenario {
         if mistakes.is_empty() { Ok(resolved) } else { Err(mistakes) }
     }
 
-    /// Puts its own settings in the place of a platform's.
+    /// Puts its own settings in the place of a platform's; what is wrong here is a key.
     pub(super) fn set_up(&self, platform: &mut Platform) -> Vec<Mistake> {
-        let set = |(key, value): (&String, &Spanned<String>)| {
+        let set = |(key, value): &(Spanned<String>, Spanned<String>)| {
             let (line, column) = place(value);
             let place = Place { file: self.source.file.clone(), line, column };
-            let wrong = platform.catalog.set_at(key, &value.value, place).err()?;
-            Some(self.source.mistake(value, wrong.message))
+            let wrong = platform.catalog.set_at(&key.value, &value.value, place).err()?;
+            Some(self.source.mistake(key, wrong.message))
         };
-        self.spec.settings.iter().filter_map(set).collect()
+        self.spec.settings.0.iter().filter_map(set).collect()
     }
 
     /// What the scenario asks for in the place of the platform's VMs.
@@ -262,9 +263,10 @@ impl Scenario {
     /// The phases that it pins.
     fn given(&self, blueprint: &Blueprint, note: &mut impl FnMut(Mistake)) -> Given {
         let mut given = Given::default();
-        for (key, value) in &self.spec.given {
-            if let Err(message) = given.note(key, &value.value, blueprint) {
-                note(self.source.mistake(value, message));
+        for (key, value) in &self.spec.given.0 {
+            if let Err(message) = given.note(&key.value, &value.value, blueprint) {
+                let wrong = if Given::knows(&key.value) { value } else { key };
+                note(self.source.mistake(wrong, message));
             }
         }
         given

@@ -48,6 +48,11 @@ impl Given {
         Ok(())
     }
 
+    /// Whether there is a phase of this name.
+    pub fn knows(key: &str) -> bool {
+        PHASES.iter().any(|(name, _)| *name == key)
+    }
+
     fn note_resync(&mut self, value: &str, blueprint: &Blueprint) -> Result<(), String> {
         let away: Duration =
             value.parse().map_err(|error: crate::engine::NotADuration| error.to_string())?;

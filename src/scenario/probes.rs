@@ -26,29 +26,29 @@ pub struct WrittenProbe {
 /// A Deployment that is created more often than this does not come to its end before the next.
 const SHORTEST: Duration = Duration::from_secs(10);
 
-impl WrittenProbe {
-    /// The users that are meant, where these workloads and control planes can be asked.
-    fn resolve(
-        &self,
-        source: &Source,
-        apps: &[&str],
-        planes: &[Text],
-    ) -> Result<Vec<Probe>, Mistake> {
-        match (&self.app, &self.deploy, &self.api) {
-            (Some(app), None, None) => app_user(app, source, apps).map(|user| vec![user]),
-            (None, Some(every), None) => deployer(every, source).map(|user| vec![user]),
-            (None, None, Some(whom)) => api_users(whom, source, planes),
-            (None, None, None) => {
-                let message = "a probe is `app: WORKLOAD`, `deploy: INTERVAL` or `api: WHOM`";
-                Err(Mistake::of(&source.file, message))
-            }
-            _ => {
-                let message = "a probe is one of `app`, `deploy` and `api`; write several";
-                Err(source.mistake(self.place().expect("two are written"), message))
-            }
+/// The users that are meant, where these workloads and control planes can be asked.
+fn meant(
+    item: &Spanned<WrittenProbe>,
+    source: &Source,
+    apps: &[&str],
+    planes: &[Text],
+) -> Result<Vec<Probe>, Mistake> {
+    match (&item.value.app, &item.value.deploy, &item.value.api) {
+        (Some(app), None, None) => app_user(app, source, apps).map(|user| vec![user]),
+        (None, Some(every), None) => deployer(every, source).map(|user| vec![user]),
+        (None, None, Some(whom)) => api_users(whom, source, planes),
+        (None, None, None) => {
+            let message = "a probe is `app: WORKLOAD`, `deploy: INTERVAL` or `api: WHOM`";
+            Err(source.mistake(item, message))
+        }
+        _ => {
+            let message = "a probe is one of `app`, `deploy` and `api`; write several";
+            Err(source.mistake(item.value.place().expect("two are written"), message))
         }
     }
+}
 
+impl WrittenProbe {
     fn place(&self) -> Option<&Spanned<String>> {
         self.app.as_ref().or(self.deploy.as_ref()).or(self.api.as_ref())
     }
@@ -111,7 +111,7 @@ fn api_users(
 
 /// The users that are meant; each mistake is noted.
 pub fn resolve(
-    written: &[WrittenProbe],
+    written: &[Spanned<WrittenProbe>],
     source: &Source,
     (apps, control_planes): (&[&str], u32),
     note: &mut impl FnMut(Mistake),
@@ -121,12 +121,12 @@ pub fn resolve(
     let mut probes: Vec<Probe> = Vec::new();
     let is_deploy = |probe: &Probe| matches!(probe, Probe::Deploy(_));
     for one in written {
-        match one.resolve(source, apps, &planes) {
+        match meant(one, source, apps, &planes) {
             Ok(users) => {
                 let twice = users.iter().any(|user| {
                     probes.contains(user) || is_deploy(user) && probes.iter().any(is_deploy)
                 });
-                match one.place().filter(|_| twice) {
+                match one.value.place().filter(|_| twice) {
                     Some(place) => {
                         let message = "there is such a probe already; one of each is enough";
                         note(source.mistake(place, message));

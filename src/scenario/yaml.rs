@@ -5,9 +5,11 @@
 
 use super::mistake::Mistake;
 use super::yaml_words::{Trouble, trouble};
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::marker::PhantomData;
 use std::path::Path;
 
 pub use serde_saphyr::Spanned;
@@ -145,6 +147,41 @@ impl Source {
         let within = if letters > 0 && letter_by_letter { quote + letters } else { 0 };
         let column = column + within;
         Mistake::at(&self.file, &self.text, (line, column), message)
+    }
+}
+
+/// A mapping whose keys know their places too, in the file's order. That no key comes twice is the
+/// library's to see.
+#[derive(Clone, Debug)]
+pub struct Mapping<T>(pub Vec<(Spanned<String>, T)>);
+
+impl<T> Default for Mapping<T> {
+    fn default() -> Mapping<T> {
+        Mapping(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Mapping<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Mapping<T>, D::Error> {
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+struct Entries<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+    type Value = Mapping<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Mapping<T>, A::Error> {
+        let mut found = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            found.push(entry);
+        }
+        Ok(Mapping(found))
     }
 }
 

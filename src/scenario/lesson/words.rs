@@ -51,7 +51,7 @@ struct WrittenHeals {
 #[serde(deny_unknown_fields)]
 struct WrittenDisaster {
     says: Spanned<String>,
-    faults: Vec<WrittenFault>,
+    faults: Vec<Spanned<WrittenFault>>,
 }
 
 #[derive(Debug, Deserialize)]
