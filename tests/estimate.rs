@@ -64,6 +64,15 @@ fn a_bound_that_fails_is_exit_code_4_and_one_that_is_none_2() {
     let output = with("nodeReady Node/worker-00 p50 < 1s");
     assert_eq!(output.status.code(), Some(3));
     assert!(err(&output).contains("did you mean `Node/worker-0`?"), "{}", err(&output));
+    // As it is called in the table.
+    let output = with("replacementReady Machine/new p50 < 15m");
+    assert_eq!(output.status.code(), Some(4), "within two minutes there is none: {}", err(&output));
+    let bound = ["--threshold", "nodeReady Node/worker-00 p50 < 1s"];
+    let check = ["check", "worker-kubelet-stopped", "--until", "2m", "--seeds", "1..2"];
+    let output = healsim(&[&check[..], &bound].concat());
+    assert_eq!(output.status.code(), Some(3), "`check` refuses it as well");
+    assert!(err(&output).contains("did you mean `Node/worker-0`?"), "{}", err(&output));
+    assert!(out(&output).is_empty(), "before anything is played");
 }
 
 #[test]

@@ -277,6 +277,7 @@ fn check_one(
     let (mut exit, mut failed, mut played) = (Exit::Done, 0, 0);
     let mut samples = Vec::new();
     let seeds = asked.seeds.or(seed.map(Seeds::only)).unwrap_or_default();
+    player.knows(input, options, seeds.first, &estimate::mentions(&asked.threshold))?;
     for seed in seeds.iter() {
         let run = player.play(input, options, seed)?;
         if asked.stats {

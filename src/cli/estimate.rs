@@ -134,7 +134,7 @@ pub(super) fn play_many(asked: &Estimate, player: &impl Player) -> Result<Exit, 
     asked.printed.can_write()?;
     let options = asked.common.options()?;
     player.lint(&asked.input, &options)?.notes.iter().for_each(|text| note(text));
-    let named: Vec<Mention> = asked.printed.threshold.iter().filter_map(named).collect();
+    let named = mentions(&asked.printed.threshold);
     player.knows(&asked.input, &options, asked.seed, &named)?;
     let many = asked.many();
     let length = |of: u64| {
@@ -155,13 +155,17 @@ pub(super) fn play_many(asked: &Estimate, player: &impl Player) -> Result<Exit, 
     Ok(if interrupted { Exit::Interrupted } else { exit })
 }
 
-/// What a bound names, if it names something.
-fn named(threshold: &Threshold) -> Option<Mention> {
-    let object = threshold.object()?.clone();
-    Some(match threshold.is_of_a_service() {
-        true => Mention::Service(object),
-        false => Mention::Object(object),
-    })
+/// What these bounds name.
+pub(super) fn mentions(bounds: &[Threshold]) -> Vec<Mention> {
+    let mention = |bound: &Threshold| {
+        let object = bound.object()?.clone();
+        Some(if bound.is_of_a_service() {
+            Mention::Service(object)
+        } else {
+            Mention::OfMany(object)
+        })
+    };
+    bounds.iter().filter_map(mention).collect()
 }
 
 /// Joins shards, or says what is missing of them.

@@ -1,10 +1,10 @@
 //! What a question names has to be there: an object or a service of the scenario.
 //!
 //! What the cluster begins with is known before anything is played. An object that comes later is
-//! known when one run was played to its end.
+//! known when one run was played to its end; over many runs it has its kind for a name.
 
 use super::player::Mention;
-use crate::analysis::estimate::Name;
+use crate::analysis::estimate::{Name, names_over_runs};
 use crate::analysis::milestones;
 use crate::scenario::{Game, models};
 use crate::timeline::Run;
@@ -29,12 +29,26 @@ pub(super) fn are_there(game: &Game, seed: u64, named: &[Mention]) -> Result<(),
                 false => Err(models::unknown("service", service, &known)),
             }
         }
-        Mention::Object(object) => {
-            let is_there = objects(&begun).contains(object.as_str())
-                || objects(&game.play(seed)).contains(object.as_str());
-            if is_there { Ok(()) } else { Err(no_object(object, &objects(&begun))) }
-        }
+        Mention::Object(object) => is_there(object, &objects, &begun, || game.play(seed)),
+        Mention::OfMany(object) => is_there(object, &over_runs, &begun, || game.play(seed)),
     })
+}
+
+/// Refuses an object that has none of these names, neither at the beginning nor later.
+fn is_there(
+    object: &str,
+    names: &dyn Fn(&Run) -> BTreeSet<String>,
+    begun: &Run,
+    played: impl FnOnce() -> Run,
+) -> Result<(), String> {
+    let known = names(begun);
+    let is_there = known.contains(object) || names(&played()).contains(object);
+    if is_there { Ok(()) } else { Err(no_object(object, &known)) }
+}
+
+/// What figures of many runs can be told of.
+fn over_runs(run: &Run) -> BTreeSet<String> {
+    names_over_runs(run).iter().map(ToString::to_string).collect()
 }
 
 /// All objects that a run tells of.
@@ -71,6 +85,29 @@ mod tests {
     use super::*;
     use crate::engine::Text;
     use crate::scenario::load;
+
+    #[test]
+    fn over_many_runs_a_new_object_has_the_name_of_its_kind() {
+        let scenario = load("worker-kubelet-stopped").expect("embedded");
+        let game = Game::new(&scenario, None, &[], None).expect("valid");
+        let ask = |name: &'static str| are_there(&game, 1, &[Mention::OfMany(Text::word(name))]);
+        assert_eq!(ask("Machine/worker-0"), Ok(()));
+        assert_eq!(ask("Machine/new"), Ok(()));
+        assert_eq!(ask("Cluster/workload"), Ok(()));
+        let wrong = ask("Machine/neww").expect_err("nothing has this name");
+        assert!(wrong.ends_with("did you mean `Machine/new`?"), "{wrong}");
+        // Of one run's drawn names no figure is told.
+        let run = game.play(1);
+        let known = over_runs(&run);
+        let drawn: Vec<String> = objects(&run).difference(&known).cloned().collect();
+        let drawn = drawn.iter().find(|name| name.starts_with("Machine/")).expect("a replacement");
+        let in_one = |object: &str| are_there(&game, 1, &[Mention::Object(Text::from(object))]);
+        assert_eq!(in_one(drawn), Ok(()));
+        assert!(in_one("Machine/new").is_err());
+        let over_many = are_there(&game, 1, &[Mention::OfMany(Text::from(drawn.as_str()))]);
+        let wrong = over_many.expect_err("a drawn name");
+        assert!(wrong.contains("Machine/new"), "{wrong}");
+    }
 
     #[test]
     fn what_nothing_has_is_refused_with_what_there_is() {

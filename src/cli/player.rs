@@ -102,8 +102,10 @@ pub trait Player {
 /// Something that a question names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mention {
-    /// `Node/worker-0`.
+    /// `Node/worker-0`, in one run.
     Object(Text),
+    /// `Node/worker-0` or `Machine/new`, over many runs.
+    OfMany(Text),
     /// One whose availability is measured, as `api`.
     Service(Text),
 }

@@ -19,7 +19,7 @@ pub use interval::{rank, ranks, runs_needed, wilson};
 pub use merge::{Merged, Missing, Named, Unread, merge};
 pub use outcome::{Ending, Outcome};
 pub use part::{Asked, MOST_RUNS, NotAPart, NotAShard, Part, Shard};
-pub use sample::{Kind, Name, Sample};
+pub use sample::{Kind, Name, Sample, names_over_runs};
 pub use spread::Spread;
 pub use tally::{Count, Seen, Sum, Sums, Tally};
 pub use threshold::{NotAThreshold, Threshold, Verdict};

@@ -60,6 +60,16 @@ impl Sample {
     }
 }
 
+/// What objects are called over many runs: those of the beginning as in each of them, and the others
+/// by their kind.
+pub fn names_over_runs(run: &Run) -> BTreeSet<Text> {
+    let mut names = at_the_beginning(run);
+    let entries = run.timeline.entries().iter();
+    let kinds: BTreeSet<&Text> = entries.map(|entry| &entry.kind).collect();
+    names.extend(kinds.into_iter().map(|kind| new(kind)));
+    names
+}
+
 /// The first time of each milestone and object after the first fault.
 fn times(run: &Run, milestones: Vec<Milestone>) -> BTreeMap<Name, Duration> {
     let fault = run.first_fault.unwrap_or_default();
@@ -99,6 +109,9 @@ fn at_the_beginning(run: &Run) -> BTreeSet<Text> {
 
 /// A random name says nothing over many runs.
 fn anonymous(object: &str) -> Text {
-    let kind = object.split('/').next().unwrap_or_default();
+    new(object.split('/').next().unwrap_or_default())
+}
+
+fn new(kind: &str) -> Text {
     Text::from(format!("{kind}/new"))
 }
