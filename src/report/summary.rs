@@ -8,6 +8,7 @@ use super::page::{Line, Mood, Span, Style, hang, say};
 use super::shell;
 use crate::analysis::{Milestone, milestones};
 use crate::engine::{SimTime, Text};
+use crate::scenario::STUCK_AFTER;
 use crate::timeline::{Assumption, Changed, Downtime, End, Expectation, Run};
 use std::io;
 
@@ -57,9 +58,7 @@ fn ending(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
             (Mood::Good, format!("Recovered {} after the first fault.", clock::length(time)))
         }
         (End::Recovered, None) => (Mood::Good, "Nothing broke.".to_owned()),
-        (End::Stuck, _) => {
-            (Mood::Fault, "Not recovered, and nothing changed in the last 10 minutes.".to_owned())
-        }
+        (End::Stuck, _) => (Mood::Fault, stuck(run)),
         (End::Horizon, _) => (Mood::Fault, format!("Not recovered within {played}.")),
         (End::Budget, _) => {
             (Mood::Fault, format!("Stopped by the budget of engine events after {played}."))
@@ -69,6 +68,19 @@ fn ending(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     let counts = format!("{played} played, {entries} entries, hash {}", run.timeline.hash());
     let body = [Span::new(mood, text), Span::new(Mood::Quiet, counts)];
     hang(Line::default(), 0, &body, style, to)
+}
+
+/// That processes end and are started again moves nothing, and stands in the timeline all the same.
+fn stuck(run: &Run) -> String {
+    let minutes = STUCK_AFTER.as_secs() / 60;
+    let last = run.timeline.entries().last();
+    match last.is_some_and(|last| last.at + STUCK_AFTER > run.ended_at) {
+        false => format!("Not recovered, and nothing changed in the last {minutes} minutes."),
+        true => format!(
+            "Not recovered, and in the last {minutes} minutes nothing changed but processes that end \
+             and start again, with what they log and who sees them come and go."
+        ),
+    }
 }
 
 fn milestone_table(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {

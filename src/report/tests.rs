@@ -267,6 +267,26 @@ fn the_summary_is_the_verdict_alone() {
 }
 
 #[test]
+fn a_crash_loop_is_not_called_quiet() {
+    let stuck = |restarts: &[u64]| {
+        let mut run = Run { end: End::Stuck, recovered_at: None, ..sample() };
+        for millis in restarts {
+            let up = Value::Bool(true);
+            let restart = change(*millis, "Process/kubelet@worker-0", "running", Value::Null, up);
+            run.timeline.push(Entry { id: run.timeline.next_id(), ..restart });
+        }
+        let printed = printed(Format::Summary, &run, Style::Plain);
+        let verdict = printed.lines().skip_while(|line| !line.starts_with("Not recovered"));
+        verdict.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    };
+    let quiet = "Not recovered, and nothing changed in the last 10 minutes.";
+    assert!(stuck(&[]).starts_with(quiet), "{}", stuck(&[]));
+    assert!(stuck(&[1_200_000]).starts_with(quiet), "just ten minutes ago");
+    let loops = "in the last 10 minutes nothing changed but processes that end and start again";
+    assert!(stuck(&[1_200_000, 1_200_001]).contains(loops), "{}", stuck(&[1_200_001]));
+}
+
+#[test]
 fn json_is_the_documented_summary() {
     assert_snapshot!(printed(Format::Json, &sample(), Style::Plain), @r#"
     {"summary":true,"healsim":"0.1.0","scenario":"worker-kubelet-stopped","platform":"lab","seed":7,"given":{"vmOperatorResync":"9m"},"firstFault":60.0,"end":"recovered","endedAt":1800.0,"entries":15,"hash":"d7a9bb44eb6f04a1","milestones":[{"name":"nodeUnknown","object":"Node/worker-0","at":101.317,"after":41.317,"id":9},{"name":"machineUnhealthy","object":"Machine/worker-0","at":401.4,"after":341.4,"id":11},{"name":"machineDeleting","object":"Machine/worker-0","at":401.6,"after":341.6,"id":14},{"name":"machineDeleted","object":"Machine/worker-0","at":702.0,"after":642.0,"id":15},{"name":"recovered","object":"Cluster/workload","at":850.123456,"after":790.123456,"id":15}],"recovered":true,"recoveryTime":790.123456,"availability":{"api":{"unavailable":0.0},"app/web":{"unavailable":12.5,"degraded":640.2}},"expectations":[{"text":"Node/worker-0 Ready=Unknown after 29s..47s","met":true,"at":101.317,"applicable":true},{"text":"Machine/worker-0 deleted after 9m..10m30s","met":false,"at":702.0,"applicable":true},{"text":"VM/worker-0 re-created","met":false,"at":null,"applicable":false}],"invariants":{"checked":14,"violated":[]},"assumptions":["delays.joinWorker"],"settings":[]}

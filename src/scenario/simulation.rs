@@ -80,8 +80,8 @@ pub fn default_budget(control_planes: u32, workers: u32, until: SimTime) -> u64 
     2_000_000 + (50 * u64::from(workers) + 700 * u64::from(control_planes)) * seconds
 }
 
-/// Without an entry for this long, a run that has not recovered is stuck.
-const STUCK_AFTER: Duration = Duration::from_secs(600);
+/// Without an entry that moves the cluster for this long, a run that has not recovered is stuck.
+pub const STUCK_AFTER: Duration = Duration::from_secs(600);
 
 /// True for what changes the cluster. Processes that end and are started again, with what they log,
 /// move nothing, and a load balancer or a readiness probe that sees them come and go neither.

@@ -47,7 +47,7 @@ pub struct Run {
 pub enum End {
     /// Everything wanted was back, and stayed.
     Recovered,
-    /// Not recovered, and nothing changed any more.
+    /// Not recovered, and nothing moved the cluster any more: processes may end and start again.
     Stuck,
     /// Not recovered, and still changing when the scenario's time was over.
     #[default]
