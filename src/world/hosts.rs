@@ -146,7 +146,10 @@ impl Core {
             return;
         }
         let before = self.datacenter.vm_mut(vm).host.replace(host);
-        cause.entry = Some(self.record_placement(vm, before, by, *cause));
+        // It may stay where it was, on a host that has come back meanwhile.
+        if before != Some(host) {
+            cause.entry = Some(self.record_placement(vm, before, by, *cause));
+        }
         self.power_on(vm, by, cause);
     }
 
