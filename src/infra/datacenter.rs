@@ -2,11 +2,12 @@
 //!
 //! Each change returns what happened, so that `world` can tell those who notice and write it down.
 
+use super::balancers::{Balancers, pick};
 use super::hosts::group_of;
 use super::{
-    Address, Broken, ConnectionId, Container, Direction, End, EndpointId, Fallback, Hosts,
-    Inventory, KeepAlive, Lag, Links, Loss, Network, NoneUp, Path, Place, Port, Power, ProcessId,
-    ProcessState, Processes, Retransmission, Transport, Vm, VmId,
+    Address, Broken, ConnectionId, Container, Direction, End, Hosts, Inventory, KeepAlive, Lag,
+    Links, Loss, Network, Path, Place, Port, Power, ProcessId, ProcessState, Processes,
+    Retransmission, Transport, Vm, VmId,
 };
 use crate::api::Uid;
 use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text, is_like};
@@ -21,10 +22,7 @@ pub struct Datacenter {
     pub network: Network,
     pub links: Links,
     pub transport: Transport,
-    /// Where the endpoints lead that a load balancer steers.
-    steered: BTreeMap<EndpointId, Steered>,
-    /// Whom a balancer leads to the same backend again (persistence by source address).
-    persistent: BTreeMap<(EndpointId, ProcessId), Text>,
+    pub(super) balancers: Balancers,
     /// The VM that has a name now.
     by_name: BTreeMap<Text, VmId>,
     /// How many zones there are; each new VM goes to the one with the fewest.
@@ -33,14 +31,6 @@ pub struct Datacenter {
     pub latency: Latency,
     pub keep_alive: KeepAlive,
     pub retransmission: Retransmission,
-}
-
-/// Where an endpoint leads.
-#[derive(Clone, Debug)]
-struct Steered {
-    /// To one of these ports of the VMs that have these names at the moment.
-    to: Vec<(Text, Port)>,
-    fallback: Fallback,
 }
 
 /// How long a message takes, one way.
@@ -90,8 +80,7 @@ impl Datacenter {
             network: Network::default(),
             links: Links::default(),
             transport: Transport::default(),
-            steered: BTreeMap::new(),
-            persistent: BTreeMap::new(),
+            balancers: Balancers::default(),
             by_name: BTreeMap::new(),
             zones,
             hosts: Hosts::default(),
@@ -187,16 +176,8 @@ impl Datacenter {
         let (target, delay) = match to {
             Address::Here(port) => (Some((client.vm, port)), self.latency.loopback),
             Address::Endpoint(endpoint) => {
-                if let Some(steered) = self.steered.get(&endpoint) {
-                    let known = self.known_backend(steered, (endpoint, id.client));
-                    let to = known.or_else(|| self.dispatched(steered, random, owner)).cloned();
-                    let none_up = steered.fallback.none_up;
-                    if let (Some((vm, _)), Some(known)) =
-                        (&to, self.persistent.get_mut(&(endpoint, id.client)))
-                    {
-                        known.clone_from(vm);
-                    }
-                    return self.connect_through(id, (endpoint, none_up), to, random, now);
+                if self.balancers.know(endpoint) {
+                    return self.connect_balanced(id, endpoint, random, now);
                 }
                 let backend = pick(self.network.backends(endpoint), random, owner);
                 (backend.copied(), self.latency.between_vms)
@@ -205,72 +186,6 @@ impl Datacenter {
         let latency = delay.pick(random.draw(owner, Purpose(0), 0));
         self.network.open(id, target, latency, &self.processes, now);
         // A host that is off answers nothing: the client's own timers must tell.
-    }
-
-    /// Has a balancer know a client by his address: he is led to this VM while it is up, then to
-    /// whichever is drawn for him, and stays there.
-    pub fn remember(&mut self, endpoint: EndpointId, client: ProcessId, vm: Text) {
-        self.persistent.insert((endpoint, client), vm);
-    }
-
-    /// The backend that a balancer remembers for a client, if it is up.
-    fn known_backend<'a>(
-        &self,
-        Steered { to, .. }: &'a Steered,
-        client: (EndpointId, ProcessId),
-    ) -> Option<&'a (Text, Port)> {
-        let known = self.persistent.get(&client)?;
-        to.iter().find(|(vm, _)| vm == known)
-    }
-
-    /// The backend to which a balancer leads a connection: one that refuses is not yet known to be
-    /// down, and the connection is tried once more with another, if that is the rule.
-    fn dispatched<'a>(
-        &self,
-        Steered { to, fallback }: &'a Steered,
-        random: &Random,
-        link: Owner,
-    ) -> Option<&'a (Text, Port)> {
-        let first = pick(to, random, link)?;
-        if !fallback.redispatch || !self.refuses(first) {
-            return Some(first);
-        }
-        let others: Vec<&(Text, Port)> = to.iter().filter(|other| *other != first).collect();
-        let draw = random.draw(link, Purpose(2), 0);
-        let chosen = crate::engine::index_below(others.len() as u64, draw);
-        let chosen = usize::try_from(chosen).expect("an index of a small list");
-        Some(others.get(chosen).copied().unwrap_or(first))
-    }
-
-    /// Its host lives, and nobody listens there.
-    fn refuses(&self, (vm, port): &(Text, Port)) -> bool {
-        self.vm_named(vm)
-            .is_some_and(|vm| self.vm(vm).is_on() && self.processes.listener(vm, *port).is_none())
-    }
-
-    /// Opens a connection through a load balancer to one of its backends, if any is up.
-    fn connect_through(
-        &mut self,
-        id: ConnectionId,
-        (endpoint, none_up): (EndpointId, NoneUp),
-        to: Option<(Text, Port)>,
-        random: &Random,
-        now: SimTime,
-    ) {
-        match to {
-            Some((vm, port)) => self.connect_to_vm(id, (&vm, port), random, now),
-            None => {
-                let draw = random.draw(self.link(id, random), Purpose(0), 0);
-                let latency = self.latency.between_vms.pick(draw);
-                self.network.open(id, None, latency, &self.processes, now);
-            }
-        }
-        self.network.note_endpoint(id, endpoint, none_up);
-    }
-
-    /// Has an endpoint lead to these ports of the VMs of these names.
-    pub fn steer(&mut self, endpoint: EndpointId, to: Vec<(Text, Port)>, fallback: Fallback) {
-        self.steered.insert(endpoint, Steered { to, fallback });
     }
 
     /// Opens a connection to a port of the VM that has this name now; to nobody if there is none.
@@ -401,7 +316,7 @@ impl Datacenter {
     }
 
     /// Whose draws a connection's are.
-    fn link(&self, id: ConnectionId, random: &Random) -> Owner {
+    pub(super) fn link(&self, id: ConnectionId, random: &Random) -> Owner {
         let client = self.processes.get(id.client);
         let owner = Owner::named("network").part(u64::from(id.count));
         owner.part(random.draw(client.owner, Purpose(0xfffe), u64::from(id.count)))
@@ -490,11 +405,4 @@ impl Datacenter {
         self.vm_mut(vm).containers.insert(pod, container);
         ends_at
     }
-}
-
-/// One of the backends of an endpoint, drawn for a connection.
-fn pick<'a, T>(backends: &'a [T], random: &Random, link: Owner) -> Option<&'a T> {
-    let draw = random.draw(link, Purpose(1), 0);
-    let chosen = crate::engine::index_below(backends.len() as u64, draw);
-    backends.get(usize::try_from(chosen).expect("an index of a small list"))
 }

@@ -3,6 +3,7 @@
 //!
 //! Knows no Kubernetes. Faults act here and nowhere else.
 
+mod balancers;
 mod ctx;
 mod datacenter;
 mod effect;
