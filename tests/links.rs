@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 const HERE: &str = "worker-0";
 const THERE: &str = "control-plane-0";
 const PORT: Port = Port(7000);
+const PEER_PORT: Port = Port(2380);
 
 /// What was noticed: when, by whom, what.
 type Noted = Arc<Mutex<Vec<(SimTime, &'static str, String)>>>;
@@ -21,6 +22,7 @@ struct Client {
     /// When it says which number.
     says: Vec<(Duration, u32)>,
     connection: Option<ConnectionId>,
+    to: (&'static str, Port),
     noted: Noted,
 }
 
@@ -46,9 +48,10 @@ impl CustomProcess for Client {
                 }
             }
             Input::Due(number) => {
+                let to = self.to;
                 let connection = *self
                     .connection
-                    .get_or_insert_with(|| ctx.connect_to_vm(Text::word(THERE), PORT));
+                    .get_or_insert_with(|| ctx.connect_to_vm(Text::word(to.0), to.1));
                 let number = u32::try_from(number).expect("a number that it was given");
                 ctx.send(connection, Message::App(number));
             }
@@ -129,14 +132,29 @@ fn millis(millis: u64) -> Duration {
 
 impl Stage {
     fn new(client: &[(u64, u32)], server: &[(u64, u32)]) -> Stage {
-        let platform = models::platform("lab-k8s-1.34-capi-1.14").expect("a platform");
+        Stage::between("lab-k8s-1.34-capi-1.14", (HERE, THERE, PORT), client, server)
+    }
+
+    /// A stream as between two members of etcd; the control plane's reads, and the worker writes.
+    fn of_peers(platform: &str, client: &[(u64, u32)], server: &[(u64, u32)]) -> Stage {
+        Stage::between(platform, (THERE, HERE, PEER_PORT), client, server)
+    }
+
+    fn between(
+        platform: &str,
+        (from, to, port): (&'static str, &'static str, Port),
+        client: &[(u64, u32)],
+        server: &[(u64, u32)],
+    ) -> Stage {
+        let platform = models::platform(platform).expect("a platform");
         let mut world = World::new(blueprint(&platform, 1, 1), 1);
         let noted = Noted::default();
         let timed = |says: &[(u64, u32)]| says.iter().map(|(at, n)| (millis(*at), *n)).collect();
         let server = Server { says: timed(server), client: None, noted: noted.clone() };
-        let client = Client { says: timed(client), connection: None, noted: noted.clone() };
-        assert!(world.add_server(THERE, "server", Some(PORT), Box::new(server)));
-        assert!(world.add_process(HERE, "client", Box::new(client)));
+        let client =
+            Client { says: timed(client), connection: None, to: (to, port), noted: noted.clone() };
+        assert!(world.add_server(to, "server", Some(port), Box::new(server)));
+        assert!(world.add_process(from, "client", Box::new(client)));
         Stage { world, noted }
     }
 
@@ -184,6 +202,16 @@ impl Stage {
         self.world.inject("killProcess", format!("Process/{program}@{vm}"), |infra| {
             let process = infra.process(program, vm).expect("it exists");
             infra.kill(process);
+        });
+    }
+
+    fn power(&mut self, vm: &'static str, on: bool) {
+        self.world.inject("power", format!("VM/{vm}"), |infra| {
+            let vm = infra.vm(vm).expect("it exists");
+            match on {
+                true => infra.power_on(vm),
+                false => infra.power_off(vm),
+            }
         });
     }
 
@@ -248,6 +276,46 @@ fn both_ends_give_up_a_silent_connection_by_their_keep_alives() {
         stage.until(70_000);
         assert_eq!(stage.noted()[4..], ["60.0 server 2", "60.0 client 2"], "a new connection");
     }
+}
+
+#[test]
+fn a_stream_between_members_is_given_up_by_its_readers_kernel_after_nine_probes() {
+    // 30 s of silence, and then nine probes, 30 s apart with the Go of 3.5 and 15 s with that of 3.6.
+    let releases = [("lab-k8s-1.30-capi-1.7", "300.5"), ("lab-k8s-1.34-capi-1.14", "165.5")];
+    for (platform, given_up) in releases {
+        let mut stage = Stage::of_peers(platform, &[(500, 1)], &[(20_000, 2)]);
+        stage.until(10_000);
+        stage.cut(Cut::Both);
+        stage.until(400_000);
+        assert_eq!(stage.noted()[2..], [format!("{given_up} client Lost")], "{platform}");
+        // The writer's kernel sends again what was never acknowledged: 15 times.
+        stage.until(1_000_000);
+        assert_eq!(stage.noted()[3..], ["944.6 server Lost"], "{platform}");
+    }
+}
+
+#[test]
+fn a_stream_between_members_outlives_a_cut_and_goes_on_with_the_next_retransmission() {
+    let mut stage = Stage::of_peers("lab-k8s-1.30-capi-1.7", &[(500, 1)], &[(10_000, 2)]);
+    stage.until(5_000);
+    stage.cut(Cut::Both);
+    stage.until(70_000);
+    stage.heal(Cut::Both);
+    stage.until(1_000_000);
+    // Lost at 10 s, and sent again after 0.2, 0.6, 1.4 ... 51.0 and 102.2 s. The probe of 90.5 s found it
+    // alive.
+    assert_eq!(stage.noted()[2..], ["112.2 client 2"]);
+}
+
+#[test]
+fn a_member_whose_peer_was_powered_on_again_is_told_by_its_next_probe() {
+    let mut stage = Stage::of_peers("lab-k8s-1.30-capi-1.7", &[(500, 1)], &[]);
+    stage.until(10_000);
+    stage.power(HERE, false);
+    stage.until(100_000);
+    stage.power(HERE, true);
+    stage.until(400_000);
+    assert_eq!(stage.noted()[2..], ["120.5 client Reset"]);
 }
 
 #[test]

@@ -5,12 +5,12 @@
 use super::balancers::{Balancers, pick};
 use super::hosts::group_of;
 use super::{
-    Address, Broken, ConnectionId, Container, Direction, End, Hosts, Inventory, KeepAlive, Lag,
+    Address, Broken, ConnectionId, Container, Direction, End, Hosts, Inventory, KeepAlives, Lag,
     Links, Loss, Network, Path, Place, Port, Power, ProcessId, ProcessState, Processes,
     Retransmission, Transport, Vm, VmId,
 };
 use crate::api::Uid;
-use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text, is_like};
+use crate::engine::{Delay, Duration, Owner, Purpose, Random, Rule, SimTime, Text, is_like};
 use crate::timeline::Cause;
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub struct Datacenter {
     pub(super) zones: u32,
     pub hosts: Hosts,
     pub latency: Latency,
-    pub keep_alive: KeepAlive,
+    pub keep_alives: KeepAlives,
     pub retransmission: Retransmission,
 }
 
@@ -58,7 +58,11 @@ pub enum Happening {
         connection: ConnectionId,
         asks: SimTime,
         at: SimTime,
+        rules: [Rule; 2],
     },
+    /// The other end of a connection that nobody asks whether it lives is gone with its host: what
+    /// becomes of this end is its kernel's matter.
+    Unheard(Direction),
     /// A process has left an end whose other end cannot hear of it at once.
     Left(Direction),
     ContainerStopped(VmId, Uid),
@@ -70,7 +74,7 @@ impl Datacenter {
     /// An empty datacenter.
     pub fn new(
         latency: Latency,
-        keep_alive: KeepAlive,
+        keep_alives: KeepAlives,
         retransmission: Retransmission,
         zones: u32,
     ) -> Datacenter {
@@ -85,7 +89,7 @@ impl Datacenter {
             zones,
             hosts: Hosts::default(),
             latency,
-            keep_alive,
+            keep_alives,
             retransmission,
         }
     }
@@ -361,9 +365,7 @@ impl Datacenter {
         for process in victims {
             for (connection, peer, _) in self.network.of(process) {
                 if let Some(who) = peer.filter(|peer| self.processes.get(*peer).vm != vm) {
-                    let asks = self.network.asks_at(connection, self.keep_alive, now);
-                    let at = asks + self.keep_alive.ping;
-                    then.push(Happening::ConnectionSilent { who, connection, asks, at });
+                    then.push(self.fallen_silent(connection, who, now));
                 }
             }
             self.processes.get_mut(process).end(Cause::NONE);

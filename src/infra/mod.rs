@@ -9,6 +9,7 @@ mod datacenter;
 mod effect;
 mod hosts;
 mod inventory;
+mod keep_alive;
 mod links;
 mod network;
 mod process;
@@ -28,10 +29,11 @@ pub use effect::{
 };
 pub use hosts::{Host, HostChange, HostId, HostNews, Hosts};
 pub use inventory::Inventory;
+pub use keep_alive::{Asker, KeepAlive, KeepAlives, Probing};
 pub use links::{Lag, Links, Loss, Way};
 pub use network::{
-    Address, Broken, ConnectionId, ConnectionState, EndpointId, Fallback, KeepAlive, Network,
-    NoneUp, Port, Route,
+    Address, Broken, ConnectionId, ConnectionState, EndpointId, Fallback, Network, NoneUp, Port,
+    Route,
 };
 pub use process::{ActivityId, ProcessId, ProcessState, Processes};
 pub use transport::{

@@ -4,7 +4,7 @@
 //! dies **breaks** its connections, or leaves them hanging if its host died with it. The fourth way,
 //! an **answer** that says no, is a message like any other and not known here.
 
-use super::{End, Lag, ProcessId, Processes, Vm, VmId};
+use super::{End, KeepAlive, Lag, ProcessId, Processes, Vm, VmId};
 use crate::api::Uid;
 use crate::engine::{Duration, SimTime};
 use std::collections::BTreeMap;
@@ -60,28 +60,6 @@ pub enum NoneUp {
     Refuse,
     /// It is accepted, and closed at once.
     Close,
-}
-
-/// When a client's transport gives up a silent connection (HTTP/2 health check).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeepAlive {
-    /// Without a frame for this long, a ping is sent.
-    pub idle: Duration,
-    /// Without an answer to it for this long, the connection is given up.
-    pub ping: Duration,
-}
-
-impl KeepAlive {
-    /// When an end that last heard of the other at `heard`, and whose pings have been answered since,
-    /// sends the next one; never without an idle time.
-    pub fn next_ping(self, heard: SimTime, now: SimTime) -> Option<SimTime> {
-        if self.idle.is_zero() {
-            return None;
-        }
-        let silent = now.since(heard);
-        let rest = silent.modulo(self.idle);
-        Some(if silent >= self.idle && rest.is_zero() { now } else { now + (self.idle - rest) })
-    }
 }
 
 /// What becomes of a message that is sent now.
@@ -332,6 +310,11 @@ impl Network {
     /// Where a connection leads.
     pub fn host(&self, id: ConnectionId) -> Option<VmId> {
         self.connections.get(id)?.host
+    }
+
+    /// The port to which a connection leads.
+    pub fn port(&self, id: ConnectionId) -> Option<Port> {
+        self.connections.get(id).map(|connection| connection.port)
     }
 
     /// The process at an end of a connection.

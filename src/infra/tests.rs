@@ -13,6 +13,7 @@ struct Pair {
 }
 
 const PORT: Port = Port(6443);
+const RULES: [crate::engine::Rule; 2] = ["idle", "answer"];
 const SERVER: EndpointId = EndpointId(0);
 
 fn at(millis: u64) -> SimTime {
@@ -24,8 +25,9 @@ fn pair() -> Pair {
         between_vms: Delay::fixed(Duration::from_millis(2)),
         loopback: Delay::fixed(Duration::from_millis(1)),
     };
-    let keep_alive = KeepAlive { idle: Duration::from_secs(30), ping: Duration::from_secs(15) };
-    let mut datacenter = Datacenter::new(latency, keep_alive, Retransmission::default(), 1);
+    let (idle, answer) = (Duration::from_secs(30), Duration::from_secs(15));
+    let keep_alives = KeepAlives::all(KeepAlive::pings(idle, answer, RULES));
+    let mut datacenter = Datacenter::new(latency, keep_alives, Retransmission::default(), 1);
     let [here, there] = ["here", "there"].map(|name| {
         let mut vm = Vm::new(name);
         vm.power = Power::On;
@@ -57,8 +59,8 @@ impl Pair {
 /// A datacenter with so many hosts, and VMs of these names placed one after the other.
 fn placed(hosts: u32, zones: u32, pins: &[(&str, u32)], vms: &[&str]) -> (Datacenter, Vec<u32>) {
     let latency = Latency { between_vms: Delay::default(), loopback: Delay::default() };
-    let keep_alive = KeepAlive { idle: Duration::ZERO, ping: Duration::ZERO };
-    let mut datacenter = Datacenter::new(latency, keep_alive, Retransmission::default(), zones);
+    let keep_alives = KeepAlives::none();
+    let mut datacenter = Datacenter::new(latency, keep_alives, Retransmission::default(), zones);
     for number in 0..hosts {
         datacenter.add_host(format!("esxi-{number}").as_str());
     }
@@ -164,7 +166,8 @@ fn a_host_without_power_is_silent_until_the_keep_alive_misses() {
     assert_eq!(pair.route(id, at(21_001)), Route::Silent);
     // 30 s after the last frame a ping, 15 s later nothing is left to hope for.
     let (who, asks) = (pair.client, at(50_000));
-    let told = Happening::ConnectionSilent { who, connection: id, asks, at: at(65_000) };
+    let (at_last, rules) = (at(65_000), RULES);
+    let told = Happening::ConnectionSilent { who, connection: id, asks, at: at_last, rules };
     assert!(then.contains(&told), "{then:?}");
     let another = pair.connect(at(22_000));
     assert_eq!(pair.route(another, at(22_000)), Route::Silent, "nobody refuses either");

@@ -140,6 +140,18 @@ pub enum Retransmitted {
     GivenUp,
 }
 
+impl Retransmission {
+    /// How long a kernel sends again what nobody acknowledges, until it gives up.
+    pub fn patience(&self) -> Duration {
+        let (mut pause, mut waited) = (self.first, Duration::ZERO);
+        for _ in 0..=self.retries {
+            waited = waited + pause;
+            pause = pause.doubled_up_to(self.limit);
+        }
+        waited
+    }
+}
+
 impl End {
     /// Where a process stands on a connection.
     pub fn of(process: ProcessId, connection: ConnectionId) -> End {

@@ -23,7 +23,7 @@ use crate::components::{
     kubelet, vm_operator, vsphere_provider,
 };
 use crate::engine::{Duration, Text};
-use crate::infra::{KeepAlive, Latency};
+use crate::infra::Latency;
 use crate::world::{
     API_PORT, Blueprint, ControlPlaneNodes, DeletionTimeouts, ETCD_PORT, HostPlan, Leaders,
     Provider, Settings,
@@ -92,10 +92,7 @@ fn settings(platform: &Platform) -> Settings {
             between_vms: all.delay("infra.networkLatency"),
             loopback: all.delay("infra.loopbackLatency"),
         },
-        keep_alive: KeepAlive {
-            idle: all.duration("kubernetes.http2ReadIdleTimeout"),
-            ping: all.duration("kubernetes.http2PingTimeout"),
-        },
+        keep_alives: network::keep_alives(all),
         retransmission: network::retransmission(all),
         max_in_flight: in_flight(all),
         deletion: deletion(all, "node"),

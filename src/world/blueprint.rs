@@ -13,7 +13,7 @@ use crate::components::{
     vsphere_provider,
 };
 use crate::engine::{Delay, Duration, Owner, SimTime, Text};
-use crate::infra::{KeepAlive, Latency, Retransmission, bios_uuid};
+use crate::infra::{KeepAlives, Latency, Retransmission, bios_uuid};
 
 /// Everything that a world is built from, but the seed.
 #[derive(Clone, Debug)]
@@ -175,7 +175,7 @@ pub struct Settings {
     pub kubectl: kubectl::Settings,
     pub etcdctl: etcdctl::Settings,
     pub latency: Latency,
-    pub keep_alive: KeepAlive,
+    pub keep_alives: KeepAlives,
     pub retransmission: Retransmission,
     /// Of the pool's MachineDeployment: how many Machines may be remediated at once.
     pub max_in_flight: Option<InFlight>,

@@ -7,7 +7,8 @@ use super::rest::Rests;
 use crate::api::Uid;
 use crate::engine::{Key, Queue, Random, Rule, SimTime, Text};
 use crate::infra::{
-    ActivityId, Broken, ConnectionId, Datacenter, Direction, HostNews, ProcessId, Start, VmId,
+    ActivityId, Broken, ConnectionId, Datacenter, Direction, HostNews, Probing, ProcessId, Start,
+    VmId,
 };
 use crate::timeline::{Cause, Ledger, Step, StepId, Timeline};
 use crate::wire::Message;
@@ -102,6 +103,8 @@ pub(super) enum What {
     Retransmit(Direction, crate::engine::Generation),
     /// An end that has heard nothing for long asks whether the other lives.
     PingDue(Direction),
+    /// A kernel looks whether an end of a connection has been heard since, or asks once more.
+    ProbeDue(Direction, Probing),
     /// A ping of that time has had no answer for too long.
     PingOverdue(Direction, SimTime),
 }
@@ -258,7 +261,7 @@ pub(super) fn empty_core(blueprint: &Blueprint, seed: u64) -> Core {
         random: Random::new(seed),
         datacenter: Datacenter::new(
             settings.latency,
-            settings.keep_alive,
+            settings.keep_alives.clone(),
             settings.retransmission,
             blueprint.zones,
         ),

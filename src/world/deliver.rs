@@ -2,7 +2,6 @@
 
 use super::core::{Core, NOBODY, NOW, Payload, Runtime, What, World, purpose};
 use super::process::Event;
-use super::transport::{PING, READ_IDLE};
 use crate::api::ObjectKey;
 use crate::engine::{Duration, Generation, Key, Rhythm, Rule, SimTime, Text};
 use crate::infra::{
@@ -348,11 +347,12 @@ impl Core {
                     let led = (*cause, self.way_rule(connection));
                     self.push_to(at, who, who, purpose::CONNECTION, led, what);
                 }
-                Happening::ConnectionSilent { who, connection, asks, at } => {
+                Happening::ConnectionSilent { who, connection, asks, at, rules } => {
                     let what = What::Broken(connection, Broken::Lost);
-                    let led = (self.step_on(*cause, asks, READ_IDLE, who), PING);
+                    let led = (self.step_on(*cause, asks, rules[0], who), rules[1]);
                     self.push_to(at, who, who, purpose::CONNECTION, led, what);
                 }
+                Happening::Unheard(direction) => self.unheard(direction, *cause),
                 Happening::Left(direction) => self.leave(direction, *cause),
                 // Containers that died with their VM have nobody left to notice it.
                 Happening::ContainerStopped(..) => {}
@@ -400,6 +400,9 @@ impl Core {
             What::PingLost(connection, frozen, since) => self.ping_lost(connection, frozen, since),
             What::Retransmit(direction, due) => self.retransmit(direction, due),
             What::PingDue(direction) => self.ping_due(direction),
+            What::ProbeDue(direction, probing) => {
+                self.probe_due(direction, probing, payload.cause);
+            }
             What::PingOverdue(direction, since) => self.ping_overdue(direction, since),
             What::Restart(vm, unit) => {
                 let wanted = self.datacenter.vm(vm).units.get(&unit).is_some_and(|u| u.wanted);

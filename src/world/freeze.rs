@@ -4,9 +4,8 @@
 //! server would close it after 90 s, and the thawed client open another within milliseconds.
 
 use super::core::{Core, NOW, Payload, What, purpose};
-use super::transport::{PING, READ_IDLE};
 use crate::engine::{Duration, Key, SimTime};
-use crate::infra::{Broken, ConnectionId, ProcessId};
+use crate::infra::{Asker, Broken, ConnectionId, ProcessId};
 use crate::timeline::{Cause, EntryId};
 
 /// What reading a socket takes longer than looking at the clock, when a process is thawed.
@@ -38,11 +37,15 @@ impl Core {
         self.datacenter.processes.get_mut(id).ended = cause.of(entry);
         for (connection, peer, _) in self.datacenter.network.of(id) {
             let Some(client) = peer.filter(|_| connection.client != id) else { continue };
-            let keep_alive = self.datacenter.keep_alive;
+            let keep_alive = self.datacenter.keep_alive(connection);
+            // A kernel's probes are answered by the kernel.
+            if keep_alive.by != Asker::Program {
+                continue;
+            }
             let asks = self.datacenter.network.asks_at(connection, keep_alive, now);
             let what = What::PingLost(connection, id, now);
-            let led = self.step_on(cause.of(entry), asks, READ_IDLE, client);
-            self.push_host(asks + keep_alive.ping, client, (led, PING), what);
+            let led = self.step_on(cause.of(entry), asks, keep_alive.rules[0], client);
+            self.push_host(asks + keep_alive.answer, client, (led, keep_alive.rules[1]), what);
         }
     }
 

@@ -17,6 +17,7 @@ mod hosts;
 mod infra;
 mod messages;
 mod power;
+mod probing;
 mod process;
 mod programs;
 mod record;

@@ -165,6 +165,7 @@ impl What {
             | What::PingLost(..)
             | What::Retransmit(..)
             | What::PingDue(..)
+            | What::ProbeDue(..)
             | What::PingOverdue(..) => {
                 unreachable!("not an input of a component")
             }

@@ -9,18 +9,13 @@
 
 use super::core::{Core, NOW, What, purpose};
 use super::messages::RETRANSMISSION;
-use crate::engine::{Duration, Generation, Rule, SimTime, Text};
+use crate::engine::{Duration, Generation, SimTime, Text};
 use crate::infra::{
-    Broken, ConnectionId, Direction, End, EndpointId, Loss, Path, ProcessId, Retransmitted, Route,
-    Segment, Sent, Way,
+    Asker, Broken, ConnectionId, Direction, End, EndpointId, Loss, Path, Probing, ProcessId,
+    Retransmitted, Route, Segment, Sent, Way,
 };
 use crate::timeline::Cause;
 use crate::wire::Message;
-
-/// How long an end hears nothing before it asks whether the other lives, and how long it waits for
-/// an answer.
-pub(super) const READ_IDLE: Rule = "kubernetes.http2ReadIdleTimeout";
-pub(super) const PING: Rule = "kubernetes.http2PingTimeout";
 
 impl Core {
     /// Cuts a way: from now on its packets are lost.
@@ -108,7 +103,7 @@ impl Core {
     }
 
     /// Whether the next segment gets there, and its acknowledgment back.
-    fn try_way(&mut self, direction: Direction) -> Path {
+    pub(super) fn try_way(&mut self, direction: Direction) -> Path {
         let path = self.datacenter.path(direction);
         Path { there: path.there && !self.datacenter.loses(direction, &self.random), ..path }
     }
@@ -139,7 +134,7 @@ impl Core {
                 datacenter.network.delay_handshake(connection, lag.round_trip());
                 self.watch_if_lossy(connection);
             }
-            Retransmitted::GivenUp => self.give_up(direction),
+            Retransmitted::GivenUp => self.give_up(direction, Cause::NONE),
         }
         for segment in arrived {
             self.arrive(direction, segment);
@@ -186,9 +181,10 @@ impl Core {
     pub(super) fn ping_due(&mut self, direction: Direction) {
         let (now, (connection, end)) = (self.now, direction);
         let datacenter = &mut self.datacenter;
+        let keep_alive = datacenter.keep_alive(connection);
         datacenter.transport.watched.remove(&direction);
         let Some(heard) = datacenter.network.heard_at(connection) else { return };
-        if datacenter.keep_alive.next_ping(heard, now) != Some(now) {
+        if keep_alive.next_ping(heard, now) != Some(now) {
             return self.watch(direction);
         }
         let process = datacenter.network.process_at(connection, end);
@@ -201,16 +197,21 @@ impl Core {
             return;
         }
         self.datacenter.transport.pings.insert(direction, now);
-        let at = now + self.datacenter.keep_alive.ping;
+        let at = now + keep_alive.answer;
         let source = connection.client;
-        self.push_host(at, source, (Cause::NONE, PING), What::PingOverdue(direction, now));
+        self.push_host(
+            at,
+            source,
+            (Cause::NONE, keep_alive.rules[1]),
+            What::PingOverdue(direction, now),
+        );
         self.send_segment(direction, Segment::Ping);
     }
 
     /// A ping has had its time.
     pub(super) fn ping_overdue(&mut self, direction: Direction, since: SimTime) {
         if self.datacenter.transport.pings.get(&direction) == Some(&since) {
-            self.give_up(direction);
+            self.give_up(direction, Cause::NONE);
         }
     }
 
@@ -281,16 +282,16 @@ impl Core {
     }
 
     /// The process at an end is told that its connection is lost, and its host drops it.
-    fn give_up(&mut self, direction: Direction) {
+    pub(super) fn give_up(&mut self, direction: Direction, cause: Cause) {
         let (connection, end) = direction;
         self.datacenter.transport.pings.remove(&direction);
         let was_left = self.datacenter.network.left(connection);
         let process = self.datacenter.network.process_at(connection, end);
-        self.leave(direction, Cause::NONE);
+        self.leave(direction, cause);
         // The kernel of a process that has left gives up for itself.
         if let Some(process) = process.filter(|_| was_left != Some(end)) {
             let what = What::Broken(connection, Broken::Lost);
-            let led = (Cause::NONE, NOW);
+            let led = (cause, NOW);
             self.push_to(self.now, process, process, purpose::CONNECTION, led, what);
         }
     }
@@ -303,19 +304,23 @@ impl Core {
     }
 
     /// Has an end look at its keep-alive, while it may not hear of the other.
-    fn watch(&mut self, direction: Direction) {
-        let (connection, _) = direction;
+    pub(super) fn watch(&mut self, direction: Direction) {
+        let (connection, end) = direction;
         let heard = self.datacenter.network.heard_at(connection);
-        let keep_alive = self.datacenter.keep_alive;
-        let at = heard.and_then(|heard| keep_alive.next_ping(heard, self.now));
-        let Some(at) = at else { return };
-        let has_left = self.datacenter.network.left(connection) == Some(direction.1);
+        let keep_alive = self.datacenter.keep_alive(connection);
+        let Some(heard) = heard.filter(|_| keep_alive.is_for(end)) else { return };
+        let Some(at) = keep_alive.next_ping(heard, self.now) else { return };
+        let has_left = self.datacenter.network.left(connection) == Some(end);
         if !has_left
             && self.is_doubtful(connection)
             && self.datacenter.transport.watched.insert(direction)
         {
-            let led = (Cause::NONE, READ_IDLE);
-            self.push_host(at, connection.client, led, What::PingDue(direction));
+            let led = (Cause::NONE, keep_alive.rules[0]);
+            let what = match keep_alive.by {
+                Asker::Program => What::PingDue(direction),
+                Asker::Kernel { .. } => What::ProbeDue(direction, Probing { heard, unanswered: 0 }),
+            };
+            self.push_host(at, connection.client, led, what);
         }
     }
 
@@ -328,7 +333,7 @@ impl Core {
     }
 
     /// True if one of the ends may not hear of the other.
-    fn is_doubtful(&self, connection: ConnectionId) -> bool {
+    pub(super) fn is_doubtful(&self, connection: ConnectionId) -> bool {
         !self.datacenter.transport.is_connecting(connection)
             && [End::Client, End::Server]
                 .into_iter()

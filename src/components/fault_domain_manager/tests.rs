@@ -3,7 +3,7 @@
 use super::*;
 use crate::infra::testbed::{Testbed, logs, started, timers};
 use crate::infra::{
-    Datacenter, Effect, KeepAlive, Latency, Power, Retransmission, Vm, VmAction, VmId,
+    Datacenter, Effect, KeepAlives, Latency, Power, Retransmission, Vm, VmAction, VmId,
 };
 
 /// Three hosts, `esxi-0` to `esxi-2`, with a VM on each, `worker-0` to `worker-2`; one agent.
@@ -46,8 +46,8 @@ impl Agent {
 
     fn unstarted(host: &str, settings: Settings) -> Agent {
         let latency = Latency { between_vms: Delay::default(), loopback: Delay::default() };
-        let keep_alive = KeepAlive { idle: Duration::ZERO, ping: Duration::ZERO };
-        let mut datacenter = Datacenter::new(latency, keep_alive, Retransmission::default(), 0);
+        let keep_alives = KeepAlives::none();
+        let mut datacenter = Datacenter::new(latency, keep_alives, Retransmission::default(), 0);
         for number in 0..3 {
             datacenter.add_host(format!("esxi-{number}").as_str());
         }

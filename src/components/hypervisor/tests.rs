@@ -3,7 +3,7 @@
 use super::*;
 use crate::infra::testbed::{Testbed, timers};
 use crate::infra::{
-    Broken, Datacenter, Effect, KeepAlive, Latency, Power, ProcessId, Retransmission, Vm, VmId,
+    Broken, Datacenter, Effect, KeepAlives, Latency, Power, ProcessId, Retransmission, Vm, VmId,
 };
 
 const CLIENT: ConnectionId = ConnectionId { client: ProcessId(3), count: 1 };
@@ -30,11 +30,11 @@ impl Vcenter {
             },
         };
         let latency = Latency { between_vms: Delay::default(), loopback: Delay::default() };
-        let keep_alive = KeepAlive { idle: Duration::ZERO, ping: Duration::ZERO };
+        let keep_alives = KeepAlives::none();
         let mut vcenter =
             Vcenter { hypervisor: Hypervisor::new(settings), bed: Testbed::new("vcenter", "vc") };
         vcenter.bed.datacenter =
-            Some(Datacenter::new(latency, keep_alive, Retransmission::default(), 0));
+            Some(Datacenter::new(latency, keep_alives, Retransmission::default(), 0));
         vcenter.add("worker-0");
         vcenter
     }

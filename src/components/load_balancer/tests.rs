@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::{Delay, Text};
 use crate::infra::NoneUp;
 use crate::infra::testbed::{Testbed, started};
-use crate::infra::{Datacenter, Effect, KeepAlive, Latency, Power, Retransmission, Vm};
+use crate::infra::{Datacenter, Effect, KeepAlives, Latency, Power, Retransmission, Vm};
 
 const ENDPOINT: EndpointId = EndpointId(1);
 
@@ -38,10 +38,10 @@ impl Bench {
     /// A balancer before two control planes, beside which there is a worker.
     fn new(rules: Rules, start: Start) -> Bench {
         let latency = Latency { between_vms: Delay::default(), loopback: Delay::default() };
-        let keep_alive = KeepAlive { idle: Duration::ZERO, ping: Duration::ZERO };
+        let keep_alives = KeepAlives::none();
         let rules_of_tcp = Retransmission::default();
         let mut bed = Testbed::new("haproxy", "lb");
-        bed.datacenter = Some(Datacenter::new(latency, keep_alive, rules_of_tcp, 0));
+        bed.datacenter = Some(Datacenter::new(latency, keep_alives, rules_of_tcp, 0));
         let settings = Settings {
             name: Text::word("workload"),
             endpoint: ENDPOINT,

@@ -1,9 +1,11 @@
 //! From the catalog's keys to what lies between VMs: retransmissions, and load balancers.
 
 use super::small;
+use crate::components::etcd::PEER_PORT;
 use crate::components::load_balancer::{Check, MarkedDown, Rules};
-use crate::infra::{Fallback, NoneUp, Retransmission};
+use crate::infra::{Asker, Fallback, KeepAlive, KeepAlives, NoneUp, Retransmission};
 use crate::scenario::catalog::Catalog;
+use crate::world::ETCD_PORT;
 
 /// How kernels retransmit.
 pub fn retransmission(all: &Catalog) -> Retransmission {
@@ -18,6 +20,22 @@ pub fn retransmission(all: &Catalog) -> Retransmission {
         dial: period("dialTimeout"),
         orphan_retries: tries("orphanRetransmissions"),
     }
+}
+
+/// How silent connections are given up: client-go's, those to etcd, and those between its members.
+pub fn keep_alives(all: &Catalog) -> KeepAlives {
+    let rules = ["kubernetes.http2ReadIdleTimeout", "kubernetes.http2PingTimeout"];
+    let usual = KeepAlive::pings(all.duration(rules[0]), all.duration(rules[1]), rules);
+    let rules = ["kubernetes.etcdKeepAliveTime", "kubernetes.etcdKeepAliveTimeout"];
+    let etcd = KeepAlive::pings(all.period(rules[0]), all.duration(rules[1]), rules);
+    let rules = ["etcd.peerKeepAliveIdle", "etcd.peerKeepAliveInterval"];
+    let peers = KeepAlive {
+        by: Asker::Kernel { probes: small(all.count("etcd.peerKeepAliveProbes", 1..=127)) },
+        idle: all.period(rules[0]),
+        answer: all.period(rules[1]),
+        rules,
+    };
+    KeepAlives { usual, to_port: [(ETCD_PORT, etcd), (PEER_PORT, peers)].into() }
 }
 
 /// How the load balancer before several API servers behaves.
