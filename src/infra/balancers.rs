@@ -4,7 +4,7 @@
 //! Which backends are up is found out by `components/load_balancer`; here its verdict is carried out.
 
 use super::{ConnectionId, Datacenter, EndpointId, Fallback, NoneUp, Port, ProcessId};
-use crate::engine::{Owner, Purpose, Random, SimTime, Text};
+use crate::engine::{Duration, Owner, Purpose, Random, SimTime, Text};
 use std::collections::BTreeMap;
 
 /// All endpoints that a load balancer steers.
@@ -42,15 +42,19 @@ impl Datacenter {
     ) {
         let owner = self.link(id, random);
         let Some(steered) = self.balancers.steered.get(&endpoint) else { return };
-        let known = self.known_backend(steered, (endpoint, id.client));
-        let to = known.or_else(|| self.dispatched(steered, random, owner)).cloned();
         let none_up = steered.fallback.none_up;
+        let (to, tried) = match self.known_backend(steered, (endpoint, id.client)) {
+            Some(known) => (Some(known.clone()), Duration::ZERO),
+            None => self.dispatched(steered, random, owner),
+        };
         if let (Some((vm, _)), Some(known)) =
             (&to, self.balancers.persistent.get_mut(&(endpoint, id.client)))
         {
             known.clone_from(vm);
         }
         self.connect_through(id, (endpoint, none_up), to, random, now);
+        // The client's own connection is open; what he says waits in the balancer.
+        self.network.delay_handshake(id, tried);
     }
 
     /// Has a balancer know a client by his address: he is led to this VM while it is up, then to
@@ -69,23 +73,39 @@ impl Datacenter {
         to.iter().find(|(vm, _)| vm == known)
     }
 
-    /// The backend to which a balancer leads a connection: one that refuses is not yet known to be
-    /// down, and the connection is tried once more with another, if that is the rule.
-    fn dispatched<'a>(
+    /// The backend to which a balancer leads a connection, and for how long it has tried others
+    /// before: one that does not work is not yet known to be down, and the connection is tried once more with
+    /// another, if that is the rule.
+    fn dispatched(
         &self,
-        Steered { to, fallback }: &'a Steered,
+        Steered { to, fallback }: &Steered,
         random: &Random,
         link: Owner,
-    ) -> Option<&'a (Text, Port)> {
-        let first = pick(to, random, link)?;
-        if !fallback.redispatch || !self.refuses(first) {
-            return Some(first);
+    ) -> (Option<(Text, Port)>, Duration) {
+        let Some(first) = pick(to, random, link) else { return (None, Duration::ZERO) };
+        let (patience, is_silent) = (fallback.connect_timeout, self.is_silent_for(first, fallback));
+        if !is_silent && (!fallback.redispatch || !self.refuses(first)) {
+            return (Some(first.clone()), Duration::ZERO);
         }
-        let others: Vec<&(Text, Port)> = to.iter().filter(|other| *other != first).collect();
+        let tried = if is_silent { patience } else { Duration::ZERO };
+        let others: Vec<&(Text, Port)> =
+            to.iter().filter(|other| fallback.redispatch && *other != first).collect();
         let draw = random.draw(link, Purpose(2), 0);
         let chosen = crate::engine::index_below(others.len() as u64, draw);
         let chosen = usize::try_from(chosen).expect("an index of a small list");
-        Some(others.get(chosen).copied().unwrap_or(first))
+        let second = others.get(chosen).copied().unwrap_or(first);
+        match self.is_silent_for(second, fallback) {
+            true => (None, tried + patience),
+            // It has accepted the connection long ago: all that is left is to close it.
+            false if is_silent && self.refuses(second) => (None, tried),
+            false => (Some(second.clone()), tried),
+        }
+    }
+
+    /// True for a balancer that opens connections of its own, if nothing comes back from a backend.
+    fn is_silent_for(&self, (vm, _): &(Text, Port), fallback: &Fallback) -> bool {
+        let answers = |vm| self.vm(vm).is_on() && self.path_outside(vm).is_whole();
+        !fallback.connect_timeout.is_zero() && !self.vm_named(vm).is_some_and(answers)
     }
 
     /// Its host lives, and nobody listens there.

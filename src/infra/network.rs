@@ -48,8 +48,11 @@ pub enum Broken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fallback {
     pub none_up: NoneUp,
-    /// A backend that refuses is left for another (haproxy's `option redispatch`).
+    /// A backend that does not work is left for another (haproxy's `option redispatch`).
     pub redispatch: bool,
+    /// How long it waits until its own connection to a backend is open; zero for one that passes packets
+    /// on and opens none.
+    pub connect_timeout: Duration,
 }
 
 /// What becomes of a connection to an endpoint that has no backend.
@@ -374,6 +377,11 @@ impl Network {
         let (peer, incarnation) = match connection.server {
             _ if !from_client => (id.client, connection.client_incarnation),
             Some(server) => (server, connection.server_incarnation),
+            // A balancer that has found no backend that works has taken its time.
+            None if connection.host.is_none() => {
+                let at = back.max(connection.established);
+                return Route::Fail { at, how: connection.refusal() };
+            }
             None => return Route::Fail { at: back, how: connection.refusal() },
         };
         let has_left = connection.left.is_some_and(|end| (end == End::Client) != from_client);

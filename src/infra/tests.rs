@@ -108,7 +108,8 @@ fn no_vm_is_placed_on_a_host_that_is_down() {
     assert!(Inventory::of(&datacenter).has_no_host() && !datacenter.is_reachable(vm));
 }
 
-const CLOSE: Fallback = Fallback { none_up: NoneUp::Close, redispatch: false };
+const CLOSE: Fallback =
+    Fallback { none_up: NoneUp::Close, redispatch: false, connect_timeout: Duration::ZERO };
 
 #[test]
 fn a_message_arrives_after_the_handshake_and_its_way() {
@@ -262,7 +263,7 @@ fn an_endpoint_that_is_steered_leads_to_the_vm_that_has_the_name_now() {
 fn an_endpoint_without_a_backend_refuses_or_closes() {
     let mut pair = pair();
     for (none_up, how) in [(NoneUp::Refuse, Broken::Refused), (NoneUp::Close, Broken::Reset)] {
-        let fallback = Fallback { none_up, redispatch: false };
+        let fallback = Fallback { none_up, ..CLOSE };
         pair.datacenter.steer(SERVER, Vec::new(), fallback);
         assert_eq!(pair.leads(at(0)), (None, Route::Fail { at: at(4), how }));
     }
@@ -284,6 +285,27 @@ fn a_backend_that_refuses_is_left_for_another_if_that_is_the_rule() {
     let only = vec![(Text::word("here"), PORT)];
     pair.datacenter.steer(SERVER, only, Fallback { redispatch: true, ..CLOSE });
     assert!(refused(&mut pair));
+}
+
+#[test]
+fn a_backend_that_does_not_answer_is_left_for_another_after_the_balancers_own_time_out() {
+    let mut pair = pair();
+    let both = vec![(Text::word("there"), PORT), (Text::word("off"), PORT)];
+    pair.datacenter.add_vm(Vm::new("off"));
+    let routes = |pair: &mut Pair| -> Vec<Route> { (0..40).map(|_| pair.leads(at(0)).1).collect() };
+    let deliver = |millis| Route::Deliver { to: ProcessId(1), at: at(millis) };
+    // Who passes packets on lets the client find out.
+    pair.datacenter.steer(SERVER, both.clone(), Fallback { redispatch: true, ..CLOSE });
+    assert!(routes(&mut pair).contains(&Route::Silent));
+    let haproxy = Fallback { redispatch: true, connect_timeout: Duration::from_secs(5), ..CLOSE };
+    pair.datacenter.steer(SERVER, both, haproxy);
+    let found = routes(&mut pair);
+    assert!(found.iter().all(|route| [deliver(6), deliver(5_006)].contains(route)), "{found:?}");
+    assert!([deliver(6), deliver(5_006)].iter().all(|route| found.contains(route)));
+    // There is no other: after another try the client's connection is closed.
+    pair.datacenter.steer(SERVER, vec![(Text::word("off"), PORT)], haproxy);
+    let closed = Route::Fail { at: at(10_004), how: Broken::Reset };
+    assert!(routes(&mut pair).iter().all(|route| *route == closed));
 }
 
 #[test]

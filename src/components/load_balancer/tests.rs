@@ -30,7 +30,11 @@ fn haproxy() -> Rules {
         fall: 3,
         rise: 2,
         marked_down: MarkedDown::Keep,
-        fallback: Fallback { none_up: NoneUp::Close, redispatch: false },
+        fallback: Fallback {
+            none_up: NoneUp::Close,
+            redispatch: false,
+            connect_timeout: Duration::ZERO,
+        },
     }
 }
 

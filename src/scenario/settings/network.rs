@@ -65,6 +65,7 @@ pub fn load_balancer(all: &Catalog) -> Rules {
                 _ => NoneUp::Close,
             },
             redispatch: all.rule("loadBalancer.redispatch"),
+            connect_timeout: all.duration("loadBalancer.connectTimeout"),
         },
     }
 }
