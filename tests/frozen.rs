@@ -75,6 +75,28 @@ fn a_frozen_kubelets_containers_run_on_and_its_pods_are_ready_again_within_a_rou
 }
 
 #[test]
+fn a_frozen_api_server_accepts_a_connection_and_the_handshake_is_given_up_after_ten_seconds() {
+    let text = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: frozen }\nspec:\n  \
+         platform: lab-k8s-1.34-capi-1.14\n  cluster: { controlPlane: 1, workers: 1 }\n  faults:\n    \
+         - { at: 60s, freezeProcess: { vm: control-plane-0, process: kube-apiserver } }\n    \
+         - { at: 65s, kubectl: \"delete node worker-0\" }\n    \
+         - { at: 80s, thawProcess: { vm: control-plane-0, process: kube-apiserver } }\n  until: 2m\n";
+    let scenario = Scenario::read(Source::embedded("frozen.yaml", text)).expect("a scenario");
+    let run = Game::new(&scenario, None, &[], None).expect("valid").play(1);
+    let mut entries = run.timeline.entries().iter();
+    let said = entries.find(|entry| entry.name == *"kubectl@laptop" && entry.field == *"log");
+    let said = said.expect("kubectl has given up");
+    assert_eq!(said.message, "Unable to connect to the server: net/http: TLS handshake timeout");
+    let after = said.at.since(SimTime::ZERO).as_micros() as f64 / 1e6 - 65.0;
+    assert!((10.0..10.1).contains(&after), "{after} s");
+    // Its request was never sent, so the server does not find it when it goes on.
+    let deleted = |entry: &Entry| {
+        entry.object() == "Node/worker-0" && entry.field == *"exists" && entry.at > said.at
+    };
+    assert!(!run.timeline.entries().iter().any(deleted));
+}
+
+#[test]
 fn the_freezing_is_the_cause_of_what_follows() {
     let run = run("lab-k8s-1.34-capi-1.14", 70, 1);
     let unknown = find(&run, "Ready", "Unknown").expect("lost");

@@ -2,10 +2,13 @@
 //!
 //! The connection is opened when it is first needed, and anew after it broke; who waits for an
 //! answer is told then. Follows client-go's transport: one HTTP/2 connection for everything.
+//!
+//! Simplified: what is asked while it is being opened waits for this one dial, where the real client
+//! dials once for each request until a first connection is open.
 
 use crate::api::{Answered, ApiError, Request, Verb, WatchEvent};
 use crate::engine::{Duration, Earliest, Generation, Owner, SimTime};
-use crate::infra::{Address, Broken, ConnectionId, Ctx};
+use crate::infra::{Address, Broken, ConnectionId, Ctx, Handshake};
 use crate::timeline::Cause;
 use crate::wire::Message;
 use std::collections::BTreeMap;
@@ -150,7 +153,9 @@ impl<T: Clone> Api<T> {
             Some(connection) => connection,
             None => {
                 self.proven = false;
-                *self.connection.insert(ctx.connect(self.server))
+                let connection = ctx.connect(self.server);
+                ctx.await_handshake(connection, Handshake::Tls);
+                *self.connection.insert(connection)
             }
         };
         self.next += 1;
@@ -212,6 +217,7 @@ impl<T: Clone> Api<T> {
         let error = ApiError::unreachable(match how {
             Broken::Refused => "connect: connection refused",
             Broken::Reset => "read: connection reset by peer",
+            Broken::Unanswered => "net/http: TLS handshake timeout",
             Broken::Lost if !self.proven => "dial tcp: i/o timeout",
             Broken::Lost => "http2: client connection lost",
         });

@@ -1,8 +1,8 @@
 //! What a process reacts to, and what it asks of its operating system: data only.
 
 use super::{
-    ActivityId, Address, Broken, ConnectionId, EndpointId, Fallback, HostChange, HostNews, Port,
-    Signal,
+    ActivityId, Address, Broken, ConnectionId, EndpointId, Fallback, Handshake, HostChange,
+    HostNews, Port, Signal,
 };
 use crate::api::{Object, ObjectKey, Revision, Uid};
 use crate::engine::{Duration, Rule, SimTime, Text};
@@ -63,6 +63,8 @@ pub enum Effect<E> {
     ConnectToContainer(ConnectionId, Text, Uid),
     /// Connects to a port of the VM of a name.
     ConnectToVm(ConnectionId, Text, Port),
+    /// It is over if the program at its other end does not answer a handshake in time.
+    AwaitHandshake(ConnectionId, Handshake),
     Send(ConnectionId, Message),
     Close(ConnectionId),
     /// The Pod's containers run after these waits, and end by themselves after a length, if they

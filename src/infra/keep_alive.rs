@@ -34,9 +34,18 @@ pub enum Asker {
     Kernel { probes: u32 },
 }
 
+/// For how long a client that was accepted waits until the other program has answered its handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handshake {
+    /// As long as Go's HTTP client does for that of TLS.
+    Tls,
+    Within(Rule, Duration),
+}
+
 /// The keep-alives of all connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeepAlives {
+    pub tls_handshake: (Rule, Duration),
     pub usual: KeepAlive,
     /// Of those that lead to these ports.
     pub to_port: BTreeMap<Port, KeepAlive>,
@@ -75,7 +84,7 @@ impl KeepAlive {
 impl KeepAlives {
     /// The same for all connections.
     pub fn all(usual: KeepAlive) -> KeepAlives {
-        KeepAlives { usual, to_port: BTreeMap::new() }
+        KeepAlives { tls_handshake: ("", Duration::ZERO), usual, to_port: BTreeMap::new() }
     }
 
     /// Nobody ever asks.

@@ -29,7 +29,7 @@ pub use effect::{
 };
 pub use hosts::{Host, HostChange, HostId, HostNews, Hosts};
 pub use inventory::Inventory;
-pub use keep_alive::{Asker, KeepAlive, KeepAlives, Probing};
+pub use keep_alive::{Asker, Handshake, KeepAlive, KeepAlives, Probing};
 pub use links::{Lag, Links, Loss, Way};
 pub use network::{
     Address, Broken, ConnectionId, ConnectionState, EndpointId, Fallback, Network, NoneUp, Port,

@@ -6,7 +6,7 @@
 
 use super::{End, KeepAlive, Lag, ProcessId, Processes, Vm, VmId};
 use crate::api::Uid;
-use crate::engine::{Duration, SimTime};
+use crate::engine::{Duration, Rule, SimTime};
 use std::collections::BTreeMap;
 
 /// A port of a VM.
@@ -42,6 +42,8 @@ pub enum Broken {
     Reset,
     /// Nothing was heard for so long that the transport gave up.
     Lost,
+    /// Its host has accepted the connection, and its program has not answered the handshake in time.
+    Unanswered,
 }
 
 /// What a load balancer does with a connection that it cannot lead where it wants to.
@@ -117,6 +119,8 @@ pub struct ConnectionState {
     left: Option<End>,
     /// The endpoint through which it was opened, and what that does if it has no backend.
     through: Option<(EndpointId, NoneUp)>,
+    /// For how long the client waits for the server's part of the handshake, and by which rule.
+    handshake: Option<(Rule, Duration)>,
 }
 
 /// Connections by who opened them, and in the order in which: each message looks some of them up.
@@ -202,6 +206,7 @@ impl Network {
             heard: now,
             left: None,
             through: None,
+            handshake: None,
         };
         self.connections.insert(id, state);
     }
@@ -238,6 +243,7 @@ impl Network {
             heard: now,
             left: None,
             through: None,
+            handshake: None,
         };
         self.connections.insert(id, state);
     }
@@ -252,6 +258,18 @@ impl Network {
         if let Some(connection) = self.connections.get_mut(id) {
             connection.through = Some((endpoint, none_up));
         }
+    }
+
+    /// Notes that the client waits for so long until the server has done its part of a handshake.
+    pub fn note_handshake(&mut self, id: ConnectionId, limit: (Rule, Duration)) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.handshake = Some(limit);
+        }
+    }
+
+    /// For how long, and by which rule.
+    pub fn handshake(&self, id: ConnectionId) -> Option<(Rule, Duration)> {
+        self.connections.get(id)?.handshake
     }
 
     /// The connections through an endpoint to a VM.

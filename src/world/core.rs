@@ -97,8 +97,8 @@ pub(super) enum What {
     Restart(VmId, Text),
     /// A process that ended soon after each start has lived for longer than that, if it is this incarnation.
     LivesOn(ProcessId, u32),
-    /// A ping to this process, which was frozen at that time, has had no answer for too long.
-    PingLost(ConnectionId, ProcessId, SimTime),
+    /// This process was frozen at that time, and a ping or handshake has had no answer for too long.
+    Unanswered(ConnectionId, (ProcessId, SimTime), Broken),
     /// A segment that was not acknowledged is sent again.
     Retransmit(Direction, crate::engine::Generation),
     /// An end that has heard nothing for long asks whether the other lives.

@@ -149,6 +149,7 @@ impl Core {
                 self.datacenter.connect_to_container(connection, (&vm, pod), random, now);
                 self.connecting(connection);
             }
+            Effect::AwaitHandshake(connection, limit) => self.await_handshake(connection, limit),
             Effect::Send(connection, message) => self.send(id, connection, message, *cause),
             Effect::Close(connection) => self.close(id, connection, *cause),
             Effect::StartContainer(pod, waits, length) => {
@@ -397,7 +398,7 @@ impl Core {
         match payload.what {
             What::Booted(vm, starts) => self.booted(vm, starts, payload.cause),
             What::LivesOn(id, incarnation) => self.lives_on(id, incarnation, payload.cause),
-            What::PingLost(connection, frozen, since) => self.ping_lost(connection, frozen, since),
+            What::Unanswered(connection, frozen, how) => self.unanswered(connection, frozen, how),
             What::Retransmit(direction, due) => self.retransmit(direction, due),
             What::PingDue(direction) => self.ping_due(direction),
             What::ProbeDue(direction, probing) => {

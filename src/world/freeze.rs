@@ -5,7 +5,7 @@
 
 use super::core::{Core, NOW, Payload, What, purpose};
 use crate::engine::{Duration, Key, SimTime};
-use crate::infra::{Asker, Broken, ConnectionId, ProcessId};
+use crate::infra::{Asker, Broken, ConnectionId, Datacenter, End, Handshake, ProcessId};
 use crate::timeline::{Cause, EntryId};
 
 /// What reading a socket takes longer than looking at the clock, when a process is thawed.
@@ -43,7 +43,7 @@ impl Core {
                 continue;
             }
             let asks = self.datacenter.network.asks_at(connection, keep_alive, now);
-            let what = What::PingLost(connection, id, now);
+            let what = What::Unanswered(connection, (id, now), Broken::Lost);
             let led = self.step_on(cause.of(entry), asks, keep_alive.rules[0], client);
             self.push_host(asks + keep_alive.answer, client, (led, keep_alive.rules[1]), what);
         }
@@ -73,17 +73,54 @@ impl Core {
         self.recorder.process(self.now, &cluster, &name, ("frozen", frozen), cause.entry)
     }
 
+    /// A client waits for so long until the program at the other end answers its handshake.
+    pub(super) fn await_handshake(&mut self, connection: ConnectionId, limit: Handshake) {
+        let limit = match limit {
+            Handshake::Tls => self.datacenter.keep_alives.tls_handshake,
+            Handshake::Within(rule, length) => (rule, length),
+        };
+        self.datacenter.network.note_handshake(connection, limit);
+        self.watch_handshake(connection);
+    }
+
+    /// The kernel of a frozen process accepts a connection; nobody answers the handshake.
+    ///
+    /// Simplified: one that a process has accepted and not answered when it is frozen, milliseconds later,
+    /// is found out by its first ping.
+    pub(super) fn watch_handshake(&mut self, connection: ConnectionId) {
+        let Datacenter { network, processes, transport, .. } = &self.datacenter;
+        let Some((rule, length)) = network.handshake(connection) else { return };
+        if length.is_zero() || transport.is_connecting(connection) {
+            return;
+        }
+        let Some(server) = network.process_at(connection, End::Server) else { return };
+        let (process, opened) = (processes.get(server), network.established_at(connection));
+        if let (Some(since), Some(opened)) = (process.frozen, opened) {
+            let what = What::Unanswered(connection, (server, since), Broken::Unanswered);
+            let led = (process.ended, rule);
+            self.push_host(opened + length, connection.client, led, what);
+        }
+    }
+
     /// A client gives up its connection to a process that is still frozen.
-    pub(super) fn ping_lost(
+    pub(super) fn unanswered(
         &mut self,
         connection: ConnectionId,
-        frozen: ProcessId,
-        since: SimTime,
+        (frozen, since): (ProcessId, SimTime),
+        how: Broken,
     ) {
-        if self.datacenter.processes.get(frozen).frozen == Some(since) {
-            let client = connection.client;
-            let what = What::Broken(connection, Broken::Lost);
-            self.push_to(self.now, client, client, purpose::CONNECTION, (Cause::NONE, NOW), what);
+        if self.datacenter.processes.get(frozen).frozen != Some(since) {
+            return;
         }
+        // Without a handshake none of its requests have left.
+        let is_unsent = |payload: &Payload| {
+            let of = matches!(payload.what, What::Message(on, _) if on == connection);
+            how == Broken::Unanswered && of
+        };
+        if let Some(held) = self.held.get_mut(&frozen) {
+            held.retain(|(_, payload)| !is_unsent(payload));
+        }
+        let (client, what) = (connection.client, What::Broken(connection, how));
+        self.push_to(self.now, client, client, purpose::CONNECTION, (Cause::NONE, NOW), what);
     }
 }

@@ -162,7 +162,7 @@ impl What {
             | What::Booted(..)
             | What::Restart(..)
             | What::LivesOn(..)
-            | What::PingLost(..)
+            | What::Unanswered(..)
             | What::Retransmit(..)
             | What::PingDue(..)
             | What::ProbeDue(..)

@@ -133,6 +133,7 @@ impl Core {
                 datacenter.network.establish(connection, &datacenter.processes, now);
                 datacenter.network.delay_handshake(connection, lag.round_trip());
                 self.watch_if_lossy(connection);
+                self.watch_handshake(connection);
             }
             Retransmitted::GivenUp => self.give_up(direction, Cause::NONE),
         }

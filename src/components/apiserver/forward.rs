@@ -87,7 +87,7 @@ impl Apiserver {
         let how = match how {
             Broken::Refused => "connect: connection refused",
             Broken::Reset => "read: connection reset by peer",
-            Broken::Lost => "i/o timeout",
+            Broken::Lost | Broken::Unanswered => "i/o timeout",
         };
         let words = format!("error dialing backend: dial tcp {address}:10250: {how}");
         self.answer(id, Err(ApiError::new(Reason::InternalError, words)), ctx);

@@ -106,7 +106,9 @@ impl Apiserver {
             ctx.log("etcd: transport is closing; retrying");
         }
         let why = match how {
-            Broken::Lost => "keepalive ping failed to receive ACK within timeout",
+            Broken::Lost | Broken::Unanswered => {
+                "keepalive ping failed to receive ACK within timeout"
+            }
             Broken::Reset | Broken::Refused => {
                 "error reading from server: read tcp 127.0.0.1->127.0.0.1:2379: read: connection \
                  reset by peer"

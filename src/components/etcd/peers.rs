@@ -406,7 +406,7 @@ fn tell_loss(peer: &Text, how: Option<Broken>, ctx: &mut Ctx<Event>) {
         Some(Broken::Reset) => {
             ctx.log(format!("lost TCP streaming connection with remote peer {peer}: EOF"));
         }
-        Some(Broken::Lost) => {
+        Some(Broken::Lost | Broken::Unanswered) => {
             let error = "read: connection timed out";
             ctx.log(format!("lost TCP streaming connection with remote peer {peer}: {error}"));
         }

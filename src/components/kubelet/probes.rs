@@ -214,7 +214,7 @@ impl Kubelet {
             let what = match how {
                 Broken::Refused => "connect: connection refused",
                 Broken::Reset => "EOF",
-                Broken::Lost => "i/o timeout",
+                Broken::Lost | Broken::Unanswered => "i/o timeout",
             };
             self.probe_found(&name, kind, Err(what.to_owned()), ctx);
         }

@@ -125,7 +125,7 @@ impl LoadBalancer {
                 let why = match how {
                     Broken::Refused => "Layer4 connection problem, info: \"Connection refused\"",
                     Broken::Reset => "Layer7 invalid response, info: \"Connection reset by peer\"",
-                    Broken::Lost => "Layer4 timeout",
+                    Broken::Lost | Broken::Unanswered => "Layer4 timeout",
                 };
                 self.judge(connection, why, ctx);
             }

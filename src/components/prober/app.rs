@@ -86,7 +86,9 @@ impl AppProber {
             Input::Broken(connection, how) => {
                 let (how, words) = match how {
                     Broken::Refused => ("Refused", "connect: connection refused"),
-                    Broken::Reset | Broken::Lost => ("Reset", "read: connection reset by peer"),
+                    Broken::Reset | Broken::Lost | Broken::Unanswered => {
+                        ("Reset", "read: connection reset by peer")
+                    }
                 };
                 self.ended(connection, ctx, |took| Outcome::failure(how, words, took));
             }

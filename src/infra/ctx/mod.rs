@@ -7,8 +7,8 @@ mod activities;
 use super::effect::{Effect, Elapsed, Trace, VmAction};
 use super::process::ProcessState;
 use super::{
-    ActivityId, Address, ConnectionId, Disk, EndpointId, Fallback, HostNews, Inventory, NoSpace,
-    Place, Port, ProcessId, Program, Signal, Vm,
+    ActivityId, Address, ConnectionId, Disk, EndpointId, Fallback, Handshake, HostNews, Inventory,
+    NoSpace, Place, Port, ProcessId, Program, Signal, Vm,
 };
 use crate::api::{ObjectKey, Uid};
 use crate::engine::{Delay, Duration, Owner, Purpose, Random, Rule, SimTime, Skew, Text};
@@ -229,6 +229,12 @@ impl<'a, E> Ctx<'a, E> {
         let id = ConnectionId { client: self.me, count: self.process.next_connection() };
         self.effects.push(Effect::ConnectToVm(id, vm, port));
         id
+    }
+
+    /// Has a connection be over (`Broken::Unanswered`) if its host accepts it, and its program does not
+    /// answer a handshake in time.
+    pub fn await_handshake(&mut self, connection: ConnectionId, limit: Handshake) {
+        self.effects.push(Effect::AwaitHandshake(connection, limit));
     }
 
     /// Sends a message on a connection.

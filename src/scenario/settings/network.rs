@@ -35,7 +35,9 @@ pub fn keep_alives(all: &Catalog) -> KeepAlives {
         answer: all.period(rules[1]),
         rules,
     };
-    KeepAlives { usual, to_port: [(ETCD_PORT, etcd), (PEER_PORT, peers)].into() }
+    let handshake = "kubernetes.tlsHandshakeTimeout";
+    let tls_handshake = (handshake, all.period(handshake));
+    KeepAlives { tls_handshake, usual, to_port: [(ETCD_PORT, etcd), (PEER_PORT, peers)].into() }
 }
 
 /// How the load balancer before several API servers behaves.

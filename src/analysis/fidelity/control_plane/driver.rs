@@ -238,7 +238,7 @@ impl Driver {
         let words = match how {
             Broken::Refused => "refused",
             Broken::Reset => "connection reset by peer",
-            Broken::Lost => "timeout",
+            Broken::Lost | Broken::Unanswered => "timeout",
         };
         self.got(connection, 0, Text::word(words), ctx);
     }
