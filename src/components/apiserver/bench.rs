@@ -49,6 +49,7 @@ pub fn settings() -> Settings {
             backoff_limit: Duration::from_secs(120),
             backoff_growth_percent: 160,
             jitter_percent: 0,
+            min_connect_timeout: Duration::from_secs(20),
         },
         retry: RetrySettings {
             by_client: Retries::InPlace,

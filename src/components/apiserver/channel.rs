@@ -3,7 +3,8 @@
 //!
 //! It knows messages only by their numbers. Follows `grpc-go` as etcd's client sets it up: every
 //! call waits for a connection (`WaitForReady`), so a member that refuses is waited for until the
-//! caller's own deadline; a call that was under way when the connection broke fails.
+//! caller's own deadline; a call that was under way when the connection broke fails. One that is accepted, and
+//! on which etcd's HTTP/2 settings never come, counts like a refused one (`clientconn.go`, `resetTransport`).
 //!
 //! Every kind of resource has a client of etcd of its own, and so has each health check
 //! (`k/k:apiserver/pkg/storage/storagebackend/factory/etcd3.go`, `newETCD3Client`), each with its own
@@ -15,8 +16,8 @@
 use super::Event;
 use crate::api::Kind;
 use crate::client::BackoffRules;
-use crate::engine::{Duration, Purpose, below};
-use crate::infra::{Address, Broken, ConnectionId, Ctx, Port};
+use crate::engine::{Duration, Purpose, Rule, below};
+use crate::infra::{Address, Broken, ConnectionId, Ctx, Handshake, Port};
 use crate::wire::{Message, StoreRequest};
 use std::collections::BTreeMap;
 
@@ -32,6 +33,9 @@ pub struct ChannelSettings {
     pub backoff_growth_percent: u64,
     /// A pause is longer or shorter by up to this percentage.
     pub jitter_percent: u64,
+    /// How long a connection may take until etcd has answered on it, or the present pause, if that is
+    /// longer.
+    pub min_connect_timeout: Duration,
 }
 
 /// What a channel is for.
@@ -73,6 +77,7 @@ struct Sent {
 const RECONNECT: u16 = 200;
 const BACKOFF: BackoffRules =
     BackoffRules { first: "kubernetes.etcdBackoffFirst", limit: "kubernetes.etcdBackoffLimit" };
+const MIN_CONNECT: Rule = "kubernetes.etcdMinConnectTimeout";
 /// How many health checks there are.
 const CHECKS: usize = 2;
 
@@ -184,7 +189,10 @@ impl Channel {
     }
 
     fn connect(&mut self, ctx: &mut Ctx<Event>) {
-        self.connection = Some(ctx.connect(Address::Here(self.settings.etcd)));
+        let connection = ctx.connect(Address::Here(self.settings.etcd));
+        let limit = self.settings.min_connect_timeout.max(self.pause);
+        ctx.await_handshake(connection, Handshake::Within(MIN_CONNECT, limit));
+        self.connection = Some(connection);
         self.proven = false;
         for request in std::mem::take(&mut self.waiting).into_values() {
             self.send(request, ctx);
@@ -217,7 +225,7 @@ impl Channel {
     fn on_broken(&mut self, how: Broken, ctx: &mut Ctx<Event>) -> Vec<(u32, bool)> {
         self.connection = None;
         let sent = std::mem::take(&mut self.sent);
-        if how != Broken::Refused {
+        if !matches!(how, Broken::Refused | Broken::Unanswered) {
             // The first new dial follows at once.
             ctx.after(BACKOFF.first, Duration::ZERO, Event::Reconnect(self.number));
             return sent.into_iter().map(|(id, sent)| (id, sent.is_proposal)).collect();

@@ -102,7 +102,8 @@ impl Apiserver {
     /// The connection to etcd is over.
     pub(super) fn etcd_broken(&mut self, channel: u8, how: Broken, ctx: &mut Ctx<Event>) {
         // Simplified: the real log has such a line for each channel.
-        if how != Broken::Refused && self.channels.are_connected() {
+        let was_open = !matches!(how, Broken::Refused | Broken::Unanswered);
+        if was_open && self.channels.are_connected() {
             ctx.log("etcd: transport is closing; retrying");
         }
         let why = match how {

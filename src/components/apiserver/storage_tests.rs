@@ -142,6 +142,26 @@ fn a_member_that_refuses_is_waited_for_with_a_growing_pause() {
 }
 
 #[test]
+fn a_member_that_accepts_and_says_nothing_counts_like_one_that_refuses() {
+    let mut server = Server::up(settings());
+    server.breaks(Broken::Lost);
+    server.pass(Duration::ZERO);
+    server.ask(get());
+    for pause in [1000, 1600, 2560] {
+        server.breaks(Broken::Unanswered);
+        assert!(server.answered.is_empty(), "it waits for the next connection");
+        let before = server.etcd_count();
+        server.pass(Duration::from_millis(pause - 1));
+        assert_eq!(server.etcd_count(), before, "not before {pause} ms");
+        server.pass(Duration::from_millis(2));
+        assert_eq!(server.etcd_count(), before + 1, "after {pause} ms");
+    }
+    server.asked.retain(|(_, request)| !matches!(request.operation, StoreOperation::Watch(_)));
+    assert_eq!(server.stores(StoreAnswer::Value(Revision(9), Some(Arc::new(node())))), "get");
+    assert_eq!(got(&server), (5, "well".to_owned()));
+}
+
+#[test]
 fn each_kind_comes_back_when_its_own_channel_does() {
     let mut server = Server::up(settings());
     server.breaks(Broken::Reset);

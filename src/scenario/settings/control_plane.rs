@@ -34,6 +34,7 @@ pub fn apiserver(all: &Catalog) -> apiserver::Settings {
             backoff_limit: all.period("kubernetes.etcdBackoffLimit"),
             backoff_growth_percent: all.count("kubernetes.etcdBackoffGrowthPercent", 100..=1_000),
             jitter_percent: all.count("kubernetes.etcdBackoffJitterPercent", 0..=99),
+            min_connect_timeout: all.period("kubernetes.etcdMinConnectTimeout"),
         },
         retry: apiserver::RetrySettings {
             by_client: match all.rule("kubernetes.etcdClientRetries") {
