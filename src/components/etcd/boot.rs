@@ -7,9 +7,9 @@
 use super::group::first_snapshot;
 use super::{
     BACKUP, COMPACTION, COUNTED, DATA_DIR, Etcd, Event, FILLED, FLAGS, Life, Member, PEER_PORT,
-    Store, ticker,
+    Settings, Store, ticker,
 };
-use crate::engine::{Duration, Phase, SimTime, Text, index_below};
+use crate::engine::{Duration, Phase, Rule, SimTime, Text, Timer, index_below};
 use crate::infra::{ConnectionId, Ctx, Input};
 use crate::raft::{Disk, MemberId, Role};
 use crate::timeline::Cause;
@@ -23,10 +23,24 @@ pub const RESTORED: &str = "restored";
 #[derive(Clone, Debug)]
 pub struct Joining {
     state: ClusterState,
-    asked: Vec<ConnectionId>,
+    /// The others whom it has not asked, the next at the end.
+    unasked: Vec<Text>,
+    asked: Option<ConnectionId>,
+    /// How long it waits for the one that was asked.
+    turn: Timer,
     left: Left,
     /// What clients want: their connections wait until it serves, as in the kernel's backlog.
     held: Vec<(Input<Event>, Cause)>,
+}
+
+impl Joining {
+    /// How long one of the others may take to answer: who is new would do without.
+    fn limit(&self, settings: &Settings) -> (Rule, Duration) {
+        match self.state {
+            ClusterState::New => ("etcd.bootstrapTimeout", settings.bootstrap_timeout),
+            ClusterState::Existing => ("etcd.joinTimeout", settings.join_timeout),
+        }
+    }
 }
 
 /// `--initial-cluster-state`.
@@ -164,47 +178,65 @@ impl Etcd {
         self.run((id, wal, store), &[], left, ctx);
     }
 
-    /// Asks the others who belongs to the cluster.
+    /// Asks the others who belongs to the cluster, one after the other in the order of their addresses
+    /// (`cluster_util.go`, `getClusterFromRemotePeers`).
+    ///
+    /// Simplified: a member's address is its VM's name.
     fn join(&mut self, state: ClusterState, left: Left, ctx: &mut Ctx<Event>) {
         let host = ctx.host().clone();
         let others = self.initial_cluster.iter().filter(|vm| **vm != host);
-        let asked: Vec<ConnectionId> =
-            others.map(|vm| ctx.connect_to_vm(vm.clone(), PEER_PORT)).collect();
-        for connection in &asked {
-            ctx.send(*connection, Message::Peer(PeerMessage::WhoIsMember));
+        let mut unasked: Vec<Text> = others.cloned().collect();
+        unasked.sort_unstable_by(|a, b| b.cmp(a));
+        let (asked, turn, held) = (None, Timer::default(), Vec::new());
+        self.phase = Life::Joining(Joining { state, unasked, asked, turn, left, held });
+        self.ask_next(ctx);
+    }
+
+    /// Asks the next; if none is left, nobody has told.
+    fn ask_next(&mut self, ctx: &mut Ctx<Event>) {
+        let settings = self.settings;
+        let Life::Joining(joining) = &mut self.phase else { return };
+        if let Some(asked) = joining.asked.take() {
+            ctx.close(asked);
         }
-        let nobody = asked.is_empty();
-        self.phase = Life::Joining(Joining { state, asked, left, held: Vec::new() });
-        match nobody {
-            true => self.ask_in_vain(ctx),
-            false => {
-                ctx.after(
-                    "etcd.bootstrapTimeout",
-                    self.settings.bootstrap_timeout,
-                    Event::JoinLate,
-                );
-            }
+        let Some(vm) = joining.unasked.pop() else { return self.ask_in_vain(ctx) };
+        let asked = ctx.connect_to_vm(vm, PEER_PORT);
+        ctx.send(asked, Message::Handshake);
+        ctx.send(asked, Message::Peer(PeerMessage::WhoIsMember));
+        joining.asked = Some(asked);
+        let due = joining.turn.restart();
+        let (rule, limit) = joining.limit(&settings);
+        // The dial may end sooner than the whole request.
+        let dial = settings.peer_dial_timeout();
+        match dial < limit {
+            true => ctx.after("etcd.peerDialTimeoutBase", dial, Event::JoinLate(due)),
+            false => ctx.after(rule, limit, Event::JoinLate(due)),
         }
     }
 
     /// An event while it asks.
     pub(super) fn on_joining(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
+        let settings = self.settings;
         let Life::Joining(joining) = &mut self.phase else { return };
         match input {
             Input::Message(_, Message::Peer(PeerMessage::Members(members, history))) => {
                 self.told(members, history, ctx);
             }
-            Input::Broken(connection, _) if joining.asked.contains(&connection) => {
-                joining.asked.retain(|asked| *asked != connection);
-                if joining.asked.is_empty() {
-                    self.ask_in_vain(ctx);
-                }
+            // It is connected: now the whole request may take its time.
+            Input::Message(from, Message::Handshake) if joining.asked == Some(from) => {
+                let due = joining.turn.restart();
+                let (rule, limit) = joining.limit(&settings);
+                ctx.after(rule, limit, Event::JoinLate(due));
+            }
+            Input::Broken(connection, _) if joining.asked == Some(connection) => {
+                joining.asked = None;
+                self.ask_next(ctx);
             }
             // It does not know yet whether it belongs to those who ask.
             Input::Message(from, Message::Peer(PeerMessage::Open { .. })) => {
                 ctx.send(from, Message::Peer(PeerMessage::Refused));
             }
-            Input::Due(Event::JoinLate) => self.ask_in_vain(ctx),
+            Input::Due(Event::JoinLate(due)) if joining.turn.is_current(due) => self.ask_next(ctx),
             Input::Message(_, Message::Store(_) | Message::HealthCheck(..)) | Input::Broken(..) => {
                 joining.held.push((input, ctx.cause()));
             }
@@ -222,8 +254,8 @@ impl Etcd {
     /// A running member has said who belongs to the cluster.
     fn told(&mut self, members: Vec<MemberInfo>, history: SimTime, ctx: &mut Ctx<Event>) {
         let Life::Joining(joining) = std::mem::replace(&mut self.phase, Life::Over) else { return };
-        let Joining { state, asked, left, held } = joining;
-        for connection in asked {
+        let Joining { state, asked, left, held, .. } = joining;
+        if let Some(connection) = asked {
             ctx.close(connection);
         }
         let own = members.iter().find(|member| member.vm == *ctx.host());
@@ -249,11 +281,11 @@ impl Etcd {
         }
     }
 
-    /// Nobody has answered in time.
+    /// Nobody has answered.
     fn ask_in_vain(&mut self, ctx: &mut Ctx<Event>) {
         let Life::Joining(joining) = std::mem::replace(&mut self.phase, Life::Over) else { return };
-        let Joining { state, asked, left, held } = joining;
-        for connection in asked {
+        let Joining { state, asked, left, held, .. } = joining;
+        if let Some(connection) = asked {
             ctx.close(connection);
         }
         if state == ClusterState::Existing {

@@ -72,8 +72,8 @@ pub const BACKUP: &str = "/var/lib/etcd-backup/snapshot.db";
 pub enum Event {
     /// The process has read its flags and its files.
     Booted,
-    /// Nobody has told who belongs to the cluster.
-    JoinLate,
+    /// The one that was asked has not told in time who belongs to the cluster.
+    JoinLate(Generation),
     /// What a turn had to write is on disk.
     Flushed,
     /// Some proposal may have taken too long.
@@ -315,7 +315,7 @@ impl Member {
             Event::Forward(number) => self.forward(number, ctx),
             Event::TransferPoll => self.poll_transfers(ctx),
             Event::Stop => self.stop(ctx),
-            Event::Booted | Event::JoinLate => {}
+            Event::Booted | Event::JoinLate(_) => {}
         }
     }
 

@@ -49,6 +49,8 @@ pub struct Settings {
     pub syn_retry: Duration,
     /// How long those asked who belongs to the cluster have time.
     pub bootstrap_timeout: Duration,
+    /// The same of a member that joins a cluster that there is.
+    pub join_timeout: Duration,
 
     /// `--strict-reconfig-check`.
     pub strict_reconfig: bool,

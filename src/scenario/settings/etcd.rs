@@ -44,6 +44,7 @@ pub fn etcd(all: &Catalog) -> etcd::Settings {
         peer_dial_pause: period("peerDialPause"),
         syn_retry: period("synRetry"),
         bootstrap_timeout: period("bootstrapTimeout"),
+        join_timeout: period("joinTimeout"),
         strict_reconfig: rule("strictReconfigCheck"),
         health_interval: duration("healthInterval"),
         max_learners: size(count("maxLearners")),

@@ -44,6 +44,7 @@ pub fn settings() -> Settings {
         peer_dial_pause: millis(100),
         syn_retry: millis(1_000),
         bootstrap_timeout: millis(1_000),
+        join_timeout: millis(10_000),
         strict_reconfig: true,
         health_interval: millis(5_000),
         max_learners: 1,
@@ -266,6 +267,9 @@ impl Cluster {
         }
         let alive = self.hosts.get(to).is_none_or(|host| host.process.alive);
         match !link.is_closed && alive && self.incarnation(to) == incarnation {
+            true if matches!(message, Message::Handshake) => {
+                self.push(LATENCY * 2, from, Input::Message(id, message));
+            }
             true => self.push(LATENCY, to, Input::Message(id, message)),
             false => self.push(LATENCY * 2, from, Input::Broken(id, Broken::Reset)),
         }

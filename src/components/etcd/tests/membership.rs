@@ -47,6 +47,20 @@ fn a_dead_member_is_replaced_by_removing_it_first() {
 }
 
 #[test]
+fn who_joins_asks_the_others_one_after_the_other() {
+    let mut cluster = Cluster::of(3, 1);
+    let number = newcomer(&mut cluster, 3);
+    assert_eq!(cluster.result(0, add("vm-3"), 50), "Members");
+    // Nothing comes from the first: it is given up with the dial, and the second answers.
+    cluster.isolate(0);
+    cluster.start(number);
+    cluster.run_for(1_900);
+    assert!(cluster.hosts[number].etcd.status().is_none(), "it has nothing yet");
+    cluster.run_for(400);
+    assert!(cluster.hosts[number].etcd.standing().is_some(), "the second has told");
+}
+
+#[test]
 fn a_member_that_was_never_started_is_waited_for() {
     let mut cluster = Cluster::of(3, 1);
     assert_eq!(cluster.result(0, add("vm-3"), 50), "Members");
