@@ -89,6 +89,8 @@ fn a_frozen_api_server_accepts_a_connection_and_the_handshake_is_given_up_after_
     assert_eq!(said.message, "Unable to connect to the server: net/http: TLS handshake timeout");
     let after = said.at.since(SimTime::ZERO).as_micros() as f64 / 1e6 - 65.0;
     assert!((10.0..10.1).contains(&after), "{after} s");
+    let cause = run.timeline.entries().iter().find(|entry| Some(entry.id) == said.cause);
+    assert_eq!(cause.expect("a cause").name, *"kube-apiserver@control-plane-0");
     // Its request was never sent, so the server does not find it when it goes on.
     let deleted = |entry: &Entry| {
         entry.object() == "Node/worker-0" && entry.field == *"exists" && entry.at > said.at

@@ -141,14 +141,9 @@ pub enum Retransmitted {
 }
 
 impl Retransmission {
-    /// How long a kernel sends again what nobody acknowledges, until it gives up.
-    pub fn patience(&self) -> Duration {
-        let (mut pause, mut waited) = (self.first, Duration::ZERO);
-        for _ in 0..=self.retries {
-            waited = waited + pause;
-            pause = pause.doubled_up_to(self.limit);
-        }
-        waited
+    /// How long a kernel waits after so many retransmissions of one segment.
+    pub fn pause(&self, tries: u32) -> Duration {
+        (0..tries).fold(self.first, |pause, _| pause.doubled_up_to(self.limit))
     }
 }
 

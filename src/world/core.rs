@@ -105,6 +105,8 @@ pub(super) enum What {
     PingDue(Direction),
     /// A kernel looks whether an end of a connection has been heard since, or asks once more.
     ProbeDue(Direction, Probing),
+    /// What an end has written to a host without power is sent again, after so many times before.
+    ResendUnheard(Direction, u32),
     /// A ping of that time has had no answer for too long.
     PingOverdue(Direction, SimTime),
 }

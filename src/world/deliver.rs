@@ -398,9 +398,14 @@ impl Core {
         match payload.what {
             What::Booted(vm, starts) => self.booted(vm, starts, payload.cause),
             What::LivesOn(id, incarnation) => self.lives_on(id, incarnation, payload.cause),
-            What::Unanswered(connection, frozen, how) => self.unanswered(connection, frozen, how),
+            What::Unanswered(connection, frozen, how) => {
+                self.unanswered(connection, frozen, how, payload.cause);
+            }
             What::Retransmit(direction, due) => self.retransmit(direction, due),
             What::PingDue(direction) => self.ping_due(direction),
+            What::ResendUnheard(direction, tries) => {
+                self.resend_unheard(direction, tries, payload.cause);
+            }
             What::ProbeDue(direction, probing) => {
                 self.probe_due(direction, probing, payload.cause);
             }

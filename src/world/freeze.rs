@@ -108,6 +108,7 @@ impl Core {
         connection: ConnectionId,
         (frozen, since): (ProcessId, SimTime),
         how: Broken,
+        cause: Cause,
     ) {
         if self.datacenter.processes.get(frozen).frozen != Some(since) {
             return;
@@ -121,6 +122,6 @@ impl Core {
             held.retain(|(_, payload)| !is_unsent(payload));
         }
         let (client, what) = (connection.client, What::Broken(connection, how));
-        self.push_to(self.now, client, client, purpose::CONNECTION, (Cause::NONE, NOW), what);
+        self.push_to(self.now, client, client, purpose::CONNECTION, (cause, NOW), what);
     }
 }

@@ -24,13 +24,42 @@ impl Core {
                 self.push_host(at, connection.client, (cause, keep_alive.rules[0]), what);
             }
             // It writes, and that is not acknowledged. Simplified: its first write is now.
-            End::Server => {
-                let Some(who) = network.process_at(connection, end) else { return };
-                let at = now + self.datacenter.retransmission.patience();
-                let (led, what) = ((cause, RETRANSMISSION), What::Broken(connection, Broken::Lost));
-                self.push_to(at, who, who, purpose::CONNECTION, led, what);
-            }
+            End::Server => self.resend_later(direction, 0, cause),
         }
+    }
+
+    fn resend_later(&mut self, direction: Direction, tries: u32, cause: Cause) {
+        let at = self.now + self.datacenter.retransmission.pause(tries);
+        let what = What::ResendUnheard(direction, tries);
+        self.push_host(at, direction.0.client, (cause, RETRANSMISSION), what);
+    }
+
+    /// A segment for a host that had no power when it was written is sent again. If the host, or another
+    /// of its name, has booted since, it knows no such connection, and says so.
+    pub(super) fn resend_unheard(&mut self, direction: Direction, tries: u32, cause: Cause) {
+        let (connection, end) = direction;
+        let Some(who) = self.datacenter.network.process_at(connection, end) else { return };
+        if !self.datacenter.processes.get(who).alive {
+            return;
+        }
+        let how = match self.has_booted_again(direction) {
+            true => Broken::Reset,
+            false if tries >= self.datacenter.retransmission.retries => Broken::Lost,
+            false => return self.resend_later(direction, tries + 1, cause),
+        };
+        let led = (cause, self.way_rule(connection));
+        self.push_to(self.now, who, who, purpose::CONNECTION, led, What::Broken(connection, how));
+    }
+
+    /// True if the host of the other end was started again after the connection was lost with it, or another
+    /// was made with its name and so with its address.
+    fn has_booted_again(&self, (connection, end): Direction) -> bool {
+        let datacenter = &self.datacenter;
+        let lost = datacenter.vm_of((connection, end.other()));
+        let now = lost.and_then(|vm| datacenter.vm_named(&datacenter.vm(vm).name));
+        let (here, now) = (datacenter.vm_of((connection, end)), now.map(|vm| datacenter.vm(vm)));
+        let can_speak = here.is_some_and(|vm| datacenter.vm(vm).is_on());
+        can_speak && now.is_some_and(|vm| vm.is_on() && vm.booted)
     }
 
     /// An end has heard nothing for long, or its last probes had no answer: it sends another, or gives
@@ -89,6 +118,7 @@ impl Core {
             (there && back) && !self.datacenter.loses((connection, end.other()), &self.random);
         match self.route_of(connection, process) {
             _ if !back => Answer::None,
+            Route::Silent if self.has_booted_again(direction) => Answer::Gone(self.now),
             Route::Silent => Answer::None,
             Route::Deliver { .. } | Route::Echo { .. } => Answer::Lives,
             Route::Fail { at, .. } => Answer::Gone(at),

@@ -166,6 +166,7 @@ impl What {
             | What::Retransmit(..)
             | What::PingDue(..)
             | What::ProbeDue(..)
+            | What::ResendUnheard(..)
             | What::PingOverdue(..) => {
                 unreachable!("not an input of a component")
             }
