@@ -243,8 +243,10 @@ impl Services {
             there.insert(name.clone());
             self.note(name, now, level);
         }
-        // Whose workload somebody has deleted is served by nobody.
-        let is_gone = |name: &&Text| name.starts_with("app/") && !there.contains(*name);
+        // Whose workload somebody has deleted is served by nobody. Where not even a Node is left, the data are
+        // gone and not the containers.
+        let has_data = view.objects(Kind::Node).next().is_some();
+        let is_gone = |name: &&Text| has_data && name.starts_with("app/") && !there.contains(*name);
         let gone: Vec<Text> = self.states.keys().filter(is_gone).cloned().collect();
         gone.into_iter().for_each(|name| self.note(name, now, Level::Down));
     }

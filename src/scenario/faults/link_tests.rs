@@ -152,7 +152,7 @@ fn a_role_is_filled_when_the_fault_strikes() {
 fn who_does_not_catch_sigterm_ends_by_it() {
     let mut world = world();
     pass(&mut world, 1);
-    let process = Text::word("kube-scheduler");
+    let process = Text::word("kube-controller-manager");
     let kill = KillProcess {
         vm: Text::word("control-plane-0"),
         process: process.clone(),
@@ -160,7 +160,7 @@ fn who_does_not_catch_sigterm_ends_by_it() {
     };
     assert_eq!(
         strike(&mut world, Fault::KillProcess(kill)),
-        "Process/kube-scheduler@control-plane-0"
+        "Process/kube-controller-manager@control-plane-0"
     );
     assert!(!world.view().runs(&process, "control-plane-0"));
 }
