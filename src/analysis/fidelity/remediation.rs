@@ -112,6 +112,37 @@ const REPLACING: &[&[Place]] = &[
     ],
     &[("InfraMachine/$victim", "exists", "none"), ("Node/$victim", "exists", "none")],
     &[("Machine/$victim", "Deleting", "True WaitingForBootstrapDeletion")],
+    &[
+        ("Machine/$victim", "Deleting", "True DeletionCompleted"),
+        ("Machine/$victim", "exists", "none"),
+    ],
+    &[
+        ("InfraMachine/$new", "exists", "True"),
+        ("Machine/$new", "exists", "True"),
+        ("KubeadmControlPlane", "Remediating", "False NotRemediating"),
+        ("KubeadmControlPlane", "replicas", "2"),
+        ("KubeadmControlPlane", "upToDateReplicas", "2"),
+    ],
+    &[
+        ("KubeadmControlPlane", "replicas", "3"),
+        ("KubeadmControlPlane", "upToDateReplicas", "3"),
+        ("Machine/$new", "Deleting", "False NotDeleting"),
+        ("Machine/$new", "NodeHealthy", "Unknown InspectionFailed"),
+        ("Machine/$new", "phase", "Pending"),
+    ],
+    &[("Machine/$new", "phase", "Provisioning")],
+    &[("InfraMachine/$new", "ready", "True")],
+    &[
+        ("Machine/$new", "phase", "Provisioned"),
+        ("EtcdMember/$new", "member", "member"),
+        ("Machine/$new", "nodeRef", "set"),
+        ("Machine/$new", "event", "SuccessfulSetNodeRef"),
+        ("Machine/$new", "phase", "Running"),
+    ],
+    &[
+        ("KubeadmControlPlane", "availableReplicas", "3"),
+        ("KubeadmControlPlane", "readyReplicas", "3"),
+    ],
 ];
 const fn chain(links: &'static [&'static [Place]]) -> Known {
     Known::Chain { links, seconds: 3, why: SATURATED }
