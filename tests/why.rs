@@ -77,7 +77,8 @@ const NOTHING_HEALS: [&str; 4] = [
 ];
 
 /// What comes again and again: somebody looks up to a whole period later, or in time all the same.
-const PERIODS: [&str; 2] = ["kubernetes.nodeMonitorPeriod", "clusterApi.drainPoll"];
+const PERIODS: [&str; 3] =
+    ["kubernetes.nodeMonitorPeriod", "clusterApi.drainPoll", "kubernetes.nodeReadyLook"];
 
 #[test]
 fn ten_seconds_more_of_a_setting_move_the_milestone_as_it_says_or_it_names_what_takes_over() {
