@@ -14,8 +14,9 @@ const SCENARIOS: [(&str, Option<End>); 16] = [
     ("control-plane-vm-deleted", Some(End::Recovered)),
     ("control-plane-kubelet-stopped", Some(End::Stuck)),
     ("control-plane-kubelet-crashed", Some(End::Stuck)),
-    ("control-plane-kubelet-stopped-follower", Some(End::Recovered)),
-    ("control-plane-kubelet-stopped-moved", Some(End::Recovered)),
+    // Up to Cluster API 1.8.1 not if its own connection leads to the API server that has lost its etcd.
+    ("control-plane-kubelet-stopped-follower", None),
+    ("control-plane-kubelet-stopped-moved", None),
     ("control-plane-kubelet-crashed-repaired", Some(End::Recovered)),
     ("control-plane-kubelet-stopped-repaired", Some(End::Recovered)),
     ("control-planes-two-off", Some(End::Recovered)),
@@ -157,14 +158,15 @@ fn each_line_of_a_stopped_kubelet_fails_when_its_mechanism_is_changed() {
     fails_with(
         "control-plane-kubelet-stopped-follower",
         THEN,
+        &[(
+            &["see Machine/control-plane-0 deletionTimestamp=set", "HealthCheckSucceeded=False"],
+            VERDICT,
+        )],
+    );
+    fails_with(
+        "control-plane-kubelet-stopped-follower",
+        NOW,
         &[
-            (
-                &[
-                    "see Machine/control-plane-0 deletionTimestamp=set",
-                    "HealthCheckSucceeded=False",
-                ],
-                VERDICT,
-            ),
             (&["see VM/control-plane-0 deleted"], SLOW_DRAIN),
             (&["new Node/control-plane-* Ready=True", "new EtcdMember/"], NO_JOIN),
         ],
