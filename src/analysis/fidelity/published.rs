@@ -65,7 +65,7 @@ pub const NOT_COVERED: &[(&str, &str)] = &[
     ),
     (
         "45 s on a dead HTTP/2 connection, 40 s for a dead etcd server (openshift/ibm-roks-toolkit#1021)",
-        "settings of the model (30 s and 15 s), no outcome; played by tests/links.rs",
+        "settings of the model (30 s and 15 s; to etcd 30 s and 10 s), no outcome; played by tests/links.rs",
     ),
     (
         "\"no leader\" after three failed election cycles closes all watches (kubernetes/kubernetes#111116)",
