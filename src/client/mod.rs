@@ -32,5 +32,7 @@ pub use informer::{Cache, Delta};
 pub use limiter::TokenBucket;
 pub use queue::{Backoff, BackoffRules, WorkQueue};
 pub use reconcile::{Ask, EventDraft, Outcome, Reconciler, Reply, Step, Target, View};
-pub use shell::{Call, Clients, Flight, ManagerEvent, Shell, ShellRules, ShellSettings, Work};
+pub use shell::{
+    Call, Clients, Flight, ManagerEvent, ManagerToken, Shell, ShellRules, ShellSettings, Work,
+};
 pub use vcenter::VcenterClient;

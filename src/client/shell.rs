@@ -28,6 +28,20 @@ pub struct Flight {
     pub key: ObjectKey,
 }
 
+/// What a manager of Cluster API asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ManagerToken {
+    Flight(Flight),
+    /// The regular look whether the workload cluster's API answers.
+    Probe,
+}
+
+impl From<Flight> for ManagerToken {
+    fn from(flight: Flight) -> ManagerToken {
+        ManagerToken::Flight(flight)
+    }
+}
+
 /// A timer of a shell. Shells are numbered by their process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Work {

@@ -13,9 +13,10 @@ mod tests;
 
 use crate::api::{Kind, ObjectKey, RetryJoin, Selector};
 pub use crate::client::ManagerEvent as Event;
+use crate::client::ManagerToken as Token;
 use crate::client::{
-    Client, ClientSettings, Clients, ClusterCache, Flight, News, ProbeSettings, Shell,
-    ShellSettings, Target,
+    Client, ClientSettings, Clients, ClusterCache, News, ProbeSettings, Shell, ShellSettings,
+    Target,
 };
 use crate::engine::{Activity, Duration, Path, Phase, Rhythm};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
@@ -40,20 +41,6 @@ pub struct Settings {
     pub token_refresh_below: Duration,
     /// The script around kubeadm, where the Machines' template asks for it.
     pub retry: Option<RetryJoin>,
-}
-
-/// What a request was for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Token {
-    Flight(Flight),
-    /// The regular look whether the workload cluster's API answers.
-    Probe,
-}
-
-impl From<Flight> for Token {
-    fn from(flight: Flight) -> Token {
-        Token::Flight(flight)
-    }
 }
 
 /// The manager.

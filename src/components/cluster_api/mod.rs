@@ -26,6 +26,7 @@ mod tests;
 
 use crate::api::{Kind, Object, ObjectKey, Selector};
 pub use crate::client::ManagerEvent as Event;
+use crate::client::ManagerToken as Token;
 use crate::client::{
     Caches, Client, Clients, Delta, Flight, News, Shell, ShellRules, Target, View, Work,
 };
@@ -40,20 +41,6 @@ pub use settings::{
     Bootstrap, Counting, DeletePolicy, Drain, DrainStyle, Marking, Settings, Wording,
 };
 use std::sync::Arc;
-
-/// What a request was for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Token {
-    Flight(Flight),
-    /// The regular look whether the workload cluster's API answers.
-    Probe,
-}
-
-impl From<Flight> for Token {
-    fn from(flight: Flight) -> Token {
-        Token::Flight(flight)
-    }
-}
 
 /// The manager.
 #[derive(Clone, Debug)]

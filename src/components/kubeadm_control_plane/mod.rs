@@ -27,9 +27,10 @@ mod tests;
 use crate::api::kinds::Status;
 use crate::api::{Kind, Object, ObjectKey, Selector};
 pub use crate::client::ManagerEvent as Event;
+use crate::client::ManagerToken as Token;
 use crate::client::{
-    Client, Clients, ClusterCache, Delta, Flight, News, Outcome, Reconciler, Reply, Shell, Step,
-    Target, View,
+    Client, Clients, ClusterCache, Delta, News, Outcome, Reconciler, Reply, Shell, Step, Target,
+    View,
 };
 use crate::engine::{Activity, Path, Phase, Rhythm, SimTime};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
@@ -38,20 +39,6 @@ use script::{Flow, Heard, Script, Stop};
 pub use settings::{
     EtcdAccess, Inspection, LeaderAccess, MemberRemoval, Picks, Requeue, Settings, Wording,
 };
-
-/// What a request was for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Token {
-    Flight(Flight),
-    /// The regular look whether the workload cluster's API answers.
-    Probe,
-}
-
-impl From<Flight> for Token {
-    fn from(flight: Flight) -> Token {
-        Token::Flight(flight)
-    }
-}
 
 /// The manager.
 #[derive(Clone, Debug)]
