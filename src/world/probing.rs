@@ -42,7 +42,8 @@ impl Core {
         if !self.datacenter.processes.get(who).alive {
             return;
         }
-        let how = match self.has_booted_again(direction) {
+        let Path { there, back } = self.try_way(direction);
+        let how = match there && back && self.has_booted_again(direction) {
             true => Broken::Reset,
             false if tries >= self.datacenter.retransmission.retries => Broken::Lost,
             false => return self.resend_later(direction, tries + 1, cause),
