@@ -5,7 +5,7 @@ use healsim::api::{Kind, Meta, Object, ObjectKey, Revision};
 use healsim::engine::{Activity, Duration, Owner, Path, Phase, Rhythm, SimTime, Text};
 use healsim::infra::{ActivityId, Address, ConnectionId, Ctx, Input, Port};
 use healsim::scenario::{Game, Scenario, Source, blueprint, models};
-use healsim::wire::{Consistency, Message, StoreOperation, StoreRequest};
+use healsim::wire::{Consistency, Message, StoreAnswer, StoreOperation, StoreRequest};
 use healsim::world::{CustomProcess, Infra, World};
 use proptest::prelude::*;
 
@@ -56,13 +56,21 @@ impl CustomProcess for Sleeper {
     }
 }
 
-/// Reads at some times from the member of etcd on its VM, and writes at others; says when it was
-/// answered.
+/// Reads at some times from the member of etcd on its VM, and renews a Lease of its own at others, as
+/// far as it knows it; says when it was answered.
 #[derive(Clone, Debug)]
 struct Reader {
     reads: Vec<Duration>,
     writes: Vec<Duration>,
     etcd: Option<ConnectionId>,
+    /// Its Lease as it was last seen.
+    lease: Revision,
+}
+
+impl Reader {
+    fn new(reads: Vec<Duration>, writes: Vec<Duration>) -> Box<Reader> {
+        Box::new(Reader { reads, writes, etcd: None, lease: Revision(0) })
+    }
 }
 
 /// From this number on requests are writes.
@@ -74,11 +82,12 @@ fn read() -> StoreOperation {
     StoreOperation::Get(key, Consistency::Linearizable)
 }
 
-fn write(number: u64, writer: u32) -> StoreOperation {
-    let meta = Meta::new(Kind::Lease, "default", format!("of-the-test-{number}"));
-    let object = Object::new(meta, Lease::default());
+fn write(expected: Revision, renewed: SimTime, writer: u32) -> StoreOperation {
+    let meta = Meta::new(Kind::Lease, "default", "of-the-test");
+    let lease = Lease { holder: Text::word("the test"), renewed, ..Lease::default() };
+    let object = Object::new(meta, lease);
     let (key, put) = (object.key().clone(), Some(Box::new(object)));
-    StoreOperation::Transact { key, expected: Revision(0), put, by: "test", writer }
+    StoreOperation::Transact { key, expected, put, by: "test", writer }
 }
 
 impl CustomProcess for Reader {
@@ -95,7 +104,10 @@ impl CustomProcess for Reader {
                 let writer = ctx.process().0;
                 let request = StoreRequest {
                     id: u32::try_from(number).expect("few requests"),
-                    operation: if number < WRITES { read() } else { write(number, writer) },
+                    operation: match number < WRITES {
+                        true => read(),
+                        false => write(self.lease, ctx.now(), writer),
+                    },
                     require_leader: false,
                     sender: Owner::named("reader"),
                     count: number,
@@ -104,6 +116,9 @@ impl CustomProcess for Reader {
                 ctx.send(etcd, Message::Store(Box::new(request)));
             }
             Input::Message(_, Message::Stored(id, answer)) => {
+                if let StoreAnswer::Committed(object) = &answer {
+                    self.lease = object.meta.resource_version;
+                }
                 let answer = format!("{answer:?}");
                 ctx.log(format!("request {id} at {:?}: {}", ctx.now(), &answer[..40]));
             }
@@ -225,8 +240,7 @@ fn memories(world: &World) -> Vec<String> {
 
 /// The first tick of the leader of the group that has followers, after a time.
 fn tick_after(time: SimTime, seed: u64) -> SimTime {
-    let nobody = Reader { reads: Vec::new(), writes: Vec::new(), etcd: None };
-    let mut world = world(Box::new(nobody), (seed, true));
+    let mut world = world(Reader::new(Vec::new(), Vec::new()), (seed, true));
     play_until(&mut world, time);
     let all = memories(&world);
     let leader = all.iter().find(|memory| memory.contains("recent_active: true"));
@@ -267,7 +281,7 @@ proptest! {
         let writes: Vec<Duration> = writes.into_iter().map(before).collect();
         let reader = || {
             let (reads, writes) = (reads.clone(), writes.clone());
-            Box::new(Reader { reads, writes, etcd: None })
+            Reader::new(reads, writes)
         };
         let blow = |(which, after): (proptest::sample::Index, u64), strike| -> Blow {
             let at = SimTime::ZERO + *which.get(&reads) + Duration::from_micros(after);
@@ -309,7 +323,7 @@ proptest! {
         let (reads, writes) = (times(&reads), times(&writes));
         let [mut sparse, mut dense] = [false, true].map(|dense| {
             let (reads, writes) = (reads.clone(), writes.clone());
-            world(Box::new(Reader { reads, writes, etcd: None }), (seed, dense))
+            world(Reader::new(reads, writes), (seed, dense))
         });
         for after in stops {
             let stop = begin + Duration::from_micros(after);

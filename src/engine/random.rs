@@ -42,6 +42,20 @@ impl Random {
         random.set_word_pos(2 * u128::from(k));
         random.next_u64()
     }
+
+    /// The draw in serving the `count`-th request of a sender.
+    pub fn draw_for(&self, purpose: Purpose, sender: Owner, count: u64) -> u64 {
+        // A server has one stream per sender: its own name is in the purpose's number only.
+        self.draw(sender.part(u64::from(purpose.0) + 1), purpose, count)
+    }
+
+    /// How long serving the `count`-th request of a sender takes.
+    pub fn delay_for(&self, purpose: Purpose, delay: Delay, sender: Owner, count: u64) -> Duration {
+        if delay.low == delay.high {
+            return delay.low;
+        }
+        delay.pick(self.draw_for(purpose, sender, count))
+    }
 }
 
 impl Owner {

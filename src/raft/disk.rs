@@ -81,6 +81,12 @@ impl<E: Clone> Disk<E> {
         }
     }
 
+    /// Writes an entry that follows what is there, with the commit that is known once it is applied.
+    pub fn write_entry(&mut self, entry: Entry<E>) {
+        self.hard_state.commit = entry.index;
+        self.entries.push(entry);
+    }
+
     /// Writes the member's own snapshot; a restart does not look at earlier entries any more.
     pub fn save_snapshot(&mut self, snapshot: Snapshot) {
         self.entries.retain(|entry| entry.index > snapshot.index);

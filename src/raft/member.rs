@@ -5,7 +5,7 @@ use super::progress::Tracker;
 use super::reads::{Reads, Waiting};
 use super::{
     Body, ConfChange, Disk, Entry, Fatal, HardState, Index, MemberId, Membership, Message, Payload,
-    Progress, ProgressState, ReadContext, ReadState, Ready, Settings, Snapshot, Term,
+    Progress, ReadContext, ReadState, Ready, Settings, Snapshot, Term,
 };
 
 /// One member of a group.
@@ -39,7 +39,7 @@ pub struct Raft<E> {
     pub(super) promises: Vec<Message<E>>,
     pub(super) read_states: Vec<ReadState>,
     /// What the last `Ready` had written.
-    written: HardState,
+    pub(super) written: HardState,
     /// A `Ready` is being carried out.
     turn_open: bool,
 }
@@ -280,7 +280,7 @@ impl<E: Clone> Raft<E> {
         self.messages.push(Message { from: self.id, to, term: 0, body });
     }
 
-    fn hard_state(&self) -> HardState {
+    pub(super) fn hard_state(&self) -> HardState {
         HardState { term: self.term, vote: self.vote, commit: self.log.committed }
     }
 
@@ -308,75 +308,6 @@ impl<E: Clone> Raft<E> {
             Body::PreVote(_) | Body::Vote(_) => unreachable!("votes do not depend on the role"),
         }
         Ok(())
-    }
-}
-
-/// For owners who do not play ticks and heartbeats that change nothing.
-impl<E: Clone> Raft<E> {
-    /// True if another member is not known to have all that this one has.
-    pub fn is_ahead_of(&self, other: MemberId) -> bool {
-        let progress = self.tracker.progress(other);
-        progress.is_some_and(|progress| progress.matched < self.log.last_index())
-    }
-
-    /// True if a tick or a heartbeat would change nothing but what `pass_over` makes good: a leader
-    /// whose followers all keep up, or a follower of one; no change or hand-over is under way. From
-    /// those that are `gone` nothing comes, and nothing reaches them.
-    pub fn is_settled(&self, gone: &[MemberId]) -> bool {
-        let membership = &self.tracker.membership;
-        let all_vote = self.tracker.peers.iter().all(|peer| membership.is_voter(peer.id));
-        let is_settled = match self.role {
-            Role::Leader => self.leads_settled(gone),
-            Role::Follower => self.leader.is_some_and(|leader| !gone.contains(&leader)),
-            Role::PreCandidate | Role::Candidate => false,
-        };
-        is_settled
-            && all_vote
-            && !self.wants_draw()
-            && !self.log.snapshot_pending
-            && membership.is_voter(self.id)
-    }
-
-    fn leads_settled(&self, gone: &[MemberId]) -> bool {
-        let window = self.settings.max_inflight;
-        let mut others = self.tracker.peers.iter().filter(|peer| peer.id != self.id);
-        let keeps_up = |progress: &Progress| {
-            progress.state == ProgressState::Replicate
-                && !progress.is_paused(window)
-                && progress.recent_active
-        };
-        // What is sent to it is lost at once, and neither that nor the next count is news.
-        let is_given_up =
-            |progress: &Progress| progress.state == ProgressState::Probe && !progress.recent_active;
-        self.transferee.is_none()
-            && self.pending_conf_index <= self.log.applied
-            && self.log.term(self.log.committed) == Some(self.term)
-            && others.all(|peer| match gone.contains(&peer.id) {
-                true => is_given_up(&peer.progress),
-                false => keeps_up(&peer.progress),
-            })
-    }
-
-    /// True if a leader waits for a quorum to confirm a read.
-    pub fn confirms_reads(&self) -> bool {
-        self.reads.latest().is_some()
-    }
-
-    /// Ticks since it heard from its leader; of a leader, since it counted.
-    pub fn election_elapsed(&self) -> u32 {
-        self.election_elapsed
-    }
-
-    /// Ticks and heartbeats were not played: so many ticks count now.
-    pub fn pass_over_ticks(&mut self, election_elapsed: u32) {
-        self.election_elapsed = election_elapsed;
-    }
-
-    /// Answers were not played: whether this one has come since the leader counted.
-    pub fn pass_over_answers(&mut self, from: MemberId, has_come: bool) {
-        if let Some(place) = self.tracker.position(from) {
-            self.tracker.peers[place].progress.recent_active = has_come;
-        }
     }
 }
 

@@ -47,6 +47,7 @@ mod replication;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod unplayed;
 
 pub use disk::{Disk, HardState, Ready, Snapshot};
 pub use fatal::Fatal;

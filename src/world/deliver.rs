@@ -56,6 +56,9 @@ impl World {
         if let Some(read) = self.undisturbed_read(id, &payload) {
             return self.answer_ahead(id, payload, read);
         }
+        if let Some(renewal) = self.undisturbed_renewal(id, &payload) {
+            return self.pass_renewal(id, payload, &renewal);
+        }
         self.wake_for(id, &payload.what);
         if self.core.waits_for_disk(id, &payload.what) {
             self.core.wait_for_disk(id, key, payload);

@@ -58,7 +58,7 @@ macro_rules! processes {
         /// What a component asked for, before it is carried out; kept to spare allocations.
         #[derive(Clone, Debug, Default)]
         pub(super) struct Buffers {
-            $($buffer: Vec<Effect<$event>>),*
+            $(pub(super) $buffer: Vec<Effect<$event>>),*
         }
 
         $(
@@ -176,7 +176,7 @@ impl What {
 
 impl Core {
     /// Runs `react` in the context of a process.
-    fn with_ctx<E>(
+    pub(super) fn with_ctx<E>(
         &mut self,
         id: ProcessId,
         cause: Cause,

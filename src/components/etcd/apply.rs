@@ -23,7 +23,8 @@ impl Member {
         ctx.back_to(cause);
     }
 
-    fn apply(&mut self, entry: &Entry<Proposal>, ctx: &mut Ctx<Event>) {
+    /// Applies one entry.
+    pub fn apply(&mut self, entry: &Entry<Proposal>, ctx: &mut Ctx<Event>) {
         // After a restart the log is replayed over a database that is ahead of it.
         if entry.index <= self.store.applied() {
             return;

@@ -13,6 +13,7 @@
 //! | `members`, `transfer`, `lessor` | the group, its leader's office, leases |
 //! | `group` | members that have long agreed |
 //! | `rest` | ticks and heartbeats that are not played |
+//! | `undisturbed` | renewals that are not |
 //! | `store` | the data |
 //!
 //! Simplified: what is committed is applied at once, so nobody gets `too many requests`; there is
@@ -36,6 +37,7 @@ mod streams;
 mod tests;
 mod transfer;
 mod turn;
+mod undisturbed;
 
 use crate::engine::{Activity, Generation, Path, Phase, Purpose, Rhythm, SimTime, Text};
 use crate::infra::{ActivityId, Ctx, Input, Port, Start};
@@ -55,6 +57,7 @@ pub use store::Store;
 use streams::Streams;
 use transfer::Transfer;
 use turn::Writing;
+pub use undisturbed::Course;
 
 /// The port on which members talk to each other.
 pub const PEER_PORT: Port = Port(2380);

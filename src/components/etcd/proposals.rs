@@ -38,6 +38,13 @@ struct Open {
     has_deadline: bool,
 }
 
+impl Proposals {
+    /// True if nobody waits for any.
+    pub fn are_over(&self) -> bool {
+        self.open.is_empty() && self.waiting.is_empty() && self.passed_on.is_empty()
+    }
+}
+
 impl Member {
     /// Proposes a change of the store for a client.
     pub fn propose(
@@ -62,6 +69,20 @@ impl Member {
     ) {
         let proposal = proposed(id, (sender, count), write, ctx);
         self.enter(id, client, true, Payload::Normal(proposal), ctx);
+    }
+
+    /// Waits for a proposal that others will bring about: what they write.
+    pub fn open_proposal(
+        &mut self,
+        id: u64,
+        client: Client,
+        (sender, count): (Owner, u64),
+        write: Write,
+        ctx: &mut Ctx<Event>,
+    ) -> Proposal {
+        let proposal = proposed(id, (sender, count), write, ctx);
+        self.wait_for(id, client, true, ctx);
+        proposal
     }
 
     /// Proposes a change of the group.
@@ -141,9 +162,13 @@ impl Member {
         payload: Payload<Proposal>,
         ctx: &mut Ctx<Event>,
     ) {
+        self.wait_for(id, client, has_deadline, ctx);
+        self.submit(payload, ctx);
+    }
+
+    fn wait_for(&mut self, id: u64, client: Client, has_deadline: bool, ctx: &mut Ctx<Event>) {
         self.proposals.open.insert(id, Open { client, started: ctx.now(), has_deadline });
         self.set_deadline(ctx);
-        self.submit(payload, ctx);
     }
 
     fn submit(&mut self, payload: Payload<Proposal>, ctx: &mut Ctx<Event>) {

@@ -203,6 +203,14 @@ impl Member {
         }
     }
 
+    /// The same, of an answer to this member as its leader.
+    pub fn answered_unplayed(&mut self, from: MemberId, at: SimTime) {
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == from) {
+            peer.hear(at);
+            peer.answer(at);
+        }
+    }
+
     fn pass_over(&mut self, passed: &Passed) {
         for (from, at) in &passed.alive {
             self.hear_unplayed(*from, *at);

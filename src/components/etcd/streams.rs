@@ -25,6 +25,13 @@ pub struct Streams {
     phase: Option<Duration>,
 }
 
+impl Streams {
+    /// The connections of all watches.
+    pub fn connections(&self) -> impl Iterator<Item = ConnectionId> {
+        self.watchers.iter().map(|watcher| watcher.connection)
+    }
+}
+
 /// One watch on a connection.
 #[derive(Clone, Debug)]
 struct Watcher {

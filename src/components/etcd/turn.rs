@@ -147,12 +147,16 @@ impl Member {
         let delay = self.settings.wal_fsync;
         match proposal {
             Some(proposal) => {
-                let number = u16::try_from(self.id.0 % 1_000).expect("below 1,000");
-                let purpose = Purpose(FLUSH.0 + number);
-                ctx.draw_delay_for(purpose, delay, proposal.sender, proposal.count)
+                ctx.draw_delay_for(self.flush_purpose(), delay, proposal.sender, proposal.count)
             }
             None => ctx.draw_delay(OWN_FLUSH, delay),
         }
+    }
+
+    /// The draws of this member's disk.
+    pub fn flush_purpose(&self) -> Purpose {
+        let number = u16::try_from(self.id.0 % 1_000).expect("below 1,000");
+        Purpose(FLUSH.0 + number)
     }
 
     /// Messages that cannot leave are lost, and raft is told.
@@ -175,7 +179,7 @@ impl Member {
     }
 
     /// Writes a snapshot, and forgets entries that only members far behind would ask for.
-    fn cut_log(&mut self, now: SimTime) {
+    pub fn cut_log(&mut self, now: SimTime) {
         let Settings { snapshot_count, compact_log_every, catch_up_entries, .. } = self.settings;
         let applied = self.raft.applied();
         if applied < self.last_cut + compact_log_every {

@@ -134,16 +134,12 @@ impl<'a, E> Ctx<'a, E> {
         sender: Owner,
         count: u64,
     ) -> Duration {
-        if delay.low == delay.high {
-            return delay.low;
-        }
-        delay.pick(self.draw_for(purpose, sender, count))
+        self.random.delay_for(purpose, delay, sender, count)
     }
 
     /// The draw in serving the `count`-th request of a sender.
     pub fn draw_for(&self, purpose: Purpose, sender: Owner, count: u64) -> u64 {
-        // A server has one stream per sender: its own name is in the purpose's number only.
-        self.random.draw(sender.part(u64::from(purpose.0) + 1), purpose, count)
+        self.random.draw_for(purpose, sender, count)
     }
 
     /// Sets a timer; the rule says what the delay is there for.

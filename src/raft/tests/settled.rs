@@ -1,6 +1,7 @@
 //! When an owner need not play ticks and heartbeats, and how it makes good what it passed over.
 
-use super::bench::{Bench, appended, heartbeat};
+use super::bench::{Bench, SETTINGS, appended, heartbeat};
+use super::network::{Network, place_of};
 use crate::raft::*;
 
 const ANSWER: Body<u64> = Body::HeartbeatResponse { context: None };
@@ -148,4 +149,53 @@ fn a_leader_is_settled_without_a_member_that_is_gone_once_it_has_given_it_up() {
 fn a_follower_is_not_settled_without_its_leader() {
     assert!(follower().raft.is_settled(&[MemberId(3)]));
     assert!(!follower().raft.is_settled(&[MemberId(2)]));
+}
+
+/// A group of so many that has agreed on some entries, and has nothing to do.
+fn even_group(members: u32) -> (Network, usize) {
+    let mut network = Network::new(SETTINGS, members, members, 1);
+    (0..40).for_each(|_| network.round());
+    let leader = place_of(network.leader().expect("one leads"));
+    network.propose(leader);
+    network.settle();
+    (network, leader)
+}
+
+#[test]
+fn an_entry_that_is_passed_over_leaves_what_one_that_is_played_leaves() {
+    for members in [3, 5] {
+        let (mut played, leader) = even_group(members);
+        let others = usize::try_from(members).unwrap() - 1;
+        assert!(played.nodes.iter().all(|node| node.raft.as_ref().unwrap().is_even(others)));
+        let mut passed = played.clone();
+        played.propose(leader);
+        played.settle();
+        let last = played.nodes[leader].raft.as_ref().unwrap().last_index();
+        let entry = played.nodes[leader].raft.as_ref().unwrap().entry(last).unwrap().clone();
+        for node in &mut passed.nodes {
+            let raft = node.raft.as_mut().unwrap();
+            assert_eq!(raft.pass_over_append(entry.payload.clone()), last);
+            node.disk.write_entry(entry.clone());
+            raft.pass_over_commit();
+        }
+        for (played, passed) in played.nodes.iter().zip(&passed.nodes) {
+            assert_eq!(format!("{:?}", passed.raft), format!("{:?}", played.raft));
+            assert_eq!(format!("{:?}", passed.disk), format!("{:?}", played.disk));
+        }
+    }
+}
+
+#[test]
+fn a_group_is_not_even_while_an_entry_is_under_way() {
+    let (mut network, leader) = even_group(3);
+    network.propose(leader);
+    while !network.flight.is_empty() {
+        // The last acknowledgments say again what the leader has heard.
+        let is_news = |message: &Message<u64>| !matches!(message.body, Body::AppendResponse(_));
+        let is_even = network.nodes.iter().all(|node| node.raft.as_ref().unwrap().is_even(2));
+        assert!(!is_even || !network.flight.iter().any(is_news), "{:?}", network.flight);
+        network.deliver(0);
+    }
+    assert!(network.nodes.iter().all(|node| node.raft.as_ref().unwrap().is_even(2)));
+    assert!(!network.raft(1 + leader as u32).is_even(3), "there would be one more");
 }

@@ -18,6 +18,7 @@
 //! | `heartbeats` | what came of a leader's heartbeats |
 //! | `quiet` | whether anything falls due |
 //! | `reads` | reads that nothing can disturb |
+//! | `renewals` | renewals of Leases that nothing can disturb |
 //! | `probes` | probes of API servers that nothing can disturb |
 //! | `sleep` | tickers that would find nothing to do |
 //! | `ticks` | when a member would have ticked |
@@ -26,6 +27,7 @@ mod heartbeats;
 mod probes;
 mod quiet;
 mod reads;
+mod renewals;
 mod sleep;
 mod ticks;
 
@@ -366,24 +368,35 @@ impl Rests {
     fn note_disk(&mut self, id: ProcessId, is_writing: bool, now: SimTime) -> bool {
         let mut members = self.groups.iter_mut().flat_map(|group| &mut group.members);
         let Some(member) = members.find(|member| member.process == id) else { return true };
-        let tick = member.ticks.period;
         match (member.disk.busy_since, is_writing) {
-            (None, true) => {
-                member.ticks.pass_until(now, &mut member.disk);
-                member.disk.busy_since = Some(now);
-            }
-            (Some(since), false) => {
-                member.ticks.pass_until(now, &mut member.disk);
-                member.disk.busy_since = None;
-                let is_over = |(_, until): &(SimTime, SimTime)| *until + tick * 2 < now;
-                member.disk.latest.push((since, now), is_over);
-                if std::mem::take(&mut member.disk.tick_pending) {
-                    member.ticks.take(1, now);
-                }
-            }
-            (Some(since), true) => return now.since(since) < tick.scaled(1, 2),
+            (None, true) => member.begins_to_write(now),
+            (Some(since), false) => member.has_written(since, now),
+            (Some(since), true) => return now.since(since) < member.longest_write(),
             (None, false) => {}
         }
         true
+    }
+}
+
+impl Member {
+    /// What takes longer may make its ticks late.
+    fn longest_write(&self) -> Duration {
+        self.ticks.period.scaled(1, 2)
+    }
+
+    fn begins_to_write(&mut self, now: SimTime) {
+        self.ticks.pass_until(now, &mut self.disk);
+        self.disk.busy_since = Some(now);
+    }
+
+    fn has_written(&mut self, since: SimTime, now: SimTime) {
+        let tick = self.ticks.period;
+        self.ticks.pass_until(now, &mut self.disk);
+        self.disk.busy_since = None;
+        let is_over = |(_, until): &(SimTime, SimTime)| *until + tick * 2 < now;
+        self.disk.latest.push((since, now), is_over);
+        if std::mem::take(&mut self.disk.tick_pending) {
+            self.ticks.take(1, now);
+        }
     }
 }

@@ -130,14 +130,14 @@ impl World {
         self.etcd_mut(asking).hear_unplayed(leader_id, answered_at);
     }
 
-    fn etcd_mut(&mut self, id: ProcessId) -> &mut Etcd {
+    pub(super) fn etcd_mut(&mut self, id: ProcessId) -> &mut Etcd {
         match &mut self.components[id.0 as usize] {
             Process::Etcd(etcd) => etcd,
             _ => unreachable!("only members of etcd are asked for reads"),
         }
     }
 
-    fn etcd(&self, id: ProcessId) -> &Etcd {
+    pub(super) fn etcd(&self, id: ProcessId) -> &Etcd {
         match &self.components[id.0 as usize] {
             Process::Etcd(etcd) => etcd,
             _ => unreachable!("only members of etcd are asked for reads"),
