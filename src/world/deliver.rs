@@ -59,6 +59,9 @@ impl World {
         if let Some(renewal) = self.undisturbed_renewal(id, &payload) {
             return self.pass_renewal(id, payload, &renewal);
         }
+        if let Some(exchange) = self.undisturbed_request(id, &payload) {
+            return self.pass_request(id, payload, exchange);
+        }
         self.wake_for(id, &payload.what);
         if self.core.waits_for_disk(id, &payload.what) {
             self.core.wait_for_disk(id, key, payload);

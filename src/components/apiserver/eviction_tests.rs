@@ -4,7 +4,7 @@ use super::bench::{Server, settings};
 use super::eviction::{Verdict, asks_no_budget, judge};
 use super::*;
 use crate::api::kinds::{Amount, Condition, Pod, PodDisruptionBudget, PodPhase, Status, Wanted};
-use crate::api::{Deletion, Kind, Meta, labels};
+use crate::api::{Deletion, Kind, Meta, Reason, labels};
 use crate::engine::Text;
 
 const NOW: SimTime = SimTime::from_micros(100_000_000);

@@ -3,7 +3,7 @@
 use super::bench::{Server, settings};
 use super::*;
 use crate::api::kinds::Pod;
-use crate::api::{EtcdCall, EtcdReply, Forward, Kind, Meta};
+use crate::api::{EtcdCall, EtcdReply, Forward, Kind, Meta, Reason};
 use crate::engine::Text;
 use crate::infra::{Broken, Port};
 

@@ -29,16 +29,20 @@ mod storage;
 mod storage_tests;
 #[cfg(test)]
 mod tests;
+mod undisturbed;
 mod watches;
 
 pub use channel::ChannelSettings;
 pub use health::Foreseen;
 pub use lifecycle::ASKED;
+pub use modify::replaced;
 pub use reflector::{CacheSettings, LatestLists, Unfilled};
+use storage::plain_answer;
 pub use storage::{Retries, RetrySettings};
+pub use undisturbed::Plain;
 
 use crate::api::{
-    Answer, Answered, ApiError, EtcdCall, Object, ObjectKey, Reason, Request, Revision, Uid, Verb,
+    Answer, Answered, ApiError, EtcdCall, Object, ObjectKey, Request, Revision, Uid, Verb,
 };
 use crate::engine::{Delay, Duration, Earliest, Purpose, SimTime};
 use crate::infra::{ConnectionId, Ctx, Input, ProcessId, Start};
@@ -474,27 +478,4 @@ impl Apiserver {
     fn verb_of(&self, id: u32) -> Option<Verb> {
         self.open.get(&id).map(|open| open.request.verb.clone())
     }
-}
-
-/// The answer to a request that is served by one operation.
-fn plain_answer(stage: &Stage, verb: &Verb, answer: StoreAnswer) -> Answered {
-    match (stage, verb, answer) {
-        (_, Verb::Get(key), StoreAnswer::Value(_, None)) => Err(ApiError::not_found(key)),
-        (_, _, StoreAnswer::Value(_, Some(object))) | (_, _, StoreAnswer::Committed(object)) => {
-            Ok(Answer::Object(object))
-        }
-        (_, Verb::List(_, selector, _), StoreAnswer::Values(revision, mut items)) => {
-            items.retain(|object| selector.matches(object));
-            Ok(Answer::List(revision, items))
-        }
-        (Stage::Creating(key), _, StoreAnswer::Conflict(_)) => Err(ApiError::already_exists(key)),
-        (Stage::Updating(key), _, StoreAnswer::Conflict(None)) => Err(ApiError::not_found(key)),
-        (Stage::Updating(key), _, StoreAnswer::Conflict(Some(_))) => Err(ApiError::conflict(key)),
-        (_, verb, _) => Err(unfitting(verb)),
-    }
-}
-
-/// What etcd answers belongs to another question: a broken rule of the store's.
-fn unfitting(verb: &Verb) -> ApiError {
-    ApiError::new(Reason::InternalError, format!("etcd answered a {} with nonsense", verb.name()))
 }

@@ -8,10 +8,10 @@
 use super::channel::Line;
 use super::reflector::newest_of;
 use super::{AT_DEADLINE, Apiserver, Event, Open, Stage};
-use crate::api::{ApiError, Reason, Request, Verb};
+use crate::api::{Answer, Answered, ApiError, Reason, Request, Verb};
 use crate::engine::{Duration, SimTime, index_below};
 use crate::infra::{Broken, Ctx};
-use crate::wire::{Consistency, GrpcCode, StoreError, StoreOperation, StoreRequest};
+use crate::wire::{Consistency, GrpcCode, StoreAnswer, StoreError, StoreOperation, StoreRequest};
 
 /// Whether etcd's client makes failed calls again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,4 +204,27 @@ pub fn words(error: &StoreError) -> String {
         true => error.message.to_string(),
         false => format!("rpc error: code = {:?} desc = {}", error.code, error.message),
     }
+}
+
+/// The answer to a request that is served by one operation.
+pub fn plain_answer(stage: &Stage, verb: &Verb, answer: StoreAnswer) -> Answered {
+    match (stage, verb, answer) {
+        (_, Verb::Get(key), StoreAnswer::Value(_, None)) => Err(ApiError::not_found(key)),
+        (_, _, StoreAnswer::Value(_, Some(object))) | (_, _, StoreAnswer::Committed(object)) => {
+            Ok(Answer::Object(object))
+        }
+        (_, Verb::List(_, selector, _), StoreAnswer::Values(revision, mut items)) => {
+            items.retain(|object| selector.matches(object));
+            Ok(Answer::List(revision, items))
+        }
+        (Stage::Creating(key), _, StoreAnswer::Conflict(_)) => Err(ApiError::already_exists(key)),
+        (Stage::Updating(key), _, StoreAnswer::Conflict(None)) => Err(ApiError::not_found(key)),
+        (Stage::Updating(key), _, StoreAnswer::Conflict(Some(_))) => Err(ApiError::conflict(key)),
+        (_, verb, _) => Err(unfitting(verb)),
+    }
+}
+
+/// What etcd answers belongs to another question: a broken rule of the store's.
+fn unfitting(verb: &Verb) -> ApiError {
+    ApiError::new(Reason::InternalError, format!("etcd answered a {} with nonsense", verb.name()))
 }

@@ -4,7 +4,7 @@ use super::modify::{Decision, Modification, admitted};
 use super::watches::WatchCache;
 use super::*;
 use crate::api::kinds::{Machine, Node, Pod, PodPhase, PodTemplate, Status, TaintEffect};
-use crate::api::{Kind, Meta, Selector, WatchKind};
+use crate::api::{Kind, Meta, Reason, Selector, WatchKind};
 use crate::engine::Text;
 use crate::wire::Committed;
 

@@ -19,6 +19,7 @@
 //! | `quiet` | whether anything falls due |
 //! | `reads` | reads that nothing can disturb |
 //! | `renewals` | renewals of Leases that nothing can disturb |
+//! | `requests` | requests to API servers that nothing can disturb |
 //! | `probes` | probes of API servers that nothing can disturb |
 //! | `sleep` | tickers that would find nothing to do |
 //! | `ticks` | when a member would have ticked |
@@ -28,6 +29,7 @@ mod probes;
 mod quiet;
 mod reads;
 mod renewals;
+mod requests;
 mod sleep;
 mod ticks;
 

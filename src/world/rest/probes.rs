@@ -83,7 +83,7 @@ impl World {
         Some(probe).filter(|probe| probe.answered_at < limit)
     }
 
-    fn apiserver(&self, id: ProcessId) -> Option<&Apiserver> {
+    pub(super) fn apiserver(&self, id: ProcessId) -> Option<&Apiserver> {
         let process = self.core.datacenter.processes.get(id);
         match &self.components[id.0 as usize] {
             Process::Apiserver(server) if process.alive && process.frozen.is_none() => Some(server),
@@ -92,7 +92,7 @@ impl World {
     }
 
     /// Where a message on a connection arrives that is sent at a time, and when, if all is well.
-    fn arrival_of(
+    pub(super) fn arrival_of(
         &self,
         connection: ConnectionId,
         from: ProcessId,

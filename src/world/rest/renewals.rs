@@ -41,6 +41,13 @@ struct Heard {
     cause: Cause,
 }
 
+impl Renewal {
+    /// When the member that is asked has applied it.
+    pub fn applied_at(&self) -> SimTime {
+        self.courses[self.asked].applied
+    }
+}
+
 impl World {
     /// How a renewal goes that comes to a member now, if this is one and nothing can disturb it.
     pub(in crate::world) fn undisturbed_renewal(
