@@ -6,7 +6,7 @@ use healsim::engine::{Activity, Duration, Owner, Path, Phase, Rhythm, SimTime, T
 use healsim::infra::{ActivityId, Address, ConnectionId, Ctx, Input, Port};
 use healsim::scenario::{Game, Scenario, Source, blueprint, models};
 use healsim::wire::{Consistency, Message, StoreAnswer, StoreOperation, StoreRequest};
-use healsim::world::{CustomProcess, Infra, World};
+use healsim::world::{CustomProcess, Infra, Settings, World};
 use proptest::prelude::*;
 
 /// Has work to do at some times, and does a piece of it at each pass of a ticker.
@@ -142,6 +142,13 @@ fn world(process: Box<dyn CustomProcess>, (seed, dense): (u64, bool)) -> World {
     // On a slow disk a member is often still writing when the others have long gone on.
     if seed % 2 == 1 {
         blueprint.settings.etcd.wal_fsync.high = Duration::from_millis(20);
+    }
+    // So that Leases are renewed many times in the little while that is looked at.
+    if seed % 3 == 0 {
+        let Settings { controller_manager, scheduler, cloud, .. } = &mut blueprint.settings;
+        let elections = [&mut controller_manager.election, &mut scheduler.election];
+        let all = elections.into_iter().chain(cloud.as_mut().map(|cloud| &mut cloud.election));
+        all.for_each(|election| election.retry = Duration::from_millis(40));
     }
     let mut world = World::new(blueprint, seed);
     assert!(world.add_process("control-plane-1", "tester", process));

@@ -83,6 +83,11 @@ pub enum Own {
 const CALM: Duration = Duration::from_secs(60);
 
 impl Reflector {
+    /// True if a list waits until the cache is fresh enough.
+    pub fn is_waited_for(&self) -> bool {
+        !self.waiters.is_empty()
+    }
+
     /// Nothing has been listed.
     pub fn new() -> Reflector {
         Reflector {
@@ -100,11 +105,6 @@ impl Reflector {
 const CACHE_RETRY: Rule = "kubernetes.watchCacheRetryPause";
 
 impl Apiserver {
-    /// True if a list waits until the cache is fresh enough.
-    pub fn is_waited_for(&self) -> bool {
-        !self.reflector.waiters.is_empty()
-    }
-
     /// Lists everything anew.
     pub(super) fn fill_cache(&mut self, ctx: &mut Ctx<Event>) {
         self.reflector.awaited = Kind::ALL.len();

@@ -43,6 +43,16 @@ impl Apiserver {
         Some(Plain { asked_at: came + work, line, deadline: came + timeout })
     }
 
+    /// True if a list waits until the cache is fresh enough.
+    pub fn is_waited_for(&self) -> bool {
+        self.reflector.is_waited_for()
+    }
+
+    /// Who watches a kind.
+    pub fn watchers(&self, kind: Kind) -> impl Iterator<Item = ConnectionId> {
+        self.cache.watchers(kind)
+    }
+
     /// A request has gone as foreseen: its client is answered, now.
     pub fn pass_request(
         &mut self,

@@ -119,6 +119,11 @@ impl WatchCache {
         }
     }
 
+    /// Who watches a kind.
+    pub fn watchers(&self, kind: Kind) -> impl Iterator<Item = ConnectionId> {
+        self.by_kind[kind as usize].watches.iter().map(|watch| watch.client)
+    }
+
     /// Closes the watches of a client that is gone.
     pub fn close(&mut self, client: ConnectionId) {
         for of_kind in &mut self.by_kind {

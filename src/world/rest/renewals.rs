@@ -5,13 +5,14 @@
 //! members have the same and nothing under way, and until the last acknowledgment has come nothing at all
 //! falls due in the world and no fault strikes, it is known when each of them writes and applies what. So all
 //! do so at once, and so do the API servers that hear of it; what those tell leaves at its time. What comes
-//! of that reaches no member before the write is over: who renews a Lease sets his clock, and who watches
-//! Leases notes them down (`is_renewal`).
+//! of that must reach no member before the write is over. So it is done only for those of whom it is known
+//! that they set their clocks when their Lease is renewed (`renews`), and while nobody watches Leases but who
+//! notes them down (`notes_down`).
 
 use super::super::core::{Payload, What, World};
 use super::super::process::{Event, Process};
 use super::{Group, Member};
-use crate::api::{Object, Revision};
+use crate::api::{Kind, Object, Revision};
 use crate::components::etcd::{self, Course, Etcd};
 use crate::engine::{Owner, SimTime};
 use crate::infra::{ConnectionId, Ctx, DiskHealth, Effect, ProcessId, Route};
@@ -56,15 +57,16 @@ impl World {
         payload: &Payload,
     ) -> Option<Renewal> {
         let What::Message(from, Message::Store(request)) = &payload.what else { return None };
-        let StoreOperation::Transact { expected, put: Some(new), .. } = &request.operation else {
+        let StoreOperation::Transact { expected, put: Some(new), writer, .. } = &request.operation
+        else {
             return None;
         };
         if self.core.plays_all() {
             return None;
         }
-        let address = (request.sender, request.count);
-        let renewal =
-            self.foresee_renewal((id, *from), self.core.now, (new, *expected), address)?;
+        let (address, now) = ((request.sender, request.count), self.core.now);
+        let asked = (new.as_ref(), *expected, ProcessId(*writer));
+        let renewal = self.foresee_renewal((id, *from), now, asked, address)?;
         self.drop_void_until(renewal.over_at);
         self.is_left_alone(renewal.over_at).then_some(renewal)
     }
@@ -121,11 +123,11 @@ impl World {
         &self,
         (id, line): (ProcessId, ConnectionId),
         came: SimTime,
-        (new, known): (&Object, Revision),
+        (new, known, by): (&Object, Revision, ProcessId),
         address: (Owner, u64),
     ) -> Option<Renewal> {
         let Process::Etcd(etcd) = &self.components[id.0 as usize] else { return None };
-        if !self.core.datacenter.is_calm() || !etcd.is_renewal(new, known) {
+        if !self.core.datacenter.is_calm() || !self.renews(by) || !etcd.is_renewal(new, known) {
             return None;
         }
         let of = |group: &Group| group.members.iter().position(|member| member.process == id);
@@ -200,15 +202,29 @@ impl World {
         })
     }
 
-    /// True for an API server that is well, and in which nobody waits until it has heard more.
+    /// True for an API server that is well, and in which nobody waits until it has heard more, or does
+    /// more with a Lease than to note it down.
     fn hears_in_peace(&self, watcher: ProcessId) -> bool {
-        let process = self.core.datacenter.processes.get(watcher);
-        match &self.components[watcher.0 as usize] {
-            Process::Apiserver(server) => {
-                process.alive && process.frozen.is_none() && !server.is_waited_for()
-            }
-            _ => false,
-        }
+        let watched = |watch: ConnectionId| self.notes_down(watch.client);
+        self.apiserver(watcher).is_some_and(|server| {
+            !server.is_waited_for() && server.watchers(Kind::Lease).all(watched)
+        })
+    }
+
+    /// True for who does nothing but set his clock when his Lease is renewed.
+    fn renews(&self, client: ProcessId) -> bool {
+        matches!(
+            self.components[client.0 as usize],
+            Process::Kubelet(_)
+                | Process::ControllerManager(_)
+                | Process::CloudController(_)
+                | Process::Scheduler(_)
+        )
+    }
+
+    /// True for who does nothing when a Lease that he watches is renewed: node lifecycle reads it later.
+    fn notes_down(&self, client: ProcessId) -> bool {
+        matches!(self.components[client.0 as usize], Process::ControllerManager(_))
     }
 
     /// The leader hears of it from the member that was asked.

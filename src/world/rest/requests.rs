@@ -41,11 +41,11 @@ impl World {
         id: ProcessId,
         payload: &Payload,
     ) -> Option<Exchange> {
-        let What::Message(_, Message::Request(request)) = &payload.what else { return None };
+        let What::Message(from, Message::Request(request)) = &payload.what else { return None };
         if self.core.plays_all() {
             return None;
         }
-        let exchange = self.foresee_request(id, request)?;
+        let exchange = self.foresee_request(id, (from.client, request))?;
         self.drop_void_until(exchange.over_at);
         self.is_left_alone(exchange.over_at).then_some(exchange)
     }
@@ -72,7 +72,11 @@ impl World {
         });
     }
 
-    fn foresee_request(&self, id: ProcessId, request: &Request) -> Option<Exchange> {
+    fn foresee_request(
+        &self,
+        id: ProcessId,
+        (client, request): (ProcessId, &Request),
+    ) -> Option<Exchange> {
         let now = self.core.now;
         let plain = self.apiserver(id)?.foresee_request(request, now, &self.core.random)?;
         let (member, came) = self.arrival_of(plain.line, id, plain.asked_at)?;
@@ -81,7 +85,7 @@ impl World {
             Verb::Update(new) => {
                 let (known, address) = (new.meta.resource_version, (request.sender, request.count));
                 let asked = (member, plain.line);
-                let renewal = self.foresee_renewal(asked, came, (new, known), address)?;
+                let renewal = self.foresee_renewal(asked, came, (new, known, client), address)?;
                 let (answered_at, over_at) = (renewal.applied_at() + way, renewal.over_at);
                 (Does::Renew(renewal), answered_at, over_at)
             }
