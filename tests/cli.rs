@@ -104,6 +104,24 @@ fn a_scenarios_own_settings_are_as_if_set_and_refused_at_their_place() {
 }
 
 #[test]
+fn all_who_play_one_run_take_the_scenarios_own_seed() {
+    let path = file("seed.yaml", VALID.replace("until: 30m", "until: 30m\n  seed: 7"));
+    let asked = [
+        &["why", path.as_str(), "--of", "nodeUnknown"][..],
+        &["why", path.as_str(), "--of", "nodeUnknown", "--runs", "1"],
+        &["get", "nodes", path.as_str(), "--after", "5m", "-o", "wide"],
+        &["run", path.as_str(), "-o", "summary"],
+    ];
+    for args in asked {
+        let with = |seed: &[&str]| out(&healsim(&[args, seed].concat()));
+        let own = with(&[]);
+        assert_eq!(own, with(&["--seed", "7"]), "{args:?}");
+        // The Nodes that `get` shows hardly differ from seed to seed.
+        assert!(args[0] == "get" || own != with(&["--seed", "1"]), "{args:?}");
+    }
+}
+
+#[test]
 fn duplicate_and_unknown_keys_are_refused() {
     refused("twice.yaml", "until: 30m", "until: 30m\n  until: 40m", "9:3", &["duplicate"]);
     refused("key.yaml", "until: 30m", "untill: 30m", "8:3", &["untill", "until"]);

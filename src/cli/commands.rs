@@ -100,7 +100,7 @@ pub(super) fn play(asked: &Run, player: &impl Player) -> Result<Exit, Trouble> {
     for input in &asked.inputs {
         let seed = match asked.seed {
             Some(seed) => seed,
-            None => player.lint(input, &options)?.seed.unwrap_or(1),
+            None => player.lint(input, &options)?.seed(None),
         };
         let mut film = match asked.wants_page() {
             true => player.film(input, &options, seed)?,
@@ -388,14 +388,15 @@ fn show_one(asked: &Show, player: &impl Player) -> Result<Exit, Trouble> {
 }
 
 fn get_at(asked: &Get, player: &impl Player) -> Result<Exit, Trouble> {
+    let options = asked.common.options()?;
+    let linted = player.lint(&asked.input, &options)?;
+    linted.notes.iter().for_each(|text| note(text));
     let question = Question {
         resource: asked.resource,
         moment: asked.moment(),
-        seed: asked.seed,
+        seed: linted.seed(asked.seed),
         view: asked.output,
     };
-    let options = asked.common.options()?;
-    player.lint(&asked.input, &options)?.notes.iter().for_each(|text| note(text));
     let got = player.get(&asked.input, &options, &question)?;
     print(got.text.as_bytes()).map_err(stdout)?;
     // As kubectl itself ends.

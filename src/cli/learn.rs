@@ -86,7 +86,7 @@ pub fn learn(asked: &Learn, player: &impl Player) -> Result<Exit, Trouble> {
     let options = asked.common.options()?;
     let linted = player.lint(input, &options)?;
     linted.notes.iter().for_each(|text| note(text));
-    let seed = asked.seed.or(linted.seed).unwrap_or(1);
+    let seed = linted.seed(asked.seed);
     let jobs = thread::available_parallelism().map_or(1, usize::from);
     let mut prepared = player.lesson(input, &options, seed, jobs)?;
     prepared.sheet.run.command = again(input, seed, &asked.common.words());

@@ -219,9 +219,9 @@ pub struct Get {
     /// The instant, counted from the first fault
     #[arg(long, value_name = "D")]
     pub after: Option<crate::engine::Duration>,
-    /// The draw of everything that is random
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
+    /// The draw of everything that is random: the scenario's `seed`, or 1
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// More columns, or the objects themselves
     #[arg(short = 'o', value_name = "FORMAT")]
     pub output: Option<View>,

@@ -120,6 +120,13 @@ pub struct Linted {
     pub notes: Vec<String>,
 }
 
+impl Linted {
+    /// The seed of the one run that is asked for: the user's, else the scenario's, else 1.
+    pub fn seed(&self, asked: Option<u64>) -> u64 {
+        asked.or(self.seed).unwrap_or(1)
+    }
+}
+
 /// What a run of the scenario changes from what is written in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {

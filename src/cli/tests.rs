@@ -12,7 +12,8 @@ use crate::report::kubectl::Got;
 use crate::timeline::{Expectation, Run as Played, Violated};
 use clap::CommandFactory;
 
-/// Plays nothing: `wrong` is a mistake, `fails` misses its expectation, `broken` an invariant.
+/// Plays nothing: `wrong` is a mistake, `fails` misses its expectation, `broken` an invariant, and
+/// `seeded` has a seed of its own.
 struct Fake;
 
 impl Player for Fake {
@@ -28,7 +29,8 @@ impl Player for Fake {
         })
     }
     fn lint(&self, input: &str, _: &Options) -> Result<Linted, Vec<String>> {
-        let linted = Linted { name: input.to_owned(), ..Linted::default() };
+        let seed = (input == "seeded").then_some(13);
+        let linted = Linted { name: input.to_owned(), seed, ..Linted::default() };
         if input == "wrong" { Err(vec!["wrong:1:1: no".to_owned()]) } else { Ok(linted) }
     }
     fn list(&self, _: Listing, _: Option<&str>, word: Option<&str>) -> Result<Listed, Vec<String>> {
@@ -272,6 +274,15 @@ fn the_exit_code_tells_the_worst() {
     assert_eq!(exit("run wrong --out json=/no/such/folder/x"), Exit::Failed);
     assert_eq!(exit("check wrong --junit /no/such/folder/x"), Exit::Failed);
     assert_eq!(exit("run wrong --out json=/tmp"), Exit::Failed);
+}
+
+#[test]
+fn one_run_has_the_users_seed_or_the_scenarios_or_the_first() {
+    let seed = |input: &str, asked| Fake.lint(input, &Options::default()).unwrap().seed(asked);
+    assert_eq!([seed("seeded", Some(7)), seed("seeded", None), seed("good", None)], [7, 13, 1]);
+    // `get` fails with 13.
+    assert_eq!(exit("get nodes --at 1m seeded"), Exit::Failed);
+    assert_eq!(exit("get nodes --at 1m seeded --seed 7"), Exit::Done);
 }
 
 #[test]

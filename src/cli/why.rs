@@ -38,9 +38,10 @@ pub struct WhyArgs {
     /// The milestone, of one object if it is named after a colon
     #[arg(long, value_name = "MILESTONE[:OBJECT]", default_value = "recovered")]
     pub of: Of,
-    /// The draw of everything that is random; with --runs, of the first run
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
+    /// The draw of everything that is random, with --runs of the first run: the scenario's `seed`,
+    /// or 1
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// Play so many runs, and tell what each rule takes of them all
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
     pub runs: Option<u64>,
@@ -95,18 +96,15 @@ impl std::str::FromStr for Of {
 
 impl WhyArgs {
     /// The command that plays the run.
-    fn replay(&self) -> String {
+    fn replay(&self, seed: u64) -> String {
         let words = ["healsim run".to_owned(), self.input.clone()].into_iter();
-        let seed = ["--seed".to_owned(), self.seed.to_string()];
+        let seed = ["--seed".to_owned(), seed.to_string()];
         words.chain(self.common.words()).chain(seed).collect::<Vec<String>>().join(" ")
     }
 
     /// Fails with what would be right if the words do not fit one another.
     pub fn fits(&self) -> Result<(), String> {
-        let largest = u64::MAX - self.runs.unwrap_or(1);
-        if self.seed > largest {
-            return Err(format!("the largest seed for so many runs is {largest}"));
-        }
+        self.seed.map_or(Ok(()), |seed| self.can_begin_with(seed))?;
         if self.patience.is_zero() {
             return Err(
                 "with --patience 0s no action has time to help; write for example 30m".into()
@@ -119,22 +117,35 @@ impl WhyArgs {
         }
         Ok(())
     }
+
+    /// Fails if there are not so many seeds from this one on.
+    fn can_begin_with(&self, seed: u64) -> Result<(), String> {
+        let largest = u64::MAX - self.runs.unwrap_or(1);
+        match seed > largest {
+            true => Err(format!("the largest seed for so many runs is {largest}")),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Asks, and prints the answer.
 pub(super) fn ask(asked: &WhyArgs, player: &impl Player) -> Result<Exit, Trouble> {
     let options = asked.common.options()?;
-    player.lint(&asked.input, &options)?.notes.iter().for_each(|text| note(text));
+    let linted = player.lint(&asked.input, &options)?;
+    linted.notes.iter().for_each(|text| note(text));
+    let seed = linted.seed(asked.seed);
+    asked.can_begin_with(seed).map_err(|wrong| vec![format!("{}: {wrong}", linted.name)])?;
     let jobs = asked
         .jobs
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let Of { milestone, object } = asked.of.clone();
     let named: Vec<Mention> = object.iter().cloned().map(Mention::Object).collect();
-    player.knows(&asked.input, &options, asked.seed, &named)?;
+    player.knows(&asked.input, &options, seed, &named)?;
     let question = Question { milestone: Some(milestone), object };
+    let how = Asked { seed, runs: asked.runs.unwrap_or(1), jobs, patience: asked.patience };
     match asked.runs {
-        Some(runs) => many(asked, &options, player, &question, (runs, jobs)),
-        None => one(asked, &options, player, &question, jobs),
+        Some(_) => many(asked, &options, player, &question, &how),
+        None => one(asked, &options, player, &question, &how),
     }
 }
 
@@ -143,13 +154,11 @@ fn one(
     options: &Options,
     player: &impl Player,
     question: &Question,
-    jobs: usize,
+    how: &Asked,
 ) -> Result<Exit, Trouble> {
-    let patience = asked.patience;
-    let how = Asked { seed: asked.seed, runs: 1, jobs, patience };
-    let found = player.why(&asked.input, options, question, &how)?;
+    let found = player.why(&asked.input, options, question, how)?;
     let bytes = match &found {
-        Answer::Way(why) => way(why, asked)?,
+        Answer::Way(why) => way(why, asked, how.seed)?,
         Answer::Never(never) => why_not(never, asked.output)?,
     };
     print(&bytes).map_err(stdout)?;
@@ -159,11 +168,11 @@ fn one(
     })
 }
 
-fn way(why: &Why, asked: &WhyArgs) -> Result<Vec<u8>, Trouble> {
+fn way(why: &Why, asked: &WhyArgs, seed: u64) -> Result<Vec<u8>, Trouble> {
     let mut bytes = Vec::new();
     match asked.output {
         WhyFormat::Table => {
-            let replay = asked.replay();
+            let replay = asked.replay(seed);
             write_why(why, &replay, Style::Colored, &mut bytes).map_err(stdout)?;
         }
         WhyFormat::Json => bytes = format!("{}\n", why_json(why, &graph(why))).into_bytes(),
@@ -187,13 +196,12 @@ fn many(
     options: &Options,
     player: &impl Player,
     question: &Question,
-    (runs, jobs): (u64, usize),
+    how: &Asked,
 ) -> Result<Exit, Trouble> {
     let progress = if asked.progress { Progress::Always } else { Progress::IfTerminal };
-    let patience = asked.patience;
+    let runs = how.runs;
     let (found, interrupted) = watch(runs, progress, |control| {
-        let how = Asked { seed: asked.seed, runs, jobs, patience };
-        player.shares(&asked.input, options, question, &how, control)
+        player.shares(&asked.input, options, question, how, control)
     });
     let (shares, settings, label): (Shares, Settings, String) = found?;
     let label = format!("{label}: what {} waits for", question.words());
