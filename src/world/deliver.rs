@@ -1,6 +1,7 @@
 //! Playing one event, and carrying out what a component asked for.
 
 use super::core::{Core, NOBODY, NOW, Payload, Runtime, What, World, purpose};
+use super::messages::way_name;
 use super::process::Event;
 use crate::api::ObjectKey;
 use crate::engine::{Duration, Generation, Key, Rhythm, Rule, SimTime, Text};
@@ -351,7 +352,9 @@ impl Core {
                 Happening::ProcessEnded(process) => self.process_ended(process, *cause),
                 Happening::ConnectionEnds { who, connection, at, how } => {
                     let what = What::Broken(connection, how);
-                    let led = (*cause, self.way_rule(connection));
+                    // It is gone already: how long the news takes says which way it comes.
+                    let is_near = at.since(self.now) <= self.datacenter.latency.loopback.high;
+                    let led = (*cause, way_name(is_near));
                     self.push_to(at, who, who, purpose::CONNECTION, led, what);
                 }
                 Happening::ConnectionSilent { who, connection, asks, at, rules } => {

@@ -130,10 +130,7 @@ impl Core {
         // Who comes back to his own VM through a load balancer has been in the network.
         let latency = self.datacenter.network.latency(connection).unwrap_or_default();
         let is_near = latency <= self.datacenter.latency.loopback.high;
-        match vm(End::Client) == vm(End::Server) && is_near {
-            true => "infra.loopbackLatency",
-            false => "infra.networkLatency",
-        }
+        way_name(vm(End::Client) == vm(End::Server) && is_near)
     }
 
     /// The same of a message that was sent a while ago, if it was.
@@ -143,5 +140,13 @@ impl Core {
             true => RETRANSMISSION,
             false => self.way_rule(connection),
         }
+    }
+}
+
+/// What a way is called: within a VM, or through the network.
+pub(super) const fn way_name(is_near: bool) -> Rule {
+    match is_near {
+        true => "infra.loopbackLatency",
+        false => "infra.networkLatency",
     }
 }
