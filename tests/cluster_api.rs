@@ -253,6 +253,22 @@ fn a_fault_may_wait_for_what_is_seen() {
     assert_eq!(run.last_fault, Some(on));
 }
 
+/// Cluster API's probe asks for nothing that an API server has to ask its etcd for.
+#[test]
+fn a_cluster_is_not_lost_as_long_as_an_api_server_lives_without_its_etcd() {
+    let dead = "at: 1m, stopUnit: { vm: worker-0, unit: kubelet }";
+    // Unknown some 50 s later and marked 5 minutes after that, of which the last 100 s are without etcd:
+    // enough for five failures of 15 s, too few for the kubelet to end the API server.
+    let etcd = "at: 5m15s, removeFile: { vm: control-plane-0, \
+                path: /etc/kubernetes/manifests/etcd.yaml }";
+    let run = play("tkgs-current", &[], &[dead, etcd], "8m");
+    let at = |object, field| seen(&run, object, field)[0].at;
+    let marked = at("Machine/worker-0", "HealthCheckSucceeded");
+    let without = marked.since(at("Process/etcd@control-plane-0", "running"));
+    assert!(without.as_secs() > 80, "{without}");
+    assert!(marked < at("Process/kube-apiserver@control-plane-0", "running"));
+}
+
 /// A Pod of a DaemonSet would be made again on the cordoned Node, for ever.
 #[test]
 fn a_drain_leaves_the_pods_of_daemon_sets_alone() {

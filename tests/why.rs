@@ -262,7 +262,7 @@ fn longest(rule: &str, settings: &Settings) -> Option<Duration> {
 const READ: [&str; 7] = [
     "worker-vm-deleted",
     "worker-power-off",
-    "control-plane-kubelet-stopped-moved",
+    "control-plane-kubelet-stopped-follower",
     "control-plane-upgrade-vm-dies",
     "etcd-crash-loop-repaired",
     "lab/kcp-remediate-annotation",

@@ -21,6 +21,8 @@ pub struct Request {
 /// What is asked.
 #[derive(Clone, Debug)]
 pub enum Verb {
+    /// `GET /`: the paths that the server serves. It knows them without its etcd.
+    Paths,
     Get(ObjectKey),
     List(Kind, Selector, Freshness),
     /// Everything that happens to a kind after a revision.
@@ -128,7 +130,7 @@ impl Verb {
     /// The verb's name, as in an audit log.
     pub fn name(&self) -> &'static str {
         match self {
-            Verb::Get(_) => "get",
+            Verb::Paths | Verb::Get(_) => "get",
             Verb::List(..) => "list",
             Verb::Watch(..) => "watch",
             Verb::Create(_) => "create",
@@ -143,7 +145,10 @@ impl Verb {
 
     /// True if the request changes something.
     pub fn is_mutating(&self) -> bool {
-        !matches!(self, Verb::Get(_) | Verb::List(..) | Verb::Watch(..) | Verb::Forward(_))
+        !matches!(
+            self,
+            Verb::Paths | Verb::Get(_) | Verb::List(..) | Verb::Watch(..) | Verb::Forward(_)
+        )
     }
 }
 

@@ -14,8 +14,8 @@
 
 use super::api::Alarm;
 use super::cluster::{Client, News, Token};
-use crate::api::{Answered, Kind, ObjectKey, Reason, Verb};
-use crate::engine::{Activity, Duration, Path, Phase, Rhythm, SimTime, Text};
+use crate::api::{Answered, Verb};
+use crate::engine::{Activity, Duration, Path, Phase, Rhythm, SimTime};
 use crate::infra::{ActivityId, Ctx};
 
 /// How a workload cluster is probed.
@@ -85,8 +85,8 @@ impl ClusterCache {
         ctx.every(self.activity, activity, phase);
     }
 
-    /// Its time has come: asks the cluster's API for anything at all, unless it is not yet time for
-    /// another try. The answer comes back with `token`.
+    /// Its time has come: asks the cluster's API for `/`, unless it is not yet time for another try. The
+    /// answer comes back with `token`. An API server answers it without its etcd.
     pub fn tick<T: Clone, E: From<Alarm>>(
         &mut self,
         client: &mut Client<T>,
@@ -101,12 +101,9 @@ impl ClusterCache {
             Stage::Lost { .. } => return self.rest(ctx),
             Stage::Listing => return,
         }
-        let key =
-            ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: Text::word("healthz") };
         let (sender, count) = (ctx.owner().part(1), ctx.count(self.activity));
-        let (verb, timeout) = (Verb::Get(key), self.settings.timeout);
-        let token = Token::Own(token);
-        client.api.send_as(ctx, "cluster-cache-probe", verb, token, timeout, sender, count);
+        let (token, timeout) = (Token::Own(token), self.settings.timeout);
+        client.api.send_as(ctx, "cluster-cache-probe", Verb::Paths, token, timeout, sender, count);
     }
 
     /// A probe has ended; true if the cluster is lost by that, or connected again because there is
@@ -118,10 +115,8 @@ impl ClusterCache {
         news: &mut Vec<News<T>>,
         ctx: &mut Ctx<E>,
     ) -> bool {
-        let answers = match answered {
-            Ok(_) => true,
-            Err(error) => error.reason == Reason::NotFound,
-        };
+        // Any error counts, of whatever status.
+        let answers = answered.is_ok();
         match &mut self.stage {
             Stage::Connected { failed } if answers => {
                 *failed = 0;

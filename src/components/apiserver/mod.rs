@@ -305,9 +305,9 @@ impl Apiserver {
     /// The request's own work is done: etcd is asked.
     fn serve(&mut self, id: u32, ctx: &mut Ctx<Event>) {
         let Some(open) = self.open.get(&id) else { return };
-        let writer = open.writer.0;
-        let by = open.request.agent;
+        let (by, writer) = (open.request.agent, open.writer.0);
         let (stage, operation) = match &open.request.verb {
+            Verb::Paths => return self.answer(id, Ok(Answer::Done), ctx),
             Verb::Get(key) => {
                 (Stage::Reading, StoreOperation::Get(key.clone(), Consistency::Linearizable))
             }

@@ -63,6 +63,14 @@ fn a_read_that_etcd_gives_up_is_made_again_until_the_user_s_own_deadline() {
 }
 
 #[test]
+fn what_paths_there_are_is_told_without_etcd() {
+    let mut server = Server::up(settings());
+    server.ask(Verb::Paths);
+    assert_eq!(got(&server), (0, "well".to_owned()));
+    assert!(server.asked.is_empty());
+}
+
+#[test]
 fn with_the_retries_overwritten_a_read_tells_what_etcd_said() {
     let mut server = Server::up(settings_of_1_30());
     server.ask(get());

@@ -201,11 +201,11 @@ fn probe(manager: &mut Manager, answers: bool) {
     let is_probe = |(_, it): &(_, crate::api::Request)| it.agent == "cluster-cache-probe";
     let place = manager.asked.iter().position(is_probe).expect("a probe");
     let (connection, request) = manager.asked.remove(place);
-    let error = match answers {
-        true => ApiError::not_found(machine(None).key()),
-        false => ApiError::unreachable("context deadline exceeded"),
+    let answered = match answers {
+        true => Ok(Answer::Done),
+        false => Err(ApiError::unreachable("context deadline exceeded")),
     };
-    manager.answer(connection, request.id, Err(error));
+    manager.answer(connection, request.id, answered);
 }
 
 /// A manager whose Machine waits for its data because the workload cluster was silent, and is now in
