@@ -8,9 +8,10 @@ use std::fmt;
 use std::ops::{Add, AddAssign, Mul, Sub};
 use std::str::FromStr;
 
-/// A point on the simulated clock: whole microseconds since the run began.
+/// A point on the simulated clock: whole microseconds since the run began. Nothing happens before that;
+/// only a wall clock that was set back shows what was before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SimTime(u64);
+pub struct SimTime(i64);
 
 /// A length of simulated time in whole microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,22 +36,30 @@ impl SimTime {
 
     /// The point `micros` microseconds after the beginning.
     pub const fn from_micros(micros: u64) -> SimTime {
-        SimTime(micros)
+        assert!(micros <= i64::MAX.cast_unsigned(), "simulated clock overflow");
+        SimTime(micros.cast_signed())
     }
 
-    /// Microseconds since the run began.
+    /// Microseconds since the run began, for a time of the run.
     pub const fn as_micros(self) -> u64 {
+        assert!(self.0 >= 0, "nothing happens before a run begins");
+        self.0.cast_unsigned()
+    }
+
+    /// Microseconds from the run's beginning to what a wall clock shows; negative before it.
+    pub const fn micros_from_begin(self) -> i64 {
         self.0
     }
 
     /// The length from `earlier` to this point; nothing if `earlier` lies after it.
     pub const fn since(self, earlier: SimTime) -> Duration {
-        Duration(self.0.saturating_sub(earlier.0))
+        let length = self.0.saturating_sub(earlier.0);
+        if length > 0 { Duration(length.cast_unsigned()) } else { Duration::ZERO }
     }
 
     /// Rounded down to whole seconds, as Kubernetes writes `metav1.Time`.
     pub const fn to_whole_seconds(self) -> SimTime {
-        SimTime(self.0 - self.0 % 1_000_000)
+        SimTime(self.0 - self.0.rem_euclid(1_000_000))
     }
 
     /// Seconds since the run began with six decimals, as it stands in a timeline entry.
@@ -63,7 +72,7 @@ impl SimTime {
     /// Appends the same to bytes.
     pub fn write_seconds(self, to: &mut Vec<u8>) {
         use std::io::Write;
-        let (seconds, micros) = (self.0 / 1_000_000, self.0 % 1_000_000);
+        let (seconds, micros) = (self.as_micros() / 1_000_000, self.as_micros() % 1_000_000);
         write!(to, "{seconds}.{micros:06}").expect("memory takes it");
     }
 }
@@ -139,11 +148,13 @@ impl Skew {
         Skew(micros)
     }
 
-    /// What the clock shows at a time. None shows what was before the run's first second.
+    /// What the clock shows at a time. None shows the run's first second, which stands for the age of
+    /// the cluster: it shows the second after it instead.
     pub fn shown(self, at: SimTime) -> SimTime {
-        match self.0 {
-            0 => at,
-            ahead => SimTime(at.0.saturating_add_signed(ahead).max(1_000_000)),
+        match (self.0, at.0.saturating_add(self.0)) {
+            (0, _) => at,
+            (_, 0..1_000_000) => SimTime(1_000_000),
+            (_, shown) => SimTime(shown),
         }
     }
 }
@@ -151,7 +162,7 @@ impl Skew {
 impl Add<Duration> for SimTime {
     type Output = SimTime;
     fn add(self, length: Duration) -> SimTime {
-        SimTime(self.0.checked_add(length.0).expect("simulated clock overflow"))
+        SimTime(self.0.checked_add_unsigned(length.0).expect("simulated clock overflow"))
     }
 }
 
@@ -391,11 +402,23 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_wrong_shows_another_time_but_none_before_the_first_second() {
+    fn a_clock_that_is_wrong_shows_another_time_but_never_the_first_second() {
         let at = SimTime::from_micros(3_000_000);
         assert_eq!(Skew::NONE.shown(SimTime::ZERO), SimTime::ZERO);
         assert_eq!(Skew::from_micros(5).shown(at), SimTime::from_micros(3_000_005));
         assert_eq!(Skew::from_micros(-5).shown(at), SimTime::from_micros(2_999_995));
         assert_eq!(Skew::from_micros(-2_500_000).shown(at), SimTime::from_micros(1_000_000));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_by_more_than_the_age_of_the_run_goes_on() {
+        let back = Skew::from_micros(-60_500_000);
+        let shown = |seconds| back.shown(SimTime::ZERO + Duration::from_secs(seconds));
+        assert_eq!(shown(3).micros_from_begin(), -57_500_000);
+        assert_eq!(shown(5).since(shown(3)), Duration::from_secs(2));
+        assert_eq!(shown(3).since(shown(5)), Duration::ZERO);
+        assert!(shown(3) < shown(5) && shown(5) < SimTime::ZERO);
+        assert_eq!(shown(3).to_whole_seconds().micros_from_begin(), -58_000_000);
+        assert_eq!((shown(3) + Duration::from_secs(60)).as_micros(), 2_500_000);
     }
 }

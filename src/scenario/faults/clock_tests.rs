@@ -48,11 +48,20 @@ fn a_clock_is_set_wrong_once_and_right_once() {
 
 #[test]
 fn a_kubelet_whose_clock_was_set_back_is_taken_for_dead_once() {
+    is_taken_for_dead_once(400, -300);
+}
+
+#[test]
+fn so_is_one_whose_clock_shows_what_was_before_the_run() {
+    is_taken_for_dead_once(100, -3_600);
+}
+
+fn is_taken_for_dead_once(at: u64, by: i64) {
     let mut world = world();
-    pass(&mut world, 400);
+    pass(&mut world, at);
     let ready = ("Node", "worker-0", "Ready");
     let jump = world.now();
-    strike(&mut world, skew("worker-0", -300));
+    strike(&mut world, skew("worker-0", by));
     pass(&mut world, 240);
     // A renewal that is not later than the last is no sign of life; a status is. With it what was
     // known of the Lease is forgotten, and what comes after is compared with what was set back.
