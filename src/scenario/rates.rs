@@ -6,13 +6,14 @@
 
 use super::catalog::delay;
 use super::file::possible_control_planes;
+use super::manifests::Place;
 use super::mistake::{Mistake, nearest};
-use super::models::{self, WrittenCluster};
+use super::models::{self, Platform, WrittenCluster};
 use super::outages::rate_per_year;
-use super::yaml::{Source, Spanned};
+use super::settings::blueprint;
+use super::yaml::{Mapping, Source, Spanned, place};
 use crate::engine::{Delay, Duration, Text};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 /// Something that fails for long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,9 +89,9 @@ struct Spec {
     platform: Option<Spanned<String>>,
     cluster: Option<WrittenCluster>,
     #[serde(default)]
-    settings: BTreeMap<String, Spanned<String>>,
+    settings: Mapping<Spanned<String>>,
     #[serde(default)]
-    rates: BTreeMap<String, Spanned<String>>,
+    rates: Mapping<Spanned<String>>,
     repair: Option<WrittenRepair>,
 }
 
@@ -228,7 +229,7 @@ impl Plant {
             }
         }
         let platform = spec.platform.as_ref().map_or("tkgs-2024", |it| it.value.as_str());
-        let known = models::platform(platform).map_err(|mistake| match &spec.platform {
+        let mut known = models::platform(platform).map_err(|mistake| match &spec.platform {
             Some(written) => {
                 let words = models::unknown("platform", platform, &models::platforms());
                 source.mistake(written, words)
@@ -249,9 +250,7 @@ impl Plant {
             assumed: Vec::new(),
         };
         plant.take_cluster(source, spec.cluster.as_ref())?;
-        for (key, value) in spec.settings {
-            plant.settings.push((key, value.value));
-        }
+        plant.take_settings(source, &mut known, spec.settings)?;
         plant.take_rates(source, &spec.rates)?;
         plant.take_repair(source, spec.repair.as_ref())?;
         Ok(plant)
@@ -313,21 +312,40 @@ impl Plant {
         })
     }
 
+    fn take_settings(
+        &mut self,
+        source: &Source,
+        platform: &mut Platform,
+        own: Mapping<Spanned<String>>,
+    ) -> Result<(), Mistake> {
+        for (key, value) in own.0 {
+            let (line, column) = place(&value);
+            let place = Place { file: source.file.clone(), line, column };
+            let set = platform.catalog.set_at(&key.value, &value.value, place);
+            set.map_err(|wrong| source.mistake(&key, wrong.message))?;
+            self.settings.push((key.value, value.value));
+        }
+        // Only who takes a setting knows what it can be.
+        let _ = blueprint(platform, self.control_planes, self.workers);
+        platform.catalog.mistakes().into_iter().next().map_or(Ok(()), Err)
+    }
+
     fn take_rates(
         &mut self,
         source: &Source,
-        own: &BTreeMap<String, Spanned<String>>,
+        own: &Mapping<Spanned<String>>,
     ) -> Result<(), Mistake> {
         let names = Failure::ALL.map(|(_, name, ..)| name);
-        if let Some((name, at)) = own.iter().find(|(name, _)| !names.contains(&name.as_str())) {
+        if let Some((key, _)) = own.0.iter().find(|(key, _)| !names.contains(&key.value.as_str())) {
+            let name = &key.value;
             let near = nearest(name, names.into_iter());
             let hint =
                 near.map_or_else(|| names.join(", "), |near| format!("did you mean `{near}`?"));
-            return Err(source.mistake(at, format!("no failure `{name}`; {hint}")));
+            return Err(source.mistake(key, format!("no failure `{name}`; {hint}")));
         }
         let known = models::failures();
         for (failure, name, ..) in Failure::ALL {
-            let rate = match own.get(name) {
+            let rate = match own.0.iter().find(|(key, _)| key.value == name).map(|(_, own)| own) {
                 Some(own) if own.value == "0" => 0,
                 Some(own) => {
                     rate_per_year(&own.value).map_err(|words| source.mistake(own, words))?

@@ -162,13 +162,24 @@ fn what_cannot_be_is_told_with_its_place() {
         read.expect_err("it cannot be").to_string()
     };
     for (spec, words) in [
-        ("  rates: { vmOf: 1/year }\n", "mine.yaml:5:18: no failure `vmOf`; did you mean `vmOff`?"),
+        ("  rates: { vmOf: 1/year }\n", "mine.yaml:5:12: no failure `vmOf`; did you mean `vmOff`?"),
         ("  rates: { vmOff: 1/day }\n", "`day` is neither month nor year"),
         ("  rates: { vmOff: often }\n", "`often` is not RATE/year, as 0.5/year"),
         ("  repair: { after: 10m }\n", "`10m` is not a range of durations"),
         ("  repair: { after: 10m..2000h }\n", "at most 40h"),
         ("  cluster: { controlPlane: 2 }\n", "a control plane of 2 is not possible"),
         ("  platform: tkgs-2042\n", "no platform `tkgs-2042`"),
+        (
+            "  settings: { machineHealthCheck.unknownTimeot: 8m }\n",
+            "mine.yaml:5:15: no setting `machineHealthCheck.unknownTimeot`; did you mean \
+             `machineHealthCheck.unknownTimeout`?",
+        ),
+        (
+            "  settings: { machineHealthCheck.unknownTimeout: 8 }\n",
+            "mine.yaml:5:50: machineHealthCheck.unknownTimeout: `8` is not a duration",
+        ),
+        ("  setings: {}\n", "mine.yaml:5:3: "),
+        ("  repair: { afer: 10m..20m }\n", "mine.yaml:5:13: "),
     ] {
         let told = wrong(spec);
         assert!(told.contains(words), "{told}");
