@@ -19,8 +19,14 @@ pub struct Gap {
 }
 
 /// The conditions in which a controller says why it does not act.
-const REFUSALS: [&str; 4] =
-    ["OwnerRemediated", "RemediationAllowed", "DrainingSucceeded", "v1beta1.DrainingSucceeded"];
+const REFUSALS: [&str; 6] = [
+    "OwnerRemediated",
+    "RemediationAllowed",
+    "DrainingSucceeded",
+    "v1beta1.DrainingSucceeded",
+    "VolumeDetachSucceeded",
+    "v1beta1.VolumeDetachSucceeded",
+];
 /// Longer words are not read in a table.
 const LONGEST: usize = 72;
 

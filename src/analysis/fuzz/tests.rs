@@ -124,6 +124,25 @@ fn what_is_found_is_reduced_to_the_one_fault_that_shows_it_and_its_file_fails_a_
 }
 
 #[test]
+fn a_machine_that_waits_for_the_volumes_of_a_lost_node_says_so() {
+    let set = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let schedule = Schedule {
+        shape: Shape { control_planes: 1, workers: 2, zones: 0, hosts: 0 },
+        settings: vec![
+            set("machineHealthCheck.maxUnhealthy", "100%"),
+            set("clusterApi.volumeWaitSkipsUnreachable", "false"),
+        ],
+        workloads: vec!["{ name: db, kind: StatefulSet, replicas: 1, volume: true }".to_owned()],
+        strikes: vec![Strike::at(Duration::from_secs(60), "powerOff: { vm: worker-0 }")],
+        ..draw::plain("lab-k8s-1.30-capi-1.7")
+    };
+    let gap = play(&schedule).expect("a scenario").gap.expect("it is stuck");
+    let says =
+        "VolumeDetachSucceeded WaitingForVolumeDetach: Waiting for node volumes to be detached";
+    assert_eq!(gap.because, says);
+}
+
+#[test]
 fn the_operator_comes_again_when_something_has_waited_for_what_he_did() {
     let alone = Schedule { strikes: vec![lonely().strikes.remove(1)], ..lonely() };
     let trial = play(&alone).expect("a scenario");

@@ -98,8 +98,14 @@ fn waiting(run: &Run) -> Vec<Waiting> {
 }
 
 /// The fields in which a controller says why it does not act.
-const REFUSALS: [&str; 4] =
-    ["OwnerRemediated", "RemediationAllowed", "MachinesReady", "EtcdClusterHealthy"];
+const REFUSALS: [&str; 6] = [
+    "OwnerRemediated",
+    "RemediationAllowed",
+    "MachinesReady",
+    "EtcdClusterHealthy",
+    "VolumeDetachSucceeded",
+    "v1beta1.VolumeDetachSucceeded",
+];
 
 /// Conditions of that kind that are not true at the end, with their words.
 fn refusals(entries: &[Entry], fault: SimTime) -> Vec<Waiting> {
