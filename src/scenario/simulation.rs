@@ -84,10 +84,27 @@ pub fn default_budget(control_planes: u32, workers: u32, until: SimTime) -> u64 
 pub const STUCK_AFTER: Duration = Duration::from_secs(600);
 
 /// True for what changes the cluster. Processes that end and are started again, with what they log,
-/// move nothing, and a load balancer or a readiness probe that sees them come and go neither.
+/// move nothing, and who sees them come and go neither: a load balancer, a readiness probe, a user who
+/// tries, a kubelet's mirror Pod. Nor does a member of etcd that stands for leader or hears of one: what a
+/// leader makes possible moves by itself. Nor a token whose end is put off, again and again until its
+/// Machine has joined.
 pub fn moves(entry: &Entry) -> bool {
-    let sees = entry.kind == *"VirtualMachine" && entry.field == *"Ready";
-    entry.kind != *"Process" && entry.kind != *"Endpoint" && !sees
+    let sees = match entry.kind.as_str() {
+        "Process" | "Endpoint" | "Probe" => true,
+        "VirtualMachine" => entry.field == *"Ready",
+        "Pod" => is_of_mirror(entry),
+        "EtcdMember" => entry.field == *"role" || entry.field == *"leader",
+        "Secret" => entry.field == *"expiration",
+        _ => false,
+    };
+    !sees
+}
+
+/// True for what a kubelet says of a mirror Pod, which has its Node's name at its end.
+fn is_of_mirror(entry: &Entry) -> bool {
+    let node = entry.by.strip_prefix("kubelet@");
+    let mirrored = node.and_then(|node| entry.name.strip_suffix(node));
+    entry.field != *"exists" && mirrored.is_some_and(|name| name.ends_with('-'))
 }
 
 impl Simulation {
