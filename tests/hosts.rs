@@ -1,7 +1,7 @@
 //! Whole hosts: every expectation over seeds on the page's platform and on today's, what makes lines
 //! fail, and what becomes of a host that carries the Supervisor or the primary of vSphere HA.
 
-use healsim::engine::Duration;
+use healsim::engine::{Duration, SimTime};
 use healsim::scenario::{Game, Scenario, Source, load};
 use healsim::timeline::{End, Entry, Run};
 
@@ -105,7 +105,7 @@ fn seen(run: &Run, object: &str, field: &str, to: &str) -> Option<u64> {
         entry.object() == object && entry.field == *field && entry.to.to_string() == to
     };
     let found = run.timeline.happened().iter().find(is_it)?;
-    Some((found.at.since(healsim::engine::SimTime::ZERO) - Duration::from_secs(60)).as_secs())
+    Some((found.at.since(SimTime::ZERO) - Duration::from_secs(60)).as_secs())
 }
 
 #[test]
@@ -147,4 +147,35 @@ fn without_any_host_nothing_is_restarted_until_one_is_back() {
     // Some were on the one that is back, and stay there: of that nothing is told but their power.
     let mut told = run.timeline.happened().iter().filter(|entry| entry.field == *"host");
     assert!(told.all(|entry| entry.from != entry.to));
+}
+
+/// Without vSphere HA, and without the Supervisor, nobody else powers on the VMs of a host that is back.
+#[test]
+fn who_repairs_a_host_powers_on_its_vms_as_soon_as_it_is_back() {
+    let set = [("vsphere.highAvailability".to_owned(), "false".to_owned())];
+    let text = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: test }\nspec:\n  \
+                platform: tkgs-2024\n  cluster: { placement: [{ host: esxi-0, vms: [supervisor-0, \
+                worker-0] }] }\n  faults: [{ at: 1m, powerOffHost: { host: esxi-0 } }]\n  until: 30m\n";
+    let scenario = Scenario::read(Source::embedded("test.yaml", text)).expect("a scenario");
+    let mut simulation = Game::new(&scenario, None, &set, None).expect("valid").begin(1);
+    let at = |minutes: u64| SimTime::ZERO + Duration::from_secs(60 * minutes);
+    simulation.run_until(at(4));
+    let repairs = simulation.repair_at(at(5));
+    let told: Vec<(&str, Option<&str>)> =
+        repairs.iter().map(|repair| (repair.words.as_str(), repair.seen.as_deref())).collect();
+    let back = Some("Host/esxi-0 connectionState=connected");
+    assert_eq!(
+        told,
+        [
+            ("powerOnHost: { host: esxi-0 }", None),
+            ("powerOn: { vm: supervisor-0 }", back),
+            ("powerOn: { vm: worker-0 }", back),
+        ]
+    );
+    simulation.run_until(at(20));
+    let entries = simulation.view().timeline().happened();
+    let typed = entries.iter().filter(|entry| entry.object() == "Fault/powerOn");
+    let found: Vec<String> = typed.map(|entry| entry.to.to_string()).collect();
+    assert_eq!(found, ["VM/supervisor-0", "VM/worker-0"]);
+    assert!(simulation.view().vms().all(|vm| vm.is_on()));
 }

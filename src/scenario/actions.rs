@@ -34,6 +34,14 @@ impl Action {
     }
 }
 
+/// What has to be seen before the action can be done, in the words of a scenario; nothing if it can be
+/// done now. Nobody powers on a VM whose host is off, or still boots.
+pub fn waits_for(view: View, action: &Action) -> Option<Text> {
+    let [Fault::PowerOn(PowerOn { vm })] = &action.faults[..] else { return None };
+    let host = view.vm(vm).and_then(|vm| view.host_of(vm)).filter(|_| !view.is_reachable(vm))?;
+    Some(Text::from(format!("Host/{host} connectionState=connected")))
+}
+
 /// What takes back what happened to machines, files and processes: done to all of a kind at once.
 const REPAIRS: [&str; 11] = [
     "powerOnHost",

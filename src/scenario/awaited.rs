@@ -31,6 +31,17 @@ impl Lookout {
         Lookout { awaited, state: State::default(), seen: 0, first_fault }
     }
 
+    /// Waits for these too; nothing that is written down already counts.
+    pub fn add(&mut self, more: Vec<Awaited>, timeline: &Timeline) {
+        let beginning = timeline.beginning().len();
+        for (place, entry) in timeline.entries().iter().enumerate().skip(self.seen) {
+            let old = place < beginning || entry.at < self.first_fault;
+            self.state.note(entry, if old { Age::Old } else { Age::New });
+        }
+        self.seen = timeline.entries().len();
+        self.awaited.extend(more);
+    }
+
     /// The faults that the new entries release, with their times.
     pub fn look(&mut self, timeline: &Timeline) -> Vec<(SimTime, Fault)> {
         let mut released = Vec::new();

@@ -65,5 +65,7 @@ pub use play::{Changes, Game, KnownSetting, load, play};
 pub use question::Printed;
 pub use rates::{Failure, Plant, PlantCount};
 pub use settings::blueprint;
-pub use simulation::{Observer, Plan, Played, STUCK_AFTER, Simulation, default_budget, moves};
+pub use simulation::{
+    Observer, Plan, Played, Repair, STUCK_AFTER, Simulation, default_budget, moves,
+};
 pub use yaml::Source;

@@ -3,8 +3,9 @@
 //! Faults come between events: one at time t comes before every event at t. Nothing here decides
 //! what the world does.
 
-use super::actions::{Action, repairs};
+use super::actions::{Action, repairs, waits_for};
 use super::awaited::{Awaited, Lookout};
+use super::expect::Pattern;
 use super::faults::Fault;
 use super::founding::Founding;
 use super::health::{Health, Level, Services};
@@ -68,6 +69,14 @@ pub struct Played {
     pub missing: Vec<Lack>,
     pub availability: BTreeMap<Text, Downtime>,
     pub engine_events: u64,
+}
+
+/// What an operator does, in the words of a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repair {
+    pub words: Text,
+    /// What he waits for, in the words of an expectation, if it cannot be done yet.
+    pub seen: Option<Text>,
 }
 
 /// A budget that no run of so many VMs reaches, and a runaway run does within a minute.
@@ -222,12 +231,24 @@ impl Simulation {
         self.judged.0 = 0;
     }
 
-    /// An operator will do all of this at a time, which has not come yet; in the words of a scenario.
-    pub fn repair_at(&mut self, at: SimTime) -> Vec<Text> {
-        let repairs = repairs(self.view());
-        let faults = repairs.iter().flat_map(|action| action.faults.iter().cloned());
-        self.add_faults(at, faults.collect());
-        repairs.into_iter().map(|action| action.words).collect()
+    /// An operator will do all of this at a time, which has not come yet, or as soon as it can be done.
+    pub fn repair_at(&mut self, at: SimTime) -> Vec<Repair> {
+        self.release();
+        let (mut faults, mut awaited, mut told) = (Vec::new(), Vec::new(), Vec::new());
+        for action in repairs(self.view()) {
+            let seen = waits_for(self.view(), &action);
+            match &seen {
+                None => faults.extend(action.faults),
+                Some(seen) => awaited.extend(action.faults.into_iter().map(|fault| {
+                    let pattern = Pattern::read(seen, &|_| None).expect("words of our own");
+                    Awaited { pattern, after: Duration::ZERO, fault }
+                })),
+            }
+            told.push(Repair { words: action.words, seen });
+        }
+        self.add_faults(at, faults);
+        self.lookout.add(awaited, self.world.timeline());
+        told
     }
 
     /// Plays one event or one fault, or looks whether all is well; false once the run is over.
