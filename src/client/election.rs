@@ -179,6 +179,12 @@ impl LeaderElection {
         matches!(self.role, Role::Leader(_))
     }
 
+    /// For how long a leader does nothing once it has renewed its Lease; none of who does not lead: he
+    /// who finds that he holds it begins to work.
+    pub fn pause_after_renewal(&self) -> Option<Duration> {
+        self.is_leader().then_some(self.settings.retry)
+    }
+
     /// Takes part from now on: as a new candidate, or as it has stood for long.
     pub fn start<E: From<Alarm>>(&mut self, start: Start, standing: Standing, ctx: &mut Ctx<E>) {
         let now = ctx.now();

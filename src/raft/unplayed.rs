@@ -121,7 +121,9 @@ impl<E: Clone> Raft<E> {
                     && (*matched, *next) == (last, last + 1)
                     && inflight.is_empty())
         };
+        // With a window of one the commit waits for each acknowledgment.
         self.transferee.is_none()
+            && self.settings.max_inflight > 1
             && self.tracker.peers.len() == others + 1
             && self.tracker.peers.iter().all(is_even)
     }

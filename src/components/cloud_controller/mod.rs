@@ -110,6 +110,11 @@ impl CloudController {
         }
     }
 
+    /// For how long it asks for nothing more of its Lease once that is renewed; none if it does not lead.
+    pub fn pause_after_renewal(&self) -> Option<Duration> {
+        self.election.pause_after_renewal()
+    }
+
     /// Reacts to one event.
     pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
         let input = match self.election.hear(input, |Event::Client(alarm)| Some(*alarm), ctx) {

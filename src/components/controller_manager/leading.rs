@@ -16,7 +16,7 @@ use super::{ControllerManager, Event, Token, WATCHED};
 use crate::api::kinds::EventType;
 use crate::api::{Answered, Kind, ObjectKey, Reason, Selector, Verb};
 use crate::client::{Heard, Standing};
-use crate::engine::{Purpose, Text};
+use crate::engine::{Duration, Purpose, Text};
 use crate::infra::{Ctx, Input, Start};
 
 /// The number of the election's own client.
@@ -26,6 +26,11 @@ pub const PROGRAM: &str = "kube-controller-manager";
 const STARTUP: Purpose = Purpose(41);
 
 impl ControllerManager {
+    /// For how long it asks for nothing more of its Lease once that is renewed; none if it does not lead.
+    pub fn pause_after_renewal(&self) -> Option<Duration> {
+        self.election.pause_after_renewal()
+    }
+
     /// Takes what is for the election; gives back what is for the controllers.
     pub(super) fn election_input(
         &mut self,

@@ -1,8 +1,9 @@
 //! The renewal of a Lease that nothing disturbs, from its request to the last acknowledgment: what the
 //! world has to know to see it coming, and what it leaves behind in a member.
 //!
-//! A Lease that keeps its holder is what members write all day. Who waits for it only sets his clock, and
-//! who watches it only notes it down: so nothing comes of it but what is done here.
+//! A Lease that keeps its holder is what members write all day. Whether who waits for it only sets his
+//! clock, and who watches it only notes it down, so that nothing comes of it but what is done here, the
+//! world looks (`world::rest`).
 
 use super::requests::Client;
 use super::{Etcd, Event, Member};
@@ -26,7 +27,8 @@ pub struct Course {
 impl Etcd {
     /// True if this is a Lease as the member knows it, and keeps its holder, who renews it.
     pub fn is_renewal(&self, new: &Object, known: Revision) -> bool {
-        if new.key().kind != Kind::Lease {
+        let is_plain = new.meta.deletion.is_none() && new.meta.finalizers.is_empty();
+        if new.key().kind != Kind::Lease || !is_plain {
             return false;
         }
         let old = self.store().and_then(|store| store.get(new.key()));

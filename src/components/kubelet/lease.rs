@@ -53,6 +53,11 @@ impl Default for LeaseLoop {
 }
 
 impl Kubelet {
+    /// For how long it asks for nothing more of its Lease once that is renewed.
+    pub fn pause_after_renewal(&self) -> Duration {
+        self.settings.lease_renewal
+    }
+
     pub(super) fn start_lease(&mut self, _start: Start, _ctx: &mut Ctx<Event>) {
         let first = self.settings.lease_backoff_first;
         self.lease.backoff = Backoff::new(first, self.settings.lease_backoff_limit);

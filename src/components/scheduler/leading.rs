@@ -7,7 +7,7 @@
 use super::{AGENT, Event, Scheduler};
 use crate::api::kinds::EventType;
 use crate::client::Heard;
-use crate::engine::Text;
+use crate::engine::{Duration, Text};
 use crate::infra::{Ctx, Input, Start};
 
 /// The number of the election's own client.
@@ -16,6 +16,11 @@ pub const CLIENT: u8 = 1;
 pub const PROGRAM: &str = "kube-scheduler";
 
 impl Scheduler {
+    /// For how long it asks for nothing more of its Lease once that is renewed; none if it does not lead.
+    pub fn pause_after_renewal(&self) -> Option<Duration> {
+        self.election.pause_after_renewal()
+    }
+
     /// Takes what is for the election; gives back what is not.
     pub(super) fn election_input(
         &mut self,

@@ -153,7 +153,11 @@ fn a_follower_is_not_settled_without_its_leader() {
 
 /// A group of so many that has agreed on some entries, and has nothing to do.
 fn even_group(members: u32) -> (Network, usize) {
-    let mut network = Network::new(SETTINGS, members, members, 1);
+    even_group_with(SETTINGS, members)
+}
+
+fn even_group_with(settings: Settings, members: u32) -> (Network, usize) {
+    let mut network = Network::new(settings, members, members, 1);
     (0..40).for_each(|_| network.round());
     let leader = place_of(network.leader().expect("one leads"));
     network.propose(leader);
@@ -198,4 +202,10 @@ fn a_group_is_not_even_while_an_entry_is_under_way() {
     }
     assert!(network.nodes.iter().all(|node| node.raft.as_ref().unwrap().is_even(2)));
     assert!(!network.raft(1 + leader as u32).is_even(3), "there would be one more");
+}
+
+#[test]
+fn a_group_in_which_the_commit_waits_for_acknowledgments_is_never_even() {
+    let (network, leader) = even_group_with(Settings { max_inflight: 1, ..SETTINGS }, 3);
+    assert!(!network.nodes[leader].raft.as_ref().unwrap().is_even(2));
 }

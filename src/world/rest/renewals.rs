@@ -5,16 +5,16 @@
 //! members have the same and nothing under way, and until the last acknowledgment has come nothing at all
 //! falls due in the world and no fault strikes, it is known when each of them writes and applies what. So all
 //! do so at once, and so do the API servers that hear of it; what those tell leaves at its time. What comes
-//! of that must reach no member before the write is over. So it is done only for those of whom it is known
-//! that they set their clocks when their Lease is renewed (`renews`), and while nobody watches Leases but who
-//! notes them down (`notes_down`).
+//! of that must reach no member before the write is over. So it is done only for those who say for how long
+//! they do nothing once their Lease is renewed (`pause_after_renewal`), and while nobody watches Leases but
+//! who notes them down (`notes_down`).
 
 use super::super::core::{Payload, What, World};
 use super::super::process::{Event, Process};
 use super::{Group, Member};
 use crate::api::{Kind, Object, Revision};
 use crate::components::etcd::{self, Course, Etcd};
-use crate::engine::{Owner, SimTime};
+use crate::engine::{Duration, Owner, SimTime};
 use crate::infra::{ConnectionId, Ctx, DiskHealth, Effect, ProcessId, Route};
 use crate::timeline::Cause;
 use crate::wire::{Message, Proposal, StoreOperation, StoreRequest};
@@ -61,7 +61,7 @@ impl World {
         else {
             return None;
         };
-        if self.core.plays_all() {
+        if self.core.plays_all() || self.apiserver(from.client).is_none() {
             return None;
         }
         let (address, now) = ((request.sender, request.count), self.core.now);
@@ -97,6 +97,7 @@ impl World {
         renewal: &Renewal,
     ) -> Option<(Proposal, Cause)> {
         let (mut proposal, mut heard, mut led) = (None, Vec::new(), cause);
+        self.core.rests.ahead_until = renewal.over_at;
         self.at_member(id, (came, cause), &mut heard, |etcd, ctx| {
             proposal = etcd.take_renewal(from, request, ctx);
         });
@@ -127,9 +128,10 @@ impl World {
         address: (Owner, u64),
     ) -> Option<Renewal> {
         let Process::Etcd(etcd) = &self.components[id.0 as usize] else { return None };
-        if !self.core.datacenter.is_calm() || !self.renews(by) || !etcd.is_renewal(new, known) {
+        if !self.core.datacenter.is_calm() || !etcd.is_renewal(new, known) {
             return None;
         }
+        let pause = self.pause_of(by)?;
         let of = |group: &Group| group.members.iter().position(|member| member.process == id);
         let mut groups = self.core.rests.groups.iter().enumerate();
         let (place, group, asked) =
@@ -147,7 +149,8 @@ impl World {
                 over_at = over_at.max(course.applied + network.latency(watch)?);
             }
         }
-        Some(Renewal { group: place, asked, courses, over_at })
+        let is_alone = over_at < courses[asked].applied + pause;
+        is_alone.then_some(Renewal { group: place, asked, courses, over_at })
     }
 
     /// When each of a group's members does what of an entry that comes to the leader at a time.
@@ -174,7 +177,7 @@ impl World {
             acknowledged.map(|(course, follower)| course.flushed + follower.ways[1]).collect();
         acknowledged.sort_unstable();
         // It counts itself, once it has written.
-        let quorum = group.members.len() / 2 + 1;
+        let quorum = self.etcd(leader.process).raft()?.membership().quorum();
         let committed = courses[0].flushed.max(*acknowledged.get(quorum.checked_sub(2)?)?);
         courses[0].applied = committed;
         for (course, follower) in courses[1..].iter_mut().zip(followers) {
@@ -211,15 +214,15 @@ impl World {
         })
     }
 
-    /// True for who does nothing but set his clock when his Lease is renewed.
-    fn renews(&self, client: ProcessId) -> bool {
-        matches!(
-            self.components[client.0 as usize],
-            Process::Kubelet(_)
-                | Process::ControllerManager(_)
-                | Process::CloudController(_)
-                | Process::Scheduler(_)
-        )
+    /// For how long a client does nothing but to wait once its Lease is renewed, if it says so.
+    fn pause_of(&self, client: ProcessId) -> Option<Duration> {
+        match self.components.get(client.0 as usize)? {
+            Process::Kubelet(kubelet) => Some(kubelet.pause_after_renewal()),
+            Process::ControllerManager(manager) => manager.pause_after_renewal(),
+            Process::CloudController(controller) => controller.pause_after_renewal(),
+            Process::Scheduler(scheduler) => scheduler.pause_after_renewal(),
+            _ => None,
+        }
     }
 
     /// True for who does nothing when a Lease that he watches is renewed: node lifecycle reads it later.

@@ -122,10 +122,10 @@ impl World {
                 let (sender, count) = (request.sender, request.count);
                 let asked = StoreRequest { id: 0, operation, require_leader: false, sender, count };
                 let (proposal, led) = self.renew((member, None), (came, cause), asked, &renewal)?;
-                let object = proposal.made.get()?.clone();
+                let object = proposal.made.get().expect("it was applied").clone();
                 Some((Ok(Answer::Object(object)), led))
             }
-            _ => None,
+            _ => unreachable!("it was foreseen so"),
         }
     }
 
