@@ -243,7 +243,10 @@ fn memories(world: &World) -> Vec<String> {
     let memory = |member: &str| {
         let own = member.split("is_stopping").next().unwrap_or_default();
         let parts = own.split([',', '{']).map(str::trim);
-        let kept = parts.filter(|part| KEPT.iter().any(|field| part.starts_with(field)));
+        // What the last turn handed out lies about until the next, and means nothing.
+        let means = |part: &&str| !part.ends_with("})") && !part.contains('[');
+        let kept =
+            parts.filter(means).filter(|part| KEPT.iter().any(|field| part.starts_with(field)));
         kept.collect::<Vec<_>>().join("\n")
     };
     let memories: Vec<String> = members.map(memory).collect();
