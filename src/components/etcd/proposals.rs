@@ -67,8 +67,8 @@ impl Member {
         write: Write,
         ctx: &mut Ctx<Event>,
     ) {
-        let proposal = proposed(id, (sender, count), write, ctx);
-        self.enter(id, client, true, Payload::Normal(proposal), ctx);
+        let proposal = self.open_proposal(id, client, (sender, count), write, ctx);
+        self.submit(Payload::Normal(proposal), ctx);
     }
 
     /// Waits for a proposal that others will bring about: what they write.
@@ -95,7 +95,8 @@ impl Member {
     ) {
         let id = self.next_number();
         let proposal = proposed(id, (ctx.owner(), id), write, ctx);
-        self.enter(id, client, false, Payload::Change(change, proposal), ctx);
+        self.wait_for(id, client, false, ctx);
+        self.submit(Payload::Change(change, proposal), ctx);
     }
 
     /// The proposal has come out of the log, or has failed: its client is told, if it is one of
@@ -152,18 +153,6 @@ impl Member {
     /// A client is gone. What it proposed goes on; what only it waited for does not.
     pub fn forget_proposals(&mut self, connection: ConnectionId) {
         self.proposals.open.retain(|_, open| !open.client.is_at(connection));
-    }
-
-    fn enter(
-        &mut self,
-        id: u64,
-        client: Client,
-        has_deadline: bool,
-        payload: Payload<Proposal>,
-        ctx: &mut Ctx<Event>,
-    ) {
-        self.wait_for(id, client, has_deadline, ctx);
-        self.submit(payload, ctx);
     }
 
     fn wait_for(&mut self, id: u64, client: Client, has_deadline: bool, ctx: &mut Ctx<Event>) {
