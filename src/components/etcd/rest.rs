@@ -160,12 +160,10 @@ impl Etcd {
 impl Member {
     fn poise(&self, now: SimTime) -> Option<Poise> {
         let raft = &self.raft;
-        let release = self.settings.snapshot_release;
         let is_busy = self.is_stopping
             || self.writing.is_some()
             || self.tick_pending
-            || !self.sending.is_empty()
-            || self.sent_snapshot.is_some_and(|sent| now.since(sent) < release)
+            || self.is_sending_database(now)
             || self.incoming.is_some()
             || self.settings.raft.heartbeat_ticks != 1
             || self.ticks_late(now);

@@ -178,16 +178,12 @@ impl Member {
         }
     }
 
-    /// Writes a snapshot, and forgets entries that only members far behind would ask for.
+    /// Writes a snapshot, and forgets entries that only members far behind would ask for. While a member
+    /// is sent a database nothing is forgotten until the next one is due: it needs what follows.
     pub fn cut_log(&mut self, now: SimTime) {
         let Settings { snapshot_count, compact_log_every, catch_up_entries, .. } = self.settings;
         let applied = self.raft.applied();
-        if applied < self.last_cut + compact_log_every {
-            return;
-        }
-        let release = self.settings.snapshot_release;
-        let is_held = |sent: SimTime| now.since(sent) < release;
-        if !self.sending.is_empty() || self.sent_snapshot.is_some_and(is_held) {
+        if applied <= self.last_cut + compact_log_every {
             return;
         }
         // One that came while the disk wrote takes the place of this log, with the next turn.
@@ -196,10 +192,19 @@ impl Member {
         }
         self.last_cut = applied;
         let snapshot = self.raft.take_snapshot();
-        self.raft.compact(applied.saturating_sub(catch_up_entries));
-        if applied >= self.wal.snapshot.index + snapshot_count {
+        if !self.is_sending_database(now) {
+            self.raft.compact(applied.saturating_sub(catch_up_entries));
+        }
+        if applied > self.wal.snapshot.index + snapshot_count {
             self.wal.save_snapshot(snapshot);
         }
+    }
+
+    /// True until some time after a database has been sent.
+    pub fn is_sending_database(&self, now: SimTime) -> bool {
+        let release = self.settings.snapshot_release;
+        let is_held = |sent: SimTime| now.since(sent) < release;
+        !self.sending.is_empty() || self.sent_snapshot.is_some_and(is_held)
     }
 
     /// Notices who leads, what it is itself, and what follows for those who wait.

@@ -5,9 +5,9 @@ use crate::components::etcd::*;
 use crate::wire::StoreOperation;
 
 fn many(cluster: &mut Cluster, count: u64) {
-    let from = cluster.revision(0);
-    for number in 0..count {
-        let expected = if number == 0 { 0 } else { from + number };
+    for _ in 0..count {
+        let known = cluster.store(0).get(&key("many"));
+        let expected = known.map_or(0, |object| object.meta.resource_version.0);
         let id = cluster.ask(0, put("many", expected));
         cluster.run_for(10);
         assert_eq!(cluster.words(id), "Committed");
@@ -41,6 +41,26 @@ fn a_member_that_is_far_behind_gets_a_snapshot_and_its_watchers_miss_nothing() {
     assert!(cluster.hosts[2].applied.len() < 60, "not entry by entry");
     let seen: Vec<u64> = cluster.changes.iter().filter(|c| c.1 == watch).map(|c| c.2.0).collect();
     assert_eq!(seen, (2..=61).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_not_forgotten_while_a_database_is_sent_waits_for_the_next_snapshot() {
+    let mut short = settings();
+    (short.snapshot_count, short.compact_log_every, short.catch_up_entries) = (20, 20, 5);
+    let mut cluster = Cluster::with(short, 3, 1);
+    cluster.isolate(2);
+    many(&mut cluster, 60);
+    cluster.heal();
+    cluster.run_for(8_000);
+    assert!(cluster.hosts[2].applied.len() < 60, "it was sent the database");
+    let first = cluster.first_log_index(0);
+    many(&mut cluster, 12);
+    assert_eq!(cluster.first_log_index(0), first, "a snapshot was due, and the log is held");
+    cluster.run_for(40_000);
+    many(&mut cluster, 2);
+    assert_eq!(cluster.first_log_index(0), first, "not held any more, and no snapshot is due");
+    many(&mut cluster, 22);
+    assert!(cluster.first_log_index(0) > first + 20);
 }
 
 #[test]
