@@ -103,11 +103,7 @@ impl<E: Clone> Log<E> {
 
     /// Appends as a follower does: if the entry before is the leader's, what differs is replaced.
     /// Returns the index up to which the logs agree now; none if they do not at `previous`.
-    pub fn maybe_append(
-        &mut self,
-        previous: (Index, Term),
-        entries: Vec<Entry<E>>,
-    ) -> Option<Index> {
+    pub fn maybe_append(&mut self, previous: (Index, Term), entries: &[Entry<E>]) -> Option<Index> {
         if !self.has(previous.0, previous.1) {
             return None;
         }
@@ -118,7 +114,7 @@ impl<E: Clone> Log<E> {
             }
             assert!(entry.index > self.committed, "what is committed is never replaced");
             self.truncate(entry.index);
-            self.entries.push_back(entry);
+            self.entries.push_back(entry.clone());
         }
         Some(agreed)
     }

@@ -3,6 +3,7 @@
 use super::log::Log;
 use super::progress::Tracker;
 use super::reads::{Reads, Waiting};
+use super::replication::Batch;
 use super::{
     Body, ConfChange, Disk, Entry, Fatal, HardState, Index, MemberId, Membership, Message, Payload,
     Progress, ReadContext, ReadState, Ready, Settings, Snapshot, Term,
@@ -35,6 +36,7 @@ pub struct Raft<E> {
     pub(super) pending_conf_index: Index,
     pub(super) reads: Reads,
 
+    pub(super) batch: Batch<E>,
     pub(super) messages: Vec<Message<E>>,
     pub(super) promises: Vec<Message<E>>,
     pub(super) read_states: Vec<ReadState>,
@@ -87,6 +89,7 @@ impl<E: Clone> Raft<E> {
             transferee: None,
             pending_conf_index: 0,
             reads: Reads::default(),
+            batch: Batch(None),
             messages: Vec::new(),
             promises: Vec::new(),
             read_states: Vec::new(),

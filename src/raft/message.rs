@@ -3,6 +3,7 @@
 //! The names are those of etcd's raft without their `Msg`; `Resp` is written out.
 
 use super::{ConfChange, Index, MemberId, Snapshot, Term};
+use std::sync::Arc;
 
 /// One message between two members.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub enum Body<E> {
     Append {
         previous_index: Index,
         previous_term: Term,
-        entries: Vec<Entry<E>>,
+        entries: Arc<[Entry<E>]>,
         commit: Index,
     },
     AppendResponse(Appended),

@@ -7,12 +7,25 @@
 use super::member::{ProposalDropped, Raft, Role, SnapshotStatus};
 use super::progress::ProgressState;
 use super::{Appended, Body, Entry, Fatal, Index, MemberId, Payload, ReadContext, Snapshot, Term};
+use std::fmt;
+use std::sync::Arc;
 
 /// Whether an append without entries is worth sending: it tells of the commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Empty {
     Send,
     Skip,
+}
+
+/// A leader's: the entries that left last. Two members that differ in it alone do the same, and read
+/// the same.
+#[derive(Clone)]
+pub struct Batch<E>(pub Option<Arc<[Entry<E>]>>);
+
+impl<E> fmt::Debug for Batch<E> {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("Batch")
+    }
 }
 
 /// A leader's side.
@@ -222,8 +235,7 @@ impl<E: Clone> Raft<E> {
         }
         let (to, next) = (peer.id, peer.progress.next);
         let Some(previous_term) = self.log.term(next - 1) else { return self.send_snapshot(place) };
-        let limit = self.settings.max_entries_per_append;
-        let entries: Vec<Entry<E>> = self.log.slice(next, limit).cloned().collect();
+        let entries = self.batch_from(next);
         match entries.last() {
             Some(last) => self.tracker.peers[place].progress.sent(last.index),
             None if empty == Empty::Skip => return false,
@@ -232,6 +244,29 @@ impl<E: Clone> Raft<E> {
         let (previous_index, commit) = (next - 1, self.log.committed);
         self.send(to, Body::Append { previous_index, previous_term, entries, commit });
         true
+    }
+
+    /// A member's next entries. Who needs the same gets the same: one that answers heartbeats and no
+    /// appends, over a link that loses most of what it carries, is sent them again and again.
+    fn batch_from(&mut self, next: Index) -> Arc<[Entry<E>]> {
+        let limit = self.settings.max_entries_per_append;
+        let upto = (next - 1).saturating_add(Index::try_from(limit).unwrap_or(Index::MAX));
+        let upto = upto.min(self.log.last_index());
+        let bounds = |batch: &Arc<[Entry<E>]>| Some((batch.first()?.index, batch.last()?.clone()));
+        let is_that = |batch: &&Arc<[Entry<E>]>| {
+            bounds(batch).is_some_and(|(first, last)| {
+                (first, last.index) == (next, upto) && self.log.has(upto, last.term)
+            })
+        };
+        if let Some(batch) = self.batch.0.as_ref().filter(is_that) {
+            return Arc::clone(batch);
+        }
+        if upto < next {
+            return Arc::default();
+        }
+        let batch: Arc<[Entry<E>]> = self.log.slice(next, limit).cloned().collect();
+        self.batch.0 = Some(Arc::clone(&batch));
+        batch
     }
 
     fn send_snapshot(&mut self, place: usize) -> bool {
@@ -261,7 +296,7 @@ impl<E: Clone> Raft<E> {
         }
         match body {
             Body::Append { previous_index, previous_term, entries, commit } => {
-                self.append(leader, (previous_index, previous_term), entries, commit)
+                self.append(leader, (previous_index, previous_term), &entries, commit)
             }
             Body::Heartbeat { commit, context } => {
                 self.log.commit_to(commit)?;
@@ -282,7 +317,7 @@ impl<E: Clone> Raft<E> {
         &mut self,
         leader: MemberId,
         previous: (Index, Term),
-        entries: Vec<Entry<E>>,
+        entries: &[Entry<E>],
         commit: Index,
     ) -> Result<(), Fatal> {
         if previous.0 < self.log.committed {

@@ -290,7 +290,7 @@ fn nobody_campaigns_with_a_committed_change_that_it_has_not_applied() {
     let mut bench = Bench::one_of(3);
     let change = ConfChange::Remove(MemberId(3));
     let entry = Entry { index: 2, term: 2, payload: Payload::Change(change, 0) };
-    let entries = vec![entry];
+    let entries = [entry].into();
     let body = Body::Append { previous_index: 1, previous_term: 1, entries, commit: 2 };
     bench.step(2, 2, body).unwrap();
     bench.begin(&mut Vec::new());

@@ -2,6 +2,7 @@
 
 use super::bench::{Bench, SETTINGS, append, appended, campaign, entry, heartbeat};
 use crate::raft::*;
+use std::sync::Arc;
 
 const ANSWER: Body<u64> = Body::HeartbeatResponse { context: None };
 
@@ -84,7 +85,7 @@ fn a_follower_replaces_what_differs_and_keeps_what_agrees() {
 fn a_rejection_hints_past_a_whole_term() {
     let mut bench = Bench::one_of(3);
     bench.hear(2, 4, append(&[2, 2, 4, 4], 1));
-    let body = Body::Append { previous_index: 9, previous_term: 3, entries: vec![], commit: 1 };
+    let body = Body::Append { previous_index: 9, previous_term: 3, entries: [].into(), commit: 1 };
     assert_eq!(bench.hear(3, 5, body), ["3: Rejected 9 hint 3@2, term 5"]);
 }
 
@@ -153,6 +154,24 @@ fn appends_that_are_lost_are_sent_again() {
     bench.propose(1);
     bench.raft.report_unreachable(MemberId(2));
     assert_eq!(bench.hear(2, 2, ANSWER), ["2: Append after 2@2 3@2 commit 2, term 2"]);
+}
+
+/// A campaign's run sent a member the same thousand entries with each answer to a heartbeat, and kept 4 GB of them.
+#[test]
+fn entries_that_are_sent_again_are_not_copied_again() {
+    let mut bench = Bench::leader_of(2);
+    bench.propose(1);
+    bench.raft.report_unreachable(MemberId(2));
+    let mut sent = || {
+        bench.step(2, 2, ANSWER).unwrap();
+        let last = bench.raft.messages.last().map(|message| message.body.clone());
+        let Some(Body::Append { entries, .. }) = last else { panic!("no append") };
+        entries
+    };
+    let (first, again) = (sent(), sent());
+    assert_eq!((first.len(), first[0].index, Arc::ptr_eq(&first, &again)), (1, 3, true));
+    bench.propose(2);
+    assert_eq!(bench.hear(2, 2, ANSWER), ["2: Append after 2@2 3@2 4@2 commit 2, term 2"]);
 }
 
 #[test]
@@ -248,7 +267,7 @@ fn a_snapshot_of_a_group_without_this_member_is_refused() {
 fn changes_on_their_way_to_the_owner_do_not_follow_a_later_snapshot() {
     let mut bench = Bench::one_of(3);
     let change = Payload::Change(ConfChange::Remove(MemberId(3)), 0);
-    let entries = vec![Entry { index: 2, term: 2, payload: change }];
+    let entries = [Entry { index: 2, term: 2, payload: change }].into();
     let body = Body::Append { previous_index: 1, previous_term: 1, entries, commit: 2 };
     bench.step(2, 2, body).unwrap();
     bench.begin(&mut Vec::new());

@@ -13,6 +13,7 @@ use crate::infra::{ConnectionId, ProcessId};
 use crate::raft::{Appended, Body, Message as RaftMessage, Term};
 use crate::timeline::Cause;
 use crate::wire::{Message, PeerMessage, Proposal};
+use std::sync::Arc;
 
 /// A leader and one of its followers, in their term.
 pub(super) struct Rounds<'a> {
@@ -87,7 +88,7 @@ impl Core {
         };
         let heard = sent + follower.ways[0];
         if !self.has_come(heard, follower.process, leader.process, purpose::MESSAGE) {
-            let (previous_index, previous_term, entries, commit) = (0, 0, Vec::new(), 0);
+            let (previous_index, previous_term, entries, commit) = (0, 0, Arc::default(), 0);
             let body = Body::Append { previous_index, previous_term, entries, commit };
             return self.resend_to_follower(rounds, heard, body);
         }
