@@ -9,11 +9,15 @@ fn offered(faults: &[&str]) -> Vec<String> {
 }
 
 fn offered_on(platform: &str, faults: &[&str]) -> Vec<String> {
+    offered_in(platform, "", faults)
+}
+
+fn offered_in(platform: &str, placed: &str, faults: &[&str]) -> Vec<String> {
     let faults: String = faults.iter().map(|fault| format!("    - {{ {fault} }}\n")).collect();
     let text = format!(
         "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: test }}\nspec:\n  platform: \
-         {platform}\n  cluster: {{ controlPlane: 3, workers: 2 }}\n  given: {{ etcdLeader: \
-         control-plane-1 }}\n  faults:\n{faults}  until: 20m\n"
+         {platform}\n  cluster: {{ controlPlane: 3, workers: 2, {placed} }}\n  given: {{ \
+         etcdLeader: control-plane-1 }}\n  faults:\n{faults}  until: 20m\n"
     );
     let scenario = Scenario::read(Source::embedded("test.yaml", &text)).expect("it is valid");
     let game = Game::new(&scenario, None, &[], None).expect("it is valid");
@@ -62,6 +66,19 @@ fn what_is_ill_is_deleted_unless_no_api_server_is_there_to_be_asked() {
     let [a, b, c] = &removed;
     let silent = offered(&[KUBELET, a, b, c]);
     assert_eq!(with(&silent, "elete"), [machine, "deleteVm: { vm: worker-0 }"]);
+}
+
+#[test]
+fn vms_are_powered_on_once_their_host_has_booted() {
+    let off = "at: 4m30s, powerOffHost: { host: esxi-0 }";
+    let [a, b] = [0, 1].map(|worker| format!("at: 4m, powerOff: {{ vm: worker-{worker} }}"));
+    let placed = "highAvailability: false, placement: [{ host: esxi-0, vms: [worker-0] }]";
+    let offered = |faults: &[&str]| offered_in("tkgs-2024", placed, faults);
+    let dark = offered(&[&a, &b, off]);
+    let host = "powerOnHost: { host: esxi-0 }";
+    assert_eq!(with(&dark, "power"), [host, "powerOn: { vm: worker-1 }"]);
+    let boots = offered(&[&a, &b, off, &format!("at: 5m30s, {host}")]);
+    assert_eq!(with(&boots, "power"), ["powerOn: { vm: worker-1 }"]);
 }
 
 const ETCD: &str = "/etc/kubernetes/manifests/etcd.yaml";

@@ -1,7 +1,8 @@
 //! What an operator could do now: every action that the world's state suggests.
 //!
 //! They are looked for in the world as it is, and none is made for a scenario: what is off can be
-//! powered on, what was removed put back, what is stuck deleted. Whether one helps is not known here.
+//! powered on, what was removed put back, what is stuck deleted. Whether one helps is not known here,
+//! only that it can be done: of a host without power the host is offered, not its VMs.
 
 use super::faults::{
     DeleteVm, Etcdctl, Fault, FreeDisk, HealDisk, HealLink, Kubectl, Link, PowerOn, PowerOnHost,
@@ -64,9 +65,10 @@ pub fn repairs(view: View) -> Vec<Action> {
     REPAIRS.into_iter().flat_map(of_kind).cloned().collect()
 }
 
-/// Each of them, then all repairs of a kind together.
+/// Each that can be done now, then all repairs of a kind together.
 pub fn actions(view: View) -> Vec<Action> {
     let mut found = machines(view);
+    found.retain(|action| waits_for(view, action).is_none());
     found.extend(links(view));
     found.extend(processes(view));
     found.extend(etcd(view));
