@@ -122,6 +122,31 @@ fn all_who_play_one_run_take_the_scenarios_own_seed() {
 }
 
 #[test]
+fn two_are_compared_from_the_scenarios_own_seed_on_and_so_is_their_page() {
+    let seeded = |name, seed| file(name, VALID.replace("until: 30m", &format!("until: 10m{seed}")));
+    let [seven, nine] = [seeded("seven.yaml", "\n  seed: 7"), seeded("nine.yaml", "\n  seed: 9")];
+    let none = seeded("none.yaml", "");
+    let page = format!("{}/both.html", env!("CARGO_TARGET_TMPDIR"));
+    let both = |a: &str, b: &str, more: &[&str]| {
+        let out_file = format!("html={page}");
+        let words = ["compare", a, b, "--runs", "1", "-o", "json", "--out", out_file.as_str()];
+        let output = healsim(&[&words[..], more].concat());
+        let read: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let shown = std::fs::read_to_string(&page).expect("a page");
+        let seed = read["firstSeed"].as_u64().expect("a seed");
+        assert!(shown.contains(&format!("--seed {seed}")), "{a} and {b}: the page is of {seed}");
+        (seed, err(&output))
+    };
+    assert_eq!(both(&seven, &none, &[]).0, 7);
+    assert_eq!(both(&none, &nine, &[]).0, 9);
+    assert_eq!(both(&none, &none, &[]).0, 1);
+    assert_eq!(both(&seven, &nine, &["--seed", "3"]), (3, String::new()));
+    let (seed, told) = both(&nine, &seven, &[]);
+    assert_eq!(seed, 9);
+    assert!(told.contains("has seed 9") && told.contains("both play 9"), "{told}");
+}
+
+#[test]
 fn duplicate_and_unknown_keys_are_refused() {
     refused("twice.yaml", "until: 30m", "until: 30m\n  until: 40m", "9:3", &["duplicate"]);
     refused("key.yaml", "until: 30m", "untill: 30m", "8:3", &["untill", "until"]);

@@ -3,7 +3,7 @@
 use super::args::{Common, OutFile, Setting};
 use super::commands::{Exit, Trouble, again, can_write, stdout};
 use super::output::{note, print};
-use super::player::{Options, Player, Versus};
+use super::player::{Linted, Options, Player, Versus};
 use super::progress::{Progress, watch};
 use super::report::{PageFormat, page, write_pages};
 use crate::analysis::estimate::MOST_RUNS;
@@ -40,9 +40,9 @@ pub struct Compare {
     /// How many runs of each
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
     pub runs: u64,
-    /// The seed of the first run
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
+    /// The seed of the first run: the scenario's `seed`, of two scenarios A's before B's, or 1
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// How many runs are played at once; by default as many as there are processors
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
@@ -69,15 +69,30 @@ pub enum CompareFormat {
 impl Compare {
     /// Fails with what would be right if the words do not fit one another.
     pub fn fits(&self) -> Result<(), String> {
-        let largest = u64::MAX - self.runs;
-        if self.seed > largest {
-            let runs = self.runs;
-            return Err(format!(
-                "no {runs} runs begin with --seed {}: with so many, the largest seed is {largest}",
-                self.seed
-            ));
-        }
+        self.seed.map_or(Ok(()), |seed| self.can_begin_with(seed))?;
         self.sides().map(|_| ())
+    }
+
+    /// Fails if there are not so many seeds from this one on.
+    fn can_begin_with(&self, seed: u64) -> Result<(), String> {
+        let runs = self.runs;
+        let largest = u64::MAX - runs;
+        match seed > largest {
+            true => Err(format!(
+                "no {runs} runs begin with seed {seed}: with so many, the largest seed is {largest}"
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// The seed of both sides' first run: theirs would else not have the same random numbers.
+    fn seed_of(&self, [a, b]: &[Linted; 2]) -> u64 {
+        if let (None, Some(one), Some(other)) = (self.seed, a.seed, b.seed)
+            && one != other
+        {
+            note(&format!("{} has seed {one}, {} has {other}: both play {one}", a.name, b.name));
+        }
+        a.seed(self.seed.or(a.seed).or(b.seed))
     }
 
     /// What is played on each side: the input, its options, and what it is called.
@@ -126,14 +141,15 @@ pub(super) fn play_both(asked: &Compare, player: &impl Player) -> Result<Exit, T
     let a = (a.0, a.1.read(None)?, a.2);
     let b = (b.0, b.1.read(Some(&a.1))?, b.2);
     let sides = [a, b];
-    let mut told = BTreeSet::new();
-    for (input, options, _) in &sides {
-        let notes = player.lint(input, options)?.notes;
-        notes.iter().filter(|text| told.insert((*text).clone())).for_each(|text| note(text));
-    }
+    let lint = |(input, options, _): &(String, Options, String)| player.lint(input, options);
+    let linted = [lint(&sides[0])?, lint(&sides[1])?];
+    let notes: BTreeSet<&String> = linted.iter().flat_map(|side| &side.notes).collect();
+    notes.into_iter().for_each(|text| note(text));
+    let seed = asked.seed_of(&linted);
+    asked.can_begin_with(seed).map_err(|wrong| vec![wrong])?;
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     let versus = Versus {
-        first_seed: asked.seed,
+        first_seed: seed,
         runs: asked.runs,
         jobs: asked.jobs.map_or_else(processors, usize::from),
     };
@@ -154,8 +170,8 @@ pub(super) fn play_both(asked: &Compare, player: &impl Player) -> Result<Exit, T
     print(&bytes).map_err(stdout)?;
     if !asked.out.is_empty() && !interrupted {
         let film = |(input, options, label): &(String, Options, String)| {
-            let mut film = player.film(input, options, asked.seed)?;
-            film.run.command = again(input, asked.seed, &options.words());
+            let mut film = player.film(input, options, seed)?;
+            film.run.command = again(input, seed, &options.words());
             Ok::<_, Vec<String>>((film, label.clone()))
         };
         let [a, b] = &sides;
