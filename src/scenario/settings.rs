@@ -61,7 +61,7 @@ pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blue
 fn settings(platform: &Platform) -> Settings {
     let all = &platform.catalog;
     let provider = provider(platform);
-    let has_cloud = platform.provider == WrittenProvider::VmOperator;
+    let has_cloud = has_cloud(platform);
     Settings {
         etcd: etcd::etcd(all),
         apiserver: control_plane::apiserver(all),
@@ -142,11 +142,22 @@ fn vsphere_provider(all: &Catalog) -> vsphere_provider::Settings {
     }
 }
 
+/// True where the cloud has a controller in the cluster, and the kubelets leave to it what it knows.
+fn has_cloud(platform: &Platform) -> bool {
+    platform.provider == WrittenProvider::VmOperator
+}
+
 fn cloud_controller(all: &Catalog) -> cloud_controller::Settings {
     cloud_controller::Settings {
         client: client(all),
         monitor_period: all.period("kubernetes.cloudNodeMonitorPeriod"),
         provider_prefix: all.word("infra.providerIDPrefix"),
+        initialization: cloud_controller::Initialization {
+            backoff_first: all.period("kubernetes.cloudNodeBackoffFirst"),
+            backoff_limit: all.period("kubernetes.cloudNodeBackoffLimit"),
+            update_pause: all.delay("kubernetes.cloudNodeUpdatePause"),
+            update_tries: small(all.count("kubernetes.cloudNodeUpdateTries", 1..=1000)),
+        },
         election: election(all),
     }
 }

@@ -24,7 +24,7 @@ pub struct Node {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taint {
     pub key: Text,
-    /// Empty, unless a person wrote one.
+    /// Mostly empty.
     pub value: Text,
     pub effect: TaintEffect,
     pub added: Option<SimTime>,
@@ -72,6 +72,8 @@ pub mod taint {
     pub const PID_PRESSURE: &str = "node.kubernetes.io/pid-pressure";
     /// Set by a person who knows that the Node is shut down for good.
     pub const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
+    /// Of a Node that the cloud's controller has not confirmed yet.
+    pub const UNINITIALIZED: &str = "node.cloudprovider.kubernetes.io/uninitialized";
     /// Of a machine that its cloud says is off.
     pub const SHUTDOWN: &str = "node.cloudprovider.kubernetes.io/shutdown";
     pub const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";

@@ -1,9 +1,10 @@
-//! cloud-controller-manager: tells the cluster which of its machines the cloud has lost or turned
-//! off.
+//! cloud-controller-manager: tells the cluster which machine a new Node is (`initialize.rs`), and which
+//! of its machines the cloud has lost or turned off.
 //!
 //! It asks about Nodes that are not Ready, and knows of the cloud what the VirtualMachines on the
 //! Supervisor say, which is old while VM Operator has not looked. A Node whose `providerID` no
-//! VirtualMachine has is deleted; one whose VirtualMachine is off is tainted until it is Ready.
+//! VirtualMachine has is deleted (one without is known by its name); one whose VirtualMachine is off is
+//! tainted until it is Ready.
 //! Follows the cloud node lifecycle controller of `k/k:staging/src/k8s.io/cloud-provider`, with the
 //! paravirtual provider of `kubernetes/cloud-provider-vsphere`.
 //!
@@ -11,8 +12,9 @@
 //! loses its Lease ends.
 //!
 //! Simplified: one list answers both questions, and one that fails is not repeated before the next
-//! pass.
+//! pass. A Node that is still to be initialized is asked about like any other.
 
+mod initialize;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +28,8 @@ use crate::client::{
 use crate::engine::{Activity, Duration, Path, Phase, Rhythm, SimTime, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use crate::timeline::Cause;
+pub use initialize::Initialization;
+use initialize::Newcomers;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -37,6 +41,7 @@ pub struct Settings {
     pub monitor_period: Duration,
     /// What stands before the UUID in a `providerID`.
     pub provider_prefix: Text,
+    pub initialization: Initialization,
     pub election: ElectionSettings,
 }
 
@@ -44,6 +49,10 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     Client(Alarm),
+    /// The pause after a failure is over for this Node.
+    Initialize(Text),
+    /// Somebody else wrote the Node that is being initialized; it is written again.
+    UpdateNode,
 }
 
 impl From<Alarm> for Event {
@@ -59,6 +68,9 @@ enum Token {
     Machines(Text),
     /// Whatever its answer, the next Node's turn comes.
     Written,
+    /// To learn which machine a new Node is.
+    Instance,
+    Initialized,
 }
 
 /// The controller.
@@ -77,6 +89,7 @@ pub struct CloudController {
     heard: BTreeMap<Text, Cause>,
     /// On which VirtualMachine a Node was last seen to run; for the record of what led to what.
     machines: BTreeMap<Text, ObjectKey>,
+    newcomers: Newcomers,
     /// Its passes have begun.
     works: bool,
 }
@@ -103,6 +116,7 @@ impl CloudController {
             left: VecDeque::new(),
             heard: BTreeMap::new(),
             machines: BTreeMap::new(),
+            newcomers: Newcomers::default(),
             works: false,
             settings,
             cluster,
@@ -117,7 +131,11 @@ impl CloudController {
 
     /// Reacts to one event.
     pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
-        let input = match self.election.hear(input, |Event::Client(alarm)| Some(*alarm), ctx) {
+        let alarm = |event: &Event| match event {
+            Event::Client(alarm) => Some(*alarm),
+            Event::Initialize(_) | Event::UpdateNode => None,
+        };
+        let input = match self.election.hear(input, alarm, ctx) {
             Heard::NotMine(input) => input,
             Heard::Nothing => return,
             Heard::Elected => return self.elected(ctx),
@@ -136,6 +154,8 @@ impl CloudController {
                     client.on_broken(ctx, connection, how, &mut news);
                 }
             }
+            Input::Due(Event::Initialize(node)) => return self.enqueue(node, ctx),
+            Input::Due(Event::UpdateNode) => return self.update_node(ctx),
             Input::Due(Event::Client(alarm)) => {
                 for client in [&mut self.client, &mut self.cloud] {
                     client.on_alarm(ctx, alarm, &mut news);
@@ -149,21 +169,33 @@ impl CloudController {
             | Input::FileChanged(_) => {}
         }
         for item in news {
-            match item {
-                News::Answer(Token::Machines(node), answered) => {
-                    self.machines_listed(&node, &answered, ctx);
-                }
-                News::Answer(Token::Written, _) => self.look_at_next(ctx),
-                News::Changed(delta) if delta.new.is_none() => {
+            self.learn(item, ctx);
+        }
+    }
+
+    fn learn(&mut self, news: News<Token>, ctx: &mut Ctx<Event>) {
+        match news {
+            News::Answer(Token::Machines(node), answered) => {
+                self.machines_listed(&node, &answered, ctx);
+            }
+            News::Answer(Token::Written, _) => self.look_at_next(ctx),
+            News::Answer(Token::Instance, answered) => self.instance_read(answered, ctx),
+            News::Answer(Token::Initialized, answered) => self.node_updated(answered, ctx),
+            News::Changed(delta) => match &delta.new {
+                None => {
                     self.heard.remove(delta.name());
                     self.machines.remove(delta.name());
                 }
-                News::Changed(delta) => {
+                Some(node) => {
                     self.heard.insert(delta.name().clone(), ctx.cause());
+                    self.may_be_new(node, ctx);
                 }
-                News::Synced(_) if !self.works => self.work(Phase::Now, ctx),
-                News::Synced(_) => {}
+            },
+            News::Synced(_) if !self.works => {
+                self.work(Phase::Now, ctx);
+                self.initialize_next(ctx);
             }
+            News::Synced(_) => {}
         }
     }
 
@@ -236,7 +268,7 @@ impl CloudController {
         let Some(object) = self.node(name) else { return self.look_at_next(ctx) };
         let Some(node) = object.node() else { return self.look_at_next(ctx) };
         ctx.turn_of(self.heard.get(name).copied().unwrap_or_default(), None);
-        let found = machine_of(node, &self.settings.provider_prefix, machines);
+        let found = machine_of(&object, node, &self.settings.provider_prefix, machines);
         if let Some((key, _)) = found {
             self.machines.insert(name.clone(), key.clone());
         } else if let Some(missed) = self.machines.get(name) {
@@ -278,15 +310,21 @@ impl CloudController {
     }
 }
 
-/// The VirtualMachine that a Node runs on, by the UUID in its `providerID`.
+/// The VirtualMachine that a Node runs on, by the UUID in its `providerID`; without one, by the name.
 fn machine_of<'a>(
+    object: &Object,
     node: &Node,
     prefix: &Text,
     machines: &'a [Arc<Object>],
 ) -> Option<(&'a ObjectKey, &'a VirtualMachine)> {
+    let mut bodies = machines
+        .iter()
+        .filter_map(|machine: &'a Arc<Object>| Some((machine.key(), machine.virtual_machine()?)));
+    if node.provider_id.is_empty() {
+        return bodies.find(|(key, _)| key.name == *object.name());
+    }
     let uuid = node.provider_id.strip_prefix(prefix.as_str())?;
-    let body = |object: &'a Arc<Object>| Some((object.key(), object.virtual_machine()?));
-    machines.iter().filter_map(body).find(|(_, machine)| machine.bios_uuid == *uuid)
+    bodies.find(|(_, machine)| machine.bios_uuid == *uuid)
 }
 
 fn is_tainted(node: &Node) -> bool {

@@ -25,6 +25,12 @@ fn started(start: Start, standing: Standing, objects: &[Object]) -> Controller {
         },
         monitor_period: secs(5),
         provider_prefix: Text::word("vsphere://"),
+        initialization: Initialization {
+            backoff_first: Duration::from_millis(5),
+            backoff_limit: secs(1000),
+            update_pause: crate::engine::Delay::fixed(Duration::from_millis(50)),
+            update_tries: 2,
+        },
         election: ElectionSettings {
             lease: secs(15),
             deadline: secs(10),
@@ -128,6 +134,92 @@ fn a_control_plane_is_asked_about_like_any_other_node() {
         let mut bench = controller(std::slice::from_ref(&plane));
         pass(&mut bench, &machines);
         assert_eq!(bench.waiting().contains(&"delete Node/control-plane-0".to_owned()), goes);
+    }
+}
+
+/// A Node as its kubelet registers it.
+fn newcomer() -> Object {
+    let mut node = node("w", Status::False);
+    let body = node.node_mut().expect("a Node");
+    body.provider_id = Text::EMPTY;
+    body.taints = vec![
+        Taint::new(taint::UNINITIALIZED, TaintEffect::NoSchedule, None),
+        Taint::new(taint::NOT_READY, TaintEffect::NoSchedule, None),
+    ];
+    node
+}
+
+/// Answers the oldest request with this.
+fn answer(bench: &mut Controller, wanted: &str, answered: Answered) {
+    assert_eq!(bench.waiting().first().map(String::as_str), Some(wanted));
+    let (connection, request) = bench.asked.remove(0);
+    bench.answer(connection, request.id, answered);
+}
+
+const LOOK: &str = "get VirtualMachine/w";
+const UPDATE: &str = "update Node/w";
+
+#[test]
+fn a_new_node_gets_the_identity_of_its_machine_and_is_freed() {
+    let mut bench = controller(&[]);
+    bench.shows(WatchKind::Added, newcomer());
+    answer(&mut bench, LOOK, Ok(Answer::Object(machine("w", PowerState::PoweredOn))));
+    let written = bench.grant(UPDATE);
+    let node = written.node().expect("a Node");
+    assert_eq!(node.provider_id, "vsphere://uuid-of-w");
+    let left: Vec<&str> = node.taints.iter().map(|taint| taint.key.as_str()).collect();
+    assert_eq!(left, [taint::NOT_READY], "the other one is not the cloud's");
+    let event = bench.writes().into_iter().find_map(|(_, it)| it?.event().cloned());
+    assert_eq!(event.expect("one").reason, "Synced");
+    bench.shows(WatchKind::Modified, Object::clone(&written));
+    assert_eq!(bench.waiting(), Vec::<String>::new(), "it is known now");
+}
+
+#[test]
+fn a_machine_that_is_not_found_is_looked_for_again_after_growing_pauses() {
+    let mut bench = controller(&[]);
+    bench.shows(WatchKind::Added, newcomer());
+    let missing = ApiError::new(Reason::NotFound, "not found");
+    for pause in [5, 10, 20] {
+        bench.timers.clear();
+        answer(&mut bench, LOOK, Err(missing.clone()));
+        let again = Event::Initialize(Text::word("w"));
+        assert_eq!(bench.timers, [(Duration::from_millis(pause), again.clone())]);
+        bench.play(Input::Due(again));
+    }
+    let nameless = VirtualMachine::default();
+    let nameless = Object::new(Meta::new(Kind::VirtualMachine, "default", "w"), nameless);
+    answer(&mut bench, LOOK, Ok(Answer::Object(Arc::new(nameless))));
+    assert_eq!(bench.waiting(), Vec::<String>::new(), "the machine has no UUID yet");
+}
+
+#[test]
+fn what_somebody_else_writes_meanwhile_stays_and_the_node_is_written_again() {
+    let mut bench = controller(&[]);
+    bench.shows(WatchKind::Added, newcomer());
+    answer(&mut bench, LOOK, Ok(Answer::Object(machine("w", PowerState::PoweredOn))));
+    let mut theirs = newcomer();
+    theirs.node_mut().expect("a Node").unschedulable = true;
+    bench.shows(WatchKind::Modified, theirs);
+    bench.timers.clear();
+    answer(&mut bench, UPDATE, Err(ApiError::new(Reason::Conflict, "it was modified")));
+    assert_eq!(bench.timers, [(Duration::from_millis(50), Event::UpdateNode)]);
+    bench.play(Input::Due(Event::UpdateNode));
+    let Verb::Update(object) = &bench.asked[0].1.verb else { panic!("{:?}", bench.waiting()) };
+    assert!(object.node().expect("a Node").unschedulable);
+    answer(&mut bench, UPDATE, Err(ApiError::new(Reason::Conflict, "it was modified")));
+    let again = Event::Initialize(Text::word("w"));
+    assert_eq!(bench.timers.last(), Some(&(Duration::from_millis(5), again)), "two tries, no more");
+}
+
+#[test]
+fn one_that_is_still_to_be_initialized_is_found_by_its_name() {
+    for (name, goes) in [("w", false), ("another", true)] {
+        let mut bench = controller(&[newcomer()]);
+        let mut named = Object::clone(&machine("w", PowerState::PoweredOn));
+        named.meta.key.name = Text::word(name);
+        pass(&mut bench, &[Arc::new(named)]);
+        assert_eq!(bench.waiting().contains(&"delete Node/w".to_owned()), goes);
     }
 }
 

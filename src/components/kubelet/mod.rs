@@ -89,7 +89,8 @@ pub struct Settings {
     /// From the start of the process until it asks for its registration.
     pub start: Delay,
     pub storage: storage::Settings,
-    /// Before the Node's name in its `providerID`.
+    pub cloud_provider: CloudProvider,
+    /// Before the VM's UUID in a `providerID`.
     pub provider_prefix: Text,
     pub version: Text,
     pub resources: Resources,
@@ -105,6 +106,15 @@ pub struct Settings {
     pub pod_status_sync: Duration,
     pub volumes: VolumeSettings,
     pub static_pods: StaticPodSettings,
+}
+
+/// `--cloud-provider`: who says which machine a Node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloudProvider {
+    /// The kubelet itself.
+    None,
+    /// The cloud's controller; until then nothing is scheduled to the Node.
+    External,
 }
 
 /// Where a kubelet reads its Node before it reports.

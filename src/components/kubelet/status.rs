@@ -3,7 +3,7 @@
 //!
 //! A Node of that name that exists is adopted as it is: its cordon and its taints stay.
 
-use super::{Beat, Event, Kubelet, STATUS, Start, StatusReads};
+use super::{Beat, CloudProvider, Event, Kubelet, STATUS, Start, StatusReads};
 use crate::api::kinds::{Condition, Node, Status, Taint, TaintEffect, label, taint};
 use crate::api::{Answer, Answered, Kind, Labels, Meta, Object, ObjectKey, Reason, Verb};
 use crate::client::{Backoff, BackoffRules};
@@ -93,11 +93,20 @@ impl Kubelet {
         let mut meta = Meta::new(Kind::Node, "", self.name.clone());
         meta.labels = own_labels(&self.name, ctx.place());
         let mut node = Node {
-            provider_id: Text::from(format!("{}{}", self.settings.provider_prefix, ctx.uuid())),
             allocatable: self.settings.resources,
             kubelet_version: self.settings.version.clone(),
             ..Node::default()
         };
+        match self.settings.cloud_provider {
+            CloudProvider::None => {
+                let id = format!("{}{}", self.settings.provider_prefix, ctx.uuid());
+                node.provider_id = Text::from(id);
+            }
+            CloudProvider::External => node.taints.push(Taint {
+                value: Text::word("true"),
+                ..Taint::new(taint::UNINITIALIZED, TaintEffect::NoSchedule, None)
+            }),
+        }
         // The admission plugin TaintNodesByCondition puts it on every new Node.
         let added = Some(ctx.wall_clock());
         node.taints.push(Taint::new(taint::NOT_READY, TaintEffect::NoSchedule, added));

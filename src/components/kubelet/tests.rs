@@ -42,6 +42,7 @@ fn settings() -> Settings {
             jitter_percent: 0,
             look_period: millis(100),
         },
+        cloud_provider: CloudProvider::None,
         provider_prefix: Text::word("vsphere://"),
         version: Text::word("v1.34.4"),
         resources: Resources { cpu_millis: 4000, memory_mib: 8192, pods: 110 },
@@ -71,8 +72,12 @@ pub(super) fn kubelet() -> Kubelet {
 
 /// A kubelet with its configuration on the disk, and the Pods that it finds.
 fn started(start: Start, pods: &[Object]) -> Bench<Kubelet, Event> {
+    started_as(kubelet(), start, pods)
+}
+
+fn started_as(kubelet: Kubelet, start: Start, pods: &[Object]) -> Bench<Kubelet, Event> {
     // The configuration is written before the start by a start without it.
-    let mut bench = Bench::started(kubelet(), "kubelet", Kubelet::on_event, Start::Fresh, pods);
+    let mut bench = Bench::started(kubelet, "kubelet", Kubelet::on_event, Start::Fresh, pods);
     bench.bed.vm.disk.write(CONFIG, "kind: KubeletConfiguration");
     bench.asked.clear();
     bench.play(Input::Started(start));
@@ -103,6 +108,23 @@ fn a_new_node_is_registered_unready_and_tainted() {
     assert_eq!((ready.status, ready.reason.as_str()), (Status::False, "KubeletNotReady"));
     assert_eq!(ready.message, "CSINode is not yet initialized");
     assert!(node.has_taint(taint::NOT_READY, TaintEffect::NoSchedule));
+}
+
+#[test]
+fn with_an_external_cloud_provider_it_does_not_say_which_machine_it_is() {
+    for (cloud_provider, is_external) in
+        [(CloudProvider::None, false), (CloudProvider::External, true)]
+    {
+        let kubelet = Kubelet { settings: Settings { cloud_provider, ..settings() }, ..kubelet() };
+        let bench = started_as(kubelet, Start::Fresh, &[]);
+        let registered = bench.asked.iter().find_map(|(_, request)| match &request.verb {
+            Verb::Create(object) => object.node().cloned(),
+            _ => None,
+        });
+        let node = registered.expect("a registration");
+        assert_eq!(node.provider_id.is_empty(), is_external);
+        assert_eq!(node.has_taint(taint::UNINITIALIZED, TaintEffect::NoSchedule), is_external);
+    }
 }
 
 #[test]

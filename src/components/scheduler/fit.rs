@@ -18,7 +18,8 @@ pub struct Occupied<'a> {
 /// Why a Node does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Misfit {
-    Taint(Text),
+    /// One of its taints: key and value.
+    Taint(Text, Text),
     Unschedulable,
     Selector,
     TooManyPods,
@@ -45,7 +46,7 @@ pub fn why_not(
     }
     if let Some(taint) = body.taints.iter().find(|taint| pod.tolerates(taint).is_none()) {
         debug_assert!(matches!(taint.effect, TaintEffect::NoSchedule | TaintEffect::NoExecute));
-        return Some(Misfit::Taint(taint.key.clone()));
+        return Some(Misfit::Taint(taint.key.clone(), taint.value.clone()));
     }
     if !node.meta.matches(&pod.template.node_selector) {
         return Some(Misfit::Selector);
@@ -142,16 +143,16 @@ impl Misfits {
 
 impl Misfit {
     fn is_about_pods(&self) -> bool {
-        !matches!(self, Misfit::Taint(_) | Misfit::Unschedulable | Misfit::Selector)
+        !matches!(self, Misfit::Taint(..) | Misfit::Unschedulable | Misfit::Selector)
     }
 
     fn words(&self, wording: Wording) -> String {
         match (self, wording) {
-            (Misfit::Taint(_), Wording::TaintsTogether) => {
+            (Misfit::Taint(..), Wording::TaintsTogether) => {
                 "node(s) had untolerated taint(s)".to_owned()
             }
-            (Misfit::Taint(key), Wording::EachTaint) => {
-                format!("node(s) had untolerated taint {{{key}: }}")
+            (Misfit::Taint(key, value), Wording::EachTaint) => {
+                format!("node(s) had untolerated taint {{{key}: {value}}}")
             }
             (Misfit::Unschedulable, _) => "node(s) were unschedulable".to_owned(),
             (Misfit::Selector, _) => "node(s) didn't match Pod's node affinity/selector".to_owned(),

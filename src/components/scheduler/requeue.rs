@@ -34,7 +34,7 @@ impl Refusals {
         let mut refusals = Refusals::default();
         for misfit in misfits.reasons() {
             *match misfit {
-                Misfit::Taint(_) => &mut refusals.taints,
+                Misfit::Taint(..) => &mut refusals.taints,
                 Misfit::Unschedulable => &mut refusals.unschedulable,
                 Misfit::Selector => &mut refusals.selector,
                 Misfit::TooManyPods | Misfit::Insufficient(_) => &mut refusals.room,

@@ -1,7 +1,7 @@
 //! From the catalog's keys to the settings of what runs on a Node.
 
 use super::control_plane::client;
-use super::small;
+use super::{has_cloud, small};
 use crate::api::kinds::Resources;
 use crate::components::kubelet;
 use crate::scenario::catalog::Catalog;
@@ -38,6 +38,10 @@ pub fn kubelet(platform: &Platform) -> kubelet::Settings {
             between: csi_pauses(all, "csiNodeRound"),
             jitter_percent: percent("csiNodeJitterPercent"),
             look_period: period("nodeReadyLook"),
+        },
+        cloud_provider: match has_cloud(platform) {
+            true => kubelet::CloudProvider::External,
+            false => kubelet::CloudProvider::None,
         },
         provider_prefix: all.word("infra.providerIDPrefix"),
         version: platform.kubernetes_version.clone(),
