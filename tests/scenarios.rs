@@ -2,7 +2,7 @@
 
 use healsim::report::{self, Format, Style};
 use healsim::scenario::{Game, Scenario, Source, load, models};
-use healsim::timeline::{End, Run, Value, vocabulary};
+use healsim::timeline::{End, Run, vocabulary};
 use proptest::prelude::*;
 
 const PLATFORMS: [&str; 3] = ["tkgs-2024", "lab-k8s-1.34-capi-1.14", "lab-k8s-1.30-capi-1.7"];
@@ -271,13 +271,7 @@ proptest! {
                 prop_assert!(entry.cause.is_none_or(|cause| cause < entry.id));
                 let by_pass = passes.iter().any(|by| entry.by.starts_with(by));
                 let found = entry.cause.is_some() || entry.kind == *"Fault" || entry.kind == *"VM";
-                // A Machine's resync may find that its infrastructure is gone before it is told, and
-                // goes on with what stood behind it: the bootstrap configuration.
-                let by_resync = entry.by.starts_with("machine-controller@")
-                    && entry.kind == *"KubeadmConfig"
-                    && (&*entry.field, &entry.to) == ("exists", &Value::Null);
-                let found = found || by_pass || by_resync;
-                prop_assert!(found, "{} {} by {}", entry.object(), entry.field, entry.by);
+                prop_assert!(found || by_pass, "{} {} by {}", entry.object(), entry.field, entry.by);
             }
         }
     }

@@ -46,6 +46,8 @@ pub struct Caches {
     informers: Vec<Informer>,
     /// The entry that each object's watch told of last.
     heard: BTreeMap<ObjectKey, Cause>,
+    /// The entry with which each object that is gone went.
+    gone: BTreeMap<ObjectKey, Cause>,
 }
 
 /// What a request is for: the client's own informers and events, or its user's.
@@ -111,13 +113,20 @@ impl Caches {
         self.heard.get(key).copied()
     }
 
+    /// The entry by which the watch told that there is no such object any more.
+    pub fn heard_end_of(&self, key: &ObjectKey) -> Option<Cause> {
+        self.gone.get(key).copied()
+    }
+
     /// Notes what a watch event told of; one that only renews tells nothing.
     fn hear(&mut self, delta: &Delta, cause: Cause) {
         match (&delta.new, cause.entry) {
-            (None, _) => {
+            (None, entry) => {
                 self.heard.remove(delta.key());
+                self.gone.extend(entry.map(|_| (delta.key().clone(), cause)));
             }
             (Some(object), Some(_)) => {
+                self.gone.remove(object.key());
                 self.heard.insert(object.key().clone(), cause);
             }
             (Some(_), None) => {}
@@ -258,6 +267,7 @@ impl<T: Clone> Client<T> {
     /// Lists everything anew, as a new client would; when all is there its kinds are synced again.
     pub fn begin_again<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>) {
         self.caches.heard.clear();
+        self.caches.gone.clear();
         for place in 0..self.caches.informers.len() {
             self.caches.informers[place].begin_again();
             self.relist(ctx, u8::try_from(place).expect("a process has few informers"));

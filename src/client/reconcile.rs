@@ -177,6 +177,20 @@ impl View<'_> {
             .remote
             .heard_of(key)
             .unwrap_or_else(|| self.local.heard_of(key).unwrap_or_default());
+        self.name(heard);
+    }
+
+    /// Says that this object was looked for and is gone: likewise, its end is then the cause.
+    pub fn missed(&mut self, key: &ObjectKey) {
+        let heard = self
+            .remote
+            .heard_end_of(key)
+            .unwrap_or_else(|| self.local.heard_end_of(key).unwrap_or_default());
+        self.name(heard);
+    }
+
+    /// Of all that was looked at the latest is named.
+    fn name(&mut self, heard: Cause) {
         if heard.entry > self.found.entry {
             self.found = heard;
         }

@@ -10,11 +10,13 @@
 //! Simplified: a Cluster or control plane that is itself being deleted does not occur; the conditions of
 //! hooks are written only where there is or was a hook.
 
-use super::super::{Bootstrap, Wording};
+use super::super::{Bootstrap, Wording, beside};
 use super::drain::drain_timed_out;
 use super::status::{deleting, finish};
 use super::{MachineController, State, bootstrap_of, infra_of, node_name};
-use crate::api::kinds::{Condition, KubeadmControlPlane, Machine, MachinePhase, Status};
+use crate::api::kinds::{
+    Condition, InfrastructureRef, KubeadmControlPlane, Machine, MachinePhase, Status,
+};
 use crate::api::{Answer, Kind, Object, ObjectKey, Reason, Verb};
 use crate::client::{Outcome, Reply, Step, View};
 use crate::engine::{SimTime, Text};
@@ -177,6 +179,10 @@ impl MachineController {
     /// The provider's object is deleted, and waited for by watch.
     fn delete_infra(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         let Some(infra) = infra_of(object, view) else {
+            if let Some(machine) = object.machine() {
+                let InfrastructureRef { kind, name } = &machine.spec.infrastructure;
+                view.missed(&beside(object.key(), *kind, name));
+            }
             return self.delete_bootstrap(object, view);
         };
         if infra.meta.is_deleting() {
@@ -211,8 +217,9 @@ impl MachineController {
     }
 
     /// Strictly after the provider's object: what the VM was started with stays as long as the VM.
-    fn delete_bootstrap(&mut self, object: &Arc<Object>, view: &View) -> Step<State> {
+    fn delete_bootstrap(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         let Some(config) = bootstrap_of(object, view) else {
+            view.missed(&beside(object.key(), Kind::KubeadmConfig, object.name()));
             return self.delete_node(object, view);
         };
         if config.meta.is_deleting() {
