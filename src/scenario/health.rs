@@ -1,6 +1,7 @@
 //! Since when everything that is wanted is there, and which services answer: the truth, as nobody
 //! inside the cluster sees it.
 
+use super::api_health::{Api, OUTAGE, api_now};
 use super::etcd_health::{BEHIND, Pace};
 use super::lacks::{is_well, lacks};
 use crate::api::kinds::{DaemonSet, Node};
@@ -8,7 +9,7 @@ use crate::api::{Body, Kind, Object, PROBES};
 use crate::components::controller_manager;
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Downtime, Lack};
-use crate::world::{View, WORKLOAD_CLUSTER};
+use crate::world::View;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// For how long everything has to be well before that counts as recovered.
@@ -221,7 +222,7 @@ impl Services {
     /// Simplified: apps are counted as they were then, though a VM may end later.
     pub fn look(&mut self, view: View, is_lost: bool) {
         let now = view.now();
-        self.note(Text::word("api"), now, if is_lost { Level::Down } else { api_level(view) });
+        self.look_at_api(view, is_lost);
         if is_lost {
             return;
         }
@@ -249,6 +250,22 @@ impl Services {
         let is_gone = |name: &&Text| has_data && name.starts_with("app/") && !there.contains(*name);
         let gone: Vec<Text> = self.states.keys().filter(is_gone).cloned().collect();
         gone.into_iter().for_each(|name| self.note(name, now, Level::Down));
+    }
+
+    /// That etcd hangs is known later than it begins: it was down from then on. Until that is known
+    /// the API stays what it was.
+    fn look_at_api(&mut self, view: View, is_lost: bool) {
+        let (api, now) = (Text::word("api"), view.now());
+        let state = self.states.get(&api).map(|(level, looked, _)| (*level, *looked));
+        match if is_lost { Api::Down } else { api_now(view) } {
+            Api::Down => self.note(api, now, Level::Down),
+            Api::Hangs(since) if since + OUTAGE <= now => {
+                let looked = state.map_or(now, |(_, looked)| looked);
+                self.note(api, since.max(looked), Level::Down);
+            }
+            Api::Hangs(_) if state.is_some_and(|(level, _)| level == Level::Full) => {}
+            Api::Hangs(_) | Api::Serves => self.note(api, now, Level::Full),
+        }
     }
 
     /// Ends the count.
@@ -299,19 +316,6 @@ impl Services {
     }
 }
 
-/// The workload cluster's API serves if one of its API servers that users reach answers them, beside an
-/// etcd member that follows a leader with a quorum.
-fn api_level(view: View) -> Level {
-    let Some(leader) = view.etcd_leader(&WORKLOAD_CLUSTER) else { return Level::Down };
-    let serves = view
-        .etcd_members(&WORKLOAD_CLUSTER)
-        .iter()
-        .filter(|member| member.follows(leader.info.id))
-        .map(|member| &member.info.vm)
-        .any(|vm| view.answers_users(vm) && view.hears_users(vm));
-    if serves { Level::Full } else { Level::Down }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -336,6 +340,26 @@ mod tests {
         assert!(plane["app/web"].unavailable.is_zero());
         assert!(worker["api"].unavailable.is_zero());
         assert_eq!(worker["app/web"].degraded, Some(half_a_minute), "one of three Pods");
+    }
+
+    #[test]
+    fn an_api_that_hangs_at_its_disks_is_down_from_then_on() {
+        let stalled = |planes: std::ops::Range<u32>, probes| {
+            let each = |at: &str, fault: &str| -> String {
+                let one =
+                    |n| format!("    - {{ at: {at}, {fault}: {{ vm: control-plane-{n} }} }}\n");
+                planes.clone().map(one).collect()
+            };
+            let faults = format!("{}{}", each("1m", "stallDisk"), each("6m", "healDisk"));
+            played(&faults, probes, "8m").availability["api"].unavailable
+        };
+        let five_minutes = Duration::from_secs(300);
+        let told = stalled(0..3, "[]");
+        assert!(told >= five_minutes && told < five_minutes + OUTAGE * 2, "{told}");
+        let asked = stalled(0..3, "[{ api: each }]");
+        let apart = told.max(asked).saturating_sub(told.min(asked));
+        assert!(apart < OUTAGE, "{told}, for who asks {asked}");
+        assert!(stalled(0..1, "[]") < OUTAGE, "two of three go on");
     }
 
     fn played(faults: &str, probes: &str, until: &str) -> crate::timeline::Run {

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod action_tests;
 mod actions;
+mod api_health;
 mod assumed;
 mod awaited;
 mod catalog;

@@ -4,7 +4,7 @@
 use super::process::Process;
 use super::view::{View, leading_stores};
 use crate::components::etcd;
-use crate::engine::Text;
+use crate::engine::{SimTime, Text};
 use crate::infra::ProcessId;
 use crate::raft::{Index, MemberId};
 use crate::wire::{MemberInfo, MemberStatus};
@@ -18,6 +18,8 @@ pub struct EtcdMember<'a> {
     pub status: Option<MemberStatus>,
     /// The last entry of its log, committed or not; of a member that works.
     pub last: Index,
+    /// Since when a member that works has waited for its disk.
+    pub writes_since: Option<SimTime>,
 }
 
 /// A process of etcd, with what its member has on disk and in memory.
@@ -62,7 +64,9 @@ impl<'a> View<'a> {
         let of = |info: &'a MemberInfo| {
             let works = self.working_member(cluster, info.id);
             let status = works.and_then(|etcd| etcd.status());
-            EtcdMember { info, status, last: works.map_or(0, |etcd| etcd.last_index()) }
+            let last = works.map_or(0, |etcd| etcd.last_index());
+            let writes_since = works.and_then(|etcd| etcd.writes_since());
+            EtcdMember { info, status, last, writes_since }
         };
         listed.iter().map(of).collect()
     }

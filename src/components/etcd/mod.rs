@@ -232,6 +232,11 @@ impl Etcd {
         self.member.as_ref().filter(|_| running).map(|member| member.status())
     }
 
+    /// Since when a running member has waited for its disk, and does nothing else; none if it does not.
+    pub fn writes_since(&self) -> Option<SimTime> {
+        Some(self.member.as_ref()?.writing?.since())
+    }
+
     /// Reacts to one event.
     pub fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
         match input {

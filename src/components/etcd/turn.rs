@@ -22,8 +22,16 @@ const WAL: &str = "/var/lib/etcd/member/wal";
 /// A turn whose write is on its way.
 #[derive(Clone, Copy, Debug)]
 pub struct Writing {
+    since: SimTime,
     is_sent: bool,
     is_applied: bool,
+}
+
+impl Writing {
+    /// When the write was handed to the disk.
+    pub fn since(self) -> SimTime {
+        self.since
+    }
 }
 
 impl Member {
@@ -52,7 +60,7 @@ impl Member {
                 self.apply_all(&ready, ctx);
             }
             self.answer_reads(ctx);
-            let writing = Writing { is_sent, is_applied };
+            let writing = Writing { since: ctx.now(), is_sent, is_applied };
             if must_sync {
                 let takes = self.flush_time(&ready, ctx);
                 if let Err(full) = ctx.flush("etcd.walFsync", takes, Event::Flushed) {
