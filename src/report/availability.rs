@@ -22,7 +22,7 @@ const SERVICE: usize = 12;
 /// Causes beyond these are told together.
 const MOST_CAUSES: usize = 12;
 
-/// Writes what came of each cluster; of several also what one buys over the first.
+/// Writes what came of each cluster.
 pub fn write_availability(
     all: &[Availability],
     style: Style,
@@ -37,6 +37,7 @@ pub fn write_availability(
         cluster(one, style, to)?;
         say(Mood::Quiet, &format!("  {}", played(one)), style, to)?;
         services(one, style, to)?;
+        unseen(one, style, to)?;
         for failure in never_strikes(one) {
             let (name, thing) = (failure.name(), failure.thing());
             let words = format!("  {name} never strikes: the cluster has no {thing}");
@@ -49,7 +50,10 @@ pub fn write_availability(
     }
     if let Some(first) = all.first().filter(|one| !one.plant.assumed.is_empty()) {
         writeln!(to)?;
-        let names: Vec<&str> = first.plant.assumed.iter().map(Text::as_str).collect();
+        let never: Vec<Text> =
+            never_strikes(first).map(|it| Text::from(format!("rates.{}", it.name()))).collect();
+        let counts = first.plant.assumed.iter().filter(|name| !never.contains(name));
+        let names: Vec<&str> = counts.map(Text::as_str).collect();
         let text = format!("Rests on assumed numbers: {}.", names.join(", "));
         hang(Line::default(), 0, &[Span::new(Mood::Quiet, text)], style, to)?;
     }
@@ -116,6 +120,22 @@ fn services(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Re
     Ok(())
 }
 
+/// What so few years may not have shown.
+fn unseen(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    if one.years == 0 {
+        return Ok(());
+    }
+    let (often, down) = (one.unseen(), minutes(one.unseen_down()));
+    let words = format!(
+        "  not seen in {}: what comes {}.{:03} times a year or less (95 %); of outages of {} that is {down} a year",
+        counted(one.years, "year"),
+        often / 1000,
+        often % 1000,
+        clock::length(one.plant.response.high),
+    );
+    hang(Line::default(), 2, &[Span::new(Mood::Quiet, words.trim_start().to_owned())], style, to)
+}
+
 const fn column(place: usize) -> usize {
     // The interval is as wide as two numbers.
     NAME + NUMBER * place + if place > 1 { NUMBER - 2 } else { 0 }
@@ -125,7 +145,7 @@ const fn column(place: usize) -> usize {
 fn causes(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     let mut line = Line::default();
     line.add(Mood::Heading, one.plant.name.as_str());
-    line.add(Mood::Neutral, ": what it comes from, in minutes a year");
+    line.add(Mood::Neutral, ": what it comes from, down a year");
     line.write(style, to)?;
     let names: Vec<&Text> = one.services.iter().map(|service| &service.name).collect();
     let columns: Vec<usize> = names
@@ -146,9 +166,8 @@ fn causes(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Resu
     let mut causes: Vec<&(Vec<Failure>, Cause)> = one.causes.iter().collect();
     causes.sort_by_key(|(_, cause)| Reverse(cause.down.values().copied().max()));
     for (failures, cause) in causes.iter().take(MOST_CAUSES) {
-        let words: Vec<&str> = failures.iter().map(|failure| failure.name()).collect();
         let mut line = Line::default();
-        line.add(Mood::Neutral, format!("  {}", words.join(" + ")));
+        line.add(Mood::Neutral, format!("  {}", together(failures)));
         line.pad_to(NAME + 10).add(Mood::Neutral, hundredths(cause.episodes, one.years));
         let by_people = cause.mended + cause.rebuilt;
         let share = (by_people * 100).checked_div(cause.episodes).unwrap_or_default();
@@ -172,6 +191,16 @@ fn causes(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Resu
     Ok(())
 }
 
+/// The failures of an episode, those of a kind counted.
+fn together(failures: &[Failure]) -> String {
+    let kinds = failures.chunk_by(|one, next| one == next);
+    let words = kinds.map(|kind| match kind.len() {
+        1 => kind[0].name().to_owned(),
+        count => format!("{count} × {}", kind[0].name()),
+    });
+    words.collect::<Vec<_>>().join(" + ")
+}
+
 /// Everything as one line of JSON.
 pub fn availability_json(all: &[Availability]) -> String {
     list(all.iter().map(|one| {
@@ -190,6 +219,7 @@ pub fn availability_json(all: &[Availability]) -> String {
             ("engineEvents", one.events.to_string()),
             ("assumed", json!(plant.assumed).to_string()),
             ("neverStrikes", list(never_strikes(one).map(|it| json!(it.name()).to_string()))),
+            ("unseenPerYear", thousandths(one.unseen())),
             ("services", list(one.services.iter().map(service_json))),
             ("causes", list(one.causes.iter().map(cause_json))),
         ])
@@ -204,7 +234,7 @@ fn service_json(service: &Service) -> String {
         ("availability", share(service.share())),
         ("interval95", ends.unwrap_or_else(|| "null".to_owned())),
         ("downPerYear", length(Some(service.down))),
-        ("yearsWithout", format!("{}.{:03}", service.clean / 1000, service.clean % 1000)),
+        ("yearsWithout", thousandths(service.clean)),
         ("worstYear", length(Some(service.worst.0))),
         ("worstSeed", service.worst.1.to_string()),
     ])
@@ -224,17 +254,30 @@ fn cause_json((failures, cause): &(Vec<Failure>, Cause)) -> String {
     ])
 }
 
-/// Parts of 10^9 as a percentage with four decimals, rounded down: nobody is promised more.
+/// Parts of 10^9 as a percentage, rounded down: nobody is promised more. With four decimals, or as many as
+/// tell it from 100 %.
 fn percent(share: u64) -> String {
-    format!("{}.{:04} %", share / 10_000_000, share % 10_000_000 / 1000)
+    let (whole, rest) = (share / 10_000_000, share % 10_000_000);
+    match share {
+        999_990_000..1_000_000_000 => format!("{whole}.{rest:07} %"),
+        _ => format!("{whole}.{:04} %", rest / 1000),
+    }
 }
 
+/// Rounded up, as shares are rounded down.
 fn minutes(length: Duration) -> String {
-    let hundredths = length.as_micros() / 600_000;
+    let hundredths = |of: u64| length.as_micros().div_ceil(of / 100);
     match length.as_secs() {
-        0..36_000 => format!("{}.{:02} min", hundredths / 100, hundredths % 100),
+        0..60 => format!("{}.{:02} s", hundredths(1_000_000) / 100, hundredths(1_000_000) % 100),
+        60..36_000 => {
+            format!("{}.{:02} min", hundredths(60_000_000) / 100, hundredths(60_000_000) % 100)
+        }
         _ => clock::length(length),
     }
+}
+
+fn thousandths(share: u64) -> String {
+    format!("{}.{:03}", share / 1000, share % 1000)
 }
 
 fn hundredths(count: u64, of: u64) -> String {
@@ -289,7 +332,10 @@ mod tests {
         };
         let down = BTreeMap::from([(Text::word("api"), minutes(3000))]);
         let cause = Cause { episodes: 400, mended: 100, rebuilt: 0, down };
-        let text = printed(one(RATES, vec![api], vec![(vec![Failure::VmOff], cause)]));
+        let causes =
+            [vec![Failure::VmOff], vec![Failure::VmOff, Failure::VmOff, Failure::HostDown]];
+        let causes = causes.map(|failures| (failures, cause.clone())).to_vec();
+        let text = printed(one(RATES, vec![api], causes));
         let wanted = [
             "mine on lab-k8s-1.30-capi-1.7: 1 control-plane VM, 3 workers\n",
             "  100 years from seed 1 on; 4200 engine events\n",
@@ -297,6 +343,8 @@ mod tests {
             "  hostDown never strikes: the cluster has no host\n",
             "  zoneDown never strikes: the cluster has no zone\n",
             "  vmOff                             4.00    25 %          30.00 min\n",
+            "  2 × vmOff + hostDown              4.00    25 %          30.00 min\n",
+            "  not seen in 100 years: what comes 0.030 times a year or less (95 %); of outages",
         ];
         for line in wanted {
             assert!(text.contains(line), "{line}in\n{text}");
@@ -316,9 +364,12 @@ mod tests {
 
     #[test]
     fn shares_are_rounded_down_and_long_times_told_in_hours() {
-        assert_eq!(percent(999_999_999), "99.9999 %");
+        assert_eq!(percent(999_989_999), "99.9989 %");
+        assert_eq!(percent(999_999_999), "99.9999999 %");
         assert_eq!(percent(1_000_000_000), "100.0000 %");
+        assert_eq!(minutes(Duration::from_micros(2_110_001)), "2.12 s");
         assert_eq!(minutes(Duration::from_secs(90)), "1.50 min");
+        assert_eq!(minutes(Duration::from_micros(90_000_001)), "1.51 min");
         assert_eq!(minutes(YEAR), "8760h0m0s");
     }
 }

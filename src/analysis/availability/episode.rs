@@ -1,23 +1,24 @@
 //! What one failure comes to, and those that strike before it is over: played from the steady state
-//! until everything wanted is there again, with people who mend what does not heal.
+//! until everything wanted is there again, with people who mend what does not heal. The first failure
+//! calls them; they come again and again until all is well, or give up if three visits were in vain, and
+//! build the cluster anew. A failure that strikes meanwhile finds the cluster as it is then, and is no
+//! reason to come later.
 //!
 //! Simplified: between episodes everything is as at first, and a person mends all that is broken at
 //! machines, links, files and processes at once, without a mistake.
 
 use super::year::Blow;
 use crate::analysis::fuzz::{Schedule, Shape, Strike, next_second};
-use crate::engine::{Duration, Owner, Purpose, Random, SimTime, Text};
+use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text};
 use crate::scenario::{Failure, Mistake, Plant, Simulation};
-use crate::timeline::Lack;
+use crate::timeline::{Lack, Value};
 use std::collections::BTreeMap;
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Episode {
-    /// The failures that belong to it, each once, in order.
+    /// The failures that belong to it, by kind.
     pub failures: Vec<Failure>,
-    /// How many failures it took in.
-    pub blows: usize,
     /// For how long each service was down.
     pub down: BTreeMap<Text, Duration>,
     /// How often a person had to come.
@@ -35,6 +36,8 @@ const BEGINS: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(7 * 86_400 - 60);
 /// After so many visits in vain a cluster is given up.
 const VISITS: u64 = 3;
+const RESPONSE: Purpose = Purpose(0);
+const REBUILD: Purpose = Purpose(1);
 
 /// Plays the first of these failures, and those after it that strike before it is over.
 ///
@@ -60,6 +63,76 @@ fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mis
         let words = blow.failure.strikes(plant, blow.target);
         words.into_iter().map(move |words| Strike::at(at, words))
     };
+    let strikes = blows.iter().flat_map(strikes).collect();
+    let mut simulation = begin(plant, strikes, seed)?;
+    simulation.run_until(SimTime::ZERO + BEGINS.scaled(1, 2));
+    if let Some(lack) = simulation.lacks().first() {
+        return Err(vec![never_well(plant, lack)]);
+    }
+    let mut people = People::called(plant, blows, seed);
+    let given_up = people.work(&mut simulation);
+    let mut failures: Vec<Failure> = blows.iter().map(|blow| blow.failure).collect();
+    failures.sort_unstable();
+    let rest = match given_up {
+        Some(at) => rebuild(&mut simulation, at + people.drawn(plant.rebuild, REBUILD, 0)),
+        None => (Duration::ZERO, Vec::new()),
+    };
+    let (longer, services) = rest;
+    let played = simulation.finish();
+    let down = played.availability.iter().map(|(name, downtime)| {
+        let more = if services.contains(name) { longer } else { Duration::ZERO };
+        (name.clone(), downtime.unavailable + more)
+    });
+    Ok(Episode {
+        failures,
+        down: down.collect(),
+        visits: people.visits,
+        is_rebuilt: given_up.is_some(),
+        lasted: played.ended_at.since(SimTime::ZERO + BEGINS) + longer,
+        events: played.engine_events,
+    })
+}
+
+/// Refuses a cluster whose machines cannot fail as its rates say: on some platforms the control plane has
+/// no kubelet, or no manifests.
+///
+/// # Errors
+/// Which failure cannot strike what.
+pub fn check(plant: &Plant) -> Result<(), Vec<Mistake>> {
+    let rates = plant.rates.iter().filter(|(_, rate)| *rate > 0);
+    for failure in rates.map(|(failure, _)| *failure) {
+        // A control-plane VM and a worker may differ; those of one kind are alike.
+        let targets = [0, plant.control_planes].into_iter();
+        for target in targets.filter(|target| *target < failure.targets(plant)) {
+            let words = failure.strikes(plant, target);
+            let wrong = match hits(plant, &words)? {
+                true => continue,
+                false => format!("`{}` hits nothing", words[0]),
+            };
+            let name = failure.name();
+            let message =
+                format!("{name} cannot strike on {}: {wrong}; write `{name}: 0`", plant.platform);
+            return Err(vec![Mistake::of(&plant.name, message)]);
+        }
+    }
+    Ok(())
+}
+
+fn hits(plant: &Plant, words: &[String]) -> Result<bool, Vec<Mistake>> {
+    let strikes = words.iter().map(|words| Strike::at(BEGINS, words.clone()));
+    // The cluster itself can be, so it is the failure that cannot.
+    begin(plant, Vec::new(), 0)?;
+    let Ok(mut simulation) = begin(plant, strikes.collect(), 0) else { return Ok(false) };
+    simulation.run_until(SimTime::ZERO + BEGINS);
+    let timeline = simulation.finish().timeline;
+    let injected = || timeline.entries().iter().filter(|entry| entry.field == *"injected");
+    let misses = |to: &Value| matches!(to, Value::Text(text) if text.starts_with("nothing"));
+    Ok(injected().count() == words.len() && !injected().any(|entry| misses(&entry.to)))
+}
+
+/// A cluster that will be struck so, before anything has happened. What is wrong with it is told of the
+/// user's file, and not of the scenario that is made of it here.
+fn begin(plant: &Plant, strikes: Vec<Strike>, seed: u64) -> Result<Simulation, Vec<Mistake>> {
     let schedule = Schedule {
         platform: plant.platform.clone(),
         shape: Shape {
@@ -71,51 +144,74 @@ fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mis
         settings: plant.settings.clone(),
         workloads: Vec::new(),
         probes: Vec::new(),
-        strikes: blows.iter().flat_map(strikes).collect(),
+        strikes,
         seed,
     };
-    let mut simulation = schedule.game(LONGEST)?.begin(seed);
-    simulation.run_until(SimTime::ZERO + BEGINS.scaled(1, 2));
-    if let Some(lack) = simulation.lacks().first() {
-        return Err(vec![never_well(plant, lack)]);
-    }
-    let last = SimTime::ZERO + BEGINS + blows[blows.len() - 1].at.saturating_sub(first);
-    let mut visits = 0;
-    let is_rebuilt = loop {
-        let response = drawn(plant.response, seed, visits);
-        let comes = simulation.view().now().max(last) + response;
-        if heals_until(&mut simulation, comes) {
-            break false;
+    let of_plant = |mistake: Mistake| Mistake::of(&plant.name, mistake.message);
+    let game = schedule.game(LONGEST);
+    let game = game.map_err(|wrong| wrong.into_iter().map(of_plant).collect::<Vec<_>>())?;
+    Ok(game.begin(seed))
+}
+
+/// A new cluster is built until a time, and the old one goes on as it is. How much longer that takes than
+/// a run may last, and what is down then.
+fn rebuild(simulation: &mut Simulation, ready: SimTime) -> (Duration, Vec<Text>) {
+    simulation.run_until(ready);
+    (ready.since(simulation.view().now()), simulation.services_down())
+}
+
+/// People who mend what does not heal. They know nothing of what is still to come.
+struct People {
+    response: Delay,
+    random: Random,
+    /// When failures strike.
+    strikes: Vec<SimTime>,
+    /// When they were called, or came last.
+    since: SimTime,
+    visits: u64,
+    /// Visits since a failure struck last.
+    in_vain: u64,
+}
+
+impl People {
+    /// The first failure calls them.
+    fn called(plant: &Plant, blows: &[Blow], seed: u64) -> People {
+        let begins = SimTime::ZERO + BEGINS;
+        let strikes = blows.iter().map(|blow| begins + blow.at.saturating_sub(blows[0].at));
+        People {
+            response: plant.response,
+            random: Random::new(seed),
+            strikes: strikes.collect(),
+            since: begins,
+            visits: 0,
+            in_vain: 0,
         }
-        if visits == VISITS {
-            break true;
-        }
-        visits += 1;
-        simulation.repair_at(next_second(simulation.view().now()));
-    };
-    let mut rest = BTreeMap::new();
-    if is_rebuilt {
-        let takes = drawn(plant.rebuild, seed, VISITS + 1);
-        rest = simulation.services_down().into_iter().map(|name| (name, takes)).collect();
     }
-    let mut failures: Vec<Failure> = blows.iter().map(|blow| blow.failure).collect();
-    failures.sort_unstable();
-    failures.dedup();
-    let played = simulation.finish();
-    let down = played.availability.iter().map(|(name, downtime)| {
-        let more = rest.get(name).copied().unwrap_or_default();
-        (name.clone(), downtime.unavailable + more)
-    });
-    let rebuild = rest.values().copied().max().unwrap_or_default();
-    Ok(Episode {
-        failures,
-        blows: blows.len(),
-        down: down.collect(),
-        visits,
-        is_rebuilt,
-        lasted: played.ended_at.since(SimTime::ZERO + BEGINS) + rebuild,
-        events: played.engine_events,
-    })
+
+    /// Plays on, with a visit whenever one is due, until all is well for good; or until they give up, and
+    /// when.
+    fn work(&mut self, simulation: &mut Simulation) -> Option<SimTime> {
+        loop {
+            let comes = self.since + self.drawn(self.response, RESPONSE, self.visits);
+            if heals_until(simulation, comes) {
+                return None;
+            }
+            if self.strikes.iter().any(|at| self.since < *at && *at <= comes) {
+                self.in_vain = 0;
+            }
+            self.since = comes;
+            if self.in_vain == VISITS {
+                return Some(comes);
+            }
+            self.visits += 1;
+            self.in_vain += 1;
+            simulation.repair_at(next_second(simulation.view().now()));
+        }
+    }
+
+    fn drawn(&self, delay: Delay, purpose: Purpose, number: u64) -> Duration {
+        delay.pick(self.random.draw(Owner::named("people"), purpose, number))
+    }
 }
 
 /// Who is never healthy recovers from nothing.
@@ -144,8 +240,4 @@ fn heals_until(simulation: &mut Simulation, until: SimTime) -> bool {
         }
     }
     true
-}
-
-fn drawn(delay: crate::engine::Delay, seed: u64, visit: u64) -> Duration {
-    delay.pick(Random::new(seed).draw(Owner::named("people"), Purpose(0), visit))
 }

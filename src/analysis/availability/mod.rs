@@ -34,8 +34,10 @@ pub struct Asked {
 /// Plays so many years; fewer if it is stopped.
 ///
 /// # Errors
-/// The cluster cannot be: a setting that does not go with another, for example.
+/// The cluster cannot be: a setting that does not go with another, for example; or a failure cannot
+/// strike it.
 pub fn availability(asked: &Asked, control: &Control) -> Result<Availability, Vec<Mistake>> {
+    episode::check(&asked.plant)?;
     let wrong = Mutex::new(None);
     let add = |years: &mut Vec<Year>, seed: u64| match year(&asked.plant, seed) {
         Ok(year) => years.push(year),
@@ -61,7 +63,7 @@ fn year(plant: &Plant, seed: u64) -> Result<Year, Vec<Mistake>> {
         // Each episode has its own world.
         let own = random.draw(Owner::named("episodes"), Purpose(0), done as u64);
         let episode = play_episode(plant, &blows[done..], own)?;
-        done += episode.blows;
+        done += episode.failures.len();
         year.add(&episode);
     }
     Ok(year)

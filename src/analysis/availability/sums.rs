@@ -34,7 +34,7 @@ pub struct Service {
     pub name: Text,
     /// Down in a year, on average.
     pub down: Duration,
-    /// The 95 % interval of that average; nothing where the years are too few for one.
+    /// The 95 % interval of that average; nothing where the years that it rests on are too few for one.
     pub interval: Option<[Duration; 2]>,
     /// The share of years in which it was never down, in thousandths.
     pub clean: u64,
@@ -50,7 +50,7 @@ pub struct Availability {
     pub first_seed: u64,
     pub years: u64,
     pub services: Vec<Service>,
-    /// By the kinds of failures that an episode took in.
+    /// By the failures that an episode took in.
     pub causes: Vec<(Vec<Failure>, Cause)>,
     pub events: u64,
 }
@@ -58,10 +58,9 @@ pub struct Availability {
 /// How often years are drawn again, and how many of these lie beyond each end of the interval.
 const RESAMPLES: u64 = 1000;
 const BEYOND: usize = 25;
-/// Fewer years tell nothing of how sure their average is.
-const FEWEST_YEARS: usize = 20;
-/// Fewer years with downtime say nothing of how rare it is.
-const FEWEST_DOWN: u64 = 5;
+/// Of years that were down equally long so many are the fewest that tell how sure their average is; of
+/// others more.
+const FEWEST_YEARS: u128 = 20;
 
 impl Year {
     /// A year in which nothing has happened yet.
@@ -111,6 +110,17 @@ impl Availability {
         }
     }
 
+    /// What never came may come so often, in thousandths a year: with 95 % certainty not more (three in
+    /// all years, since of a Poisson number with the mean 3 one in twenty is 0).
+    pub fn unseen(&self) -> u64 {
+        3_000u64.div_ceil(self.years.max(1))
+    }
+
+    /// What that comes to a year if each time people come as late as they do, and not sooner.
+    pub fn unseen_down(&self) -> Duration {
+        self.plant.response.high.scaled(3, self.years.max(1))
+    }
+
     /// Whether it was stopped before all years were played.
     pub fn is_partial(&self) -> bool {
         self.years < self.asked
@@ -128,8 +138,7 @@ impl Service {
         Service {
             name: name.clone(),
             down: mean(all.iter().copied(), count),
-            interval: (count >= clean + FEWEST_DOWN && all.len() >= FEWEST_YEARS)
-                .then(|| interval(&all)),
+            interval: (carrying(&all) >= FEWEST_YEARS).then(|| interval(&all)),
             clean: (clean * 1000).checked_div(count).unwrap_or_default(),
             worst: worst.unwrap_or_default(),
         }
@@ -144,6 +153,15 @@ impl Service {
     pub fn share_interval(&self) -> Option<[u64; 2]> {
         self.interval.map(|[low, high]| [serving(high), serving(low)])
     }
+}
+
+/// How many years that are down equally long would tell as much of their average as these do: a few bad
+/// ones are nearly all of it (Kish's effective size).
+fn carrying(all: &[u64]) -> u128 {
+    // Milliseconds and a bit: the square of a million years' sum still fits.
+    let parts = || all.iter().map(|down| u128::from(down >> 10));
+    let (sum, squares) = (parts().sum::<u128>(), parts().map(|down| down * down).sum::<u128>());
+    (sum * sum).checked_div(squares).unwrap_or_default()
 }
 
 fn serving(down: Duration) -> u64 {

@@ -93,11 +93,102 @@ fn a_cluster_that_has_lost_all_its_data_is_built_anew_and_has_no_api_meanwhile()
     assert!(spared < Duration::from_secs(60), "{spared}");
 }
 
+/// What comes of failures of a cluster of so many control-plane VMs: so many seconds after the first, of
+/// what, on which. A person comes after ten minutes.
+fn episode(control_planes: u32, rebuild: &str, blows: &[(u64, Failure, u32)]) -> Episode {
+    let spec = ONE_API_SERVER
+        .replace("controlPlane: 1", &format!("controlPlane: {control_planes}"))
+        .replace("after: 10m..10m", &format!("after: 10m..10m, rebuild: {rebuild}..{rebuild}"));
+    let blow = |&(at, failure, target): &(u64, Failure, u32)| {
+        let at = Duration::from_secs(at);
+        Blow { at, failure, target }
+    };
+    let blows: Vec<Blow> = blows.iter().map(blow).collect();
+    play_episode(&plant(&spec), &blows, 1).expect("a cluster that can be")
+}
+
+const REMOVED: Failure = Failure::ApiServerRemoved;
+
+#[test]
+fn a_person_who_is_on_his_way_mends_what_fails_meanwhile() {
+    let twice = episode(1, "4h", &[(0, REMOVED, 0), (540, REMOVED, 0)]);
+    assert_eq!((twice.failures.as_slice(), twice.visits), (&[REMOVED; 2][..], 1));
+    let down = twice.down[&Text::word("api")];
+    assert!(Duration::from_secs(600) <= down && down < Duration::from_secs(720), "{down}");
+}
+
+#[test]
+fn he_comes_again_for_what_fails_behind_his_back_and_that_is_not_in_vain() {
+    let behind: Vec<_> = (0..6).map(|visit| (605 * visit, REMOVED, 0)).collect();
+    let played = episode(1, "4h", &behind);
+    assert_eq!((played.failures.len(), played.visits, played.is_rebuilt), (6, 6, false));
+    let down = played.down[&Text::word("api")];
+    assert!(down < Duration::from_secs(3_720), "{down}");
+}
+
+#[test]
+fn what_fails_while_a_cluster_is_built_anew_hits_the_old_one() {
+    // A member has lost its data, which is found in vain to mend for four times ten minutes.
+    let lost = (0, Failure::EtcdDataLost, 0);
+    let [short, long] = ["1h", "2h"].map(|rebuild| episode(3, rebuild, &[lost]).lasted);
+    assert_eq!(long, short + Duration::from_secs(3600));
+    // Then the second of three is cut off: no quorum is left until the new cluster is there.
+    let second = (110 * 60, Failure::NetworkLost, 1);
+    let [short, long] = ["1h", "2h"].map(|rebuild| episode(3, rebuild, &[lost, second]));
+    assert_eq!((short.failures.len(), long.failures.len()), (1, 2));
+    let down = long.down[&Text::word("api")];
+    let left = Duration::from_secs((4 * 10 + 120 - 110) * 60);
+    assert!(down.max(left).saturating_sub(down.min(left)) < Duration::from_secs(120), "{down}");
+    assert!(short.down[&Text::word("api")] < Duration::from_secs(60));
+}
+
 #[test]
 fn an_api_server_without_a_network_serves_nobody_until_a_person_comes() {
     let down = api_down_by(Failure::NetworkLost, 1);
     let person = Duration::from_secs(10 * 60);
     assert!(person <= down && down < person + Duration::from_secs(120), "{down}");
+}
+
+#[test]
+fn a_few_bad_years_say_nothing_of_how_sure_their_average_is() {
+    let service = |down: &dyn Fn(u64) -> u64| {
+        let years: Vec<Year> = (0..30)
+            .map(|seed| {
+                let mut year = Year::new(seed);
+                let down = Duration::from_secs(down(seed));
+                year.add(&Episode {
+                    failures: vec![REMOVED],
+                    down: [(Text::word("api"), down)].into(),
+                    visits: 0,
+                    is_rebuilt: false,
+                    lasted: down,
+                    events: 1,
+                });
+                year
+            })
+            .collect();
+        let found = Availability::of(&asked(plant(ONE_API_SERVER), 30, 1), &years);
+        (found.services[0].interval, found.unseen(), found.unseen_down())
+    };
+    assert!(service(&|year| 60 + year).0.is_some());
+    // Each year a second for a new leader; of one kind of outage that takes hours there were two.
+    assert!(service(&|year| if year % 15 == 7 { 7_200 } else { 1 }).0.is_none());
+    // One in ten years, each time for 10 minutes.
+    let (_, often, down) = service(&|_| 0);
+    assert_eq!((often, down), (100, Duration::from_secs(60)));
+}
+
+#[test]
+fn a_failure_that_can_strike_nothing_is_refused() {
+    let elsewhere = ONE_API_SERVER.replace("tkgs-2024", "lab-k8s-1.30-capi-1.7");
+    let found = availability(&asked(plant(&elsewhere), 1, 1), &Control::default());
+    let told = found.expect_err("its control plane has no manifest")[0].to_string();
+    let words = "mine: apiServerRemoved cannot strike on lab-k8s-1.30-capi-1.7: `removeFile";
+    assert!(told.starts_with(words) && told.ends_with("write `apiServerRemoved: 0`"), "{told}");
+    let none = ONE_API_SERVER.replace("workers: 3", "workers: 0");
+    let found = availability(&asked(plant(&none), 1, 1), &Control::default());
+    let told = found.expect_err("an app needs a worker")[0].to_string();
+    assert!(told.starts_with("mine: 0 workers are not possible"), "{told}");
 }
 
 #[test]
