@@ -259,7 +259,21 @@ fn a_threshold_holds_or_fails_and_says_how_sure_that_is() {
     assert!(judged("recovered share >= 75%", 100).met);
     assert!(!judged("recovered share > 75.5%", 100).met);
     assert!(!judged("nodeDeleted p50 < 1h", 100).met, "what never came has no time");
-    assert!(judged("nodeDeleted share < 1%", 100).met);
+}
+
+/// Wilson's interval of none among 100 reaches to 3.70 %, of none among one to 79.35 %.
+#[test]
+fn what_never_happened_has_an_interval_too() {
+    let verdict = judged("nodeDeleted share < 5%", 100);
+    assert!(verdict.met && verdict.certain, "{}", verdict.text);
+    let words = "holds: nodeDeleted is 0.00 % (95 % interval 0.00 % to 3.69 %)";
+    assert_eq!(verdict.text, format!("nodeDeleted share < 5% {words}"));
+    let verdict = judged("nodeDeleted Node/worker-0 share < 1%", 1);
+    assert!(verdict.met && !verdict.certain, "{}", verdict.text);
+    let words = "nodeDeleted Node/worker-0 is 0.00 % (95 % interval 0.00 % to 79.34 %; not certain";
+    assert!(verdict.text.contains(words), "{}", verdict.text);
+    let verdict = judged("nodeDeleted share >= 1%", 100);
+    assert!(!verdict.met && !verdict.certain, "{}", verdict.text);
 }
 
 /// A quarter of the runs do not recover: their recoveries are longer than any bound.
@@ -270,6 +284,26 @@ fn a_run_that_does_not_recover_keeps_no_bound() {
     assert!(!verdict.met && verdict.certain, "{}", verdict.text);
     assert!(verdict.text.contains("longer than the runs"), "{}", verdict.text);
     assert!(!judged("recoveryTime max < 100h", 100).met);
+}
+
+#[test]
+fn where_no_run_recovers_the_recovery_is_longer_than_any_bound() {
+    let stuck: Vec<Sample> = (0..10).map(|seed| Sample { seed, ..sample(4) }).collect();
+    let estimate = Estimate::of_samples(Asked { assumed_runs: 0, ..asked(10) }, stuck);
+    let judged = |text: &str| {
+        let threshold: Threshold = text.parse().expect("a threshold");
+        threshold.judge(&estimate).expect("something there is")
+    };
+    for (text, met, certain) in [
+        ("recoveryTime p50 < 100h", false, true),
+        ("recoveryTime p50 > 1h", true, true),
+        ("recoveryTime p95 > 1h", true, false),
+        ("recoveryTime min > 1h", true, false),
+        ("recovered share < 50%", true, true),
+    ] {
+        let verdict = judged(text);
+        assert_eq!((verdict.met, verdict.certain), (met, certain), "{}", verdict.text);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@
 
 use super::interval::{rank, ranks, wilson};
 use super::sample::{Kind, Name};
+use super::spread::Spread;
 use super::{Estimate, Figure, STATISTICS};
 use crate::analysis::milestones::NAMES;
 use crate::engine::{Duration, Text};
@@ -115,7 +116,8 @@ impl Threshold {
         same && self.object.as_ref().is_none_or(|object| name.object == *object)
     }
 
-    /// A milestone that never came has no time; that it comes in so few runs can still be asked.
+    /// A milestone that never came has no time; in how few runs it comes can still be asked, and no
+    /// recovery at all is one that takes longer than any bound.
     fn judge_absent(&self, estimate: &Estimate) -> Result<Verdict, String> {
         if self.kind == Kind::Availability {
             let all = estimate.figures.iter().filter(|figure| figure.name.kind == self.kind);
@@ -124,55 +126,48 @@ impl Threshold {
             let what = format!("{} {}", self.object.clone().unwrap_or_default(), self.figure);
             return Err(format!("`{}`: no {what}; there: {}", self.text, all.join(", ")));
         }
-        let met = match self.statistic {
-            Statistic::Share { bound } => self.comparison.holds(0, bound),
-            Statistic::Length { .. } => false,
-        };
-        let text = format!("{}: {} in no run", self.text, self.figure);
-        Ok(Verdict { met, certain: true, text })
+        let object = self.object.iter().map(|object| format!(" {object}"));
+        let name = format!("{}{}", self.figure, object.collect::<String>());
+        Ok(match self.statistic {
+            Statistic::Share { bound } => self.share(&name, 0, estimate.runs, bound),
+            Statistic::Length { percent, bound } if self.figure == Name::recovered().figure => {
+                let found = length(&Spread::default(), estimate.runs, percent);
+                self.verdict(&name, &found, bound, |length| length.to_string())
+            }
+            Statistic::Length { .. } => {
+                let text = format!("{} fails: {name} came in no run", self.text);
+                Verdict { met: false, certain: false, text }
+            }
+        })
     }
 
     fn judge_one(&self, estimate: &Estimate, figure: &Figure) -> Verdict {
+        let name = format!("{} {}", figure.name.figure, figure.name.object);
         match self.statistic {
             Statistic::Length { percent, bound } => {
-                let found = self.length(estimate, figure, percent);
-                self.verdict(figure, &found, bound, |length| length.to_string())
+                // Of a recovery that did not come is known that it is longer.
+                let of = match figure.name == Name::recovered() {
+                    true => estimate.runs,
+                    false => figure.spread.runs(),
+                };
+                let found = length(&figure.spread, of, percent);
+                self.verdict(&name, &found, bound, |length| length.to_string())
             }
-            Statistic::Share { bound } => {
-                let (low, high) = wilson(figure.happened, estimate.runs);
-                let share = figure.happened * 1_000_000 / estimate.runs.max(1);
-                let (value, low, high) = (Some(share), Some(low), Some(high));
-                let found = Found { value, low, high, has_interval: true };
-                self.verdict(figure, &found, bound, percentage)
-            }
+            Statistic::Share { bound } => self.share(&name, figure.happened, estimate.runs, bound),
         }
     }
 
-    fn length(&self, estimate: &Estimate, figure: &Figure, percent: u64) -> Found<Duration> {
-        let spread = &figure.spread;
-        // Of a recovery that did not come is known that it is longer.
-        let of = match figure.name == Name::recovered() {
-            true => estimate.runs,
-            false => spread.runs(),
-        };
-        if percent == 0 || percent == 100 {
-            let all = of == spread.runs();
-            let value = if percent == 0 { Some(spread.min()) } else { all.then(|| spread.max()) };
-            return Found { value, low: None, high: None, has_interval: false };
-        }
-        let ranks = ranks(percent, of);
-        let at = |rank: Option<u64>| rank.and_then(|rank| spread.at(rank));
-        Found {
-            value: spread.at(rank(percent, of)),
-            low: at(ranks.low),
-            high: at(ranks.high),
-            has_interval: ranks.low.is_some() && ranks.high.is_some(),
-        }
+    fn share(&self, name: &str, happened: u64, runs: u64, bound: u64) -> Verdict {
+        let (low, high) = wilson(happened, runs);
+        let share = happened * 1_000_000 / runs.max(1);
+        let (value, low, high) = (Some(share), Some(low), Some(high));
+        let found = Found { value, low, high, has_interval: true };
+        self.verdict(name, &found, bound, percentage)
     }
 
     fn verdict<T: Ord + Copy>(
         &self,
-        figure: &Figure,
+        name: &str,
         found: &Found<T>,
         bound: T,
         words: impl Fn(T) -> String,
@@ -186,7 +181,6 @@ impl Threshold {
         let word =
             |value: Option<T>| value.map_or_else(|| "longer than the runs".to_owned(), &words);
         let (verb, value) = (if met { "holds" } else { "fails" }, word(found.value));
-        let name = format!("{} {}", figure.name.figure, figure.name.object);
         let interval = match found.has_interval {
             true => format!("95 % interval {} to {}", word(found.low), word(found.high)),
             false => "no interval: too few runs, or an extreme".to_owned(),
@@ -197,6 +191,23 @@ impl Threshold {
         };
         let text = format!("{} {verb}: {name} is {value} ({interval}{doubt})", self.text);
         Verdict { met, certain, text }
+    }
+}
+
+/// A statistic over so many runs; those that are not in the spread are longer than any bound.
+fn length(spread: &Spread, of: u64, percent: u64) -> Found<Duration> {
+    if percent == 0 || percent == 100 {
+        let has_it = spread.runs() > 0 && (percent == 0 || of == spread.runs());
+        let value = has_it.then(|| spread.percentile(percent));
+        return Found { value, low: None, high: None, has_interval: false };
+    }
+    let ranks = ranks(percent, of);
+    let at = |rank: Option<u64>| rank.and_then(|rank| spread.at(rank));
+    Found {
+        value: spread.at(rank(percent, of)),
+        low: at(ranks.low),
+        high: at(ranks.high),
+        has_interval: ranks.low.is_some() && ranks.high.is_some(),
     }
 }
 
