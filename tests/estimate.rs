@@ -75,6 +75,19 @@ fn a_bound_that_fails_is_exit_code_4_and_one_that_is_none_2() {
     assert!(out(&output).is_empty(), "before anything is played");
 }
 
+/// The API has 20 of the 30 minutes left to be down, and never comes back.
+#[test]
+fn a_service_that_the_end_cuts_off_keeps_no_bound() {
+    let estimate = ["estimate", "apiserver-removed", "--runs", "2", "--assumed-runs", "0"];
+    let bound = ["--threshold", "api unavailable p50 < 3h"];
+    let output = healsim(&[&estimate[..], &bound].concat());
+    assert_eq!(output.status.code(), Some(4), "{}", err(&output));
+    let words = "api unavailable p50 < 3h fails: unavailable api is longer than the runs";
+    assert!(err(&output).contains(words), "{}", err(&output));
+    let table = out(&output);
+    assert!(table.contains("still down at the end of 2 runs") && table.contains("≥20:"), "{table}");
+}
+
 #[test]
 fn a_killed_set_of_shards_is_completed_with_what_merge_says_is_missing() {
     let folder = folder("killed-shards");

@@ -3,7 +3,7 @@
 
 use healsim::analysis::milestones;
 use healsim::scenario::{Game, Scenario, Source};
-use healsim::timeline::{End, Entry, Run};
+use healsim::timeline::{End, Entry, Level, Run};
 
 /// A scenario with three control planes, three workers and these lines below `spec`.
 fn game(lines: &[&str], until: &str) -> Game {
@@ -64,6 +64,27 @@ fn a_dead_worker_costs_some_requests_until_its_pods_are_no_endpoints() {
         let app = run.availability["app/web"];
         assert!(app.unavailable.is_zero(), "seed {seed}: two of three always answer");
         assert!(app.degraded.expect("an app has it").as_secs() >= 50, "seed {seed}");
+        assert_eq!(app.at_end, Level::Full, "seed {seed}");
+    }
+}
+
+#[test]
+fn what_a_service_is_short_of_when_the_run_ends_is_not_over() {
+    let all = (0..3).map(|n| format!("{{ at: 1m, powerOff: {{ vm: worker-{n} }} }}"));
+    let all = format!("faults: [{}]", all.collect::<Vec<_>>().join(", "));
+    let api = "probes: [{ api: each }]";
+    for (lines, service, level) in [
+        ([ASK, POWER_OFF], "app/web", Level::Degraded),
+        ([ASK, &all], "app/web", Level::Down),
+        ([api, &no_api()], "api", Level::Down),
+        ([api, POWER_OFF], "api", Level::Full),
+    ] {
+        let run = game(&lines, "1m20s").play(1);
+        assert_eq!(run.availability[service].at_end, level, "{lines:?}");
+        // What runs says the same where nobody asks.
+        let nobody = ["", lines[1]];
+        let run = game(&nobody, "1m20s").play(1);
+        assert_eq!(run.availability[service].at_end, level, "nobody asks: {lines:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 use super::estimate::{Ending, Name, Outcome, Sample};
 use super::*;
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::{Downtime, End, Entry, Lack, Run, Timeline, Value};
+use crate::timeline::{Downtime, End, Entry, Lack, Level, Run, Timeline, Value};
 
 /// A line is `seconds object field from to [reason [message]]`; `-` is null.
 fn run(lines: &str) -> Run {
@@ -269,12 +269,21 @@ fn a_sample_keeps_times_after_the_fault_downtimes_and_what_is_missing() {
         701 Machine/worker-3 exists - true
         703 Machine/worker-4 exists - true
     ");
-    let downtime = Downtime { unavailable: Duration::from_secs(3), degraded: None };
+    let downtime = Downtime { unavailable: Duration::from_secs(3), ..Downtime::default() };
     run.availability.insert(Text::word("api"), downtime);
+    let [seconds, none] = [Duration::from_secs(40), Duration::ZERO].map(Some);
+    for (app, degraded, at_end) in [
+        ("app/a", seconds, Level::Degraded),
+        ("app/b", none, Level::Degraded),
+        ("app/c", seconds, Level::Down),
+    ] {
+        let downtime = Downtime { unavailable: Duration::from_secs(9), degraded, at_end };
+        run.availability.insert(Text::word(app), downtime);
+    }
     run.missing = ["a VM is off", "a Node is not Ready"]
         .map(|what| Lack { object: Text::EMPTY, what: Text::word(what) })
         .to_vec();
-    let Sample { ending, figures, .. } = Sample::of(&run);
+    let Sample { ending, figures, open, .. } = Sample::of(&run);
     let words =
         |(name, length): (&Name, &Duration)| format!("{} {} {length}", name.figure, name.object);
     assert_eq!(
@@ -283,9 +292,19 @@ fn a_sample_keeps_times_after_the_fault_downtimes_and_what_is_missing() {
             "machineDeleting Machine/worker-0 5m42s",
             // Drawn names are told by their kind, and the first counts.
             "replacementCreated Machine/new 10m41s",
+            "degraded app/a 40s",
+            "degraded app/b 0s",
+            "degraded app/c 40s",
             "unavailable api 3s",
+            "unavailable app/a 9s",
+            "unavailable app/b 9s",
+            "unavailable app/c 9s",
         ]
     );
+    // What lasted for no time was not so.
+    let open: Vec<String> =
+        open.iter().map(|name| format!("{} {}", name.figure, name.object)).collect();
+    assert_eq!(open, ["degraded app/a", "unavailable app/c"]);
     let (outcome, missing) = (Outcome::Horizon, Text::word("a VM is off"));
     assert_eq!(ending, Ending { outcome, missing });
 }

@@ -141,6 +141,7 @@ fn availability() -> std::collections::BTreeMap<Text, Downtime> {
     let web = Downtime {
         unavailable: Duration::from_millis(12_500),
         degraded: Some(Duration::from_millis(640_200)),
+        ..Downtime::default()
     };
     [(Text::word("api"), Downtime::default()), (Text::word("app/web"), web)].into()
 }

@@ -8,7 +8,7 @@ use crate::api::kinds::{DaemonSet, Node};
 use crate::api::{Body, Kind, Object, PROBES};
 use crate::components::controller_manager;
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::{Downtime, Lack};
+use crate::timeline::{Downtime, Lack, Level};
 use crate::world::View;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -201,14 +201,6 @@ pub struct Services {
     levels: BTreeMap<Text, Vec<(SimTime, Level)>>,
 }
 
-/// How well a service serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    Full,
-    Degraded,
-    Down,
-}
-
 impl Services {
     /// Counts from the first fault on.
     pub fn new(from: Option<SimTime>) -> Services {
@@ -279,7 +271,12 @@ impl Services {
 
     /// What was counted.
     pub fn downtimes(&self) -> BTreeMap<Text, Downtime> {
-        self.states.iter().map(|(name, (_, _, downtime))| (name.clone(), *downtime)).collect()
+        let states = self.states.iter();
+        let downtime = |(level, _, summed): &(Level, SimTime, Downtime)| Downtime {
+            at_end: *level,
+            ..*summed
+        };
+        states.map(|(name, state)| (name.clone(), downtime(state))).collect()
     }
 
     /// How well each has served, change by change.
@@ -295,8 +292,8 @@ impl Services {
 
     fn note(&mut self, name: Text, now: SimTime, level: Level) {
         let is_app = name.starts_with("app/");
-        let fresh =
-            Downtime { unavailable: Duration::ZERO, degraded: is_app.then_some(Duration::ZERO) };
+        let degraded = is_app.then_some(Duration::ZERO);
+        let fresh = Downtime { degraded, ..Downtime::default() };
         let levels = self.levels.entry(name.clone()).or_default();
         // What lasted for no time was not so.
         levels.pop_if(|(at, _)| *at == now);

@@ -57,7 +57,6 @@ pub use faults::{
 };
 pub use file::{Resolved, Scenario};
 pub use form::Form;
-pub use health::Level;
 pub use lacks::{SEEN_ON_THE_SPOT, SERVES_NOT, is_well, lacks};
 pub use lesson::{About, Disaster, Instant, Question, STATUS, Table};
 pub use mistake::{Mistake, nearest};

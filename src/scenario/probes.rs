@@ -6,7 +6,7 @@ use super::settings::control_plane::client;
 use super::yaml::{Source, Spanned};
 use crate::components::{ingress, prober};
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::{Downtime, Entry};
+use crate::timeline::{Downtime, Entry, Level};
 use crate::world::{ApiUser, Probe, Users};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -196,7 +196,13 @@ pub fn downtimes(
         }
     }
     for (app, (status, was)) in since {
-        add(found.entry(app).or_insert_with(none), &status, was, end, from);
+        let downtime = found.entry(app).or_insert_with(none);
+        add(downtime, &status, was, end, from);
+        downtime.at_end = match status.as_str() {
+            "down" => Level::Down,
+            "degraded" => Level::Degraded,
+            _ => Level::Full,
+        };
     }
     found
 }
@@ -210,7 +216,7 @@ pub fn api_downtime(
 ) -> Option<Downtime> {
     let mut down: BTreeMap<&Text, bool> = BTreeMap::new();
     let mut since: Option<SimTime> = None;
-    let mut found = Downtime { unavailable: Duration::ZERO, degraded: None };
+    let mut found = Downtime::default();
     let is_api = |name: &Text| *name == *"api" || name.starts_with("api@");
     let status =
         |entry: &&Entry| entry.kind == *"Probe" && entry.field == *"status" && is_api(&entry.name);
@@ -227,12 +233,13 @@ pub fn api_downtime(
     }
     if let Some(was) = since {
         add(&mut found, "down", was, end, from);
+        found.at_end = Level::Down;
     }
     (!down.is_empty()).then_some(found)
 }
 
 fn none() -> Downtime {
-    Downtime { unavailable: Duration::ZERO, degraded: Some(Duration::ZERO) }
+    Downtime { degraded: Some(Duration::ZERO), ..Downtime::default() }
 }
 
 /// Adds a time in a status, as far as it lies after the first fault.

@@ -8,10 +8,10 @@ use super::awaited::{Awaited, Lookout};
 use super::expect::Pattern;
 use super::faults::Fault;
 use super::founding::Founding;
-use super::health::{Health, Level, Services};
+use super::health::{Health, Services};
 use super::probes::{api_downtime, downtimes};
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::{Downtime, End, Entry, Lack, Ledger, Timeline};
+use crate::timeline::{Downtime, End, Entry, Lack, Ledger, Level, Timeline};
 use crate::world::{Blueprint, CustomProcess, Infra, View, WORKLOAD_CLUSTER, World};
 use std::collections::BTreeMap;
 

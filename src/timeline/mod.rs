@@ -10,4 +10,4 @@ pub mod vocabulary;
 
 pub use entry::{Aside, Entry, EntryId, Timeline, Value};
 pub use ledger::{Cause, FAULT, Ledger, Step, StepId, Turn};
-pub use run::{Assumption, Changed, Downtime, End, Expectation, Lack, Run, Violated};
+pub use run::{Assumption, Changed, Downtime, End, Expectation, Lack, Level, Run, Violated};

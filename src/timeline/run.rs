@@ -71,6 +71,17 @@ pub struct Downtime {
     pub unavailable: Duration,
     /// Absent where a service has no state between up and down.
     pub degraded: Option<Duration>,
+    /// How well it served when the run ended: what it was then short of is not over.
+    pub at_end: Level,
+}
+
+/// How well a service serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    #[default]
+    Full,
+    Degraded,
+    Down,
 }
 
 /// One line of a scenario's `expect`, judged.

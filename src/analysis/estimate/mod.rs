@@ -15,7 +15,7 @@ mod tally;
 mod tests;
 mod threshold;
 
-pub use interval::{rank, ranks, runs_needed, wilson};
+pub use interval::{Ranks, rank, ranks, runs_needed, wilson};
 pub use merge::{Merged, Missing, Named, Unread, merge};
 pub use outcome::{Ending, Outcome};
 pub use part::{Asked, MOST_RUNS, NotAPart, NotAShard, Part, Shard};
@@ -66,12 +66,25 @@ pub struct Figure {
     pub name: Name,
     /// In how many runs it happened: a milestone came, a service was down at all.
     pub happened: u64,
-    /// A milestone's times over the runs in which it came; a service's downtime over all runs.
+    /// A milestone's times over the runs in which it came; a service's downtime over all runs, of those
+    /// that are open until the run's end.
     pub spread: Spread,
+    /// The downtimes that were over when their runs ended, where not all were.
+    pub ended: Option<Spread>,
     /// The longest, each with the seed of its run.
     pub worst: Vec<Seen>,
     /// Nothing if it was not asked.
     pub assumed: Option<Assumed>,
+}
+
+/// The upper end of an interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upper {
+    /// Too few runs for one.
+    Absent,
+    At(Duration),
+    /// The service was still down: nobody knows how long it would have been.
+    Open,
 }
 
 /// Where p95 lies with the assumed numbers at the ends of their ranges.
@@ -80,7 +93,8 @@ pub struct Assumed {
     /// Nothing if the figure happened in no such run.
     pub low: Option<Duration>,
     pub high: Option<Duration>,
-    /// What moves between the two, in thousandths of p95; nothing if there is nothing to compare.
+    /// What moves between the two, in thousandths of p95; nothing if there is nothing to compare, also
+    /// because one of the three is open.
     pub share: Option<u64>,
 }
 
@@ -136,6 +150,7 @@ impl Estimate {
                 Kind::Availability => sum.spread.above_zero(),
             },
             spread: sum.spread.clone(),
+            ended: sum.ended.clone(),
             worst: sum.worst.clone(),
             assumed: assumed(sum),
         };
@@ -162,6 +177,32 @@ impl Estimate {
 }
 
 impl Figure {
+    /// The lengths that were over when their runs ended.
+    pub fn ended(&self) -> &Spread {
+        self.ended.as_ref().unwrap_or(&self.spread)
+    }
+
+    /// In how many runs the service was still down, or still degraded, when the run ended.
+    pub fn open(&self) -> u64 {
+        self.spread.runs() - self.ended().runs()
+    }
+
+    /// Whether a statistic (0 to 100) is at least as long as the spread tells, and may be longer.
+    pub fn is_at_least(&self, percent: u64) -> bool {
+        is_at_least((&self.spread, self.ended()), percent)
+    }
+
+    /// The 95 % confidence interval of a quantile, whatever the open ones would have come to: from as if
+    /// they were over, to as if they never were.
+    pub fn interval(&self, percent: u64) -> (Option<Duration>, Upper) {
+        let Ranks { low, high } = ranks(percent, self.spread.runs());
+        let high = match high {
+            None => Upper::Absent,
+            Some(rank) => self.ended().at(rank).map_or(Upper::Open, Upper::At),
+        };
+        (low.and_then(|rank| self.spread.at(rank)), high)
+    }
+
     /// Milestones come in the order of their medians, services by name.
     fn place(&self) -> (Kind, Duration, Text, Text) {
         let Name { kind, figure, object } = self.name.clone();
@@ -172,12 +213,31 @@ impl Figure {
     }
 }
 
+/// Whether the open ones move a statistic.
+fn is_at_least((all, ended): (&Spread, &Spread), percent: u64) -> bool {
+    let rank = rank(percent, all.runs());
+    all.step(rank) != ended.step(rank)
+}
+
+impl Upper {
+    /// Where it is, if it is anywhere.
+    pub fn length(self) -> Option<Duration> {
+        match self {
+            Upper::At(length) => Some(length),
+            Upper::Absent | Upper::Open => None,
+        }
+    }
+}
+
 impl Assumed {
     fn of(sum: &Sum, low: &Sums, high: &Sums) -> Assumed {
+        let is_open = |sum: &Sum| is_at_least((&sum.spread, sum.ended()), 95);
+        let ends = [low, high].into_iter().filter_map(|sums| sums.figure(&sum.name));
+        let has_open = ends.chain([sum]).any(is_open);
         let p95 = |sums: &Sums| sums.figure(&sum.name).map(|sum| sum.spread.percentile(95));
         let (low, high) = (p95(low), p95(high));
         let base = u128::from(sum.spread.percentile(95).as_micros());
-        let share = low.zip(high).and_then(|(low, high)| {
+        let share = low.zip(high).filter(|_| !has_open).and_then(|(low, high)| {
             let moved = u128::from(low.max(high).saturating_sub(low.min(high)).as_micros());
             (2000 * moved + base).checked_div(2 * base)
         });

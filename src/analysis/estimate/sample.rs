@@ -5,7 +5,7 @@
 use super::outcome::Ending;
 use crate::analysis::milestones::{Milestone, milestones};
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::{Run, Value};
+use crate::timeline::{Level, Run, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +15,9 @@ pub struct Sample {
     pub seed: u64,
     pub ending: Ending,
     pub figures: BTreeMap<Name, Duration>,
+    /// Those of services that were still down, or still degraded, when the run ended: of them is known
+    /// only that they are longer.
+    pub open: BTreeSet<Name>,
 }
 
 /// The name of a figure.
@@ -55,8 +58,12 @@ impl Sample {
         let all = milestones(run);
         let ending = Ending::of(run, &all);
         let mut figures = times(run, all);
-        figures.extend(downtimes(run));
-        Sample { seed: run.seed, ending, figures }
+        let mut open = BTreeSet::new();
+        for (name, length, has_ended) in downtimes(run) {
+            open.extend((!has_ended).then(|| name.clone()));
+            figures.insert(name, length);
+        }
+        Sample { seed: run.seed, ending, figures, open }
     }
 }
 
@@ -84,12 +91,18 @@ fn times(run: &Run, milestones: Vec<Milestone>) -> BTreeMap<Name, Duration> {
     found
 }
 
-fn downtimes(run: &Run) -> impl Iterator<Item = (Name, Duration)> {
+/// How long each service was down or degraded, and whether that was over when the run ended.
+fn downtimes(run: &Run) -> impl Iterator<Item = (Name, Duration, bool)> {
     run.availability.iter().flat_map(|(service, down)| {
-        let figures = [("unavailable", Some(down.unavailable)), ("degraded", down.degraded)];
-        figures.into_iter().filter_map(|(figure, length)| {
-            let (figure, object) = (Text::word(figure), service.clone());
-            Some((Name { kind: Kind::Availability, figure, object }, length?))
+        let figures = [
+            ("unavailable", Some(down.unavailable), Level::Down),
+            ("degraded", down.degraded, Level::Degraded),
+        ];
+        figures.into_iter().filter_map(|(figure, length, level)| {
+            let (figure, object, length) = (Text::word(figure), service.clone(), length?);
+            // What has lasted for no time was not so.
+            let has_ended = down.at_end != level || length.is_zero();
+            Some((Name { kind: Kind::Availability, figure, object }, length, has_ended))
         })
     })
 }

@@ -10,6 +10,7 @@ use super::part::MOST_RUNS;
 use crate::engine::Duration;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// No run lasts longer than a week.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
@@ -113,13 +114,18 @@ impl Spread {
 
     /// The length of this rank, counted from 1 for the shortest.
     pub fn at(&self, rank: u64) -> Option<Duration> {
+        let millis = self.step(rank)?;
+        Some(Duration::from_micros(millis * 1000).clamp(self.min(), self.max()))
+    }
+
+    /// The same as it is counted, in milliseconds.
+    pub(super) fn step(&self, rank: u64) -> Option<u64> {
         let mut seen = 0;
         let found = self.counts.iter().find(|(_, count)| {
             seen += count;
             rank <= seen
         });
-        let (millis, _) = found?;
-        Some(Duration::from_micros(millis * 1000).clamp(self.min(), self.max()))
+        found.map(|(millis, _)| *millis)
     }
 
     /// How many lengths lie in each of `bins` equal parts of `low..high`; `high` itself is in the
@@ -146,6 +152,14 @@ impl Spread {
             seen += count;
             (Duration::from_micros(millis * 1000).clamp(self.min(), self.max()), seen)
         })
+    }
+
+    /// Whether all of it can be a part of the other, and not the whole.
+    pub(super) fn is_less_than(&self, other: &Spread) -> bool {
+        let others: BTreeMap<u64, u64> = other.counts.iter().copied().collect();
+        let has = |millis: &u64| others.get(millis).copied().unwrap_or_default();
+        self.counts.iter().all(|(millis, count)| *count <= has(millis))
+            && self.runs() < other.runs()
     }
 
     /// Whether somebody has written this: in order, nothing counted as none, ends that fit.

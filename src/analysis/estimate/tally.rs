@@ -16,7 +16,16 @@ const WORST: usize = 5;
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     endings: BTreeMap<Ending, Count>,
-    figures: BTreeMap<Name, (Counter, Vec<Seen>)>,
+    figures: BTreeMap<Name, Counted>,
+}
+
+/// One figure being added up.
+#[derive(Clone, Debug, Default)]
+struct Counted {
+    all: Counter,
+    /// Without the open ones; nothing while there is none.
+    ended: Option<Counter>,
+    worst: Vec<Seen>,
 }
 
 /// Samples that have been added up: plain data, which can be written down and added up again.
@@ -42,6 +51,9 @@ pub struct Count {
 pub struct Sum {
     pub name: Name,
     pub spread: Spread,
+    /// The lengths that were over when their runs ended, where not all were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Spread>,
     /// The longest first, of equals the smaller seed.
     pub worst: Vec<Seen>,
 }
@@ -57,11 +69,18 @@ pub struct Seen {
 impl Tally {
     /// Adds one run.
     pub fn add(&mut self, sample: Sample) {
-        let Sample { seed, ending, figures } = sample;
+        let Sample { seed, ending, figures, open } = sample;
         self.count(ending, Count { runs: 1, seed });
         for (name, length) in figures {
-            let (counter, worst) = self.figures.entry(name).or_default();
-            counter.add(length);
+            let is_open = open.contains(&name);
+            let counted = self.figures.entry(name).or_default();
+            if is_open {
+                counted.set_ended_apart();
+            } else if let Some(ended) = &mut counted.ended {
+                ended.add(length);
+            }
+            counted.all.add(length);
+            let worst = &mut counted.worst;
             worst.push(Seen { micros: length.as_micros(), seed });
             if worst.len() > 100 * WORST {
                 keep_worst(worst);
@@ -74,18 +93,25 @@ impl Tally {
         for (ending, count) in &other.endings {
             self.count(ending.clone(), *count);
         }
-        for Sum { name, spread, worst } in &other.figures {
-            let (counter, seen) = self.figures.entry(name.clone()).or_default();
-            counter.add_all(spread);
-            seen.extend(worst);
+        for sum in &other.figures {
+            let counted = self.figures.entry(sum.name.clone()).or_default();
+            if sum.ended.is_some() {
+                counted.set_ended_apart();
+            }
+            if let Some(ended) = &mut counted.ended {
+                ended.add_all(sum.ended());
+            }
+            counted.all.add_all(&sum.spread);
+            counted.worst.extend(&sum.worst);
         }
     }
 
     /// What was added up, in the order of names.
     pub fn sums(self) -> Sums {
-        let sum = |(name, (counter, mut worst)): (Name, (Counter, Vec<Seen>))| {
+        let sum = |(name, counted): (Name, Counted)| {
+            let Counted { all, ended, mut worst } = counted;
             keep_worst(&mut worst);
-            Sum { name, spread: counter.spread(), worst }
+            Sum { name, spread: all.spread(), ended: ended.map(|ended| ended.spread()), worst }
         };
         Sums {
             endings: self.endings.into_iter().collect(),
@@ -97,6 +123,13 @@ impl Tally {
         let count = self.endings.entry(ending).or_insert(Count { runs: 0, seed: more.seed });
         count.runs += more.runs;
         count.seed = count.seed.min(more.seed);
+    }
+}
+
+impl Counted {
+    /// Up to the first that is open all have ended.
+    fn set_ended_apart(&mut self) {
+        self.ended.get_or_insert_with(|| self.all.clone());
     }
 }
 
@@ -127,9 +160,20 @@ impl Sums {
             && self.endings.iter().all(|(_, count)| seeds(count.seed))
             && self.figures.iter().all(|sum| {
                 sum.spread.is_sound()
+                    && sum
+                        .ended
+                        .iter()
+                        .all(|ended| ended.is_sound() && ended.is_less_than(&sum.spread))
                     && sum.spread.runs() <= runs
                     && sum.worst.iter().all(|seen| seeds(seen.seed))
             })
+    }
+}
+
+impl Sum {
+    /// The lengths that were over when their runs ended.
+    pub fn ended(&self) -> &Spread {
+        self.ended.as_ref().unwrap_or(&self.spread)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::engine::Text;
+use std::collections::BTreeSet;
 
 fn name(figure: &'static str) -> Name {
     let object = Text::word("Node/worker-0");
@@ -25,7 +26,7 @@ fn sample(seed: u64) -> Sample {
     if !is_stuck {
         figures.insert(Name::recovered(), Duration::from_micros(10 * micros));
     }
-    Sample { seed, ending: Ending { outcome, missing }, figures }
+    Sample { seed, ending: Ending { outcome, missing }, figures, open: BTreeSet::new() }
 }
 
 fn asked(runs: u64) -> Asked {
@@ -304,6 +305,129 @@ fn where_no_run_recovers_the_recovery_is_longer_than_any_bound() {
         let verdict = judged(text);
         assert_eq!((verdict.met, verdict.certain), (met, certain), "{}", verdict.text);
     }
+}
+
+fn down() -> Name {
+    let (figure, object) = (Text::word("unavailable"), Text::word("api"));
+    Name { kind: Kind::Availability, figure, object }
+}
+
+/// So many seconds of outage in each run, which are over at its end but where a run is `open`.
+fn outages(seconds: impl IntoIterator<Item = u64>, open: impl Fn(u64) -> bool) -> Vec<Sample> {
+    let one = |(seed, seconds)| {
+        let mut sample = sample(seed);
+        sample.figures.insert(down(), Duration::from_secs(seconds));
+        sample.open.extend(open(seed).then(down));
+        sample
+    };
+    (1..).zip(seconds).map(one).collect()
+}
+
+fn of_outages(samples: Vec<Sample>) -> Estimate {
+    let asked = Asked { assumed_runs: 0, ..asked(samples.len() as u64) };
+    Estimate::of_samples(asked, samples)
+}
+
+/// 20 minutes are only what was left of each run.
+#[test]
+fn a_service_that_is_down_until_the_end_keeps_no_bound() {
+    let judged = |estimate: &Estimate, text: &str| {
+        let threshold: Threshold = text.parse().expect("a threshold");
+        threshold.judge(estimate).expect("something there is")
+    };
+    let all = of_outages(outages([1200; 10], |_| true));
+    let verdict = judged(&all, "api unavailable p50 < 3h");
+    assert!(!verdict.met && verdict.certain, "{}", verdict.text);
+    let words = "api is longer than the runs (95 % interval longer than the runs to longer than";
+    assert!(verdict.text.contains(words), "{}", verdict.text);
+    for (text, met) in [
+        ("api unavailable min < 3h", false),
+        ("api unavailable max < 3h", false),
+        ("api unavailable p50 > 3h", true),
+        ("api unavailable share >= 100%", true),
+    ] {
+        assert_eq!(judged(&all, text).met, met, "{text}");
+    }
+    // Of 100 runs one has not ended: it is the longest, and p95's interval reaches to the longest.
+    let one = of_outages(outages(1..=100, |seed| seed == 1));
+    for (text, met, certain) in [
+        ("api unavailable p50 < 1h", true, true),
+        ("api unavailable p90 < 1h", true, true),
+        ("api unavailable p95 < 1h", true, false),
+        ("api unavailable max < 1h", false, false),
+        ("api unavailable min <= 2s", true, false),
+    ] {
+        let verdict = judged(&one, text);
+        assert_eq!((verdict.met, verdict.certain), (met, certain), "{}", verdict.text);
+    }
+}
+
+#[test]
+fn a_figure_tells_what_is_known_of_a_service_that_is_still_down() {
+    let estimate = of_outages(outages(1..=100, |seed| seed > 97 || seed == 20));
+    let figure = estimate.figure(&down()).expect("it was down");
+    assert_eq!((figure.open(), figure.happened), (4, 100));
+    let seconds = |interval: (Option<Duration>, Upper)| {
+        (interval.0.map(Duration::as_secs), interval.1.length().map(Duration::as_secs))
+    };
+    // Of run 20 nobody knows by how many places it would move up.
+    let at_least = STATISTICS.map(|(_, percent)| figure.is_at_least(percent));
+    assert_eq!(at_least, [false, true, true, true, true, true]);
+    assert_eq!(seconds(figure.interval(50)), (Some(40), Some(62)));
+    assert_eq!(figure.interval(95).1, Upper::Open);
+    assert_eq!(figure.interval(99).1, Upper::Absent);
+    let over = of_outages(outages(1..=100, |_| false));
+    let figure = over.figure(&down()).expect("it was down");
+    assert_eq!((figure.open(), figure.is_at_least(100)), (0, false));
+    assert_eq!(seconds(figure.interval(50)), (Some(40), Some(61)));
+}
+
+#[test]
+fn what_is_open_at_an_end_of_the_assumed_numbers_has_no_share() {
+    let sums = |open: bool| {
+        let mut tally = Tally::default();
+        outages([60, 60], |_| open).into_iter().for_each(|sample| tally.add(sample));
+        tally.sums()
+    };
+    let share = |low: bool, high: bool| {
+        let asked = Asked { assumed_runs: 2, ..asked(2) };
+        let part = Part::new(asked, Shard::WHOLE, [sums(false), sums(low), sums(high)]);
+        let told = Estimate::of(part);
+        told.figure(&down()).and_then(|figure| figure.assumed).expect("it was asked").share
+    };
+    assert_eq!(
+        [share(false, false), share(false, true), share(true, false)],
+        [Some(0), None, None]
+    );
+}
+
+/// Also with parts in which nothing was open, and whose documents look as they always have.
+#[test]
+fn what_is_open_adds_up_in_any_split_and_order() {
+    let samples = outages((1..=60).map(|k| k * 7 % 41), |seed| seed > 40 && seed % 3 > 0);
+    let sums = |samples: &[Sample]| {
+        let mut tally = Tally::default();
+        samples.iter().for_each(|sample| tally.add(sample.clone()));
+        tally.sums()
+    };
+    let whole = sums(&samples);
+    for size in [1, 7, 20, 59] {
+        let parts: Vec<Sums> = samples.chunks(size).map(sums).collect();
+        assert_eq!(Sums::of(&parts), whole, "{size}");
+        assert_eq!(Sums::of(parts.iter().rev()), whole, "{size}");
+    }
+    let part = |samples: &[Sample]| {
+        let asked = Asked { assumed_runs: 0, ..asked(samples.len() as u64) };
+        let all = [sums(samples), Sums::default(), Sums::default()];
+        Part::new(asked, Shard::WHOLE, all).to_json()
+    };
+    assert!(!part(&samples[..40]).contains("ended"));
+    let text = part(&samples);
+    assert_eq!(Part::from_json(&text).expect("a part").to_json(), text);
+    let (right, absurd) =
+        ("\"ended\":{\"shortest\":1000000,", "\"ended\":{\"shortest\":9999999999,");
+    assert!(text.contains(right), "{text}");
+    assert_eq!(Part::from_json(&text.replace(right, absurd)), Err(NotAPart::Unsound));
 }
 
 #[test]

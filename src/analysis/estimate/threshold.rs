@@ -7,8 +7,9 @@
 //!            | "share"                                         bound: a percentage
 //! comparison = "<" | "<=" | ">" | ">="
 //! ```
-//! A run that does not recover has a recovery time longer than any bound; every other milestone is
-//! judged over the runs in which it came. Without an object all objects have to keep the bound.
+//! A run that does not recover has a recovery time longer than any bound, and so has a service that
+//! is still down at its run's end a downtime; every other milestone is judged over the runs in which
+//! it came. Without an object all objects have to keep the bound.
 
 use super::interval::{rank, ranks, wilson};
 use super::sample::{Kind, Name};
@@ -145,12 +146,13 @@ impl Threshold {
         let name = format!("{} {}", figure.name.figure, figure.name.object);
         match self.statistic {
             Statistic::Length { percent, bound } => {
-                // Of a recovery that did not come is known that it is longer.
+                // Of a recovery that did not come, and of a service that did not come back, is known that
+                // it is longer.
                 let of = match figure.name == Name::recovered() {
                     true => estimate.runs,
                     false => figure.spread.runs(),
                 };
-                let found = length(&figure.spread, of, percent);
+                let found = length(figure.ended(), of, percent);
                 self.verdict(&name, &found, bound, |length| length.to_string())
             }
             Statistic::Share { bound } => self.share(&name, figure.happened, estimate.runs, bound),

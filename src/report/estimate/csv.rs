@@ -1,7 +1,7 @@
 //! The estimate's figures as CSV (RFC 4180): one line for each, seconds, empty where there is no
 //! number.
 
-use super::numbers::fraction;
+use super::numbers::{at_least, fraction};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Figure, Kind, STATISTICS};
 use crate::engine::Duration;
@@ -20,6 +20,7 @@ pub fn write(estimate: &Estimate, to: &mut impl io::Write) -> io::Result<()> {
         }
     }
     names.extend(["assumed_low_p95", "assumed_high_p95", "assumed_share"].map(str::to_owned));
+    names.extend(["still_at_end", "at_least"].map(str::to_owned));
     line(&names, to)?;
     estimate.figures.iter().try_for_each(|figure| line(&row(estimate, figure), to))
 }
@@ -36,8 +37,8 @@ fn row(estimate: &Estimate, figure: &Figure) -> Vec<String> {
     for (_, percent) in STATISTICS {
         cells.push(length(Some(spread.percentile(percent))));
         if is_quantile(percent) {
-            let (low, high) = spread.interval(percent);
-            cells.extend([seconds(low), seconds(high)]);
+            let (low, high) = figure.interval(percent);
+            cells.extend([seconds(low), seconds(high.length())]);
         }
     }
     let share = assumed.and_then(|assumed| assumed.share);
@@ -47,6 +48,10 @@ fn row(estimate: &Estimate, figure: &Figure) -> Vec<String> {
         seconds(assumed.and_then(|assumed| assumed.high)),
         share.unwrap_or_default(),
     ]);
+    cells.extend(match name.kind {
+        Kind::Milestone => [String::new(), String::new()],
+        Kind::Availability => [figure.open().to_string(), at_least(figure).join(" ")],
+    });
     cells
 }
 

@@ -1,10 +1,10 @@
 //! The estimate as one JSON document, for programs. It has every number of the table, and the
 //! worst runs of every figure.
 
-use super::numbers::{fraction, share};
+use super::numbers::{at_least, fraction, share};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{
-    Assumed, Count, Ending, Figure, Kind, Recovered, STATISTICS, Seen, wilson,
+    Assumed, Count, Ending, Figure, Kind, Recovered, STATISTICS, Seen, Upper, wilson,
 };
 use crate::engine::Duration;
 use crate::report::json::{length, list, object};
@@ -47,7 +47,7 @@ fn outcome(estimate: &Estimate, ending: &Ending, count: Count) -> String {
 }
 
 fn figure(estimate: &Estimate, figure: &Figure) -> String {
-    let Figure { name, happened, spread, worst, assumed } = figure;
+    let Figure { name, happened, spread, worst, assumed, .. } = figure;
     let mut members = vec![
         ("name", json!(name.figure).to_string()),
         ("object", json!(name.object).to_string()),
@@ -56,16 +56,21 @@ fn figure(estimate: &Estimate, figure: &Figure) -> String {
     members
         .extend(STATISTICS.map(|(name, percent)| (name, length(Some(spread.percentile(percent))))));
     let quantiles = STATISTICS.into_iter().filter(|(_, percent)| (1..100).contains(percent));
-    let intervals = quantiles.map(|(name, percent)| (name, interval(spread.interval(percent))));
+    let intervals = quantiles.map(|(name, percent)| (name, interval(figure.interval(percent))));
     members.push(("intervals", object(intervals)));
+    if name.kind == Kind::Availability {
+        let at_least = json!(at_least(figure)).to_string();
+        members.extend([("stillAtEnd", figure.open().to_string()), ("atLeast", at_least)]);
+    }
     members.extend(assumed.map(|assumed| ("assumed", moved(assumed))));
     members.push(("worst", list(worst.iter().map(|seen| run(estimate, *seen)))));
     object(members)
 }
 
-/// Both ends, or null where the runs are too few.
-fn interval((low, high): (Option<Duration>, Option<Duration>)) -> String {
-    format!("[{},{}]", length(low), length(high))
+/// Both ends; null where the runs are too few, and the upper where it lies among services that were
+/// still down.
+fn interval((low, high): (Option<Duration>, Upper)) -> String {
+    format!("[{},{}]", length(low), length(high.length()))
 }
 
 fn moved(Assumed { low, high, share }: Assumed) -> String {

@@ -1,6 +1,7 @@
 //! Times, shares and intervals as an estimate prints them.
 
-use crate::engine::Duration;
+use crate::analysis::estimate::{Figure, STATISTICS, Upper};
+use crate::engine::{Duration, counted};
 use crate::report::clock;
 
 /// As everywhere, but from one hour on without tenths: they would not fit and say nothing.
@@ -17,6 +18,29 @@ pub fn time(length: Duration) -> String {
 /// these are many.
 pub fn around(value: Duration, (low, high): (Duration, Duration)) -> String {
     format!("-{}+{}", short(value.saturating_sub(low)), short(high.saturating_sub(value)))
+}
+
+/// How far the interval of a figure's quantile reaches; nothing where the runs are too few.
+pub fn reach(figure: &Figure, percent: u64) -> Option<String> {
+    let value = figure.spread.percentile(percent);
+    match figure.interval(percent) {
+        (Some(low), Upper::At(high)) => Some(around(value, (low, high))),
+        (Some(low), Upper::Open) => Some(format!("-{}+∞", short(value.saturating_sub(low)))),
+        _ => None,
+    }
+}
+
+/// The statistics that are at least as long as they are told, by name.
+pub fn at_least(figure: &Figure) -> Vec<&'static str> {
+    let open = STATISTICS.into_iter().filter(|(_, percent)| figure.is_at_least(*percent));
+    open.map(|(name, _)| name).collect()
+}
+
+/// In how many runs a service did not come back: `still down at the end of 3 runs`.
+pub fn still(figure: &Figure) -> Option<String> {
+    let state = if figure.name.figure == *"degraded" { "degraded" } else { "down" };
+    let words = || format!("still {state} at the end of {}", counted(figure.open(), "run"));
+    (figure.open() > 0).then(words)
 }
 
 /// A length in three letters, rounded up, so that no interval is told narrower than it is.

@@ -1,6 +1,6 @@
 //! Each figure as a histogram of lines: when, how many, and how many until then. For a terminal.
 
-use super::numbers::{tenths, time};
+use super::numbers::{still, tenths, time};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Figure, Kind, Name};
 use crate::engine::{Duration, counted};
@@ -52,6 +52,9 @@ fn plot(
     line.add(Mood::Heading, format!("{what} {object}"));
     line.add(Mood::Quiet, format!("  in {happened} of {}; {unit}", counted(estimate.runs, "run")));
     line.write(style, to)?;
+    if let Some(words) = still(figure) {
+        say(Mood::Bad, &format!("    {words}, and so longer than is shown"), style, to)?;
+    }
     let (low, high) = (spread.min(), spread.max());
     let bins = if low == high { 1 } else { BINS };
     let counts = spread.bins(low, high, bins);

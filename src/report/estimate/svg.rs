@@ -4,7 +4,7 @@
 //! All coordinates are whole numbers, so equal estimates give equal pictures.
 
 use super::axis::ceiling;
-use super::numbers::time;
+use super::numbers::{still, time};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Figure, Kind, Name};
 use crate::engine::counted;
@@ -49,7 +49,8 @@ pub fn write(estimate: &Estimate, to: &mut impl io::Write) -> io::Result<()> {
     for (place, figure) in (1..).zip(constant) {
         let Figure { name, happened, spread, .. } = figure;
         let always = format!("always {} in {}", time(spread.min()), counted(*happened, "run"));
-        let words = format!("{} {}: {always}", name.figure, name.object);
+        let still = still(figure).map_or_else(String::new, |words| format!(", {words}"));
+        let words = format!("{} {}: {always}{still}", name.figure, name.object);
         text(&mut svg, (16, below + LINE * place), "quiet", "start", &words);
     }
     svg.push_str("</svg>\n");
@@ -70,7 +71,8 @@ fn panel(svg: &mut String, estimate: &Estimate, figure: &Figure) {
     };
     let object = if *kind == Kind::Milestone { object.as_str() } else { "" };
     text(svg, (PLOT.left, 22), "name", "start", &name);
-    let note = format!("{object} in {happened} of {}", counted(estimate.runs, "run"));
+    let still = still(figure).map_or_else(String::new, |words| format!(", {words}"));
+    let note = format!("{object} in {happened} of {}{still}", counted(estimate.runs, "run"));
     text(svg, (PLOT.left, 38), "quiet", "start", note.trim());
     let (low, high) = (spread.min(), spread.max());
     time_axis(svg, &PLOT, low, high, axis);

@@ -1,6 +1,6 @@
 //! The estimate for people: how the runs end, when what comes, and which runs are worth a look.
 
-use super::numbers::{around, percent, share_of, tenths, time};
+use super::numbers::{percent, reach, share_of, still, tenths, time};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{
     Assumed, Count, Ending, Figure, Kind, Name, STATISTICS, Seen, runs_needed, wilson,
@@ -126,24 +126,27 @@ fn figure(figure: &Figure, style: Style, to: &mut impl io::Write) -> io::Result<
     let Figure { name: Name { kind, figure: what, object }, happened, spread, assumed, .. } =
         figure;
     let (title, below) = match kind {
-        Kind::Milestone => (what.to_string(), object.as_str()),
-        Kind::Availability => (format!("{object} {what}"), ""),
+        Kind::Milestone => (what.to_string(), object.to_string()),
+        Kind::Availability => (format!("{object} {what}"), still(figure).unwrap_or_default()),
     };
     let mut line = Line::default();
     line.pad_to(2).add(Mood::Neutral, shortened(&title, LABEL - 2)).pad_to(LABEL);
     line.add(Mood::Quiet, format!("{happened:>RUNS$}"));
     for (_, percent) in STATISTICS {
-        line.add(Mood::Neutral, format!("{:>NUMBER$}", time(spread.percentile(percent))));
+        let sign = if figure.is_at_least(percent) { "≥" } else { "" };
+        let told = format!("{sign}{}", time(spread.percentile(percent)));
+        line.add(Mood::Neutral, format!("{told:>NUMBER$}"));
     }
     let share = assumed.map(|Assumed { share, .. }| share.map_or("-".to_owned(), share_of));
     line.add(Mood::Quiet, format!("{:>8}", share.unwrap_or_default()));
     line.write(style, to)?;
-    intervals(figure, below, style, to)
+    intervals(figure, &below, style, to)
 }
 
-/// The line below a figure's numbers: its object, and how far the intervals reach.
+/// The line below a figure's numbers: its object, or in how many runs it was not over, and how far the
+/// intervals reach.
 fn intervals(
-    Figure { spread, .. }: &Figure,
+    figure: &Figure,
     object: &str,
     style: Style,
     to: &mut impl io::Write,
@@ -152,10 +155,7 @@ fn intervals(
     let first = LABEL + RUNS + NUMBER;
     line.pad_to(4).add(Mood::Quiet, shortened(object, first - 6)).pad_to(first);
     for (_, percent) in STATISTICS.into_iter().filter(|(_, percent)| (1..100).contains(percent)) {
-        let text = match spread.interval(percent) {
-            (Some(low), Some(high)) => around(spread.percentile(percent), (low, high)),
-            _ => "-".to_owned(),
-        };
+        let text = reach(figure, percent).unwrap_or_else(|| "-".to_owned());
         line.add(Mood::Quiet, format!("{text:>NUMBER$}"));
     }
     line.write(style, to)
@@ -181,6 +181,12 @@ fn notes(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Resu
             " `-`: too few runs for one; so many are needed at least: {}.",
             lacking.join(", ")
         ));
+    }
+    if estimate.figures.iter().any(|figure| figure.open() > 0) {
+        text.push_str(
+            " ≥, ∞: the service was still down at the end of so many runs, and nobody knows for how much \
+             longer.",
+        );
     }
     if estimate.ends.is_some() {
         text.push_str(

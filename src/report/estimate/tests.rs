@@ -6,7 +6,7 @@ use crate::analysis::estimate::{
 };
 use crate::engine::{Duration, Text};
 use insta::assert_snapshot;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn name(kind: Kind, figure: &'static str, object: &'static str) -> Name {
     Name { kind, figure: Text::word(figure), object: Text::word(object) }
@@ -25,7 +25,7 @@ fn sample(seed: u64, seconds: u64) -> Sample {
     if !stuck {
         figures.insert(Name::recovered(), Duration::from_secs(3000) + length);
     }
-    Sample { seed, ending: Ending { outcome, missing }, figures }
+    Sample { seed, ending: Ending { outcome, missing }, figures, open: BTreeSet::new() }
 }
 
 fn sums(runs: u64, seconds: u64) -> Sums {
@@ -120,6 +120,54 @@ fn csv_has_a_line_for_each_figure_and_as_many_cells_in_each() {
         text.contains(",milestone,nodeUnknown,Node/worker-0,100,40.1,45.001,44.001,46.101,"),
         "{text}"
     );
+}
+
+/// Of 100 runs the ten that do not recover end with the app down, after 1 to 10 minutes.
+fn still_down() -> Estimate {
+    let one = |seed: u64| {
+        let mut sample = sample(seed, 40);
+        let down = name(Kind::Availability, "unavailable", "app/web");
+        if seed.is_multiple_of(10) {
+            sample.figures.insert(down.clone(), Duration::from_secs(6 * seed));
+            sample.open.insert(down);
+        }
+        sample
+    };
+    let asked = Asked { assumed_runs: 0, ..estimate(100, 0).asked };
+    Estimate::of_samples(asked, (1..=100).map(one))
+}
+
+#[test]
+fn a_service_that_is_still_down_at_the_end_is_told_as_at_least_so_long() {
+    let text = printed(EstimateFormat::Table, &still_down());
+    let lines: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("Down")).collect();
+    assert_snapshot!(lines[..7].join("\n"), @r"
+    Down  after first fault           runs      min      p50      p90      p95      p99      max
+      app/web unavailable               60  00:00.0  00:01.0  00:01.0 ≥05:00.0 ≥09:00.0 ≥10:00.0
+        still down at the end of 10 runs            -1.0+0.0   -0.0+∞    -5m+∞        -
+
+    Below each number: how far its 95 % confidence interval reaches, in seconds unless `m` or `h`
+    follows. `-`: too few runs for one; so many are needed at least: p99 368. ≥, ∞: the service was
+    still down at the end of so many runs, and nobody knows for how much longer.
+    ");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let read: serde_json::Value =
+        serde_json::from_str(&printed(EstimateFormat::Json, &still_down())).expect("JSON");
+    let app = &read["availability"][0];
+    assert_eq!(app["stillAtEnd"], 10);
+    assert_eq!(app["atLeast"], serde_json::json!(["p95", "p99", "max"]));
+    assert_eq!(
+        (&app["p95"], &app["intervals"]["p95"][1]),
+        (&300.015.into(), &serde_json::Value::Null)
+    );
+    assert_eq!(read["milestones"][0]["stillAtEnd"], serde_json::Value::Null);
+    let text = printed(EstimateFormat::Csv, &still_down());
+    assert!(text.lines().next().is_some_and(|line| line.ends_with(",still_at_end,at_least")));
+    assert!(text.lines().any(|line| line.ends_with(",10,p95 p99 max")), "{text}");
+    for format in [EstimateFormat::Plot, EstimateFormat::Svg] {
+        let text = printed(format, &still_down());
+        assert!(text.contains("still down at the end of 10 runs"), "{text}");
+    }
 }
 
 #[test]

@@ -4,7 +4,8 @@
 //! what they were. A service that users ask is not here: what they find is in the timeline, as `Probe`.
 
 use crate::engine::{SimTime, Text};
-use crate::scenario::{Level, Simulation};
+use crate::scenario::Simulation;
+use crate::timeline::Level;
 use crate::timeline::Timeline;
 use serde_json::json;
 use std::collections::BTreeMap;

@@ -10,8 +10,8 @@ use crate::engine::{Duration, Text};
 use crate::report::kubectl::{self, Form, Resource};
 use crate::report::lesson::Answers;
 use crate::report::{Format, Style, write};
-use crate::scenario::{Game, Level, load, models::FOUNDING_PAGE};
-use crate::timeline::{Downtime, Entry, EntryId, Value};
+use crate::scenario::{Game, load, models::FOUNDING_PAGE};
+use crate::timeline::{Downtime, Entry, EntryId, Level, Value};
 use crate::world::WORKLOAD_CLUSTER;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -104,7 +104,8 @@ fn levels_are_what_is_summed_up(name: &str, film: &Film) {
             each.fold(Duration::ZERO, |sum, length| sum + length)
         };
         let degraded = summed.degraded.map(|_| lasted(Level::Degraded));
-        let counted = Downtime { unavailable: lasted(Level::Down), degraded };
+        let at_end = changes.last().expect("a level").1;
+        let counted = Downtime { unavailable: lasted(Level::Down), degraded, at_end };
         assert_eq!(counted, *summed, "{name}: {service}");
     }
     assert!(levels.keys().all(|service| run.availability.contains_key(service)), "{name}");
