@@ -57,6 +57,7 @@ fn the_settings_that_decide_when_a_node_is_unknown_are_named() {
     let table = out(&output);
     assert!(table.contains("kubernetes.nodeMonitorGracePeriod = 40s"), "{table}");
     assert!(table.contains("settings move nothing"), "{table}");
+    assert!(table.contains("too few runs") && table.contains("p50 needs 6 runs, p95"), "{table}");
     assert!(!table.contains("machineHealthCheck.unknownTimeout ="), "{table}");
     for not_the_users in ["infra.boot", "clusterApi.healthCheckGap"] {
         assert!(!table.contains(not_the_users), "{table}");

@@ -16,7 +16,7 @@ pub struct Sensitivity {
     pub came: u64,
     pub p50: Quantile,
     pub p95: Quantile,
-    /// Settings that move p50 or p95 for certain, the most first.
+    /// Settings that move p50 or p95 for certain, or that may with too few runs to tell; the most first.
     pub bars: Vec<Bar>,
     /// Settings that do not, by key.
     pub idle: Vec<String>,
@@ -189,7 +189,8 @@ impl Side {
     fn counts(&self, base: &Times) -> bool {
         [(50, self.p50), (95, self.p95)].iter().any(|(percent, moved)| {
             let whole = base.quantile(*percent).value.unwrap_or_default();
-            moved.is_certain() && moved.by.size() >= whole.scaled(LEAST, 1000).as_micros().max(1)
+            let is_far = moved.by.size() >= whole.scaled(LEAST, 1000).as_micros().max(1);
+            is_far && (moved.is_certain() || moved.is_doubtful())
         })
     }
 }

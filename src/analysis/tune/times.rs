@@ -120,12 +120,15 @@ impl Move {
 }
 
 impl Moved {
-    /// True if luck alone does not explain it: the interval lies on one side of none.
+    /// True if luck alone does not explain it: the interval lies on one side of none. Without an
+    /// interval nobody knows.
     pub fn is_certain(&self) -> bool {
-        match self.interval {
-            Some([low, high]) => low > Move::By(0) || high < Move::By(0),
-            None => !self.by.is_none(),
-        }
+        self.interval.is_some_and(|[low, high]| low > Move::By(0) || high < Move::By(0))
+    }
+
+    /// True if it moves, and the runs are too few to say whether that is luck.
+    pub fn is_doubtful(&self) -> bool {
+        self.interval.is_none() && !self.by.is_none()
     }
 }
 
@@ -217,8 +220,15 @@ mod tests {
         assert!(moved.interval.is_some() && !moved.is_certain(), "{moved:?}");
         let few = times([1, 2]).moved(&times([2, 3]), 50, &Resamples::of(2));
         assert_eq!(few, Moved { by: seconds(1), interval: None });
+        assert!(few.is_doubtful() && !few.is_certain(), "two runs say nothing for certain");
         let none = Times::default().moved(&Times::default(), 50, &Resamples::of(0));
         assert_eq!(none, Moved { by: Move::By(0), interval: None });
+        assert!(!none.is_doubtful() && !none.is_certain());
+        // 71 runs are enough for p50, and not for p95.
+        let [before, after] = [0, 30].map(|later| times((0..71).map(|it| it + later)));
+        let both = [50, 95].map(|percent| before.moved(&after, percent, &Resamples::of(71)));
+        let certain = both.map(|moved| (moved.is_certain(), moved.is_doubtful()));
+        assert_eq!(certain, [(true, false), (false, true)]);
     }
 
     #[test]

@@ -188,7 +188,8 @@ fn quantile(quantile: &Quantile) -> String {
 
 fn moved(moved: &Moved) -> String {
     let interval = moved.interval.map_or("null".to_owned(), |ends| list(ends.into_iter().map(by)));
-    object([("by", by(moved.by)), ("interval", interval)])
+    let certain = moved.is_certain().to_string();
+    object([("by", by(moved.by)), ("interval", interval), ("certain", certain)])
 }
 
 /// Seconds, or the word for what is beyond them.

@@ -75,7 +75,16 @@ fn moved(by: Move) -> String {
 }
 
 fn interval(moved_: &Moved) -> String {
-    moved_.interval.map_or(String::new(), |[low, high]| format!("{}..{}", moved(low), moved(high)))
+    match moved_.interval {
+        Some([low, high]) => format!("{}..{}", moved(low), moved(high)),
+        None if moved_.is_doubtful() => "too few runs".to_owned(),
+        None => String::new(),
+    }
+}
+
+/// After a move of which the runs are too few to say whether it is luck.
+fn doubt(moved: &Moved) -> &'static str {
+    if moved.is_doubtful() { "?" } else { "" }
 }
 
 /// Less time is good news.

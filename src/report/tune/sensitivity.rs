@@ -1,6 +1,7 @@
 //! A tornado for a terminal: each setting with a bar to the left for sooner, to the right for later.
 
-use super::{interval, mood, moved, quantile, reach, short, title};
+use super::{doubt, interval, mood, moved, quantile, reach, short, title};
+use crate::analysis::estimate::runs_needed;
 use crate::analysis::tune::{Bar, Move, Sensitivity, Side};
 use crate::engine::counted;
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
@@ -64,8 +65,8 @@ fn setting(
         line.pad_to(4).add(Mood::Neutral, short(&side.value)).pad_to(VALUE);
         line.add(mood(&side.p50), bar(side, most));
         line.add(mood(&side.p50), format!("{:>NUMBER$}", moved(side.p50.by)));
-        line.add(Mood::Quiet, format!("  {:<21}", interval(&side.p50)));
-        line.add(mood(&side.p95), format!("{:>NUMBER$}", moved(side.p95.by)));
+        line.add(Mood::Quiet, format!("{:<2}{:<21}", doubt(&side.p50), interval(&side.p50)));
+        line.add(mood(&side.p95), format!("{:>NUMBER$}{}", moved(side.p95.by), doubt(&side.p95)));
         if side.came != came {
             line.add(Mood::Bad, format!("  in {}/{runs}", side.came));
         }
@@ -125,8 +126,10 @@ fn rest(found: &Sensitivity, style: Style, to: &mut impl io::Write) -> io::Resul
         played.of
     );
     if found.p95.interval.is_none() {
-        let (p50, p95) = (6, 72);
-        text.push_str(&format!(" An interval of p50 needs {p50} runs, of p95 {p95}."));
+        let (p50, p95) = (runs_needed(50), runs_needed(95));
+        text.push_str(&format!(
+            " `?`: too few runs for an interval, so it may be luck; p50 needs {p50} runs, p95 {p95}."
+        ));
     }
     hang(Line::default(), 0, &[Span::new(Mood::Quiet, text)], style, to)
 }

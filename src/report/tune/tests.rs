@@ -112,6 +112,44 @@ fn a_tornado_reads_on_a_terminal() {
     assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
 }
 
+/// Five runs of each have an interval of nothing, 20 one of p50.
+#[test]
+fn what_too_few_runs_say_is_marked_and_not_certain() {
+    let few = |percentiles: &[u64]| {
+        let mut found = sensitivity();
+        for percent in percentiles {
+            let base = if *percent == 50 { &mut found.p50 } else { &mut found.p95 };
+            base.interval = None;
+            for side in found.bars.iter_mut().flat_map(|bar| &mut bar.sides) {
+                let moved = if *percent == 50 { &mut side.p50 } else { &mut side.p95 };
+                moved.interval = None;
+            }
+        }
+        found
+    };
+    for (found, row, title) in [
+        (few(&[50, 95]), "  -2m30s? too few runs             -2m29s?\n", "for an interval<"),
+        (few(&[95]), "  -2m30s  -2m31s..-2m29s           -2m29s?\n", "for an interval of p95<"),
+    ] {
+        let table = text(|to| write_sensitivity(&found, Style::Plain, to));
+        assert!(table.contains(row), "{table}");
+        let note = table.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words =
+            "`?`: too few runs for an interval, so it may be luck; p50 needs 6 runs, p95 72.";
+        assert!(note.ends_with(words), "{table}");
+        assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
+        let svg = sensitivity_svg(&found);
+        assert!(svg.contains(title) && svg.contains(">2m30s?<"), "{svg}");
+        let read = serde_json::from_str::<serde_json::Value>(&sensitivity_json(&found));
+        let side = read.expect("JSON")["settings"][0]["tried"][0].clone();
+        assert_eq!(
+            (&side["p95"]["interval"], &side["p95"]["certain"]),
+            (&().into(), &false.into())
+        );
+        assert_eq!(side["p50"]["certain"], side["p50"]["interval"].is_array());
+    }
+}
+
 #[test]
 fn a_sweep_reads_on_a_terminal() {
     insta::assert_snapshot!(text(|to| write_sweep(&sweep(), Style::Plain, to)));

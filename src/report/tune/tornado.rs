@@ -3,7 +3,7 @@
 //! The value below the setting's own is a light bar, the one above a dark one; each is named at its
 //! end, so nothing hangs on a color.
 
-use super::{moved, quantile, short};
+use super::{doubt, moved, quantile, short};
 use crate::analysis::tune::{Bar, Move, Moved, Sensitivity, Side};
 use crate::engine::{Duration, counted};
 use crate::report::estimate::axis::{label, ticks, unit};
@@ -35,8 +35,13 @@ pub fn sensitivity_svg(found: &Sensitivity) -> String {
     let title = format!("What moves {} of {} on {}", played.of, played.scenario, played.platform);
     let mut svg = begin((plot.right() + 90, plot.bottom() + 92), &title, STYLE);
     text(&mut svg, (16, 28), "title", "start", &title);
+    let few = match [p50, p95].map(|quantile| quantile.interval.is_none()) {
+        [true, true] => "; ?: too few runs for an interval",
+        [false, true] => "; ?: too few runs for an interval of p95",
+        _ => "",
+    };
     let as_it_is = format!(
-        "as it is: p50 {}, p95 {}; {} of each value{partial}",
+        "as it is: p50 {}, p95 {}; {} of each value{partial}{few}",
         quantile(p50),
         quantile(p95),
         counted(played.runs, "run")
@@ -189,7 +194,8 @@ fn one(svg: &mut String, side: &Side, is_up: bool, top: u64, axis: &Axis) {
         Move::By(_) => String::new(),
         by => format!(" {}", moved(by)),
     };
-    let words = format!("{}{beyond}", short(&side.value));
+    let doubt = if doubt(&side.p50).is_empty() { doubt(&side.p95) } else { doubt(&side.p50) };
+    let words = format!("{}{beyond}{doubt}", short(&side.value));
     let (x, anchor) = if end < middle { (left - 60, "end") } else { (right + 60, "start") };
     let _ = writeln!(
         svg,
