@@ -5,8 +5,7 @@
 
 use crate::engine::{SimTime, Text};
 use crate::scenario::Simulation;
-use crate::timeline::Level;
-use crate::timeline::Timeline;
+use crate::timeline::{Level, Timeline};
 use serde_json::json;
 use std::collections::BTreeMap;
 
