@@ -195,7 +195,13 @@ impl Manifests {
         if word.ends_with("List")
             && matches!(root.get("items").map(|it| &it.value), Some(Value::List(_)))
         {
-            return root.list("items")?.iter().try_for_each(|item| self.object(reader, item));
+            let items = root.list("items")?;
+            if items.is_empty() {
+                let message =
+                    "an empty list changes nothing; was it asked for in another namespace?";
+                return Err(reader.mistake(kind.place, message));
+            }
+            return items.iter().try_for_each(|item| self.object(reader, item));
         }
         let version = match kind_of(word, group) {
             kinds::Found::Played(version) => version,

@@ -391,6 +391,9 @@ fn kinds_that_stand_beside_are_left_out_and_lists_are_opened() {
     let wrong = refused("kind: Deployment\n");
     assert!(wrong.starts_with("m.yaml:1:1: apiVersion is missing"), "{wrong}");
     assert!(refused("").contains("is empty"));
+    // What `kubectl get ... -o yaml` prints of a namespace that has none.
+    let none = refused("apiVersion: v1\nkind: List\nitems: []\n");
+    assert!(none.starts_with("m.yaml:2:7: an empty list changes nothing"), "{none}");
     let scenario = refused("apiVersion: healsim/v1\nkind: Scenario\n");
     assert!(scenario.contains("kind `Scenario`"), "{scenario}");
 }
