@@ -10,6 +10,7 @@ use crate::api::{
 use crate::engine::{Duration, Generation, Owner, Purpose, Text, below, name_suffix};
 use crate::infra::{Address, Broken, ConnectionId, Ctx};
 use crate::timeline::Cause;
+use crate::timeline::vocabulary::EVENTS;
 use crate::wire::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -284,6 +285,7 @@ impl<T: Clone> Client<T> {
         reason: &'static str,
         message: Text,
     ) {
+        debug_assert!(EVENTS.contains(&reason), "add {reason} to src/timeline/vocabulary.rs");
         let now = ctx.wall_clock();
         let reason = Text::word(reason);
         let index = (regarding.clone(), reason.clone(), message.clone());

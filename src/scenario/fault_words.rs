@@ -120,10 +120,16 @@ impl WrittenFault {
     pub fn waits(&self) -> bool {
         self.at.is_none() && self.when.is_some()
     }
+
+    /// The Deployment that it creates, if it does.
+    pub fn deploys(&self) -> Option<String> {
+        let read = super::faults::Kubectl::read(&self.kubectl.as_ref()?.value, None).ok()?;
+        read.deploys().map(str::to_owned)
+    }
 }
 
 /// The units that a VM has.
-const UNITS: [&str; 2] = ["kubelet", "cloud-init"];
+pub(super) const UNITS: [&str; 2] = ["kubelet", "cloud-init"];
 
 impl Scenario {
     /// Reads a fault that must come before the run's end, on what there is when it begins.

@@ -185,7 +185,7 @@ impl Scenario {
             probes::resolve(&self.spec.probes, &self.source, (&apps, control_planes), &mut note);
         blueprint.users = probes::users(wanted, &platform.catalog);
         let given = self.given(&blueprint, &mut note);
-        let stage = Stage::of(blueprint.clone());
+        let stage = Stage::of(blueprint.clone(), &self.deployed());
         let (mut faults, mut awaited) = (Vec::new(), Vec::new());
         for written in &self.spec.faults {
             match self.fault(written, &stage, until) {
@@ -208,7 +208,7 @@ impl Scenario {
         // With another end on the command line it is the user who cuts expectations short.
         let first = faults.first().map_or(SimTime::ZERO, |(at, _)| *at).since(SimTime::ZERO);
         let rest = if until_instead.is_some() { LONGEST } else { until.saturating_sub(first) };
-        let reader = Reader { source: &self.source, stage: &stage, rest };
+        let reader = Reader { source: &self.source, platform: &platform.name, stage: &stage, rest };
         let expectations = reader.read(&self.spec.expect, &mut note);
         let questions = self.questions(&self.spec.questions, &reader, &mut note);
         let until = SimTime::ZERO + until;
@@ -258,6 +258,12 @@ impl Scenario {
             note(self.source.mistake(zones, message));
         }
         zones.value.min(MOST_ZONES)
+    }
+
+    /// The Deployments that its faults create.
+    fn deployed(&self) -> Vec<String> {
+        let faults = self.spec.faults.iter();
+        faults.filter_map(|fault| fault.value.deploys()).collect()
     }
 
     /// The phases that it pins.

@@ -1,7 +1,7 @@
 //! The lines of `expect` as they are written: alone, or several under one observation of a source.
 
 use super::catalog;
-use super::expect::{Expectation, Pattern, RECOVERED, Sight};
+use super::expect::{Expectation, Names, Pattern, RECOVERED, Sight};
 use super::mistake::Mistake;
 use super::models;
 use super::stage::Stage;
@@ -27,6 +27,8 @@ pub struct WrittenExpectation {
 /// What the lines of a scenario are read with.
 pub struct Reader<'a> {
     pub source: &'a Source,
+    /// The platform that is played.
+    pub platform: &'a str,
     pub stage: &'a Stage,
     /// How long the run goes on after the first fault.
     pub rest: Duration,
@@ -115,10 +117,14 @@ impl Reader<'_> {
                 return Err(self.source.mistake(item, message));
             }
         };
-        let sight = self.sight(words)?;
-        let after = written.after.as_ref().map(|range| self.range(range)).transpose()?;
-        let on = written.on.iter().flatten().map(|name| self.platform(name));
+        let on = written.on.iter().flatten().map(|name| self.known_platform(name));
         let on = on.collect::<Result<Vec<Text>, Mistake>>()?;
+        let sight = match on.is_empty() || on.iter().any(|name| *name == *self.platform) {
+            true => self.sight(words)?,
+            // What other platforms have is not known here.
+            false => self.sight_of(words, &|kind| self.stage.names_anywhere(kind))?,
+        };
+        let after = written.after.as_ref().map(|range| self.range(range)).transpose()?;
         let text = Text::from(words.value.as_str());
         let (says, because) = (Text::EMPTY, Text::EMPTY);
         Ok(Expectation { text, sight, never, after, on, says, because })
@@ -141,10 +147,14 @@ impl Reader<'_> {
 
     /// What is to be seen: a pattern, or the recovery.
     pub fn sight(&self, words: &Spanned<String>) -> Result<Sight, Mistake> {
+        self.sight_of(words, &|kind| self.stage.names(kind))
+    }
+
+    fn sight_of(&self, words: &Spanned<String>, names: Names) -> Result<Sight, Mistake> {
         if words.value == RECOVERED {
             return Ok(Sight::Recovery);
         }
-        let read = Pattern::read(&words.value, &|kind| self.stage.names(kind));
+        let read = Pattern::read(&words.value, names);
         read.map(Sight::Entries)
             .map_err(|(at, message)| self.source.mistake_after(words, at, message))
     }
@@ -163,7 +173,7 @@ impl Reader<'_> {
         Ok((delay.low, delay.high))
     }
 
-    fn platform(&self, name: &Spanned<String>) -> Result<Text, Mistake> {
+    fn known_platform(&self, name: &Spanned<String>) -> Result<Text, Mistake> {
         if models::platforms().contains(&name.value.as_str()) {
             return Ok(Text::from(name.value.as_str()));
         }

@@ -159,7 +159,7 @@ impl std::error::Error for NotAnOutage {}
 impl Quiet {
     /// The same cluster without the game's own faults.
     pub fn of(game: &Game) -> Quiet {
-        let stage = Stage::of(game.blueprint().clone());
+        let stage = Stage::of(game.blueprint().clone(), &[]);
         let owned = |names: &[&str]| names.iter().map(|name| Text::from(*name)).collect();
         let vms = stage.vms();
         let serves = |vm: &&str| stage.programs(vm).contains(&"kube-apiserver");
@@ -170,7 +170,7 @@ impl Quiet {
             vms.iter().copied().filter(|vm| keep(vm)).collect()
         };
         Quiet {
-            nodes: owned(&stage.names("Node").unwrap_or_default()),
+            nodes: owned(&stage.nodes().collect::<Vec<_>>()),
             workers: owned(&filtered(&is_worker)),
             api_servers: owned(&filtered(&|vm| serves(vm) && is_its_own(vm))),
             game: game.clone().free(),

@@ -109,6 +109,19 @@ fn api_users(
     }
 }
 
+/// The `probes` with which there would be a user of this name in a timeline.
+pub fn that_says(name: &str) -> String {
+    let (key, value) = match (name.strip_prefix("app-"), name.split_once('@')) {
+        (Some(app), _) if !app.contains('*') => ("app", app.to_owned()),
+        (_, Some(("api", vm))) if !vm.contains('*') => ("api", vm.replacen("via-", "via ", 1)),
+        _ if name == "deploy" => ("deploy", "30s".to_owned()),
+        _ if name == "api" => ("api", "endpoint".to_owned()),
+        _ if name.starts_with("api") => ("api", "each".to_owned()),
+        _ => ("app", "WORKLOAD".to_owned()),
+    };
+    format!("probes: [{{ {key}: {value} }}]")
+}
+
 /// The users that are meant; each mistake is noted.
 pub fn resolve(
     written: &[Spanned<WrittenProbe>],

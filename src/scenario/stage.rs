@@ -1,9 +1,9 @@
 //! What there is when a run begins: the names that a scenario can mean.
 //!
-//! Asked of a world that is about to begin, so that no name stands in a second list. It knows
-//! nothing of what comes to be later: such names are drawn, and no scenario can know them.
+//! Asked of a world that is about to begin, so that no name stands in a second list. Of what comes
+//! to be later it knows the part of a name that is not drawn (`names.rs`).
 
-use crate::api::Kind;
+use super::names::{AllKnown, Known, known};
 use crate::world::{Blueprint, World};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,7 @@ pub struct Stage {
     vms: BTreeMap<String, Host>,
     hosts: Vec<String>,
     zones: Vec<String>,
-    nodes: Vec<String>,
-    machines: Vec<String>,
+    names: AllKnown,
 }
 
 /// What is on one VM.
@@ -27,11 +26,11 @@ struct Host {
 
 impl Stage {
     /// What a world of this blueprint has when it begins; the same for every seed.
-    pub fn of(blueprint: Blueprint) -> Stage {
-        let world = World::new(blueprint, 0);
+    /// `deployed` are the Deployments that a person creates in the run.
+    pub fn of(blueprint: Blueprint, deployed: &[String]) -> Stage {
+        let world = World::new(blueprint.clone(), 0);
         let view = world.view();
-        let names = |kind| view.objects(kind).map(|object| object.name().to_string()).collect();
-        let (nodes, machines) = (names(Kind::Node), names(Kind::Machine));
+        let names = known(view, &blueprint, deployed);
         let host = |vm: &crate::infra::Vm| {
             let alive = view.processes_on(&vm.name).filter(|process| process.alive);
             let programs = alive.map(|process| process.program.to_string()).collect();
@@ -41,7 +40,7 @@ impl Stage {
         let vms = world.view().vms().map(host).collect();
         let hosts = view.hosts().map(|host| host.name.to_string()).collect();
         let zones = view.zones().map(|zone| zone.to_string()).collect();
-        Stage { vms, hosts, zones, nodes, machines }
+        Stage { vms, hosts, zones, names }
     }
 
     /// The names of the VMs.
@@ -75,15 +74,20 @@ impl Stage {
         all.into_iter().collect()
     }
 
-    /// The names that objects of a kind have at the beginning, if a scenario can know them all.
-    pub fn names(&self, kind: &str) -> Option<Vec<&str>> {
-        match kind {
-            "VM" => Some(self.vms()),
-            "Host" => Some(self.hosts()),
-            "Node" => Some(words(&self.nodes)),
-            "Machine" => Some(words(&self.machines)),
-            _ => None,
-        }
+    /// The names of the Nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = &str> {
+        let nodes = self.names.get("Node");
+        nodes.into_iter().flat_map(|known| known.names.iter().map(String::as_str))
+    }
+
+    /// The same, of kinds whose names are the scenario's own affair, whatever the platform.
+    pub fn names_anywhere(&self, kind: &str) -> Option<&Known> {
+        self.names(kind).filter(|_| ["VM", "Host", "Node", "Machine", "Probe"].contains(&kind))
+    }
+
+    /// The names that objects of a kind can have, if a scenario can know them all.
+    pub fn names(&self, kind: &str) -> Option<&Known> {
+        self.names.get(kind)
     }
 }
 

@@ -24,7 +24,46 @@ const SET: Holds = Holds::OneOf(&["set"]);
 
 /// What every object of an API has: it comes, it goes, and Events tell of it.
 const COMMON: &[Field] =
-    &[("exists", Holds::True), ("event", Holds::Text), ("deletionTimestamp", SET)];
+    &[("exists", Holds::True), ("event", Holds::OneOf(EVENTS)), ("deletionTimestamp", SET)];
+
+/// The reasons of all Events that anybody here records; a debug build stops at another.
+pub const EVENTS: &[&str] = &[
+    "BackOff",
+    "BackoffLimitExceeded",
+    "Completed",
+    "ControlPlaneUnhealthy",
+    "DeletingNode",
+    "DetectedUnhealthy",
+    "FailedAttachVolume",
+    "FailedCreate",
+    "FailedDaemonPod",
+    "FailedDeleteNode",
+    "FailedDrainNode",
+    "FailedScaleUp",
+    "FailedScheduling",
+    "FailedWaitForVolumeDetach",
+    "Killing",
+    "LeaderElection",
+    "MachineMarkedUnhealthy",
+    "NoPods",
+    "NodeNotReady",
+    "NodeVolumesDetached",
+    "NotDeleted",
+    "RegisteredNode",
+    "RemediationRestricted",
+    "RemovingNode",
+    "ScalingReplicaSet",
+    "Scheduled",
+    "SucceededDaemonPod",
+    "SuccessfulCreate",
+    "SuccessfulDelete",
+    "SuccessfulDrainNode",
+    "SuccessfulScale",
+    "SuccessfulSetNodeRef",
+    "Synced",
+    "TaintManagerEviction",
+    "Unhealthy",
+];
 
 const COUNT: Holds = Holds::Count;
 

@@ -1,6 +1,7 @@
 //! The language of expectations, word by word.
 
 use super::*;
+use crate::scenario::Known;
 use crate::timeline::{Entry, Value};
 
 /// A timeline from lines `SECONDS KIND/NAME FIELD VALUE [REASON]`; a value of `-` is null, and the
@@ -72,8 +73,19 @@ fn a_recovery_is_seen_at_its_own_time_and_within_its_range() {
 
 /// A pattern on a cluster of two workers.
 fn read(words: &str) -> Result<Pattern, (usize, String)> {
-    let named = |kind: &str| matches!(kind, "VM" | "Node" | "Machine");
-    Pattern::read(words, &|kind| named(kind).then(|| vec!["control-plane-0", "worker-0"]))
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let (names, later) = (texts(&["control-plane-0", "worker-0"]), texts(&["md-0-*"]));
+    let machines = Known { names, later };
+    let pods = Known { names: texts(&["web-*"]), ..Known::default() };
+    let probes = Known { names: texts(&["app-web"]), ..Known::default() };
+    let none = Known::default();
+    Pattern::read(words, &|kind| match kind {
+        "VM" | "Node" | "Machine" => Some(&machines),
+        "Pod" => Some(&pods),
+        "Probe" => Some(&probes),
+        "PodDisruptionBudget" => Some(&none),
+        _ => None,
+    })
 }
 
 const RUN: &str = "
@@ -138,7 +150,7 @@ fn a_range_counts_from_the_fault_and_includes_its_bounds() {
     let late = judge("Node/worker-0 Ready=Unknown", false, Some((29, 40)));
     assert!(!late.met);
     assert_eq!(late.why_not, "it was seen 41s after the fault (entry 7)");
-    assert_eq!(judge("Node/worker-1* Ready=Unknown", false, None).why_not, "it was never seen");
+    assert_eq!(judge("Node/control-* Ready=Unknown", false, None).why_not, "it was never seen");
 }
 
 #[test]
@@ -199,6 +211,13 @@ fn what_no_entry_can_say_is_refused() {
         ("Node log=x", 5, "no field `log` of Node; known:"),
         ("Pod deleted on worker-9", 15, "did you mean `worker-0`?"),
         ("MachineSet replicas=many", 20, "a number"),
+        ("Pod deleted on wroker-*", 15, "did you mean `worker-*`?"),
+        ("Node/md-0-x created", 5, "known: control-plane-0, worker-0"),
+        ("Pod/wbe-* deleted", 4, "known: web-*"),
+        ("Pod event=FailedSchedulng", 10, "did you mean `FailedScheduling`?"),
+        ("Probe/app-wbe status=down", 6, "did you mean `app-web`?"),
+        ("Probe/deploy status=down", 6, "or write `probes: [{ deploy: 30s }]`"),
+        ("PodDisruptionBudget/web disruptionsAllowed=0", 20, "there is none"),
         ("Nod* created", 0, ""),
         ("Gizmo* created", 0, "no kind `Gizmo*`; known: Cluster"),
         ("Node Ready=True while Pod/\u{e9}\u{e9} phase=On", 35, "known: Pending"),
@@ -212,9 +231,16 @@ fn what_no_entry_can_say_is_refused() {
             }
         }
     }
-    for right in
-        ["Node Ready=Unk*", "Machine* replicas=2", "* exists=true", "Node/worker-* deleted"]
-    {
+    for right in [
+        "Node Ready=Unk*",
+        "Machine* replicas=2",
+        "* exists=true",
+        "Node/worker-* deleted",
+        "Node/md-* created",
+        "Pod/web-6d4b75cb6d-x7k2p deleted",
+        "Pod event=Failed*",
+        "PodDisruptionBudget deleted",
+    ] {
         assert!(read(right).is_ok(), "{right}");
     }
 }

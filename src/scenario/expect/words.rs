@@ -4,13 +4,16 @@
 
 use super::pattern::Glob;
 use crate::scenario::mistake::nearest;
+use crate::scenario::names::Known;
+use crate::scenario::probes;
 use crate::timeline::vocabulary::{self, Holds};
+use std::collections::BTreeSet;
 
 /// A word with the letter at which it begins, counted from 0.
 pub type Word<'a> = (usize, &'a str);
 
-/// The names that objects of a kind have, where all of them are known.
-pub type Names<'a> = &'a dyn Fn(&str) -> Option<Vec<&'a str>>;
+/// The names that objects of a kind can have, where all of them are known.
+pub type Names<'a> = &'a dyn Fn(&str) -> Option<&'a Known>;
 
 type Wrong = (usize, String);
 
@@ -58,13 +61,40 @@ pub fn check_kind(at: usize, kind: &str) -> Result<(), Wrong> {
     }
 }
 
-/// A name without `*` must be one of those that there are.
+/// A name must be one of those that there can be, and one with `*` stand for one of them.
 pub fn check_name(at: usize, kind: &str, name: &str, names: Names) -> Result<(), Wrong> {
-    let Some(known) = names(kind).filter(|_| !name.contains('*')) else { return Ok(()) };
-    match known.contains(&name) {
-        true => Ok(()),
-        false => Err((at, unknown(kind, name, " when the run begins", &known))),
+    let Some(known) = names(kind) else { return Ok(()) };
+    // Whether there is anybody who asks is the scenario's own affair; what else there is differs
+    // from platform to platform.
+    let is_any = name == "*" && kind != "Probe";
+    if is_any || known.has(name) {
+        return Ok(());
     }
+    let names: Vec<&str> = known.names.iter().map(String::as_str).collect();
+    let wrong = match (kind, names.as_slice()) {
+        ("Probe", []) => format!(
+            "nobody asks here, so `{kind}/{name}` says nothing; write `{}`",
+            probes::that_says(name)
+        ),
+        (_, []) => format!("no {kind} `{name}` when the run begins; there is none"),
+        _ if name.contains('*') => {
+            let later = known.later.iter().map(String::as_str);
+            let ways = starred(names.iter().copied().chain(later));
+            let ways: BTreeSet<&str> = ways.iter().map(String::as_str).chain(names).collect();
+            unknown(kind, name, " when the run begins", &Vec::from_iter(ways))
+        }
+        _ => unknown(kind, name, " when the run begins", &names),
+    };
+    match kind == "Probe" && wrong.contains("known:") {
+        true => Err((at, format!("{wrong}; or write `{}`", probes::that_says(name)))),
+        false => Err((at, wrong)),
+    }
+}
+
+/// Names with a `*` in the place of their last part, as people write them: `worker-*`.
+fn starred<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let head = |name: &str| Some(format!("{}*", &name[..=name.rfind(['-', '@'])?]));
+    names.filter_map(head).collect()
 }
 
 /// A field must be one of the kind's, and its value one that the field can hold.

@@ -108,6 +108,12 @@ impl Kubectl {
         }
     }
 
+    /// The name of the Deployment that it creates, if it does.
+    pub fn deploys(&self) -> Option<&str> {
+        let Command { object, action, .. } = &self.command;
+        matches!(action, Action::CreateDeployment { .. }).then_some(object.name.as_str())
+    }
+
     /// The object that is meant; a name without `*` is typed as it is, whether or not it exists.
     pub fn resolve(&self, view: View) -> Option<String> {
         let ObjectKey { kind, namespace, name } = &self.command.object;
