@@ -473,8 +473,30 @@ fn get_tells_of_work_that_is_done_and_shows_more_when_wide() {
     let columns: Vec<&str> = head.split_whitespace().collect();
     assert_eq!(columns, ["NAME", "POWER-STATE", "CLASS", "IMAGE", "PRIMARY-IP4", "AGE"], "{wide}");
     let lab = ["--platform", "lab-k8s-1.34-capi-1.14", "--at", "1m"];
-    let none = get(&[&["virtualmachines"], &lab[..]].concat());
-    assert_eq!(none, "No resources found in default namespace.\n");
+    let none = |form: &[&str]| {
+        let args = [&["get", "virtualmachines"], &lab[..], form, &[path.as_str()]].concat();
+        let output = healsim(&args);
+        (out(&output), err(&output))
+    };
+    let nothing = "No resources found in default namespace.\n";
+    assert_eq!(none(&[]), (String::new(), nothing.to_owned()), "beside the result, as kubectl");
+    assert_eq!(none(&["-o", "wide"]), (String::new(), nothing.to_owned()));
+    assert_eq!(none(&["-o", "name"]), (String::new(), String::new()));
+    assert!(none(&["-o", "json"]).0.contains("\"items\": []"), "{:?}", none(&["-o", "json"]));
+}
+
+#[test]
+fn get_prints_vms_as_documents_too() {
+    let get =
+        |form: &str| out(&healsim(&["get", "vms", "--at", "30s", "worker-power-off", "-o", form]));
+    let json: serde_json::Value = serde_json::from_str(&get("json")).expect("JSON");
+    let vms = json["items"].as_array().expect("a list");
+    let worker = vms.iter().find(|vm| vm["name"] == "worker-0").expect("a worker");
+    assert_eq!((&worker["kind"], &worker["power"]), (&"VM".into(), &"on".into()), "{worker}");
+    assert_eq!((&worker["kubelet"], &worker["host"].is_null()), (&"running".into(), &false));
+    assert!(worker["containers"].as_u64().is_some_and(|count| count > 0), "{worker}");
+    let yaml = get("yaml");
+    assert!(yaml.contains("kind: VM\n") && yaml.contains("connectionState: connected"), "{yaml}");
 }
 
 #[test]

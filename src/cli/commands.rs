@@ -399,6 +399,7 @@ fn get_at(asked: &Get, player: &impl Player) -> Result<Exit, Trouble> {
     };
     let got = player.get(&asked.input, &options, &question)?;
     print(got.text.as_bytes()).map_err(stdout)?;
+    got.beside.lines().for_each(note);
     // As kubectl itself ends.
     Ok(if got.failed { Exit::Failed } else { Exit::Done })
 }

@@ -132,7 +132,8 @@ impl Player for Fake {
         Err(vec![format!("{input}: it has no `questions`")])
     }
     fn get(&self, _: &str, _: &Options, question: &Question) -> Result<Got, Vec<String>> {
-        Ok(Got { text: format!("{question:?}\n"), failed: question.seed == 13 })
+        let (text, beside) = (format!("{question:?}\n"), String::new());
+        Ok(Got { text, beside, failed: question.seed == 13 })
     }
 }
 

@@ -12,48 +12,71 @@ use serde_json::{Value, json};
 const NONE: &str = "<none>";
 
 /// The VMs.
-pub fn vms(view: View, form: Form) -> String {
-    if form == Form::Name {
-        return names(view.vms().map(|vm| ("vm".to_owned(), vm.name.as_str())));
-    }
-    let mut columns = vec!["NAME", "POWER", "KUBELET", "CONTAINERS"];
-    if form == Form::Wide {
-        columns.extend(["HOST", "CONNECTION"]);
-    }
-    let mut table = Table::new(columns);
-    for vm in view.vms() {
-        table.push(vm_cells(view, vm));
-    }
-    table.to_string()
+pub fn vms(view: View, form: Form) -> Option<String> {
+    let all: Vec<&Vm> = view.vms().collect();
+    Some(match form {
+        Form::Yaml | Form::Json => list(all.iter().map(|vm| vm_json(view, vm)).collect(), form),
+        _ if all.is_empty() => return None,
+        Form::Name => names(all.iter().map(|vm| ("vm".to_owned(), vm.name.as_str()))),
+        Form::Table | Form::Wide => {
+            let mut columns = vec!["NAME", "POWER", "KUBELET", "CONTAINERS"];
+            if form == Form::Wide {
+                columns.extend(["HOST", "CONNECTION"]);
+            }
+            let mut table = Table::new(columns);
+            all.iter().for_each(|vm| table.push(vm_cells(view, vm)));
+            table.to_string()
+        }
+    })
 }
 
 fn vm_cells(view: View, vm: &Vm) -> Vec<String> {
-    let kubelet = match vm.units.contains_key("kubelet") {
-        false => NONE,
-        true if view.runs("kubelet", &vm.name) => "running",
-        true => "stopped",
-    };
-    let running = vm.containers.values().filter(|c| c.is_running(view.now())).count();
-    let host = view.host_of(vm);
-    let is_lost = host.is_some_and(|host| !view.responds(host));
     vec![
         vm.name.to_string(),
         power(vm.is_on()).to_owned(),
-        kubelet.to_owned(),
-        running.to_string(),
-        host.map_or(NONE, |host| host.as_str()).to_owned(),
-        if is_lost { "disconnected" } else { "connected" }.to_owned(),
+        kubelet(view, vm).unwrap_or(NONE).to_owned(),
+        containers(view, vm).to_string(),
+        view.host_of(vm).map_or(NONE, |host| host.as_str()).to_owned(),
+        connection_of(view, vm).to_owned(),
     ]
 }
 
+fn vm_json(view: View, vm: &Vm) -> Value {
+    json!({
+        "kind": "VM",
+        "name": vm.name,
+        "power": power(vm.is_on()),
+        "kubelet": kubelet(view, vm),
+        "containers": containers(view, vm),
+        "host": view.host_of(vm),
+        "connectionState": connection_of(view, vm),
+    })
+}
+
+/// Whether its kubelet runs, if it has one.
+fn kubelet(view: View, vm: &Vm) -> Option<&'static str> {
+    let runs = view.runs("kubelet", &vm.name);
+    vm.units.contains_key("kubelet").then_some(if runs { "running" } else { "stopped" })
+}
+
+/// How many containers run.
+fn containers(view: View, vm: &Vm) -> usize {
+    vm.containers.values().filter(|c| c.is_running(view.now())).count()
+}
+
+fn connection_of(view: View, vm: &Vm) -> &'static str {
+    let is_lost = view.host_of(vm).is_some_and(|host| !view.responds(host));
+    if is_lost { "disconnected" } else { "connected" }
+}
+
 /// The hosts.
-pub fn hosts(view: View, form: Form) -> String {
+pub fn hosts(view: View, form: Form) -> Option<String> {
     let all: Vec<&Host> = view.hosts().collect();
-    match form {
+    Some(match form {
         Form::Yaml | Form::Json => {
             list(all.iter().map(|host| host_json(view, host)).collect(), form)
         }
-        _ if all.is_empty() => "No resources found\n".to_owned(),
+        _ if all.is_empty() => return None,
         Form::Name => names(all.iter().map(|host| ("host".to_owned(), host.name.as_str()))),
         Form::Table | Form::Wide => {
             let mut columns = vec!["NAME", "POWER", "CONNECTION", "HA", "VMS"];
@@ -75,7 +98,7 @@ pub fn hosts(view: View, form: Form) -> String {
             }
             table.to_string()
         }
-    }
+    })
 }
 
 fn host_json(view: View, host: &Host) -> Value {

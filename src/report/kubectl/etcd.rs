@@ -12,7 +12,7 @@ use crate::world::{EtcdMember, MANAGEMENT_CLUSTER, View, WORKLOAD_CLUSTER};
 use serde_json::{Value, json};
 
 /// The members of each cluster.
-pub fn members(view: View, form: Form) -> String {
+pub fn members(view: View, form: Form) -> Option<String> {
     let mut all: Vec<Listed> = Vec::new();
     for cluster in [WORKLOAD_CLUSTER.as_str(), MANAGEMENT_CLUSTER.as_str()] {
         let leader = view.etcd_leader(cluster).map(|leader| leader.info.id);
@@ -23,9 +23,9 @@ pub fn members(view: View, form: Form) -> String {
             member,
         }));
     }
-    match form {
+    Some(match form {
         Form::Json | Form::Yaml => list(all.iter().map(Listed::to_json).collect(), form),
-        _ if all.is_empty() => "No resources found\n".to_owned(),
+        _ if all.is_empty() => return None,
         Form::Name => {
             names(all.iter().map(|one| ("etcdmember".to_owned(), one.member.info.vm.as_str())))
         }
@@ -35,7 +35,7 @@ pub fn members(view: View, form: Form) -> String {
             all.iter().for_each(|one| table.push(one.cells()));
             table.to_string()
         }
-    }
+    })
 }
 
 const PLAIN: [&str; 9] =

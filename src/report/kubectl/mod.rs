@@ -45,8 +45,13 @@ pub enum Form {
     Name,
 }
 
-/// The text that kubectl would print.
+/// The text that kubectl would print, on its standard output or, where nothing is found, beside it.
 pub fn get(view: View, resource: Resource, form: Form) -> String {
+    found(view, resource, form).unwrap_or_else(|| not_found(resource, form))
+}
+
+/// What goes to standard output; nothing where there is nothing to print.
+fn found(view: View, resource: Resource, form: Form) -> Option<String> {
     let kind = match resource {
         Resource::Vms => return datacenter::vms(view, form),
         Resource::Hosts => return datacenter::hosts(view, form),
@@ -56,16 +61,29 @@ pub fn get(view: View, resource: Resource, form: Form) -> String {
     let objects: Vec<&Arc<Object>> =
         view.objects(kind).filter(|object| is_shown(object.key())).collect();
     match form {
-        Form::Yaml | Form::Json => manifest(&objects, form),
-        _ if objects.is_empty() => format!("{}\n", nothing(kind)),
-        Form::Name => names(objects.iter().map(|object| (kind_word(kind), object.name().as_str()))),
+        Form::Yaml | Form::Json => Some(manifest(&objects, form)),
+        _ if objects.is_empty() => None,
+        Form::Name => {
+            let named = objects.iter().map(|object| (kind_word(kind), object.name().as_str()));
+            Some(names(named))
+        }
         _ => {
             let mut table = Table::new(rows::columns(kind, form));
             for object in objects {
                 table.push(rows::row(view.now(), object, form));
             }
-            table.to_string()
+            Some(table.to_string())
         }
+    }
+}
+
+/// What kubectl says where nothing is found: with `-o name`, nothing (`printGeneric` of
+/// `kubernetes/kubectl:pkg/cmd/get/get.go`).
+fn not_found(resource: Resource, form: Form) -> String {
+    match (form, resource) {
+        (Form::Name, _) => String::new(),
+        (_, Resource::Kind(kind)) => format!("{}\n", nothing(kind)),
+        _ => "No resources found\n".to_owned(),
     }
 }
 
@@ -119,6 +137,8 @@ pub fn nothing(kind: Kind) -> String {
 pub struct Got {
     /// What is printed, ending in a line's end.
     pub text: String,
+    /// What is said on standard error, so that a script that counts lines does not count it.
+    pub beside: String,
     /// Whether the command ends with exit code 1, because nobody answers it.
     pub failed: bool,
 }
@@ -130,8 +150,12 @@ pub fn ask(simulation: &Simulation, resource: Resource, form: Form) -> Got {
         _ => None,
     };
     match refused {
-        Some(words) => Got { text: format!("{words}\n"), failed: true },
-        None => Got { text: get(simulation.view(), resource, form), failed: false },
+        Some(words) => Got { text: format!("{words}\n"), beside: String::new(), failed: true },
+        None => {
+            let text = found(simulation.view(), resource, form);
+            let beside = if text.is_some() { String::new() } else { not_found(resource, form) };
+            Got { text: text.unwrap_or_default(), beside, failed: false }
+        }
     }
 }
 

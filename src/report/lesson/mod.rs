@@ -236,7 +236,8 @@ fn title(
 pub fn tables(posed: &Posed, stop: &Simulation) -> Vec<(String, String)> {
     let asked = posed.show.iter().map(|table| {
         let (command, resource, form) = shown(*table);
-        (command, kubectl::ask(stop, resource, form).text)
+        let got = kubectl::ask(stop, resource, form);
+        (command, got.text + &got.beside)
     });
     asked.collect()
 }
