@@ -3,6 +3,7 @@
 //! A field that is read is marked; `finish` says of each other one that it is not played, or not
 //! known. Null counts as absent, as in Kubernetes.
 
+use super::kinds::{self, Version};
 use super::tree::{Key, Node, Value};
 use super::{Place, Warning};
 use crate::engine::Duration;
@@ -15,6 +16,8 @@ use std::cell::{Cell, RefCell};
 pub struct Reader<'a> {
     pub source: &'a Source,
     pub warnings: RefCell<Vec<Warning>>,
+    /// The kind and the version of the object that is read.
+    pub reads: Cell<Option<(&'static str, Version)>>,
 }
 
 /// The fields of a mapping.
@@ -38,6 +41,14 @@ impl<'a> Reader<'a> {
     /// A place of the document that is told later.
     pub fn place(&self, (line, column): (usize, usize)) -> Place {
         Place { file: self.source.file.clone(), line, column }
+    }
+
+    /// What this object's version calls a field of the other version, if it is one.
+    fn called_here(&self, name: &str) -> Option<String> {
+        let (kind, version) = self.reads.get()?;
+        let called = kinds::called(kind, version, name);
+        let quoted: Vec<String> = called.iter().map(|name| format!("`{name}`")).collect();
+        (!quoted.is_empty()).then(|| quoted.join(" or "))
     }
 
     /// Notes a warning, once.
@@ -228,9 +239,17 @@ impl<'a> Fields<'a> {
             let there: Vec<&str> = read.map(|((key, _), _)| key.name.as_str()).collect();
             let known = matters.iter().map(|(name, _)| *name).chain(harmless.iter().copied());
             let known = known.chain(KNOWN.iter().copied().filter(|name| !there.contains(name)));
-            let near = nearest(&key.name, known);
-            let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
             let name = crop(&path);
+            if let Some(here) = self.reader.called_here(&key.name) {
+                let message = format!("{name} is a field of another apiVersion; write {here} here");
+                self.reader.warn(key.place, message);
+                continue;
+            }
+            let near = nearest(&key.name, known).map(|near| {
+                let here = self.reader.called_here(near).unwrap_or_else(|| format!("`{near}`"));
+                format!("; did you mean {here}?")
+            });
+            let near = near.unwrap_or_default();
             self.reader.warn(key.place, format!("{name} is no field that is known here{near}"));
         }
     }

@@ -65,6 +65,53 @@ pub const PLAYED: [Played; 5] = [
     },
 ];
 
+/// Where a field stands in v1beta1 and where in v1beta2, by kind, from the nearest mapping that both
+/// have.
+const MOVED: [(&str, &str, &str); 16] = [
+    (CHECK, "unhealthyConditions", "checks.unhealthyNodeConditions"),
+    (CHECK, "maxUnhealthy", "remediation.triggerIf.unhealthyLessThanOrEqualTo"),
+    (CHECK, "unhealthyRange", "remediation.triggerIf.unhealthyInRange"),
+    (CHECK, "nodeStartupTimeout", "checks.nodeStartupTimeoutSeconds"),
+    (CHECK, "timeout", "timeoutSeconds"),
+    (PLANE, "remediationStrategy", "remediation"),
+    (PLANE, "retryPeriod", "retryPeriodSeconds"),
+    (PLANE, "minHealthyPeriod", "minHealthyPeriodSeconds"),
+    (PLANE, "rolloutStrategy", "rollout.strategy"),
+    (POOL, "strategy.remediation", "remediation"),
+    (POOL, "strategy.rollingUpdate.deletePolicy", "deletion.order"),
+    (POOL, "strategy.rollingUpdate", "rollout.strategy.rollingUpdate"),
+    (ANY, "nodeDrainTimeout", "deletion.nodeDrainTimeoutSeconds"),
+    (ANY, "nodeVolumeDetachTimeout", "deletion.nodeVolumeDetachTimeoutSeconds"),
+    (ANY, "nodeDeletionTimeout", "deletion.nodeDeletionTimeoutSeconds"),
+    (CHECK, "unhealthyMachineConditions", "checks.unhealthyMachineConditions"),
+];
+const CHECK: &str = "MachineHealthCheck";
+const PLANE: &str = "KubeadmControlPlane";
+const POOL: &str = "MachineDeployment";
+/// Of what has Machines.
+const ANY: &str = "";
+
+/// What the other version's field of this name is called in a version.
+pub fn called(kind: &str, version: Version, name: &str) -> Vec<&'static str> {
+    let of_kind = |of: &str| of == kind || of == ANY && [PLANE, POOL].contains(&kind);
+    let means = |path: &str| {
+        let mut parts = path.split('.');
+        parts.next() == Some(name) || parts.next_back() == Some(name)
+    };
+    let moved = MOVED.iter().filter(|(of, ..)| of_kind(of));
+    let pair = moved.filter_map(|(_, old, new)| match version {
+        Version::V1Beta1 => Some((*new, *old)),
+        Version::V1Beta2 => Some((*old, *new)),
+        Version::V1 => None,
+    });
+    let pairs: Vec<(&str, &str)> = pair.collect();
+    // A name that this version has too is no sign of the other.
+    if pairs.iter().any(|(_, here)| means(here)) {
+        return Vec::new();
+    }
+    pairs.into_iter().filter(|(there, _)| means(there)).map(|(_, here)| here).collect()
+}
+
 /// Kinds that stand beside these in files, and why they are not played.
 const LEFT_OUT: [(&[&str], &str); 4] = [
     (

@@ -31,7 +31,7 @@ use crate::api::kinds::{UnhealthyCondition, Wanted};
 use crate::world::{ControlPlaneNodes, Workload};
 use fields::{Fields, Reader};
 use kinds::kind_of;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use tree::{Node, Value};
 
@@ -178,7 +178,7 @@ impl Manifests {
     }
 
     fn document(&mut self, source: &Source) -> Result<(), Mistake> {
-        let reader = Reader { source, warnings: RefCell::default() };
+        let reader = Reader { source, warnings: RefCell::default(), reads: Cell::default() };
         let root = Node::read(source)?;
         let result = self.object(&reader, &root);
         self.warnings.extend(reader.warnings.into_inner());
@@ -227,6 +227,8 @@ impl Manifests {
                 return Err(reader.mistake(kind.place, message));
             }
         };
+        let played = kinds::PLAYED.iter().find(|played| played.kind == word);
+        reader.reads.set(played.map(|played| (played.kind, version)));
         match word {
             "MachineHealthCheck" => self.health_check(&root, version),
             "KubeadmControlPlane" => self.kubeadm_control_plane(&root, version),

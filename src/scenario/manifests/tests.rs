@@ -422,3 +422,24 @@ fn the_documentation_has_every_kind_argument_and_setting() {
         }
     }
 }
+
+#[test]
+fn a_field_of_the_other_version_is_told_with_the_name_that_it_has_here() {
+    let warned = |text: &str| -> String {
+        let warnings = read(text).expect("a check").warnings;
+        warnings.iter().map(|warning| format!("{warning}\n")).collect()
+    };
+    let newer = CHECK.replace("x-k8s.io/v1beta1", "x-k8s.io/v1beta2");
+    let warned_newer = warned(&newer);
+    for here in [
+        "spec.maxUnhealthy is a field of another apiVersion; write \
+         `remediation.triggerIf.unhealthyLessThanOrEqualTo` here",
+        "write `checks.unhealthyNodeConditions` here",
+    ] {
+        assert!(warned_newer.contains(here), "{warned_newer}");
+    }
+    let misspelled = warned(&newer.replace("maxUnhealthy", "maxUnhelthy"));
+    assert!(misspelled.contains("did you mean `remediation.triggerIf.unhealthy"), "{misspelled}");
+    let older = warned(&format!("{CHECK}  checks: {{ nodeStartupTimeoutSeconds: 300 }}\n"));
+    assert!(older.contains("write `unhealthyConditions` or `nodeStartupTimeout`"), "{older}");
+}
