@@ -424,7 +424,7 @@ fn what_is_no_scenario_is_told_in_words_of_ours() {
         ("until: 30m", "until: \"30m", "8:10", &["this quotation mark is not closed"]),
         ("until: 30m", "until: 30m: 4", "8:13", &["a second `:`", "in quotes"]),
         ("until: 30m", "until: *x", "8:10", &["`*x` refers to no anchor", "the value itself"]),
-        ("until: 30m", "until: 30m\n\tx: 1", "8:10", &["a tab", "blanks"]),
+        ("until: 30m", "until: 30m\n\tx: 1", "9:1", &["a tab", "blanks"]),
         ("spec:", "spec", "4:1", &["`spec`: a key without `:`", "KEY: VALUE"]),
         ("kind: Scenario", "kind: Pod", "2:7", &["kind `Pod` is not known", "`Scenario`"]),
         ("name: mine", "name: \"My\\e[31m\"", "3:19", &["is not a name", "`worker-lost`"]),

@@ -22,18 +22,36 @@ pub fn trouble(error: &Error, text: &str) -> Trouble {
     }
     let number = |number: u64| usize::try_from(number).unwrap_or(1).max(1);
     let place = at.map_or((1, 1), |at: Location| (number(at.line()), number(at.column())));
-    Trouble { place, message: message(error, &found(text, place)) }
+    let message = message(error, &found(text, place));
+    // The parser stops before the line in which it finds the tab.
+    match next_tab(text, place).filter(|_| message.ends_with(TAB)) {
+        Some(place) => Trouble { place, message: TAB.to_owned() },
+        None => Trouble { place, message },
+    }
 }
 
+/// Where the first tab stands from a place on.
+fn next_tab(text: &str, (line, column): (usize, usize)) -> Option<(usize, usize)> {
+    let mut lines = text.lines().enumerate().skip(line - 1);
+    lines.find_map(|(number, content)| {
+        let from = if number == line - 1 { column - 1 } else { 0 };
+        let tab = content.chars().skip(from).position(|letter| letter == '\t')?;
+        Some((number + 1, from + tab + 1))
+    })
+}
+
+/// What is wrong with a tab.
+const TAB: &str = "a tab; indent and separate with blanks";
+
 /// What stands at a place, as far as it is one value.
-fn found(text: &str, (line, column): (usize, usize)) -> String {
+pub fn found(text: &str, (line, column): (usize, usize)) -> String {
     let content = text.lines().nth(line - 1).unwrap_or_default();
     let rest: String = content.chars().skip(column - 1).collect();
     let rest = rest.trim();
     let end = match rest.chars().next() {
         Some('[') => rest.find(']').map(|end| end + 1),
         Some('{') => rest.find('}').map(|end| end + 1),
-        Some('"') => rest[1..].find('"').map(|end| end + 2),
+        Some(quote @ ('"' | '\'')) => rest[1..].find(quote).map(|end| end + 2),
         _ => rest.find([',', '}', ']']).or_else(|| rest.find(": ")).or_else(|| rest.find(" #")),
     };
     crop(rest[..end.unwrap_or(rest.len())].trim_end_matches(':').trim())
@@ -136,7 +154,7 @@ fn not_yaml(message: &str, found: &str) -> String {
         ("unclosed quote", "this quotation mark is not closed"),
         ("mapping values are not allowed", "a second `:` in one value; put the value in quotes"),
         ("expected ':'", "a key without `:`; write KEY: VALUE"),
-        ("tab", "a tab; indent and separate with blanks"),
+        ("tab", TAB),
         ("misplaced bracket", "this bracket has no partner"),
         ("invalid indentation", "indented like nothing above it; align it with its neighbors"),
         ("did not find expected ',' or", "a comma or the closing bracket is missing before this"),
