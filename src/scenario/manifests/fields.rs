@@ -9,6 +9,7 @@ use super::{Place, Warning};
 use crate::engine::Duration;
 use crate::scenario::mistake::{Mistake, crop, nearest};
 use crate::scenario::yaml::Source;
+use crate::scenario::yaml_words::found;
 use std::cell::{Cell, RefCell};
 
 /// Reads one document and notes what its user should know.
@@ -73,8 +74,22 @@ impl<'a> Reader<'a> {
     /// A value of another kind than the field has.
     pub fn wrong(&self, node: &Node, path: &str, wanted: &str) -> Mistake {
         let of = if path.is_empty() { String::new() } else { format!("{path}: ") };
-        let message = format!("{of}{} stands here; write {wanted}", node.shown());
+        let message = format!("{of}{} stands here; write {wanted}", self.shown(node));
         self.mistake(node.place, message)
+    }
+
+    /// A value as it stands in the file: `y` is no `true` to who has written it, and quotes matter.
+    fn shown(&self, node: &Node) -> String {
+        let written = found(&self.source.text, node.place);
+        match &node.value {
+            Value::Text(text) if text.is_empty() || text.contains('\n') => node.shown(),
+            Value::Flag(_) | Value::Whole(_) | Value::Broken(_) | Value::Text(_)
+                if !written.is_empty() =>
+            {
+                format!("`{written}`")
+            }
+            _ => node.shown(),
+        }
     }
 
     /// A text.
@@ -82,8 +97,14 @@ impl<'a> Reader<'a> {
         match &node.value {
             Value::Text(text) => Ok(text),
             Value::Flag(_) | Value::Whole(_) | Value::Broken(_) => {
-                let wanted = format!("it in quotes: \"{}\"", title(&node.shown()));
-                Err(self.wrong(node, path, &wanted))
+                let written = self.shown(node);
+                let text = match node.value {
+                    // As Kubernetes writes a status.
+                    Value::Flag(true) if path.ends_with("status") => "True",
+                    Value::Flag(false) if path.ends_with("status") => "False",
+                    _ => written.trim_matches('`'),
+                };
+                Err(self.wrong(node, path, &format!("it in quotes: \"{text}\"")))
             }
             _ => Err(self.wrong(node, path, "a text")),
         }
@@ -305,12 +326,3 @@ const KNOWN: [&str; 40] = [
     "minAvailable",
     "maxUnavailable",
 ];
-
-/// `false` as Kubernetes writes a status.
-fn title(shown: &str) -> String {
-    match shown.trim_matches('`') {
-        "true" => "True".to_owned(),
-        "false" => "False".to_owned(),
-        other => other.to_owned(),
-    }
-}

@@ -443,3 +443,12 @@ fn a_field_of_the_other_version_is_told_with_the_name_that_it_has_here() {
     let older = warned(&format!("{CHECK}  checks: {{ nodeStartupTimeoutSeconds: 300 }}\n"));
     assert!(older.contains("write `unhealthyConditions` or `nodeStartupTimeout`"), "{older}");
 }
+
+#[test]
+fn a_value_of_a_wrong_type_is_shown_as_it_stands_in_the_file() {
+    let label = refused(&CHECK.replace("cluster.x-k8s.io/cluster-name: prod", "x: y"));
+    assert!(label.contains("`y` stands here; write it in quotes: \"y\""), "{label}");
+    let replicas = format!("{}\n", POOL.replace("replicas: 5", "replicas: \"5\""));
+    let quoted = refused(&replicas);
+    assert!(quoted.contains("`\"5\"` stands here; write a whole number"), "{quoted}");
+}
