@@ -237,6 +237,7 @@ fn game(input: &str, options: &Options) -> Result<Game, Vec<String>> {
     let set: Vec<(String, String)> =
         options.set.iter().map(|set| (set.key.clone(), set.value.clone())).collect();
     let scenario = scenario::load(input).map_err(texts)?;
+    let scenario = if options.free { scenario.free() } else { scenario };
     let changes = Changes {
         platform: options.platform.as_deref(),
         set: &set,
@@ -244,10 +245,26 @@ fn game(input: &str, options: &Options) -> Result<Game, Vec<String>> {
         manifests: &options.manifests,
     };
     let game = Game::with(&scenario, changes).map_err(texts)?;
-    let game = if options.free { game.free() } else { game };
     Ok(if options.dense { game.dense() } else { game })
 }
 
 fn texts(mistakes: Vec<Mistake>) -> Vec<String> {
     mistakes.iter().map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pinned_need_not_fit_where_nothing_is() {
+        let set = Setting { key: "vmOperator.resync".to_owned(), value: "5m".to_owned() };
+        let options = |free| Options { set: vec![set.clone()], free, ..Options::default() };
+        let refused = game("worker-power-off", &options(false)).expect_err("a resync in 9 min");
+        assert!(
+            refused[0].contains("vmOperatorResync") || refused[0].contains("9m"),
+            "{refused:?}"
+        );
+        game("worker-power-off", &options(true)).expect("nothing is pinned");
+    }
 }

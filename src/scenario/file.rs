@@ -127,6 +127,12 @@ impl Scenario {
         Ok(Scenario { name, platform: spec.platform.clone(), source, beside, spec })
     }
 
+    /// The same with nothing `given`: what is not pinned need not fit what is changed of it.
+    pub fn free(mut self) -> Scenario {
+        self.spec.given = Mapping::default();
+        self
+    }
+
     /// The text, as it was written.
     pub fn text(&self) -> &str {
         &self.source.text
