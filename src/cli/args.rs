@@ -4,8 +4,9 @@
 
 use super::player::Options;
 use crate::engine::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// More seeds than this tell no more, and take a day.
@@ -66,7 +67,45 @@ pub enum Moment {
     After(Duration),
 }
 
+/// Fails if two of these would be written over each other. Devices and pipes take several.
+pub fn each_once<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<(), String> {
+    let mut taken = BTreeSet::new();
+    for path in paths {
+        let is_file = std::fs::metadata(path).map_or(true, |found| found.is_file());
+        if is_file && !taken.insert(whole(path)) {
+            return Err(format!("{} is written twice; name two files", path.display()));
+        }
+    }
+    Ok(())
+}
+
+/// A path from the root, as far as its folder is there.
+fn whole(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new(".")).canonicalize();
+    match (folder, path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
+}
+
 impl Common {
+    /// Fails if a setting is given two values.
+    pub fn fits(&self) -> Result<(), String> {
+        let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
+        for Setting { key, value } in &self.set {
+            match taken.insert(key, value) {
+                Some(before) if before != value => {
+                    return Err(format!(
+                        "--set {key} is given twice, as {before} and as {value}; write it once"
+                    ));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The options as the player takes them; files are read.
     pub fn options(&self) -> Result<Options, Vec<String>> {
         self.unread().read(None)

@@ -42,20 +42,11 @@ pub enum Trouble {
 /// Reads the arguments and does what they say. Wrong usage ends here, with exit code 2.
 pub fn main(player: &impl Player) -> ExitCode {
     let cli = Cli::parse();
-    let (name, fits) = match &cli.command {
-        Command::Run(asked) => ("run", asked.fits()),
-        Command::Estimate(asked) => ("estimate", asked.fits()),
-        Command::Compare(asked) => ("compare", asked.fits()),
-        Command::Why(asked) => ("why", asked.fits()),
-        Command::Tune(asked) => ("tune", asked.fits()),
-        Command::Fuzz(asked) => ("fuzz", asked.fits()),
-        Command::Report(asked) => ("report", asked.fits()),
-        _ => ("", Ok(())),
-    };
-    if let Err(wrong) = fits {
+    if let Err(wrong) = cli.command.fits() {
         let mut program = Cli::command();
         program.build();
-        let command = program.find_subcommand_mut(name).expect("a command of this name");
+        let command =
+            program.find_subcommand_mut(cli.command.name()).expect("a command of this name");
         command.error(ErrorKind::ValueValidation, wrong).exit();
     }
     ExitCode::from(execute(&cli.command, player) as u8)

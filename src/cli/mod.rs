@@ -42,7 +42,7 @@ pub use why::{Of, WhyArgs, WhyFormat};
 
 use crate::analysis::estimate::Threshold;
 use crate::report::{Format, ListFormat};
-use args::{Common, OutFile};
+use args::{Common, OutFile, each_once};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -78,6 +78,79 @@ pub enum Command {
     Replay(Replay),
     Report(Report),
     Learn(Learn),
+}
+
+impl Command {
+    /// Fails with what would be right if the words do not fit one another.
+    pub fn fits(&self) -> Result<(), String> {
+        self.common().map_or(Ok(()), Common::fits)?;
+        each_once(self.files())?;
+        match self {
+            Command::Run(asked) => asked.fits(),
+            Command::Estimate(asked) => asked.fits(),
+            Command::Compare(asked) => asked.fits(),
+            Command::Why(asked) => asked.fits(),
+            Command::Tune(asked) => asked.fits(),
+            Command::Fuzz(asked) => asked.fits(),
+            Command::Report(asked) => asked.fits(),
+            _ => Ok(()),
+        }
+    }
+
+    /// As it is typed.
+    fn name(&self) -> &'static str {
+        match self {
+            Command::Run(_) => "run",
+            Command::Check(_) => "check",
+            Command::List(_) => "list",
+            Command::Show(_) => "show",
+            Command::Get(_) => "get",
+            Command::Estimate(_) => "estimate",
+            Command::Merge(_) => "merge",
+            Command::Compare(_) => "compare",
+            Command::Why(_) => "why",
+            Command::Tune(_) => "tune",
+            Command::Availability(_) => "availability",
+            Command::Fuzz(_) => "fuzz",
+            Command::Replay(_) => "replay",
+            Command::Report(_) => "report",
+            Command::Learn(_) => "learn",
+        }
+    }
+
+    /// The options of a command that plays a scenario.
+    fn common(&self) -> Option<&Common> {
+        match self {
+            Command::Run(asked) => Some(&asked.common),
+            Command::Check(asked) => Some(&asked.common),
+            Command::Get(asked) => Some(&asked.common),
+            Command::Estimate(asked) => Some(&asked.common),
+            Command::Compare(asked) => Some(&asked.common),
+            Command::Why(asked) => Some(&asked.common),
+            Command::Tune(asked) => Some(&asked.common),
+            Command::Replay(asked) => Some(&asked.common),
+            Command::Learn(asked) => Some(&asked.common),
+            _ => None,
+        }
+    }
+
+    /// The files that it is to write.
+    fn files(&self) -> Vec<&PathBuf> {
+        match self {
+            Command::Run(asked) => paths(&asked.out),
+            Command::Estimate(asked) => paths(&asked.printed.out),
+            Command::Merge(asked) => paths(&asked.printed.out),
+            Command::Compare(asked) => paths(&asked.out),
+            Command::Tune(asked) => paths(&asked.out),
+            Command::Report(asked) => paths(&asked.out),
+            Command::Learn(asked) => paths(&asked.out),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn paths<F>(out: &[OutFile<F>]) -> Vec<&PathBuf> {
+    out.iter().map(|out| &out.path).collect()
 }
 
 /// Play scenarios and print what happened

@@ -209,6 +209,32 @@ fn wrong_usage_is_exit_code_2() {
 }
 
 #[test]
+fn nothing_is_said_twice_and_differently() {
+    let fits = |line: &str| parse(line).unwrap().command.fits();
+    for line in [
+        "run a --out json=x --out jsonl=./x",
+        "estimate a --out csv=x --out csv=x",
+        "merge a --out svg=x --out json=x",
+        "compare a b --out html=x --out html=x",
+        "tune a --out csv=x --out json=x",
+    ] {
+        let wrong = fits(line).expect_err(line);
+        assert!(wrong.ends_with("is written twice; name two files"), "{line}: {wrong}");
+    }
+    let wrong = fits("get nodes --at 1m a --set k.l=1s --set k.l=2s").expect_err("two values");
+    assert_eq!(wrong, "--set k.l is given twice, as 1s and as 2s; write it once");
+    for line in [
+        "run a --out json=x --out jsonl=y",
+        "run a --out json=/dev/null --out jsonl=/dev/null",
+        "run a --set k.l=1s --set k.l=1s --set k.m=2s",
+        // What is compared stands over what both have.
+        "compare k.l=1s k.l=2s --scenario a --set k.l=3s",
+    ] {
+        assert_eq!(fits(line), Ok(()), "{line}");
+    }
+}
+
+#[test]
 fn a_document_that_holds_one_run_is_not_asked_of_two() {
     let fits = |line| match parse(line).unwrap().command {
         Command::Run(run) => run.fits(),
