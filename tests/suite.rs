@@ -29,6 +29,7 @@ mod links;
 mod load_balancer;
 mod mechanism;
 mod mutants;
+mod names;
 mod probes;
 mod quorum;
 mod scenarios;

@@ -220,7 +220,7 @@ fn what_no_entry_can_say_is_refused() {
         ("PodDisruptionBudget/web disruptionsAllowed=0", 20, "there is none"),
         ("Nod* created", 0, ""),
         ("Gizmo* created", 0, "no kind `Gizmo*`; known: Cluster"),
-        ("Node Ready=True while Pod/\u{e9}\u{e9} phase=On", 35, "known: Pending"),
+        ("Node Ready=True while MachineSet/\u{e9}\u{e9} replicas=x", 45, "a number"),
     ];
     for (words, at, hint) in cases {
         match read(words) {
