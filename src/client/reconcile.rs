@@ -173,24 +173,18 @@ impl View<'_> {
     /// nothing else called the reconcile, what was last heard of the object is its cause: so a
     /// resync names what it found.
     pub fn found(&mut self, key: &ObjectKey) {
-        let heard = self
-            .remote
-            .heard_of(key)
-            .unwrap_or_else(|| self.local.heard_of(key).unwrap_or_default());
-        self.name(heard);
+        self.name(key, Caches::heard_of);
     }
 
     /// Says that this object was looked for and is gone: likewise, its end is then the cause.
     pub fn missed(&mut self, key: &ObjectKey) {
-        let heard = self
-            .remote
-            .heard_end_of(key)
-            .unwrap_or_else(|| self.local.heard_end_of(key).unwrap_or_default());
-        self.name(heard);
+        self.name(key, Caches::heard_end_of);
     }
 
     /// Of all that was looked at the latest is named.
-    fn name(&mut self, heard: Cause) {
+    fn name(&mut self, key: &ObjectKey, heard: fn(&Caches, &ObjectKey) -> Option<Cause>) {
+        let here = || heard(self.local, key).unwrap_or_default();
+        let heard = heard(self.remote, key).unwrap_or_else(here);
         if heard.entry > self.found.entry {
             self.found = heard;
         }
