@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The names of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
-    /// Those that a scenario can write; `*` stands for what is drawn.
+    /// Those that a scenario can write; `*` stands for anything, `?` for one letter that is drawn.
     pub names: BTreeSet<String>,
     /// Those that only a pattern with `*` can mean: of replacements, since each seed draws others.
     pub later: BTreeSet<String>,
@@ -45,14 +45,28 @@ const LIKE_MACHINES: [Kind; 5] = [
 /// Whose Pods are named after them.
 const OWNERS: [Kind; 4] = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Job];
 
-/// Who makes Machines, and names them after itself.
-const POOLS: [Kind; 3] = [Kind::MachineDeployment, Kind::MachineSet, Kind::KubeadmControlPlane];
+/// Who makes Machines, and how it names them after itself: a MachineDeployment by way of a MachineSet.
+const POOLS: [(Kind, &str); 3] = [
+    (Kind::MachineDeployment, "-?????-?????"),
+    (Kind::MachineSet, "-?????"),
+    (Kind::KubeadmControlPlane, "-?????"),
+];
 
 impl Known {
     /// True if something can have such a name; `*` in it stands for anything.
     pub fn has(&self, name: &str) -> bool {
         let later = self.later.iter().filter(|_| name.contains('*'));
         self.names.iter().chain(later).any(|known| overlap(name, known))
+    }
+
+    /// The names as people write them: `*` in the place of all that is drawn.
+    pub fn written(&self) -> (BTreeSet<String>, BTreeSet<String>) {
+        let written = |name: &String| match name.split_once('?') {
+            Some((head, _)) => format!("{head}*"),
+            None => name.clone(),
+        };
+        let all = |names: &BTreeSet<String>| names.iter().map(written).collect();
+        (all(&self.names), all(&self.later))
     }
 }
 
@@ -61,7 +75,8 @@ impl Known {
 pub fn known(view: View, blueprint: &Blueprint, deployed: &[String]) -> AllKnown {
     let of = |kind: Kind| view.objects(kind).map(|object| object.name().to_string());
     let all = |kinds: &[Kind]| kinds.iter().copied().flat_map(of).collect::<BTreeSet<String>>();
-    let pools: BTreeSet<String> = all(&POOLS).iter().map(|pool| format!("{pool}-*")).collect();
+    let named = |(kind, rest): (Kind, &'static str)| of(kind).map(move |pool| pool + rest);
+    let pools: BTreeSet<String> = POOLS.into_iter().flat_map(named).collect();
     let mut known = AllKnown::new();
     let mut put = |kind: &'static str, names: BTreeSet<String>, later: BTreeSet<String>| {
         known.insert(kind, Known { names, later });
@@ -152,7 +167,8 @@ fn static_pods(view: View, pools: &BTreeSet<String>) -> BTreeSet<String> {
     pods
 }
 
-/// True if two patterns, in which `*` stands for anything, can mean one and the same text.
+/// True if two patterns, in which `*` stands for anything and `?` for one letter, can mean one and the
+/// same text.
 fn overlap(one: &str, other: &str) -> bool {
     let other: Vec<char> = other.chars().collect();
     // A star may stand for nothing.
@@ -171,7 +187,9 @@ fn overlap(one: &str, other: &str) -> bool {
             match other.get(at) {
                 _ if letter == '*' => next[at] = reached[at] || at > 0 && next[at - 1],
                 Some('*') => next[at] |= reached[at],
-                Some(known) if *known == letter => next[at + 1] |= reached[at],
+                Some(known) if *known == letter || [*known, letter].contains(&'?') => {
+                    next[at + 1] |= reached[at];
+                }
                 _ => {}
             }
         }
@@ -195,6 +213,9 @@ mod tests {
             ("web-6d4b75cb6d-abcde", "web-*"),
             ("*a*b", "a*cb*"),
             ("kubelet@*", "kubelet@md-0-*"),
+            ("md-0-5k7x2-x7k2p", "md-0-?????-?????"),
+            ("md-0-*", "md-0-?????-?????"),
+            ("*", "?"),
         ] {
             assert!(overlap(one, other) && overlap(other, one), "{one} {other}");
         }
@@ -204,6 +225,8 @@ mod tests {
             ("wbe-*", "web-*"),
             ("*-x", "*-y"),
             ("", "a*"),
+            ("control-plane-9", "control-plane-?????"),
+            ("control-plane-x7k2pq*", "control-plane-?????"),
         ] {
             assert!(!overlap(one, other) && !overlap(other, one), "{one} {other}");
         }

@@ -70,7 +70,8 @@ pub fn check_name(at: usize, kind: &str, name: &str, names: Names) -> Result<(),
     if is_any || known.has(name) {
         return Ok(());
     }
-    let names: Vec<&str> = known.names.iter().map(String::as_str).collect();
+    let (names, later) = known.written();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let wrong = match (kind, names.as_slice()) {
         ("Probe", []) => format!(
             "nobody asks here, so `{kind}/{name}` says nothing; write `{}`",
@@ -78,8 +79,7 @@ pub fn check_name(at: usize, kind: &str, name: &str, names: Names) -> Result<(),
         ),
         (_, []) => format!("no {kind} `{name}` when the run begins; there is none"),
         _ if name.contains('*') => {
-            let later = known.later.iter().map(String::as_str);
-            let ways = starred(names.iter().copied().chain(later));
+            let ways = starred(names.iter().copied().chain(later.iter().map(String::as_str)));
             let ways: BTreeSet<&str> = ways.iter().map(String::as_str).chain(names).collect();
             unknown(kind, name, " when the run begins", &Vec::from_iter(ways))
         }
@@ -91,10 +91,12 @@ pub fn check_name(at: usize, kind: &str, name: &str, names: Names) -> Result<(),
     }
 }
 
-/// Names with a `*` in the place of their last part, as people write them: `worker-*`.
+/// Names with a `*` in the place of their last parts, as people write them: `worker-*`, `kubelet@*`.
 fn starred<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
-    let head = |name: &str| Some(format!("{}*", &name[..=name.rfind(['-', '@'])?]));
-    names.filter_map(head).collect()
+    let heads = |name: &'a str| {
+        name.match_indices(['-', '@']).map(move |(at, _)| format!("{}*", &name[..=at]))
+    };
+    names.flat_map(heads).collect()
 }
 
 /// A field must be one of the kind's, and its value one that the field can hold.
