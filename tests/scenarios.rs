@@ -156,7 +156,7 @@ fn the_readme_shows_what_the_program_prints() {
     let shown = shown.expect("a block of text");
     let printed = text(&game(NAME, "tkgs-2024", &[]).play(1), Format::Timeline);
     let story = printed.lines().skip_while(|line| !line.contains("+00:00.0  Fault/"));
-    let printed: String = story.take(14).map(|line| format!("{}\n", line.trim_end())).collect();
+    let printed: String = story.take(15).map(|line| format!("{}\n", line.trim_end())).collect();
     if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
         std::fs::write(path, readme.replace(shown, &printed)).expect("the README can be written");
     } else {
