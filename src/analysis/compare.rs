@@ -17,6 +17,8 @@ use std::ops::Range;
 pub struct Comparison {
     pub first_seed: u64,
     pub runs: u64,
+    /// Interrupted before all seeds were played.
+    pub partial: bool,
     /// How the two runs of a seed ended, the most frequent first.
     pub endings: Vec<([String; 2], u64)>,
     pub figures: Vec<Paired>,
@@ -40,8 +42,25 @@ pub struct Paired {
     pub name: Name,
     /// The seeds in which only A has it, and those in which only B has it.
     pub only: [u64; 2],
-    /// B minus A in microseconds, the smallest first: one for each seed in which both have it.
-    pub differences: Vec<i64>,
+    /// Of the seeds in which both have it: those in which A's was cut off at its run's end, and those in
+    /// which B's was. Nobody knows for how much longer it would have lasted.
+    pub open: [u64; 2],
+    /// B minus A in microseconds, one for each seed in which both have it: the least that they can be,
+    /// and the most, each the smallest first. They are the same where nothing was cut off.
+    least: Vec<i64>,
+    most: Vec<i64>,
+}
+
+/// A difference in microseconds, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Difference {
+    Exactly(i64),
+    /// B's was cut off.
+    AtLeast(i64),
+    /// A's was cut off.
+    AtMost(i64),
+    /// Anything is possible.
+    Unknown,
 }
 
 /// The first point at which the timelines of the first seed part; absent where one has ended.
@@ -70,7 +89,7 @@ pub fn compare(
     let parting = (!seeds.is_empty())
         .then(|| part(seeds.start, [&a.play(seeds.start), &b.play(seeds.start)]))
         .flatten();
-    let first_seed = seeds.start;
+    let (first_seed, wanted) = (seeds.start, seeds.end.saturating_sub(seeds.start));
     let pair = |seed| [a, b].map(|game| Sample::of(&game.play(seed)));
     let add = |sum: &mut Vec<[Sample; 2]>, seed| sum.push(pair(seed));
     let found = fold(seeds, jobs, control, Vec::new, add);
@@ -79,36 +98,90 @@ pub fn compare(
     let runs = pairs.len() as u64;
     let endings = endings(&pairs);
     let settings = settings([a, b]);
-    Comparison { first_seed, runs, endings, figures: figures(pairs), settings, parting }
+    let (figures, partial) = (figures(pairs), runs < wanted);
+    Comparison { first_seed, runs, partial, endings, figures, settings, parting }
 }
 
 impl Paired {
+    /// What came of pairs, each with what its end cut off.
+    #[cfg(test)]
+    pub fn made_up(name: Name, pairs: &[([Duration; 2], [bool; 2])]) -> Paired {
+        let mut paired = Paired::of(name);
+        pairs.iter().for_each(|(lengths, open)| paired.add(*lengths, *open));
+        paired.sort();
+        paired
+    }
+
+    fn of(name: Name) -> Paired {
+        Paired { name, only: [0, 0], open: [0, 0], least: Vec::new(), most: Vec::new() }
+    }
+
     /// In how many seeds both have it.
     pub fn both(&self) -> u64 {
-        self.differences.len() as u64
+        self.least.len() as u64
     }
 
-    /// The difference that so many percent of the seeds do not exceed, in microseconds; the smallest
-    /// for 0. Absent if no seed has both.
-    pub fn percentile(&self, percent: u64) -> Option<i64> {
-        self.at(rank(percent, self.both()))
+    /// The difference that so many percent of the seeds do not exceed; the smallest for 0. Absent if no
+    /// seed has both.
+    pub fn percentile(&self, percent: u64) -> Option<Difference> {
+        let rank = rank(percent, self.both());
+        let (least, most) = (at(&self.least, rank)?, at(&self.most, rank)?);
+        Some(Difference::between(least, most))
     }
 
-    /// The ends of the 95 % interval of a percentile (1 to 99); absent where the seeds are too few.
+    /// The ends of the 95 % interval of a percentile (1 to 99), whatever came of what was cut off; absent
+    /// where the seeds are too few, or that leaves it no end.
     pub fn interval(&self, percent: u64) -> [Option<i64>; 2] {
         let ends = ranks(percent, self.both());
-        [ends.low, ends.high].map(|end| end.and_then(|rank| self.at(rank)))
+        let low = ends.low.and_then(|rank| at(&self.least, rank));
+        let high = ends.high.and_then(|rank| at(&self.most, rank));
+        [low.filter(|low| *low > ANYTHING.0), high.filter(|high| *high < ANYTHING.1)]
     }
 
-    /// True if every seed has it in both games at the same time.
+    /// True if every seed has it in both games at the same time, and nothing was cut off.
     pub fn is_same(&self) -> bool {
-        self.only == [0, 0] && self.differences.iter().all(|difference| *difference == 0)
+        let zero = |all: &[i64]| all.iter().all(|difference| *difference == 0);
+        self.only == [0, 0] && zero(&self.least) && zero(&self.most)
     }
 
-    fn at(&self, rank: u64) -> Option<i64> {
-        let place = usize::try_from(rank.checked_sub(1)?).ok()?;
-        self.differences.get(place).copied()
+    fn sort(&mut self) {
+        self.least.sort_unstable();
+        self.most.sort_unstable();
     }
+
+    fn add(&mut self, [before, after]: [Duration; 2], open: [bool; 2]) {
+        let known = difference(before, after);
+        self.least.push(if open[0] { ANYTHING.0 } else { known });
+        self.most.push(if open[1] { ANYTHING.1 } else { known });
+        (0..2).for_each(|side| self.open[side] += u64::from(open[side]));
+    }
+}
+
+/// What stands for a difference without a bound.
+const ANYTHING: (i64, i64) = (i64::MIN, i64::MAX);
+
+impl Difference {
+    fn between(least: i64, most: i64) -> Difference {
+        match (least > ANYTHING.0, most < ANYTHING.1) {
+            (true, true) if least == most => Difference::Exactly(least),
+            (true, _) => Difference::AtLeast(least),
+            (false, true) => Difference::AtMost(most),
+            (false, false) => Difference::Unknown,
+        }
+    }
+
+    /// The number; none where anything is possible.
+    pub fn known(self) -> Option<i64> {
+        match self {
+            Difference::Exactly(it) | Difference::AtLeast(it) | Difference::AtMost(it) => Some(it),
+            Difference::Unknown => None,
+        }
+    }
+}
+
+fn at(sorted: &[i64], rank: u64) -> Option<i64> {
+    let place = usize::try_from(rank.checked_sub(1)?).ok()?;
+    sorted.get(place).copied()
 }
 
 fn settings(games: [&Game; 2]) -> Vec<Differing> {
@@ -135,10 +208,11 @@ fn figures(pairs: Vec<[Sample; 2]>) -> Vec<Paired> {
     for [a, mut b] in pairs {
         for (name, before) in a.figures {
             let after = b.figures.remove(&name);
+            let open = [&a.open, &b.open].map(|open| open.contains(&name));
             let (times, paired) = entry(&mut found, name);
             times.push(before);
             match after {
-                Some(after) => paired.differences.push(difference(before, after)),
+                Some(after) => paired.add([before, after], open),
                 None => paired.only[0] += 1,
             }
         }
@@ -150,7 +224,7 @@ fn figures(pairs: Vec<[Sample; 2]>) -> Vec<Paired> {
         .into_values()
         .map(|(mut times, mut paired)| {
             times.sort_unstable();
-            paired.differences.sort_unstable();
+            paired.sort();
             (times.get(times.len() / 2).copied(), paired)
         })
         .collect();
@@ -162,9 +236,7 @@ fn entry(
     found: &mut BTreeMap<Name, (Vec<Duration>, Paired)>,
     name: Name,
 ) -> &mut (Vec<Duration>, Paired) {
-    found
-        .entry(name.clone())
-        .or_insert_with(|| (Vec::new(), Paired { name, only: [0, 0], differences: Vec::new() }))
+    found.entry(name.clone()).or_insert_with(|| (Vec::new(), Paired::of(name)))
 }
 
 fn difference(before: Duration, after: Duration) -> i64 {
@@ -205,9 +277,9 @@ mod tests {
     }
 
     fn paired(differences: &[i64]) -> Paired {
-        let mut differences = differences.to_vec();
-        differences.sort_unstable();
-        Paired { name: Name::recovered(), only: [0, 0], differences }
+        let second = |it: i64| Duration::from_secs(u64::try_from(1_000 + it).expect("positive"));
+        let pair = |it: &i64| ([second(0), second(*it)], [false, false]);
+        Paired::made_up(Name::recovered(), &differences.iter().map(pair).collect::<Vec<_>>())
     }
 
     #[test]
@@ -215,7 +287,9 @@ mod tests {
         let found = compare([&game(&[]), &game(&[])], 1..4, 2, &Control::default());
         assert_eq!((found.runs, found.parting), (3, None));
         assert_eq!(found.settings, []);
-        assert!(found.figures.iter().all(Paired::is_same), "{:?}", found.figures);
+        let is_same = |it: &Paired| it.is_same() || it.open == [3, 3];
+        assert!(found.figures.iter().all(is_same), "{:?}", found.figures);
+        assert!(found.figures.iter().any(Paired::is_same));
         assert!(found.endings.iter().all(|([a, b], _)| a == b));
     }
 
@@ -231,10 +305,11 @@ mod tests {
         let [setting] = &found.settings[..] else { panic!("{:?}", found.settings) };
         assert_eq!(setting.key, "machineHealthCheck.unknownTimeout");
         assert_eq!(setting.values.each_ref().map(Option::as_deref), [Some("5m"), Some("5m10s")]);
-        let moved = &of("machineUnhealthy").differences;
+        let moved = of("machineUnhealthy");
         let ten = 10_000_000;
         // To the pass in which it is seen: a pass may wait for the end of another's.
-        assert!(moved.iter().all(|it| (ten..ten + 500_000).contains(it)), "{moved:?}");
+        assert_eq!(moved.least, moved.most);
+        assert!(moved.least.iter().all(|it| (ten..ten + 500_000).contains(it)), "{moved:?}");
         let parting = found.parting.expect("they part");
         let [a, b] = parting.sides.map(|side| side.expect("both go on").entry.at);
         assert!(a < b, "the longer one comes later");
@@ -251,11 +326,55 @@ mod tests {
     #[test]
     fn percentiles_and_their_intervals_are_ranks() {
         let some = paired(&(-50..51).collect::<Vec<i64>>());
-        assert_eq!([0, 50, 100].map(|percent| some.percentile(percent)), [-50, 0, 50].map(Some));
-        let [low, high] = some.interval(50).map(|end| end.expect("enough seeds"));
+        let exactly = |second: i64| Some(Difference::Exactly(second * 1_000_000));
+        let found = [0, 50, 100].map(|percent| some.percentile(percent));
+        assert_eq!(found, [-50, 0, 50].map(exactly));
+        let [low, high] = some.interval(50).map(|end| end.expect("enough seeds") / 1_000_000);
         assert!((-12..=-8).contains(&low) && (8..=12).contains(&high), "{low} {high}");
         let few = paired(&[1, 2, 3]);
         assert_eq!(few.interval(50), [None, None]);
         assert_eq!(paired(&[]).percentile(50), None);
+    }
+
+    /// A was over after 60 s in each run; of B's outages that many were cut off after 600 s.
+    fn cut_off(of_b: usize, of_a: usize) -> Paired {
+        let [short, long] = [60, 600].map(Duration::from_secs);
+        let pair = |seed: usize| match seed {
+            _ if seed < of_b => ([short, long], [false, true]),
+            _ if seed < of_b + of_a => ([long, short], [true, false]),
+            _ => ([short, short], [false, false]),
+        };
+        Paired::made_up(Name::recovered(), &(0..100).map(pair).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn what_the_end_cut_off_bounds_a_difference_and_does_not_tell_it() {
+        let nine = 540_000_000;
+        let worse = cut_off(60, 0);
+        assert_eq!(worse.open, [0, 60]);
+        assert_eq!(worse.percentile(0), Some(Difference::Exactly(0)));
+        assert_eq!(worse.percentile(50), Some(Difference::AtLeast(nine)));
+        let [low, high] = worse.interval(50);
+        assert!(low.is_some_and(|low| low <= nine) && high.is_none());
+        let better = cut_off(0, 60);
+        assert_eq!(better.percentile(50), Some(Difference::AtMost(-nine)));
+        assert_eq!(better.percentile(100), Some(Difference::Exactly(0)));
+        let both = cut_off(40, 60);
+        assert_eq!(both.percentile(50), Some(Difference::AtMost(-nine)));
+        assert_eq!(both.percentile(0), Some(Difference::AtMost(-nine)));
+        assert_eq!(both.percentile(100), Some(Difference::AtLeast(nine)));
+        assert!(!both.is_same());
+    }
+
+    #[test]
+    fn what_was_cut_off_on_both_sides_differs_by_nobody_knows_what() {
+        let of = |pair| Paired::made_up(Name::recovered(), &[(pair, [true, true])]);
+        let [short, long] = [60, 600].map(Duration::from_secs);
+        let paired = of([short, long]);
+        assert_eq!(paired.percentile(50), Some(Difference::Unknown));
+        assert_eq!(paired.interval(50), [None, None]);
+        // Neither are two that were cut off after the same time known to be the same.
+        let alike = of([long, long]);
+        assert_eq!((alike.percentile(50), alike.is_same()), (Some(Difference::Unknown), false));
     }
 }

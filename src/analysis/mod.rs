@@ -23,7 +23,7 @@ mod tests;
 pub mod tune;
 pub mod why;
 
-pub use compare::{Comparison, Differing, Paired, Parting, Side, compare};
+pub use compare::{Comparison, Difference, Differing, Paired, Parting, Side, compare};
 pub use estimate::{Estimate, estimate};
 pub use milestones::{Milestone, NAMES as MILESTONES, milestones};
 pub use observations::{Line, Observation, observations};

@@ -8,7 +8,7 @@ use super::json::{length, list, object};
 use super::page::{Line, Mood, Style, say};
 use super::words;
 use crate::analysis::estimate::{Kind, runs_needed};
-use crate::analysis::{Comparison, Differing, Paired, Side};
+use crate::analysis::{Comparison, Difference, Differing, Paired, Side};
 use crate::engine::{Duration, counted};
 use serde_json::json;
 use std::io;
@@ -45,7 +45,7 @@ pub fn write_comparison(
 
 /// The document, as one line.
 pub fn comparison_json(comparison: &Comparison, labels: [&str; 2]) -> String {
-    let Comparison { first_seed, runs, endings, figures, settings, parting } = comparison;
+    let Comparison { first_seed, runs, partial, endings, figures, settings, parting } = comparison;
     let ending = |(words, runs): &([String; 2], u64)| {
         object([
             ("a", json!(words[0]).to_string()),
@@ -68,6 +68,7 @@ pub fn comparison_json(comparison: &Comparison, labels: [&str; 2]) -> String {
         ("b", json!(labels[1]).to_string()),
         ("firstSeed", first_seed.to_string()),
         ("runs", runs.to_string()),
+        ("partial", partial.to_string()),
         ("outcomes", list(endings.iter().map(ending))),
         ("figures", list(figures.iter().map(figure_json))),
         ("settings", list(settings.iter().map(setting_json))),
@@ -92,7 +93,11 @@ fn title(
         "{} of each with the same random numbers, seeds {first_seed}..{last}",
         counted(*runs, "run")
     );
-    say(Mood::Quiet, &text, style, to)
+    say(Mood::Quiet, &text, style, to)?;
+    match comparison.partial {
+        true => say(Mood::Bad, "partial: interrupted before all seeds were played", style, to),
+        false => Ok(()),
+    }
 }
 
 fn endings(comparison: &Comparison, style: Style, to: &mut impl io::Write) -> io::Result<()> {
@@ -153,12 +158,24 @@ fn row(paired: &Paired, style: Style, to: &mut impl io::Write) -> io::Result<()>
         line.add(Mood::Neutral, format!(" {count:>COUNT$}"));
     }
     for percent in [0, 50, 100] {
-        let text = paired.percentile(percent).map_or("-".to_owned(), signed);
-        line.add(mood(paired.percentile(percent)), format!("{text:>NUMBER$}"));
+        let found = paired.percentile(percent);
+        let text = found.map_or("-".to_owned(), bounded);
+        line.add(mood(found), format!("{text:>NUMBER$}"));
     }
-    if let [Some(low), Some(high)] = paired.interval(50) {
-        line.add(Mood::Quiet, format!("   {} .. {}", signed(low), signed(high)));
+    match paired.interval(50) {
+        [None, None] => {}
+        [low, high] => {
+            let end = |end: Option<i64>, open: &str| end.map_or(open.to_owned(), signed);
+            line.add(Mood::Quiet, format!("   {} .. {}", end(low, "-∞"), end(high, "+∞")));
+        }
     }
+    line.write(style, to)?;
+    let [a, b] = paired.open;
+    if paired.open == [0, 0] {
+        return Ok(());
+    }
+    let mut line = Line::default();
+    line.pad_to(6).add(Mood::Quiet, format!("not over at the end in {a} of A and {b} of B"));
     line.write(style, to)
 }
 
@@ -221,12 +238,22 @@ fn parting(comparison: &Comparison, style: Style, to: &mut impl io::Write) -> io
     Ok(())
 }
 
-/// Less time is good news.
-fn mood(difference: Option<i64>) -> Mood {
+/// Less time is good news, if it is sure.
+fn mood(difference: Option<Difference>) -> Mood {
     match difference {
-        Some(micros) if micros < 0 => Mood::Good,
-        Some(micros) if micros > 0 => Mood::Bad,
+        Some(Difference::Exactly(micros) | Difference::AtMost(micros)) if micros < 0 => Mood::Good,
+        Some(Difference::Exactly(micros) | Difference::AtLeast(micros)) if micros > 0 => Mood::Bad,
         _ => Mood::Neutral,
+    }
+}
+
+/// A difference as far as it is known: `≥` of at least so much, `?` of anything.
+fn bounded(difference: Difference) -> String {
+    match difference {
+        Difference::Exactly(micros) => signed(micros),
+        Difference::AtLeast(micros) => format!("≥{}", signed(micros)),
+        Difference::AtMost(micros) => format!("≤{}", signed(micros)),
+        Difference::Unknown => "?".to_owned(),
     }
 }
 
@@ -248,18 +275,35 @@ fn figure_json(paired: &Paired) -> String {
         })
     };
     let [low, high] = paired.interval(50);
-    object([
+    let statistics = [("min", 0), ("median", 50), ("max", 100)];
+    let statistics = statistics.map(|(name, percent)| (name, paired.percentile(percent)));
+    let [min, median, max] =
+        statistics.map(|(_, found)| seconds(found.and_then(Difference::known)));
+    let named = |is_it: fn(Difference) -> bool| {
+        let all = statistics.into_iter().filter(|(_, found)| found.is_some_and(is_it));
+        json!(all.map(|(name, _)| name).collect::<Vec<_>>()).to_string()
+    };
+    let mut members = vec![
         ("name", json!(paired.name.figure).to_string()),
         ("object", json!(paired.name.object).to_string()),
         ("both", paired.both().to_string()),
         ("onlyA", paired.only[0].to_string()),
         ("onlyB", paired.only[1].to_string()),
-        ("min", seconds(paired.percentile(0))),
-        ("median", seconds(paired.percentile(50))),
+        ("min", min),
+        ("median", median),
         ("medianLow", seconds(low)),
         ("medianHigh", seconds(high)),
-        ("max", seconds(paired.percentile(100))),
-    ])
+        ("max", max),
+    ];
+    if paired.name.kind == Kind::Availability {
+        members.extend([
+            ("stillAtEndA", paired.open[0].to_string()),
+            ("stillAtEndB", paired.open[1].to_string()),
+            ("atLeast", named(|it| matches!(it, Difference::AtLeast(_)))),
+            ("atMost", named(|it| matches!(it, Difference::AtMost(_)))),
+        ]);
+    }
+    object(members)
 }
 
 fn side_json(side: &Side) -> String {
@@ -273,4 +317,47 @@ fn side_json(side: &Side) -> String {
         ("id", entry.id.0.to_string()),
         ("cause", cause.as_ref().map_or("null".to_owned(), |cause| cause.id.0.to_string())),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::estimate::Name;
+    use crate::engine::Text;
+
+    #[test]
+    fn what_was_cut_off_is_told_as_a_bound() {
+        let [short, long] = [60, 600].map(Duration::from_secs);
+        let down = |object: &'static str| Name {
+            kind: Kind::Availability,
+            figure: Text::word("unavailable"),
+            object: Text::word(object),
+        };
+        let rows =
+            [("worse", [short, long], [false, true]), ("unknown", [long, long], [true, true])];
+        let figures =
+            rows.map(|(name, lengths, open)| Paired::made_up(down(name), &[(lengths, open); 8]));
+        let found =
+            Comparison { runs: 8, partial: true, figures: figures.into(), ..Default::default() };
+        let mut bytes = Vec::new();
+        write_comparison(&found, ["a", "b"], Style::Plain, &mut bytes).expect("memory holds it");
+        let text = String::from_utf8(bytes).expect("text");
+        for wanted in [
+            "partial: interrupted before all seeds were played\n",
+            "     ≥+9m0s     ≥+9m0s     ≥+9m0s   +9m0s .. +∞\n      not over at the end in 0 of A and 8 of B\n",
+            "          ?          ?          ?\n      not over at the end in 8 of A and 8 of B\n",
+        ] {
+            assert!(text.contains(wanted), "{wanted}in\n{text}");
+        }
+        let json: serde_json::Value =
+            serde_json::from_str(&comparison_json(&found, ["a", "b"])).expect("JSON");
+        assert_eq!(json["partial"], true);
+        let [worse, unknown] = [0, 1].map(|row: usize| &json["figures"][row]);
+        assert_eq!(
+            (&worse["median"], &worse["atLeast"]),
+            (&json!(540.0), &json!(["min", "median", "max"]))
+        );
+        assert_eq!((&worse["medianHigh"], &worse["stillAtEndB"]), (&json!(null), &json!(8)));
+        assert_eq!((&unknown["median"], &unknown["atMost"]), (&json!(null), &json!([])));
+    }
 }

@@ -5,7 +5,7 @@
 
 use crate::analysis::milestones;
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::{Changed, Downtime, Expectation, Run};
+use crate::timeline::{Changed, Downtime, Expectation, Level, Run};
 use serde_json::json;
 use std::io;
 
@@ -75,6 +75,12 @@ fn availability(run: &Run) -> String {
 fn downtime(down: &Downtime) -> String {
     let mut members = vec![("unavailable", length(Some(down.unavailable)))];
     members.extend(down.degraded.map(|degraded| ("degraded", length(Some(degraded)))));
+    let still = match down.at_end {
+        Level::Full => None,
+        Level::Degraded => Some("degraded"),
+        Level::Down => Some("unavailable"),
+    };
+    members.extend(still.map(|still| ("stillAtEnd", json!(still).to_string())));
     object(members)
 }
 

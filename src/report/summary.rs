@@ -7,9 +7,9 @@ use super::clock;
 use super::page::{Line, Mood, Span, Style, hang, say};
 use super::shell;
 use crate::analysis::{Milestone, milestones};
-use crate::engine::{SimTime, Text};
+use crate::engine::{Duration, SimTime, Text};
 use crate::scenario::STUCK_AFTER;
-use crate::timeline::{Assumption, Changed, Downtime, End, Expectation, Run};
+use crate::timeline::{Assumption, Changed, Downtime, End, Expectation, Level, Run};
 use std::io;
 
 /// Columns of a time in the tables.
@@ -54,6 +54,9 @@ pub fn verdict(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<(
 fn ending(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     let played = clock::length(run.ended_at.since(SimTime::ZERO));
     let (mood, text) = match (run.end, run.recovery_time()) {
+        (_, Some(Duration::ZERO)) => {
+            (Mood::Good, "Nothing was lacking, neither after the first fault nor later.".to_owned())
+        }
         (_, Some(time)) => {
             (Mood::Good, format!("Recovered {} after the first fault.", clock::length(time)))
         }
@@ -175,16 +178,19 @@ fn availability(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<
 }
 
 fn downtime(down: &Downtime) -> (Mood, String) {
-    let degraded = down.degraded.filter(|degraded| !degraded.is_zero());
-    let degraded = degraded.map(|length| format!("degraded for {}", clock::length(length)));
-    match (down.unavailable.is_zero(), degraded) {
-        (true, None) => (Mood::Good, "always available".to_owned()),
-        (true, Some(degraded)) => (Mood::Neutral, degraded),
-        (false, degraded) => {
-            let length = clock::length(down.unavailable);
-            let more = degraded.map(|degraded| format!(", {degraded}")).unwrap_or_default();
-            (Mood::Bad, format!("unavailable for {length}{more}"))
-        }
+    let told = |word: &str, length: Option<Duration>, level: Level| {
+        let length = length.filter(|length| !length.is_zero())?;
+        // What the end cut off would have been longer.
+        let end = if down.at_end == level { " (still at the end)" } else { "" };
+        Some(format!("{word} for {}{end}", clock::length(length)))
+    };
+    let unavailable = told("unavailable", Some(down.unavailable), Level::Down);
+    let degraded = told("degraded", down.degraded, Level::Degraded);
+    match (unavailable, degraded) {
+        (None, None) => (Mood::Good, "always available".to_owned()),
+        (None, Some(degraded)) => (Mood::Neutral, degraded),
+        (Some(unavailable), None) => (Mood::Bad, unavailable),
+        (Some(unavailable), Some(degraded)) => (Mood::Bad, format!("{unavailable}, {degraded}")),
     }
 }
 

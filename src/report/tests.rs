@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{
-    Assumption, Downtime, End, Entry, EntryId, Expectation, Timeline, Value, Violated,
+    Assumption, Downtime, End, Entry, EntryId, Expectation, Level, Timeline, Value, Violated,
 };
 use insta::assert_snapshot;
 
@@ -407,4 +407,46 @@ fn each_log_line_of_a_step_has_its_words() {
     let run = Run { timeline, ..sample() };
     let shown = printed(Format::Timeline, &run, Style::Plain);
     assert!(shown.contains("Draining Node") && shown.contains("Waiting for 3 Pods"), "{shown}");
+}
+
+#[test]
+fn a_service_that_the_end_found_down_was_not_over() {
+    let still = |at_end: Level| {
+        let app = Downtime {
+            unavailable: Duration::from_secs(9),
+            degraded: Some(Duration::from_secs(60)),
+            at_end,
+        };
+        let availability = [(Text::word("app/web"), app)].into();
+        Run { availability, ..sample() }
+    };
+    for (at_end, words, member) in [
+        (Level::Full, "unavailable for 9s, degraded for 1m0s\n", "\"degraded\":60.0}"),
+        (
+            Level::Degraded,
+            "unavailable for 9s, degraded for 1m0s (still at the end)\n",
+            "\"degraded\":60.0,\"stillAtEnd\":\"degraded\"}",
+        ),
+        (
+            Level::Down,
+            "unavailable for 9s (still at the end), degraded for 1m0s\n",
+            "\"degraded\":60.0,\"stillAtEnd\":\"unavailable\"}",
+        ),
+    ] {
+        let run = still(at_end);
+        let text = printed(Format::Summary, &run, Style::Plain);
+        assert!(text.contains(words), "{text}");
+        let json = printed(Format::Json, &run, Style::Plain);
+        assert!(json.contains(member), "{json}");
+    }
+}
+
+#[test]
+fn a_run_in_which_a_fault_hit_nothing_has_not_recovered_from_anything() {
+    let run = Run { recovered_at: sample().first_fault, ..sample() };
+    let text = printed(Format::Summary, &run, Style::Plain);
+    assert!(
+        text.contains("\nNothing was lacking, neither after the first fault nor later. "),
+        "{text}"
+    );
 }

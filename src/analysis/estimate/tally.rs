@@ -64,6 +64,9 @@ pub struct Sum {
 pub struct Seen {
     pub micros: u64,
     pub seed: u64,
+    /// It was cut off at its run's end: it is at least so long.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
 }
 
 impl Tally {
@@ -81,7 +84,7 @@ impl Tally {
             }
             counted.all.add(length);
             let worst = &mut counted.worst;
-            worst.push(Seen { micros: length.as_micros(), seed });
+            worst.push(Seen { micros: length.as_micros(), seed, open: is_open });
             if worst.len() > 100 * WORST {
                 keep_worst(worst);
             }

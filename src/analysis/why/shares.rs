@@ -22,6 +22,8 @@ pub struct Share {
 pub struct Shares {
     pub first_seed: u64,
     pub runs: u64,
+    /// Interrupted before all runs were played.
+    pub partial: bool,
     /// The runs in which the milestone came.
     pub reached: u64,
     /// The sum of the ways of all of them.
@@ -75,7 +77,7 @@ pub fn shares(
     question: &Question,
     control: &Control,
 ) -> Shares {
-    let first_seed = seeds.start;
+    let (first_seed, wanted) = (seeds.start, seeds.end.saturating_sub(seeds.start));
     let add = |sum: &mut Vec<Option<Vec<Share>>>, seed| {
         let found = why(game, seed, question).ok();
         sum.push(found.as_ref().map(|why: &Why| sum_up(&why.parts)));
@@ -92,6 +94,7 @@ pub fn shares(
             lengths.entry(share.rule).or_default().push(share.length);
         }
     }
+    found.partial = found.runs < wanted;
     for (rule, mut lengths) in lengths {
         lengths.sort_unstable();
         found.rules.push(RuleShare { rule, lengths });

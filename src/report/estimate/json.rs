@@ -63,7 +63,7 @@ fn figure(estimate: &Estimate, figure: &Figure) -> String {
         members.extend([("stillAtEnd", figure.open().to_string()), ("atLeast", at_least)]);
     }
     members.extend(assumed.map(|assumed| ("assumed", moved(assumed))));
-    members.push(("worst", list(worst.iter().map(|seen| run(estimate, *seen)))));
+    members.push(("worst", list(worst.iter().map(|seen| run(estimate, name.kind, *seen)))));
     object(members)
 }
 
@@ -90,12 +90,11 @@ fn ends_of(low: Recovered, high: Recovered) -> String {
     ])
 }
 
-fn run(estimate: &Estimate, seen: Seen) -> String {
-    object([
-        ("seed", seen.seed.to_string()),
-        ("value", length(Some(seen.length()))),
-        ("command", json!(command(&estimate.replay(seen.seed))).to_string()),
-    ])
+fn run(estimate: &Estimate, kind: Kind, seen: Seen) -> String {
+    let still = (kind == Kind::Availability).then(|| ("stillAtEnd", seen.open.to_string()));
+    let members = [("seed", seen.seed.to_string()), ("value", length(Some(seen.length())))];
+    let command = json!(command(&estimate.replay(seen.seed))).to_string();
+    object(members.into_iter().chain(still).chain([("command", command)]))
 }
 
 fn null() -> String {

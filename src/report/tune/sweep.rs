@@ -2,6 +2,7 @@
 //! price.
 
 use super::{decimal, millionths, quantile, reach, short, title};
+use crate::analysis::estimate::runs_needed;
 use crate::analysis::tune::{Point, Sweep};
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
 use std::io;
@@ -84,9 +85,17 @@ fn row(
 /// What the marks mean, and what the price rests on.
 fn notes(found: &Sweep, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     let Sweep { played, outages, nodes, .. } = found;
+    let lacks_one = |point: &Point| point.p95.value.is_some() && point.p95.interval.is_none();
+    let few = match found.points.iter().any(lacks_one) {
+        true => format!(
+            ", and with fewer than {} runs p95 has none, so that chance decides",
+            runs_needed(95)
+        ),
+        false => String::new(),
+    };
     let text = format!(
         "●: on the Pareto front, no other point has a p95 and a price that are both as good and one of \
-         them better; neighbors whose intervals overlap may change places. runs: in which {} came. \
+         them better; neighbors whose intervals overlap may change places{few}. runs: in which {} came. \
          Beside p95: how far its 95 % interval reaches. / Node-year, / 1000 out.: Machines replaced \
          needlessly per Node and year, and per 1000 outages.",
         played.of

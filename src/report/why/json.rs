@@ -56,6 +56,7 @@ pub fn shares_json(shares: &Shares, label: &str, settings: &Settings) -> String 
         ("asked", json!(label).to_string()),
         ("firstSeed", shares.first_seed.to_string()),
         ("runs", shares.runs.to_string()),
+        ("partial", shares.partial.to_string()),
         ("reached", shares.reached.to_string()),
         ("whole", length(Some(shares.whole))),
         ("rules", list(shares.rules.iter().map(row))),

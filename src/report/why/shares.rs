@@ -12,6 +12,8 @@ const RUNS: usize = 7;
 const LENGTH: usize = 11;
 const TEXT: usize = SHARE + RUNS + 2 * LENGTH + 2;
 
+const PARTIAL: &str = "partial: interrupted before all runs were played";
+
 /// Writes a table, the rules that take most first.
 pub fn write_shares(
     shares: &Shares,
@@ -30,6 +32,9 @@ pub fn write_shares(
         text.push_str(&format!(", after {} on average", clock::length(mean)));
     }
     say(Mood::Quiet, &text, style, to)?;
+    if shares.partial {
+        say(Mood::Bad, PARTIAL, style, to)?;
+    }
     if *reached == 0 {
         return Ok(());
     }
