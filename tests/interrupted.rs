@@ -12,15 +12,20 @@ struct Left {
     err: String,
 }
 
+/// Of what plays many runs at once, and can tell how far it is.
 fn interrupted(args: &[&str]) -> Left {
+    interrupted_at_work(&[args, &["--jobs", "1", "--progress"]].concat())
+}
+
+/// As soon as it writes something to standard error.
+fn interrupted_at_work(args: &[&str]) -> Left {
     let mut program = Command::new(env!("CARGO_BIN_EXE_healsim"));
-    let program = program.args(args).args(["--jobs", "1", "--progress"]);
+    let program = program.args(args);
     let mut child =
         program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
-    // The first line of progress tells that it is at work.
     let mut stderr = child.stderr.take().expect("it is piped");
     let mut first = [0; 1];
-    stderr.read_exact(&mut first).expect("there is progress");
+    stderr.read_exact(&mut first).expect("it is at work");
     let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(interrupt.expect("kill is there").success());
     let mut err = String::new();
@@ -61,6 +66,25 @@ fn a_comparison_of_settings_prints_what_there_is() {
     assert!(partial(&left.out) < 100_000, "{}", left.out);
     assert!(left.err.contains(" of 400000 runs, "), "{}", left.err);
     assert!(left.err.contains("partial: interrupted after"), "{}", left.err);
+}
+
+/// What was not played is no test that has passed.
+#[test]
+fn a_check_writes_the_verdicts_that_there_are() {
+    let file = std::env::temp_dir().join(format!("healsim-checked-{}.xml", std::process::id()));
+    let junit = file.to_str().expect("text");
+    let lab = ["--platform", "lab-k8s-1.30-capi-1.7", "--seeds", "1..10000", "--stats"];
+    let inputs = ["check", "worker-kubelet-stopped", "worker-power-off", "--junit", junit];
+    let left = interrupted_at_work(&[&inputs[..], &lab].concat());
+    assert_eq!(left.code, Some(130), "{}", left.err);
+    let told = "partial: interrupted at number 1 of 2 scenarios";
+    assert!(left.err.contains(told), "{}", left.err);
+    let line = "FAILED worker-kubelet-stopped on lab-k8s-1.30-capi-1.7: interrupted after ";
+    assert!(left.out.starts_with(line) && left.out.ends_with(" of 10000 seeds\n"), "{}", left.out);
+    let written = fs::read_to_string(&file).expect("written");
+    assert!(written.contains("tests=\"1\" failures=\"1\""), "{written}");
+    assert!(written.contains("interrupted after"), "{written}");
+    fs::remove_file(file).expect("it is ours");
 }
 
 /// One that ends with its time ends well.

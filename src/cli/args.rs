@@ -135,6 +135,11 @@ impl Seeds {
         Seeds { first: seed, last: seed }
     }
 
+    /// How many they are.
+    pub fn count(self) -> u64 {
+        self.last - self.first + 1
+    }
+
     /// All of them in order.
     pub fn iter(self) -> impl Iterator<Item = u64> {
         self.first..=self.last

@@ -2,20 +2,17 @@
 //!
 //! It does not know how a scenario is played; mistakes of the input arrive as finished texts.
 
-use super::args::{OutFile, Seeds};
+use super::args::OutFile;
 use super::output::{note, print, try_file, write_file};
-use super::player::{Linted, Listing, Options, Player, Question};
-use super::{Check, Cli, Command, Get, List, Run, Show};
-use super::{availability, compare, estimate, fuzz, learn, report as pages, tune, why};
-use crate::analysis::Estimate;
-use crate::analysis::estimate::{Asked, Sample};
+use super::player::{Listing, Player, Question};
+use super::{Cli, Command, Get, List, Run, Show};
+use super::{availability, check, compare, estimate, fuzz, learn, report as pages, tune, why};
 use crate::engine::{SimTime, Text};
 use crate::report::html::Film;
-use crate::report::{self, Case, Format, ListFormat, Listed, Style};
+use crate::report::{self, Format, ListFormat, Listed, Style};
 use crate::timeline;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
@@ -56,7 +53,7 @@ pub fn main(player: &impl Player) -> ExitCode {
 pub fn execute(command: &Command, player: &impl Player) -> Exit {
     let result = match command {
         Command::Run(run) => play(run, player),
-        Command::Check(check) => check_all(check, player),
+        Command::Check(asked) => check::check(asked, player),
         Command::List(list) => list_all(list, player),
         Command::Show(show) => show_one(show, player),
         Command::Get(get) => get_at(get, player),
@@ -176,7 +173,7 @@ pub(super) fn game_notes(doubts: &[Text], warnings: &[Text]) -> Vec<String> {
     warnings.chain(doubts.iter().map(|doubt| format!("note: {doubt}"))).collect()
 }
 
-fn stats(run: &timeline::Run) {
+pub(super) fn stats(run: &timeline::Run) {
     let entries = run.timeline.entries().len();
     let name = &run.scenario;
     note(&format!("{name}: {} engine events, {entries} timeline entries", run.engine_events));
@@ -207,7 +204,7 @@ pub(super) fn can_write(path: &std::path::Path) -> Result<(), Trouble> {
     try_file(path).map_err(|error| file(path, &error))
 }
 
-fn verdict(run: &timeline::Run) -> Exit {
+pub(super) fn verdict(run: &timeline::Run) -> Exit {
     if !run.violated.is_empty() {
         Exit::Invariant
     } else if run.failed().next().is_some() {
@@ -215,139 +212,6 @@ fn verdict(run: &timeline::Run) -> Exit {
     } else {
         Exit::Done
     }
-}
-
-/// Checks every input even when an earlier one is wrong: one call shows all mistakes.
-fn check_all(asked: &Check, player: &impl Player) -> Result<Exit, Trouble> {
-    asked.junit.iter().try_for_each(|path| can_write(path))?;
-    let options = asked.common.options()?;
-    let mut worst = Exit::Done;
-    let mut mistakes = Vec::new();
-    let mut told = BTreeSet::new();
-    let mut cases = Vec::new();
-    for input in &asked.inputs {
-        match check_one(asked, input, &options, player, &mut told) {
-            Ok(checked) => {
-                print(format!("{}\n", checked.line).as_bytes()).map_err(stdout)?;
-                worst = worst.max(checked.exit);
-                cases.push(checked.case);
-            }
-            Err(wrong) => {
-                let case = Case { name: input.clone(), failures: wrong.clone(), ..Case::default() };
-                cases.push(case);
-                mistakes.extend(wrong);
-            }
-        }
-    }
-    write_cases(asked, &cases)?;
-    if mistakes.is_empty() { Ok(worst) } else { Err(Trouble::Input(mistakes)) }
-}
-
-/// One scenario, checked.
-struct Checked {
-    line: String,
-    exit: Exit,
-    case: Case,
-}
-
-/// Checks one scenario; what was told already is not told again.
-fn check_one(
-    asked: &Check,
-    input: &str,
-    options: &Options,
-    player: &impl Player,
-    told: &mut BTreeSet<String>,
-) -> Result<Checked, Vec<String>> {
-    let Linted { name, seed, notes } = player.lint(input, options)?;
-    let new = notes.into_iter().filter(|text| told.insert(text.clone()));
-    new.for_each(|text| note(&text));
-    let mut case = Case { name: name.clone(), ..Case::default() };
-    if asked.lint {
-        return Ok(Checked { line: format!("valid  {name}"), exit: Exit::Done, case });
-    }
-    let (mut exit, mut failed, mut played) = (Exit::Done, 0, 0);
-    let mut samples = Vec::new();
-    let seeds = asked.seeds.or(seed.map(Seeds::only)).unwrap_or_default();
-    player.knows(input, options, seeds.first, &estimate::mentions(&asked.threshold))?;
-    for seed in seeds.iter() {
-        let run = player.play(input, options, seed)?;
-        if asked.stats {
-            stats(&run);
-        }
-        let failures = failures(&run);
-        failed += usize::from(!failures.is_empty());
-        played += 1;
-        exit = exit.max(verdict(&run));
-        case.class = run.platform.to_string();
-        case.failures.extend(failures);
-        samples.extend((!asked.threshold.is_empty()).then(|| Sample::of(&run)));
-    }
-    let broken = broken_bounds(asked, (&case, seeds), samples)?;
-    if !broken.is_empty() {
-        exit = exit.max(Exit::Expectation);
-        case.failures.splice(0..0, broken);
-    }
-    let line = line(&case, failed, played);
-    Ok(Checked { line, exit, case })
-}
-
-/// The bounds that the runs of a scenario do not keep together; how near it was is told of each.
-fn broken_bounds(
-    asked: &Check,
-    (case, seeds): (&Case, Seeds),
-    samples: Vec<Sample>,
-) -> Result<Vec<String>, Vec<String>> {
-    if asked.threshold.is_empty() {
-        return Ok(Vec::new());
-    }
-    let question = Asked {
-        scenario: Text::from(case.name.as_str()),
-        platform: Text::from(case.class.as_str()),
-        fingerprint: Text::EMPTY,
-        words: Vec::new(),
-        first_seed: seeds.first,
-        runs: seeds.last - seeds.first + 1,
-        assumed_runs: 0,
-        until_recovered: false,
-    };
-    let estimate = Estimate::of_samples(question, samples);
-    let mut broken = Vec::new();
-    for threshold in &asked.threshold {
-        let verdict = threshold.judge(&estimate).map_err(|wrong| vec![wrong])?;
-        note(&format!("{}: {}", case.name, verdict.text));
-        broken.extend((!verdict.met).then_some(verdict.text));
-    }
-    Ok(broken)
-}
-
-/// `ok`, or what failed first: one line, however much went wrong.
-fn line(case: &Case, failed: usize, played: usize) -> String {
-    let Case { name, class, failures } = case;
-    match failures.first() {
-        None => format!("ok     {name} on {class}: {played} seeds"),
-        // Together they miss a bound, and each of them holds what is expected.
-        Some(first) if failed == 0 => format!("FAILED {name} on {class}: {first}"),
-        Some(first) => format!("FAILED {name} on {class}: {failed} of {played} seeds; {first}"),
-    }
-}
-
-/// What a run broke, each in one line that names its seed.
-fn failures(run: &timeline::Run) -> Vec<String> {
-    let seed = run.seed;
-    let broken = run.violated.iter().map(|text| format!("seed {seed}: invariant violated: {text}"));
-    let failed = run.failed().map(|expectation| {
-        let why = &expectation.why_not;
-        let why = if why.is_empty() { String::new() } else { format!(" — {why}") };
-        format!("seed {seed}: {}{why}", expectation.text)
-    });
-    broken.chain(failed).collect()
-}
-
-fn write_cases(asked: &Check, cases: &[Case]) -> Result<(), Trouble> {
-    let Some(path) = &asked.junit else { return Ok(()) };
-    let mut bytes = Vec::new();
-    report::write_junit(cases, &mut bytes).map_err(stdout)?;
-    write_file(path, &bytes).map_err(|error| file(path, &error))
 }
 
 fn list_all(asked: &List, player: &impl Player) -> Result<Exit, Trouble> {

@@ -5,6 +5,7 @@
 
 mod args;
 mod availability;
+mod check;
 mod commands;
 mod compare;
 mod estimate;
@@ -26,6 +27,7 @@ mod why;
 
 pub use args::{Moment, Seeds, Setting};
 pub use availability::{Availability, AvailabilityFormat, Vary};
+pub use check::Check;
 pub use commands::{Exit, execute, main};
 pub use compare::{Compare, CompareFormat};
 pub use estimate::{Estimate, Merge};
@@ -40,7 +42,6 @@ pub use report::Report;
 pub use tune::{Tune, TuneFormat};
 pub use why::{Of, WhyArgs, WhyFormat};
 
-use crate::analysis::estimate::Threshold;
 use crate::report::{Format, ListFormat};
 use args::{Common, OutFile, each_once};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -200,39 +201,6 @@ impl Run {
     fn wants_page(&self) -> bool {
         self.output == Format::Html || self.out.iter().any(|out| out.format == Format::Html)
     }
-}
-
-/// Validate scenarios, then play them with many seeds
-///
-/// Prints one line per scenario; exit code 4 if an expectation fails with any seed.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  healsim check worker-kubelet-stopped
-  healsim check --seeds 1..100 mine.yaml --junit report.xml
-  healsim check --seeds 1..200 mine.yaml --threshold 'recoveryTime p95 < 15m'
-  healsim check --lint *.yaml")]
-pub struct Check {
-    /// Scenarios: names or files
-    #[arg(value_name = "NAME|FILE", required = true)]
-    pub inputs: Vec<String>,
-    /// The seeds to play, first and last: the scenario's `seed` alone, or 1..20
-    #[arg(long, value_name = "A..B")]
-    pub seeds: Option<Seeds>,
-    /// Only read and validate, do not play
-    #[arg(long, conflicts_with_all = ["seeds", "stats"])]
-    pub lint: bool,
-    /// A bound that the runs of each scenario have to keep together, as 'recoveryTime p95 < 15m';
-    /// exit code 4 if it fails; may be given several times
-    #[arg(long, value_name = "EXPR", conflicts_with = "lint")]
-    pub threshold: Vec<Threshold>,
-    /// Write the verdicts as JUnit XML into a file
-    #[arg(long, value_name = "FILE")]
-    pub junit: Option<PathBuf>,
-    /// Print the engine's own counts to standard error
-    #[arg(long)]
-    pub stats: bool,
-    #[command(flatten)]
-    pub common: Common,
 }
 
 /// List what healsim knows: a table on a terminal, else one a line, the name first

@@ -17,6 +17,8 @@ pub enum Progress {
     IfTerminal,
     /// Anybody: a line every five seconds.
     Always,
+    /// Nobody: the results themselves come one by one.
+    Never,
 }
 
 /// Does `work` with a control that Ctrl-C stops, and tells how far it is of `runs`, or of as many as
@@ -43,7 +45,12 @@ pub fn watch<T>(runs: u64, progress: Progress, work: impl FnOnce(&Control) -> T)
 
 fn tell(control: &Control, runs: u64, progress: Progress, ended: &mpsc::Receiver<()>) {
     let is_terminal = io::stderr().is_terminal();
-    if !is_terminal && progress == Progress::IfTerminal {
+    let is_seen = match progress {
+        Progress::IfTerminal => is_terminal,
+        Progress::Always => true,
+        Progress::Never => false,
+    };
+    if !is_seen {
         // Waits for the end all the same, so that this thread ends with the work.
         let _ = ended.recv();
         return;
