@@ -157,15 +157,15 @@ pub(super) fn play_many(asked: &Estimate, player: &impl Player) -> Result<Exit, 
 
 /// What these bounds name.
 pub(super) fn mentions(bounds: &[Threshold]) -> Vec<Mention> {
-    let mention = |bound: &Threshold| {
+    let object = |bound: &Threshold| {
         let object = bound.object()?.clone();
-        Some(if bound.is_of_a_service() {
-            Mention::Service(object)
-        } else {
-            Mention::OfMany(object)
+        Some(match bound.is_of_a_service() {
+            true => Mention::Service(object),
+            false => Mention::OfMany(object),
         })
     };
-    bounds.iter().filter_map(mention).collect()
+    let milestone = |bound: &Threshold| bound.milestone().cloned().map(Mention::Milestone);
+    bounds.iter().flat_map(|bound| milestone(bound).into_iter().chain(object(bound))).collect()
 }
 
 /// Joins shards, or says what is missing of them.

@@ -6,7 +6,7 @@
 use super::player::Mention;
 use crate::analysis::estimate::{Name, names_over_runs};
 use crate::analysis::milestones;
-use crate::scenario::{Game, models};
+use crate::scenario::{Game, models, probes_that_say};
 use crate::timeline::Run;
 use std::collections::BTreeSet;
 
@@ -29,9 +29,27 @@ pub(super) fn are_there(game: &Game, seed: u64, named: &[Mention]) -> Result<(),
                 false => Err(models::unknown("service", service, &known)),
             }
         }
+        Mention::Milestone(milestone) => is_asked_for(milestone, &begun),
         Mention::Object(object) => is_there(object, &objects, &begun, || game.play(seed)),
         Mention::OfMany(object) => is_there(object, &over_runs, &begun, || game.play(seed)),
     })
+}
+
+/// Refuses the milestones of users whom the scenario does not have: they would never come.
+fn is_asked_for(milestone: &str, begun: &Run) -> Result<(), String> {
+    let (user, whom, like) = match milestone {
+        "apiUnavailable" | "apiAvailable" => ("api", "the API", "api@*"),
+        "appUnavailable" | "appAvailable" => ("app-", "an app", "app-*"),
+        _ => return Ok(()),
+    };
+    let mut entries = begun.timeline.entries().iter();
+    if entries.any(|entry| entry.kind == *"Probe" && entry.name.starts_with(user)) {
+        return Ok(());
+    }
+    let probes = probes_that_say(like);
+    Err(format!(
+        "`{milestone}` never comes, for nobody in this scenario asks {whom}: write `{probes}` into its spec"
+    ))
 }
 
 /// Refuses an object that has none of these names, neither at the beginning nor later.
@@ -107,6 +125,25 @@ mod tests {
         let over_many = are_there(&game, 1, &[Mention::OfMany(Text::from(drawn.as_str()))]);
         let wrong = over_many.expect_err("a drawn name");
         assert!(wrong.contains("Machine/new"), "{wrong}");
+    }
+
+    #[test]
+    fn what_only_a_user_finds_out_needs_one_who_asks() {
+        let ask = |name: &str, milestone: &'static str| {
+            let scenario = load(name).expect("embedded");
+            let game = Game::new(&scenario, None, &[], None).expect("valid");
+            are_there(&game, 1, &[Mention::Milestone(Text::word(milestone))])
+        };
+        let nobody = "worker-kubelet-stopped";
+        assert_eq!(ask(nobody, "nodeUnknown"), Ok(()));
+        for (milestone, hint) in [
+            ("apiUnavailable", "asks the API: write `probes: [{ api: each }]`"),
+            ("appAvailable", "asks an app: write `probes: [{ app: WORKLOAD }]`"),
+        ] {
+            let wrong = ask(nobody, milestone).expect_err("nobody asks");
+            assert!(wrong.contains(milestone) && wrong.contains(hint), "{wrong}");
+        }
+        assert_eq!(ask("control-plane-power-off", "apiUnavailable"), Ok(()));
     }
 
     #[test]

@@ -108,6 +108,8 @@ pub enum Mention {
     OfMany(Text),
     /// One whose availability is measured, as `api`.
     Service(Text),
+    /// `apiUnavailable`
+    Milestone(Text),
 }
 
 /// A scenario that can be played.

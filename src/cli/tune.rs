@@ -122,7 +122,8 @@ pub(super) fn tune(asked: &Tune, player: &impl Player) -> Result<Exit, Trouble> 
     asked.out.iter().try_for_each(|out| can_write(&out.path))?;
     let (tuning, options) = (asked.tuning(), asked.common.options()?);
     player.lint(&asked.input, &options)?.notes.iter().for_each(|text| note(text));
-    let named: Vec<Mention> = asked.of.object.iter().cloned().map(Mention::OfMany).collect();
+    let object = asked.of.object.iter().cloned().map(Mention::OfMany);
+    let named: Vec<Mention> = object.chain([Mention::Milestone(asked.of.name.clone())]).collect();
     player.knows(&asked.input, &options, asked.seed, &named)?;
     let progress = if asked.progress { Progress::Always } else { Progress::IfTerminal };
     let (found, interrupted) =

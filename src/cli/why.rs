@@ -139,7 +139,8 @@ pub(super) fn ask(asked: &WhyArgs, player: &impl Player) -> Result<Exit, Trouble
         .jobs
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let Of { milestone, object } = asked.of.clone();
-    let named: Vec<Mention> = object.iter().cloned().map(Mention::Object).collect();
+    let named = object.iter().cloned().map(Mention::Object);
+    let named: Vec<Mention> = named.chain([Mention::Milestone(milestone.clone())]).collect();
     player.knows(&asked.input, &options, seed, &named)?;
     let question = Question { milestone: Some(milestone), object };
     let how = Asked { seed, runs: asked.runs.unwrap_or(1), jobs, patience: asked.patience };

@@ -64,6 +64,7 @@ pub use mistake::{Mistake, nearest};
 pub use names::Known;
 pub use outages::{NotAnOutage, OutageKind, OutageRate, Quiet};
 pub use play::{Changes, Game, KnownSetting, load, play};
+pub use probes::that_says as probes_that_say;
 pub use question::Printed;
 pub use rates::{Failure, Plant, PlantCount};
 pub use settings::blueprint;

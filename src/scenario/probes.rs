@@ -58,11 +58,11 @@ fn app_user(app: &Spanned<String>, source: &Source, apps: &[&str]) -> Result<Pro
     if apps.contains(&app.value.as_str()) {
         return Ok(Probe::App(Text::from(app.value.as_str())));
     }
-    let near = nearest(&app.value, apps.iter().copied());
-    let hint = near.map_or_else(
-        || format!("known: {}", apps.join(", ")),
-        |near| format!("did you mean `{near}`?"),
-    );
+    let hint = match nearest(&app.value, apps.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if apps.is_empty() => "this cluster has none".to_owned(),
+        None => format!("known: {}", apps.join(", ")),
+    };
     Err(source.mistake(app, format!("no workload `{}`; {hint}", app.value)))
 }
 

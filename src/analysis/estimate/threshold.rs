@@ -107,6 +107,11 @@ impl Threshold {
         self.object.as_ref()
     }
 
+    /// The milestone that it bounds; none where it bounds a service's availability.
+    pub fn milestone(&self) -> Option<&Text> {
+        (self.kind == Kind::Milestone).then_some(&self.figure)
+    }
+
     /// Whether it bounds the availability of a service.
     pub fn is_of_a_service(&self) -> bool {
         self.kind == Kind::Availability

@@ -125,6 +125,31 @@ fn what_cannot_be_asked_is_refused_at_its_place() {
 }
 
 #[test]
+fn an_answer_is_known_before_the_run_is_over() {
+    let place = |question: &str| {
+        let mistake = asked(question).expect_err(question).remove(0);
+        let (line, column) = mistake.place.expect("a place");
+        let text = LESSON.replace("QUESTION", question);
+        let line = text.lines().nth(line - 1).expect("a line");
+        (line.chars().skip(column - 1).collect::<String>(), mistake.message)
+    };
+    let (rest, message) = place(&value("Node/worker-0", "Ready", "8m56s"));
+    assert!(
+        rest.starts_with("8m56s") && message.contains("the run ends 9m0s after it"),
+        "{message}"
+    );
+    let seen = |after: &str| format!("see: 'VM deleted', after: 1s..{after}");
+    let claims = |after: &str| {
+        which(&format!("{{ says: a, {} }}, {{ says: b, {} }}", seen("8m55s"), seen(after)))
+    };
+    let (rest, message) = place(&claims("8m56s"));
+    assert!(rest.starts_with("{ says: b"), "{rest}");
+    assert!(message.contains("the answer is known 9m1s after the first fault"), "{message}");
+    assert!(asked(&claims("8m55s")).is_ok());
+    assert!(asked(&value("Node/worker-0", "Ready", "8m55s")).is_ok());
+}
+
+#[test]
 fn a_question_needs_an_instant_within_the_run() {
     let late = LESSON.replace("after: 5s", "after: 11m").replace("QUESTION", "act: { within: 5m }");
     let mistake = read(&late).expect_err("a mistake");

@@ -140,13 +140,15 @@ impl Words<'_> {
             }
         };
         let (line, column) = place(item);
+        let when = self.instant(written)?;
+        let (Instant::AfterFault(asked) | Instant::AfterSight(_, asked)) = when;
         Ok(Question {
             place: Text::from(format!("{}:{line}:{column}", self.reader.source.file)),
-            when: self.instant(written)?,
+            when,
             ask: Text::from(written.ask.value.trim()),
             because: Text::from(written.because.as_deref().unwrap_or_default().trim()),
             show,
-            about: self.about(item)?,
+            about: self.about(item, asked)?,
         })
     }
 
@@ -170,14 +172,15 @@ impl Words<'_> {
         }
     }
 
-    fn about(&self, item: &Spanned<WrittenQuestion>) -> Result<About, Mistake> {
+    /// What is asked at the earliest so long after the first fault.
+    fn about(&self, item: &Spanned<WrittenQuestion>, asked: Duration) -> Result<About, Mistake> {
         let written = &item.value;
         let mut found = Vec::new();
         if let Some(value) = &written.value {
-            found.push(self.value(&value.value)?);
+            found.push(self.value(&value.value, asked)?);
         }
         if let Some(which) = &written.which {
-            found.push(self.which(which)?);
+            found.push(self.which(which, asked)?);
         }
         if let Some(heals) = &written.heals {
             found.push(self.heals(heals)?);
@@ -199,8 +202,21 @@ impl Words<'_> {
         }
     }
 
-    fn value(&self, value: &WrittenValue) -> Result<About, Mistake> {
-        let WrittenValue { of, field, ahead } = value;
+    /// Refuses what is known only when the run is over.
+    fn in_time<T>(&self, at: &Spanned<T>, known: Duration) -> Result<(), Mistake> {
+        let rest = self.reader.rest;
+        if known <= rest {
+            return Ok(());
+        }
+        let message = format!(
+            "the answer is known {known} after the first fault, and the run ends {rest} after it; raise \
+             `until`, or ask earlier or for less"
+        );
+        Err(self.wrong(at, message))
+    }
+
+    fn value(&self, value: &WrittenValue, asked: Duration) -> Result<About, Mistake> {
+        let WrittenValue { of, field, ahead: written } = value;
         let stage = self.reader.stage;
         let subject = Subject::read(&of.value, &|kind| stage.names(kind))
             .map_err(|(at, message)| self.reader.source.mistake_after(of, at, message))?;
@@ -209,11 +225,16 @@ impl Words<'_> {
             return Err(self.wrong(field, message));
         }
         subject.check_field(&field.value).map_err(|message| self.wrong(field, message))?;
-        let ahead = self.positive(ahead)?;
+        let ahead = self.positive(written)?;
+        self.in_time(written, asked + ahead)?;
         Ok(About::Value { of: subject, field: Text::from(field.value.as_str()), ahead })
     }
 
-    fn which(&self, which: &Spanned<Vec<Spanned<WrittenExpectation>>>) -> Result<About, Mistake> {
+    fn which(
+        &self,
+        which: &Spanned<Vec<Spanned<WrittenExpectation>>>,
+        asked: Duration,
+    ) -> Result<About, Mistake> {
         self.enough(which, which.value.len())?;
         let claim = |item: &Spanned<WrittenExpectation>| {
             let claim = self.reader.claim(item)?;
@@ -221,6 +242,8 @@ impl Words<'_> {
                 let message = "something to choose `says` what is chosen, and is for all platforms";
                 return Err(self.wrong(item, message));
             }
+            let known = claim.after.map_or(asked, |(_, last)| asked + last);
+            self.in_time(item, known)?;
             Ok(claim)
         };
         let claims = which.value.iter().map(claim).collect::<Result<Vec<_>, _>>()?;
