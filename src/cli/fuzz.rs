@@ -203,7 +203,7 @@ pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
         return try_all(asked);
     }
     let mut deck = Deck::new(&asked.platform, &asked.kinds).map_err(Trouble::Input)?;
-    make_folder(&asked.dir)?;
+    let made = make_folder(&asked.dir)?;
     deck.strikes = asked.faults.map(u64::from);
     let question = Asked {
         deck,
@@ -234,6 +234,8 @@ pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
         note(&format!("partial: interrupted after {}", counted(found.played, "run")));
     }
     write_findings(asked, &question.deck, &found, progress)?;
+    // From the innermost on, as far as they are empty.
+    made.iter().take_while(|folder| fs::remove_dir(folder).is_ok()).count();
     Ok(match (found.violations.is_empty(), is_cut) {
         (false, _) => Exit::Invariant,
         (true, true) => Exit::Interrupted,
@@ -241,12 +243,15 @@ pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
     })
 }
 
-/// Makes the folder for what will be found, if it is not there. That nothing can be written into it
-/// is said before the runs, which would be in vain.
-fn make_folder(dir: &Path) -> Result<(), Trouble> {
+/// Makes the folder for what will be found, if it is not there; returns those that were not there, the
+/// innermost first. That nothing can be written into it is said before the runs, which would be in vain.
+fn make_folder(dir: &Path) -> Result<Vec<&Path>, Trouble> {
+    let is_new = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let new = dir.ancestors().take_while(is_new).collect();
     fs::create_dir_all(dir).and_then(|()| try_file(&dir.join("finding"))).map_err(|error| {
         Trouble::Failed(format!("cannot write into the folder {}: {error}", dir.display()))
-    })
+    })?;
+    Ok(new)
 }
 
 /// Plays all schedules of few faults; what they come to is an answer, not a failure.
@@ -340,9 +345,10 @@ mod tests {
     fn the_folder_for_what_is_found_is_made_or_named() {
         let folder = std::env::temp_dir().join(format!("healsim-fuzz-{}", std::process::id()));
         let dir = folder.join("found/today");
-        make_folder(&dir).expect("it is made");
+        let made = make_folder(&dir).expect("it is made");
+        assert_eq!(made, [&*dir, &folder.join("found"), &folder]);
         assert!(fs::read_dir(&dir).expect("a folder").next().is_none(), "nothing is left in it");
-        make_folder(&dir).expect("it is there already");
+        assert!(make_folder(&dir).expect("it is there already").is_empty());
         fs::write(folder.join("file"), b"").expect("a file in the way");
         let dir = folder.join("file/found");
         let Err(Trouble::Failed(why)) = make_folder(&dir) else { panic!("a file is no folder") };
