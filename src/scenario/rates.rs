@@ -173,25 +173,32 @@ impl Failure {
         }
     }
 
+    /// The name of one of the things that can fail so, the same in clusters of any size.
+    pub fn target(self, plant: &Plant, target: u32) -> String {
+        match (self, target.checked_sub(plant.control_planes)) {
+            (Failure::HostDown, _) => format!("esxi-{target}"),
+            (Failure::ZoneDown, _) => format!("zone-{target}"),
+            (_, Some(worker)) => format!("worker-{worker}"),
+            (_, None) => format!("control-plane-{target}"),
+        }
+    }
+
     fn strike(self, plant: &Plant, target: u32) -> String {
-        let vm = match target.checked_sub(plant.control_planes) {
-            Some(worker) => format!("worker-{worker}"),
-            None => format!("control-plane-{target}"),
-        };
+        let it = self.target(plant, target);
         match self {
-            Failure::VmOff => format!("powerOff: {{ vm: {vm} }}"),
-            Failure::VmDeleted => format!("deleteVm: {{ vm: {vm} }}"),
-            Failure::HostDown => format!("powerOffHost: {{ host: esxi-{target} }}"),
-            Failure::ZoneDown => format!("powerOffZone: {{ zone: zone-{target} }}"),
-            Failure::DiskFull => format!("fillDisk: {{ vm: {vm} }}"),
-            Failure::NetworkLost => format!("isolateVm: {{ vm: {vm} }}"),
-            Failure::KubeletStopped => format!("stopUnit: {{ vm: {vm}, unit: kubelet }}"),
+            Failure::VmOff => format!("powerOff: {{ vm: {it} }}"),
+            Failure::VmDeleted => format!("deleteVm: {{ vm: {it} }}"),
+            Failure::HostDown => format!("powerOffHost: {{ host: {it} }}"),
+            Failure::ZoneDown => format!("powerOffZone: {{ zone: {it} }}"),
+            Failure::DiskFull => format!("fillDisk: {{ vm: {it} }}"),
+            Failure::NetworkLost => format!("isolateVm: {{ vm: {it} }}"),
+            Failure::KubeletStopped => format!("stopUnit: {{ vm: {it}, unit: kubelet }}"),
             Failure::EtcdDataLost => {
-                format!("removeFile: {{ vm: {vm}, path: /var/lib/etcd/member }}")
+                format!("removeFile: {{ vm: {it}, path: /var/lib/etcd/member }}")
             }
             Failure::ApiServerRemoved => {
                 let path = "/etc/kubernetes/manifests/kube-apiserver.yaml";
-                format!("removeFile: {{ vm: {vm}, path: {path} }}")
+                format!("removeFile: {{ vm: {it}, path: {path} }}")
             }
         }
     }

@@ -6,18 +6,20 @@
 //! campaign's first seed plus its number, and years are added up in whole numbers, so any number of
 //! threads gives the same bytes.
 
+mod beside;
 mod episode;
+mod resampled;
 mod sums;
 #[cfg(test)]
 mod tests;
 mod year;
 
+pub use beside::{Beside, beside};
 pub use episode::{Episode, play as play_episode};
 pub use sums::{Availability, Cause, Service};
 pub use year::{Blow, YEAR, failures_of};
 
 use super::parallel::{Control, fold};
-use crate::engine::{Owner, Purpose, Random};
 use crate::scenario::{Mistake, Plant};
 use std::sync::Mutex;
 use sums::Year;
@@ -58,11 +60,9 @@ pub fn availability(asked: &Asked, control: &Control) -> Result<Availability, Ve
 fn year(plant: &Plant, seed: u64) -> Result<Year, Vec<Mistake>> {
     let blows = failures_of(plant, seed);
     let (mut year, mut done) = (Year::new(seed), 0);
-    let random = Random::new(seed);
     while done < blows.len() {
-        // Each episode has its own world.
-        let own = random.draw(Owner::named("episodes"), Purpose(0), done as u64);
-        let episode = play_episode(plant, &blows[done..], own)?;
+        // Each episode has its own world, the same where another cluster has the same failure.
+        let episode = play_episode(plant, &blows[done..], blows[done].draw)?;
         done += episode.failures.len();
         year.add(&episode);
     }

@@ -2,8 +2,9 @@
 
 use super::Asked;
 use super::episode::Episode;
+use super::resampled::{interval, mean};
 use super::year::YEAR;
-use crate::engine::{Duration, Owner, Purpose, Random, Text, index_below};
+use crate::engine::{Duration, Text};
 use crate::scenario::{Failure, Plant};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +41,8 @@ pub struct Service {
     pub clean: u64,
     /// The worst year, and its seed.
     pub worst: (Duration, u64),
+    /// Down in each year, in microseconds.
+    pub each: Vec<i64>,
 }
 
 /// What many years came to.
@@ -54,13 +57,6 @@ pub struct Availability {
     pub causes: Vec<(Vec<Failure>, Cause)>,
     pub events: u64,
 }
-
-/// How often years are drawn again, and how many of these lie beyond each end of the interval.
-const RESAMPLES: u64 = 1000;
-const BEYOND: usize = 25;
-/// Of years that were down equally long so many are the fewest that tell how sure their average is; of
-/// others more.
-const FEWEST_YEARS: u128 = 20;
 
 impl Year {
     /// A year in which nothing has happened yet.
@@ -130,17 +126,19 @@ impl Availability {
 impl Service {
     fn of(name: &Text, years: &[Year]) -> Service {
         let down = |year: &Year| year.down.get(name).copied().unwrap_or_default();
-        let all: Vec<u64> = years.iter().map(|year| down(year).as_micros()).collect();
+        let micros = |year: &Year| i64::try_from(down(year).as_micros()).unwrap_or(i64::MAX);
+        let each: Vec<i64> = years.iter().map(micros).collect();
         let worst = years.iter().map(|year| (down(year), u64::MAX - year.seed)).max();
         let worst = worst.map(|(down, seed)| (down, u64::MAX - seed));
-        let clean = all.iter().filter(|down| **down == 0).count() as u64;
-        let count = all.len() as u64;
+        let clean = each.iter().filter(|down| **down == 0).count() as u64;
+        let length = |micros: i64| Duration::from_micros(micros.unsigned_abs());
         Service {
             name: name.clone(),
-            down: mean(all.iter().copied(), count),
-            interval: (carrying(&all) >= FEWEST_YEARS).then(|| interval(&all)),
-            clean: (clean * 1000).checked_div(count).unwrap_or_default(),
+            down: length(mean(&each)),
+            interval: interval(&each).map(|ends| ends.map(length)),
+            clean: (clean * 1000).checked_div(each.len() as u64).unwrap_or_default(),
             worst: worst.unwrap_or_default(),
+            each,
         }
     }
 
@@ -155,40 +153,8 @@ impl Service {
     }
 }
 
-/// How many years that are down equally long would tell as much of their average as these do: a few bad
-/// ones are nearly all of it (Kish's effective size).
-fn carrying(all: &[u64]) -> u128 {
-    // Milliseconds and a bit: the square of a million years' sum still fits.
-    let parts = || all.iter().map(|down| u128::from(down >> 10));
-    let (sum, squares) = (parts().sum::<u128>(), parts().map(|down| down * down).sum::<u128>());
-    (sum * sum).checked_div(squares).unwrap_or_default()
-}
-
 fn serving(down: Duration) -> u64 {
     const WHOLE: u64 = 1_000_000_000;
     let down = Duration::from_micros(WHOLE).scaled(down.as_micros(), YEAR.as_micros());
     WHOLE.saturating_sub(down.as_micros())
-}
-
-fn mean(all: impl Iterator<Item = u64>, count: u64) -> Duration {
-    let sum: u128 = all.map(u128::from).sum();
-    let mean = sum.checked_div(u128::from(count)).unwrap_or_default();
-    Duration::from_micros(u64::try_from(mean).expect("less than a year"))
-}
-
-/// The bootstrap's interval of the average, with draws that have an address.
-fn interval(all: &[u64]) -> [Duration; 2] {
-    let random = Random::new(1);
-    let owner = Owner::named("years");
-    let count = all.len() as u64;
-    let again = |number: u64| {
-        let one = |place: u64| {
-            let draw = random.draw(owner, Purpose(0), number * count + place);
-            all[usize::try_from(index_below(count, draw)).expect("a place in memory")]
-        };
-        mean((0..count).map(one), count)
-    };
-    let mut means: Vec<Duration> = (0..RESAMPLES).map(again).collect();
-    means.sort_unstable();
-    [means[BEYOND], means[means.len() - 1 - BEYOND]]
 }

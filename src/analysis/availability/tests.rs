@@ -75,7 +75,7 @@ fn api_down_by(failure: Failure, control_planes: u32) -> Duration {
     let planes = format!("controlPlane: {control_planes}");
     let spec = ONE_API_SERVER.replace("controlPlane: 1", &planes);
     let plant = plant(&spec.replace("after: 10m..10m", "after: 10m..10m, rebuild: 4h..4h"));
-    let blow = Blow { at: Duration::ZERO, failure, target: 0 };
+    let blow = Blow { at: Duration::ZERO, failure, target: 0, draw: 1 };
     let episode = play_episode(&plant, &[blow], 1).expect("a cluster that can be");
     assert!(episode.visits > 0, "it heals by itself: {episode:?}");
     episode.down[&Text::word("api")]
@@ -101,7 +101,7 @@ fn episode(control_planes: u32, rebuild: &str, blows: &[(u64, Failure, u32)]) ->
         .replace("after: 10m..10m", &format!("after: 10m..10m, rebuild: {rebuild}..{rebuild}"));
     let blow = |&(at, failure, target): &(u64, Failure, u32)| {
         let at = Duration::from_secs(at);
-        Blow { at, failure, target }
+        Blow { at, failure, target, draw: 1 }
     };
     let blows: Vec<Blow> = blows.iter().map(blow).collect();
     play_episode(&plant(&spec), &blows, 1).expect("a cluster that can be")
@@ -232,6 +232,41 @@ fn what_cannot_be_played_is_refused_with_its_place() {
     assert!(varied.is_err_and(|words| words.contains("100000 are too many")));
     let off = plant("  cluster: { highAvailability: false }\n");
     assert_eq!(off.settings, [("vsphere.highAvailability".to_owned(), "false".to_owned())]);
+}
+
+#[test]
+fn what_two_clusters_both_have_fails_at_the_same_times() {
+    let of = |planes: u32| plant(&format!("  cluster: {{ controlPlane: {planes}, workers: 4 }}\n"));
+    let [three, five] = [of(3), of(5)];
+    let named = |plant: &Plant, seed: u64| {
+        let name = |blow: &Blow| blow.failure.target(plant, blow.target);
+        let all = failures_of(plant, seed).into_iter();
+        all.map(|blow| (blow.at, blow.failure, name(&blow), blow.draw)).collect::<Vec<_>>()
+    };
+    for seed in 1..20 {
+        let mut more = named(&five, seed);
+        more.retain(|(_, _, name, _)| !["control-plane-3", "control-plane-4"].contains(&&**name));
+        assert_eq!(named(&three, seed), more, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_worker_more_is_no_other_luck_for_the_api() {
+    let plant =
+        |workers: u32| plant(&ONE_API_SERVER.replace("workers: 3", &format!("workers: {workers}")));
+    let played = [3, 4].map(|workers| {
+        availability(&asked(plant(workers), 3, 2), &Control::default()).expect("it can be")
+    });
+    let down =
+        |one: &Availability| one.services.iter().find(|it| it.name == *"api").map(|it| it.down);
+    assert!(down(&played[0]).is_some_and(|down| down > Duration::from_secs(3600)));
+    let rows = beside(&played[0], &played[1]);
+    let api = rows.iter().find(|row| row.service == *"api").expect("an API");
+    // Half a dozen outages a year and more; each ends within seconds of its like.
+    assert!(api.longer.abs() < 60_000_000, "{api:?}");
+    assert_eq!(api.years.iter().sum::<u64>(), 3);
+    let itself = beside(&played[0], &played[0]);
+    assert!(itself.iter().all(|row| row.longer == 0 && row.years == [0, 3, 0]), "{itself:?}");
 }
 
 #[test]

@@ -1,9 +1,12 @@
-//! The failures of a year: each kind on its own, at random times, as often as its rate says.
+//! The failures of a year: each kind of each thing on its own, at random times, as often as its rate says.
 //!
-//! The pauses between them are exponential, drawn by von Neumann's game of comparing numbers, which
+//! What a thing goes through has its own draws, named after it: two clusters that both have it see it fail
+//! at the same times, and their difference is not one of luck.
+//!
+//! The pauses between failures are exponential, drawn by von Neumann's game of comparing numbers, which
 //! needs no logarithm and so gives the same on every machine.
 
-use crate::engine::{Duration, Owner, Purpose, Random, index_below};
+use crate::engine::{Duration, Owner, Purpose, Random};
 use crate::scenario::{Failure, Plant};
 
 /// A failure of a year, and when.
@@ -13,51 +16,47 @@ pub struct Blow {
     pub failure: Failure,
     /// Which of the things that can fail so.
     pub target: u32,
+    /// What else is drawn because of it.
+    pub draw: u64,
 }
 
 /// 365 days.
 pub const YEAR: Duration = Duration::from_secs(365 * 86_400);
+const PAUSE: Purpose = Purpose(0);
+const REST: Purpose = Purpose(1);
 
 /// All failures of the year of a seed, in their order.
 pub fn failures_of(plant: &Plant, seed: u64) -> Vec<Blow> {
-    let mut dice = Dice { random: Random::new(seed), count: 0 };
-    let things: Vec<(Failure, u64, u32)> = plant
-        .rates
-        .iter()
-        .map(|(failure, rate)| (*failure, *rate, failure.targets(plant)))
-        .filter(|(_, rate, targets)| *rate > 0 && *targets > 0)
-        .collect();
-    let total: u64 = things.iter().map(|(_, rate, targets)| rate * u64::from(*targets)).sum();
+    let random = Random::new(seed);
     let mut found = Vec::new();
-    if total == 0 {
-        return found;
-    }
-    let mut at = dice.pause(total);
-    while at < YEAR {
-        let mut place = index_below(total, dice.next());
-        for (failure, rate, targets) in &things {
-            let all = rate * u64::from(*targets);
-            if place < all {
-                let target = u32::try_from(place / rate).expect("one of its targets");
-                found.push(Blow { at, failure: *failure, target });
-                break;
+    for (failure, rate) in plant.rates.iter().filter(|(_, rate)| *rate > 0) {
+        for target in 0..failure.targets(plant) {
+            let name = format!("{}@{}", failure.name(), failure.target(plant, target));
+            let mut dice = Dice { random: &random, owner: Owner::named(&name), count: 0 };
+            let mut at = dice.pause(*rate);
+            let mut number = 0;
+            while at < YEAR {
+                let draw = random.draw(dice.owner, REST, number);
+                found.push(Blow { at, failure: *failure, target, draw });
+                at = at + dice.pause(*rate);
+                number += 1;
             }
-            place -= all;
         }
-        at = at + dice.pause(total);
     }
+    found.sort_unstable_by_key(|blow| (blow.at, blow.failure, blow.target));
     found
 }
 
-struct Dice {
-    random: Random,
+struct Dice<'a> {
+    random: &'a Random,
+    owner: Owner,
     count: u64,
 }
 
-impl Dice {
+impl Dice<'_> {
     fn next(&mut self) -> u64 {
         self.count += 1;
-        self.random.draw(Owner::named("failures"), Purpose(0), self.count)
+        self.random.draw(self.owner, PAUSE, self.count)
     }
 
     /// The time to the next of so many thousandths a year.

@@ -2,12 +2,17 @@
 //!
 //! It counts nothing: all numbers are the estimate's.
 
-use super::clock;
-use super::json::{length, list, object};
-use super::page::{Line, Mood, Span, Style, hang, say};
+mod beside;
+#[cfg(test)]
+mod tests;
+
 use crate::analysis::availability::{Availability, Cause, Service};
 use crate::engine::{Duration, Text, counted};
+use crate::report::clock;
+use crate::report::json::{length, list, object};
+use crate::report::page::{Line, Mood, Span, Style, hang, say};
 use crate::scenario::Failure;
+use beside::{differences, differences_json};
 use serde_json::json;
 use std::cmp::Reverse;
 use std::io;
@@ -44,6 +49,7 @@ pub fn write_availability(
             say(Mood::Quiet, &words, style, to)?;
         }
     }
+    differences(all, style, to)?;
     for one in all {
         writeln!(to)?;
         causes(one, style, to)?;
@@ -72,18 +78,21 @@ fn never_strikes(one: &Availability) -> impl Iterator<Item = Failure> {
     rates.map(|(failure, _)| *failure).filter(|failure| failure.targets(&one.plant) == 0)
 }
 
-fn cluster(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+/// What a cluster has, counted.
+fn things(one: &Availability) -> String {
     let plant = &one.plant;
     let more = [(plant.hosts, "host"), (plant.zones, "zone")];
     let more = more.into_iter().filter(|(count, _)| *count > 0);
     let all = [(plant.control_planes, "control-plane VM"), (plant.workers, "worker")];
     let all = all.into_iter().chain(more).map(|(count, noun)| counted(u64::from(count), noun));
+    all.collect::<Vec<_>>().join(", ")
+}
+
+fn cluster(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let plant = &one.plant;
     let mut line = Line::default();
     line.add(Mood::Heading, plant.name.as_str());
-    line.add(
-        Mood::Neutral,
-        format!(" on {}: {}", plant.platform, all.collect::<Vec<_>>().join(", ")),
-    );
+    line.add(Mood::Neutral, format!(" on {}: {}", plant.platform, things(one)));
     line.write(style, to)
 }
 
@@ -145,7 +154,7 @@ const fn column(place: usize) -> usize {
 fn causes(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     let mut line = Line::default();
     line.add(Mood::Heading, one.plant.name.as_str());
-    line.add(Mood::Neutral, ": what it comes from, down a year");
+    line.add(Mood::Neutral, format!(", {}: what it comes from, down a year", things(one)));
     line.write(style, to)?;
     let names: Vec<&Text> = one.services.iter().map(|service| &service.name).collect();
     let columns: Vec<usize> = names
@@ -203,8 +212,11 @@ fn together(failures: &[Failure]) -> String {
 
 /// Everything as one line of JSON.
 pub fn availability_json(all: &[Availability]) -> String {
-    list(all.iter().map(|one| {
+    list(all.iter().enumerate().map(|(number, one)| {
         let plant = &one.plant;
+        // The first has none to be beside of.
+        let first = all.first().filter(|_| number > 0);
+        let rows = first.map(|first| differences_json(first, one));
         object([
             ("healsim", json!(env!("CARGO_PKG_VERSION")).to_string()),
             ("name", json!(plant.name).to_string()),
@@ -221,6 +233,7 @@ pub fn availability_json(all: &[Availability]) -> String {
             ("neverStrikes", list(never_strikes(one).map(|it| json!(it.name()).to_string()))),
             ("unseenPerYear", thousandths(one.unseen())),
             ("services", list(one.services.iter().map(service_json))),
+            ("besideFirst", rows.unwrap_or_else(|| "null".to_owned())),
             ("causes", list(one.causes.iter().map(cause_json))),
         ])
     }))
@@ -283,93 +296,4 @@ fn thousandths(share: u64) -> String {
 fn hundredths(count: u64, of: u64) -> String {
     let share = (count * 100).checked_div(of).unwrap_or_default();
     format!("{}.{:02}", share / 100, share % 100)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::analysis::availability::YEAR;
-    use crate::scenario::{Plant, Source};
-    use std::collections::BTreeMap;
-
-    fn one(spec: &str, services: Vec<Service>, causes: Vec<(Vec<Failure>, Cause)>) -> Availability {
-        let text = format!(
-            "apiVersion: healsim/v1\nkind: Availability\nmetadata: {{ name: mine }}\nspec:\n{spec}"
-        );
-        let plant = Plant::read(&Source::embedded("mine.yaml", &text)).expect("a cluster");
-        Availability {
-            plant,
-            asked: 100,
-            first_seed: 1,
-            years: 100,
-            services,
-            causes,
-            events: 4200,
-        }
-    }
-
-    fn printed(one: Availability) -> String {
-        let mut bytes = Vec::new();
-        write_availability(&[one], Style::Plain, &mut bytes).expect("memory holds it");
-        String::from_utf8(bytes).expect("text")
-    }
-
-    const RATES: &str = "  platform: lab-k8s-1.30-capi-1.7
-  cluster: { controlPlane: 1, workers: 3 }
-  rates: { vmOff: 1/year, vmDeleted: 0, hostDown: 1/year, zoneDown: 1/month, diskFull: 0, \
-                         networkLost: 0, kubeletStopped: 0, etcdDataLost: 0, apiServerRemoved: 0 }
-";
-
-    #[test]
-    fn minutes_stand_by_service_and_by_what_they_come_from() {
-        let minutes = |count: u64| Duration::from_secs(60 * count);
-        let api = Service {
-            name: Text::word("api"),
-            down: minutes(30),
-            interval: Some([minutes(20), minutes(40)]),
-            clean: 750,
-            worst: (minutes(700), 17),
-        };
-        let down = BTreeMap::from([(Text::word("api"), minutes(3000))]);
-        let cause = Cause { episodes: 400, mended: 100, rebuilt: 0, down };
-        let causes =
-            [vec![Failure::VmOff], vec![Failure::VmOff, Failure::VmOff, Failure::HostDown]];
-        let causes = causes.map(|failures| (failures, cause.clone())).to_vec();
-        let text = printed(one(RATES, vec![api], causes));
-        let wanted = [
-            "mine on lab-k8s-1.30-capi-1.7: 1 control-plane VM, 3 workers\n",
-            "  100 years from seed 1 on; 4200 engine events\n",
-            "  api                     99.9942 %      99.9923 %..99.9961 %        30.00 min      75.0 %         11h40m0s (seed 17)\n",
-            "  hostDown never strikes: the cluster has no host\n",
-            "  zoneDown never strikes: the cluster has no zone\n",
-            "  vmOff                             4.00    25 %          30.00 min\n",
-            "  2 × vmOff + hostDown              4.00    25 %          30.00 min\n",
-            "  not seen in 100 years: what comes 0.030 times a year or less (95 %); of outages",
-        ];
-        for line in wanted {
-            assert!(text.contains(line), "{line}in\n{text}");
-        }
-        assert!(!text.contains("vmDeleted"), "it has no rate\n{text}");
-    }
-
-    #[test]
-    fn a_year_in_which_nothing_failed_has_no_services() {
-        let text = printed(one(RATES, Vec::new(), Vec::new()));
-        assert!(text.contains("  nothing ever failed\n"), "{text}");
-        let json = availability_json(&[one(RATES, Vec::new(), Vec::new())]);
-        let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
-        assert_eq!(read[0]["neverStrikes"], json!(["hostDown", "zoneDown"]));
-        assert_eq!((&read[0]["years"], &read[0]["services"]), (&json!(100), &json!([])));
-    }
-
-    #[test]
-    fn shares_are_rounded_down_and_long_times_told_in_hours() {
-        assert_eq!(percent(999_989_999), "99.9989 %");
-        assert_eq!(percent(999_999_999), "99.9999999 %");
-        assert_eq!(percent(1_000_000_000), "100.0000 %");
-        assert_eq!(minutes(Duration::from_micros(2_110_001)), "2.12 s");
-        assert_eq!(minutes(Duration::from_secs(90)), "1.50 min");
-        assert_eq!(minutes(Duration::from_micros(90_000_001)), "1.51 min");
-        assert_eq!(minutes(YEAR), "8760h0m0s");
-    }
 }

@@ -1,0 +1,117 @@
+//! Made-up years in print.
+
+use super::*;
+use crate::analysis::availability::YEAR;
+use crate::scenario::{Plant, Source};
+use std::collections::BTreeMap;
+
+fn one(spec: &str, services: Vec<Service>, causes: Vec<(Vec<Failure>, Cause)>) -> Availability {
+    let text = format!(
+        "apiVersion: healsim/v1\nkind: Availability\nmetadata: {{ name: mine }}\nspec:\n{spec}"
+    );
+    let plant = Plant::read(&Source::embedded("mine.yaml", &text)).expect("a cluster");
+    Availability { plant, asked: 100, first_seed: 1, years: 100, services, causes, events: 4200 }
+}
+
+fn printed(one: Availability) -> String {
+    let mut bytes = Vec::new();
+    write_availability(&[one], Style::Plain, &mut bytes).expect("memory holds it");
+    String::from_utf8(bytes).expect("text")
+}
+
+const RATES: &str = "  platform: lab-k8s-1.30-capi-1.7
+  cluster: { controlPlane: 1, workers: 3 }
+  rates: { vmOff: 1/year, vmDeleted: 0, hostDown: 1/year, zoneDown: 1/month, diskFull: 0, \
+                     networkLost: 0, kubeletStopped: 0, etcdDataLost: 0, apiServerRemoved: 0 }
+";
+
+#[test]
+fn minutes_stand_by_service_and_by_what_they_come_from() {
+    let minutes = |count: u64| Duration::from_secs(60 * count);
+    let api = Service {
+        name: Text::word("api"),
+        down: minutes(30),
+        interval: Some([minutes(20), minutes(40)]),
+        clean: 750,
+        worst: (minutes(700), 17),
+        each: Vec::new(),
+    };
+    let down = BTreeMap::from([(Text::word("api"), minutes(3000))]);
+    let cause = Cause { episodes: 400, mended: 100, rebuilt: 0, down };
+    let causes = [vec![Failure::VmOff], vec![Failure::VmOff, Failure::VmOff, Failure::HostDown]];
+    let causes = causes.map(|failures| (failures, cause.clone())).to_vec();
+    let text = printed(one(RATES, vec![api], causes));
+    let wanted = [
+        "mine on lab-k8s-1.30-capi-1.7: 1 control-plane VM, 3 workers\n",
+        "  100 years from seed 1 on; 4200 engine events\n",
+        "  api                     99.9942 %      99.9923 %..99.9961 %        30.00 min      75.0 %         11h40m0s (seed 17)\n",
+        "  hostDown never strikes: the cluster has no host\n",
+        "  zoneDown never strikes: the cluster has no zone\n",
+        "  vmOff                             4.00    25 %          30.00 min\n",
+        "  2 × vmOff + hostDown              4.00    25 %          30.00 min\n",
+        "  not seen in 100 years: what comes 0.030 times a year or less (95 %); of outages",
+    ];
+    for line in wanted {
+        assert!(text.contains(line), "{line}in\n{text}");
+    }
+    assert!(!text.contains("vmDeleted"), "it has no rate\n{text}");
+}
+
+#[test]
+fn several_clusters_stand_beside_the_first() {
+    let minute = 60_000_000;
+    let of = |planes: u32, each: Vec<i64>| {
+        let api = Service {
+            name: Text::word("api"),
+            down: Duration::from_secs(60),
+            interval: None,
+            clean: 0,
+            worst: (Duration::from_secs(60), 1),
+            each,
+        };
+        let planes = format!("controlPlane: {planes}");
+        one(&RATES.replace("controlPlane: 1", &planes), vec![api], Vec::new())
+    };
+    let year = |year: i64| minute * (10 + year % 3);
+    let first = of(1, (0..100).map(year).collect());
+    let other = of(3, (0..100).map(|number| year(number) - 9 * minute).collect());
+    let mut bytes = Vec::new();
+    write_availability(&[first.clone(), other.clone()], Style::Plain, &mut bytes).expect("memory");
+    let text = String::from_utf8(bytes).expect("text");
+    let head =
+        "Beside the first: more or less down a year; what both have fails at the same times\n";
+    let row = "    api                   -9.00 min      -9.00 min..-9.00 min                       years: 100 \
+               less, 0 same, 0 more\n";
+    let wanted = format!("{head}  3 control-plane VMs, 3 workers\n{row}");
+    assert!(text.contains(&wanted), "{wanted}in\n{text}");
+    let json = availability_json(&[first, other]);
+    let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(read[0]["besideFirst"], json!(null));
+    let row = &read[1]["besideFirst"][0];
+    assert_eq!(
+        (&row["downPerYear"], &row["interval95"]),
+        (&json!(-540.0), &json!([-540.0, -540.0]))
+    );
+    assert_eq!((&row["yearsLess"], &row["yearsMore"]), (&json!(100), &json!(0)));
+}
+
+#[test]
+fn a_year_in_which_nothing_failed_has_no_services() {
+    let text = printed(one(RATES, Vec::new(), Vec::new()));
+    assert!(text.contains("  nothing ever failed\n"), "{text}");
+    let json = availability_json(&[one(RATES, Vec::new(), Vec::new())]);
+    let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(read[0]["neverStrikes"], json!(["hostDown", "zoneDown"]));
+    assert_eq!((&read[0]["years"], &read[0]["services"]), (&json!(100), &json!([])));
+}
+
+#[test]
+fn shares_are_rounded_down_and_long_times_told_in_hours() {
+    assert_eq!(percent(999_989_999), "99.9989 %");
+    assert_eq!(percent(999_999_999), "99.9999999 %");
+    assert_eq!(percent(1_000_000_000), "100.0000 %");
+    assert_eq!(minutes(Duration::from_micros(2_110_001)), "2.12 s");
+    assert_eq!(minutes(Duration::from_secs(90)), "1.50 min");
+    assert_eq!(minutes(Duration::from_micros(90_000_001)), "1.51 min");
+    assert_eq!(minutes(YEAR), "8760h0m0s");
+}
