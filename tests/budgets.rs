@@ -30,7 +30,8 @@ impl Case {
         blueprint.settings.deletion.node_drain = self.drain_timeout;
         let until = SimTime::ZERO + Duration::from_secs(3600);
         let faults = vec![(at(60), fault)];
-        let plan = Plan { blueprint, faults, awaited: Vec::new(), until, budget: 20_000_000 };
+        let (awaited, outage, budget) = (Vec::new(), Duration::from_secs(5), 20_000_000);
+        let plan = Plan { blueprint, faults, awaited, until, outage, budget };
         let mut simulation = Simulation::new(plan, 1);
         simulation.run_to_end();
         simulation.finish().timeline

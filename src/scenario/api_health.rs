@@ -4,11 +4,8 @@
 //! member of etcd whose disk is full ends with its first write, one that waits for its disk lets no
 //! read be confirmed, and there is no space quota whose alarm would refuse writes alone.
 
-use crate::engine::{Duration, SimTime};
+use crate::engine::SimTime;
 use crate::world::{EtcdMember, View, WORKLOAD_CLUSTER};
-
-/// Without an answer for so long the API is down for its users (`users.outage`).
-pub const OUTAGE: Duration = Duration::from_secs(5);
 
 /// How the workload cluster's API is at an instant.
 pub enum Api {

@@ -41,6 +41,7 @@ pub struct Resolved {
     pub faults: Vec<(SimTime, Fault)>,
     pub awaited: Vec<Awaited>,
     pub until: SimTime,
+    pub outage: Duration,
     pub expectations: Vec<Expectation>,
     pub questions: Vec<Question>,
     /// What the user should know about manifests.
@@ -224,6 +225,7 @@ impl Scenario {
             faults,
             awaited,
             until,
+            outage: platform.catalog.period("users.outage"),
             expectations,
             questions,
             warnings,

@@ -1,7 +1,7 @@
 //! Since when everything that is wanted is there, and which services answer: the truth, as nobody
 //! inside the cluster sees it.
 
-use super::api_health::{Api, OUTAGE, api_now};
+use super::api_health::{Api, api_now};
 use super::etcd_health::{BEHIND, Pace};
 use super::lacks::{is_well, lacks};
 use crate::api::kinds::{DaemonSet, Node};
@@ -196,6 +196,8 @@ fn serving_pods<'a>(view: View<'a>, workload: &'a Object) -> impl Iterator<Item 
 #[derive(Clone, Debug)]
 pub struct Services {
     from: Option<SimTime>,
+    /// An API that hangs for so long is down (`users.outage`).
+    outage: Duration,
     states: BTreeMap<Text, (Level, SimTime, Downtime)>,
     /// Each service's level from when on, as often as it changed.
     levels: BTreeMap<Text, Vec<(SimTime, Level)>>,
@@ -203,8 +205,8 @@ pub struct Services {
 
 impl Services {
     /// Counts from the first fault on.
-    pub fn new(from: Option<SimTime>) -> Services {
-        Services { from, states: BTreeMap::new(), levels: BTreeMap::new() }
+    pub fn new(from: Option<SimTime>, outage: Duration) -> Services {
+        Services { from, outage, states: BTreeMap::new(), levels: BTreeMap::new() }
     }
 
     /// Notes how the services are now; `is_lost` if the cluster has nothing of its data any more: what
@@ -251,7 +253,7 @@ impl Services {
         let state = self.states.get(&api).map(|(level, looked, _)| (*level, *looked));
         match if is_lost { Api::Down } else { api_now(view) } {
             Api::Down => self.note(api, now, Level::Down),
-            Api::Hangs(since) if since + OUTAGE <= now => {
+            Api::Hangs(since) if since + self.outage <= now => {
                 let looked = state.map_or(now, |(_, looked)| looked);
                 self.note(api, since.max(looked), Level::Down);
             }
@@ -339,6 +341,8 @@ mod tests {
         assert_eq!(worker["app/web"].degraded, Some(half_a_minute), "one of three Pods");
     }
 
+    const OUTAGE: Duration = Duration::from_secs(5);
+
     #[test]
     fn an_api_that_hangs_at_its_disks_is_down_from_then_on() {
         let stalled = |planes: std::ops::Range<u32>, probes| {
@@ -359,13 +363,37 @@ mod tests {
         assert!(stalled(0..1, "[]") < OUTAGE, "two of three go on");
     }
 
+    #[test]
+    fn for_how_long_an_api_may_hang_is_what_its_users_say() {
+        let one = |at: &str, fault: &str| -> String {
+            let at = |n| format!("    - {{ at: {at}, {fault}: {{ vm: control-plane-{n} }} }}\n");
+            (0..3).map(at).collect()
+        };
+        let faults = one("1m", "stallDisk") + &one("90s", "healDisk");
+        let down = |outage: &str| {
+            let set = [("users.outage".to_owned(), outage.to_owned())];
+            played_with(&set, &faults, "[]", "3m").availability["api"].unavailable
+        };
+        assert!(down("5s") > Duration::from_secs(29), "{}", down("5s"));
+        assert_eq!(down("45s"), Duration::ZERO);
+    }
+
     fn played(faults: &str, probes: &str, until: &str) -> crate::timeline::Run {
+        played_with(&[], faults, probes, until)
+    }
+
+    fn played_with(
+        set: &[(String, String)],
+        faults: &str,
+        probes: &str,
+        until: &str,
+    ) -> crate::timeline::Run {
         let text = format!(
             "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: test }}\nspec:\n  \
              platform: tkgs-2024\n  probes: {probes}\n  faults:\n{faults}\n  until: {until}\n"
         );
         let scenario = Scenario::read(Source::embedded("test.yaml", &text));
-        Game::new(&scenario.expect("a scenario"), None, &[], None).expect("valid").play(1)
+        Game::new(&scenario.expect("a scenario"), None, set, None).expect("valid").play(1)
     }
 
     #[test]

@@ -135,13 +135,14 @@ impl Game {
             Ok(_) => return Err(mistakes),
             Err(more) => return Err(mistakes.into_iter().chain(more).collect()),
         };
-        let Resolved { mut blueprint, faults, awaited, until, given, warnings, .. } = resolved;
+        let Resolved { mut blueprint, faults, awaited, until, outage, given, warnings, .. } =
+            resolved;
         let first_fault = faults.first().map_or(SimTime::ZERO, |(at, _)| *at);
         given.pin(&mut blueprint, first_fault);
         let budget = default_budget(blueprint.control_planes, blueprint.workers, until);
         let graces = blueprint.workloads.iter().map(|workload| workload.grace);
         let grace = pod_grace(graces, &manifests);
-        let plan = Plan { blueprint, faults, awaited, until, budget };
+        let plan = Plan { blueprint, faults, awaited, until, outage, budget };
         let users = Arc::new(user_settings(&platform.catalog, check.as_ref()));
         let changes = platform.catalog.changes().into_iter();
         let changes = changes.chain(own.taken(scenario, &platform)).collect();

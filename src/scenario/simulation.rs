@@ -24,6 +24,8 @@ pub struct Plan {
     /// Those that come when something is seen.
     pub awaited: Vec<Awaited>,
     pub until: SimTime,
+    /// An API that nobody asks, and that hangs for so long, is down.
+    pub outage: Duration,
     /// The most events that may be played.
     pub budget: u64,
 }
@@ -126,7 +128,7 @@ impl Simulation {
         let bare = workloads.iter().flat_map(|workload| workload.bare_pods()).collect();
         Simulation {
             health: Health::new(last.unwrap_or_default(), bare),
-            services: Services::new(first),
+            services: Services::new(first, plan.outage),
             founding: Founding::of(world.view()),
             lookout: Lookout::new(plan.awaited.clone(), first.unwrap_or_default()),
             world,

@@ -323,7 +323,8 @@ fn budgeted(seconds: u64) -> Simulation {
     let cordon = Fault::Kubectl(Kubectl::read("cordon worker-2", None).expect("a command"));
     let faults = vec![(SimTime::ZERO + Duration::from_secs(60), cordon)];
     let until = SimTime::ZERO + Duration::from_secs(3600);
-    let plan = Plan { blueprint, faults, awaited: Vec::new(), until, budget: 20_000_000 };
+    let outage = Duration::from_secs(5);
+    let plan = Plan { blueprint, faults, awaited: Vec::new(), until, outage, budget: 20_000_000 };
     let mut simulation = Simulation::new(plan, 1);
     simulation.run_until(SimTime::ZERO + Duration::from_secs(seconds));
     simulation
