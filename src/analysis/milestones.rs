@@ -163,6 +163,24 @@ fn owner_refuses(entry: &Entry) -> bool {
         && refusals.contains(&entry.reason.as_str())
 }
 
+/// True if somebody who can replace a Machine refuses to when the run ends: an owner, or a short circuit.
+pub fn is_refused_at_end(run: &Run) -> bool {
+    let mut refusing = BTreeSet::new();
+    for entry in run.timeline.happened() {
+        let refuses = match (entry.kind.as_str(), entry.field.as_str()) {
+            ("MachineHealthCheck", "RemediationAllowed") => entry.to.as_text() == Some("False"),
+            ("Machine", "OwnerRemediated") => owner_refuses(entry),
+            ("Machine" | "MachineHealthCheck", "exists") if entry.to == Value::Null => false,
+            _ => continue,
+        };
+        match refuses {
+            true => refusing.insert(entry.object()),
+            false => refusing.remove(&entry.object()),
+        };
+    }
+    !refusing.is_empty()
+}
+
 /// A VM of the same name again, and kubeadm on it that finds no signature for its old token.
 fn virtual_machines(entries: &[Entry]) -> Vec<Milestone> {
     let mut gone = BTreeSet::new();

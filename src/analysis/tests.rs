@@ -245,6 +245,26 @@ fn a_machine_that_goes_is_replaced_only_if_another_comes() {
 }
 
 #[test]
+fn a_run_is_refused_only_while_somebody_refuses() {
+    let outcome = |lines: &str| {
+        let run = Run { end: End::Stuck, ..run(lines) };
+        Outcome::of(&run, &milestones(&run))
+    };
+    let short = "400 MachineHealthCheck/mhc RemediationAllowed True False TooManyUnhealthy";
+    assert_eq!(outcome(short), Outcome::Refused);
+    let allowed = format!("{short}\n500 MachineHealthCheck/mhc RemediationAllowed False True");
+    assert_eq!(outcome(&allowed), Outcome::Stuck);
+    let owner = "402 Machine/cp-0 OwnerRemediated False False RemediationFailed";
+    assert_eq!(outcome(owner), Outcome::Refused);
+    let tried =
+        format!("{owner}\n410 Machine/cp-0 OwnerRemediated False False RemediationInProgress");
+    assert_eq!(outcome(&tried), Outcome::Stuck);
+    let gone = format!("{owner}\n420 Machine/cp-0 exists true -");
+    assert_eq!(outcome(&gone), Outcome::Stuck);
+    assert_eq!(outcome(&format!("{short}\n{gone}")), Outcome::Refused);
+}
+
+#[test]
 fn an_app_goes_down_and_comes_back_for_its_user() {
     let run = run("
         0 Probe/app-web status - ok

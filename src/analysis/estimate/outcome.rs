@@ -1,6 +1,6 @@
 //! How a run ended: recovered by which path, refused, or stuck on what.
 
-use crate::analysis::milestones::Milestone;
+use crate::analysis::milestones::{Milestone, is_refused_at_end};
 use crate::engine::Text;
 use crate::timeline::{End, Run};
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub enum Outcome {
     PoweredOn,
     /// Neither: what was broken came back by itself, or by hand.
     CameBack,
-    /// Not recovered, and an owner or a short circuit refused to replace a Machine.
+    /// Not recovered, and an owner or a short circuit still refuses to replace a Machine at the end.
     Refused,
     /// Not recovered, and nothing changed any more.
     Stuck,
@@ -81,7 +81,8 @@ impl Outcome {
             End::Recovered if powered_on_again(run) => Outcome::PoweredOn,
             End::Recovered => Outcome::CameBack,
             End::Budget => Outcome::Budget,
-            _ if came("remediationRefused") => Outcome::Refused,
+            // What was refused for a while, and then done, is not what it is stuck on.
+            _ if is_refused_at_end(run) => Outcome::Refused,
             End::Stuck => Outcome::Stuck,
             End::Horizon => Outcome::Horizon,
         }
