@@ -42,7 +42,7 @@ impl FromStr for PageFormat {
     fn from_str(word: &str) -> Result<PageFormat, String> {
         match word {
             "html" => Ok(PageFormat::Html),
-            _ => Err(format!("`{word}` is not what a trace can be made; known: html")),
+            _ => Err(format!("`{word}` is no format of a page; known: html")),
         }
     }
 }

@@ -137,7 +137,8 @@ pub fn nothing(kind: Kind) -> String {
 pub struct Got {
     /// What is printed, ending in a line's end.
     pub text: String,
-    /// What is said on standard error, so that a script that counts lines does not count it.
+    /// What is said on standard error, as kubectl says it: that nothing is found, or why nobody answers. A
+    /// script that counts lines does not count it.
     pub beside: String,
     /// Whether the command ends with exit code 1, because nobody answers it.
     pub failed: bool,
@@ -150,7 +151,7 @@ pub fn ask(simulation: &Simulation, resource: Resource, form: Form) -> Got {
         _ => None,
     };
     match refused {
-        Some(words) => Got { text: format!("{words}\n"), beside: String::new(), failed: true },
+        Some(words) => Got { text: String::new(), beside: format!("{words}\n"), failed: true },
         None => {
             let text = found(simulation.view(), resource, form);
             let beside = if text.is_some() { String::new() } else { not_found(resource, form) };
