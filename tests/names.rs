@@ -29,6 +29,8 @@ fn a_name_that_nothing_can_have_is_refused_at_its_place() {
         ("Deployment/wbe availableReplicas=0", "", 11, "no Deployment `wbe`"),
         ("PodDisruptionBudget/web disruptionsAllowed=0", "", 20, "no PodDisruptionBudget `web`"),
         ("StatefulSet/db readyReplicas=0", "", 12, "no StatefulSet `db`"),
+        ("ConfigMap/cluster-inof exists=false", "", 10, "did you mean `cluster-info`?"),
+        ("PersistentVolumeClaim/data-db-0 deleted", "", 22, "no PersistentVolumeClaim `data-db-0`"),
         ("EtcdMember/control-plane-9 deleted", "", 11, "did you mean `control-plane-*`?"),
         ("Process/kubelet@control-plane-9 log=x", "", 8, "did you mean `kubelet@control-plane-*`?"),
         ("Process/kubelet@md-1-* log=x", "", 8, "did you mean `kubelet@md-0-*`?"),
@@ -63,6 +65,7 @@ fn what_comes_to_be_in_a_run_may_be_named() {
         "Lease/kube-scheduler holder=*",
         "VirtualMachine/worker-0 deleted",
         "StatefulSet readyReplicas=0",
+        "ConfigMap/cluster-info deleted",
         "Pod event=Failed*",
     ] {
         let read = expecting(pattern, USERS);

@@ -153,7 +153,12 @@ fn figures(
 fn row(paired: &Paired, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     let mut line = Line::default();
     let label = format!("{} {}", paired.name.figure, paired.name.object);
-    line.pad_to(4).add(Mood::Neutral, label).pad_to(LABEL);
+    line.pad_to(4).add(Mood::Neutral, label);
+    if line.width() > LABEL {
+        line.write(style, to)?;
+        line = Line::default();
+    }
+    line.pad_to(LABEL);
     for count in [paired.both(), paired.only[0], paired.only[1]] {
         line.add(Mood::Neutral, format!(" {count:>COUNT$}"));
     }
@@ -333,8 +338,9 @@ mod tests {
             figure: Text::word("unavailable"),
             object: Text::word(object),
         };
+        let long_name = "app/whose-name-leaves-no-room-for-numbers";
         let rows =
-            [("worse", [short, long], [false, true]), ("unknown", [long, long], [true, true])];
+            [("worse", [short, long], [false, true]), (long_name, [long, long], [true, true])];
         let figures =
             rows.map(|(name, lengths, open)| Paired::made_up(down(name), &[(lengths, open); 8]));
         let found =
@@ -345,7 +351,8 @@ mod tests {
         for wanted in [
             "partial: interrupted before all seeds were played\n",
             "     ≥+9m0s     ≥+9m0s     ≥+9m0s   +9m0s .. +∞\n      not over at the end in 0 of A and 8 of B\n",
-            "          ?          ?          ?\n      not over at the end in 8 of A and 8 of B\n",
+            "    unavailable app/whose-name-leaves-no-room-for-numbers\n                                  \
+             \u{20}                 8      0      0          ?          ?          ?\n      not over at the end in 8 of A and 8 of B\n",
         ] {
             assert!(text.contains(wanted), "{wanted}in\n{text}");
         }

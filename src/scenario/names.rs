@@ -22,7 +22,7 @@ pub struct Known {
 pub type AllKnown = BTreeMap<&'static str, Known>;
 
 /// Kinds of which a run makes no more than it begins with.
-const FIXED: [Kind; 8] = [
+const FIXED: [Kind; 10] = [
     Kind::Cluster,
     Kind::MachineDeployment,
     Kind::MachineHealthCheck,
@@ -31,6 +31,8 @@ const FIXED: [Kind; 8] = [
     Kind::DaemonSet,
     Kind::Job,
     Kind::PodDisruptionBudget,
+    Kind::ConfigMap,
+    Kind::PersistentVolumeClaim,
 ];
 
 /// Kinds whose objects have the name of their Machine.
