@@ -113,6 +113,8 @@ fn game(scenario: &str, platform: &str, set: &[(String, String)]) -> Result<Game
 fn row(scenario: &str, found: &Estimate) -> String {
     let outcomes = found.outcomes.iter().map(|(ending, count)| {
         let (low, high) = wilson(count.runs, found.runs);
+        // No interval is told narrower than it is.
+        let (low, high) = (low / 1000 * 1000, high.next_multiple_of(1000));
         let share = count.runs * 1_000_000 / found.runs.max(1);
         format!("{} {} ({} to {})", ending.words(), percent(share), percent(low), percent(high))
     });

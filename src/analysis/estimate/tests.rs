@@ -267,11 +267,12 @@ fn a_threshold_holds_or_fails_and_says_how_sure_that_is() {
 fn what_never_happened_has_an_interval_too() {
     let verdict = judged("nodeDeleted share < 5%", 100);
     assert!(verdict.met && verdict.certain, "{}", verdict.text);
-    let words = "holds: nodeDeleted is 0.00 % (95 % interval 0.00 % to 3.69 %)";
+    let words = "holds: nodeDeleted is 0.00 % (95 % interval 0.00 % to 3.6994 %)";
     assert_eq!(verdict.text, format!("nodeDeleted share < 5% {words}"));
     let verdict = judged("nodeDeleted Node/worker-0 share < 1%", 1);
     assert!(verdict.met && !verdict.certain, "{}", verdict.text);
-    let words = "nodeDeleted Node/worker-0 is 0.00 % (95 % interval 0.00 % to 79.34 %; not certain";
+    let words =
+        "nodeDeleted Node/worker-0 is 0.00 % (95 % interval 0.00 % to 79.3451 %; not certain";
     assert!(verdict.text.contains(words), "{}", verdict.text);
     let verdict = judged("nodeDeleted share >= 1%", 100);
     assert!(!verdict.met && !verdict.certain, "{}", verdict.text);

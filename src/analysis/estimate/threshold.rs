@@ -338,8 +338,13 @@ fn millionths(word: &str) -> Option<u64> {
     (all <= 1_000_000).then_some(all)
 }
 
+/// As exact as it is: neither end of an interval is told nearer than it lies.
 fn percentage(millionths: u64) -> String {
-    format!("{}.{:02} %", millionths / 10_000, millionths % 10_000 / 100)
+    let (whole, part) = (millionths / 10_000, millionths % 10_000);
+    match part % 100 {
+        0 => format!("{whole}.{:02} %", part / 100),
+        _ => format!("{whole}.{part:04} %"),
+    }
 }
 
 impl fmt::Display for NotAThreshold {

@@ -60,9 +60,10 @@ pub fn tenths(part: u64, all: u64) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
-/// Millionths in percent with one decimal, rounded to the nearest.
-pub fn percent(millionths: u64) -> String {
-    tenths(millionths, 1_000_000)
+/// The ends of an interval of shares in millionths, in percent with one decimal: rounded outward, so that no
+/// interval is told narrower than it is.
+pub fn ends((low, high): (u64, u64)) -> [String; 2] {
+    [low / 1000, high.div_ceil(1000)].map(|tenths| format!("{}.{}", tenths / 10, tenths % 10))
 }
 
 /// Thousandths in whole percent, from a thousandfold on only that.

@@ -1,6 +1,6 @@
 //! The estimate for people: how the runs end, when what comes, and which runs are worth a look.
 
-use super::numbers::{percent, reach, share_of, still, tenths, time};
+use super::numbers::{ends, reach, share_of, still, tenths, time};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{
     Assumed, Count, Ending, Figure, Kind, Name, STATISTICS, Seen, runs_needed, wilson,
@@ -76,12 +76,12 @@ fn outcome(
     to: &mut impl io::Write,
 ) -> io::Result<()> {
     let mood = if ending.outcome.is_recovery() { Mood::Good } else { Mood::Bad };
-    let (low, high) = wilson(count.runs, all);
+    let [low, high] = ends(wilson(count.runs, all));
     let mut line = Line::default();
     line.pad_to(4).add(mood, shortened(&ending.words(), OUTCOME - 5)).pad_to(OUTCOME);
     let share = tenths(count.runs, all);
     line.add(Mood::Neutral, format!("{:>RUNS$}{share:>7} %", count.runs));
-    line.add(Mood::Quiet, format!("   {} to {} %", percent(low), percent(high)));
+    line.add(Mood::Quiet, format!("   {low} to {high} %"));
     line.write(style, to)
 }
 

@@ -63,8 +63,8 @@ fn a_table_reads_at_a_glance_and_fits_the_page() {
     worker-power-off on tkgs-2024, 100 runs, seeds 1..100   healsim 0.1.0
 
     Outcomes                                                   runs    share   95 % interval
-        recovered by replacement                                 90   90.0 %   82.6 to 94.5 %
-        stuck: a VM is off                                       10   10.0 %   5.5 to 17.4 %
+        recovered by replacement                                 90   90.0 %   82.5 to 94.5 %
+        stuck: a VM is off                                       10   10.0 %   5.5 to 17.5 %
         recovered with all assumed numbers low 90.0 %, high 90.0 %, in 20 runs each
 
     Milestones  after first fault     runs      min      p50      p90      p95      p99      max assumed
