@@ -155,12 +155,15 @@ fn is_api_user(entry: &Entry) -> bool {
     entry.kind == "Probe" && entry.field == "status" && api
 }
 
-/// An owner that will not replace the Machine says so in the reason, not in the status.
+/// An owner that will not replace the Machine says so in the reason, not in the status; in v1beta1 some
+/// refusals have the reason of a Machine that nobody has looked at yet, and differ in the message.
 fn owner_refuses(entry: &Entry) -> bool {
     let refusals = ["RemediationFailed", "RemediationDeferred", "CannotBeRemediated"];
+    let reason = entry.reason.as_str();
+    let is_told = || reason == "WaitingForRemediation" && entry.message.contains("can't remediate");
     entry.kind == "Machine"
         && entry.field == "OwnerRemediated"
-        && refusals.contains(&entry.reason.as_str())
+        && (refusals.contains(&reason) || is_told())
 }
 
 /// True if somebody who can replace a Machine refuses to when the run ends: an owner, or a short circuit.

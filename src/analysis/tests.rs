@@ -256,6 +256,12 @@ fn a_run_is_refused_only_while_somebody_refuses() {
     assert_eq!(outcome(&allowed), Outcome::Stuck);
     let owner = "402 Machine/cp-0 OwnerRemediated False False RemediationFailed";
     assert_eq!(outcome(owner), Outcome::Refused);
+    // In v1beta1's words a control plane that has no leader to ask, and then no quorum to spare.
+    let waits = "410 Machine/cp-0 OwnerRemediated False False WaitingForRemediation";
+    let spared =
+        "KCP can't remediate this machine because this could result in etcd loosing quorum";
+    assert_eq!(outcome(&format!("{owner}\n{waits} {spared}")), Outcome::Refused);
+    assert_eq!(outcome(&format!("{owner}\n{waits}")), Outcome::Stuck);
     let tried =
         format!("{owner}\n410 Machine/cp-0 OwnerRemediated False False RemediationInProgress");
     assert_eq!(outcome(&tried), Outcome::Stuck);
