@@ -51,15 +51,13 @@ pub struct Paired {
     most: Vec<i64>,
 }
 
-/// A difference in microseconds, as far as it is known.
+/// A difference in microseconds, as far as what was cut off lets it be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Difference {
     Exactly(i64),
-    /// B's was cut off.
     AtLeast(i64),
-    /// A's was cut off.
     AtMost(i64),
-    /// Anything is possible.
+    /// Not even which of the two is longer.
     Unknown,
 }
 
@@ -126,7 +124,15 @@ impl Paired {
     pub fn percentile(&self, percent: u64) -> Option<Difference> {
         let rank = rank(percent, self.both());
         let (least, most) = (at(&self.least, rank)?, at(&self.most, rank)?);
-        Some(Difference::between(least, most))
+        let (is_bound, is_limit) = (least > ANYTHING.0, most < ANYTHING.1);
+        Some(match self.open {
+            _ if least == most => Difference::Exactly(least),
+            [0, _] if is_bound => Difference::AtLeast(least),
+            [_, 0] if is_limit => Difference::AtMost(most),
+            _ if is_bound && least > 0 => Difference::AtLeast(least),
+            _ if is_limit && most < 0 => Difference::AtMost(most),
+            _ => Difference::Unknown,
+        })
     }
 
     /// The ends of the 95 % interval of a percentile (1 to 99), whatever came of what was cut off; absent
@@ -161,16 +167,7 @@ impl Paired {
 const ANYTHING: (i64, i64) = (i64::MIN, i64::MAX);
 
 impl Difference {
-    fn between(least: i64, most: i64) -> Difference {
-        match (least > ANYTHING.0, most < ANYTHING.1) {
-            (true, true) if least == most => Difference::Exactly(least),
-            (true, _) => Difference::AtLeast(least),
-            (false, true) => Difference::AtMost(most),
-            (false, false) => Difference::Unknown,
-        }
-    }
-
-    /// The number; none where anything is possible.
+    /// The number, or its bound.
     pub fn known(self) -> Option<i64> {
         match self {
             Difference::Exactly(it) | Difference::AtLeast(it) | Difference::AtMost(it) => Some(it),
@@ -364,6 +361,22 @@ mod tests {
         assert_eq!(both.percentile(0), Some(Difference::AtMost(-nine)));
         assert_eq!(both.percentile(100), Some(Difference::AtLeast(nine)));
         assert!(!both.is_same());
+    }
+
+    #[test]
+    fn a_bound_is_that_of_the_side_that_was_cut_off() {
+        // In five seeds A's was cut off after 100 s of B's 200; of the others B's are -7 to 7 s longer.
+        let at = Duration::from_secs;
+        let known = (0..15).map(|longer| ([at(50), at(43 + longer)], [false, false]));
+        let cut = |pair, open| (0..5).map(move |_| (pair, open));
+        let of = |pairs: Vec<_>| Paired::made_up(Name::recovered(), &pairs).percentile(50);
+        let of_a = known.clone().chain(cut([at(100), at(200)], [true, false])).collect();
+        assert_eq!(of(of_a), Some(Difference::AtMost(2_000_000)));
+        let of_b = known.clone().chain(cut([at(200), at(100)], [false, true])).collect();
+        assert_eq!(of(of_b), Some(Difference::AtLeast(-3_000_000)));
+        let both =
+            cut([at(100), at(200)], [true, false]).chain(cut([at(200), at(100)], [false, true]));
+        assert_eq!(of(known.chain(both).collect()), Some(Difference::Unknown));
     }
 
     #[test]

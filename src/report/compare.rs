@@ -167,12 +167,10 @@ fn row(paired: &Paired, style: Style, to: &mut impl io::Write) -> io::Result<()>
         let text = found.map_or("-".to_owned(), bounded);
         line.add(mood(found), format!("{text:>NUMBER$}"));
     }
-    match paired.interval(50) {
-        [None, None] => {}
-        [low, high] => {
-            let end = |end: Option<i64>, open: &str| end.map_or(open.to_owned(), signed);
-            line.add(Mood::Quiet, format!("   {} .. {}", end(low, "-∞"), end(high, "+∞")));
-        }
+    if paired.both() >= runs_needed(50) {
+        let [low, high] = paired.interval(50);
+        let end = |end: Option<i64>, open: &str| end.map_or(open.to_owned(), signed);
+        line.add(Mood::Quiet, format!("   {} .. {}", end(low, "-∞"), end(high, "+∞")));
     }
     line.write(style, to)?;
     let [a, b] = paired.open;
@@ -252,7 +250,7 @@ fn mood(difference: Option<Difference>) -> Mood {
     }
 }
 
-/// A difference as far as it is known: `≥` of at least so much, `?` of anything.
+/// A difference as far as it is known: `≥` of at least so much, `?` where not even its sign is.
 fn bounded(difference: Difference) -> String {
     match difference {
         Difference::Exactly(micros) => signed(micros),
@@ -352,7 +350,7 @@ mod tests {
             "partial: interrupted before all seeds were played\n",
             "     ≥+9m0s     ≥+9m0s     ≥+9m0s   +9m0s .. +∞\n      not over at the end in 0 of A and 8 of B\n",
             "    unavailable app/whose-name-leaves-no-room-for-numbers\n                                  \
-             \u{20}                 8      0      0          ?          ?          ?\n      not over at the end in 8 of A and 8 of B\n",
+             \u{20}                 8      0      0          ?          ?          ?   -∞ .. +∞\n      not over at the end in 8 of A and 8 of B\n",
         ] {
             assert!(text.contains(wanted), "{wanted}in\n{text}");
         }
