@@ -4,9 +4,9 @@ use super::commands::{Exit, Trouble, stdout};
 use super::output::{note, print};
 use super::progress::{Progress, watch};
 use crate::analysis::Control;
-use crate::analysis::availability::{Asked, availability};
+use crate::analysis::availability::{Asked, availability, beside};
 use crate::report::{Style, availability_json, write_availability};
-use crate::scenario::{Plant, PlantCount};
+use crate::scenario::{Mistake, Plant, PlantCount};
 use clap::ValueEnum;
 use std::thread;
 
@@ -96,7 +96,11 @@ pub(super) fn play_years(asked: &Availability) -> Result<Exit, Trouble> {
     let progress = if asked.progress { Progress::Always } else { Progress::IfTerminal };
     let work = |control: &Control| {
         let each = plants.into_iter().map(|plant| availability(&question(plant), control));
-        each.collect::<Result<Vec<_>, _>>()
+        let mut all = each.collect::<Result<Vec<_>, _>>()?;
+        if let Some((first, others)) = all.split_first_mut() {
+            others.iter_mut().for_each(|other| other.beside = Some(beside(first, other)));
+        }
+        Ok::<_, Vec<Mistake>>(all)
     };
     let (found, interrupted) = watch(total, progress, work);
     let found = found

@@ -14,7 +14,7 @@ mod sums;
 mod tests;
 mod year;
 
-pub use beside::{Beside, beside};
+pub use beside::{AS_LONG, Beside, beside};
 pub use episode::{Episode, play as play_episode};
 pub use sums::{Availability, Cause, Service};
 pub use year::{Blow, YEAR, failures_of};

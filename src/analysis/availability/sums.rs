@@ -1,6 +1,7 @@
 //! Years added up: how long each service is down in one, how sure that is, and what it comes from.
 
 use super::Asked;
+use super::beside::Beside;
 use super::episode::Episode;
 use super::resampled::{interval, mean};
 use super::year::YEAR;
@@ -56,6 +57,8 @@ pub struct Availability {
     /// By the failures that an episode took in.
     pub causes: Vec<(Vec<Failure>, Cause)>,
     pub events: u64,
+    /// Against the first of several clusters; nothing of that one itself.
+    pub beside: Option<Vec<Beside>>,
 }
 
 impl Year {
@@ -103,6 +106,7 @@ impl Availability {
             services: names.into_iter().map(|name| Service::of(name, years)).collect(),
             causes: causes.into_iter().collect(),
             events: years.iter().map(|year| year.events).sum(),
+            beside: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Clusters beside the first of several: what another one buys.
 
 use super::{column, minutes, things};
-use crate::analysis::availability::{Availability, Beside, beside};
+use crate::analysis::availability::{AS_LONG, Availability, Beside};
 use crate::engine::Duration;
 use crate::report::json::{length, list, object};
 use crate::report::page::{Line, Mood, Style, say};
@@ -10,36 +10,48 @@ use std::io;
 
 /// What another cluster buys, if several are asked for.
 pub fn differences(all: &[Availability], style: Style, to: &mut impl io::Write) -> io::Result<()> {
-    let Some((first, others)) = all.split_first().filter(|(_, others)| !others.is_empty()) else {
+    let others = || all.iter().filter_map(|one| Some((one, one.beside.as_ref()?)));
+    if others().next().is_none() {
         return Ok(());
-    };
+    }
     writeln!(to)?;
     let mut line = Line::default();
     line.add(Mood::Heading, "Beside the first");
     line.add(Mood::Quiet, ": more or less down a year; what both have fails at the same times");
     line.write(style, to)?;
-    for other in others {
+    for (other, rows) in others() {
         say(Mood::Neutral, &format!("  {}", things(other)), style, to)?;
-        for Beside { service, longer, interval, years } in beside(first, other) {
-            let sure = match interval {
-                Some([low, high]) => format!("{}..{}", more(low), more(high)),
-                None => "too little seen".to_owned(),
-            };
-            let [less, same, greater] = years;
-            let mut line = Line::default();
-            line.pad_to(4).add(Mood::Neutral, service.as_str());
-            line.pad_to(column(0)).add(beside_mood(interval), more(longer));
-            line.pad_to(column(1)).add(Mood::Neutral, sure).pad_to(column(3));
-            let years = format!("years: {less} less, {same} same, {greater} more");
-            line.add(Mood::Quiet, years);
-            line.write(style, to)?;
+        if rows.is_empty() {
+            say(Mood::Quiet, "    no year that both have played", style, to)?;
         }
+        rows.iter().try_for_each(|it| row(it, style, to))?;
     }
-    Ok(())
+    let text = format!(
+        "  years that differ by less than {AS_LONG} are the same; what was not seen in so many years is in \
+         none of these numbers"
+    );
+    say(Mood::Quiet, &text, style, to)
+}
+
+fn row(beside: &Beside, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let Beside { service, longer, interval, years: [less, same, greater] } = beside;
+    let sure = match interval {
+        Some([low, high]) => format!("{}..{}", more(*low), more(*high)),
+        None if beside.is_same() => "no difference seen".to_owned(),
+        None => "too little seen".to_owned(),
+    };
+    let mut line = Line::default();
+    line.pad_to(4).add(Mood::Neutral, service.as_str());
+    line.pad_to(column(0)).add(mood(*interval), more(*longer));
+    line.pad_to(column(1)).add(Mood::Neutral, sure).pad_to(column(3));
+    let years = beside.played();
+    let text = format!("of {years} years: {less} less, {same} same, {greater} more");
+    line.add(Mood::Quiet, text);
+    line.write(style, to)
 }
 
 /// Good or bad only where it is sure.
-fn beside_mood(interval: Option<[i64; 2]>) -> Mood {
+fn mood(interval: Option<[i64; 2]>) -> Mood {
     match interval {
         Some([_, high]) if high < 0 => Mood::Good,
         Some([low, _]) if low > 0 => Mood::Bad,
@@ -56,12 +68,14 @@ fn more(micros: i64) -> String {
     format!("{sign}{}", minutes(Duration::from_micros(micros.unsigned_abs())))
 }
 
-/// The same of one cluster, as a list.
-pub fn differences_json(first: &Availability, other: &Availability) -> String {
-    list(beside(first, other).iter().map(beside_json))
+/// The same of one cluster, as a list; null for the first.
+pub fn differences_json(one: &Availability) -> String {
+    let rows = one.beside.as_ref().map(|rows| list(rows.iter().map(beside_json)));
+    rows.unwrap_or_else(|| "null".to_owned())
 }
 
-fn beside_json(Beside { service, longer, interval, years: [less, same, more] }: &Beside) -> String {
+fn beside_json(beside: &Beside) -> String {
+    let Beside { service, longer, interval, years: [less, same, more] } = beside;
     let seconds = |micros: i64| {
         let sign = if micros < 0 { "-" } else { "" };
         format!("{sign}{}", length(Some(Duration::from_micros(micros.unsigned_abs()))))
@@ -69,6 +83,7 @@ fn beside_json(Beside { service, longer, interval, years: [less, same, more] }: 
     let ends = interval.map(|ends| list(ends.map(seconds).into_iter()));
     object([
         ("service", json!(service).to_string()),
+        ("years", beside.played().to_string()),
         ("downPerYear", seconds(*longer)),
         ("interval95", ends.unwrap_or_else(|| "null".to_owned())),
         ("yearsLess", less.to_string()),

@@ -212,11 +212,8 @@ fn together(failures: &[Failure]) -> String {
 
 /// Everything as one line of JSON.
 pub fn availability_json(all: &[Availability]) -> String {
-    list(all.iter().enumerate().map(|(number, one)| {
+    list(all.iter().map(|one| {
         let plant = &one.plant;
-        // The first has none to be beside of.
-        let first = all.first().filter(|_| number > 0);
-        let rows = first.map(|first| differences_json(first, one));
         object([
             ("healsim", json!(env!("CARGO_PKG_VERSION")).to_string()),
             ("name", json!(plant.name).to_string()),
@@ -233,7 +230,7 @@ pub fn availability_json(all: &[Availability]) -> String {
             ("neverStrikes", list(never_strikes(one).map(|it| json!(it.name()).to_string()))),
             ("unseenPerYear", thousandths(one.unseen())),
             ("services", list(one.services.iter().map(service_json))),
-            ("besideFirst", rows.unwrap_or_else(|| "null".to_owned())),
+            ("besideFirst", differences_json(one)),
             ("causes", list(one.causes.iter().map(cause_json))),
         ])
     }))

@@ -1,7 +1,7 @@
 //! Made-up years in print.
 
 use super::*;
-use crate::analysis::availability::YEAR;
+use crate::analysis::availability::{YEAR, beside};
 use crate::scenario::{Plant, Source};
 use std::collections::BTreeMap;
 
@@ -10,7 +10,16 @@ fn one(spec: &str, services: Vec<Service>, causes: Vec<(Vec<Failure>, Cause)>) -
         "apiVersion: healsim/v1\nkind: Availability\nmetadata: {{ name: mine }}\nspec:\n{spec}"
     );
     let plant = Plant::read(&Source::embedded("mine.yaml", &text)).expect("a cluster");
-    Availability { plant, asked: 100, first_seed: 1, years: 100, services, causes, events: 4200 }
+    Availability {
+        plant,
+        asked: 100,
+        first_seed: 1,
+        years: 100,
+        services,
+        causes,
+        events: 4200,
+        beside: None,
+    }
 }
 
 fn printed(one: Availability) -> String {
@@ -74,15 +83,21 @@ fn several_clusters_stand_beside_the_first() {
     };
     let year = |year: i64| minute * (10 + year % 3);
     let first = of(1, (0..100).map(year).collect());
-    let other = of(3, (0..100).map(|number| year(number) - 9 * minute).collect());
+    let mut other = of(3, (0..100).map(|number| year(number) - 9 * minute).collect());
+    other.beside = Some(beside(&first, &other));
+    let mut none = Availability { years: 0, services: Vec::new(), ..other.clone() };
+    none.beside = Some(beside(&first, &none));
     let mut bytes = Vec::new();
-    write_availability(&[first.clone(), other.clone()], Style::Plain, &mut bytes).expect("memory");
+    write_availability(&[first.clone(), other.clone(), none], Style::Plain, &mut bytes)
+        .expect("memory");
     let text = String::from_utf8(bytes).expect("text");
     let head =
         "Beside the first: more or less down a year; what both have fails at the same times\n";
-    let row = "    api                   -9.00 min      -9.00 min..-9.00 min                       years: 100 \
-               less, 0 same, 0 more\n";
-    let wanted = format!("{head}  3 control-plane VMs, 3 workers\n{row}");
+    let row = "    api                   -9.00 min      -9.00 min..-9.00 min                       of 100 years: \
+               100 less, 0 same, 0 more\n";
+    let three = "  3 control-plane VMs, 3 workers\n";
+    let wanted =
+        format!("{head}{three}{row}{three}    no year that both have played\n  years that");
     assert!(text.contains(&wanted), "{wanted}in\n{text}");
     let json = availability_json(&[first, other]);
     let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
