@@ -68,6 +68,18 @@ fn a_comparison_of_settings_prints_what_there_is() {
     assert!(left.err.contains("partial: interrupted after"), "{}", left.err);
 }
 
+#[test]
+fn pairs_and_ways_of_many_runs_say_that_they_are_partial() {
+    let lab = ["--platform", "lab-k8s-1.30-capi-1.7", "--runs", "100000", "-o", "json"];
+    let two = ["compare", "worker-kubelet-stopped", "worker-power-off"];
+    let ways = ["why", "worker-kubelet-stopped"];
+    for words in [&two[..], &ways] {
+        let left = interrupted(&[words, &lab[..]].concat());
+        assert_eq!(left.code, Some(130), "{}", left.err);
+        assert!(partial(&left.out) < 100_000, "{}", left.out);
+    }
+}
+
 /// What was not played is no test that has passed.
 #[test]
 fn a_check_writes_the_verdicts_that_there_are() {
@@ -102,7 +114,9 @@ fn a_campaign_prints_what_there_is_be_it_limited_by_number_or_by_time() {
     }
     let mut program = Command::new(env!("CARGO_BIN_EXE_healsim"));
     let folder = std::env::temp_dir();
+    let folder = folder.join(format!("healsim-quiet-{}/found", std::process::id()));
     let quiet = ["fuzz", "--for", "1s", "--jobs", "1", "--dir", folder.to_str().expect("text")];
     let output = program.args(quiet).output().expect("the binary runs");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!folder.parent().expect("a folder").exists(), "nothing was found");
 }

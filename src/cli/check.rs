@@ -52,6 +52,8 @@ pub struct Check {
 struct Found {
     cases: Vec<Case>,
     mistakes: Vec<String>,
+    /// Not all was played.
+    is_cut: bool,
 }
 
 /// One scenario, checked.
@@ -59,6 +61,7 @@ struct Checked {
     line: String,
     exit: Exit,
     case: Case,
+    is_cut: bool,
 }
 
 /// Checks every input even when an earlier one is wrong: one call shows all mistakes. Ctrl-C ends it with
@@ -68,10 +71,11 @@ pub(super) fn check(asked: &Check, player: &impl Player) -> Result<Exit, Trouble
     let options = asked.common.options()?;
     let mut found = Found::default();
     let work = |control: &Control| check_all(asked, &options, player, (control, &mut found));
-    let (worst, interrupted) = watch(0, Progress::Never, work);
+    let (worst, _) = watch(0, Progress::Never, work);
     let worst = worst?;
     write_cases(asked, &found.cases)?;
-    if interrupted {
+    if found.is_cut {
+        found.mistakes.iter().for_each(|mistake| note(mistake.trim_end()));
         let (checked, all) = (found.cases.len(), asked.inputs.len() as u64);
         note(&format!("partial: interrupted at number {checked} of {}", counted(all, "scenario")));
         return Ok(Exit::Interrupted);
@@ -89,12 +93,14 @@ fn check_all(
     let mut told = BTreeSet::new();
     for input in &asked.inputs {
         if control.is_stopped() {
+            found.is_cut = true;
             break;
         }
         match check_one(asked, input, options, player, (control, &mut told)) {
             Ok(checked) => {
                 print(format!("{}\n", checked.line).as_bytes()).map_err(stdout)?;
                 worst = worst.max(checked.exit);
+                found.is_cut |= checked.is_cut;
                 found.cases.push(checked.case);
             }
             Err(wrong) => {
@@ -120,7 +126,8 @@ fn check_one(
     new.for_each(|text| note(&text));
     let mut case = Case { name: name.clone(), ..Case::default() };
     if asked.lint {
-        return Ok(Checked { line: format!("valid  {name}"), exit: Exit::Done, case });
+        let line = format!("valid  {name}");
+        return Ok(Checked { line, exit: Exit::Done, case, is_cut: false });
     }
     let (mut exit, mut failed, mut played) = (Exit::Done, 0, 0);
     let mut samples = Vec::new();
@@ -139,7 +146,8 @@ fn check_one(
         case.failures.extend(failures);
         samples.extend((!asked.threshold.is_empty()).then(|| Sample::of(&run)));
     }
-    if played < seeds.count() {
+    let is_cut = played < seeds.count();
+    if is_cut {
         // Nobody is to take what was not played for a test that has passed.
         case.failures.push(format!("interrupted after {played} of {} seeds", seeds.count()));
     } else {
@@ -150,7 +158,7 @@ fn check_one(
         }
     }
     let line = line(&case, failed, played);
-    Ok(Checked { line, exit, case })
+    Ok(Checked { line, exit, case, is_cut })
 }
 
 /// The bounds that the runs of a scenario do not keep together; how near it was is told of each.

@@ -5,8 +5,9 @@
 use crate::analysis::Control;
 use crate::engine::counted;
 use std::io::{self, IsTerminal, Write as _};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub fn watch<T>(runs: u64, progress: Progress, work: impl FnOnce(&Control) -> T)
     let control = &Control::default();
     let flag = control.flag();
     let interrupt = signal_hook::consts::SIGINT;
+    let is_idle = idle();
+    is_idle.store(false, Ordering::Relaxed);
     // In this order: the first Ctrl-C only sets the flag, the second finds it set and ends all.
     let second = signal_hook::flag::register_conditional_shutdown(interrupt, 130, control.flag());
     let first = signal_hook::flag::register(interrupt, control.flag());
@@ -40,7 +43,21 @@ pub fn watch<T>(runs: u64, progress: Progress, work: impl FnOnce(&Control) -> T)
     for handler in [first, second].into_iter().flatten() {
         signal_hook::low_level::unregister(handler);
     }
+    is_idle.store(true, Ordering::Relaxed);
     (result, flag.load(Ordering::Relaxed))
+}
+
+/// True while nothing is watched: then Ctrl-C ends the program, as it does by default. Who has once handled a
+/// signal does not get that back by himself.
+fn idle() -> &'static Arc<AtomicBool> {
+    static IDLE: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    IDLE.get_or_init(|| {
+        let idle = Arc::new(AtomicBool::new(false));
+        let interrupt = signal_hook::consts::SIGINT;
+        // Without it nobody could end the program while it prints; that is no reason not to work.
+        let _ = signal_hook::flag::register_conditional_shutdown(interrupt, 130, Arc::clone(&idle));
+        idle
+    })
 }
 
 fn tell(control: &Control, runs: u64, progress: Progress, ended: &mpsc::Receiver<()>) {
