@@ -15,7 +15,8 @@ const MOST: usize = 20;
 
 /// Refuses the first name that nothing has, with what there is.
 pub(super) fn are_there(game: &Game, seed: u64, named: &[Mention]) -> Result<(), String> {
-    if named.is_empty() {
+    let is_known = |it: &Mention| matches!(it, Mention::Milestone(name) if user_of(name).is_none());
+    if named.iter().all(is_known) {
         return Ok(());
     }
     let mut simulation = game.begin(seed);
@@ -37,11 +38,7 @@ pub(super) fn are_there(game: &Game, seed: u64, named: &[Mention]) -> Result<(),
 
 /// Refuses the milestones of users whom the scenario does not have: they would never come.
 fn is_asked_for(milestone: &str, begun: &Run) -> Result<(), String> {
-    let (user, whom, like) = match milestone {
-        "apiUnavailable" | "apiAvailable" => ("api", "the API", "api@*"),
-        "appUnavailable" | "appAvailable" => ("app-", "an app", "app-*"),
-        _ => return Ok(()),
-    };
+    let Some((user, whom, like)) = user_of(milestone) else { return Ok(()) };
     let mut entries = begun.timeline.entries().iter();
     if entries.any(|entry| entry.kind == *"Probe" && entry.name.starts_with(user)) {
         return Ok(());
@@ -50,6 +47,15 @@ fn is_asked_for(milestone: &str, begun: &Run) -> Result<(), String> {
     Err(format!(
         "`{milestone}` never comes, for nobody in this scenario asks {whom}: write `{probes}` into its spec"
     ))
+}
+
+/// Who finds this out, if it is a user: how his name begins, whom he asks, and a name like his.
+fn user_of(milestone: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    match milestone {
+        "apiUnavailable" | "apiAvailable" => Some(("api", "the API", "api@*")),
+        "appUnavailable" | "appAvailable" => Some(("app-", "an app", "app-*")),
+        _ => None,
+    }
 }
 
 /// Refuses an object that has none of these names, neither at the beginning nor later.

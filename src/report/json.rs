@@ -75,12 +75,13 @@ fn availability(run: &Run) -> String {
 fn downtime(down: &Downtime) -> String {
     let mut members = vec![("unavailable", length(Some(down.unavailable)))];
     members.extend(down.degraded.map(|degraded| ("degraded", length(Some(degraded)))));
+    // What has lasted for no time was not so.
     let still = match down.at_end {
-        Level::Full => None,
-        Level::Degraded => Some("degraded"),
-        Level::Down => Some("unavailable"),
+        Level::Degraded if down.degraded.is_some_and(|it| !it.is_zero()) => Some("degraded"),
+        Level::Down if !down.unavailable.is_zero() => Some("unavailable"),
+        _ => None,
     };
-    members.extend(still.map(|still| ("stillAtEnd", json!(still).to_string())));
+    members.extend(still.map(|still| ("atEnd", json!(still).to_string())));
     object(members)
 }
 

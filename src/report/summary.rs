@@ -54,9 +54,10 @@ pub fn verdict(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<(
 fn ending(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     let played = clock::length(run.ended_at.since(SimTime::ZERO));
     let (mood, text) = match (run.end, run.recovery_time()) {
-        (_, Some(Duration::ZERO)) => {
-            (Mood::Good, "Nothing was lacking, neither after the first fault nor later.".to_owned())
-        }
+        (_, Some(Duration::ZERO)) => (
+            Mood::Good,
+            "Nothing was lacking at the first fault, nor for a minute after it.".to_owned(),
+        ),
         (_, Some(time)) => {
             (Mood::Good, format!("Recovered {} after the first fault.", clock::length(time)))
         }

@@ -425,12 +425,12 @@ fn a_service_that_the_end_found_down_was_not_over() {
         (
             Level::Degraded,
             "unavailable for 9s, degraded for 1m0s (still at the end)\n",
-            "\"degraded\":60.0,\"stillAtEnd\":\"degraded\"}",
+            "\"degraded\":60.0,\"atEnd\":\"degraded\"}",
         ),
         (
             Level::Down,
             "unavailable for 9s (still at the end), degraded for 1m0s\n",
-            "\"degraded\":60.0,\"stillAtEnd\":\"unavailable\"}",
+            "\"degraded\":60.0,\"atEnd\":\"unavailable\"}",
         ),
     ] {
         let run = still(at_end);
@@ -446,7 +446,7 @@ fn a_run_in_which_a_fault_hit_nothing_has_not_recovered_from_anything() {
     let run = Run { recovered_at: sample().first_fault, ..sample() };
     let text = printed(Format::Summary, &run, Style::Plain);
     assert!(
-        text.contains("\nNothing was lacking, neither after the first fault nor later. "),
+        text.contains("\nNothing was lacking at the first fault, nor for a minute after it. "),
         "{text}"
     );
 }

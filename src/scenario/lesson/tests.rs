@@ -144,7 +144,7 @@ fn an_answer_is_known_before_the_run_is_over() {
     };
     let (rest, message) = place(&claims("8m56s"));
     assert!(rest.starts_with("{ says: b"), "{rest}");
-    assert!(message.contains("the answer is known 9m1s after the first fault"), "{message}");
+    assert!(message.contains("what is asked reaches to 9m1s after the first fault"), "{message}");
     assert!(asked(&claims("8m55s")).is_ok());
     assert!(asked(&value("Node/worker-0", "Ready", "8m55s")).is_ok());
 }

@@ -202,15 +202,15 @@ impl Words<'_> {
         }
     }
 
-    /// Refuses what is known only when the run is over.
+    /// Refuses what may be decided only when the run is over.
     fn in_time<T>(&self, at: &Spanned<T>, known: Duration) -> Result<(), Mistake> {
         let rest = self.reader.rest;
         if known <= rest {
             return Ok(());
         }
         let message = format!(
-            "the answer is known {known} after the first fault, and the run ends {rest} after it; raise \
-             `until`, or ask earlier or for less"
+            "what is asked reaches to {known} after the first fault, and the run ends {rest} after it; \
+             raise `until`, or ask earlier or for less"
         );
         Err(self.wrong(at, message))
     }

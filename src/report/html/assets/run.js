@@ -51,11 +51,13 @@ function headMarkup(run, letter) {
   const seconds = (value) => lengthText(Math.round(value * 1e6));
   const ends = { recovered: 'Recovered', stuck: 'Stuck', horizon: 'Not recovered yet', budget: 'Cut off' };
   const isMended = summary.recovered && summary.recoveryTime !== null && summary.recoveryTime !== undefined;
-  const verdict = run.fault === null ? 'Nothing broke' : isMended ? `Recovered ${seconds(summary.recoveryTime)} after the first fault`
+  const verdict = run.fault === null ? 'Nothing broke'
+    : isMended && summary.recoveryTime === 0 ? 'Nothing was lacking at the first fault' : isMended ? `Recovered ${seconds(summary.recoveryTime)} after the first fault`
     : `${ends[summary.end] ?? summary.end} at ${seconds(summary.endedAt)}`;
-  const services = Object.entries(summary.availability ?? {}).map(([service, { unavailable, degraded }]) => {
-    const down = unavailable > 0 ? `down ${seconds(unavailable)}` : 'never down';
-    const less = degraded > 0 ? `, degraded ${seconds(degraded)}` : '';
+  const services = Object.entries(summary.availability ?? {}).map(([service, { unavailable, degraded, atEnd }]) => {
+    const still = (state) => (atEnd === state ? ' (still at the end)' : '');
+    const down = unavailable > 0 ? `down ${seconds(unavailable)}${still('unavailable')}` : 'never down';
+    const less = degraded > 0 ? `, degraded ${seconds(degraded)}${still('degraded')}` : '';
     return `<li class="${unavailable > 0 ? 'is-bad' : degraded > 0 ? 'is-warn' : ''}"><b>${safe(service)}</b> ${down}${less}</li>`;
   });
   const failed = (summary.expectations ?? []).filter((it) => it.applicable && !it.met);
