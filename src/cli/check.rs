@@ -132,7 +132,11 @@ fn check_one(
     let (mut exit, mut failed, mut played) = (Exit::Done, 0, 0);
     let mut samples = Vec::new();
     let seeds = asked.seeds.or(seed.map(Seeds::only)).unwrap_or_default();
-    player.knows(input, options, seeds.first, &mentions(&asked.threshold))?;
+    let of_this = |wrong: Vec<String>| -> Vec<String> {
+        wrong.iter().map(|wrong| format!("{name}: {wrong}")).collect()
+    };
+    let named = mentions(&asked.threshold);
+    player.knows(input, options, seeds.first, &named).map_err(of_this)?;
     for seed in seeds.iter().take_while(|_| !control.is_stopped()) {
         let run = player.play(input, options, seed)?;
         if asked.stats {

@@ -4,7 +4,7 @@ use super::{column, minutes, things};
 use crate::analysis::availability::{AS_LONG, Availability, Beside};
 use crate::engine::Duration;
 use crate::report::json::{length, list, object};
-use crate::report::page::{Line, Mood, Style, say};
+use crate::report::page::{Line, Mood, Span, Style, hang, say};
 use serde_json::json;
 use std::io;
 
@@ -27,10 +27,12 @@ pub fn differences(all: &[Availability], style: Style, to: &mut impl io::Write) 
         rows.iter().try_for_each(|it| row(it, style, to))?;
     }
     let text = format!(
-        "  years that differ by less than {AS_LONG} are the same; what was not seen in so many years is in \
+        "years that differ by less than {AS_LONG} are the same; what was not seen in so many years is in \
          none of these numbers"
     );
-    say(Mood::Quiet, &text, style, to)
+    let mut start = Line::default();
+    start.pad_to(2);
+    hang(start, 2, &[Span::new(Mood::Quiet, text)], style, to)
 }
 
 fn row(beside: &Beside, style: Style, to: &mut impl io::Write) -> io::Result<()> {
