@@ -4,7 +4,8 @@
 use healsim::analysis::fuzz::{Gap, Schedule, Shape, play};
 use healsim::analysis::invariants;
 use healsim::engine::Duration;
-use healsim::scenario::{Game, load};
+use healsim::scenario::{Game, Scenario, Source, load};
+use healsim::timeline::Entry;
 
 const FAILED: &str = "OwnerRemediated RemediationFailed: failed to get etcdStatus";
 const LAST: &str = "KCP can't remediate if current replicas are less or equal to";
@@ -61,6 +62,27 @@ fn a_member_that_is_thawed_takes_a_snapshot_while_its_disk_writes() {
         .at(at, "stopUnit: { vm: control-plane-2, unit: kubelet }");
     let trial = play(&schedule).expect("a scenario");
     assert!(trial.violations.is_empty(), "{:?}", trial.violations);
+}
+
+/// A member that waits for its disk loses its followers every few seconds, and API servers their watches: a
+/// health check judges by Nodes as they were minutes ago. Found by the search through all pairs.
+#[test]
+fn who_has_not_heard_that_a_node_is_well_may_blame_it() {
+    let text = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: unheard }\nspec:\n  platform: \
+                tkgs-2024\n  faults:\n    - { at: 1m, removeFile: { vm: control-plane-0, path: \
+                /etc/kubernetes/manifests/etcd.yaml } }\n    - { at: 1m54.682596s, slowDisk: { vm: \
+                control-plane-2, flush: 5s } }\n  until: 8m\n";
+    let scenario = Scenario::read(Source::embedded("unheard.yaml", text)).expect("a scenario");
+    let game = Game::new(&scenario, None, &[], None).expect("a game");
+    let run = invariants::play(&game, 1);
+    assert!(run.violated.is_empty(), "{:?}", run.violated);
+    let mut entries = run.timeline.entries().iter();
+    let blames = |entry: &Entry| {
+        entry.object() == "Machine/worker-0"
+            && entry.field == *"OwnerRemediated"
+            && entry.to.as_text() == Some("False")
+    };
+    assert!(entries.any(blames), "its Node was well again for two minutes");
 }
 
 /// The file is stuck as its first line says, with these words in it, in few faults and with no law
