@@ -4,7 +4,7 @@
 //! integers.
 
 use super::clock;
-use super::json::{length, list, object};
+use super::json::{difference, length, list, object};
 use super::page::{Line, Mood, Style, say};
 use super::words;
 use crate::analysis::estimate::{Kind, runs_needed};
@@ -271,12 +271,7 @@ pub(super) fn signed(micros: i64) -> String {
 }
 
 fn figure_json(paired: &Paired) -> String {
-    let seconds = |micros: Option<i64>| {
-        micros.map_or("null".to_owned(), |micros| {
-            let sign = if micros < 0 { "-" } else { "" };
-            format!("{sign}{}", length(Some(Duration::from_micros(micros.unsigned_abs()))))
-        })
-    };
+    let seconds = |micros: Option<i64>| micros.map_or("null".to_owned(), difference);
     let [low, high] = paired.interval(50);
     let statistics = [("min", 0), ("median", 50), ("max", 100)];
     let statistics = statistics.map(|(name, percent)| (name, paired.percentile(percent)));

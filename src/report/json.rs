@@ -117,6 +117,12 @@ fn signed(fault: SimTime, at: SimTime) -> String {
     format!("{sign}{}", length(Some(fault.since(at).max(at.since(fault)))))
 }
 
+/// A difference in microseconds, as seconds.
+pub(super) fn difference(micros: i64) -> String {
+    let sign = if micros < 0 { "-" } else { "" };
+    format!("{sign}{}", length(Some(Duration::from_micros(micros.unsigned_abs()))))
+}
+
 /// Seconds with as many decimals as they need, at least one.
 pub(super) fn length(length: Option<Duration>) -> String {
     let Some(length) = length else { return null() };

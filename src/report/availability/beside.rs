@@ -3,7 +3,7 @@
 use super::{column, minutes, things};
 use crate::analysis::availability::{AS_LONG, Availability, Beside};
 use crate::engine::Duration;
-use crate::report::json::{length, list, object};
+use crate::report::json::{difference, list, object};
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
 use serde_json::json;
 use std::io;
@@ -78,15 +78,11 @@ pub fn differences_json(one: &Availability) -> String {
 
 fn beside_json(beside: &Beside) -> String {
     let Beside { service, longer, interval, years: [less, same, more] } = beside;
-    let seconds = |micros: i64| {
-        let sign = if micros < 0 { "-" } else { "" };
-        format!("{sign}{}", length(Some(Duration::from_micros(micros.unsigned_abs()))))
-    };
-    let ends = interval.map(|ends| list(ends.map(seconds).into_iter()));
+    let ends = interval.map(|ends| list(ends.map(difference).into_iter()));
     object([
         ("service", json!(service).to_string()),
         ("years", beside.played().to_string()),
-        ("downPerYear", seconds(*longer)),
+        ("downPerYear", difference(*longer)),
         ("interval95", ends.unwrap_or_else(|| "null".to_owned())),
         ("yearsLess", less.to_string()),
         ("yearsSame", same.to_string()),
