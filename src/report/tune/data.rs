@@ -5,7 +5,7 @@ use crate::analysis::tune::{
     Bar, Move, Moved, Played, Point, Price, Quantile, Sensitivity, Side, Struck, Sweep,
 };
 use crate::engine::Duration;
-use crate::report::json::{length, list, object};
+use crate::report::json::{difference, length, list, object};
 use crate::report::list::csv_line;
 use crate::scenario::OutageRate;
 use serde_json::json;
@@ -197,10 +197,7 @@ fn by(by: Move) -> String {
     match by {
         Move::Comes => json!("comes").to_string(),
         Move::Fails => json!("fails").to_string(),
-        Move::By(micros) => {
-            let sign = if micros < 0 { "-" } else { "" };
-            format!("{sign}{}", length(Some(Duration::from_micros(micros.unsigned_abs()))))
-        }
+        Move::By(micros) => difference(micros),
     }
 }
 
