@@ -153,6 +153,16 @@ impl StoreOperation {
             _ => None,
         }
     }
+
+    /// True for a read that is answered when a quorum has said who leads.
+    pub fn asks_quorum(&self) -> bool {
+        match self {
+            StoreOperation::Get(_, how)
+            | StoreOperation::Range(_, how)
+            | StoreOperation::MemberList(how) => *how == Consistency::Linearizable,
+            _ => false,
+        }
+    }
 }
 
 impl StoreRequest {

@@ -50,7 +50,10 @@ use peers::Peer;
 use proposals::Proposals;
 use reads::Reads;
 use requests::{Early, Forwarded};
-pub use rest::{Heard, Passed, Poise, is_routine, is_routine_timer, is_to_write, may_propose};
+pub use rest::{
+    Heard, Passed, Poise, is_routine, is_routine_timer, is_to_write, may_propose, may_send,
+    may_send_later,
+};
 pub use settings::Settings;
 use std::sync::Arc;
 pub use store::Store;

@@ -280,9 +280,23 @@ pub fn is_to_write(message: &Message) -> bool {
     }
 }
 
+/// True for what may make a member send something to others.
+pub fn may_send(message: &Message) -> bool {
+    match message {
+        Message::Store(request) => request.is_proposal() || request.operation.asks_quorum(),
+        Message::Peer(PeerMessage::Raft(_)) => true,
+        _ => false,
+    }
+}
+
 /// True for a timer by which a member may propose something of its own.
 pub fn may_propose(event: &Event) -> bool {
     matches!(event, Event::Leases(_))
+}
+
+/// True for a timer by which it may propose something, or ask again for a read.
+pub fn may_send_later(event: &Event) -> bool {
+    may_propose(event) || matches!(event, Event::ReadRetry(_))
 }
 
 fn is_daily_talk<E>(body: &Body<E>) -> bool {

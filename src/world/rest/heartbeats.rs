@@ -6,7 +6,8 @@
 //! changes nothing but when both were heard last.
 
 use super::super::core::{Core, What, purpose};
-use super::{Latest, Member, Rests};
+use super::ticks::Disk;
+use super::{Group, Latest, Member, Rests};
 use crate::components::etcd::{Etcd, Heard};
 use crate::engine::SimTime;
 use crate::infra::{ConnectionId, ProcessId};
@@ -25,7 +26,63 @@ pub(super) struct Rounds<'a> {
 /// What the follower has heard, and what its leader.
 type BothHeard = (Heard, Heard);
 
+/// When what came of one heartbeat arrives: the heartbeat, the answer, the append that the leader
+/// sends more if it is ahead then, and the answer to that. None of what waits for a disk, and of what
+/// comes after it.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    heard: SimTime,
+    answered: Option<SimTime>,
+    asked_more: Option<SimTime>,
+    /// With the entries, if the follower writes some.
+    acknowledged: Option<SimTime>,
+}
+
+impl Round {
+    fn of(leader: &Member, follower: &Member, sent: SimTime) -> Round {
+        let [there, back] = follower.ways;
+        let answer = |heard| follower.disk.free_at(heard).map(|free| free + back);
+        let heard = sent + there;
+        let answered = answer(heard);
+        let is_ahead = |at: &SimTime| follower.behind.cover(*at);
+        let asked_more = answered.filter(is_ahead).and_then(|at| leader.disk.free_at(at));
+        let asked_more = asked_more.map(|free| free + there);
+        Round { heard, answered, asked_more, acknowledged: asked_more.and_then(answer) }
+    }
+
+    /// What the follower takes of it, or the leader.
+    fn at(&self, is_leader: bool) -> [Option<SimTime>; 2] {
+        match is_leader {
+            true => [self.answered, self.acknowledged],
+            false => [Some(self.heard), self.asked_more],
+        }
+    }
+}
+
 impl Core {
+    /// True if a member has been told something that was not played and for whose answer it waits for
+    /// its disk, or is told so at this very time.
+    pub(super) fn has_unplayed(&mut self, id: ProcessId) -> bool {
+        let now = self.now;
+        let of = |group: &&mut Group| group.members.iter().any(|member| member.process == id);
+        let Some(group) = self.rests.groups.iter_mut().find(of) else { return false };
+        let (leader, followers) = group.members.split_first_mut().expect("a group has a leader");
+        leader.ticks.pass_until(now, &mut leader.disk);
+        let leads = leader.process == id;
+        let is_open = |at: SimTime, disk: &Disk| {
+            at == now || (at < now && disk.busy_since.is_some_and(|since| since <= at))
+        };
+        let was_told = |follower: &Member| {
+            let disk = if leads { &leader.disk } else { &follower.disk };
+            leader.ticks.latest.iter().chain(group.asked.iter()).any(|sent| {
+                let told = Round::of(leader, follower, *sent).at(leads);
+                told.into_iter().flatten().any(|at| is_open(at, disk))
+            })
+        };
+        let mut own = followers.iter().filter(|member| leads || member.process == id);
+        own.any(was_told)
+    }
+
     /// What came of the heartbeats to a follower: what it heard, and what its leader did. What is
     /// still on its way is queued.
     pub(super) fn pass_heartbeats(
@@ -37,10 +94,7 @@ impl Core {
         let heard_from = |member: &Member| Heard { from: member.id, at: None, owes_answer: false };
         let mut heard = (heard_from(leader), heard_from(follower));
         for sent in sent {
-            let Some(answered) = self.pass_heartbeat(rounds, sent, &mut heard) else { continue };
-            if follower.behind.cover(answered) {
-                self.pass_append(rounds, answered, &mut heard);
-            }
+            self.pass_heartbeat(rounds, sent, &mut heard);
         }
         let (there, back) = &heard;
         for (link, at) in [(follower.links[0], there.at), (follower.links[1], back.at)] {
@@ -51,56 +105,41 @@ impl Core {
         heard
     }
 
-    /// One heartbeat; when the leader has heard the answer, if it has.
-    fn pass_heartbeat(
-        &mut self,
-        rounds: &Rounds,
-        sent: SimTime,
-        (there, back): &mut BothHeard,
-    ) -> Option<SimTime> {
+    /// One heartbeat, as far as what came of it has come. While the follower's disk writes, its answer
+    /// to an append waits with that to the entries.
+    fn pass_heartbeat(&mut self, rounds: &Rounds, sent: SimTime, (there, back): &mut BothHeard) {
         let Rounds { leader, follower, .. } = *rounds;
-        let heard = sent + follower.ways[0];
-        if !self.has_come(heard, follower.process, leader.process, purpose::MESSAGE) {
-            self.resend_to_follower(rounds, heard, Body::Heartbeat { commit: 0, context: None });
-            return None;
+        let round = Round::of(leader, follower, sent);
+        if !self.has_come(round.heard, follower.process, leader.process, purpose::MESSAGE) {
+            let body = Body::Heartbeat { commit: 0, context: None };
+            return self.resend_to_follower(rounds, round.heard, body);
         }
-        there.at = there.at.max(Some(heard));
-        let Some(free) = follower.disk.free_at(heard) else {
+        there.at = there.at.max(Some(round.heard));
+        let Some(answered) = round.answered else {
             there.owes_answer = true;
-            return None;
-        };
-        let answered = free + follower.ways[1];
-        if !self.has_come(answered, leader.process, follower.process, purpose::MESSAGE) {
-            self.resend_to_leader(rounds, answered, Body::HeartbeatResponse { context: None });
-            return None;
-        }
-        back.at = back.at.max(Some(answered));
-        Some(answered)
-    }
-
-    /// An empty append, as soon as the leader's disk is free. While the follower's writes, its answer
-    /// waits with that to the entries.
-    fn pass_append(&mut self, rounds: &Rounds, asked: SimTime, (there, back): &mut BothHeard) {
-        let Rounds { leader, follower, .. } = *rounds;
-        let Some(sent) = leader.disk.free_at(asked) else {
-            back.owes_answer = true;
             return;
         };
-        let heard = sent + follower.ways[0];
-        if !self.has_come(heard, follower.process, leader.process, purpose::MESSAGE) {
+        if !self.has_come(answered, leader.process, follower.process, purpose::MESSAGE) {
+            let body = Body::HeartbeatResponse { context: None };
+            return self.resend_to_leader(rounds, answered, body);
+        }
+        back.at = back.at.max(Some(answered));
+        let Some(asked) = round.asked_more else {
+            back.owes_answer |= follower.behind.cover(answered);
+            return;
+        };
+        if !self.has_come(asked, follower.process, leader.process, purpose::MESSAGE) {
             let (previous_index, previous_term, entries, commit) = (0, 0, Arc::default(), 0);
             let body = Body::Append { previous_index, previous_term, entries, commit };
-            return self.resend_to_follower(rounds, heard, body);
+            return self.resend_to_follower(rounds, asked, body);
         }
-        there.at = there.at.max(Some(heard));
-        let Some(free) = follower.disk.free_at(heard) else { return };
-        let answered = free + follower.ways[1];
-        match self.has_come(answered, leader.process, follower.process, purpose::MESSAGE) {
-            true => back.at = back.at.max(Some(answered)),
-            false => {
-                self.resend_to_leader(rounds, answered, Body::AppendResponse(Appended::UpTo(0)));
-            }
+        there.at = there.at.max(Some(asked));
+        let Some(acknowledged) = round.acknowledged else { return };
+        if !self.has_come(acknowledged, leader.process, follower.process, purpose::MESSAGE) {
+            let body = Body::AppendResponse(Appended::UpTo(0));
+            return self.resend_to_leader(rounds, acknowledged, body);
         }
+        back.at = back.at.max(Some(acknowledged));
     }
 
     fn resend_to_follower(&mut self, rounds: &Rounds, at: SimTime, body: Body<Proposal>) {

@@ -5,10 +5,10 @@
 //! gone and given up, nothing is under way but reads, writes and dials to who is gone, no link loses
 //! anything and no disk is ill. It is woken before anything happens that could make a difference: a
 //! fault, the end or the start of a process on its VMs, a message that is not routine, more to write
-//! for a disk that writes. From what has been noted meanwhile (when each disk was
-//! busy, and which follower behind) follows when each tick would have been taken, each heartbeat
-//! heard and answered; members are told, and what would be on its way is queued. Everything from
-//! there on is as if all had been played.
+//! for a disk that writes, more to send behind what waits unplayed. From what has been noted meanwhile
+//! (when each disk was busy, and which follower behind) follows when each tick would have been taken,
+//! each heartbeat heard and answered; members are told, and what would be on its way is queued.
+//! Everything from there on is as if all had been played.
 //!
 //! Two events of one microsecond are in the order of their keys here too, but for the beginning or the
 //! end of a write, or of a follower's being behind, and a tick or heartbeat that comes with it.
@@ -37,7 +37,7 @@ use super::core::{Core, Payload, What, World, purpose};
 use super::process::{Event, Process};
 use crate::components::etcd::{
     Etcd, Heard, Passed, Poise, is_routine as is_routine_message, is_routine_timer, is_to_write,
-    may_propose,
+    may_propose, may_send, may_send_later,
 };
 use crate::engine::{Duration, Key, SimTime};
 use crate::infra::{ConnectionId, DiskHealth, ProcessId};
@@ -132,16 +132,16 @@ impl World {
         }
     }
 
-    /// True for more to write that comes to a member while its disk writes: then it matters in which
-    /// order proposals, entries and answers to heartbeats wait for the disk.
-    fn overlaps(&self, id: ProcessId, what: &What) -> bool {
+    /// True for what it matters of in which order a member takes it and what was not played: what it
+    /// has to write while its disk writes, and what it sends for behind answers that have not left.
+    fn overlaps(&mut self, id: ProcessId, what: &What) -> bool {
+        let (writes, sends) = match what {
+            What::Message(_, message) => (is_to_write(message), may_send(message)),
+            What::Due(Event::Etcd(event)) => (may_propose(event), may_send_later(event)),
+            _ => return false,
+        };
         let Process::Etcd(etcd) = &self.components[id.0 as usize] else { return false };
-        etcd.is_writing()
-            && match what {
-                What::Message(_, message) => is_to_write(message),
-                What::Due(Event::Etcd(event)) => may_propose(event),
-                _ => false,
-            }
+        (writes && etcd.is_writing()) || (sends && self.core.has_unplayed(id))
     }
 
     /// Notes whether a member that rests waits for its disk or for others, and tells those that were
