@@ -336,9 +336,7 @@ impl Core {
     /// True if one of the ends may not hear of the other.
     pub(super) fn is_doubtful(&self, connection: ConnectionId) -> bool {
         !self.datacenter.transport.is_connecting(connection)
-            && [End::Client, End::Server]
-                .into_iter()
-                .any(|end| self.datacenter.is_disturbed((connection, end)))
+            && !self.datacenter.is_clear(connection)
     }
 
     fn retransmit_after(&mut self, direction: Direction, (pause, due): crate::infra::Again) {

@@ -2,8 +2,8 @@
 //! played.
 //!
 //! A group goes to rest at a tick of its leader, while every member follows it but those that are
-//! gone and given up, nothing is under way but reads, writes and dials to who is gone, no link loses
-//! anything and no disk is ill. It is woken before anything happens that could make a difference: a
+//! gone and given up, nothing is under way but reads, writes and dials to who is gone, no link between
+//! them is cut, slow or loses anything, and no disk of theirs is ill. It is woken before anything happens that could make a difference: a
 //! fault, the end or the start of a process on its VMs, a message that is not routine, more to write
 //! for a disk that writes, more to send behind what waits unplayed. From what has been noted meanwhile
 //! (when each disk was busy, and which follower behind) follows when each tick would have been taken,
@@ -178,7 +178,7 @@ impl World {
     fn resting_group(&self, leader: ProcessId) -> Option<Group> {
         let now = self.core.now;
         let own = self.poise(leader)?;
-        if !self.core.datacenter.is_calm() || own.leader != own.id {
+        if own.leader != own.id {
             return None;
         }
         let ticks = |process: ProcessId, poise: &Poise| {
@@ -187,6 +187,9 @@ impl World {
             Some(Ticks::from(first, poise))
         };
         let member = |process, poise: &Poise, links: [ConnectionId; 2]| {
+            if !poise.links.iter().all(|(_, link)| self.core.datacenter.is_clear(*link)) {
+                return None;
+            }
             let ticks = ticks(process, poise)?;
             let way = |link| self.core.datacenter.network.latency(link);
             let ways = [way(links[0])?, way(links[1])?];

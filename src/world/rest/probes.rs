@@ -98,9 +98,9 @@ impl World {
         from: ProcessId,
         sent: SimTime,
     ) -> Option<(ProcessId, SimTime)> {
-        let calm = self.core.datacenter.is_calm();
+        let is_clear = self.core.datacenter.is_clear(connection);
         match self.core.route_of(connection, from) {
-            Route::Deliver { to, at } if calm => Some((to, at + sent.since(self.core.now))),
+            Route::Deliver { to, at } if is_clear => Some((to, at + sent.since(self.core.now))),
             _ => None,
         }
     }

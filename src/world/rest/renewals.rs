@@ -128,7 +128,7 @@ impl World {
         address: (Owner, u64),
     ) -> Option<Renewal> {
         let Process::Etcd(etcd) = &self.components[id.0 as usize] else { return None };
-        if !self.core.datacenter.is_calm() || !etcd.is_renewal(new, known) {
+        if !self.core.datacenter.is_clear(line) || !etcd.is_renewal(new, known) {
             return None;
         }
         let pause = self.pause_of(by)?;
@@ -146,6 +146,9 @@ impl World {
         for (course, member) in courses.iter().zip(&group.members) {
             over_at = over_at.max(course.applied + member.ways[1]);
             for watch in self.etcd(member.process).watchers() {
+                if !self.core.datacenter.is_clear(watch) {
+                    return None;
+                }
                 over_at = over_at.max(course.applied + network.latency(watch)?);
             }
         }
