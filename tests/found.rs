@@ -85,6 +85,19 @@ fn who_has_not_heard_that_a_node_is_well_may_blame_it() {
     assert!(entries.any(blames), "its Node was well again for two minutes");
 }
 
+/// Two of three members wait for their disks, elections follow each other, and the kubelet's words about an
+/// API server that crashes get into the API between two of them or not at all. Found by a campaign.
+#[test]
+fn what_cannot_be_written_between_two_elections_need_not_be_read() {
+    let schedule = Schedule::on("tkgs-2024", Shape::new(3, 3))
+        .seed(1943)
+        .probe("{ api: endpoint }")
+        .at(Duration::from_secs(60), "slowDisk: { vm: control-plane-2, flush: 5s }")
+        .at(Duration::from_millis(381_415), "slowDisk: { vm: control-plane-0, flush: 5s }");
+    let trial = play(&schedule).expect("a scenario");
+    assert!(trial.violations.is_empty(), "{:?}", trial.violations);
+}
+
 /// The file is stuck as its first line says, with these words in it, in few faults and with no law
 /// broken.
 fn shows(name: &str, words: &[&str]) {

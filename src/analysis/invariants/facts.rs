@@ -114,6 +114,16 @@ pub fn lately<'a>(view: View<'a>, length: Duration) -> impl Iterator<Item = &'a 
     view.timeline().happened().iter().rev().take_while(move |entry| entry.at + length > now)
 }
 
+/// True if no member of etcd has missed its leader for [`HEARD`]. An API server whose member does has its
+/// watches ended, and begins anew only between two leaders: what it tells may be minutes old, and
+/// what is written to it may be refused.
+pub fn have_kept_leaders(view: View) -> bool {
+    let is_left = |entry: &Entry| {
+        entry.kind == *"EtcdMember" && entry.field == *"leader" && entry.to == Value::Null
+    };
+    !lately(view, HEARD).any(is_left)
+}
+
 /// True if no clock was wrong so far: what is written in objects can be held against true time.
 pub fn were_clocks_right(view: View) -> bool {
     let is_skew = |entry: &Entry| entry.kind == *"Fault" && entry.name == *"skewClock";

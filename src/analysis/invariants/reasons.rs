@@ -1,6 +1,6 @@
 //! Whoever does not heal says why, and a run that does not recover names what it waits for.
 
-use super::facts::{EachEntry, is_by, named, turns, were_clocks_right};
+use super::facts::{EachEntry, have_kept_leaders, is_by, named, turns, were_clocks_right};
 use super::{Breach, Ending, Invariant, Kind, Law, Verdict};
 use crate::api::kinds::{Condition, Pod, Status};
 use crate::api::{self, Object};
@@ -194,12 +194,13 @@ impl Law for RecoversOrSaysWhy {
     }
 }
 
-/// True if those who write down what they see are at work: controllers of both clusters, with clocks
-/// that are right.
+/// True if those who write down what they see are at work, controllers of both clusters with clocks that
+/// are right, and what they write gets through.
 fn is_seen(view: View) -> bool {
     let mut managers = view.hosts_of("kube-controller-manager");
     can_heal(view)
         && were_clocks_right(view)
+        && have_kept_leaders(view)
         && managers.any(|vm| view.works("kube-controller-manager", vm))
 }
 

@@ -1,14 +1,14 @@
 //! What the controllers that heal may do to Machines: whom they may mark, and how many at once.
 
 use super::facts::{
-    EachEntry, HEARD, has_just_woken, has_long_been_going, is_asked_for, is_by, is_deleted,
-    is_gone, lately, named, turns, were_clocks_right,
+    EachEntry, HEARD, has_just_woken, has_long_been_going, have_kept_leaders, is_asked_for, is_by,
+    is_deleted, is_gone, named, turns, were_clocks_right,
 };
 use super::{Breach, Invariant, Kind, Law, Seen, Verdict};
 use crate::api::kinds::{MachineHealthCheck, Status};
 use crate::api::{self, Object};
 use crate::engine::Text;
-use crate::timeline::{Entry, Value};
+use crate::timeline::Entry;
 use crate::world::View;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -84,15 +84,9 @@ fn marked<'a>(view: View<'a>, entry: &Entry) -> Option<&'a Arc<Object>> {
     is_judged.then_some(machine)
 }
 
-/// True if who wrote an entry can have heard all that is older than [`HEARD`]. An API server whose member of
-/// etcd has no leader has its watch ended, and begins anew only between two that it has: what it
-/// tells may be minutes old.
+/// True if who wrote an entry can have heard all that is older than [`HEARD`](super::facts::HEARD).
 fn has_heard(view: View, entry: &Entry) -> bool {
-    let is_left = |entry: &Entry| {
-        entry.kind == *"EtcdMember" && entry.field == *"leader" && entry.to == Value::Null
-    };
-    let is_told = !lately(view, HEARD).any(is_left) && !view.links().lose_packets();
-    is_told && !has_just_woken(view, entry)
+    have_kept_leaders(view) && !view.links().lose_packets() && !has_just_woken(view, entry)
 }
 
 /// The health checks whose selector a Machine has.
