@@ -313,8 +313,7 @@ impl Datacenter {
 
     /// True if what its ends send to each other now arrives, and at once.
     pub fn is_clear(&self, id: ConnectionId) -> bool {
-        self.is_calm()
-            || ![End::Client, End::Server].into_iter().any(|end| self.is_disturbed((id, end)))
+        ![End::Client, End::Server].into_iter().any(|end| self.is_disturbed((id, end)))
     }
 
     /// The VM on which an end of a connection is.

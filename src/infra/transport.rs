@@ -209,6 +209,11 @@ impl Transport {
         self.stalls.contains_key(&direction)
     }
 
+    /// True if something waits for an acknowledgment on a connection that a process has opened.
+    pub fn holds_up(&self, client: ProcessId) -> bool {
+        self.stalls.keys().any(|(connection, _)| connection.client == client)
+    }
+
     /// True if the connection is still being opened.
     pub fn is_connecting(&self, connection: ConnectionId) -> bool {
         let client = self.stalls.get(&(connection, End::Client));

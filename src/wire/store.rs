@@ -154,7 +154,7 @@ impl StoreOperation {
         }
     }
 
-    /// True for a read that is answered when a quorum has said who leads.
+    /// True for a read that is to be answered when a quorum has said who leads.
     pub fn asks_quorum(&self) -> bool {
         match self {
             StoreOperation::Get(_, how)

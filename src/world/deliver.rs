@@ -42,6 +42,7 @@ impl World {
         self.core.latest = key.target;
         self.core.step = payload.cause.step;
         if key.target == NOBODY {
+            self.wake_for_host(&payload.what);
             self.core.on_host_event(payload);
             self.core.note_entries(self.core.step);
             self.furnish_new_vms();

@@ -284,7 +284,8 @@ pub fn is_to_write(message: &Message) -> bool {
 pub fn may_send(message: &Message) -> bool {
     match message {
         Message::Store(request) => request.is_proposal() || request.operation.asks_quorum(),
-        Message::Peer(PeerMessage::Raft(_)) => true,
+        // The way to find out whether there is a leader is a read, in some releases.
+        Message::Peer(PeerMessage::Raft(_)) | Message::HealthCheck(..) => true,
         _ => false,
     }
 }

@@ -17,7 +17,7 @@ use crate::wire::{Message, PeerMessage, Proposal};
 use std::sync::Arc;
 
 /// A leader and one of its followers, in their term.
-pub(super) struct Rounds<'a> {
+pub(super) struct Pair<'a> {
     pub term: Term,
     pub leader: &'a Member,
     pub follower: &'a Member,
@@ -27,8 +27,8 @@ pub(super) struct Rounds<'a> {
 type BothHeard = (Heard, Heard);
 
 /// When what came of one heartbeat arrives: the heartbeat, the answer, the append that the leader
-/// sends more if it is ahead then, and the answer to that. None of what waits for a disk, and of what
-/// comes after it.
+/// sends more if it is ahead then, and the answer to that. None of what is not sent, because a disk
+/// still writes or the leader is not ahead, and of what comes after it.
 #[derive(Clone, Copy, Debug)]
 struct Round {
     heard: SimTime,
@@ -60,8 +60,8 @@ impl Round {
 }
 
 impl Core {
-    /// True if a member has been told something that was not played and for whose answer it waits for
-    /// its disk, or is told so at this very time.
+    /// True if something that was not played has come to a member whose answer has not left by now, or
+    /// if it ticks at this very time.
     pub(super) fn has_unplayed(&mut self, id: ProcessId) -> bool {
         let now = self.now;
         let of = |group: &&mut Group| group.members.iter().any(|member| member.process == id);
@@ -69,32 +69,32 @@ impl Core {
         let (leader, followers) = group.members.split_first_mut().expect("a group has a leader");
         leader.ticks.pass_until(now, &mut leader.disk);
         let leads = leader.process == id;
-        let is_open = |at: SimTime, disk: &Disk| {
-            at == now || (at < now && disk.busy_since.is_some_and(|since| since <= at))
+        let waits = |at: SimTime, disk: &Disk| {
+            at <= now && disk.free_at(at).is_none_or(|leaves| leaves >= now)
         };
         let was_told = |follower: &Member| {
             let disk = if leads { &leader.disk } else { &follower.disk };
             leader.ticks.latest.iter().chain(group.asked.iter()).any(|sent| {
                 let told = Round::of(leader, follower, *sent).at(leads);
-                told.into_iter().flatten().any(|at| is_open(at, disk))
+                told.into_iter().flatten().any(|at| waits(at, disk))
             })
         };
         let mut own = followers.iter().filter(|member| leads || member.process == id);
-        own.any(was_told)
+        (leads && leader.ticks.next() == now) || own.any(was_told)
     }
 
     /// What came of the heartbeats to a follower: what it heard, and what its leader did. What is
     /// still on its way is queued.
     pub(super) fn pass_heartbeats(
         &mut self,
-        rounds: &Rounds,
+        pair: &Pair,
         sent: impl Iterator<Item = SimTime>,
     ) -> BothHeard {
-        let Rounds { leader, follower, .. } = *rounds;
+        let Pair { leader, follower, .. } = *pair;
         let heard_from = |member: &Member| Heard { from: member.id, at: None, owes_answer: false };
         let mut heard = (heard_from(leader), heard_from(follower));
         for sent in sent {
-            self.pass_heartbeat(rounds, sent, &mut heard);
+            self.pass_heartbeat(pair, sent, &mut heard);
         }
         let (there, back) = &heard;
         for (link, at) in [(follower.links[0], there.at), (follower.links[1], back.at)] {
@@ -107,12 +107,12 @@ impl Core {
 
     /// One heartbeat, as far as what came of it has come. While the follower's disk writes, its answer
     /// to an append waits with that to the entries.
-    fn pass_heartbeat(&mut self, rounds: &Rounds, sent: SimTime, (there, back): &mut BothHeard) {
-        let Rounds { leader, follower, .. } = *rounds;
+    fn pass_heartbeat(&mut self, pair: &Pair, sent: SimTime, (there, back): &mut BothHeard) {
+        let Pair { leader, follower, .. } = *pair;
         let round = Round::of(leader, follower, sent);
         if !self.has_come(round.heard, follower.process, leader.process, purpose::MESSAGE) {
             let body = Body::Heartbeat { commit: 0, context: None };
-            return self.resend_to_follower(rounds, round.heard, body);
+            return self.resend_to_follower(pair, round.heard, body);
         }
         there.at = there.at.max(Some(round.heard));
         let Some(answered) = round.answered else {
@@ -121,7 +121,7 @@ impl Core {
         };
         if !self.has_come(answered, leader.process, follower.process, purpose::MESSAGE) {
             let body = Body::HeartbeatResponse { context: None };
-            return self.resend_to_leader(rounds, answered, body);
+            return self.resend_to_leader(pair, answered, body);
         }
         back.at = back.at.max(Some(answered));
         let Some(asked) = round.asked_more else {
@@ -131,24 +131,24 @@ impl Core {
         if !self.has_come(asked, follower.process, leader.process, purpose::MESSAGE) {
             let (previous_index, previous_term, entries, commit) = (0, 0, Arc::default(), 0);
             let body = Body::Append { previous_index, previous_term, entries, commit };
-            return self.resend_to_follower(rounds, asked, body);
+            return self.resend_to_follower(pair, asked, body);
         }
         there.at = there.at.max(Some(asked));
         let Some(acknowledged) = round.acknowledged else { return };
         if !self.has_come(acknowledged, leader.process, follower.process, purpose::MESSAGE) {
             let body = Body::AppendResponse(Appended::UpTo(0));
-            return self.resend_to_leader(rounds, acknowledged, body);
+            return self.resend_to_leader(pair, acknowledged, body);
         }
         back.at = back.at.max(Some(acknowledged));
     }
 
-    fn resend_to_follower(&mut self, rounds: &Rounds, at: SimTime, body: Body<Proposal>) {
-        let Rounds { term, leader, follower } = *rounds;
+    fn resend_to_follower(&mut self, pair: &Pair, at: SimTime, body: Body<Proposal>) {
+        let Pair { term, leader, follower } = *pair;
         self.resend(at, (leader, follower), term, follower.links[0], body);
     }
 
-    fn resend_to_leader(&mut self, rounds: &Rounds, at: SimTime, body: Body<Proposal>) {
-        let Rounds { term, leader, follower } = *rounds;
+    fn resend_to_leader(&mut self, pair: &Pair, at: SimTime, body: Body<Proposal>) {
+        let Pair { term, leader, follower } = *pair;
         self.resend(at, (follower, leader), term, follower.links[1], body);
     }
 

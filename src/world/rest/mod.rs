@@ -3,8 +3,8 @@
 //!
 //! A group goes to rest at a tick of its leader, while every member follows it but those that are
 //! gone and given up, nothing is under way but reads, writes and dials to who is gone, no link between
-//! them is cut, slow or loses anything, and no disk of theirs is ill. It is woken before anything happens that could make a difference: a
-//! fault, the end or the start of a process on its VMs, a message that is not routine, more to write
+//! them is cut, slow or loses anything, and no disk of theirs is ill. It is woken before anything
+//! happens that could make a difference: a fault, the end or the start of a process on its VMs, a message that is not routine, more to write
 //! for a disk that writes, more to send behind what waits unplayed. From what has been noted meanwhile
 //! (when each disk was busy, and which follower behind) follows when each tick would have been taken,
 //! each heartbeat heard and answered; members are told, and what would be on its way is queued.
@@ -44,7 +44,7 @@ use crate::infra::{ConnectionId, DiskHealth, ProcessId};
 use crate::raft::{MemberId, Term};
 use crate::timeline::Cause;
 use crate::wire::{Message, PeerMessage};
-use heartbeats::{Rounds, sent};
+use heartbeats::{Pair, sent};
 use ticks::{Disk, Latest, Spans, Ticks};
 
 /// The groups that rest, and what those have to be told that were woken.
@@ -132,16 +132,32 @@ impl World {
         }
     }
 
-    /// True for what it matters of in which order a member takes it and what was not played: what it
-    /// has to write while its disk writes, and what it sends for behind answers that have not left.
+    /// True where it matters in which order a member takes this and what was not played: it has more to
+    /// write while its disk writes, or what it sends for it leaves behind answers that wait unplayed.
     fn overlaps(&mut self, id: ProcessId, what: &What) -> bool {
+        let Process::Etcd(etcd) = &self.components[id.0 as usize] else { return false };
         let (writes, sends) = match what {
             What::Message(_, message) => (is_to_write(message), may_send(message)),
+            What::Flushed(_) => (false, true),
+            What::Due(Event::Etcd(event)) if etcd.is_void(event) => return false,
             What::Due(Event::Etcd(event)) => (may_propose(event), may_send_later(event)),
             _ => return false,
         };
-        let Process::Etcd(etcd) = &self.components[id.0 as usize] else { return false };
         (writes && etcd.is_writing()) || (sends && self.core.has_unplayed(id))
+    }
+
+    /// Wakes all groups before a host asks whether the other end of a connection between two members
+    /// lives: it depends on when they last heard each other.
+    pub(super) fn wake_for_host(&mut self, what: &What) {
+        let (What::PingDue((asked, _))
+        | What::ProbeDue((asked, _), _)
+        | What::ResendUnheard((asked, _), _)) = what
+        else {
+            return;
+        };
+        if self.core.rests.connect(*asked) {
+            self.wake_resting();
+        }
     }
 
     /// Notes whether a member that rests waits for its disk or for others, and tells those that were
@@ -281,8 +297,8 @@ impl Core {
             let mut at_leader = Vec::new();
             for follower in followers {
                 let sent = sent(&leader.ticks.latest, &group.asked);
-                let rounds = Rounds { term: group.term, leader, follower };
-                let (there, back) = self.pass_heartbeats(&rounds, sent);
+                let pair = Pair { term: group.term, leader, follower };
+                let (there, back) = self.pass_heartbeats(&pair, sent);
                 at_leader.push(back);
                 self.tell_later(follower, group.since, vec![there], &alive);
             }
@@ -370,6 +386,13 @@ impl Rests {
             self.groups.iter().filter(|group| group.members.iter().any(|m| m.process == id));
         let mut members = groups.flat_map(|group| &group.members);
         members.any(|member| member.links.contains(&connection))
+    }
+
+    /// True if a connection leads from a member that rests to another.
+    fn connect(&self, connection: ConnectionId) -> bool {
+        let members = self.groups.iter().flat_map(|group| &group.members);
+        let mut streams = members.flat_map(|member| &member.streams);
+        streams.any(|(_, stream, _)| *stream == connection)
     }
 
     /// Notes whether a member waits for its disk; false if it does for so long that its ticks come

@@ -12,8 +12,8 @@ use super::Group;
 use crate::components::etcd::Etcd;
 use crate::engine::{Duration, SimTime};
 use crate::infra::ProcessId;
-use crate::wire::StoreOperation::{Get, MemberList, Range};
-use crate::wire::{Consistency, Message};
+use crate::wire::StoreOperation::{Get, Range};
+use crate::wire::{Consistency, Message, StoreOperation};
 
 /// How a read will go.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +36,7 @@ impl World {
         payload: &Payload,
     ) -> Option<Read> {
         let What::Message(_, Message::Store(request)) = &payload.what else { return None };
-        if !request.operation.asks_quorum() || self.core.plays_all() {
+        if !is_linearizable(&request.operation) || self.core.plays_all() {
             return None;
         }
         let read = self.foresee_read(id, self.core.now)?;
@@ -56,7 +56,7 @@ impl World {
         }
         // Until then nothing changes, so what the member has now is as fresh as a quorum says.
         if let What::Message(_, Message::Store(request)) = &mut payload.what
-            && let Get(_, how) | Range(_, how) | MemberList(how) = &mut request.operation
+            && let Get(_, how) | Range(_, how) = &mut request.operation
         {
             *how = Consistency::Serializable;
         }
@@ -143,4 +143,9 @@ impl World {
             _ => unreachable!("only members of etcd are asked for reads"),
         }
     }
+}
+
+/// True for a read of objects that asks a quorum. A list of members asks one where the release does.
+fn is_linearizable(operation: &StoreOperation) -> bool {
+    matches!(operation, Get(..) | Range(..)) && operation.asks_quorum()
 }
