@@ -87,6 +87,13 @@ impl<E: Clone> Log<E> {
         self.slice(self.stable + 1, usize::MAX)
     }
 
+    /// True if there are entries that have to be written, or committed ones that have not been handed
+    /// out.
+    pub fn has_news(&self) -> bool {
+        let applied = self.applied.max(self.base.0);
+        self.stable < self.last_index() || applied < self.committed
+    }
+
     /// Committed entries that have not been handed out.
     pub fn next_committed(&self) -> impl Iterator<Item = &Entry<E>> {
         let from = self.applied.max(self.base.0);

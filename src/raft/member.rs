@@ -202,8 +202,7 @@ impl<E: Clone> Raft<E> {
                 || !self.read_states.is_empty()
                 || self.log.snapshot_pending
                 || self.hard_state() != self.written
-                || self.log.unstable().next().is_some()
-                || self.log.next_committed().next().is_some())
+                || self.log.has_news())
     }
 
     /// Fills `ready` with all that is to be done since the last one, which must be done.

@@ -97,17 +97,18 @@ impl WatchCache {
     pub fn publish(&mut self, committed: Committed, mut send: impl FnMut(ConnectionId, Message)) {
         self.heard = self.heard.max(committed.revision);
         let Some(object) = committed.new.as_ref().or(committed.old.as_ref()) else { return };
-        let key = object.key().clone();
+        let key = object.key();
         let of_kind = &mut self.by_kind[key.kind as usize];
         // It was filled with what came later already, or has heard of it before.
         let last = of_kind.recent.back().map_or(of_kind.since, |last| last.revision);
         if committed.revision <= last.max(of_kind.since) {
             return;
         }
-        match &committed.new {
-            Some(new) => of_kind.objects.insert(key, new.clone()),
-            None => of_kind.objects.remove(&key),
-        };
+        match (of_kind.objects.get_mut(key), &committed.new) {
+            (Some(old), Some(new)) => *old = new.clone(),
+            (None, Some(new)) => drop(of_kind.objects.insert(key.clone(), new.clone())),
+            (_, None) => drop(of_kind.objects.remove(key)),
+        }
         for watch in &of_kind.watches {
             if let Some(event) = watch.sees(&committed) {
                 send(watch.client, Message::Watch(event));

@@ -103,22 +103,36 @@ impl Store {
         put: Option<&Object>,
         made: &OnceLock<Arc<Object>>,
     ) -> Result<Committed, Option<Arc<Object>>> {
-        let current = self.database.objects.get(key);
-        let at = current.map_or(Revision::default(), |object| object.meta.resource_version);
+        let revision = Revision(self.database.revision.0 + 1);
+        let current = self.database.objects.get_mut(key);
+        let at =
+            current.as_ref().map_or(Revision::default(), |object| object.meta.resource_version);
         if at != expected {
             return Err(current.cloned());
         }
-        let revision = Revision(self.database.revision.0 + 1);
-        Ok(self.change(key, put.map(|put| at_revision(put, revision, made))))
+        let new = put.map(|put| at_revision(put, revision, made));
+        // Mostly a value takes another's place: the key is not looked for twice.
+        match (current, &new) {
+            (Some(current), Some(new)) => {
+                let old = std::mem::replace(current, Arc::clone(new));
+                Ok(self.note(Some(old), Some(Arc::clone(new))))
+            }
+            _ => Ok(self.change(key, new)),
+        }
     }
 
     /// Gives a key another value, or none.
     fn change(&mut self, key: &ObjectKey, new: Option<Arc<Object>>) -> Committed {
-        self.database.revision.0 += 1;
         let old = match &new {
             Some(new) => self.database.objects.insert(key.clone(), Arc::clone(new)),
             None => self.database.objects.remove(key),
         };
+        self.note(old, new)
+    }
+
+    /// A change is the next in history.
+    fn note(&mut self, old: Option<Arc<Object>>, new: Option<Arc<Object>>) -> Committed {
+        self.database.revision.0 += 1;
         let committed = Committed { revision: self.database.revision, old, new };
         self.database.changes.push_back(committed.clone());
         committed
