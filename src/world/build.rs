@@ -460,6 +460,9 @@ pub(super) fn add_process(
 ) -> ProcessId {
     let host = core.datacenter.vm(vm).name.clone();
     let id = core.datacenter.processes.add(ProcessState::new(program, vm, &host, listens));
+    if matches!(component, Process::Etcd(_)) {
+        core.etcd.push(id);
+    }
     components.push(component);
     assert_eq!(components.len(), id.0 as usize + 1, "components are numbered like processes");
     id

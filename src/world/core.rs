@@ -34,6 +34,8 @@ pub struct Core {
     pub(super) recorder: Recorder,
     /// The cluster that a process belongs to; none for those of the datacenter.
     pub(super) clusters: BTreeMap<ProcessId, Text>,
+    /// The processes of etcd, of all clusters.
+    pub(super) etcd: Vec<ProcessId>,
     pub(super) played: u64,
     /// How often something changed that is not written down, and that who judges has to see.
     pub(super) unwritten: u64,
@@ -269,6 +271,7 @@ pub(super) fn empty_core(blueprint: &Blueprint, seed: u64) -> Core {
         ),
         recorder: Recorder::default(),
         clusters: BTreeMap::new(),
+        etcd: Vec::new(),
         played: 0,
         unwritten: 0,
         playing: None,

@@ -49,16 +49,14 @@ impl<'a> View<'a> {
 
     /// The clusters that have an etcd, whether or not any member of it lives.
     pub fn etcd_clusters(self) -> BTreeSet<&'a Text> {
-        let all = (0..).zip(&self.world.components);
-        all.filter(|(_, component)| matches!(component, Process::Etcd(_)))
-            .filter_map(|(number, _)| self.world.core.clusters.get(&ProcessId(number)))
-            .collect()
+        let core = &self.world.core;
+        core.etcd.iter().filter_map(|id| core.clusters.get(id)).collect()
     }
 
     /// The members of a cluster's etcd, as the member that is ahead of the others lists them.
     pub fn etcd_members(self, cluster: &str) -> Vec<EtcdMember<'a>> {
         let core = &self.world.core;
-        let stores = leading_stores(&core.clusters, &self.world.components);
+        let stores = leading_stores((&core.etcd, &core.clusters), &self.world.components);
         let store = stores.into_iter().find(|(name, _)| **name == *cluster);
         let listed = store.map_or(&[][..], |(_, store)| store.members());
         let of = |info: &'a MemberInfo| {
@@ -88,11 +86,12 @@ impl<'a> View<'a> {
     /// The process of the member of this number, if it works.
     fn working_member(self, cluster: &str, id: MemberId) -> Option<&'a etcd::Etcd> {
         let core = &self.world.core;
-        let all = core.datacenter.processes.iter().zip(&self.world.components);
-        let mut working = all.filter_map(|((process_id, process), component)| {
+        let mut working = core.etcd.iter().filter_map(|process_id| {
+            let component = &self.world.components[process_id.0 as usize];
             let Process::Etcd(etcd) = component else { return None };
-            let mine = core.clusters.get(&process_id).map(Text::as_str) == Some(cluster);
-            (process.is_at_work() && mine).then_some(&**etcd)
+            let mine = core.clusters.get(process_id).map(Text::as_str) == Some(cluster);
+            let works = core.datacenter.processes.get(*process_id).is_at_work();
+            (works && mine).then_some(&**etcd)
         });
         working.find(|etcd| etcd.status().is_some_and(|status| status.member == id))
     }

@@ -96,7 +96,7 @@ pub fn record(core: &mut Core, components: &[Process]) {
         }
     }
     record_members(core, components);
-    for (cluster, store) in leading_stores(&core.clusters, components) {
+    for (cluster, store) in leading_stores((&core.etcd, &core.clusters), components) {
         for object in store.iter() {
             core.recorder.initial_object(cluster, object);
         }

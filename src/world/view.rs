@@ -283,21 +283,21 @@ impl<'a> View<'a> {
 
 impl World {
     fn leading_stores(&self) -> Vec<(&Text, &etcd::Store)> {
-        leading_stores(&self.core.clusters, &self.components)
+        leading_stores((&self.core.etcd, &self.core.clusters), &self.components)
     }
 }
 
 /// Of each cluster the store of the member that is ahead of the others, with the cluster's name.
 pub(super) fn leading_stores<'a>(
-    clusters: &'a BTreeMap<ProcessId, Text>,
+    (processes, clusters): (&[ProcessId], &'a BTreeMap<ProcessId, Text>),
     components: &'a [Process],
 ) -> Vec<(&'a Text, &'a etcd::Store)> {
     const NONE: &Text = &Text::EMPTY;
     let mut found: Vec<(&Text, &etcd::Store)> = Vec::new();
-    for (number, component) in (0..).zip(components) {
-        let Process::Etcd(etcd) = component else { continue };
+    for id in processes {
+        let Process::Etcd(etcd) = &components[id.0 as usize] else { continue };
         let Some(store) = etcd.store() else { continue };
-        let cluster = clusters.get(&ProcessId(number)).unwrap_or(NONE);
+        let cluster = clusters.get(id).unwrap_or(NONE);
         match found.iter_mut().find(|(name, _)| *name == cluster) {
             Some((_, best)) if store.is_ahead_of(best) => *best = store,
             Some(_) => {}
