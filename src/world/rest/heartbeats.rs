@@ -9,7 +9,7 @@ use super::super::core::{Core, What, purpose};
 use super::ticks::Disk;
 use super::{Group, Latest, Member, Rests};
 use crate::components::etcd::{Etcd, Heard};
-use crate::engine::SimTime;
+use crate::engine::{Duration, SimTime};
 use crate::infra::{ConnectionId, ProcessId};
 use crate::raft::{Appended, Body, Message as RaftMessage, Term};
 use crate::timeline::Cause;
@@ -50,6 +50,14 @@ impl Round {
         Round { heard, answered, asked_more, acknowledged: asked_more.and_then(answer) }
     }
 
+    /// After how long nothing of one waits any more: it goes there and back twice, and each time
+    /// somebody's disk may be in its way.
+    fn reach(leader: &Member, follower: &Member, now: SimTime) -> Duration {
+        let [there, back] = follower.ways;
+        let waits = [leader, follower].map(|member| member.disk.longest_wait(now));
+        (there + back) * 2 + waits[0].max(waits[1]) * 4
+    }
+
     /// What the follower takes of it, or the leader.
     fn at(&self, is_leader: bool) -> [Option<SimTime>; 2] {
         match is_leader {
@@ -74,9 +82,12 @@ impl Core {
         };
         let was_told = |follower: &Member| {
             let disk = if leads { &leader.disk } else { &follower.disk };
-            leader.ticks.latest.iter().chain(group.asked.iter()).any(|sent| {
-                let told = Round::of(leader, follower, *sent).at(leads);
-                told.into_iter().flatten().any(|at| waits(at, disk))
+            let reach = Round::reach(leader, follower, now);
+            let mut lately = leader.ticks.latest.iter().chain(group.asked.iter());
+            lately.any(|sent| {
+                let is_near = *sent + reach >= now;
+                let told = || Round::of(leader, follower, *sent).at(leads);
+                is_near && told().into_iter().flatten().any(|at| waits(at, disk))
             })
         };
         let mut own = followers.iter().filter(|member| leads || member.process == id);

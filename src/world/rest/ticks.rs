@@ -96,6 +96,13 @@ impl Disk {
         let during = self.latest.iter().find(|(since, until)| *since <= at && at < *until);
         Some(during.map_or(at, |(_, until)| *until))
     }
+
+    /// For how long at most what has come lately had to wait for it by now.
+    pub fn longest_wait(&self, now: SimTime) -> Duration {
+        let over = self.latest.iter().map(|(since, until)| until.since(*since));
+        let lasting = self.busy_since.map(|since| now.since(since));
+        over.chain(lasting).max().unwrap_or_default()
+    }
 }
 
 impl Ticks {
