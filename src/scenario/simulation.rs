@@ -348,6 +348,11 @@ impl Simulation {
         self.health.missing(self.world.view())
     }
 
+    /// The clusters that had nothing of their data any more when last looked at.
+    pub fn lost(&self) -> &[Text] {
+        self.health.lost()
+    }
+
     /// The services that are down now.
     pub fn services_down(&self) -> Vec<Text> {
         self.services.down()

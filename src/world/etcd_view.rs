@@ -83,6 +83,24 @@ impl<'a> View<'a> {
         leader.cloned()
     }
 
+    /// True if the data of the member of this number are still there, on the disk of a VM that exists
+    /// or open in a process that works, whether or not anybody can be asked for them.
+    pub fn keeps_data(self, cluster: &str, id: MemberId) -> bool {
+        let core = &self.world.core;
+        let keeps = |process_id: &ProcessId| {
+            let Process::Etcd(etcd) = &self.world.components[process_id.0 as usize] else {
+                return false;
+            };
+            let process = core.datacenter.processes.get(*process_id);
+            let vm = core.datacenter.vm(process.vm);
+            let mine = core.clusters.get(process_id).map(Text::as_str) == Some(cluster);
+            let exists = core.datacenter.vm_named(&vm.name) == Some(process.vm);
+            let has_dir = vm.disk.read(etcd::DATA_DIR).is_some() || process.is_at_work();
+            mine && etcd.id() == Some(id) && exists && has_dir
+        };
+        core.etcd.iter().any(keeps)
+    }
+
     /// The process of the member of this number, if it works.
     fn working_member(self, cluster: &str, id: MemberId) -> Option<&'a etcd::Etcd> {
         let core = &self.world.core;

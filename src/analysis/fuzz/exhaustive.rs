@@ -44,6 +44,8 @@ pub struct Exhausted {
     /// Of the faults that were left out as the first, those that they are like.
     pub alike: BTreeMap<Text, Text>,
     pub events: u64,
+    /// It was stopped before everything was tried.
+    pub partial: bool,
 }
 
 /// One schedule, and what came of it.
@@ -71,7 +73,7 @@ pub struct Struck {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
     Heals,
-    /// After more than 20 minutes.
+    /// More than 20 minutes after the last fault.
     HealsSlowly,
     NeverHeals,
     /// A quorum of etcd's members has lost its data.
@@ -153,6 +155,7 @@ pub fn exhaust(question: &Question, control: &Control) -> Result<Exhausted, Vec<
             .map(|(left_out, like)| (words(*left_out), words(*like)))
             .collect(),
         events: 0,
+        partial: control.is_stopped(),
     };
     for (_, branch) in found {
         all.cases.extend(branch.cases);
@@ -244,13 +247,18 @@ fn instants(view: View, fault: SimTime) -> Vec<(SimTime, Phase)> {
 }
 
 fn case(strikes: &[Struck], trial: &Trial, end: &Simulation) -> Case {
-    let first = strikes.first().map_or(SimTime::ZERO, |struck| struck.at);
-    let took = end.recovered_at().map(|at| at.since(first));
-    let class = match (trial.outcome, took) {
-        (Outcome::Violation, _) => Class::Violation,
-        (Outcome::Heals, Some(took)) if took > SLOW => Class::HealsSlowly,
-        (Outcome::Heals, _) => Class::Heals,
-        _ if has_lost_data(end.view()) => Class::LosesData,
+    let since = |struck: Option<&Struck>| {
+        let at = struck.map_or(SimTime::ZERO, |struck| struck.at);
+        end.recovered_at().map(|recovered| recovered.since(at))
+    };
+    // Faults that come one after the other take longer, each as long as it would alone.
+    let is_slow = since(strikes.last()).is_some_and(|took| took > SLOW);
+    let took = since(strikes.first());
+    let class = match trial.outcome {
+        Outcome::Violation => Class::Violation,
+        Outcome::Heals if is_slow => Class::HealsSlowly,
+        Outcome::Heals => Class::Heals,
+        _ if has_lost_data(end) => Class::LosesData,
         _ => Class::NeverHeals,
     };
     Case {
@@ -262,12 +270,62 @@ fn case(strikes: &[Struck], trial: &Trial, end: &Simulation) -> Case {
     }
 }
 
-/// True if so many of a cluster's etcd members have no disk any more that the others are no quorum.
-fn has_lost_data(view: View) -> bool {
-    view.etcd_clusters().into_iter().any(|cluster| {
+/// True if so many of a cluster's etcd members have no data any more that the others are no quorum, or
+/// if a cluster began anew without any. A VM that was made again under its name has an empty disk.
+fn has_lost_data(end: &Simulation) -> bool {
+    let view = end.view();
+    let is_lost = |cluster: &Text| {
         let members = view.etcd_members(cluster);
         let voters = || members.iter().filter(|member| !member.info.learner);
-        let kept = voters().filter(|member| view.vm(&member.info.vm).is_some()).count();
+        let kept = voters().filter(|member| view.keeps_data(cluster, member.info.id)).count();
         kept < voters().count() / 2 + 1
-    })
+    };
+    !end.lost().is_empty() || view.etcd_clusters().into_iter().any(is_lost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Game, Scenario, Source};
+
+    /// Whether data are lost after a fault at these control-plane VMs has had ten minutes.
+    fn loses(fault: &str, planes: u32) -> bool {
+        let each = |n| format!("    - {{ at: 1m, {fault}: {{ vm: control-plane-{n} }} }}\n");
+        let faults: String = (0..planes).map(each).collect();
+        let text = format!(
+            "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: test }}\nspec:\n  platform: \
+             tkgs-2024\n  faults:\n{faults}  until: 11m\n"
+        );
+        let scenario = Scenario::read(Source::embedded("test.yaml", &text)).expect("a scenario");
+        let mut simulation = Game::new(&scenario, None, &[], None).expect("valid").begin(1);
+        simulation.run_to_end();
+        let made_again = |n| simulation.view().vm(&format!("control-plane-{n}")).is_some();
+        assert!((0..planes).all(made_again), "under its name");
+        has_lost_data(&simulation)
+    }
+
+    #[test]
+    fn a_disk_that_is_gone_is_lost_though_its_vm_is_made_again_under_its_name() {
+        assert!(loses("deleteVm", 2));
+        assert!(!loses("deleteVm", 1), "two of three have it");
+        assert!(!loses("powerOff", 2), "the disks are there");
+    }
+
+    #[test]
+    fn what_takes_long_because_its_faults_come_one_after_the_other_is_not_slow() {
+        let minutes = |count: u64| SimTime::ZERO + Duration::from_secs(count * 60);
+        let struck = |at| Struck { at, phase: Phase::Quiet, words: Text::word("deleteVm") };
+        let text = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: test }\nspec:\n  platform: \
+                    tkgs-2024\n  faults:\n    - { at: 1m, powerOff: { vm: worker-0 } }\n    - { at: 25m, \
+                    powerOff: { vm: worker-0 } }\n  until: 40m\n";
+        let scenario = Scenario::read(Source::embedded("test.yaml", text)).expect("a scenario");
+        let mut end = Game::new(&scenario, None, &[], None).expect("valid").begin(1);
+        end.run_until_recovered();
+        let trial = Trial { outcome: Outcome::Heals, ..Trial::failed(Text::EMPTY) };
+        let both = case(&[struck(minutes(1)), struck(minutes(25))], &trial, &end);
+        assert_eq!(both.class, Class::Heals);
+        assert!(both.took.is_some_and(|took| took > SLOW), "{:?}", both.took);
+        let one = case(&[struck(minutes(1))], &trial, &end);
+        assert_eq!(one.class, Class::HealsSlowly);
+    }
 }

@@ -204,6 +204,11 @@ impl Etcd {
         Etcd { settings, initial_cluster, phase: Life::Over, member: None }
     }
 
+    /// The number of the member whose data these are; nothing without data.
+    pub fn id(&self) -> Option<MemberId> {
+        self.member.as_ref().map(|member| member.id)
+    }
+
     /// What this member has applied, for those who look at the whole world; nothing if it has no
     /// data.
     pub fn store(&self) -> Option<&Store> {

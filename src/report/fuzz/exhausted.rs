@@ -33,6 +33,9 @@ pub fn write_exhausted(found: &Exhausted, style: Style, to: &mut impl io::Write)
         found.merged
     );
     hang(Line::default(), 0, &[Span::new(Mood::Quiet, text)], style, to)?;
+    if found.partial {
+        say(Mood::Bad, "partial: interrupted before all schedules were tried", style, to)?;
+    }
     for faults in 1..=found.question.faults as usize {
         level(found, faults, style, to)?;
     }
@@ -65,6 +68,7 @@ pub fn exhausted_json(found: &Exhausted) -> String {
         ("faults", found.question.faults.to_string()),
         ("controlPlaneVMs", found.shape.control_planes.to_string()),
         ("workers", found.shape.workers.to_string()),
+        ("partial", found.partial.to_string()),
         ("targetsLikeAnother", found.merged.to_string()),
         ("engineEvents", found.events.to_string()),
         ("cases", list(found.cases.iter().map(case))),
@@ -96,52 +100,65 @@ fn level(
         return cases.iter().try_for_each(|case| row(case, &words(case), style, to));
     }
     let single = Singles::of(found);
-    let mut groups: BTreeMap<String, Vec<&Case>> = BTreeMap::new();
-    for case in &cases {
-        groups.entry(roles(&words(case))).or_default().push(case);
-    }
-    let is_worse = |case: &Case| single.worst(case).is_none_or(|alone| alone < case.class);
-    let mut worst: Vec<Group> = groups
-        .into_iter()
-        .filter_map(|(roles, cases)| Group::of(roles, &cases, is_worse))
-        .collect();
-    worst.sort_by_key(|group| (Reverse(group.first.class), Reverse(group.worse.len())));
+    let alone = |case: &Case| single.worst(case);
+    let is_worse = |case: &Case| alone(case).is_some_and(|alone| alone < case.class);
     let text = "those that end worse than each of their faults alone:";
     say(Mood::Quiet, text, style, to)?;
-    worst.iter().try_for_each(|group| row(group.first, &group.text(), style, to))?;
-    let known = cases.iter().filter(|case| case.class != Class::Heals && !is_worse(case)).count();
-    let text = format!(
+    groups(&cases, is_worse).iter().try_for_each(|it| row(it.first(), &it.text(), style, to))?;
+    let others = || cases.iter().filter(|case| case.class != Class::Heals && !is_worse(case));
+    let unknown = others().filter(|case| alone(case).is_none()).count();
+    let known = others().count() - unknown;
+    let mut text = format!(
         "{known} more do not simply heal, but end no worse than one of their faults alone (above)."
     );
+    if unknown > 0 {
+        let more = format!(" {unknown} more have a fault that was not tried alone.");
+        text.push_str(&more);
+    }
     hang(Line::default(), 0, &[Span::new(Mood::Quiet, text)], style, to)
 }
 
-/// Cases whose faults hit the same roles, at any instant.
+/// Cases whose faults hit the same roles, at any instant, and that end alike.
 struct Group<'a> {
     roles: String,
+    /// How many there are with these roles, however they end.
     of: usize,
-    /// Those that end worse than each of their faults alone.
-    worse: Vec<&'a Case>,
-    /// The first of those that end worst.
-    first: &'a Case,
+    cases: Vec<&'a Case>,
+}
+
+/// Those that end worse than each of their faults alone: the worst first, then the largest.
+fn groups<'a>(cases: &[&'a Case], is_worse: impl Fn(&Case) -> bool) -> Vec<Group<'a>> {
+    let mut all: BTreeMap<String, Vec<&Case>> = BTreeMap::new();
+    for case in cases {
+        all.entry(roles(&words(case))).or_default().push(case);
+    }
+    let mut found = Vec::new();
+    for (roles, cases) in all {
+        for class in Class::ALL {
+            let alike = cases.iter().filter(|case| case.class == class && is_worse(case));
+            let alike: Vec<&Case> = alike.copied().collect();
+            if !alike.is_empty() {
+                found.push(Group { roles: roles.clone(), of: cases.len(), cases: alike });
+            }
+        }
+    }
+    found.sort_by_key(|group| (Reverse(group.first().class), Reverse(group.cases.len())));
+    found
 }
 
 impl<'a> Group<'a> {
-    /// Nothing if none of them ends worse.
-    fn of(roles: String, cases: &[&'a Case], is_worse: impl Fn(&Case) -> bool) -> Option<Self> {
-        let worse: Vec<&Case> = cases.iter().copied().filter(|case| is_worse(case)).collect();
-        let first = worse.iter().copied().min_by_key(|case| Reverse(case.class))?;
-        Some(Group { roles, of: cases.len(), worse, first })
+    fn first(&self) -> &'a Case {
+        self.cases.first().expect("a group has a case")
     }
 
     /// What they are, how many, and into which phases the last fault struck.
     fn text(&self) -> String {
         let mut phases: Vec<Phase> =
-            self.worse.iter().filter_map(|case| Some(case.strikes.last()?.phase)).collect();
+            self.cases.iter().filter_map(|case| Some(case.strikes.last()?.phase)).collect();
         phases.sort_unstable();
         phases.dedup();
         let phases: Vec<&str> = phases.into_iter().map(Phase::word).collect();
-        format!("{} ({} of {}: {})", self.roles, self.worse.len(), self.of, phases.join(", "))
+        format!("{} ({} of {}: {})", self.roles, self.cases.len(), self.of, phases.join(", "))
     }
 }
 
@@ -221,6 +238,63 @@ fn row(case: &Case, text: &str, style: Style, to: &mut impl io::Write) -> io::Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::fuzz::{Question, Shape, Struck};
+
+    fn case(faults: &[(&'static str, Phase)], class: Class) -> Case {
+        let struck = |(words, phase): &(&'static str, Phase)| Struck {
+            at: SimTime::ZERO,
+            phase: *phase,
+            words: Text::word(words),
+        };
+        let strikes = faults.iter().map(struck).collect();
+        Case { strikes, class, took: None, gap: None, violated: Vec::new() }
+    }
+
+    #[test]
+    fn cases_of_the_same_roles_that_end_otherwise_stand_in_rows_of_their_own() {
+        let (one, two) = ("deleteVm: { vm: a-0 }", "deleteVm: { vm: a-1 }");
+        let pair = |phase, class| case(&[(one, Phase::Quiet), (two, phase)], class);
+        let cases = vec![
+            case(&[(one, Phase::Quiet)], Class::Heals),
+            case(&[(two, Phase::Quiet)], Class::Heals),
+            pair(Phase::Quiet, Class::NeverHeals),
+            pair(Phase::Joining, Class::HealsSlowly),
+            pair(Phase::Joined, Class::HealsSlowly),
+            pair(Phase::Joined, Class::Heals),
+            case(
+                &[(one, Phase::Quiet), ("powerOff: { vm: b-0 }", Phase::Quiet)],
+                Class::NeverHeals,
+            ),
+        ];
+        let question = Question {
+            platform: Text::word("tkgs-2024"),
+            faults: 2,
+            seed: 1,
+            kinds: Vec::new(),
+            jobs: 1,
+        };
+        let shape = Shape { control_planes: 3, workers: 3, zones: 0, hosts: 0 };
+        let alike = BTreeMap::new();
+        let found =
+            Exhausted { question, shape, cases, merged: 0, alike, events: 0, partial: true };
+        let mut bytes = Vec::new();
+        write_exhausted(&found, Style::Plain, &mut bytes).expect("memory takes everything");
+        let text = String::from_utf8(bytes).expect("text");
+        let pairs = text.split_once("pairs: ").expect("their head line").1;
+        let wanted = "1 heals, 2 heals slowly, 2 never heals\n\
+            those that end worse than each of their faults alone:\n  \
+            never heals              deleteVm: { vm: a-a }, then deleteVm: { vm: a-b } (1 of 4: quiet)\n  \
+            heals slowly             deleteVm: { vm: a-a }, then deleteVm: { vm: a-b } (2 of 4: joining,\n\
+            \u{20}                          joined)\n\
+            0 more do not simply heal, but end no worse than one of their faults alone (above). 1 more have a\n\
+            fault that was not tried alone.\n";
+        assert_eq!(pairs, wanted);
+        assert!(
+            text.contains("\npartial: interrupted before all schedules were tried\n"),
+            "{text}"
+        );
+        assert!(exhausted_json(&found).contains("\"partial\":true"));
+    }
 
     #[test]
     fn roles_tell_the_same_target_from_another() {
