@@ -30,7 +30,7 @@ pub struct Scenario {
     pub(super) source: Source,
     /// The user's own manifests that stand beside it in its file.
     pub(super) beside: Vec<Source>,
-    spec: Spec,
+    pub(super) spec: Spec,
 }
 
 /// What a scenario asks for on one platform.
@@ -44,7 +44,7 @@ pub struct Resolved {
     pub outage: Duration,
     pub expectations: Vec<Expectation>,
     pub questions: Vec<Question>,
-    /// What the user should know about manifests.
+    /// What the user should know about manifests, and about the cluster's size.
     pub warnings: Vec<Warning>,
 }
 
@@ -70,11 +70,11 @@ struct Metadata {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Spec {
+pub(super) struct Spec {
     platform: Spanned<String>,
     /// With which it is played where nobody names another.
     seed: Option<u64>,
-    cluster: Option<WrittenCluster>,
+    pub(super) cluster: Option<WrittenCluster>,
     #[serde(default)]
     given: Mapping<Spanned<String>>,
     faults: Vec<Spanned<WrittenFault>>,
@@ -181,7 +181,8 @@ impl Scenario {
         let replaced = |name: &Text| written.iter().any(|workload| workload.name == *name);
         blueprint.workloads.retain(|workload| !replaced(&workload.name));
         blueprint.workloads.extend(written);
-        let warnings = own.furnish(platform, &mut blueprint);
+        let mut warnings = own.furnish(platform, &mut blueprint);
+        warnings.extend(self.without_room(&blueprint));
         blueprint.zones = self.zones(platform, &mut note);
         self.hosts(platform, &mut blueprint, &mut note);
         add_volumes(&mut blueprint, &platform.catalog);

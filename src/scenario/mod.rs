@@ -35,6 +35,7 @@ mod play;
 mod probes;
 mod question;
 mod rates;
+mod room;
 mod settings;
 mod simulation;
 mod stage;
