@@ -87,7 +87,10 @@ impl Secret {
 
     /// The Secret with a Machine's user data.
     pub fn of_user_data(user_data: impl Into<Text>) -> Secret {
-        let data = BTreeMap::from([(Text::word(Secret::USER_DATA), user_data.into())]);
+        let data = BTreeMap::from([
+            (Text::word(Secret::USER_DATA), user_data.into()),
+            (Text::word("format"), Text::word("cloud-config")),
+        ]);
         Secret { kind: Secret::CLUSTER_API, data, token: None }
     }
 

@@ -107,8 +107,8 @@ fn node_json(node: &Node) -> (Value, Value) {
         spec.insert("unschedulable".to_owned(), json!(true));
     }
     let resources = json!({
-        "cpu": format!("{}m", node.allocatable.cpu_millis),
-        "memory": format!("{}Mi", node.allocatable.memory_mib),
+        "cpu": quantity(node.allocatable.cpu_millis, 1000, ["m", ""]),
+        "memory": quantity(node.allocatable.memory_mib, 1024, ["Mi", "Gi"]),
         "pods": node.allocatable.pods.to_string(),
     });
     let status = json!({
@@ -118,6 +118,14 @@ fn node_json(node: &Node) -> (Value, Value) {
         "nodeInfo": { "kubeletVersion": node.kubelet_version },
     });
     (spec, status)
+}
+
+/// As an API server writes it: in the larger unit, if it is so many whole ones.
+pub fn quantity(small: u64, in_a_large: u64, [unit, large]: [&str; 2]) -> String {
+    match small % in_a_large {
+        0 => format!("{}{large}", small / in_a_large),
+        _ => format!("{small}{unit}"),
+    }
 }
 
 fn pod_json(pod: &Pod) -> (Value, Value) {

@@ -46,21 +46,7 @@ pub fn columns(kind: Kind, form: Form) -> Vec<&'static str> {
             &["CONTAINERS", "IMAGES", "SELECTOR"],
         ),
         Kind::Secret => (&["NAME", "TYPE", "DATA", "AGE"], &[]),
-        Kind::KubeadmControlPlane => (
-            &[
-                "NAME",
-                "CLUSTER",
-                "INITIALIZED",
-                "API SERVER AVAILABLE",
-                "REPLICAS",
-                "READY",
-                "UPDATED",
-                "UNAVAILABLE",
-                "AGE",
-                "VERSION",
-            ],
-            &[],
-        ),
+        Kind::KubeadmControlPlane => return control_plane_columns(form),
         Kind::VirtualMachine if form == Form::Wide => {
             (&["NAME", "POWER-STATE", "CLASS", "IMAGE", "PRIMARY-IP4", "AGE"], &[])
         }
@@ -69,6 +55,14 @@ pub fn columns(kind: Kind, form: Form) -> Vec<&'static str> {
     };
     let wide = if form == Form::Wide { wide } else { &[] };
     [plain, wide].concat()
+}
+
+/// A column that only `-o wide` has stands among the others.
+fn control_plane_columns(form: Form) -> Vec<&'static str> {
+    let first = ["NAME", "CLUSTER", "INITIALIZED", "API SERVER AVAILABLE"];
+    let wide: &[&str] = if form == Form::Wide { &["DESIRED"] } else { &[] };
+    let others = ["REPLICAS", "READY", "UPDATED", "UNAVAILABLE", "AGE", "VERSION"];
+    [&first, wide, &others].concat()
 }
 
 /// What stands in these columns for an object; the wide ones too, whether asked for or not, except
@@ -85,7 +79,7 @@ pub fn row(now: SimTime, object: &Object, form: Form) -> Vec<String> {
         Body::Job(job) => job_cells(now, object, job, created),
         Body::Secret(body) => secret_cells(body, created),
         Body::VirtualMachine(body) => virtual_machine_cells(body, created, form),
-        Body::KubeadmControlPlane(body) => control_plane_cells(body, created),
+        Body::KubeadmControlPlane(body) => control_plane_cells(body, created, form),
         _ => machine_cells(object, created),
     });
     row
@@ -186,21 +180,22 @@ fn virtual_machine_cells(body: &VirtualMachine, created: String, form: Form) -> 
 }
 
 /// What is false or does not exist has an empty cell, as with every custom resource.
-fn control_plane_cells(body: &KubeadmControlPlane, created: String) -> Vec<String> {
+fn control_plane_cells(body: &KubeadmControlPlane, created: String, form: Form) -> Vec<String> {
     let truth = |truth: bool| if truth { "true".to_owned() } else { String::new() };
     let updated = body.updated_replicas.or(body.up_to_date_replicas);
     let unavailable = body.status_replicas.saturating_sub(body.ready_replicas);
-    vec![
-        body.template.cluster.to_string(),
-        truth(body.initialized),
-        truth(body.ready),
+    let mut cells =
+        vec![body.template.cluster.to_string(), truth(body.initialized), truth(body.ready)];
+    cells.extend((form == Form::Wide).then(|| body.replicas.to_string()));
+    cells.extend([
         body.status_replicas.to_string(),
         body.ready_replicas.to_string(),
         updated.map(|count| count.to_string()).unwrap_or_default(),
         unavailable.to_string(),
         created,
         body.version.to_string(),
-    ]
+    ]);
+    cells
 }
 
 fn machine_cells(object: &Object, created: String) -> Vec<String> {

@@ -1,8 +1,8 @@
 //! Ages and tables as kubectl prints them.
 
 use super::Form;
-use super::manifest::base64;
-use super::rows::row;
+use super::manifest::{base64, quantity};
+use super::rows::{columns, row};
 use super::table::{Table, age};
 use crate::api::kinds::{KubeadmControlPlane, Pod, PodPhase};
 use crate::api::{Deletion, Kind, Meta, Object};
@@ -77,6 +77,14 @@ fn data_of_secrets_is_in_base64() {
 }
 
 #[test]
+fn quantities_stand_in_the_largest_whole_unit() {
+    let cpu = |millis| quantity(millis, 1000, ["m", ""]);
+    assert_eq!([4000, 3500, 0].map(cpu), ["4", "3500m", "0"]);
+    assert_eq!(quantity(16384, 1024, ["Mi", "Gi"]), "16Gi");
+    assert_eq!(quantity(1500, 1024, ["Mi", "Gi"]), "1500Mi");
+}
+
+#[test]
 fn a_control_plane_shows_what_its_machines_make() {
     let body = KubeadmControlPlane {
         replicas: 3,
@@ -87,6 +95,10 @@ fn a_control_plane_shows_what_its_machines_make() {
         ..KubeadmControlPlane::default()
     };
     let object = Object::new(Meta::new(Kind::KubeadmControlPlane, "default", "cp"), body);
-    let row = row(SimTime::from_micros(60_000_000), &object, Form::Table);
-    assert_eq!(row, ["cp", "", "true", "", "3", "2", "3", "1", "30d", ""]);
+    let printed = |form| row(SimTime::from_micros(60_000_000), &object, form);
+    assert_eq!(printed(Form::Table), ["cp", "", "true", "", "3", "2", "3", "1", "30d", ""]);
+    let wide = printed(Form::Wide);
+    assert_eq!(wide, ["cp", "", "true", "", "3", "3", "2", "3", "1", "30d", ""]);
+    let columns = columns(Kind::KubeadmControlPlane, Form::Wide);
+    assert_eq!((columns.len(), columns[4]), (wide.len(), "DESIRED"));
 }
