@@ -28,6 +28,8 @@ struct Taken {
     stage: Stage,
     /// A write about it is under way.
     writing: bool,
+    /// How often its containers were started again, once they run.
+    restarts: u32,
     /// This kubelet has said that it runs.
     reported: bool,
     /// What others wrote will be put right.
@@ -106,7 +108,12 @@ impl Kubelet {
         }
         let lost = stage == Stage::Stopped && !ctx.completed_container(uid);
         let (writing, reported, correcting, more_to_say) = (false, false, false, false);
-        let taken = Taken { uid, stage, writing, reported, correcting, lost, more_to_say };
+        let restarts = object.pod().map_or(0, |pod| {
+            // What has run, and does not run any more, is started again.
+            pod.restarts + u32::from(stage == Stage::Starting && pod.started.is_some())
+        });
+        let taken =
+            Taken { uid, stage, writing, restarts, reported, correcting, lost, more_to_say };
         self.pods.taken.insert(key.clone(), taken);
     }
 
@@ -167,7 +174,10 @@ impl Kubelet {
             (None, Stage::Running) if taken.reported && !taken.correcting => {
                 self.put_right_later(key, &object, ctx);
             }
-            (None, Stage::Running) => self.report_pod(key, &object, say_running, ctx),
+            (None, Stage::Running) => {
+                let say = |pod: &mut Pod, now| say_running(pod, taken.restarts, now);
+                self.report_pod(key, &object, say, ctx);
+            }
             (None, Stage::Starting) if object.pod().is_some_and(Pod::is_ready) => {
                 if let Some(taken) = self.pods.taken.get_mut(key) {
                     taken.more_to_say = true;
@@ -186,8 +196,9 @@ impl Kubelet {
     /// Somebody else wrote into the status of a Pod that runs and was reported so: the status
     /// manager notices in its next round.
     fn put_right_later(&mut self, key: &ObjectKey, object: &Object, ctx: &mut Ctx<Event>) {
-        let wrong = object.pod().is_some_and(|pod| say_running(&mut pod.clone(), ctx.wall_clock()));
-        if !wrong {
+        let restarts = self.pods.taken.get(key).map_or(0, |taken| taken.restarts);
+        let is_wrong = |pod: &Pod| say_running(&mut pod.clone(), restarts, ctx.wall_clock());
+        if !object.pod().is_some_and(is_wrong) {
             return;
         }
         let period = self.settings.pod_status_sync.as_micros().max(1);
@@ -221,7 +232,7 @@ impl Kubelet {
         &mut self,
         key: &ObjectKey,
         object: &Arc<Object>,
-        say: fn(&mut Pod, SimTime) -> bool,
+        say: impl FnOnce(&mut Pod, SimTime) -> bool,
         ctx: &mut Ctx<Event>,
     ) {
         let mut changed = Object::clone(object);
@@ -277,10 +288,10 @@ impl Kubelet {
     }
 }
 
-/// What a kubelet says of a Pod that runs; true if that is news.
-fn say_running(pod: &mut Pod, now: SimTime) -> bool {
-    let mut news = pod.phase != PodPhase::Running;
-    pod.phase = PodPhase::Running;
+/// What a kubelet says of a Pod that runs, after so many restarts; true if that is news.
+fn say_running(pod: &mut Pod, restarts: u32, now: SimTime) -> bool {
+    let mut news = (pod.phase, pod.restarts) != (PodPhase::Running, restarts);
+    (pod.phase, pod.restarts) = (PodPhase::Running, restarts);
     pod.started = pod.started.or(Some(now));
     for kind in ["Initialized", "ContainersReady", "Ready"] {
         if !pod.conditions.is(kind, Status::True) {

@@ -481,6 +481,7 @@ fn a_pod_whose_containers_are_gone_is_not_ready_until_they_run_again() {
     let ready = pod(|object| {
         let body = object.pod_mut().expect("a Pod");
         body.phase = PodPhase::Running;
+        (body.started, body.restarts) = (Some(SimTime::ZERO), 2);
         body.conditions.set(crate::api::kinds::Condition::new(
             "Ready",
             Status::True,
@@ -493,7 +494,11 @@ fn a_pod_whose_containers_are_gone_is_not_ready_until_they_run_again() {
     let lost = bench.grant("patch Pod/web");
     let said = lost.pod().expect("a Pod").conditions.get("Ready").cloned().expect("said");
     assert_eq!((said.status, said.reason.as_str()), (Status::False, "ContainersNotReady"));
+    assert_eq!(lost.pod().expect("a Pod").restarts, 2, "none runs yet");
     bench.shows(WatchKind::Modified, Object::clone(&lost));
     bench.play(Input::Container(Uid(5), true));
-    assert!(bench.grant("patch Pod/web").pod().expect("a Pod").is_ready());
+    let runs = bench.grant("patch Pod/web");
+    let body = runs.pod().expect("a Pod");
+    assert!(body.is_ready());
+    assert_eq!(body.restarts, 3);
 }
