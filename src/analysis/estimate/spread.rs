@@ -1,6 +1,6 @@
 //! One figure's lengths over many runs, in counts that add up in any order to the same.
 //!
-//! An HdrHistogram with fixed bounds: a length is rounded up to a whole millisecond and then to
+//! An HdrHistogram of up to a week: a length is rounded up to a whole millisecond and then to
 //! four digits, so what is told is at most a ten-thousandth too long and never too short. In
 //! return the memory and the documents of ten million runs are those of ten thousand. The
 //! shortest and the longest are kept to the microsecond.
@@ -20,7 +20,7 @@ const DIGITS: u8 = 4;
 /// Lengths being counted.
 #[derive(Clone, Debug)]
 pub struct Counter {
-    histogram: Histogram<u64>,
+    histogram: Histogram<u32>,
     ends: Option<(Duration, Duration)>,
 }
 
@@ -37,23 +37,23 @@ pub struct Spread {
 
 impl Default for Counter {
     fn default() -> Counter {
-        let longest = LONGEST.as_micros() / 1000;
-        let histogram = Histogram::new_with_bounds(1, longest, DIGITS);
-        Counter { histogram: histogram.expect("bounds that are right"), ends: None }
+        // It grows with the longest that comes: room for a week would take megabytes for each figure.
+        let histogram = Histogram::new(DIGITS).expect("as many digits as it can have");
+        Counter { histogram, ends: None }
     }
 }
 
 impl Counter {
     /// Counts one length.
     pub fn add(&mut self, length: Duration) {
-        self.histogram.saturating_record(length.as_micros().div_ceil(1000));
+        self.count(length.as_micros().div_ceil(1000), 1);
         self.reach(length, length);
     }
 
     /// Counts what was counted elsewhere.
     pub fn add_all(&mut self, other: &Spread) {
         for (millis, count) in &other.counts {
-            self.histogram.saturating_record_n(*millis, *count);
+            self.count(*millis, *count);
         }
         if !other.counts.is_empty() {
             self.reach(other.min(), other.max());
@@ -65,8 +65,15 @@ impl Counter {
         let (shortest, longest) = self.ends.unwrap_or_default();
         let (shortest, longest) = (shortest.as_micros(), longest.as_micros());
         let counts = self.histogram.iter_recorded();
-        let counts = counts.map(|step| (step.value_iterated_to(), step.count_at_value()));
+        let counts = counts.map(|step| (step.value_iterated_to(), step.count_at_value().into()));
         Spread { shortest, longest, counts: counts.collect() }
+    }
+
+    fn count(&mut self, millis: u64, count: u64) {
+        let longest = LONGEST.as_micros() / 1000;
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let counted = self.histogram.record_n(millis.min(longest), count);
+        counted.expect("a week has its place in memory");
     }
 
     fn reach(&mut self, low: Duration, high: Duration) {
