@@ -63,6 +63,9 @@ pub struct Part {
     pub low: Sums,
     /// And at the high ends.
     pub high: Sums,
+    /// Of all that stands before it; there only in a document.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    checksum: Text,
 }
 
 /// Words that are no shard.
@@ -78,7 +81,7 @@ pub enum NotAPart {
     Other(String),
     /// Written by another version of the program.
     Version(String),
-    /// Its numbers do not fit one another.
+    /// Somebody has changed it, or its numbers do not fit one another.
     Unsound,
 }
 
@@ -123,7 +126,8 @@ impl Part {
         let ends = wanted(asked.assumed_runs);
         let partial = runs.runs() < wanted(asked.runs) || low.runs() < ends || high.runs() < ends;
         let (kind, healsim) = (Text::word(KIND), Text::word(env!("CARGO_PKG_VERSION")));
-        Part { kind, form: FORM, healsim, asked, shard, partial, runs, low, high }
+        let checksum = Text::EMPTY;
+        Part { kind, form: FORM, healsim, asked, shard, partial, runs, low, high, checksum }
     }
 
     /// The seeds that it is to play.
@@ -133,13 +137,22 @@ impl Part {
 
     /// The document, as one line.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("plain data")
+        let checksum = Text::from(self.checksum());
+        let signed = Part { checksum, ..self.clone() };
+        serde_json::to_string(&signed).expect("plain data")
+    }
+
+    /// Of the document without it.
+    fn checksum(&self) -> String {
+        let unsigned = Part { checksum: Text::EMPTY, ..self.clone() };
+        let text = serde_json::to_string(&unsigned).expect("plain data");
+        blake3::hash(text.as_bytes()).to_hex().to_string()
     }
 
     /// Reads a document.
     ///
     /// # Errors
-    /// It is cut off, something else, of another version, or its numbers cannot be.
+    /// It is cut off, something else, of another version, or was changed.
     pub fn from_json(text: &str) -> Result<Part, NotAPart> {
         let read: serde_json::Value = serde_json::from_str(text).map_err(|error| {
             if error.is_eof() { NotAPart::CutOff } else { NotAPart::Other(error.to_string()) }
@@ -151,9 +164,11 @@ impl Part {
             let version = read["healsim"].as_str().unwrap_or("?");
             return Err(NotAPart::Version(version.to_owned()));
         }
-        let part: Part =
+        let mut part: Part =
             serde_json::from_value(read).map_err(|error| NotAPart::Other(error.to_string()))?;
-        if part.is_sound() { Ok(part) } else { Err(NotAPart::Unsound) }
+        let is_as_written = part.checksum == part.checksum().as_str();
+        part.checksum = Text::EMPTY;
+        if is_as_written && part.is_sound() { Ok(part) } else { Err(NotAPart::Unsound) }
     }
 
     fn is_sound(&self) -> bool {
@@ -218,7 +233,7 @@ impl fmt::Display for NotAPart {
             NotAPart::Unsound => {
                 write!(
                     f,
-                    "its numbers do not fit one another, somebody has changed them; play this shard again"
+                    "it is not as it was written, somebody has changed it; play this shard again"
                 )
             }
         }
