@@ -302,6 +302,8 @@ fn a_sample_keeps_times_after_the_fault_downtimes_and_what_is_missing() {
         ("app/a", seconds, Level::Degraded),
         ("app/b", none, Level::Degraded),
         ("app/c", seconds, Level::Down),
+        ("app/d", none, Level::Down),
+        ("app/e", seconds, Level::Full),
     ] {
         let downtime = Downtime { unavailable: Duration::from_secs(9), degraded, at_end };
         run.availability.insert(Text::word(app), downtime);
@@ -321,16 +323,30 @@ fn a_sample_keeps_times_after_the_fault_downtimes_and_what_is_missing() {
             "degraded app/a 40s",
             "degraded app/b 0s",
             "degraded app/c 40s",
+            "degraded app/d 0s",
+            "degraded app/e 40s",
             "unavailable api 3s",
             "unavailable app/a 9s",
             "unavailable app/b 9s",
             "unavailable app/c 9s",
+            "unavailable app/d 9s",
+            "unavailable app/e 9s",
         ]
     );
-    // What lasted for no time was not so.
+    // Who is down at the end will be degraded on his way back, who has just become degraded for longer.
     let open: Vec<String> =
         open.iter().map(|name| format!("{} {}", name.figure, name.object)).collect();
-    assert_eq!(open, ["degraded app/a", "unavailable app/c"]);
+    assert_eq!(
+        open,
+        [
+            "degraded app/a",
+            "degraded app/b",
+            "degraded app/c",
+            "degraded app/d",
+            "unavailable app/c",
+            "unavailable app/d",
+        ]
+    );
     let (outcome, missing) = (Outcome::Horizon, Text::word("a VM is off"));
     assert_eq!(ending, Ending { outcome, missing });
 }

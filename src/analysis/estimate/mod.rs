@@ -182,9 +182,14 @@ impl Figure {
         self.ended.as_ref().unwrap_or(&self.spread)
     }
 
-    /// In how many runs the service was still down, or still degraded, when the run ended.
+    /// In how many runs the service was still down when the run ended, or of being degraded: not whole.
     pub fn open(&self) -> u64 {
         self.spread.runs() - self.ended().runs()
+    }
+
+    /// Whether there is anything to tell of it: it happened, or was cut off before it could.
+    pub fn is_of_note(&self) -> bool {
+        self.happened > 0 || self.open() > 0
     }
 
     /// Whether a statistic (0 to 100) is at least as long as the spread tells, and may be longer.

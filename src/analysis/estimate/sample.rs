@@ -15,8 +15,8 @@ pub struct Sample {
     pub seed: u64,
     pub ending: Ending,
     pub figures: BTreeMap<Name, Duration>,
-    /// Those of services that were still down, or still degraded, when the run ended: of them is known
-    /// only that they are longer.
+    /// Those of services that were still down when the run ended, or short of what they should be: of them is
+    /// known only that they are not shorter.
     pub open: BTreeSet<Name>,
 }
 
@@ -91,17 +91,18 @@ fn times(run: &Run, milestones: Vec<Milestone>) -> BTreeMap<Name, Duration> {
     found
 }
 
-/// How long each service was down or degraded, and whether that was over when the run ended.
+/// How long each service was down or degraded, and whether that was over when the run ended. Who is down
+/// comes back by being degraded: then not even a length of nothing is over.
 fn downtimes(run: &Run) -> impl Iterator<Item = (Name, Duration, bool)> {
     run.availability.iter().flat_map(|(service, down)| {
         let figures = [
-            ("unavailable", Some(down.unavailable), Level::Down),
-            ("degraded", down.degraded, Level::Degraded),
+            ("unavailable", Some(down.unavailable), down.at_end != Level::Down),
+            ("degraded", down.degraded, down.at_end == Level::Full),
         ];
-        figures.into_iter().filter_map(|(figure, length, level)| {
+        figures.into_iter().filter_map(|(figure, length, is_over)| {
             let (figure, object, length) = (Text::word(figure), service.clone(), length?);
-            // What has lasted for no time was not so.
-            let has_ended = down.at_end != level || length.is_zero();
+            // Without a fault nothing is counted, and so nothing is cut off.
+            let has_ended = is_over || run.first_fault.is_none();
             Some((Name { kind: Kind::Availability, figure, object }, length, has_ended))
         })
     })

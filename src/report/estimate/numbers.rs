@@ -36,9 +36,10 @@ pub fn at_least(figure: &Figure) -> Vec<&'static str> {
     open.map(|(name, _)| name).collect()
 }
 
-/// In how many runs a service did not come back: `still down at the end of 3 runs`.
+/// In how many runs a service did not come back: `still down at the end of 3 runs`. Who is down then may
+/// yet be degraded on his way back.
 pub fn still(figure: &Figure) -> Option<String> {
-    let state = if figure.name.figure == *"degraded" { "degraded" } else { "down" };
+    let state = if figure.name.figure == *"degraded" { "not whole" } else { "down" };
     let words = || format!("still {state} at the end of {}", counted(figure.open(), "run"));
     (figure.open() > 0).then(words)
 }

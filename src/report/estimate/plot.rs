@@ -14,7 +14,7 @@ const BAR: u64 = 60;
 /// A bar's last column, in eighths.
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-/// Writes a plot of every figure that happened.
+/// Writes a plot of every figure of which there is anything to tell.
 pub fn write(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     if estimate.partial {
         let wanted = estimate.seeds.end - estimate.seeds.start;
@@ -23,7 +23,7 @@ pub fn write(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::
         say(Mood::Bad, &text, style, to)?;
         writeln!(to)?;
     }
-    let mut figures = estimate.figures.iter().filter(|figure| figure.happened > 0).peekable();
+    let mut figures = estimate.figures.iter().filter(|figure| figure.is_of_note()).peekable();
     if figures.peek().is_none() {
         let scenario = &estimate.asked.scenario;
         return say(Mood::Quiet, &format!("{scenario}: nothing happened"), style, to);

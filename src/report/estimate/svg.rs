@@ -29,9 +29,9 @@ const STYLE: &str = ".bar{fill:#c4c4c4;stroke:#8c8c8c;stroke-width:.5}\
 
 /// Writes the picture.
 pub fn write(estimate: &Estimate, to: &mut impl io::Write) -> io::Result<()> {
-    let happened = estimate.figures.iter().filter(|it| it.happened > 0);
+    let of_note = estimate.figures.iter().filter(|it| it.is_of_note());
     let (constant, figures): (Vec<&Figure>, Vec<&Figure>) =
-        happened.partition(|it| it.spread.min() == it.spread.max());
+        of_note.partition(|it| it.spread.min() == it.spread.max());
     let rows = (figures.len() as u64).div_ceil(COLUMNS);
     let below = HEADING + rows * PANEL.1;
     let size = (COLUMNS * PANEL.0, below + LINE * constant.len() as u64 + 10);
@@ -49,8 +49,9 @@ pub fn write(estimate: &Estimate, to: &mut impl io::Write) -> io::Result<()> {
     for (place, figure) in (1..).zip(constant) {
         let Figure { name, happened, spread, .. } = figure;
         let always = format!("always {} in {}", time(spread.min()), counted(*happened, "run"));
-        let still = still(figure).map_or_else(String::new, |words| format!(", {words}"));
-        let words = format!("{} {}: {always}{still}", name.figure, name.object);
+        let always = (*happened > 0).then_some(always);
+        let words: Vec<String> = always.into_iter().chain(still(figure)).collect();
+        let words = format!("{} {}: {}", name.figure, name.object, words.join(", "));
         text(&mut svg, (16, below + LINE * place), "quiet", "start", &words);
     }
     svg.push_str("</svg>\n");

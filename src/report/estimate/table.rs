@@ -92,7 +92,7 @@ fn section(
     to: &mut impl io::Write,
 ) -> io::Result<()> {
     let all = estimate.figures.iter().filter(|it| it.name.kind == kind);
-    let (happened, never): (Vec<&Figure>, Vec<&Figure>) = all.partition(|it| it.happened > 0);
+    let (happened, never): (Vec<&Figure>, Vec<&Figure>) = all.partition(|it| it.is_of_note());
     if happened.is_empty() && never.is_empty() {
         return Ok(());
     }
@@ -184,8 +184,8 @@ fn notes(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Resu
     }
     if estimate.figures.iter().any(|figure| figure.open() > 0) {
         text.push_str(
-            " ≥, ∞: the service was still down at the end of so many runs, and nobody knows for how much \
-             longer.",
+            " ≥, ∞: the service was still down, or not whole, at the end of so many runs, and nobody knows \
+             for how much longer.",
         );
     }
     if estimate.ends.is_some() {

@@ -148,7 +148,7 @@ fn a_service_that_is_still_down_at_the_end_is_told_as_at_least_so_long() {
 
     Below each number: how far its 95 % confidence interval reaches, in seconds unless `m` or `h`
     follows. `-`: too few runs for one; so many are needed at least: p99 368. ≥, ∞: the service was
-    still down at the end of so many runs, and nobody knows for how much longer.
+    still down, or not whole, at the end of so many runs, and nobody knows for how much longer.
     ");
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     let read: serde_json::Value =
@@ -167,6 +167,31 @@ fn a_service_that_is_still_down_at_the_end_is_told_as_at_least_so_long() {
     for format in [EstimateFormat::Plot, EstimateFormat::Svg] {
         let text = printed(format, &still_down());
         assert!(text.contains("still down at the end of 10 runs"), "{text}");
+    }
+}
+
+/// Down when each of them ends, the app has not been degraded yet.
+#[test]
+fn what_a_service_that_is_down_has_not_been_yet_is_told_as_at_least_nothing() {
+    let degraded = || name(Kind::Availability, "degraded", "app/web");
+    let one = |seed| {
+        let mut sample = sample(seed, 40);
+        sample.figures.insert(degraded(), Duration::ZERO);
+        sample.open.insert(degraded());
+        sample
+    };
+    let asked = Asked { assumed_runs: 0, ..estimate(10, 0).asked };
+    let estimate = Estimate::of_samples(asked, (1..=10).map(one));
+    let text = printed(EstimateFormat::Table, &estimate);
+    let lines: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("Down")).collect();
+    assert_snapshot!(lines[1..3].join("\n"), @r"
+    app/web degraded                   0 ≥00:00.0 ≥00:00.0 ≥00:00.0 ≥00:00.0 ≥00:00.0 ≥00:00.0
+      still not whole at the end of 10 runs         -0.0+∞        -        -        -
+    ");
+    for format in [EstimateFormat::Plot, EstimateFormat::Svg] {
+        let text = printed(format, &estimate);
+        assert!(text.contains("still not whole at the end of 10 runs"), "{text}");
+        assert!(!text.contains("in 0 runs"), "{text}");
     }
 }
 
