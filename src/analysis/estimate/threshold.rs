@@ -98,8 +98,13 @@ impl Threshold {
             return self.judge_absent(estimate);
         }
         let verdicts = figures.iter().map(|figure| self.judge_one(estimate, figure));
-        let worst = verdicts.min_by_key(|verdict| (verdict.met, verdict.certain));
-        Ok(worst.expect("there are figures"))
+        // What fails for certain is worse than what may only be luck, and what holds only by luck worse than
+        // what holds for certain.
+        let worst = verdicts.min_by_key(|(verdict, worth)| {
+            let Verdict { met, certain, .. } = *verdict;
+            (met, met == certain, *worth)
+        });
+        Ok(worst.expect("there are figures").0)
     }
 
     /// The object or the service that it means, if it names one.
@@ -147,7 +152,8 @@ impl Threshold {
         })
     }
 
-    fn judge_one(&self, estimate: &Estimate, figure: &Figure) -> Verdict {
+    /// The verdict on a figure, and how far it is on the better side of the bound: the more, the better.
+    fn judge_one(&self, estimate: &Estimate, figure: &Figure) -> (Verdict, u64) {
         let name = format!("{} {}", figure.name.figure, figure.name.object);
         match self.statistic {
             Statistic::Length { percent, bound } => {
@@ -158,9 +164,22 @@ impl Threshold {
                     false => figure.spread.runs(),
                 };
                 let found = length(figure.ended(), of, percent);
-                self.verdict(&name, &found, bound, |length| length.to_string())
+                let verdict = self.verdict(&name, &found, bound, |length| length.to_string());
+                (verdict, self.worth(found.value.map(Duration::as_micros)))
             }
-            Statistic::Share { bound } => self.share(&name, figure.happened, estimate.runs, bound),
+            Statistic::Share { bound } => {
+                let verdict = self.share(&name, figure.happened, estimate.runs, bound);
+                (verdict, self.worth(Some(figure.happened)))
+            }
+        }
+    }
+
+    /// The better a value is for the bound, the more; nothing is longer than any.
+    fn worth(&self, value: Option<u64>) -> u64 {
+        let value = value.unwrap_or(u64::MAX);
+        match self.comparison {
+            Comparison::Less | Comparison::AtMost => u64::MAX - value,
+            Comparison::More | Comparison::AtLeast => value,
         }
     }
 
@@ -361,5 +380,66 @@ impl std::error::Error for NotAThreshold {}
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::estimate::{Asked, Ending, Outcome, Sample};
+    use std::collections::BTreeSet;
+
+    /// A hundred runs in which each of these Nodes becomes Unknown after so many milliseconds.
+    fn estimate(nodes: &[(&'static str, fn(u64) -> u64)]) -> Estimate {
+        let one = |seed: u64| {
+            let ending = Ending { outcome: Outcome::Replaced, missing: Text::EMPTY };
+            let figure = |(node, millis): &(&'static str, fn(u64) -> u64)| {
+                let (figure, object) = (Text::word("nodeUnknown"), Text::word(node));
+                let name = Name { kind: Kind::Milestone, figure, object };
+                (name, Duration::from_millis(millis(seed)))
+            };
+            let figures = nodes.iter().map(figure).collect();
+            Sample { seed, ending, figures, open: BTreeSet::new() }
+        };
+        let asked = Asked {
+            scenario: Text::word("made-up"),
+            platform: Text::word("nowhere"),
+            fingerprint: Text::EMPTY,
+            words: Vec::new(),
+            first_seed: 1,
+            runs: 100,
+            assumed_runs: 0,
+            until_recovered: false,
+        };
+        Estimate::of_samples(asked, (1..=100).map(one))
+    }
+
+    fn judged(threshold: &str, estimate: &Estimate) -> Verdict {
+        let threshold: Threshold = threshold.parse().expect("a threshold");
+        threshold.judge(estimate).expect("something there is")
+    }
+
+    #[test]
+    fn of_several_figures_the_worst_is_told_and_a_sure_failure_is_worse_than_an_unsure_one() {
+        let all = estimate(&[
+            ("Node/a", |seed| 1000 * seed),
+            ("Node/b", |_| 200_000),
+            ("Node/c", |_| 300_000),
+            ("Node/d", |_| 20_000),
+        ]);
+        let told = |threshold: &str| {
+            let Verdict { met, certain, text } = judged(threshold, &all);
+            let node = text.split_whitespace().find(|word| word.starts_with("Node/"));
+            (met, certain, node.expect("it is named").to_owned())
+        };
+        let verdict = |met, certain, node: &str| (met, certain, node.to_owned());
+        assert_eq!(told("nodeUnknown p50 < 50s"), verdict(false, true, "Node/c"));
+        assert_eq!(told("nodeUnknown p50 >= 50s"), verdict(false, true, "Node/d"));
+        assert_eq!(told("nodeUnknown p50 < 10m"), verdict(true, true, "Node/c"));
+        assert_eq!(told("nodeUnknown p50 > 10s"), verdict(true, true, "Node/d"));
+        let two = estimate(&[("Node/a", |seed| 1000 * seed), ("Node/b", |_| 20_000)]);
+        let verdict = judged("nodeUnknown p50 < 55s", &two);
+        assert!(verdict.met && !verdict.certain, "{}", verdict.text);
+        assert!(verdict.text.contains("Node/a"), "what holds by luck: {}", verdict.text);
     }
 }
