@@ -205,7 +205,7 @@ impl Figure {
             None => Upper::Absent,
             Some(rank) => self.ended().at(rank).map_or(Upper::Open, Upper::At),
         };
-        (low.and_then(|rank| self.spread.at(rank)), high)
+        (low.and_then(|rank| self.spread.not_above(rank)), high)
     }
 
     /// Milestones come in the order of their medians, services by name.

@@ -1,7 +1,8 @@
 //! One figure's lengths over many runs, in counts that add up in any order to the same.
 //!
 //! An HdrHistogram of up to a week: a length is rounded up to a whole millisecond and then to
-//! four digits, so what is told is at most a ten-thousandth too long and never too short. In
+//! four digits, so what is told is at most a ten-thousandth too long and never too short; only the
+//! lower end of an interval is rounded down, so that no interval is told narrower than it is. In
 //! return the memory and the documents of ten million runs are those of ten thousand. The
 //! shortest and the longest are kept to the microsecond.
 
@@ -16,6 +17,8 @@ use std::collections::BTreeMap;
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 /// Significant digits.
 const DIGITS: u8 = 4;
+/// As many bits as tell them: a step of the histogram is what does not differ in its first so many.
+const BITS: u32 = 15;
 
 /// Lengths being counted.
 #[derive(Clone, Debug)]
@@ -116,12 +119,19 @@ impl Spread {
     /// The 95 % confidence interval of a quantile; an end is absent where the runs are too few.
     pub fn interval(&self, percent: u64) -> (Option<Duration>, Option<Duration>) {
         let Ranks { low, high } = ranks(percent, self.runs());
-        (low.and_then(|rank| self.at(rank)), high.and_then(|rank| self.at(rank)))
+        (low.and_then(|rank| self.not_above(rank)), high.and_then(|rank| self.at(rank)))
     }
 
     /// The length of this rank, counted from 1 for the shortest.
     pub fn at(&self, rank: u64) -> Option<Duration> {
         let millis = self.step(rank)?;
+        Some(Duration::from_micros(millis * 1000).clamp(self.min(), self.max()))
+    }
+
+    /// Than which that length is not shorter: all of its step are longer than the millisecond before the
+    /// step's first.
+    pub fn not_above(&self, rank: u64) -> Option<Duration> {
+        let millis = first_of_step(self.step(rank)?).saturating_sub(1);
         Some(Duration::from_micros(millis * 1000).clamp(self.min(), self.max()))
     }
 
@@ -180,6 +190,12 @@ impl Spread {
     }
 }
 
+/// The first millisecond that is counted as the same as this one.
+const fn first_of_step(millis: u64) -> u64 {
+    let lost = (u64::BITS - millis.leading_zeros()).saturating_sub(BITS);
+    millis >> lost << lost
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +216,33 @@ mod tests {
         }
         assert_eq!(spread.percentile(0).as_micros(), 1_000_777);
         assert_eq!(spread.percentile(100).as_micros(), 1_000_777_000);
+    }
+
+    #[test]
+    fn lower_ends_of_intervals_are_rounded_down() {
+        let micros = |rank: u64| rank * 1_000_777;
+        let spread = counted((1..=1000).map(micros));
+        for rank in 1..=1000 {
+            let told = spread.not_above(rank).expect("there is one").as_micros();
+            let exact = micros(rank);
+            assert!(told <= exact && told + exact / 10_000 + 2000 >= exact, "{rank}: {told}");
+        }
+        let Ranks { low, .. } = ranks(90, 1000);
+        let (from, _) = spread.interval(90);
+        assert!(from.is_some_and(|from| from.as_micros() < micros(low.expect("enough runs"))));
+        assert_eq!(
+            counted([777_123_456; 9]).interval(50).0.map(Duration::as_micros),
+            Some(777_123_456)
+        );
+    }
+
+    #[test]
+    fn a_step_begins_where_the_histogram_says() {
+        let histogram = Counter::default().histogram;
+        let longest = LONGEST.as_micros() / 1000;
+        for millis in (0..70_000).chain((1..longest).step_by(77_773)).chain([longest]) {
+            assert_eq!(first_of_step(millis), histogram.lowest_equivalent(millis), "{millis}");
+        }
     }
 
     #[test]

@@ -228,11 +228,10 @@ fn length(spread: &Spread, of: u64, percent: u64) -> Found<Duration> {
         return Found { value, low: None, high: None, has_interval: false };
     }
     let ranks = ranks(percent, of);
-    let at = |rank: Option<u64>| rank.and_then(|rank| spread.at(rank));
     Found {
         value: spread.at(rank(percent, of)),
-        low: at(ranks.low),
-        high: at(ranks.high),
+        low: ranks.low.and_then(|rank| spread.not_above(rank)),
+        high: ranks.high.and_then(|rank| spread.at(rank)),
         has_interval: ranks.low.is_some() && ranks.high.is_some(),
     }
 }
@@ -441,5 +440,15 @@ mod tests {
         let verdict = judged("nodeUnknown p50 < 55s", &two);
         assert!(verdict.met && !verdict.certain, "{}", verdict.text);
         assert!(verdict.text.contains("Node/a"), "what holds by luck: {}", verdict.text);
+    }
+
+    /// The step of 400 s is 20 ms wide: rounded up, the whole interval lay above the bound.
+    #[test]
+    fn a_bound_within_the_lowest_step_is_not_kept_for_certain() {
+        let steps = estimate(&[("Node/a", |seed| 400_000 + seed.min(80))]);
+        let verdict = judged("nodeUnknown p50 > 400.041s", &steps);
+        assert!(verdict.met && !verdict.certain, "{}", verdict.text);
+        let verdict = judged("nodeUnknown p50 > 400.02s", &steps);
+        assert!(verdict.met && verdict.certain, "{}", verdict.text);
     }
 }
