@@ -11,10 +11,16 @@ const FEWEST_YEARS: u128 = 20;
 
 /// The average, rounded down; 0 of nothing.
 pub fn mean(all: &[i64]) -> i64 {
-    mean_of(all.iter().copied(), all.len())
+    whole(sum(all.iter().copied()).checked_div_euclid(all.len() as i128))
 }
 
-/// The ends of the average's 95 % interval; nothing where the years that it rests on are too few for one.
+/// The average, rounded up: a little is not nothing.
+pub fn mean_up(all: &[i64]) -> i64 {
+    up(sum(all.iter().copied()), all.len())
+}
+
+/// The ends of the average's 95 % interval, rounded outward; nothing where the years that it rests on are too
+/// few for one.
 pub fn interval(all: &[i64]) -> Option<[i64; 2]> {
     if carrying(all) < FEWEST_YEARS {
         return None;
@@ -27,17 +33,24 @@ pub fn interval(all: &[i64]) -> Option<[i64; 2]> {
             let draw = random.draw(owner, Purpose(0), number * count + place);
             all[usize::try_from(index_below(count, draw)).expect("a place in memory")]
         };
-        mean_of((0..count).map(one), all.len())
+        sum((0..count).map(one))
     };
-    let mut means: Vec<i64> = (0..RESAMPLES).map(again).collect();
-    means.sort_unstable();
-    Some([means[BEYOND], means[means.len() - 1 - BEYOND]])
+    let mut sums: Vec<i128> = (0..RESAMPLES).map(again).collect();
+    sums.sort_unstable();
+    let (low, high) = (sums[BEYOND], sums[sums.len() - 1 - BEYOND]);
+    Some([whole(low.checked_div_euclid(all.len() as i128)), up(high, all.len())])
 }
 
-fn mean_of(all: impl Iterator<Item = i64>, count: usize) -> i64 {
-    let sum: i128 = all.map(i128::from).sum();
-    let mean = sum.checked_div_euclid(count as i128).unwrap_or_default();
-    i64::try_from(mean).expect("none is beyond all of them")
+fn sum(all: impl Iterator<Item = i64>) -> i128 {
+    all.map(i128::from).sum()
+}
+
+fn up(sum: i128, count: usize) -> i64 {
+    whole((-sum).checked_div_euclid(count as i128).map(|less| -less))
+}
+
+fn whole(mean: Option<i128>) -> i64 {
+    i64::try_from(mean.unwrap_or_default()).expect("none is beyond all of them")
 }
 
 /// How many years that are equally long down would tell as much of their average as these do: a few bad
@@ -47,4 +60,19 @@ fn carrying(all: &[i64]) -> u128 {
     let parts = || all.iter().map(|micros| u128::from(micros.unsigned_abs() >> 10));
     let (sum, squares) = (parts().sum::<u128>(), parts().map(|down| down * down).sum::<u128>());
     (sum * sum).checked_div(squares).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn averages_are_rounded_either_way_and_intervals_outward() {
+        assert_eq!([mean(&[0, 0, 1]), mean_up(&[0, 0, 1])], [0, 1]);
+        assert_eq!([mean(&[0, 0, -1]), mean_up(&[0, 0, -1])], [-1, 0]);
+        assert_eq!([mean(&[6, 2]), mean_up(&[6, 2])], [4, 4]);
+        assert_eq!([mean(&[]), mean_up(&[])], [0, 0]);
+        let years: Vec<i64> = (0..101).map(|year| 60_000_000 + year % 2).collect();
+        assert_eq!(interval(&years), Some([60_000_000, 60_000_001]));
+    }
 }

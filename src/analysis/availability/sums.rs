@@ -3,7 +3,7 @@
 use super::Asked;
 use super::beside::Beside;
 use super::episode::Episode;
-use super::resampled::{interval, mean};
+use super::resampled::{interval, mean_up};
 use super::year::YEAR;
 use crate::engine::{Duration, Text};
 use crate::scenario::{Failure, Plant};
@@ -34,7 +34,7 @@ pub struct Cause {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
     pub name: Text,
-    /// Down in a year, on average.
+    /// Down in a year, on average; rounded up, so that nobody is promised too much.
     pub down: Duration,
     /// The 95 % interval of that average; nothing where the years that it rests on are too few for one.
     pub interval: Option<[Duration; 2]>,
@@ -138,7 +138,7 @@ impl Service {
         let length = |micros: i64| Duration::from_micros(micros.unsigned_abs());
         Service {
             name: name.clone(),
-            down: length(mean(&each)),
+            down: length(mean_up(&each)),
             interval: interval(&each).map(|ends| ends.map(length)),
             clean: (clean * 1000).checked_div(each.len() as u64).unwrap_or_default(),
             worst: worst.unwrap_or_default(),
@@ -146,7 +146,8 @@ impl Service {
         }
     }
 
-    /// The share of a year in which it serves, in parts of 10^9.
+    /// The share of a year in which it serves, in parts of 10^9, rounded down: all of them only for who is
+    /// never down.
     pub fn share(&self) -> u64 {
         serving(self.down)
     }
@@ -159,6 +160,7 @@ impl Service {
 
 fn serving(down: Duration) -> u64 {
     const WHOLE: u64 = 1_000_000_000;
-    let down = Duration::from_micros(WHOLE).scaled(down.as_micros(), YEAR.as_micros());
-    WHOLE.saturating_sub(down.as_micros())
+    let parts = u128::from(WHOLE) * u128::from(down.as_micros());
+    let parts = parts.div_ceil(u128::from(YEAR.as_micros()));
+    WHOLE.saturating_sub(u64::try_from(parts).unwrap_or(WHOLE))
 }

@@ -290,7 +290,11 @@ fn thousandths(share: u64) -> String {
     format!("{}.{:03}", share / 1000, share % 1000)
 }
 
-fn hundredths(count: u64, of: u64) -> String {
-    let share = (count * 100).checked_div(of).unwrap_or_default();
-    format!("{}.{:02}", share / 100, share % 100)
+/// How often a year, to the nearest hundredth; what happens more seldom is not told as never.
+fn hundredths(count: u64, years: u64) -> String {
+    let share = (count * 200 + years).checked_div(2 * years).unwrap_or_default();
+    match share {
+        0 if count > 0 => "<0.01".to_owned(),
+        _ => format!("{}.{:02}", share / 100, share % 100),
+    }
 }

@@ -130,3 +130,37 @@ fn shares_are_rounded_down_and_long_times_told_in_hours() {
     assert_eq!(minutes(Duration::from_micros(90_000_001)), "1.51 min");
     assert_eq!(minutes(YEAR), "8760h0m0s");
 }
+
+#[test]
+fn who_is_down_for_an_instant_does_not_serve_all_year() {
+    let api = |micros: u64| Service {
+        name: Text::word("api"),
+        down: Duration::from_micros(micros),
+        interval: Some([Duration::from_micros(micros / 2), Duration::from_micros(micros)]),
+        clean: 999,
+        worst: (Duration::from_micros(micros), 17),
+        each: Vec::new(),
+    };
+    let told = |micros: u64| {
+        let one = one(RATES, vec![api(micros)], Vec::new());
+        let read: serde_json::Value =
+            serde_json::from_str(&availability_json(std::slice::from_ref(&one))).expect("JSON");
+        (printed(one), read[0]["services"][0].clone())
+    };
+    let (text, json) = told(2_250_000);
+    assert!(text.contains("  api                     99.9999928 %"), "{text}");
+    assert_eq!(json["availability"], json!(0.999_999_928));
+    let (text, json) = told(1);
+    assert!(text.contains("  api                     99.9999999 %"), "{text}");
+    assert_eq!(json["availability"], json!(0.999_999_999));
+    let (text, json) = told(0);
+    assert!(text.contains("  api                     100.0000 %"), "{text}");
+    assert_eq!(json["availability"], json!(1.0));
+}
+
+#[test]
+fn what_is_seldom_is_not_told_as_never() {
+    let told = [(29, 1000), (4, 1000), (5, 1000), (0, 1000), (400, 100), (0, 0)];
+    let told = told.map(|(count, years)| hundredths(count, years));
+    assert_eq!(told, ["0.03", "<0.01", "0.01", "0.00", "4.00", "0.00"]);
+}
