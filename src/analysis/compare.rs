@@ -4,7 +4,7 @@
 //! a count; so their difference is that of what was changed, and not of luck. It plays runs and
 //! keeps differences; it does not know how anything is printed.
 
-use super::estimate::{Name, Sample, rank, ranks};
+use super::estimate::{Kind, Name, Sample, rank, ranks};
 use super::parallel::{Control, fold};
 use crate::engine::{Duration, SimTime, Text};
 use crate::scenario::Game;
@@ -40,13 +40,17 @@ pub struct Differing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paired {
     pub name: Name,
+    /// In how many seeds both have it.
+    pub both: u64,
     /// The seeds in which only A has it, and those in which only B has it.
     pub only: [u64; 2],
-    /// Of the seeds in which both have it: those in which A's was cut off at its run's end, and those in
+    pub neither: u64,
+    /// Of the seeds that are compared: those in which A's was cut off at its run's end, and those in
     /// which B's was. Nobody knows for how much longer it would have lasted.
     pub open: [u64; 2],
-    /// B minus A in microseconds, one for each seed in which both have it: the least that they can be,
-    /// and the most, each the smallest first. They are the same where nothing was cut off.
+    /// B minus A in microseconds, one for each seed that is compared: the least that they can be,
+    /// and the most, each the smallest first. They are the same where nothing was cut off. Compared are
+    /// the seeds in which both have it; for the recovery all, for where it does not come it is cut off.
     least: Vec<i64>,
     most: Vec<i64>,
 }
@@ -88,7 +92,7 @@ pub fn compare(
         .then(|| part(seeds.start, [&a.play(seeds.start), &b.play(seeds.start)]))
         .flatten();
     let (first_seed, wanted) = (seeds.start, seeds.end.saturating_sub(seeds.start));
-    let pair = |seed| [a, b].map(|game| Sample::of(&game.play(seed)));
+    let pair = |seed| [a, b].map(|game| sample(&game.play(seed)));
     let add = |sum: &mut Vec<[Sample; 2]>, seed| sum.push(pair(seed));
     let found = fold(seeds, jobs, control, Vec::new, add);
     let mut pairs: Vec<[Sample; 2]> = found.into_iter().flatten().collect();
@@ -98,6 +102,21 @@ pub fn compare(
     let settings = settings([a, b]);
     let (figures, partial) = (figures(pairs), runs < wanted);
     Comparison { first_seed, runs, partial, endings, figures, settings, parting }
+}
+
+/// What is compared of a run.
+fn sample(run: &Run) -> Sample {
+    let lasted = run.ended_at.since(run.first_fault.unwrap_or_default());
+    with_recovery(Sample::of(run), lasted)
+}
+
+/// A recovery that has not come when the run ends takes longer than that.
+fn with_recovery(mut sample: Sample, lasted: Duration) -> Sample {
+    if !sample.figures.contains_key(&Name::recovered()) {
+        sample.figures.insert(Name::recovered(), lasted);
+        sample.open.insert(Name::recovered());
+    }
+    sample
 }
 
 impl Paired {
@@ -111,18 +130,19 @@ impl Paired {
     }
 
     fn of(name: Name) -> Paired {
-        Paired { name, only: [0, 0], open: [0, 0], least: Vec::new(), most: Vec::new() }
+        let (least, most) = (Vec::new(), Vec::new());
+        Paired { name, both: 0, only: [0, 0], neither: 0, open: [0, 0], least, most }
     }
 
-    /// In how many seeds both have it.
-    pub fn both(&self) -> u64 {
+    /// How many seeds are compared.
+    pub fn compared(&self) -> u64 {
         self.least.len() as u64
     }
 
-    /// The difference that so many percent of the seeds do not exceed; the smallest for 0. Absent if no
-    /// seed has both.
+    /// The difference that so many percent of the seeds do not exceed; the smallest for 0. Absent if none
+    /// is compared.
     pub fn percentile(&self, percent: u64) -> Option<Difference> {
-        let rank = rank(percent, self.both());
+        let rank = rank(percent, self.compared());
         let (least, most) = (at(&self.least, rank)?, at(&self.most, rank)?);
         let (is_bound, is_limit) = (least > ANYTHING.0, most < ANYTHING.1);
         Some(match self.open {
@@ -138,7 +158,7 @@ impl Paired {
     /// The ends of the 95 % interval of a percentile (1 to 99), whatever came of what was cut off; absent
     /// where the seeds are too few, or that leaves it no end.
     pub fn interval(&self, percent: u64) -> [Option<i64>; 2] {
-        let ends = ranks(percent, self.both());
+        let ends = ranks(percent, self.compared());
         let low = ends.low.and_then(|rank| at(&self.least, rank));
         let high = ends.high.and_then(|rank| at(&self.most, rank));
         [low.filter(|low| *low > ANYTHING.0), high.filter(|high| *high < ANYTHING.1)]
@@ -160,6 +180,18 @@ impl Paired {
         self.least.push(if open[0] { ANYTHING.0 } else { known });
         self.most.push(if open[1] { ANYTHING.1 } else { known });
         (0..2).for_each(|side| self.open[side] += u64::from(open[side]));
+        // What lasts and is cut off has begun; what comes once, and is, has not come.
+        let there = open.map(|open| !open || self.name.kind == Kind::Availability);
+        self.count(there);
+    }
+
+    fn count(&mut self, there: [bool; 2]) {
+        match there {
+            [true, true] => self.both += 1,
+            [true, false] => self.only[0] += 1,
+            [false, true] => self.only[1] += 1,
+            [false, false] => self.neither += 1,
+        }
     }
 }
 
@@ -202,6 +234,7 @@ fn endings(pairs: &[[Sample; 2]]) -> Vec<([String; 2], u64)> {
 /// In the order of A's median, those that only B has last.
 fn figures(pairs: Vec<[Sample; 2]>) -> Vec<Paired> {
     let mut found: BTreeMap<Name, (Vec<Duration>, Paired)> = BTreeMap::new();
+    let runs = pairs.len() as u64;
     for [a, mut b] in pairs {
         for (name, before) in a.figures {
             let after = b.figures.remove(&name);
@@ -210,18 +243,20 @@ fn figures(pairs: Vec<[Sample; 2]>) -> Vec<Paired> {
             times.push(before);
             match after {
                 Some(after) => paired.add([before, after], open),
-                None => paired.only[0] += 1,
+                None => paired.count([true, false]),
             }
         }
         for (name, _) in b.figures {
-            entry(&mut found, name).1.only[1] += 1;
+            entry(&mut found, name).1.count([false, true]);
         }
     }
+    found.retain(|_, (_, paired)| paired.neither < runs);
     let mut all: Vec<(Option<Duration>, Paired)> = found
         .into_values()
         .map(|(mut times, mut paired)| {
             times.sort_unstable();
             paired.sort();
+            paired.neither = runs - paired.both - paired.only[0] - paired.only[1];
             (times.get(times.len() / 2).copied(), paired)
         })
         .collect();
@@ -263,6 +298,7 @@ fn what(entry: &Entry) -> (SimTime, &Text, &Text, &Text, &crate::timeline::Value
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::estimate::{Ending, Outcome};
     use crate::scenario::load;
 
     fn game(set: &[(&str, &str)]) -> Game {
@@ -377,6 +413,50 @@ mod tests {
         let both =
             cut([at(100), at(200)], [true, false]).chain(cut([at(200), at(100)], [false, true]));
         assert_eq!(of(known.chain(both).collect()), Some(Difference::Unknown));
+    }
+
+    /// A run that ends half an hour after its fault and has recovered before, if ever.
+    fn recovers(seed: u64, after: Option<u64>) -> Sample {
+        let ending = Ending { outcome: Outcome::Replaced, missing: Text::EMPTY };
+        let after = after.map(|seconds| (Name::recovered(), Duration::from_secs(seconds)));
+        let (figures, open) = (after.into_iter().collect(), BTreeSet::new());
+        with_recovery(Sample { seed, ending, figures, open }, Duration::from_secs(1800))
+    }
+
+    #[test]
+    fn a_recovery_that_did_not_come_took_longer_than_the_run() {
+        let of = |pairs: &[[Option<u64>; 2]]| {
+            let pair = |(seed, both): (u64, &[Option<u64>; 2])| both.map(|it| recovers(seed, it));
+            let found = figures((1..).zip(pairs).map(pair).collect());
+            found.into_iter().find(|paired| paired.name == Name::recovered())
+        };
+        let [short, long] = [Some(600), Some(700)];
+        let lost = [vec![[short, None]; 60], vec![[short, long]; 40]].concat();
+        let paired = of(&lost).expect("some recover");
+        assert_eq!((paired.both, paired.only, paired.neither), (40, [60, 0], 0));
+        assert_eq!(paired.percentile(50), Some(Difference::AtLeast(1_200_000_000)));
+        assert_eq!(paired.interval(50)[1], None, "nobody knows how much longer");
+        let won = of(&vec![[None, long]; 10]).expect("some recover");
+        assert_eq!(won.percentile(50), Some(Difference::AtMost(-1_100_000_000)));
+        let some = of(&[[None, None], [short, long], [None, None]]).expect("some recover");
+        assert_eq!((some.both, some.only, some.neither), (1, [0, 0], 2));
+        assert_eq!(some.percentile(50), Some(Difference::Unknown));
+        assert_eq!(of(&[[None, None]]), None, "the outcomes say so");
+    }
+
+    #[test]
+    fn seeds_in_which_neither_has_a_milestone_are_counted() {
+        let name = || Name { figure: Text::word("nodeDeleted"), ..Name::recovered() };
+        let pair = |seed: u64| {
+            let mut both = [0, 1].map(|_| recovers(seed, None));
+            let [a, b] = &mut both;
+            a.figures.extend((seed <= 3).then(|| (name(), Duration::from_secs(5))));
+            b.figures.extend((seed <= 1).then(|| (name(), Duration::from_secs(7))));
+            both
+        };
+        let [paired] = &figures((1..=10).map(pair).collect())[..] else { panic!("one milestone") };
+        assert_eq!((paired.both, paired.only, paired.neither), (1, [2, 0], 7));
+        assert_eq!(paired.percentile(50), Some(Difference::Exactly(2_000_000)));
     }
 
     #[test]

@@ -159,7 +159,7 @@ fn row(paired: &Paired, style: Style, to: &mut impl io::Write) -> io::Result<()>
         line = Line::default();
     }
     line.pad_to(LABEL);
-    for count in [paired.both(), paired.only[0], paired.only[1]] {
+    for count in [paired.both, paired.only[0], paired.only[1]] {
         line.add(Mood::Neutral, format!(" {count:>COUNT$}"));
     }
     for percent in [0, 50, 100] {
@@ -167,19 +167,32 @@ fn row(paired: &Paired, style: Style, to: &mut impl io::Write) -> io::Result<()>
         let text = found.map_or("-".to_owned(), bounded);
         line.add(mood(found), format!("{text:>NUMBER$}"));
     }
-    if paired.both() >= runs_needed(50) {
+    if paired.compared() >= runs_needed(50) {
         let [low, high] = paired.interval(50);
         let end = |end: Option<i64>, open: &str| end.map_or(open.to_owned(), signed);
         line.add(Mood::Quiet, format!("   {} .. {}", end(low, "-∞"), end(high, "+∞")));
     }
     line.write(style, to)?;
-    let [a, b] = paired.open;
-    if paired.open == [0, 0] {
+    let remarks = remarks(paired);
+    if remarks.is_empty() {
         return Ok(());
     }
     let mut line = Line::default();
-    line.pad_to(6).add(Mood::Quiet, format!("not over at the end in {a} of A and {b} of B"));
+    line.pad_to(6).add(Mood::Quiet, remarks.join("; "));
     line.write(style, to)
+}
+
+/// What the numbers of a row do not say.
+fn remarks(paired: &Paired) -> Vec<String> {
+    let Paired { open: [a, b], neither, .. } = paired;
+    let words = match paired.name.kind {
+        Kind::Milestone => "counts as longer than the run",
+        Kind::Availability => "not over at the end",
+    };
+    let open = (paired.open != [0, 0]).then(|| format!("{words} in {a} of A and {b} of B"));
+    let neither =
+        (*neither > 0).then(|| format!("in {} neither has it", counted(*neither, "seed")));
+    open.into_iter().chain(neither).collect()
 }
 
 fn settings(comparison: &Comparison, style: Style, to: &mut impl io::Write) -> io::Result<()> {
@@ -284,21 +297,22 @@ fn figure_json(paired: &Paired) -> String {
     let mut members = vec![
         ("name", json!(paired.name.figure).to_string()),
         ("object", json!(paired.name.object).to_string()),
-        ("both", paired.both().to_string()),
+        ("both", paired.both.to_string()),
         ("onlyA", paired.only[0].to_string()),
         ("onlyB", paired.only[1].to_string()),
+        ("neither", paired.neither.to_string()),
         ("min", min),
         ("median", median),
         ("medianLow", seconds(low)),
         ("medianHigh", seconds(high)),
         ("max", max),
+        ("atLeast", named(|it| matches!(it, Difference::AtLeast(_)))),
+        ("atMost", named(|it| matches!(it, Difference::AtMost(_)))),
     ];
     if paired.name.kind == Kind::Availability {
         members.extend([
             ("stillAtEndA", paired.open[0].to_string()),
             ("stillAtEndB", paired.open[1].to_string()),
-            ("atLeast", named(|it| matches!(it, Difference::AtLeast(_)))),
-            ("atMost", named(|it| matches!(it, Difference::AtMost(_)))),
         ]);
     }
     object(members)
@@ -359,5 +373,33 @@ mod tests {
         );
         assert_eq!((&worse["medianHigh"], &worse["stillAtEndB"]), (&json!(null), &json!(8)));
         assert_eq!((&unknown["median"], &unknown["atMost"]), (&json!(null), &json!([])));
+    }
+
+    #[test]
+    fn seeds_in_which_neither_has_it_are_told() {
+        let lengths = [60, 600].map(Duration::from_secs);
+        let cut = [[false, true], [true, true], [false, false]];
+        let pairs = cut.map(|open| (lengths, open));
+        let recovered = Paired::made_up(Name::recovered(), &pairs);
+        let name = Name { figure: Text::word("nodeDeleted"), ..Name::recovered() };
+        let mut deleted = Paired::made_up(name, &[(lengths, [false, false])]);
+        deleted.neither = 2;
+        let figures = vec![recovered, deleted];
+        let found = Comparison { runs: 3, figures, ..Default::default() };
+        let mut bytes = Vec::new();
+        write_comparison(&found, ["a", "b"], Style::Plain, &mut bytes).expect("memory holds it");
+        let text = String::from_utf8(bytes).expect("text");
+        for wanted in [
+            "      counts as longer than the run in 1 of A and 2 of B; in 1 seed neither has it\n",
+            "      in 2 seeds neither has it\n",
+        ] {
+            assert!(text.contains(wanted), "{wanted}in\n{text}");
+        }
+        let json: serde_json::Value =
+            serde_json::from_str(&comparison_json(&found, ["a", "b"])).expect("JSON");
+        let [recovered, deleted] = [0, 1].map(|row: usize| &json["figures"][row]);
+        assert_eq!((&recovered["both"], &recovered["neither"]), (&json!(1), &json!(1)));
+        assert_eq!(&recovered["onlyA"], &json!(1));
+        assert_eq!((&deleted["neither"], &deleted["atLeast"]), (&json!(2), &json!([])));
     }
 }
