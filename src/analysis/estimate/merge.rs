@@ -4,7 +4,7 @@
 
 use super::part::{Asked, NotAPart, Part, Shard};
 use super::tally::Sums;
-use crate::engine::{Text, counted};
+use crate::engine::Text;
 use std::collections::BTreeMap;
 
 /// What was found in a file.
@@ -65,13 +65,8 @@ pub fn merge(files: Vec<Named>) -> Merged {
             continue;
         }
         let shard = part.shard;
-        if part.partial {
-            let (played, all) = (part.runs.runs(), part.seeds().end - part.seeds().start);
-            let why = format!(
-                "interrupted after {played} of {}; play shard {shard} again",
-                counted(all, "run")
-            );
-            merged.unusable.push(format!("{file}: {why}"));
+        if let Some(cut) = part.cut() {
+            merged.unusable.push(format!("{file}: {cut}; play shard {shard} again"));
         } else if let Some((other, _)) = parts.get(&shard.number) {
             let why = format!("shard {shard} again, which {other} holds; leave one of them out");
             merged.mistakes.push(format!("{file}: {why}"));

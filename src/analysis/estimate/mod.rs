@@ -18,7 +18,7 @@ mod threshold;
 pub use interval::{Ranks, rank, ranks, runs_needed, wilson};
 pub use merge::{Merged, Missing, Named, Unread, merge};
 pub use outcome::{Ending, Outcome};
-pub use part::{Asked, MOST_RUNS, NotAPart, NotAShard, Part, Shard};
+pub use part::{Asked, Cut, MOST_RUNS, NotAPart, NotAShard, Part, Pass, Shard};
 pub use sample::{Kind, Name, Sample, names_over_runs};
 pub use spread::Spread;
 pub use tally::{Count, Seen, Sum, Sums, Tally};
@@ -42,14 +42,14 @@ pub struct Estimate {
     pub seeds: Range<u64>,
     /// How many runs were played.
     pub runs: u64,
-    /// Whether it was interrupted.
-    pub partial: bool,
+    /// Where it was interrupted.
+    pub cut: Option<Cut>,
     /// How the runs ended, the most frequent first.
     pub outcomes: Vec<(Ending, Count)>,
     /// Milestones in the order of their medians, then availabilities by service.
     pub figures: Vec<Figure>,
     /// Runs with the assumed numbers at the low and at the high ends of their ranges, and how many
-    /// of them recovered.
+    /// of them recovered. Only of a whole estimate: else the two ends would be of other seeds.
     pub ends: Option<[Recovered; 2]>,
 }
 
@@ -139,9 +139,10 @@ impl Estimate {
 
     /// What a part, or the whole, says.
     pub fn of(part: Part) -> Estimate {
-        let seeds = part.seeds();
-        let Part { asked, partial, runs, low, high, .. } = part;
-        let ends = (low.runs() > 0 && high.runs() > 0).then(|| [recovered(&low), recovered(&high)]);
+        let (seeds, cut) = (part.seeds(), part.cut());
+        let Part { asked, runs, low, high, .. } = part;
+        let has_ends = cut.is_none() && low.runs() > 0;
+        let ends = has_ends.then(|| [recovered(&low), recovered(&high)]);
         let assumed = |sum: &Sum| ends.map(|_| Assumed::of(sum, &low, &high));
         let figure = |sum: &Sum| Figure {
             name: sum.name.clone(),
@@ -159,7 +160,7 @@ impl Estimate {
         let played = runs.runs();
         let mut outcomes = runs.endings;
         outcomes.sort_by_key(|(ending, count)| (Reverse(count.runs), ending.clone()));
-        Estimate { asked, seeds, runs: played, partial, outcomes, figures, ends }
+        Estimate { asked, seeds, runs: played, cut, outcomes, figures, ends }
     }
 
     /// The figure of this name.

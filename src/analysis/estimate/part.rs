@@ -3,7 +3,7 @@
 //! It is also the document that a shard writes and `merge` reads. It holds whole numbers only.
 
 use super::tally::Sums;
-use crate::engine::Text;
+use crate::engine::{Text, counted};
 use crate::scenario::Game;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -68,6 +68,24 @@ pub struct Part {
     checksum: Text,
 }
 
+/// Where a part was interrupted: in the first pass over its seeds that is not whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    pub pass: Pass,
+    pub played: u64,
+    pub wanted: u64,
+}
+
+/// The passes over a part's seeds, in the order in which they are played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    AsItIs,
+    /// With the assumed numbers at the low ends of their ranges.
+    Low,
+    /// And at the high ends.
+    High,
+}
+
 /// Words that are no shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotAShard(String);
@@ -119,15 +137,28 @@ impl Shard {
 impl Part {
     /// What came of a shard's runs.
     pub fn new(asked: Asked, shard: Shard, [runs, low, high]: [Sums; 3]) -> Part {
+        let (kind, healsim) = (Text::word(KIND), Text::word(env!("CARGO_PKG_VERSION")));
+        let (partial, checksum) = (false, Text::EMPTY);
+        let mut part =
+            Part { kind, form: FORM, healsim, asked, shard, partial, runs, low, high, checksum };
+        part.partial = part.cut().is_some();
+        part
+    }
+
+    /// Where it was interrupted; nothing if it is whole.
+    pub fn cut(&self) -> Option<Cut> {
         let wanted = |of: u64| {
-            let seeds = shard.seeds(asked.first_seed, of);
+            let seeds = self.shard.seeds(self.asked.first_seed, of);
             seeds.end - seeds.start
         };
-        let ends = wanted(asked.assumed_runs);
-        let partial = runs.runs() < wanted(asked.runs) || low.runs() < ends || high.runs() < ends;
-        let (kind, healsim) = (Text::word(KIND), Text::word(env!("CARGO_PKG_VERSION")));
-        let checksum = Text::EMPTY;
-        Part { kind, form: FORM, healsim, asked, shard, partial, runs, low, high, checksum }
+        let ends = wanted(self.asked.assumed_runs);
+        let passes = [
+            (Pass::AsItIs, &self.runs, wanted(self.asked.runs)),
+            (Pass::Low, &self.low, ends),
+            (Pass::High, &self.high, ends),
+        ];
+        let cuts = passes.map(|(pass, sums, wanted)| Cut { pass, played: sums.runs(), wanted });
+        cuts.into_iter().find(|cut| cut.played < cut.wanted)
     }
 
     /// The seeds that it is to play.
@@ -208,6 +239,18 @@ impl FromStr for Shard {
 impl fmt::Display for Shard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cut { pass, played, wanted } = self;
+        write!(f, "interrupted after {played} of {}", counted(*wanted, "run"))?;
+        match pass {
+            Pass::AsItIs => Ok(()),
+            Pass::Low => write!(f, " with all assumed numbers low"),
+            Pass::High => write!(f, " with all assumed numbers high"),
+        }
     }
 }
 

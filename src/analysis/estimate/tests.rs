@@ -90,7 +90,7 @@ fn of_1000_estimates_the_interval_of_p90_holds_the_true_value_in_93_to_97_percen
 #[test]
 fn an_estimate_tells_who_when_how_often_and_with_which_seed() {
     let told = Estimate::of(part(40, Shard::WHOLE));
-    assert_eq!((told.runs, told.partial), (40, false));
+    assert_eq!((told.runs, told.cut), (40, None));
     let words: Vec<(String, u64, u64)> = told
         .outcomes
         .iter()
@@ -243,6 +243,10 @@ fn an_interrupted_shard_is_no_whole_one() {
     let merged = merge(vec![named("a.json", Part::from_json(&part.to_json()).unwrap())]);
     assert_eq!(merged.unusable, ["a.json: interrupted after 7 of 30 runs; play shard 1/1 again"]);
     assert!(merged.whole.is_none() && merged.missing.len() == 1);
+    let ends = [sums(1..31), sums(1..11), sums(1..4)];
+    let high = Part::new(asked(30), Shard::WHOLE, ends);
+    let words = "interrupted after 3 of 10 runs with all assumed numbers high";
+    assert_eq!(high.cut().map(|cut| cut.to_string()).as_deref(), Some(words));
 }
 
 fn judged(threshold: &str, runs: u64) -> Verdict {

@@ -13,7 +13,7 @@ use serde_json::json;
 
 /// The document, as one line.
 pub fn document(estimate: &Estimate) -> String {
-    let Estimate { asked, seeds, runs, partial, outcomes, figures, ends } = estimate;
+    let Estimate { asked, seeds, runs, cut, outcomes, figures, ends } = estimate;
     let of = |kind: Kind| {
         list(figures.iter().filter(|it| it.name.kind == kind).map(|it| figure(estimate, it)))
     };
@@ -24,7 +24,7 @@ pub fn document(estimate: &Estimate) -> String {
         ("platform", json!(asked.platform).to_string()),
         ("firstSeed", seeds.start.to_string()),
         ("runs", runs.to_string()),
-        ("partial", partial.to_string()),
+        ("partial", cut.is_some().to_string()),
         ("outcomes", list(outcomes.iter().map(|(end, count)| outcome(estimate, end, *count)))),
         ("assumed", ends.map_or_else(null, |[low, high]| ends_of(low, high))),
         ("milestones", of(Kind::Milestone)),

@@ -1,6 +1,6 @@
 //! Times, shares and intervals as an estimate prints them.
 
-use crate::analysis::estimate::{Figure, STATISTICS, Upper};
+use crate::analysis::estimate::{Cut, Figure, Pass, STATISTICS, Upper};
 use crate::engine::{Duration, counted};
 use crate::report::clock;
 
@@ -42,6 +42,22 @@ pub fn still(figure: &Figure) -> Option<String> {
     let state = if figure.name.figure == *"degraded" { "not whole" } else { "down" };
     let words = || format!("still {state} at the end of {}", counted(figure.open(), "run"));
     (figure.open() > 0).then(words)
+}
+
+/// Where an interruption cut it. Which numbers rest on assumed ones is told only if all is played.
+pub fn partial(cut: Cut) -> String {
+    match cut.pass {
+        Pass::AsItIs => format!("partial: {cut}"),
+        Pass::Low | Pass::High => format!("partial: {cut}; assumed is left out"),
+    }
+}
+
+/// The seeds of so many runs: `seeds 1..100`.
+pub fn seeds(first: u64, runs: u64) -> String {
+    match runs.checked_sub(1) {
+        Some(more) => format!("seeds {first}..{}", first + more),
+        None => "no seed".to_owned(),
+    }
 }
 
 /// A length in three letters, rounded up, so that no interval is told narrower than it is.

@@ -1,6 +1,6 @@
 //! Each figure as a histogram of lines: when, how many, and how many until then. For a terminal.
 
-use super::numbers::{still, tenths, time};
+use super::numbers::{partial, still, tenths, time};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Figure, Kind, Name};
 use crate::engine::{Duration, counted};
@@ -16,11 +16,8 @@ const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
 
 /// Writes a plot of every figure of which there is anything to tell.
 pub fn write(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Result<()> {
-    if estimate.partial {
-        let wanted = estimate.seeds.end - estimate.seeds.start;
-        let text =
-            format!("partial: interrupted after {} of {}", estimate.runs, counted(wanted, "run"));
-        say(Mood::Bad, &text, style, to)?;
+    if let Some(cut) = estimate.cut {
+        say(Mood::Bad, &partial(cut), style, to)?;
         writeln!(to)?;
     }
     let mut figures = estimate.figures.iter().filter(|figure| figure.is_of_note()).peekable();

@@ -59,8 +59,8 @@ pub fn write(estimate: &Estimate, to: &mut impl io::Write) -> io::Result<()> {
 }
 
 fn heading(estimate: &Estimate) -> String {
-    let Estimate { asked, runs, partial, .. } = estimate;
-    let partial = if *partial { ", partial" } else { "" };
+    let Estimate { asked, runs, cut, .. } = estimate;
+    let partial = if cut.is_some() { ", partial" } else { "" };
     format!("{} on {}, {}{partial}", asked.scenario, asked.platform, counted(*runs, "run"))
 }
 

@@ -1,6 +1,6 @@
 //! The estimate for people: how the runs end, when what comes, and which runs are worth a look.
 
-use super::numbers::{ends, reach, share_of, still, tenths, time};
+use super::numbers::{self, ends, partial, reach, share_of, still, tenths, time};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{
     Assumed, Count, Ending, Figure, Kind, Name, STATISTICS, Seen, runs_needed, wilson,
@@ -28,22 +28,21 @@ pub fn write(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::
 }
 
 fn title(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Result<()> {
-    let Estimate { asked, seeds, runs, partial, .. } = estimate;
-    let (first, last) = (seeds.start, seeds.start + runs.saturating_sub(1));
+    let Estimate { asked, seeds, runs, cut, .. } = estimate;
     let mut line = Line::default();
     line.add(Mood::Heading, asked.scenario.as_str());
     line.add(
         Mood::Neutral,
-        format!(" on {}, {}, seeds {first}..{last}", asked.platform, counted(*runs, "run")),
+        format!(
+            " on {}, {}, {}",
+            asked.platform,
+            counted(*runs, "run"),
+            numbers::seeds(seeds.start, *runs)
+        ),
     );
     line.add(Mood::Quiet, concat!("   healsim ", env!("CARGO_PKG_VERSION")));
     line.write(style, to)?;
-    if *partial {
-        let wanted = seeds.end - seeds.start;
-        let text = format!("partial: interrupted after {runs} of {}", counted(wanted, "run"));
-        say(Mood::Bad, &text, style, to)?;
-    }
-    Ok(())
+    cut.map_or(Ok(()), |cut| say(Mood::Bad, &partial(cut), style, to))
 }
 
 fn outcomes(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Result<()> {

@@ -162,8 +162,10 @@ fn a_service_that_is_still_down_at_the_end_is_told_as_at_least_so_long() {
     );
     assert_eq!(read["milestones"][0]["stillAtEnd"], serde_json::Value::Null);
     let text = printed(EstimateFormat::Csv, &still_down());
-    assert!(text.lines().next().is_some_and(|line| line.ends_with(",still_at_end,at_least")));
-    assert!(text.lines().any(|line| line.ends_with(",10,p95 p99 max")), "{text}");
+    assert!(
+        text.lines().next().is_some_and(|line| line.ends_with(",still_at_end,at_least,partial"))
+    );
+    assert!(text.lines().any(|line| line.ends_with(",10,p95 p99 max,false")), "{text}");
     for format in [EstimateFormat::Plot, EstimateFormat::Svg] {
         let text = printed(format, &still_down());
         assert!(text.contains("still down at the end of 10 runs"), "{text}");
@@ -193,6 +195,36 @@ fn what_a_service_that_is_down_has_not_been_yet_is_told_as_at_least_nothing() {
         assert!(text.contains("still not whole at the end of 10 runs"), "{text}");
         assert!(!text.contains("in 0 runs"), "{text}");
     }
+}
+
+/// The seeds of both ends have to be the same: of those of the high end 24 were played.
+#[test]
+fn an_interruption_is_told_with_the_pass_that_it_cut() {
+    let asked = Asked { assumed_runs: 100, ..estimate(100, 0).asked };
+    let cut = |low: u64, high: u64| {
+        let all = [sums(100, 40), sums(low, 30), sums(high, 60)];
+        Estimate::of(Part::new(asked.clone(), Shard::WHOLE, all))
+    };
+    for (cut, end) in [(cut(100, 24), "high"), (cut(24, 0), "low")] {
+        let words = format!(
+            "partial: interrupted after 24 of 100 runs with all assumed numbers {end}; assumed is left out\n"
+        );
+        for format in [EstimateFormat::Table, EstimateFormat::Plot] {
+            let text = printed(format, &cut);
+            assert!(text.contains(&words) && !text.contains("in 100 runs each"), "{text}");
+        }
+        let read: serde_json::Value =
+            serde_json::from_str(&printed(EstimateFormat::Json, &cut)).expect("JSON");
+        assert_eq!((&read["partial"], &read["assumed"]), (&true.into(), &().into()));
+        assert_eq!(read["milestones"][0]["assumed"], serde_json::Value::Null);
+        let csv = printed(EstimateFormat::Csv, &cut);
+        assert!(csv.lines().skip(1).all(|line| line.ends_with(",true")), "{csv}");
+    }
+    let text = printed(EstimateFormat::Table, &cut(100, 100));
+    assert!(text.contains("in 100 runs each") && !text.contains("partial"), "{text}");
+    let none = Part::new(asked.clone(), Shard::WHOLE, [sums(0, 40), sums(0, 30), sums(0, 60)]);
+    let text = printed(EstimateFormat::Table, &Estimate::of(none));
+    assert!(text.contains(" 0 runs, no seed ") && text.contains("after 0 of 100 runs\n"), "{text}");
 }
 
 #[test]
