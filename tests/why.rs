@@ -189,6 +189,19 @@ fn a_milestone_of_one_object_is_asked_for_by_its_name() {
 }
 
 #[test]
+fn a_wait_for_a_worker_is_named_after_the_setting_that_gives_more_of_them() {
+    const WORKERS: &str = "vmOperator.maxConcurrentReconciles";
+    let is_for_one = |part: &Part| part.rule.ends_with("orkers") || part.rule == WORKERS;
+    let waits = |set: &[(String, String)]| {
+        let parts = recovery(&game("worker-power-off", set), 1).parts;
+        parts.into_iter().filter(is_for_one).collect::<Vec<_>>()
+    };
+    let found = waits(&[]);
+    assert!(!found.is_empty() && found.iter().all(|part| part.rule == WORKERS), "{found:?}");
+    assert_eq!(waits(&[(WORKERS.to_owned(), "16".to_owned())]), Vec::new());
+}
+
+#[test]
 fn every_rule_that_a_wait_is_named_by_is_a_setting() {
     let game = game("worker-vm-deleted", &[]);
     let mut found = 0;

@@ -9,6 +9,8 @@ mod kubeadm_control_plane;
 mod network;
 mod node;
 mod static_pods;
+#[cfg(test)]
+mod tests;
 
 use super::catalog::Catalog;
 use super::models::{self, Platform, WrittenProvider};
@@ -134,7 +136,7 @@ fn vsphere_provider(all: &Catalog) -> vsphere_provider::Settings {
         client: client(all),
         shell: ShellSettings {
             workers: size(all.count("capv.workers", 1..=1_000_000)),
-            ..supervisor_shell(all)
+            ..supervisor_shell(all, vsphere_provider::SHELL_RULES)
         },
         requeue: all.period("capv.requeue"),
         resync: all.period("capv.resync"),
@@ -167,7 +169,7 @@ fn vm_operator(all: &Catalog) -> vm_operator::Settings {
         client: client(all),
         shell: ShellSettings {
             workers: size(all.count("vmOperator.maxConcurrentReconciles", 1..=1_000_000)),
-            ..supervisor_shell(all)
+            ..supervisor_shell(all, vm_operator::SHELL_RULES)
         },
         resync: all.period("vmOperator.resync"),
         resync_jitter_percent: all.count("vmOperator.resyncJitterPercent", 0..=99),
@@ -188,7 +190,7 @@ fn vm_operator(all: &Catalog) -> vm_operator::Settings {
 }
 
 /// The shell of a controller beside Cluster API's: all are built on controller-runtime.
-fn supervisor_shell(all: &Catalog) -> ShellSettings {
+fn supervisor_shell(all: &Catalog, rules: &'static ShellRules) -> ShellSettings {
     ShellSettings {
         workers: 1,
         backoff: Backoff::new(
@@ -197,7 +199,7 @@ fn supervisor_shell(all: &Catalog) -> ShellSettings {
         ),
         minimum_gap: Duration::ZERO,
         thinking: all.delay("clusterApi.thinking"),
-        rules: ShellRules::CONTROLLER_RUNTIME,
+        rules,
     }
 }
 

@@ -14,7 +14,7 @@ mod tests;
 
 use crate::api::{Kind, ObjectKey, Selector};
 use crate::client::{
-    Alarm, Client, ClientSettings, Clients, Delta, Flight, News, Shell, ShellSettings,
+    Alarm, Client, ClientSettings, Clients, Delta, Flight, News, Shell, ShellRules, ShellSettings,
     VcenterClient, Work,
 };
 use crate::engine::{
@@ -25,6 +25,12 @@ use crate::wire::{DatacenterRequest, Message, TaskEnd};
 pub use prober::ProbeSettings;
 use prober::{Prober, is_probers};
 use reconcile::VirtualMachineController;
+
+/// What its shell's waits are named after: it has a number of workers of its own.
+pub const SHELL_RULES: &ShellRules = &ShellRules {
+    workers: "vmOperator.maxConcurrentReconciles",
+    ..*ShellRules::CONTROLLER_RUNTIME
+};
 
 /// How VM Operator behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,7 +25,7 @@ pub(super) fn settings() -> Settings {
         shell: ShellSettings {
             workers: 1,
             backoff: Backoff::new(secs(5), secs(1000)),
-            rules: crate::client::ShellRules::CONTROLLER_RUNTIME,
+            rules: SHELL_RULES,
             minimum_gap: Duration::ZERO,
             thinking: Delay::fixed(millis(1)),
         },

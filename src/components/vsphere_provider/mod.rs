@@ -10,10 +10,16 @@ mod tests;
 
 use crate::api::{Kind, ObjectKey, Selector};
 pub use crate::client::ManagerEvent as Event;
-use crate::client::{Client, ClientSettings, Clients, Delta, Flight, News, Shell, ShellSettings};
+use crate::client::{
+    Client, ClientSettings, Clients, Delta, Flight, News, Shell, ShellRules, ShellSettings,
+};
 use crate::engine::{Activity, Duration, Path, Phase, Rhythm};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use reconcile::VSphereMachineController;
+
+/// What its shell's waits are named after: it has a number of workers of its own.
+pub const SHELL_RULES: &ShellRules =
+    &ShellRules { workers: "capv.workers", ..*ShellRules::CONTROLLER_RUNTIME };
 
 /// How the provider behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,7 +26,7 @@ fn provider(objects: &[Object]) -> Provider {
         shell: ShellSettings {
             workers: 10,
             backoff: Backoff::new(millis(5), secs(1000)),
-            rules: crate::client::ShellRules::CONTROLLER_RUNTIME,
+            rules: SHELL_RULES,
             minimum_gap: Duration::ZERO,
             thinking: Delay::fixed(millis(1)),
         },
