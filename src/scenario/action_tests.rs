@@ -69,6 +69,27 @@ fn what_is_ill_is_deleted_unless_no_api_server_is_there_to_be_asked() {
 }
 
 #[test]
+fn a_cordon_is_lifted_unless_a_machine_that_goes_has_set_it() {
+    let cordon = |worker| format!("at: 1m, kubectl: \"cordon worker-{worker}\"");
+    let (one, two) = ("kubectl: \"uncordon worker-0\"", "kubectl: \"uncordon worker-1\"");
+    assert_eq!(with(&offered(&[&cordon(1)]), "cordon"), [two]);
+    let both = format!("{one}, then {two}");
+    assert_eq!(with(&offered(&[&cordon(0), &cordon(1)]), "cordon"), [one, two, &both]);
+    // Its drain cannot end while the kubelet is down.
+    let goes = offered(&[KUBELET, "at: 5m, kubectl: \"delete machine worker-0\""]);
+    assert_eq!(with(&goes, "cordon"), [""; 0]);
+}
+
+#[test]
+fn a_control_planes_machine_whose_etcd_member_is_gone_is_deleted() {
+    for platform in ["tkgs-2024", "tkgs-current"] {
+        let offered = offered_on(platform, &["at: 1m, etcdctl: \"member remove control-plane-0\""]);
+        let machine = "kubectl: \"delete machine control-plane-0\"";
+        assert_eq!(with(&offered, "elete"), [machine], "{platform}");
+    }
+}
+
+#[test]
 fn vms_are_powered_on_once_their_host_has_booted() {
     let off = "at: 4m30s, powerOffHost: { host: esxi-0 }";
     let [a, b] = [0, 1].map(|worker| format!("at: 4m, powerOff: {{ vm: worker-{worker} }}"));

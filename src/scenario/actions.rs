@@ -201,12 +201,8 @@ fn etcd(view: View) -> Vec<Action> {
     moved.chain(removed).collect()
 }
 
-/// Machines and Nodes that are ill are deleted, if an API server is there to be asked.
+/// Machines and Nodes that are ill are deleted, cordons lifted, if an API server is there to be asked.
 fn objects(view: View) -> Vec<Action> {
-    let typed = |text: String| {
-        let fault = Kubectl::read(&text, None).ok()?;
-        Some(Action::new(format!("kubectl: \"{text}\""), Fault::Kubectl(fault)))
-    };
     let ill: Vec<&Arc<Object>> = view.objects(Kind::Node).filter(|node| is_ill(node)).collect();
     let served = |cluster: &Text| {
         let members = view.etcd_members(cluster);
@@ -217,10 +213,10 @@ fn objects(view: View) -> Vec<Action> {
     let is_managed = view.etcd_clusters().contains(&MANAGEMENT_CLUSTER);
     let own = served(&WORKLOAD_CLUSTER);
     let managed = if is_managed { served(&MANAGEMENT_CLUSTER) } else { own };
-    let nodes = ill.iter().filter_map(|node| typed(format!("delete node {}", node.name())));
+    let nodes = ill.iter().filter_map(|node| kubectl(format!("delete node {}", node.name())));
     let machines = view.objects(Kind::Machine).filter(|machine| is_of_any(machine, &ill));
     let machines =
-        machines.filter_map(|machine| typed(format!("delete machine {}", machine.name())));
+        machines.filter_map(|machine| kubectl(format!("delete machine {}", machine.name())));
     let vms = ill.iter().filter_map(|node| view.vm(node.name())).map(|vm| {
         let fault = DeleteVm { vm: vm.name.clone() };
         Action::new(format!("deleteVm: {{ vm: {} }}", vm.name), Fault::DeleteVm(fault))
@@ -229,6 +225,33 @@ fn objects(view: View) -> Vec<Action> {
     found.extend(nodes.filter(|_| own));
     found.extend(machines.filter(|_| managed));
     found.extend(vms);
+    found.extend(cordons(view).into_iter().filter(|_| own));
+    found
+}
+
+fn kubectl(text: String) -> Option<Action> {
+    let fault = Kubectl::read(&text, None).ok()?;
+    Some(Action::new(format!("kubectl: \"{text}\""), Fault::Kubectl(fault)))
+}
+
+/// Each cordon that a person has set, and all of them: one Node that is left cordoned is not well. A
+/// Machine that is being deleted keeps its Node cordoned itself.
+fn cordons(view: View) -> Vec<Action> {
+    let goes = |node: &Object| {
+        let of = |machine: &Object| {
+            let body = machine.machine().filter(|_| machine.meta.is_deleting());
+            body.is_some_and(|body| body.node_ref.as_ref() == Some(node.name()))
+        };
+        view.objects(Kind::Machine).any(|machine| of(machine))
+    };
+    let is_cordoned = |node: &Object| node.node().is_some_and(|body| body.unschedulable);
+    let nodes = view.objects(Kind::Node).filter(|node| is_cordoned(node) && !goes(node));
+    let mut found: Vec<Action> =
+        nodes.filter_map(|node| kubectl(format!("uncordon {}", node.name()))).collect();
+    if found.len() > 1 {
+        let all: Vec<&Action> = found.iter().collect();
+        found.push(Action::together(&all));
+    }
     found
 }
 
@@ -236,14 +259,23 @@ fn is_ill(node: &Object) -> bool {
     !node.node().is_some_and(|body| body.conditions.is("Ready", Status::True))
 }
 
+/// The conditions in which a Machine says itself whether it is ill; all but two only of a control plane.
+const HEALTH: [&str; 7] = [
+    "HealthCheckSucceeded",
+    "NodeHealthy",
+    "APIServerPodHealthy",
+    "ControllerManagerPodHealthy",
+    "SchedulerPodHealthy",
+    "EtcdPodHealthy",
+    "EtcdMemberHealthy",
+];
+
 /// True for a Machine that says itself that it is ill, or whose Node is one of these.
 fn is_of_any(machine: &Object, nodes: &[&Arc<Object>]) -> bool {
     let Some(body) = machine.machine().filter(|_| !machine.meta.is_deleting()) else {
         return false;
     };
-    let says = |kind| body.conditions.is(kind, Status::False);
     let mut names = nodes.iter().map(|node| node.name());
-    says("HealthCheckSucceeded")
-        || says("NodeHealthy")
+    HEALTH.iter().any(|kind| body.conditions.is(kind, Status::False))
         || names.any(|name| body.node_ref.as_ref() == Some(name))
 }
