@@ -4,6 +4,7 @@
 //! integers.
 
 use super::clock;
+use super::estimate::numbers::seeds;
 use super::json::{difference, length, list, object};
 use super::page::{Line, Mood, Style, say};
 use super::words;
@@ -88,10 +89,10 @@ fn title(
         line.add(Mood::Heading, name).pad_to(4).add(Mood::Neutral, label);
         line.write(style, to)?;
     }
-    let last = first_seed + runs.saturating_sub(1);
     let text = format!(
-        "{} of each with the same random numbers, seeds {first_seed}..{last}",
-        counted(*runs, "run")
+        "{} of each with the same random numbers, {}",
+        counted(*runs, "run"),
+        seeds(*first_seed, *runs)
     );
     say(Mood::Quiet, &text, style, to)?;
     match comparison.partial {

@@ -163,6 +163,10 @@ fn judged(
             false => idle.push(bar.setting.key),
         }
     }
+    // Of what was not played nobody knows that it moves nothing.
+    if played.runs == 0 {
+        idle.clear();
+    }
     idle.sort_unstable();
     bars.sort_by_key(|bar| (Reverse(bar.size()), bar.setting.key.clone()));
     Sensitivity {

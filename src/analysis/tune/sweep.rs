@@ -128,6 +128,10 @@ pub fn sweep(
         }
     };
     let mut points: Vec<Point> = places.iter().enumerate().map(point).collect();
+    // Of what was not played nobody knows what it costs.
+    if found.is_empty() {
+        points.clear();
+    }
     let both =
         |point: &Point| (point.p95.value.unwrap_or(Duration::MAX), point.price.per_node_year);
     let on = front(&points.iter().map(both).collect::<Vec<_>>());

@@ -81,8 +81,14 @@ fn an_interrupted_sensitivity_is_that_of_the_rows_that_were_played() {
     let of = of("nodeUnknown");
     let control = Control::default();
     control.stop();
-    let found = sensitivity(&build, &[], 0, &question(&of, 6, 2), &control).expect("valid");
+    let settings = build(&[]).expect("valid").user_settings().to_vec();
+    let found = sensitivity(&build, &settings[..2], 0, &question(&of, 6, 2), &control);
+    let found = found.expect("valid");
     assert!(found.played.is_partial() && found.played.runs == 0 && found.p50.value.is_none());
+    assert_eq!((found.bars, found.idle), (vec![], vec![]), "nobody knows what they move");
+    let vary = ["machineHealthCheck.unknownTimeout=1m..2m/1m".parse::<Vary>().expect("a range")];
+    let swept = sweep(&build, &vary, &[], &question(&of, 6, 2), &control).expect("valid");
+    assert!(swept.played.runs == 0 && swept.points.is_empty());
     let whole = sensitivity(&build, &[], 0, &question(&of, 6, 2), &Control::default());
     assert!(!whole.expect("valid").played.is_partial());
 }

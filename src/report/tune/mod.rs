@@ -18,11 +18,14 @@ pub use sweep::write_sweep;
 pub use tornado::sensitivity_svg;
 
 use super::compare::signed;
-use super::estimate::numbers::{around, time};
+use super::estimate::numbers::{around, seeds, time};
 use super::page::{Line, Mood, Style, say};
 use crate::analysis::tune::{Move, Moved, Played, Quantile};
 use crate::engine::{Duration, counted};
 use std::io;
+
+/// What is said where an interruption came before the first seed was played with all.
+const NOTHING: &str = "nothing was played";
 
 /// What was played, in two lines.
 fn title(what: &str, played: &Played, style: Style, to: &mut impl io::Write) -> io::Result<()> {
@@ -32,11 +35,10 @@ fn title(what: &str, played: &Played, style: Style, to: &mut impl io::Write) -> 
     line.add(Mood::Neutral, format!(" on {platform}: {what}"));
     line.add(Mood::Quiet, concat!("   healsim ", env!("CARGO_PKG_VERSION")));
     line.write(style, to)?;
-    let last = first_seed + runs.saturating_sub(1);
     let text = format!(
-        "{} of each with the same random numbers, seeds {first_seed}..{last}; times after \
-         the first fault",
-        counted(*runs, "run")
+        "{} of each with the same random numbers, {}; times after the first fault",
+        counted(*runs, "run"),
+        seeds(*first_seed, *runs)
     );
     say(Mood::Quiet, &text, style, to)?;
     match played.is_partial() {

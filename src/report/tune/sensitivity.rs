@@ -1,6 +1,6 @@
 //! A tornado for a terminal: each setting with a bar to the left for sooner, to the right for later.
 
-use super::{doubt, interval, mood, moved, quantile, reach, short, title};
+use super::{NOTHING, doubt, interval, mood, moved, quantile, reach, short, title};
 use crate::analysis::estimate::runs_needed;
 use crate::analysis::tune::{Bar, Move, Sensitivity, Side};
 use crate::engine::counted;
@@ -21,6 +21,9 @@ pub fn write_sensitivity(
 ) -> io::Result<()> {
     let Sensitivity { played, came, p50, p95, bars, .. } = found;
     title(&format!("what moves {}", played.of), played, style, to)?;
+    if played.runs == 0 {
+        return say(Mood::Neutral, NOTHING, style, to);
+    }
     let mut line = Line::default();
     line.add(Mood::Neutral, format!("as it is: p50 {}", quantile(p50)));
     line.add(Mood::Quiet, format!(" {}", reach(p50)));

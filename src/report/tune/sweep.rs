@@ -1,7 +1,7 @@
 //! A sweep for a terminal: each point with its times and its price, and the assumptions of the
 //! price.
 
-use super::{decimal, millionths, quantile, reach, short, title};
+use super::{NOTHING, decimal, millionths, quantile, reach, short, title};
 use crate::analysis::estimate::runs_needed;
 use crate::analysis::tune::{Point, Sweep};
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
@@ -14,6 +14,9 @@ pub fn write_sweep(found: &Sweep, style: Style, to: &mut impl io::Write) -> io::
     let Sweep { played, keys, points, .. } = found;
     title(&format!("{} against false alarms", played.of), played, style, to)?;
     say(Mood::Quiet, &format!("varied: {}", keys.join(", ")), style, to)?;
+    if played.runs == 0 {
+        return say(Mood::Neutral, NOTHING, style, to);
+    }
     writeln!(to)?;
     let widths: Vec<usize> = (0..keys.len()).map(|key| width(found, key)).collect();
     heading(found, &widths, style, to)?;

@@ -156,6 +156,25 @@ fn a_sweep_reads_on_a_terminal() {
 }
 
 #[test]
+fn where_nothing_was_played_no_result_is_stated() {
+    let none = Quantile { value: None, interval: None };
+    let (bars, idle) = (Vec::new(), Vec::new());
+    let found =
+        Sensitivity { played: played(500, 0), p50: none, p95: none, bars, idle, ..sensitivity() };
+    let table = text(|to| write_sensitivity(&found, Style::Plain, to));
+    insta::assert_snapshot!(table, @r"
+    mine on here: what moves recovered   healsim 0.1.0
+    0 runs of each with the same random numbers, no seed; times after the first fault
+    partial: interrupted after 0 of 500 runs of each
+    nothing was played
+    ");
+    assert!(sensitivity_svg(&found).contains(">nothing was played, partial<"));
+    let swept = Sweep { played: played(500, 0), points: Vec::new(), ..sweep() };
+    let table = text(|to| write_sweep(&swept, Style::Plain, to));
+    assert!(table.ends_with("varied: check.timeout\nnothing was played\n"), "{table}");
+}
+
+#[test]
 fn documents_can_be_read_and_say_the_same() {
     let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
     let found = read(&sensitivity_json(&sensitivity()));

@@ -3,7 +3,7 @@
 //! The value below the setting's own is a light bar, the one above a dark one; each is named at its
 //! end, so nothing hangs on a color.
 
-use super::{doubt, moved, quantile, short};
+use super::{NOTHING, doubt, moved, quantile, short};
 use crate::analysis::tune::{Bar, Move, Moved, Sensitivity, Side};
 use crate::engine::{Duration, counted};
 use crate::report::estimate::axis::{label, ticks, unit};
@@ -40,12 +40,15 @@ pub fn sensitivity_svg(found: &Sensitivity) -> String {
         [false, true] => "; ?: too few runs for an interval of p95",
         _ => "",
     };
-    let as_it_is = format!(
-        "as it is: p50 {}, p95 {}; {} of each value{partial}{few}",
-        quantile(p50),
-        quantile(p95),
-        counted(played.runs, "run")
-    );
+    let as_it_is = match played.runs {
+        0 => format!("{NOTHING}{partial}"),
+        runs => format!(
+            "as it is: p50 {}, p95 {}; {} of each value{partial}{few}",
+            quantile(p50),
+            quantile(p95),
+            counted(runs, "run")
+        ),
+    };
     text(&mut svg, (16, 46), "quiet", "start", &as_it_is);
     let legend = "bar: p50 moves; light: smaller value, or the only other one; dark: larger value; \
                   line: 95 % interval; diamond: p95 moves";
