@@ -39,7 +39,7 @@ pub struct Point {
     /// One for each kind of outage that comes at all.
     pub struck: Vec<Struck>,
     pub price: Price,
-    /// Whether no other point has a p95 and a price that are both as good, and one better.
+    /// Whether it has a p95, and no other point has a p95 and a price that are both as good, and one better.
     pub is_on_front: bool,
 }
 
@@ -132,12 +132,17 @@ pub fn sweep(
     if found.is_empty() {
         points.clear();
     }
-    let both =
-        |point: &Point| (point.p95.value.unwrap_or(Duration::MAX), point.price.per_node_year);
-    let on = front(&points.iter().map(both).collect::<Vec<_>>());
-    points.iter_mut().zip(on).for_each(|(point, on)| point.is_on_front = on);
+    mark_front(&mut points);
     let played = Played::new(&places[0].game, question, found.len());
     Ok(Sweep { played, keys, points, outages, nodes })
+}
+
+/// Who never heals gains nothing, however cheap that is: it is on no front.
+fn mark_front(points: &mut [Point]) {
+    let both = |point: &Point| Some((point.p95.value?, point.price.per_node_year));
+    let on = front(&points.iter().filter_map(both).collect::<Vec<_>>());
+    let healing = points.iter_mut().filter(|point| point.p95.value.is_some());
+    healing.zip(on).for_each(|(point, on)| point.is_on_front = on);
 }
 
 /// Every point of the ranges, the first key's values slowest, and where things are now.
@@ -267,5 +272,28 @@ impl Price {
             interval: [0, 1].map(|end: usize| yearly(sum(&|it| it.mean().1[end]))),
             per_thousand: (1000 * mean).checked_div(all).unwrap_or_default() as u64,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_never_heals_is_on_no_front_however_cheap() {
+        let point = |p95: Option<u64>, per_node_year| Point {
+            values: Vec::new(),
+            is_own: false,
+            came: 0,
+            p50: Quantile { value: None, interval: None },
+            p95: Quantile { value: p95.map(Duration::from_secs), interval: None },
+            struck: Vec::new(),
+            price: Price { per_node_year, ..Price::default() },
+            is_on_front: false,
+        };
+        let mut points =
+            [point(None, 0), point(Some(600), 7), point(Some(900), 9), point(Some(840), 2)];
+        mark_front(&mut points);
+        assert_eq!(points.map(|point| point.is_on_front), [false, true, false, true]);
     }
 }

@@ -96,9 +96,13 @@ fn notes(found: &Sweep, style: Style, to: &mut impl io::Write) -> io::Result<()>
         ),
         false => String::new(),
     };
+    let never = match found.points.iter().any(|point| point.p95.value.is_none()) {
+        true => "; who never heals is not on it",
+        false => "",
+    };
     let text = format!(
         "●: on the Pareto front, no other point has a p95 and a price that are both as good and one of \
-         them better; neighbors whose intervals overlap may change places{few}. runs: in which {} came. \
+         them better{never}; neighbors whose intervals overlap may change places{few}. runs: in which {} came. \
          Beside p95: how far its 95 % interval reaches. / Node-year, / 1000 out.: Machines replaced \
          needlessly per Node and year, and per 1000 outages.",
         played.of

@@ -89,7 +89,7 @@ fn sweep() -> Sweep {
             point("1m0s", at(600), 7, false, true),
             point("5m", at(840), 2, true, true),
             point("8m0s", at(1020), 2, false, false),
-            point("1h0m0s", Quantile { value: None, interval: None }, 0, false, true),
+            point("1h0m0s", Quantile { value: None, interval: None }, 0, false, false),
         ],
         outages: vec![OutageRate {
             basis: "assumed; no source".to_owned(),
