@@ -18,6 +18,8 @@ use std::io;
 const LABEL: usize = 46;
 const COUNT: usize = 6;
 const NUMBER: usize = 11;
+/// A tenth of a second in microseconds.
+const TENTH: i64 = 100_000;
 
 /// Writes the tables; the labels say what the two sides are.
 pub fn write_comparison(
@@ -170,8 +172,9 @@ fn row(paired: &Paired, style: Style, to: &mut impl io::Write) -> io::Result<()>
     }
     if paired.compared() >= runs_needed(50) {
         let [low, high] = paired.interval(50);
-        let end = |end: Option<i64>, open: &str| end.map_or(open.to_owned(), signed);
-        line.add(Mood::Quiet, format!("   {} .. {}", end(low, "-∞"), end(high, "+∞")));
+        let low = low.map_or("-∞".to_owned(), floor);
+        let high = high.map_or("+∞".to_owned(), ceil);
+        line.add(Mood::Quiet, format!("   {low} .. {high}"));
     }
     line.write(style, to)?;
     let remarks = remarks(paired);
@@ -268,20 +271,30 @@ fn mood(difference: Option<Difference>) -> Mood {
 fn bounded(difference: Difference) -> String {
     match difference {
         Difference::Exactly(micros) => signed(micros),
-        Difference::AtLeast(micros) => format!("≥{}", signed(micros)),
-        Difference::AtMost(micros) => format!("≤{}", signed(micros)),
+        Difference::AtLeast(micros) => format!("≥{}", floor(micros)),
+        Difference::AtMost(micros) => format!("≤{}", ceil(micros)),
         Difference::Unknown => "?".to_owned(),
     }
 }
 
 /// A difference to the tenth of a second, with its sign.
 pub(super) fn signed(micros: i64) -> String {
-    let tenths = micros / 100_000;
+    let tenths = micros / TENTH;
     let sign = if tenths < 0 { "-" } else { "+" };
     match tenths {
         0 => "0s".to_owned(),
         _ => format!("{sign}{}", clock::length(Duration::from_micros(micros.unsigned_abs()))),
     }
+}
+
+/// What is told of a difference as its least, rounded down: no interval is told narrower than it is.
+pub(super) fn floor(micros: i64) -> String {
+    signed(micros.div_euclid(TENTH).saturating_mul(TENTH))
+}
+
+/// What is told as its most, rounded up.
+pub(super) fn ceil(micros: i64) -> String {
+    signed(micros.saturating_neg().div_euclid(TENTH).saturating_mul(-TENTH))
 }
 
 fn figure_json(paired: &Paired) -> String {
@@ -374,6 +387,19 @@ mod tests {
         );
         assert_eq!((&worse["medianHigh"], &worse["stillAtEndB"]), (&json!(null), &json!(8)));
         assert_eq!((&unknown["median"], &unknown["atMost"]), (&json!(null), &json!([])));
+    }
+
+    #[test]
+    fn ends_are_rounded_outward() {
+        let told = |ends: [i64; 2]| (floor(ends[0]), ceil(ends[1]));
+        let words = |low: &str, high: &str| (low.to_owned(), high.to_owned());
+        assert_eq!(told([-1_950_000, -1_950_000]), words("-2s", "-1.9s"));
+        assert_eq!(told([1_950_000, 1_950_000]), words("+1.9s", "+2s"));
+        assert_eq!(told([-1, 1]), words("-100ms", "+100ms"));
+        assert_eq!(told([-300_000, 300_000]), words("-300ms", "+300ms"));
+        assert_eq!(told([0, 0]), words("0s", "0s"));
+        assert_eq!(bounded(Difference::AtLeast(1_950_000)), "≥+1.9s");
+        assert_eq!(bounded(Difference::AtMost(-1_950_000)), "≤-1.9s");
     }
 
     #[test]

@@ -267,9 +267,11 @@ impl Price {
         };
         let yearly = |millionths: u128| (millionths / (1000 * nodes)) as u64;
         let mean = sum(&|it| it.mean().0);
+        let [low, high] = [0, 1].map(|end: usize| sum(&|it| it.mean().1[end]));
         Price {
             per_node_year: yearly(mean),
-            interval: [0, 1].map(|end: usize| yearly(sum(&|it| it.mean().1[end]))),
+            // Rounded outward.
+            interval: [yearly(low), high.div_ceil(1000 * nodes) as u64],
             per_thousand: (1000 * mean).checked_div(all).unwrap_or_default() as u64,
         }
     }

@@ -17,7 +17,7 @@ pub use sensitivity::write_sensitivity;
 pub use sweep::write_sweep;
 pub use tornado::sensitivity_svg;
 
-use super::compare::signed;
+use super::compare::{ceil, floor, signed};
 use super::estimate::numbers::{around, seeds, time};
 use super::page::{Line, Mood, Style, say};
 use crate::analysis::tune::{Move, Moved, Played, Quantile};
@@ -69,16 +69,20 @@ fn reach(quantile: &Quantile) -> String {
 }
 
 fn moved(by: Move) -> String {
+    end(by, signed)
+}
+
+fn end(by: Move, rounded: fn(i64) -> String) -> String {
     match by {
         Move::Comes => "comes".to_owned(),
-        Move::By(micros) => signed(micros),
+        Move::By(micros) => rounded(micros),
         Move::Fails => "fails".to_owned(),
     }
 }
 
 fn interval(moved_: &Moved) -> String {
     match moved_.interval {
-        Some([low, high]) => format!("{}..{}", moved(low), moved(high)),
+        Some([low, high]) => format!("{}..{}", end(low, floor), end(high, ceil)),
         None if moved_.is_doubtful() => "too few runs".to_owned(),
         None => String::new(),
     }
@@ -104,6 +108,12 @@ fn millionths(number: u64) -> String {
         0 if number > 0 => "<0.001".to_owned(),
         thousandths => format!("{}.{:03}", thousandths / 1000, thousandths % 1000),
     }
+}
+
+/// The ends of an interval of millionths, rounded outward.
+fn price_interval([low, high]: [u64; 2]) -> String {
+    let decimals = |thousandths: u64| format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+    format!("{}..{}", decimals(low / 1000), decimals(high.div_ceil(1000)))
 }
 
 /// A rate in thousandths, as `0.2`.

@@ -1,7 +1,7 @@
 //! A sweep for a terminal: each point with its times and its price, and the assumptions of the
 //! price.
 
-use super::{NOTHING, decimal, millionths, quantile, reach, short, title};
+use super::{NOTHING, decimal, millionths, price_interval, quantile, reach, short, title};
 use crate::analysis::estimate::runs_needed;
 use crate::analysis::tune::{Point, Sweep};
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
@@ -77,8 +77,7 @@ fn row(
     line.add(Mood::Quiet, format!(" {:<9}", reach(&point.p95)));
     let price = point.price;
     line.add(mood, format!("{:>12} ", millionths(price.per_node_year)));
-    let [low, high] = price.interval.map(millionths);
-    line.add(Mood::Quiet, format!(" {:<14}", format!("{low}..{high}")));
+    line.add(Mood::Quiet, format!(" {:<14}", price_interval(price.interval)));
     let thousand = price.per_thousand / 1_000_000;
     line.add(mood, format!("{thousand:>10} "));
     line.add(Mood::Heading, if point.is_own { " as it is" } else { "" });

@@ -220,6 +220,17 @@ fn pictures_name_their_axes_and_all_that_is_in_them() {
 }
 
 #[test]
+fn no_interval_is_told_narrower_than_it_is() {
+    let [low, high] = [-1_950_001, 1_950_001].map(Move::By);
+    let told = interval(&Moved { by: Move::By(0), interval: Some([low, high]) });
+    assert_eq!(told, "-2s..+2s");
+    let comes = Moved { by: Move::Comes, interval: Some([Move::Comes, low]) };
+    assert_eq!(interval(&comes), "comes..-1.9s");
+    assert_eq!(price_interval([1_400, 2_000]), "0.001..0.002");
+    assert_eq!(price_interval([999, 2_001]), "0.000..0.003");
+}
+
+#[test]
 fn small_numbers_are_not_told_as_none() {
     assert_eq!(
         [0, 1, 499, 500, 1_234_567].map(millionths),
