@@ -55,6 +55,42 @@ fn what_is_typed_is_a_fault_and_what_is_read_is_its_consequence() {
     }
 }
 
+/// What kubectl prints of a control plane of one, and whether its size has changed.
+fn resized(command: &str) -> (Vec<String>, bool) {
+    let fault = format!("at: 1m, kubectl: {}", serde_json::to_string(command).expect("a text"));
+    let run = play("tkgs-2024", &[], &[&fault], "2m");
+    let is_refused = seen(&run, "Process/kubectl@laptop", "log")[0].reason == *"exit 1";
+    let is_changed = !seen(&run, "KubeadmControlPlane/control-plane", "spec.replicas").is_empty();
+    assert_ne!(is_refused, is_changed, "{command}");
+    (read(&run), is_changed)
+}
+
+#[test]
+fn a_control_plane_with_stacked_etcd_has_an_odd_number_of_machines() {
+    let scale = |replicas: u32| resized(&format!("scale kcp control-plane --replicas={replicas}"));
+    let denied = "Error from server (Forbidden): admission webhook \
+                  \"validation-scale.kubeadmcontrolplane.controlplane.cluster.x-k8s.io\" denied the \
+                  request: replicas cannot be";
+    for (replicas, why) in [
+        (0, "0"),
+        (2, "an even number when etcd is stacked"),
+        (4, "an even number when etcd is stacked"),
+    ] {
+        assert_eq!(scale(replicas), (vec![format!("{denied} {why}")], false));
+    }
+    assert!(scale(3).1);
+    let patch = |replicas: u32| {
+        let json = format!("{{\"spec\":{{\"replicas\":{replicas}}}}}");
+        resized(&format!("patch kcp control-plane --type=merge -p '{json}'"))
+    };
+    let even = "spec.replicas: Forbidden: cannot be an even number when etcd is stacked";
+    let invalid = "The KubeadmControlPlane \"control-plane\" is invalid:";
+    assert_eq!(patch(2), (vec![format!("{invalid} {even}")], false));
+    let none = "spec.replicas: Forbidden: cannot be less than or equal to 0";
+    assert_eq!(patch(0), (vec![format!("{invalid} \n* {none}\n* {even}")], false));
+    assert!(patch(3).1);
+}
+
 #[test]
 fn without_an_api_server_kubectl_changes_nothing_and_says_so() {
     let dead = "at: 50s, removeFile: { vm: control-plane-0, \

@@ -22,6 +22,10 @@ pub enum Reason {
     /// The watch's revision is older than what the server still has (HTTP 410).
     Expired,
     TooManyRequests,
+    /// Somebody who is asked before a change does not want it (HTTP 403).
+    Forbidden,
+    /// What is wanted cannot be (HTTP 422).
+    Invalid,
     /// The request's own deadline passed (HTTP 504).
     Timeout,
     /// The server cannot serve at all (HTTP 500).
@@ -41,6 +45,8 @@ impl Reason {
             Reason::Conflict => "Conflict",
             Reason::Expired => "Expired",
             Reason::TooManyRequests => "TooManyRequests",
+            Reason::Forbidden => "Forbidden",
+            Reason::Invalid => "Invalid",
             Reason::Timeout => "Timeout",
             Reason::InternalError => "InternalError",
             Reason::Unknown => "",
@@ -55,6 +61,8 @@ impl Reason {
             Reason::AlreadyExists | Reason::Conflict => 409,
             Reason::Expired => 410,
             Reason::TooManyRequests => 429,
+            Reason::Forbidden => 403,
+            Reason::Invalid => 422,
             Reason::Timeout => 504,
             Reason::InternalError | Reason::Unknown => 500,
             Reason::Unreachable => 0,

@@ -298,4 +298,16 @@ impl Object {
     pub fn name(&self) -> &Text {
         &self.meta.key.name
     }
+
+    /// Sets how many of its own it wants, if it is of a kind that has a size.
+    pub fn scale(&mut self, replicas: u32) {
+        match &mut self.body {
+            Body::Deployment(body) => body.replicas = replicas,
+            Body::ReplicaSet(body) => body.replicas = replicas,
+            Body::MachineDeployment(body) => body.replicas = replicas,
+            Body::MachineSet(body) => body.replicas = replicas,
+            Body::KubeadmControlPlane(body) => body.replicas = replicas,
+            _ => {}
+        }
+    }
 }

@@ -35,6 +35,11 @@ pub enum Verb {
         base: Arc<Object>,
         changed: Arc<Object>,
     },
+    /// The scale subresource of whatever has a size, patched.
+    Scale {
+        key: ObjectKey,
+        replicas: u32,
+    },
     /// Deletes; `grace` overrides the object's own grace period.
     Delete {
         key: ObjectKey,
@@ -135,7 +140,7 @@ impl Verb {
             Verb::Watch(..) => "watch",
             Verb::Create(_) => "create",
             Verb::Update(_) => "update",
-            Verb::Patch { .. } => "patch",
+            Verb::Patch { .. } | Verb::Scale { .. } => "patch",
             Verb::Delete { .. } => "delete",
             Verb::Evict { .. } => "evict",
             Verb::Bind { .. } => "bind",

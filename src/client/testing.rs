@@ -188,6 +188,7 @@ pub fn words(request: &Request) -> (String, Option<Arc<Object>>) {
         Verb::Patch { changed, .. } => (changed.key().clone(), Some(changed.clone())),
         Verb::Get(key) | Verb::Delete { key, .. } | Verb::Evict { key, .. } => (key.clone(), None),
         Verb::Bind { pod, .. } => (pod.clone(), None),
+        Verb::Scale { key, .. } => (key.clone(), None),
         Verb::Paths => return ("get /".to_owned(), None),
         Verb::Forward(forward) => {
             return (format!("{:?} {}", forward.call, forward.pod()), None);

@@ -11,6 +11,7 @@
 //! It knows the rules of objects (conflicts, graceful deletion, finalizers, admission), not what
 //! any client wants with them. Follows `k/k:staging/src/k8s.io/apiserver`.
 
+mod admission;
 #[cfg(test)]
 mod bench;
 mod channel;

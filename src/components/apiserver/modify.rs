@@ -2,6 +2,7 @@
 //!
 //! Pure rules over one object; who asks and what etcd says to it is the server's matter.
 
+use super::admission;
 use crate::api::kinds::{Condition, Status};
 use crate::api::{ApiError, Deletion, Object, ObjectKey, Reason, Revision, Uid, Verb};
 use crate::engine::{Duration, SimTime, Text};
@@ -13,6 +14,10 @@ pub enum Modification {
     Patch {
         base: Arc<Object>,
         changed: Arc<Object>,
+    },
+    Scale {
+        key: ObjectKey,
+        replicas: u32,
     },
     Delete {
         key: ObjectKey,
@@ -78,6 +83,7 @@ impl Modification {
     pub fn of(verb: &Verb) -> Modification {
         match verb.clone() {
             Verb::Patch { base, changed } => Modification::Patch { base, changed },
+            Verb::Scale { key, replicas } => Modification::Scale { key, replicas },
             Verb::Delete { key, grace, uid } => Modification::Delete { key, grace, uid },
             Verb::Bind { pod, uid, node } => Modification::Bind { pod, uid, node },
             other => unreachable!("{} is no modification", other.name()),
@@ -88,7 +94,8 @@ impl Modification {
     pub fn key(&self) -> &ObjectKey {
         match self {
             Modification::Patch { base, .. } => base.key(),
-            Modification::Delete { key, .. }
+            Modification::Scale { key, .. }
+            | Modification::Delete { key, .. }
             | Modification::Remove { key }
             | Modification::MarkEvicted { key, .. } => key,
             Modification::Bind { pod, .. } => pod,
@@ -123,6 +130,15 @@ impl Modification {
                     return Decision::Refuse(ApiError::not_found(self.key()));
                 }
                 new.apply_patch(base, changed);
+                if let Some(error) = admission::refused_update(current, &new) {
+                    return Decision::Refuse(error);
+                }
+            }
+            Modification::Scale { replicas, .. } => {
+                new.scale(*replicas);
+                if let Some(error) = admission::refused_scale(current, &new) {
+                    return Decision::Refuse(error);
+                }
             }
             Modification::Delete { grace, uid, .. } => {
                 if uid.is_some_and(|uid| uid != current.meta.uid) {

@@ -3,7 +3,9 @@
 use super::modify::{Decision, Modification, admitted};
 use super::watches::WatchCache;
 use super::*;
-use crate::api::kinds::{Machine, Node, Pod, PodPhase, PodTemplate, Status, TaintEffect};
+use crate::api::kinds::{
+    KubeadmControlPlane, Machine, Node, Pod, PodPhase, PodTemplate, Status, TaintEffect,
+};
 use crate::api::{Kind, Meta, Reason, Selector, WatchKind};
 use crate::engine::Text;
 use crate::wire::Committed;
@@ -153,4 +155,28 @@ fn a_watch_from_before_the_window_has_expired() {
     let mut open = |from| watches.open(client, 1, Kind::Pod, Selector::All, Revision(from));
     assert_eq!(open(2).expect_err("gone").reason, Reason::Expired);
     assert_eq!(open(3).expect("the last two").len(), 2);
+}
+
+#[test]
+fn an_even_size_of_a_control_plane_is_refused_where_it_is_new() {
+    let plane = |replicas| {
+        let body = KubeadmControlPlane { replicas, ..KubeadmControlPlane::default() };
+        Object::new(Meta::new(Kind::KubeadmControlPlane, "default", "p"), body)
+    };
+    let decide = |from: u32, to: u32| {
+        let (base, changed) = (Arc::new(plane(from)), Arc::new(plane(to)));
+        let key = base.key().clone();
+        let scaled = Modification::Scale { key, replicas: to }.decide(&base, NOW, 0);
+        let patch = Modification::Patch { base: base.clone(), changed };
+        [scaled, patch.decide(&base, NOW, 0)]
+    };
+    for (from, to) in [(3, 0), (3, 2), (1, 4)] {
+        let [scaled, patched] = decide(from, to).map(|decision| match decision {
+            Decision::Refuse(error) => error.reason,
+            other => panic!("{from} to {to}: {other:?}"),
+        });
+        assert_eq!((scaled, patched), (Reason::Forbidden, Reason::Invalid), "{from} to {to}");
+    }
+    assert!(decide(3, 5).iter().all(|decision| matches!(decision, Decision::Write(_))));
+    assert!(decide(2, 2).iter().all(|decision| matches!(decision, Decision::Leave)));
 }

@@ -132,7 +132,10 @@ impl Command {
                 _ => format!("{name} {done}"),
             });
         }
-        let verb = Verb::Patch { base: read.clone(), changed: Arc::new(changed) };
+        let verb = match self.action {
+            Action::Scale(replicas) => Verb::Scale { key: self.object.clone(), replicas },
+            _ => Verb::Patch { base: read.clone(), changed: Arc::new(changed) },
+        };
         Plan::Write(verb, format!("{name} {done}"))
     }
 
@@ -184,7 +187,7 @@ impl Command {
                 Ok(if value.is_some() { "labeled" } else { "unlabeled" })
             }
             Action::Scale(replicas) => {
-                scale(object, *replicas);
+                object.scale(*replicas);
                 Ok("scaled")
             }
         }
@@ -229,6 +232,18 @@ impl Command {
                 format!("error: failed to create deployment: {}", error.message)
             }
             Reason::Unknown => format!("Error from server: {}", error.message),
+            // Of all that the server says, kubectl shows what is wrong with which field.
+            Reason::Invalid => {
+                let all = match error.cause.contains('\n') {
+                    true => format!("\n* {}", error.cause.replace('\n', "\n* ")),
+                    false => error.cause.to_string(),
+                };
+                format!(
+                    "The {} \"{}\" is invalid: {all}",
+                    self.object.kind.name(),
+                    self.object.name
+                )
+            }
             reason => format!("Error from server ({}): {}", reason.as_str(), error.message),
         }
     }
@@ -294,24 +309,6 @@ fn deployment(key: &ObjectKey, image: &Text, replicas: u32) -> Object {
     meta.labels = app.clone();
     let template = Arc::new(template);
     Object::new(meta, Deployment { replicas, selector: app, template, ..Deployment::default() })
-}
-
-pub(super) fn scale(object: &mut Object, replicas: u32) {
-    if let Some(set) = object.deployment_mut() {
-        set.replicas = replicas;
-    }
-    if let Some(set) = object.replica_set_mut() {
-        set.replicas = replicas;
-    }
-    if let Some(set) = object.machine_deployment_mut() {
-        set.replicas = replicas;
-    }
-    if let Some(set) = object.machine_set_mut() {
-        set.replicas = replicas;
-    }
-    if let Some(plane) = object.kubeadm_control_plane_mut() {
-        plane.replicas = replicas;
-    }
 }
 
 /// A kind as kubectl prints it: `node`, `deployment.apps`, `machine.cluster.x-k8s.io`.

@@ -3,7 +3,6 @@
 //! A server ignores what the subresource does not own: `status` is changed through `--subresource`
 //! alone, and nothing else is then.
 
-use super::command::scale;
 use crate::api::kinds::{Condition, Conditions, Status};
 use crate::api::{Body, Kind, Labels, Object};
 use crate::engine::{SimTime, Text};
@@ -72,7 +71,7 @@ impl Patch {
             object.meta.finalizers = finalizers.iter().cloned().collect();
         }
         if let Some(replicas) = self.replicas {
-            scale(object, replicas);
+            object.scale(replicas);
         }
         if let (Some(closed), Some(node)) = (self.unschedulable, object.node_mut()) {
             node.unschedulable = closed;

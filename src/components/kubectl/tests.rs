@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::api::kinds::{Deployment, Machine, Node, TaintEffect};
-use crate::api::{ApiError, Kind, Meta, Object, ObjectKey, Reason};
+use crate::api::{ApiError, Kind, Meta, Object, ObjectKey, Reason, Verb};
 use crate::client::testing::Bench;
 use crate::engine::Text;
 use crate::infra::{Broken, Effect, EndpointId, Start};
@@ -143,9 +143,15 @@ fn annotations_and_labels_are_not_overwritten_unless_asked() {
 fn scale_sets_the_size_that_is_wanted() {
     let meta = Meta::new(Kind::Deployment, "default", "w");
     let deployment = Object::new(meta, Deployment { replicas: 3, ..Deployment::default() });
-    let (wrote, said) = changes(command(Kind::Deployment, Action::Scale(5)), deployment);
-    assert_eq!(wrote.expect("written").deployment().expect("a Deployment").replicas, 5);
-    assert_eq!(said, "deployment.apps/w scaled");
+    let mut bench = laptop();
+    let typed = command(Kind::Deployment, Action::Scale(5));
+    let key = typed.object.clone();
+    types(&mut bench, typed);
+    let deployment = Arc::new(deployment);
+    assert!(reply(&mut bench, Ok(Answer::Object(deployment.clone()))).is_empty());
+    let asked = &bench.asked[0].1.verb;
+    assert!(matches!(asked, Verb::Scale { key: of, replicas: 5 } if *of == key), "{asked:?}");
+    assert_eq!(reply(&mut bench, Ok(Answer::Object(deployment))), ["deployment.apps/w scaled"]);
 }
 
 /// As recorded with kubectl 1.32.4 (`kubectl_words`).
