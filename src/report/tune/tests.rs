@@ -220,6 +220,29 @@ fn pictures_name_their_axes_and_all_that_is_in_them() {
 }
 
 #[test]
+fn a_picture_has_a_bar_for_each_word_that_was_tried() {
+    let mut found = sensitivity();
+    let Bar { setting, sides } = &mut found.bars[1];
+    let words = ["never", "always", "sometimes", "rarely"].map(str::to_owned);
+    setting.form = Form::Choice(words.to_vec());
+    let side = |word: &String| Side { value: word.clone(), ..sides[0].clone() };
+    *sides = words[1..].iter().map(side).collect();
+    let svg = sensitivity_svg(&found);
+    for word in &words[1..] {
+        assert!(svg.contains(&format!(">{word} fails<")), "{word}\n{svg}");
+    }
+    let bars = |class: &str| svg.matches(&format!("<rect class=\"{class}\"")).count();
+    assert_eq!((bars("low"), bars("high")), (4, 1), "no word is larger than another");
+    let top = |word: &str| {
+        let end = svg.find(&format!(">{word} fails<")).expect("it is named");
+        let from = svg[..end].rfind("y=\"").expect("it has a place") + 3;
+        svg[from..end].split('"').next().and_then(|y| y.parse::<u64>().ok()).expect("pixels")
+    };
+    assert!(top("always") < top("sometimes") && top("sometimes") < top("rarely"));
+    assert!(top("rarely") < 76 + 2 * 42 + 16, "within the plot");
+}
+
+#[test]
 fn no_interval_is_told_narrower_than_it_is() {
     let [low, high] = [-1_950_001, 1_950_001].map(Move::By);
     let told = interval(&Moved { by: Move::By(0), interval: Some([low, high]) });

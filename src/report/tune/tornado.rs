@@ -1,18 +1,21 @@
 //! The tornado as a picture: bars to the left for sooner, to the right for later.
 //!
-//! The value below the setting's own is a light bar, the one above a dark one; each is named at its
-//! end, so nothing hangs on a color.
+//! The value below the setting's own is a light bar, the one above a dark one, words are light; each
+//! is named at its end, so nothing hangs on a color.
 
 use super::{NOTHING, doubt, moved, quantile, short};
 use crate::analysis::tune::{Bar, Move, Moved, Sensitivity, Side};
 use crate::engine::{Duration, counted};
 use crate::report::estimate::axis::{label, ticks, unit};
 use crate::report::picture::{Plot, Scale, begin, tenth, text};
+use crate::scenario::Form;
 use std::fmt::Write as _;
 
 /// More rows than this are for the table.
 const MOST: usize = 24;
+/// The height of a row with room for two bars, and of each bar.
 const ROW: u64 = 42;
+const STEP: u64 = BAR + 3;
 const TOP: u64 = 76;
 const LEFT: u64 = 330;
 const WIDTH: u64 = 520;
@@ -30,7 +33,7 @@ const STYLE: &str = ".low{fill:#d9d9d9;stroke:#555;stroke-width:1}\
 pub fn sensitivity_svg(found: &Sensitivity) -> String {
     let Sensitivity { played, bars, p50, p95, .. } = found;
     let shown = &bars[..bars.len().min(MOST)];
-    let plot = Plot { left: LEFT, top: TOP, width: WIDTH, height: ROW * shown.len() as u64 };
+    let plot = Plot { left: LEFT, top: TOP, width: WIDTH, height: shown.iter().map(height).sum() };
     let partial = if played.is_partial() { ", partial" } else { "" };
     let title = format!("What moves {} of {} on {}", played.of, played.scenario, played.platform);
     let mut svg = begin((plot.right() + 90, plot.bottom() + 92), &title, STYLE);
@@ -50,13 +53,15 @@ pub fn sensitivity_svg(found: &Sensitivity) -> String {
         ),
     };
     text(&mut svg, (16, 46), "quiet", "start", &as_it_is);
-    let legend = "bar: p50 moves; light: smaller value, or the only other one; dark: larger value; \
-                  line: 95 % interval; diamond: p95 moves";
+    let legend = "bar: p50 moves; light: smaller value, a word, or the only other one; dark: larger \
+                  value; line: 95 % interval; diamond: p95 moves";
     text(&mut svg, (16, 62), "quiet", "start", legend);
     let axis = Axis::of(shown, &plot);
     axis.draw(&mut svg, &plot);
-    for (row, bar) in (0..).zip(shown) {
-        setting(&mut svg, bar, TOP + row * ROW, &axis);
+    let mut top = TOP;
+    for bar in shown {
+        setting(&mut svg, bar, top, &axis);
+        top += height(bar);
     }
     let middle = tenth(axis.x(0));
     let (top, bottom) = (plot.top, plot.bottom());
@@ -68,6 +73,11 @@ pub fn sensitivity_svg(found: &Sensitivity) -> String {
     text(&mut svg, (16, plot.bottom() + 72), "quiet", "start", &rest);
     svg.push_str("</svg>\n");
     svg
+}
+
+/// Of words there may be more than two beside the setting's own.
+fn height(Bar { sides, .. }: &Bar) -> u64 {
+    ROW + STEP * (sides.len() as u64).saturating_sub(2)
 }
 
 /// A time axis with a middle: nothing moves there.
@@ -148,19 +158,17 @@ fn setting(svg: &mut String, Bar { setting, sides }: &Bar, top: u64, axis: &Axis
         false => flag.to_owned(),
     };
     text(svg, (LEFT - 12, top + 33), "quiet", "end", &flag);
-    for (place, side) in (0..).zip(sides.iter().take(2)) {
-        one(svg, side, is_up(sides, place), top + 6 + place * (BAR + 3), axis);
+    let is_word = matches!(setting.form, Form::Choice(_));
+    for (place, side) in (0..).zip(sides) {
+        // The second of two numbers is the one above.
+        let is_up = place == 1 && !is_word;
+        one(svg, side, is_up, top + 6 + place * STEP, axis);
     }
 }
 
 /// A key is as long as a person needs to find it.
 fn last_parts(key: &str) -> &str {
     key.split_once('.').map_or(key, |(_, rest)| rest)
-}
-
-/// The second of two is the one above.
-fn is_up(sides: &[Side], place: u64) -> bool {
-    sides.len() > 1 && place == 1
 }
 
 fn one(svg: &mut String, side: &Side, is_up: bool, top: u64, axis: &Axis) {
