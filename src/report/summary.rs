@@ -183,7 +183,12 @@ fn downtime(down: &Downtime) -> (Mood, String) {
         let length = length.filter(|length| !length.is_zero())?;
         // What the end cut off would have been longer.
         let end = if down.at_end == level { " (still at the end)" } else { "" };
-        Some(format!("{word} for {}{end}", clock::length(length)))
+        let length = match length.as_micros() {
+            // It was, so not for nothing.
+            0..100_000 => "<0.1s".to_owned(),
+            _ => clock::length(length),
+        };
+        Some(format!("{word} for {length}{end}"))
     };
     let unavailable = told("unavailable", Some(down.unavailable), Level::Down);
     let degraded = told("degraded", down.degraded, Level::Degraded);
@@ -277,4 +282,20 @@ fn heading(text: &str, note: &str, style: Style, to: &mut impl io::Write) -> io:
 
 fn since(run: &Run, at: SimTime) -> String {
     clock::since(run.first_fault.unwrap_or(SimTime::ZERO), at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_down_for_an_instant_was_not_down_for_nothing() {
+        let told = |micros: u64| {
+            let unavailable = Duration::from_micros(micros);
+            downtime(&Downtime { unavailable, ..Downtime::default() }).1
+        };
+        assert_eq!(told(13_000), "unavailable for <0.1s");
+        assert_eq!(told(100_000), "unavailable for 100ms");
+        assert_eq!(told(0), "always available");
+    }
 }

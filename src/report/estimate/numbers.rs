@@ -4,28 +4,64 @@ use crate::analysis::estimate::{Cut, Figure, Pass, STATISTICS, Upper};
 use crate::engine::{Duration, counted};
 use crate::report::clock;
 
-/// As everywhere, but from one hour on without tenths: they would not fit and say nothing.
+/// A tenth of a second, and an hour, in microseconds.
+const TENTH: u64 = 100_000;
+const HOUR: u64 = 3_600_000_000;
+
+/// A length as it is told: rounded up, so that none is told too short.
 pub fn time(length: Duration) -> String {
-    let text = clock::after(length);
+    begin(up(length))
+}
+
+/// The same of where something begins, or of what is the least: rounded down.
+pub fn begin(length: Duration) -> String {
+    let text = clock::after(down(length));
     let text = text.trim_start_matches('+');
     match text.matches(':').count() {
         0 | 1 => text.to_owned(),
+        // From one hour on tenths would not fit, and say nothing.
         _ => text.split('.').next().unwrap_or_default().to_owned(),
     }
 }
 
-/// How far an interval reaches below and above a value: `-0.4+1.2`, in seconds, or in minutes if
-/// these are many.
-pub fn around(value: Duration, (low, high): (Duration, Duration)) -> String {
-    format!("-{}+{}", short(value.saturating_sub(low)), short(high.saturating_sub(value)))
+/// Rounded up to the tenth of a second, from one hour on to the second.
+pub fn up(length: Duration) -> Duration {
+    let step = if length.as_micros() > HOUR - TENTH { 10 * TENTH } else { TENTH };
+    Duration::from_micros(length.as_micros().div_ceil(step) * step)
+}
+
+fn down(length: Duration) -> Duration {
+    let step = if length.as_micros() < HOUR { TENTH } else { 10 * TENTH };
+    Duration::from_micros(length.as_micros() / step * step)
+}
+
+/// A statistic of a figure: `≥` before the least that it can be.
+pub fn statistic(figure: &Figure, percent: u64) -> String {
+    let value = figure.spread.percentile(percent);
+    match figure.is_at_least(percent) {
+        true => format!("≥{}", begin(value)),
+        false => time(value),
+    }
+}
+
+/// How far an interval reaches below and above a value that is told: `-0.4+1.2`, in seconds, or in
+/// minutes if these are many.
+pub fn around(told: Duration, (low, high): (Duration, Duration)) -> String {
+    format!("-{}+{}", short(told.saturating_sub(low)), short(high.saturating_sub(told)))
+}
+
+/// How far it reaches below a value that is open above.
+pub fn open_above(told: Duration, low: Duration) -> String {
+    format!("-{}+∞", short(told.saturating_sub(low)))
 }
 
 /// How far the interval of a figure's quantile reaches; nothing where the runs are too few.
 pub fn reach(figure: &Figure, percent: u64) -> Option<String> {
     let value = figure.spread.percentile(percent);
+    let told = if figure.is_at_least(percent) { down(value) } else { up(value) };
     match figure.interval(percent) {
-        (Some(low), Upper::At(high)) => Some(around(value, (low, high))),
-        (Some(low), Upper::Open) => Some(format!("-{}+∞", short(value.saturating_sub(low)))),
+        (Some(low), Upper::At(high)) => Some(around(told, (low, high))),
+        (Some(low), Upper::Open) => Some(open_above(told, low)),
         _ => None,
     }
 }
@@ -101,4 +137,32 @@ pub fn share(part: u64, all: u64) -> String {
 /// Millionths as a number between 0 and 1.
 pub fn fraction(millionths: u64) -> String {
     format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_length_is_told_too_short() {
+        let micros = Duration::from_micros;
+        let told = |length: u64| time(micros(length));
+        assert_eq!(
+            [0, 1, 100_000, 100_001].map(told),
+            ["00:00.0", "00:00.1", "00:00.1", "00:00.2"]
+        );
+        assert_eq!(told(800_967_000), "13:21.0");
+        let hour = 3_600_000_000;
+        assert_eq!([hour - 100_000, hour - 1, hour].map(told), ["59:59.9", "1:00:00", "1:00:00"]);
+        assert_eq!([hour + 1, 2 * hour].map(told), ["1:00:01", "2:00:00"]);
+        assert_eq!(begin(micros(800_967_000)), "13:20.9");
+    }
+
+    #[test]
+    fn an_interval_reaches_as_far_from_what_is_told_as_it_does() {
+        let [low, value, high] = [9_010_000, 10_010_000, 10_190_000].map(Duration::from_micros);
+        assert_eq!(time(value), "00:10.1");
+        assert_eq!(around(up(value), (low, high)), "-1.1+0.1");
+        assert_eq!(open_above(up(value), low), "-1.1+∞");
+    }
 }

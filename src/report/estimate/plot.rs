@@ -1,6 +1,6 @@
 //! Each figure as a histogram of lines: when, how many, and how many until then. For a terminal.
 
-use super::numbers::{partial, still, tenths, time};
+use super::numbers::{begin, partial, still, tenths};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{Figure, Kind, Name};
 use crate::engine::{Duration, counted};
@@ -62,7 +62,7 @@ fn plot(
         let from =
             low + Duration::from_micros(high.saturating_sub(low).as_micros()).scaled(place, bins);
         let mut line = Line::default();
-        line.add(Mood::Quiet, format!("{:>9} ", time(from))).add(Mood::Neutral, bar(count, most));
+        line.add(Mood::Quiet, format!("{:>9} ", begin(from))).add(Mood::Neutral, bar(count, most));
         line.pad_to(10 + BAR as usize + 1);
         line.add(Mood::Neutral, format!("{:>6} %", tenths(count, all)));
         line.add(Mood::Quiet, format!("{:>8} %", tenths(until, all)));

@@ -1,6 +1,6 @@
 //! The estimate for people: how the runs end, when what comes, and which runs are worth a look.
 
-use super::numbers::{self, ends, partial, reach, share_of, still, tenths, time};
+use super::numbers::{self, ends, partial, reach, share_of, statistic, still, tenths, time};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{
     Assumed, Count, Ending, Figure, Kind, Name, STATISTICS, Seen, runs_needed, wilson,
@@ -122,8 +122,7 @@ fn section(
 }
 
 fn figure(figure: &Figure, style: Style, to: &mut impl io::Write) -> io::Result<()> {
-    let Figure { name: Name { kind, figure: what, object }, happened, spread, assumed, .. } =
-        figure;
+    let Figure { name: Name { kind, figure: what, object }, happened, assumed, .. } = figure;
     let (title, below) = match kind {
         Kind::Milestone => (what.to_string(), object.to_string()),
         Kind::Availability => (format!("{object} {what}"), still(figure).unwrap_or_default()),
@@ -132,9 +131,7 @@ fn figure(figure: &Figure, style: Style, to: &mut impl io::Write) -> io::Result<
     line.pad_to(2).add(Mood::Neutral, shortened(&title, LABEL - 2)).pad_to(LABEL);
     line.add(Mood::Quiet, format!("{happened:>RUNS$}"));
     for (_, percent) in STATISTICS {
-        let sign = if figure.is_at_least(percent) { "≥" } else { "" };
-        let told = format!("{sign}{}", time(spread.percentile(percent)));
-        line.add(Mood::Neutral, format!("{told:>NUMBER$}"));
+        line.add(Mood::Neutral, format!("{:>NUMBER$}", statistic(figure, percent)));
     }
     let share = assumed.map(|Assumed { share, .. }| share.map_or("-".to_owned(), share_of));
     line.add(Mood::Quiet, format!("{:>8}", share.unwrap_or_default()));

@@ -68,10 +68,10 @@ fn a_table_reads_at_a_glance_and_fits_the_page() {
         recovered with all assumed numbers low 90.0 %, high 90.0 %, in 20 runs each
 
     Milestones  after first fault     runs      min      p50      p90      p95      p99      max assumed
-      nodeUnknown                      100  00:40.1  00:45.0  00:49.0  00:49.5  00:49.9  00:50.0    61 %
-        Node/worker-0                               -1.1+1.1 -0.7+0.6 -0.6+0.5        -
-      recovered                         90  50:40.1  50:44.9  50:48.9  50:49.5  50:49.9  50:49.9     1 %
-        Cluster/workload                            -1.2+1.2 -0.8+0.8 -0.8+0.4        -
+      nodeUnknown                      100  00:40.1  00:45.1  00:49.1  00:49.6  00:50.0  00:50.0    61 %
+        Node/worker-0                               -1.2+1.1 -0.8+0.6 -0.7+0.4        -
+      recovered                         90  50:40.1  50:45.0  50:49.0  50:49.6  50:49.9  50:49.9     1 %
+        Cluster/workload                            -1.2+1.2 -0.9+0.8 -0.8+0.3        -
 
     Down  after first fault           runs      min      p50      p90      p95      p99      max assumed
       app/web unavailable               50  00:00.0  00:00.0  00:01.0  00:01.0  00:01.0  00:01.0     0 %

@@ -18,7 +18,7 @@ pub use sweep::write_sweep;
 pub use tornado::sensitivity_svg;
 
 use super::compare::{ceil, floor, signed};
-use super::estimate::numbers::{around, seeds, time};
+use super::estimate::numbers::{around, open_above, seeds, time, up};
 use super::page::{Line, Mood, Style, say};
 use crate::analysis::tune::{Move, Moved, Played, Quantile};
 use crate::engine::{Duration, counted};
@@ -59,11 +59,8 @@ fn quantile(quantile: &Quantile) -> String {
 /// How far the interval of a percentile reaches; nothing if there is none.
 fn reach(quantile: &Quantile) -> String {
     match (quantile.value, quantile.interval) {
-        (Some(value), Some([Some(low), Some(high)])) => around(value, (low, high)),
-        (Some(value), Some([Some(low), None])) => {
-            let below = around(value, (low, value));
-            format!("{}+∞", below.split('+').next().unwrap_or_default())
-        }
+        (Some(value), Some([Some(low), Some(high)])) => around(up(value), (low, high)),
+        (Some(value), Some([Some(low), None])) => open_above(up(value), low),
         _ => String::new(),
     }
 }
