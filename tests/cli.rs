@@ -644,7 +644,7 @@ fn manifests_of_ones_own_are_played_told_and_replayed() {
 }
 
 #[test]
-fn standard_input_is_read_once_and_counts_in_an_estimates_fingerprint() {
+fn manifests_from_standard_input_are_no_shards_and_are_asked_for_as_a_file() {
     let piped = |text: &str, args: &[&str]| {
         let mut child = Command::new(env!("CARGO_BIN_EXE_healsim"))
             .args(args)
@@ -658,11 +658,29 @@ fn standard_input_is_read_once_and_counts_in_an_estimates_fingerprint() {
         drop(stdin);
         child.wait_with_output().expect("it ends")
     };
+    let (estimate, run) = (&SHORT[..], ["run", "worker-kubelet-stopped", "--until", "5m"]);
+    let why = ["why", "worker-kubelet-stopped", "--of", "nodeUnknown"];
+    for args in [estimate, &run, &why] {
+        let output = piped(CHECK, &[args, &["-f", "-"]].concat());
+        let hint = "`-f -` reads standard input: save the manifests and write -f FILE";
+        assert!(out(&output).contains(hint), "{args:?}: {}", out(&output));
+    }
+    // A missing shard would be asked for with `-f -` too, whose input is then the script.
+    let refused = piped("", &[estimate, &["-f", "-", "--shard", "1/2"]].concat());
+    assert_eq!(refused.status.code(), Some(2), "{}", err(&refused));
+    assert!(err(&refused).contains("write -f FILE"), "{}", err(&refused));
+}
+
+const SHORT: [&str; 8] =
+    ["estimate", "worker-kubelet-stopped", "--until", "5m", "--runs", "2", "--assumed-runs", "0"];
+
+#[test]
+fn what_a_manifest_says_counts_in_an_estimates_fingerprint() {
     let shard = |text: &str, number: &str| {
         let name = format!("shard-{}-{}.json", number.replace('/', "-"), text.len());
-        let args = ["estimate", "worker-kubelet-stopped", "--until", "5m", "--runs", "2"];
-        let more = ["--assumed-runs", "0", "-f", "-", "-o", "json", "--shard", number];
-        let output = piped(text, &[&args[..], &more[..]].concat());
+        let check = file("check-of-shards.yaml", text);
+        let more = ["-f", &check, "-o", "json", "--shard", number];
+        let output = healsim(&[&SHORT[..], &more[..]].concat());
         assert_eq!(output.status.code(), Some(0), "{}", err(&output));
         file(&name, output.stdout)
     };

@@ -13,7 +13,7 @@ use crate::engine::{Text, counted};
 use crate::report::{EstimateFormat, Style, shell, write_estimate};
 use clap::ValueEnum;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Play one scenario many times: when each milestone comes, how long services are down, how the
 /// runs end, and how sure that is
@@ -105,7 +105,13 @@ impl Estimate {
                 "no {runs} runs begin with --seed {seed}: with so many, the largest seed is {largest}"
             ));
         }
+        let reads_input = self.common.files.iter().any(|file| *file == Path::new("-"));
         match self.shard {
+            Some(_) if reads_input => {
+                Err("a shard cannot have its manifests from standard input: \
+                 whoever makes the others would not have them; save them and write -f FILE"
+                    .to_owned())
+            }
             Some(Shard { of, .. }) if of > *runs => Err(format!(
                 "{of} shards of {runs} runs: some would be empty; write at most {runs}"
             )),

@@ -95,11 +95,11 @@ impl std::str::FromStr for Of {
 }
 
 impl WhyArgs {
-    /// The command that plays the run.
-    fn replay(&self, seed: u64) -> String {
-        let words = ["healsim run".to_owned(), self.input.clone()].into_iter();
+    /// The words after `healsim` that play the run.
+    fn replay(&self, seed: u64) -> Vec<Text> {
+        let words = ["run".to_owned(), self.input.clone()].into_iter();
         let seed = ["--seed".to_owned(), seed.to_string()];
-        words.chain(self.common.words()).chain(seed).collect::<Vec<String>>().join(" ")
+        words.chain(self.common.words()).chain(seed).map(Text::from).collect()
     }
 
     /// Fails with what would be right if the words do not fit one another.

@@ -260,7 +260,8 @@ fn again(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     writeln!(to)?;
     let mut line = Line::default();
     line.add(Mood::Quiet, "Play it again:  ").add(Mood::Neutral, command(run));
-    line.write(style, to)
+    line.write(style, to)?;
+    shell::hint(&run.command).map_or(Ok(()), |hint| say(Mood::Quiet, hint, style, to))
 }
 
 /// The command line of the run; for a run that was not a command, the one that comes nearest.

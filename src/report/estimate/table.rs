@@ -7,7 +7,7 @@ use crate::analysis::estimate::{
 };
 use crate::engine::counted;
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
-use crate::report::shell::command;
+use crate::report::shell::{command, hint};
 use std::io;
 
 /// Columns of the figures: where the count and the first number end, and how wide a number is.
@@ -215,7 +215,7 @@ fn worst(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Resu
         line.add(Mood::Quiet, "   # ").add(mood, words);
         line.write(style, to)?;
     }
-    Ok(())
+    hint(&estimate.replay(0)).map_or(Ok(()), |hint| say(Mood::Quiet, hint, style, to))
 }
 
 /// A long name keeps its beginning.

@@ -2,10 +2,10 @@
 
 use super::{named, percent, place};
 use crate::analysis::why::{Part, Settings, Share, Why, sum_up};
-use crate::engine::{Duration, Rule};
+use crate::engine::{Duration, Rule, Text};
 use crate::report::clock;
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
-use crate::report::words;
+use crate::report::{shell, words};
 use crate::timeline::Entry;
 use std::io;
 
@@ -16,16 +16,22 @@ const TOOK: usize = 12;
 const SHARE: usize = 8;
 const TEXT: usize = 26;
 
-/// Writes the way and the sums; `replay` is the command that plays the run.
-pub fn write_why(why: &Why, replay: &str, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+/// Writes the way and the sums; `replay` are the words that play the run.
+pub fn write_why(
+    why: &Why,
+    replay: &[Text],
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
     title(why, style, to)?;
     writeln!(to)?;
     steps(why, style, to)?;
     writeln!(to)?;
     sums(&sum_up(&why.parts), why.whole(), &why.settings, style, to)?;
-    let words = format!("The parts add up to the whole. Play it:  {replay}");
+    let words = format!("The parts add up to the whole. Play it:  {}", shell::command(replay));
     writeln!(to)?;
-    say(Mood::Quiet, &words, style, to)
+    say(Mood::Quiet, &words, style, to)?;
+    shell::hint(replay).map_or(Ok(()), |hint| say(Mood::Quiet, hint, style, to))
 }
 
 fn title(why: &Why, style: Style, to: &mut impl io::Write) -> io::Result<()> {
