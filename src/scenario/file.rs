@@ -104,7 +104,7 @@ const CONTROL_PLANES: [u32; 4] = [1, 3, 5, 7];
 /// Kubernetes itself is made for no more than 5,000 Nodes ("Considerations for large clusters").
 pub(super) const MOST_WORKERS: u32 = 5000;
 /// More zones than this are no region.
-const MOST_ZONES: u32 = 20;
+pub(super) const MOST_ZONES: u32 = 20;
 /// Fails with what would be right if a control plane cannot have so many VMs.
 pub(super) fn possible_control_planes(count: u32) -> Result<(), String> {
     if CONTROL_PLANES.contains(&count) {

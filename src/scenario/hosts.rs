@@ -9,7 +9,7 @@ use crate::engine::Text;
 use crate::world::{Blueprint, host_name};
 
 /// vSphere has no larger cluster (configuration maximums of vSphere 8.0).
-const MOST_HOSTS: u32 = 96;
+pub(super) const MOST_HOSTS: u32 = 96;
 
 impl Scenario {
     /// Gives the world the hosts that the scenario asks for, or else the platform's.

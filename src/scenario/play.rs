@@ -81,7 +81,8 @@ pub fn load(input: &str) -> Result<Scenario, Vec<Mistake>> {
     let source = match models::scenario(input).or_else(|| models::lesson(input)) {
         Some(source) => source,
         None if looks_like_a_file || Path::new(input).exists() => {
-            Source::read(Path::new(input)).map_err(|mistake| vec![mistake])?
+            Source::read(Path::new(input), "take a name of `healsim list scenarios`")
+                .map_err(|mistake| vec![mistake])?
         }
         None => {
             let known = [models::scenarios(), models::lessons()].concat();

@@ -5,7 +5,8 @@
 //! comes to over years is not known here.
 
 use super::catalog::delay;
-use super::file::possible_control_planes;
+use super::file::{MOST_ZONES, possible_control_planes};
+use super::hosts::MOST_HOSTS;
 use super::manifests::Place;
 use super::mistake::{Mistake, nearest};
 use super::models::{self, Platform, WrittenCluster};
@@ -14,6 +15,7 @@ use super::settings::blueprint;
 use super::yaml::{Mapping, Source, Spanned, place};
 use crate::engine::{Delay, Duration, Text};
 use serde::Deserialize;
+use std::path::Path;
 
 /// Something that fails for long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,11 +63,20 @@ pub enum PlantCount {
     Zones,
 }
 
-fn possible(count: u32) -> Result<(), String> {
-    match count <= MOST {
-        true => Ok(()),
-        false => Err(format!("{count} are too many; write 0 to {MOST}")),
+/// Fails with what would be right if there cannot be so many.
+fn possible(what: PlantCount, count: u32) -> Result<(), String> {
+    let (name, fits, else_nothing) = match what {
+        PlantCount::ControlPlane => return possible_control_planes(count),
+        PlantCount::Workers => ("workers", 1..=MOST_WORKERS, ""),
+        // VMs run on some, known or not.
+        PlantCount::Hosts => ("hosts", 1..=MOST_HOSTS, ", or nothing for the platform's"),
+        PlantCount::Zones => ("zones", 0..=MOST_ZONES, ""),
+    };
+    if fits.contains(&count) {
+        return Ok(());
     }
+    let (least, most) = fits.into_inner();
+    Err(format!("{count} {name} are not possible; write {least} to {most}{else_nothing}"))
 }
 
 #[derive(Deserialize)]
@@ -106,11 +117,8 @@ struct WrittenRepair {
 const LONGEST_REBUILD: Duration = Duration::from_secs(7 * 86_400);
 /// People come up to four times within a run, which lasts a week at most.
 const LONGEST_RESPONSE: Duration = Duration::from_secs(40 * 3600);
-/// More machines of a sort than anybody would play for years.
-const MOST: u32 = 1_000;
-
-/// VMs run on some, known or not.
-const NO_HOSTS: &str = "0 hosts are not possible; write 1 to 1000, or nothing for the platform's";
+/// More workers than anybody would play for years.
+const MOST_WORKERS: u32 = 1_000;
 
 impl Failure {
     /// All of them, with their names, what has them, and what they are.
@@ -213,7 +221,8 @@ impl Plant {
         match models::plant(input) {
             Some(source) => Plant::read(&source),
             None if input.contains(['/', '.']) => {
-                Plant::read(&Source::read(std::path::Path::new(input))?)
+                let instead = format!("take {}", models::plants().join(" or "));
+                Plant::read(&Source::read(Path::new(input), &instead)?)
             }
             None => {
                 let known = models::plants();
@@ -267,11 +276,6 @@ impl Plant {
     ///
     /// # Errors
     /// No control plane can have so many, in words.
-    fn with_control_planes(self, count: u32) -> Result<Plant, String> {
-        possible_control_planes(count)?;
-        Ok(Plant { control_planes: count, ..self })
-    }
-
     fn take_cluster(
         &mut self,
         source: &Source,
@@ -282,17 +286,14 @@ impl Plant {
             possible_control_planes(count.value).map_err(|words| source.mistake(count, words))?;
             self.control_planes = count.value;
         }
-        for (written, own) in [
-            (&cluster.workers, &mut self.workers),
-            (&cluster.zones, &mut self.zones),
-            (&cluster.hosts, &mut self.hosts),
+        for (written, own, what) in [
+            (&cluster.workers, &mut self.workers, PlantCount::Workers),
+            (&cluster.zones, &mut self.zones, PlantCount::Zones),
+            (&cluster.hosts, &mut self.hosts, PlantCount::Hosts),
         ] {
             let Some(count) = written else { continue };
-            possible(count.value).map_err(|words| source.mistake(count, words))?;
+            possible(what, count.value).map_err(|words| source.mistake(count, words))?;
             *own = count.value;
-        }
-        if let Some(none) = cluster.hosts.as_ref().filter(|hosts| hosts.value == 0) {
-            return Err(source.mistake(none, NO_HOSTS));
         }
         if let Some(host) = cluster.placement.first().map(|placed| &placed.host) {
             let words = "availability places VMs itself, each beside as few others as it can";
@@ -307,13 +308,12 @@ impl Plant {
     /// The same with another number of workers, hosts or zones.
     ///
     /// # Errors
-    /// It is too large, in words.
+    /// There cannot be so many, in words.
     pub fn with(self, what: PlantCount, count: u32) -> Result<Plant, String> {
-        possible(count)?;
+        possible(what, count)?;
         Ok(match what {
-            PlantCount::ControlPlane => self.with_control_planes(count)?,
+            PlantCount::ControlPlane => Plant { control_planes: count, ..self },
             PlantCount::Workers => Plant { workers: count, ..self },
-            PlantCount::Hosts if count == 0 => return Err(NO_HOSTS.to_owned()),
             PlantCount::Hosts => Plant { hosts: count, ..self },
             PlantCount::Zones => Plant { zones: count, ..self },
         })

@@ -35,8 +35,8 @@ impl Source {
         Source { file: file.to_owned(), text: text.to_owned() }
     }
 
-    /// Reads a file, up to the limit.
-    pub fn read(path: &Path) -> Result<Source, Mistake> {
+    /// Reads a file, up to the limit; the words say what else can be done if there is none.
+    pub fn read(path: &Path, instead: &str) -> Result<Source, Mistake> {
         let name = path.display().to_string();
         let fail = |what: String| Mistake::at(&name, "", (1, 1), what);
         if path.is_dir() {
@@ -44,9 +44,7 @@ impl Source {
             return Err(fail(format!("is a folder; name the files in it, as {}", files.display())));
         }
         let file = File::open(path).map_err(|error| {
-            fail(format!(
-                "cannot be opened: {error}; check the path, or take a name of `healsim list scenarios`"
-            ))
+            fail(format!("cannot be opened: {error}; check the path, or {instead}"))
         })?;
         Source::take(&name, file)
     }
@@ -56,13 +54,7 @@ impl Source {
         if path == Path::new("-") {
             return Source::take("standard input", std::io::stdin().lock());
         }
-        match File::open(path) {
-            Ok(_) => Source::read(path),
-            Err(error) => {
-                let message = format!("cannot be opened: {error}; check the path");
-                Err(Mistake::at(&path.display().to_string(), "", (1, 1), message))
-            }
-        }
+        Source::read(path, "write `-` for standard input")
     }
 
     /// Reads a text up to the limit.

@@ -221,15 +221,25 @@ fn what_cannot_be_played_is_refused_with_its_place() {
     let late = refused("  repair: { after: 1h..50h }\n");
     assert!(late.contains("mine.yaml:5:20") && late.contains("at most 40h"), "{late}");
     let many = refused("  cluster: { workers: 100000 }\n");
-    assert!(many.contains("100000 are too many; write 0 to 1000"), "{many}");
+    assert!(many.contains("100000 workers are not possible; write 1 to 1000"), "{many}");
     let placed = refused("  cluster: { placement: [{ host: esxi-0, vms: [worker-0] }] }\n");
     assert!(placed.contains("availability places VMs itself"), "{placed}");
     let none = refused("  cluster: { hosts: 0 }\n");
     assert!(none.contains("mine.yaml:5:21") && none.contains("0 hosts are not possible"), "{none}");
-    let varied = plant(ONE_API_SERVER).with(PlantCount::Hosts, 0);
-    assert!(varied.is_err_and(|words| words.contains("0 hosts are not possible")));
-    let varied = plant(ONE_API_SERVER).with(PlantCount::Hosts, 100_000);
-    assert!(varied.is_err_and(|words| words.contains("100000 are too many")));
+    for (what, least, most, words) in [
+        (PlantCount::Workers, 1, 1_000, "workers are not possible; write 1 to 1000"),
+        (PlantCount::Hosts, 1, 96, "hosts are not possible; write 1 to 96, or nothing"),
+        (PlantCount::Zones, 0, 20, "zones are not possible; write 0 to 20"),
+    ] {
+        let with = |count: u32| plant(ONE_API_SERVER).with(what, count);
+        assert!(with(least).is_ok() && with(most).is_ok(), "{words}");
+        for count in [least.checked_sub(1), Some(most + 1)].into_iter().flatten() {
+            let refused = with(count).expect_err(words);
+            assert!(refused.contains(&format!("{count} {words}")), "{refused}");
+        }
+    }
+    let missing = Plant::load("missing.yaml").expect_err("no such file").to_string();
+    assert!(missing.contains("take three-and-three or three-zones"), "{missing}");
     let off = plant("  cluster: { highAvailability: false }\n");
     assert_eq!(off.settings, [("vsphere.highAvailability".to_owned(), "false".to_owned())]);
 }
