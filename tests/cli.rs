@@ -441,7 +441,7 @@ fn get_prints_each_kind_in_the_columns_of_its_server() {
         ),
         ("jobs", "NAME STATUS COMPLETIONS DURATION AGE", "sum", &["Running", "0/1", "30s"]),
         ("virtualmachines", "NAME POWER-STATE AGE", "worker-0", &["PoweredOn"]),
-        ("secrets", "NAME TYPE DATA AGE", "worker-0", &["cluster.x-k8s.io/secret", "1"]),
+        ("secrets", "NAME TYPE DATA AGE", "worker-0", &["cluster.x-k8s.io/secret", "2"]),
     ];
     for (resource, head, name, cells) in cases {
         let table = get(&[resource, "--at", "30s"]);

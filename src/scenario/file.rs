@@ -181,14 +181,12 @@ impl Scenario {
         let replaced = |name: &Text| written.iter().any(|workload| workload.name == *name);
         blueprint.workloads.retain(|workload| !replaced(&workload.name));
         blueprint.workloads.extend(written);
-        let mut warnings = own.furnish(platform, &mut blueprint);
-        warnings.extend(self.without_room(&blueprint));
+        let manifests = own.furnish(platform, &mut blueprint);
+        let warnings = [manifests, self.without_room(&blueprint)].concat();
         blueprint.zones = self.zones(platform, &mut note);
         self.hosts(platform, &mut blueprint, &mut note);
         add_volumes(&mut blueprint, &platform.catalog);
-        let workloads = blueprint.workloads.iter();
-        let apps: Vec<String> = workloads.map(|workload| workload.name.to_string()).collect();
-        let apps: Vec<&str> = apps.iter().map(String::as_str).collect();
+        let apps: Vec<&str> = blueprint.workloads.iter().map(|it| it.name.as_str()).collect();
         let wanted =
             probes::resolve(&self.spec.probes, &self.source, (&apps, control_planes), &mut note);
         blueprint.users = probes::users(wanted, &platform.catalog);

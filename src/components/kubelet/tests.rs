@@ -1,7 +1,7 @@
 //! Heartbeats, registration and Pods.
 
 use super::*;
-use crate::api::kinds::{Lease, Pod, PodPhase, PodTemplate, Status, TaintEffect, taint};
+use crate::api::kinds::{Condition, Lease, Pod, PodPhase, PodTemplate, Status, TaintEffect, taint};
 use crate::api::{Answer, ApiError, Deletion, Meta, Object, Reason, Uid, Verb, WatchKind};
 use crate::client::testing::Bench;
 use crate::engine::SimTime;
@@ -482,13 +482,7 @@ fn a_pod_whose_containers_are_gone_is_not_ready_until_they_run_again() {
         let body = object.pod_mut().expect("a Pod");
         body.phase = PodPhase::Running;
         (body.started, body.restarts) = (Some(SimTime::ZERO), 2);
-        body.conditions.set(crate::api::kinds::Condition::new(
-            "Ready",
-            Status::True,
-            "",
-            "",
-            SimTime::ZERO,
-        ));
+        body.conditions.set(Condition::new("Ready", Status::True, "", "", SimTime::ZERO));
     });
     let mut bench = with_pods(&[ready]);
     let lost = bench.grant("patch Pod/web");
