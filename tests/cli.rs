@@ -693,6 +693,19 @@ fn what_a_manifest_says_counts_in_an_estimates_fingerprint() {
 }
 
 #[test]
+fn an_unknown_scenario_is_told_with_those_that_are_near_and_where_all_are() {
+    let told = |name: &str| err(&healsim(&["run", name]));
+    let short = told("worker-kubelet");
+    let near = "did you mean `worker-kubelet-crashed` or `worker-kubelet-stopped`?";
+    assert!(short.contains(near) && short.contains("`healsim list scenarios`"), "{short}");
+    assert!(told("worker-kubelet-stoped").contains("did you mean `worker-kubelet-stopped`?"));
+    let far = told("zzz");
+    assert!(!far.contains("did you mean") && far.contains("`healsim list scenarios`"), "{far}");
+    let shown = err(&healsim(&["show", "scenario", "worker-kubelet"]));
+    assert!(shown.contains(near), "{shown}");
+}
+
+#[test]
 fn settings_are_listed_by_a_word_with_all_that_is_known() {
     let list = |args: &[&str]| healsim(&[&["list", "settings"], args].concat());
     let all = out(&list(&["machineHealthCheck"]));

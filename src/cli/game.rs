@@ -59,17 +59,16 @@ impl Player for Library {
     }
 
     fn show(&self, what: Shown, name: &str) -> Result<String, Vec<String>> {
-        let (source, kind, known) = match what {
+        let (source, unknown): (_, fn(&str) -> String) = match what {
             Shown::Scenario => {
                 let source = models::scenario(name).or_else(|| models::lesson(name));
-                (source, "scenario", models::scenarios())
+                (source, models::unknown_scenario)
             }
-            Shown::Platform => (models::platform_text(name), "platform", models::platforms()),
+            Shown::Platform => (models::platform_text(name), |name| {
+                models::unknown("platform", name, &models::platforms())
+            }),
         };
-        match source {
-            Some(source) => Ok(source.text),
-            None => Err(vec![models::unknown(kind, name, &known)]),
-        }
+        source.map(|source| source.text).ok_or_else(|| vec![unknown(name)])
     }
 
     fn estimate(

@@ -182,6 +182,28 @@ pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     }
 }
 
+/// How many names are near enough to be told.
+const NEAR: usize = 3;
+
+/// The same for a scenario: there are too many to be told all.
+pub fn unknown_scenario(name: &str) -> String {
+    let known = [scenarios(), lessons()].concat();
+    let has_it = |known: &&&str| name.chars().count() >= NEAR && known.contains(name);
+    let mut near: Vec<&str> = known.iter().filter(has_it).copied().collect();
+    // Who has left out the end of a name means rather a short one.
+    near.sort_by_key(|known| (!known.starts_with(name), known.len()));
+    near.truncate(NEAR);
+    if near.is_empty() {
+        near.extend(nearest(name, known.iter().copied()));
+    }
+    let near: Vec<String> = near.iter().map(|known| format!("`{known}`")).collect();
+    let asked = match near.is_empty() {
+        true => String::new(),
+        false => format!("did you mean {}? ", near.join(" or ")),
+    };
+    format!("no scenario `{name}`; {asked}`healsim list scenarios` names all")
+}
+
 /// A platform with all its settings.
 ///
 /// # Errors

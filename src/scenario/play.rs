@@ -85,10 +85,8 @@ pub fn load(input: &str) -> Result<Scenario, Vec<Mistake>> {
                 .map_err(|mistake| vec![mistake])?
         }
         None => {
-            let known = [models::scenarios(), models::lessons()].concat();
-            let message = models::unknown("scenario", input, &known);
-            let stop = if message.ends_with('?') { "" } else { "." };
-            let message = format!("{message}{stop} A file is named by its path, as ./mine.yaml.");
+            let unknown = models::unknown_scenario(input);
+            let message = format!("{unknown}. A file is named by its path, as ./mine.yaml.");
             return Err(vec![Mistake::of("scenario", message)]);
         }
     };
