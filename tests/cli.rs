@@ -706,6 +706,39 @@ fn an_unknown_scenario_is_told_with_those_that_are_near_and_where_all_are() {
 }
 
 #[test]
+fn numbers_that_cannot_be_are_told_with_those_that_can() {
+    const LARGEST: &str = "a seed is a whole number from 0 to 18446744073709551615";
+    let day = "write a duration of up to 168h0m0s, for example `30m`";
+    let length = "`-5m` is not a duration";
+    for (line, words) in [
+        ("run a --seed -1", LARGEST),
+        ("get nodes --at 1m a --seed x", LARGEST),
+        ("estimate a --seed 99999999999999999999999", LARGEST),
+        ("compare a b --seed -1", LARGEST),
+        ("why a --seed -1", LARGEST),
+        ("tune a --seed x", LARGEST),
+        ("fuzz --seed -1", LARGEST),
+        ("learn a --seed -1", LARGEST),
+        ("availability --seed -1", "a whole number from 0 to 1000000000000"),
+        ("check a --seeds -1..3", "write the first and the last seed"),
+        ("run a --until -5m", length),
+        ("get nodes a --at -5m", length),
+        ("get nodes a --after -5m", length),
+        ("why a --patience -5m", length),
+        ("fuzz --for -5m", length),
+        ("run a --until 1000000h", day),
+    ] {
+        let output = healsim(&line.split(' ').collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        assert!(err(&output).contains(words), "{line}: {}", err(&output));
+    }
+    refused("too-long.yaml", "30m", "1000000h", "8:10", &["a run of 1000000h", day]);
+    let many = "cluster: { workers: 100000000000 }\n  until:";
+    let large = ["`100000000000` is too large", "no number here is larger than 4294967295"];
+    refused("too-many.yaml", "until:", many, "8:23", &large);
+}
+
+#[test]
 fn settings_are_listed_by_a_word_with_all_that_is_known() {
     let list = |args: &[&str]| healsim(&[&["list", "settings"], args].concat());
     let all = out(&list(&["machineHealthCheck"]));

@@ -420,7 +420,12 @@ fn what_is_no_scenario_is_told_in_words_of_ours() {
         (END, &end("  expect: [{ see: x, on: 7 }]"), "9:26", &["`7` stands here", "a list"]),
         (END, "", "6:3", &["the key `until` is missing", "healsim show scenario"]),
         ("until: 30m", "until: 5m 3s", "8:10", &["`5m 3s` is not a duration", "`5m`"]),
-        ("until: 30m", "until: 99999999999h", "8:10", &["is too long"]),
+        (
+            "until: 30m",
+            "until: 99999999999h",
+            "8:10",
+            &["a run of 99999999999h is not possible", "up to 168h0m0s"],
+        ),
         ("until: 30m", "until: \"30m", "8:10", &["this quotation mark is not closed"]),
         ("until: 30m", "until: 30m: 4", "8:13", &["a second `:`", "in quotes"]),
         ("until: 30m", "until: *x", "8:10", &["`*x` refers to no anchor", "the value itself"]),

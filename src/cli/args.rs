@@ -4,6 +4,7 @@
 
 use super::player::Options;
 use crate::engine::Duration;
+use crate::scenario::not_until;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ pub struct Common {
     #[arg(long, value_name = "P")]
     pub platform: Option<String>,
     /// How long to play, instead of the scenario's `until`, for example 30m
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", value_parser = until, allow_hyphen_values = true)]
     pub until: Option<Duration>,
     /// Change a number (see `healsim list settings`); may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
@@ -175,6 +176,15 @@ impl FromStr for Seeds {
             _ => Err("write the first and the last seed, for example 1..20".to_owned()),
         }
     }
+}
+
+/// Reads a seed.
+pub fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
+fn until(text: &str) -> Result<Duration, String> {
+    text.parse().map_err(|error| not_until(&error))
 }
 
 fn pair<'a>(text: &'a str, shape: &str) -> Result<(&'a str, &'a str), String> {

@@ -29,7 +29,7 @@ pub struct Availability {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub years: u64,
     /// The seed of the first year; each further year takes the next
-    #[arg(long, value_name = "S", default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=1_000_000_000_000))]
+    #[arg(long, value_name = "S", default_value_t = 1, value_parser = seed, allow_negative_numbers = true)]
     pub seed: u64,
     /// Compare clusters: controlPlane=1,3,5 or workers=..., hosts=..., zones=...
     #[arg(long, value_name = "WHAT=N,...")]
@@ -74,6 +74,14 @@ impl std::str::FromStr for Vary {
         let counts = counts.split(',').map(|count| count.parse().map_err(|_| shape()));
         Ok(Vary { what, counts: counts.collect::<Result<Vec<u32>, String>>()? })
     }
+}
+
+/// Years beyond it are far from any overflow.
+const LARGEST_SEED: u64 = 1_000_000_000_000;
+
+fn seed(text: &str) -> Result<u64, String> {
+    let seed = text.parse().ok().filter(|seed| *seed <= LARGEST_SEED);
+    seed.ok_or_else(|| format!("a year's seed is a whole number from 0 to {LARGEST_SEED}"))
 }
 
 /// The clusters that are asked for.

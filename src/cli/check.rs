@@ -28,7 +28,7 @@ pub struct Check {
     #[arg(value_name = "NAME|FILE", required = true)]
     pub inputs: Vec<String>,
     /// The seeds to play, first and last: the scenario's `seed` alone, or 1..20
-    #[arg(long, value_name = "A..B")]
+    #[arg(long, value_name = "A..B", allow_hyphen_values = true)]
     pub seeds: Option<Seeds>,
     /// Only read and validate, do not play
     #[arg(long, conflicts_with_all = ["seeds", "stats"])]

@@ -1,6 +1,6 @@
 //! `compare`: two scenarios, platforms or settings beside each other, seed by seed.
 
-use super::args::{Common, OutFile, Setting};
+use super::args::{Common, OutFile, Setting, seed};
 use super::commands::{Exit, Trouble, again, can_write, stdout};
 use super::output::{note, print};
 use super::player::{Linted, Options, Player, Versus};
@@ -41,7 +41,7 @@ pub struct Compare {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
     pub runs: u64,
     /// The seed of the first run: the scenario's `seed`, of two scenarios A's before B's, or 1
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// How many runs are played at once; by default as many as there are processors
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]

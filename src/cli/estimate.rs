@@ -1,6 +1,6 @@
 //! `estimate` and `merge`: many runs, or the shards of many, and what is printed of them.
 
-use super::args::{Common, OutFile};
+use super::args::{Common, OutFile, seed};
 use super::commands::{Exit, Trouble, can_write, file, stdout};
 use super::output::{note, print, write_file};
 use super::player::{Many, Mention, Player};
@@ -35,7 +35,7 @@ pub struct Estimate {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
     pub runs: u64,
     /// The seed of the first run
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true, default_value_t = 1)]
     pub seed: u64,
     /// How many runs are played at once; by default as many as there are processors
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -1,7 +1,7 @@
 //! `fuzz` and `replay`: campaigns of random disasters, and what they found.
 
 use super::Run;
-use super::args::Common;
+use super::args::{Common, seed};
 use super::commands::{Exit, Trouble, file, play, stdout};
 use super::output::{note, print, try_file, write_file};
 use super::player::Player;
@@ -44,10 +44,10 @@ pub struct Fuzz {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
     pub runs: Option<u64>,
     /// Begin no more runs after this time (of a clock on the wall), for example 10m
-    #[arg(long = "for", value_name = "D")]
+    #[arg(long = "for", value_name = "D", allow_hyphen_values = true)]
     pub time: Option<Duration>,
     /// The seed of the first run; each further run takes the next
-    #[arg(long, value_name = "S", default_value_t = 1)]
+    #[arg(long, value_name = "S", value_parser = seed, allow_negative_numbers = true, default_value_t = 1)]
     pub seed: u64,
     /// Play all schedules of up to --faults faults instead of random ones, on the platform's cluster
     #[arg(long, conflicts_with_all = ["runs", "time", "keep_going", "gaps", "no_shrink", "dir"])]

@@ -2,7 +2,7 @@
 //!
 //! What is right is computed before the first question; nothing typed here changes the run.
 
-use super::args::{Common, OutFile};
+use super::args::{Common, OutFile, seed};
 use super::commands::{Exit, Trouble, again, can_write, file, list_names, stdout};
 use super::output::{note, print, write_file};
 use super::player::{Listing, Player};
@@ -41,7 +41,7 @@ pub struct Learn {
     #[arg(value_name = "LESSON|FILE")]
     pub input: Option<String>,
     /// The draw of everything that is random: one for each learner. By default the lesson's, or 1
-    #[arg(long, value_name = "N", requires = "input")]
+    #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true, requires = "input")]
     pub seed: Option<u64>,
     /// Print all questions with their answers, for a teacher, and ask nothing
     #[arg(long, requires = "input")]

@@ -171,7 +171,7 @@ pub struct Run {
     #[arg(value_name = "NAME|FILE", required = true)]
     pub inputs: Vec<String>,
     /// The draw of everything that is random: the scenario's `seed`, or 1
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = args::seed, allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// What to print
     #[arg(short = 'o', value_name = "FORMAT", default_value = "timeline")]
@@ -255,13 +255,13 @@ pub struct Get {
     #[arg(value_name = "NAME|FILE")]
     pub input: String,
     /// The instant, counted from the run's beginning
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
     pub at: Option<crate::engine::Duration>,
     /// The instant, counted from the first fault
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
     pub after: Option<crate::engine::Duration>,
     /// The draw of everything that is random: the scenario's `seed`, or 1
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = args::seed, allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// More columns, or the objects themselves
     #[arg(short = 'o', value_name = "FORMAT")]

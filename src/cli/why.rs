@@ -1,6 +1,6 @@
 //! `why`: the way from the fault to a milestone, or what a run that never heals waits for.
 
-use super::args::Common;
+use super::args::{Common, seed};
 use super::commands::{Exit, Trouble, stdout};
 use super::output::{note, print};
 use super::player::{Answer, Asked, Mention, Options, Player};
@@ -40,7 +40,7 @@ pub struct WhyArgs {
     pub of: Of,
     /// The draw of everything that is random, with --runs of the first run: the scenario's `seed`,
     /// or 1
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Play so many runs, and tell what each rule takes of them all
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
@@ -49,7 +49,7 @@ pub struct WhyArgs {
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
     /// How long an operator's action may take until everything is well
-    #[arg(long, value_name = "D", default_value = "30m")]
+    #[arg(long, value_name = "D", allow_hyphen_values = true, default_value = "30m")]
     pub patience: Duration,
     /// What to print
     #[arg(short = 'o', value_name = "FORMAT", default_value = "table")]

@@ -279,6 +279,18 @@ fn length(number: &str, unit: &str) -> Option<u128> {
     Some(whole * micros + part * micros / scale)
 }
 
+impl NotADuration {
+    /// True for what is well written, and longer than anything can be.
+    pub fn is_too_long(&self) -> bool {
+        matches!(self.why, Why::TooLong)
+    }
+
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
 impl fmt::Display for NotADuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = &self.text;

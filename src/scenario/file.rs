@@ -17,7 +17,7 @@ use super::settings::{add_volumes, blueprint};
 use super::stage::Stage;
 use super::workloads::WrittenWorkload;
 use super::yaml::{Mapping, Source, Spanned, place};
-use crate::engine::{Duration, SimTime, Text};
+use crate::engine::{Duration, NotADuration, SimTime, Text};
 use crate::world::{Blueprint, Workload};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -98,7 +98,7 @@ pub(super) struct Spec {
 }
 
 /// A run may last a week.
-const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+pub const LONGEST_RUN: Duration = Duration::from_secs(7 * 86_400);
 /// How many VMs a control plane can have.
 const CONTROL_PLANES: [u32; 4] = [1, 3, 5, 7];
 /// Kubernetes itself is made for no more than 5,000 Nodes ("Considerations for large clusters").
@@ -114,6 +114,21 @@ pub(super) fn possible_control_planes(count: u32) -> Result<(), String> {
         "a control plane of {count} is not possible; write 1, 3, 5 or 7: each VM has an etcd member, \
          and an even number of them is refused by KubeadmControlPlane too"
     ))
+}
+
+fn impossible_until(until: &str) -> String {
+    format!(
+        "a run of {until} is not possible; write a duration of up to {LONGEST_RUN}, for example `30m`"
+    )
+}
+
+/// What is wrong with a run's length that cannot be read: one that is far too long is too long for a
+/// run first of all.
+pub fn not_until(error: &NotADuration) -> String {
+    match error.is_too_long() {
+        true => impossible_until(error.text()),
+        false => error.to_string(),
+    }
 }
 
 const EXAMPLE: &str = "`healsim show scenario worker-kubelet-stopped`";
@@ -174,7 +189,7 @@ impl Scenario {
         let (control_planes, workers) = own.shape(platform, shape, &mut note);
         let until = self.until(until_instead).unwrap_or_else(|mistake| {
             note(mistake);
-            LONGEST
+            LONGEST_RUN
         });
         let mut blueprint = blueprint(platform, control_planes, workers);
         let written = self.workloads(control_planes, &mut note);
@@ -213,7 +228,7 @@ impl Scenario {
         }
         // With another end on the command line it is the user who cuts expectations short.
         let first = faults.first().map_or(SimTime::ZERO, |(at, _)| *at).since(SimTime::ZERO);
-        let rest = if until_instead.is_some() { LONGEST } else { until.saturating_sub(first) };
+        let rest = if until_instead.is_some() { LONGEST_RUN } else { until.saturating_sub(first) };
         let reader = Reader { source: &self.source, platform: &platform.name, stage: &stage, rest };
         let expectations = reader.read(&self.spec.expect, &mut note);
         let questions = self.questions(&self.spec.questions, &reader, &mut note);
@@ -305,13 +320,16 @@ impl Scenario {
     }
 
     fn until(&self, instead: Option<Duration>) -> Result<Duration, Mistake> {
-        let until = instead.map_or_else(|| self.duration(&self.spec.until), Ok)?;
-        if until.is_zero() || until > LONGEST {
-            let message = format!(
-                "a run of {until} is not possible; write a duration of up to {LONGEST}, for example `30m`"
-            );
+        let written = &self.spec.until;
+        let wrong = |message: String| self.source.mistake(written, message);
+        let until = match instead {
+            Some(until) => until,
+            None => written.value.parse().map_err(|error| wrong(not_until(&error)))?,
+        };
+        if until.is_zero() || until > LONGEST_RUN {
+            let message = impossible_until(&until.to_string());
             return Err(match instead {
-                None => self.source.mistake(&self.spec.until, message),
+                None => wrong(message),
                 Some(_) => Mistake::of(&format!("--until {until}"), message),
             });
         }

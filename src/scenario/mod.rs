@@ -57,7 +57,7 @@ pub use faults::{
     SkewClock, SlowDisk, SlowLink, StallDisk, StartUnit, StopUnit, SyncClock, ThawProcess, Ways,
     WriteFile,
 };
-pub use file::{Resolved, Scenario};
+pub use file::{Resolved, Scenario, not_until};
 pub use form::Form;
 pub use lacks::{SEEN_ON_THE_SPOT, SERVES_NOT, is_well, lacks};
 pub use lesson::{About, Disaster, Instant, Question, STATUS, Table};

@@ -66,7 +66,12 @@ fn message(error: &Error, found: &str) -> String {
     match error {
         Error::NullIntoString { .. } => format!("{value}, which is no value; write a text"),
         Error::Unexpected { expected, .. } => format!("{value}; write {}", wanted(expected)),
-        Error::InvalidScalar { ty, .. } => format!("`{found}` is not {}", wanted(ty)),
+        Error::InvalidScalar { ty, .. } => match largest(ty).filter(|_| is_whole(found)) {
+            Some(largest) => {
+                format!("`{found}` is too large; no number here is larger than {largest}")
+            }
+            None => format!("`{found}` is not {}", wanted(ty)),
+        },
         Error::SerdeInvalidType { expected, .. }
         | Error::SerdeInvalidValue { expected, .. }
         | Error::SerdeInvalidLength { expected, .. } => {
@@ -120,6 +125,20 @@ fn explodes(error: &Error) -> bool {
         let text = error.to_string();
         text.contains("recursion limit") || text.contains("nesting")
     }
+}
+
+/// The largest number that a field of this type takes; what it stands for may take less.
+fn largest(ty: &str) -> Option<u64> {
+    match ty {
+        "u16" => Some(u16::MAX.into()),
+        "u32" => Some(u32::MAX.into()),
+        "u64" | "usize" => Some(u64::MAX),
+        _ => None,
+    }
+}
+
+fn is_whole(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_digit())
 }
 
 /// What the library wanted, with an example where that helps.
