@@ -66,6 +66,7 @@ impl Kubectl {
         if !VERBS.contains(&verb) {
             return Err((at, unknown("verb", verb, &VERBS)));
         }
+        let name_at = words.name_at();
         let (kind, name) = match verb {
             "cordon" | "uncordon" => (Kind::Node, words.node(verb)?),
             "get" => words.kind_and_perhaps_name()?,
@@ -78,7 +79,10 @@ impl Kubectl {
             "annotate" | "label" => words.mark(verb)?,
             "scale" => words.scale(kind, at)?,
             "get" => Action::Get { one: !name.is_empty() },
-            "create" => words.create(kind, at)?,
+            "create" => {
+                can_be_named(kind, name).map_err(|message| (name_at, message))?;
+                words.create(kind, at)?
+            }
             "patch" => words.patch(kind)?,
             _ => Action::Cordon(verb == "cordon"),
         };
@@ -162,6 +166,14 @@ impl<'a> Words<'a> {
             Some("") => Err((at + word.chars().count(), "a name is missing".to_owned())),
             Some(name) => Ok((kind, name)),
             None => Ok((kind, self.next("a name is missing")?.1)),
+        }
+    }
+
+    /// Where the name of `KIND NAME`, or of `KIND/NAME`, stands.
+    fn name_at(&self) -> usize {
+        match self.words.first().map(|(at, word)| (at, word.split_once('/'))) {
+            Some((at, Some((kind, _)))) => at + kind.chars().count() + 1,
+            _ => self.words.get(1).map_or(self.end, |(at, _)| *at),
         }
     }
 
@@ -348,6 +360,27 @@ impl<'a> Words<'a> {
         }
         let missing = (self.end, "--replicas=N is missing".to_owned());
         self.number("--replicas")?.map(Action::Scale).ok_or(missing)
+    }
+}
+
+/// An API server refuses other names than an RFC 1123 subdomain; that of a Deployment is also the value
+/// of the label that kubectl gives it, and such a value is not longer than this.
+const LONGEST_NAME: usize = 63;
+
+fn can_be_named(kind: Kind, name: &str) -> Result<(), String> {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let part = |part: &str| {
+        part.starts_with(inner)
+            && part.ends_with(inner)
+            && part.chars().all(|c| inner(c) || c == '-')
+    };
+    match name.len() <= LONGEST_NAME && name.split('.').all(part) {
+        true => Ok(()),
+        false => Err(format!(
+            "a {} cannot be named `{name}`; write up to {LONGEST_NAME} lower-case letters, digits, `-` \
+             and `.`, with a letter or a digit at both ends",
+            kind.name()
+        )),
     }
 }
 
