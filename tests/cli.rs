@@ -533,9 +533,14 @@ fn an_estimate_whose_seeds_go_over_the_largest_number_is_refused() {
     let output = with("18446744073709551614");
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains("the largest seed is 18446744073709551613"), "{}", err(&output));
+    assert!(err(&output).contains("18446744073709551615 is for who plays one run alone"));
     let largest = with("18446744073709551613");
     assert_eq!(largest.status.code(), Some(0), "{}", err(&largest));
     assert!(out(&largest).contains("18446744073709551613..18446744073709551614"));
+    for words in [["run", "worker-kubelet-stopped"], ["why", "worker-kubelet-stopped"]] {
+        let last = healsim(&[&words[..], &["--seed", "18446744073709551615"]].concat());
+        assert_ne!(last.status.code(), Some(2), "{words:?}: {}", err(&last));
+    }
 }
 
 #[test]

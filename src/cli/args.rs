@@ -183,6 +183,20 @@ pub fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
 }
 
+/// Fails with what would be right if so many runs cannot begin with this seed. A range of seeds ends
+/// before a number, so the largest number of all is in none.
+pub fn can_begin_with(seed: u64, runs: u64) -> Result<(), String> {
+    let (last, largest) = (u64::MAX, u64::MAX - runs);
+    match seed <= largest {
+        true => Ok(()),
+        false => Err(format!(
+            "no {} with --seed {seed}: with so many, the largest seed is {largest}; {last} is for \
+             who plays one run alone",
+            if runs == 1 { "1 run begins".to_owned() } else { format!("{runs} runs begin") }
+        )),
+    }
+}
+
 fn until(text: &str) -> Result<Duration, String> {
     text.parse().map_err(|error| not_until(&error))
 }

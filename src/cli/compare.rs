@@ -1,6 +1,6 @@
 //! `compare`: two scenarios, platforms or settings beside each other, seed by seed.
 
-use super::args::{Common, OutFile, Setting, seed};
+use super::args::{Common, OutFile, Setting, can_begin_with, seed};
 use super::commands::{Exit, Trouble, again, can_write, stdout};
 use super::output::{note, print};
 use super::player::{Linted, Options, Player, Versus};
@@ -69,20 +69,8 @@ pub enum CompareFormat {
 impl Compare {
     /// Fails with what would be right if the words do not fit one another.
     pub fn fits(&self) -> Result<(), String> {
-        self.seed.map_or(Ok(()), |seed| self.can_begin_with(seed))?;
+        self.seed.map_or(Ok(()), |seed| can_begin_with(seed, self.runs))?;
         self.sides().map(|_| ())
-    }
-
-    /// Fails if there are not so many seeds from this one on.
-    fn can_begin_with(&self, seed: u64) -> Result<(), String> {
-        let runs = self.runs;
-        let largest = u64::MAX - runs;
-        match seed > largest {
-            true => Err(format!(
-                "no {runs} runs begin with seed {seed}: with so many, the largest seed is {largest}"
-            )),
-            false => Ok(()),
-        }
     }
 
     /// The seed of both sides' first run: theirs would else not have the same random numbers.
@@ -146,7 +134,7 @@ pub(super) fn play_both(asked: &Compare, player: &impl Player) -> Result<Exit, T
     let notes: BTreeSet<&String> = linted.iter().flat_map(|side| &side.notes).collect();
     notes.into_iter().for_each(|text| note(text));
     let seed = asked.seed_of(&linted);
-    asked.can_begin_with(seed).map_err(|wrong| vec![wrong])?;
+    can_begin_with(seed, asked.runs).map_err(|wrong| vec![wrong])?;
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     let versus = Versus {
         first_seed: seed,

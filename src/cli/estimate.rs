@@ -1,6 +1,6 @@
 //! `estimate` and `merge`: many runs, or the shards of many, and what is printed of them.
 
-use super::args::{Common, OutFile, seed};
+use super::args::{Common, OutFile, can_begin_with, seed};
 use super::commands::{Exit, Trouble, can_write, file, stdout};
 use super::output::{note, print, write_file};
 use super::player::{Many, Mention, Player};
@@ -98,13 +98,8 @@ pub struct Printed {
 impl Estimate {
     /// Fails with what would be right if numbers do not fit one another.
     pub fn fits(&self) -> Result<(), String> {
-        let Estimate { seed, runs, .. } = self;
-        let largest = u64::MAX - runs;
-        if *seed > largest {
-            return Err(format!(
-                "no {runs} runs begin with --seed {seed}: with so many, the largest seed is {largest}"
-            ));
-        }
+        let runs = self.runs;
+        can_begin_with(self.seed, runs)?;
         let reads_input = self.common.files.iter().any(|file| *file == Path::new("-"));
         match self.shard {
             Some(_) if reads_input => {
@@ -112,7 +107,7 @@ impl Estimate {
                  whoever makes the others would not have them; save them and write -f FILE"
                     .to_owned())
             }
-            Some(Shard { of, .. }) if of > *runs => Err(format!(
+            Some(Shard { of, .. }) if of > runs => Err(format!(
                 "{of} shards of {runs} runs: some would be empty; write at most {runs}"
             )),
             _ => Ok(()),

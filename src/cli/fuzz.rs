@@ -1,7 +1,7 @@
 //! `fuzz` and `replay`: campaigns of random disasters, and what they found.
 
 use super::Run;
-use super::args::{Common, seed};
+use super::args::{Common, can_begin_with, seed};
 use super::commands::{Exit, Trouble, file, play, stdout};
 use super::output::{note, print, try_file, write_file};
 use super::player::Player;
@@ -103,14 +103,7 @@ impl Fuzz {
         {
             return Err(format!("{faults} faults are not possible; write 1 to {MOST_STRIKES}"));
         }
-        let (runs, largest) = (self.runs(), u64::MAX - self.runs());
-        match self.seed > largest {
-            true => Err(format!(
-                "no {runs} runs begin with --seed {}: with so many, the largest seed is {largest}",
-                self.seed
-            )),
-            false => Ok(()),
-        }
+        can_begin_with(self.seed, self.runs())
     }
 
     fn runs(&self) -> u64 {

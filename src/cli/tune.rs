@@ -1,6 +1,6 @@
 //! `tune`: what would shorten it, and what that costs in false alarms.
 
-use super::args::{Common, OutFile, seed};
+use super::args::{Common, OutFile, can_begin_with, seed};
 use super::commands::{Exit, Trouble, can_write, file, stdout};
 use super::output::{note, print, write_file};
 use super::player::{Mention, Player, Tuned, Tuning};
@@ -93,13 +93,7 @@ impl FromStr for TuneFormat {
 impl Tune {
     /// Fails with what would be right if the words do not fit one another.
     pub fn fits(&self) -> Result<(), String> {
-        let largest = u64::MAX - self.runs;
-        if self.seed > largest {
-            let (runs, seed) = (self.runs, self.seed);
-            return Err(format!(
-                "no {runs} runs begin with --seed {seed}: with so many, the largest seed is {largest}"
-            ));
-        }
+        can_begin_with(self.seed, self.runs)?;
         Vary::fit(&self.vary)
     }
 

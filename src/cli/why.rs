@@ -1,6 +1,6 @@
 //! `why`: the way from the fault to a milestone, or what a run that never heals waits for.
 
-use super::args::{Common, seed};
+use super::args::{Common, can_begin_with, seed};
 use super::commands::{Exit, Trouble, stdout};
 use super::output::{note, print};
 use super::player::{Answer, Asked, Mention, Options, Player};
@@ -118,13 +118,9 @@ impl WhyArgs {
         Ok(())
     }
 
-    /// Fails if there are not so many seeds from this one on.
+    /// Fails if there are not so many seeds from this one on. A way is that of one run alone.
     fn can_begin_with(&self, seed: u64) -> Result<(), String> {
-        let largest = u64::MAX - self.runs.unwrap_or(1);
-        match seed > largest {
-            true => Err(format!("the largest seed for so many runs is {largest}")),
-            false => Ok(()),
-        }
+        self.runs.map_or(Ok(()), |runs| can_begin_with(seed, runs))
     }
 }
 
