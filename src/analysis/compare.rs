@@ -112,10 +112,11 @@ fn sample(run: &Run) -> Sample {
 
 /// A recovery that has not come when the run ends takes longer than that.
 fn with_recovery(mut sample: Sample, lasted: Duration) -> Sample {
-    if !sample.figures.contains_key(&Name::recovered()) {
-        sample.figures.insert(Name::recovered(), lasted);
-        sample.open.insert(Name::recovered());
-    }
+    let Sample { figures, open, .. } = &mut sample;
+    figures.entry(Name::recovered()).or_insert_with(|| {
+        open.insert(Name::recovered());
+        lasted
+    });
     sample
 }
 

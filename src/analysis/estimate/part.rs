@@ -220,7 +220,7 @@ impl Part {
                 let played = if self.partial { sums.runs() } else { runs };
                 played <= runs && sums.are_sound(seeds.start, played)
             });
-            sound.all(|sound| sound)
+            sound.all(|sound| sound) && self.partial == self.cut().is_some()
         }
     }
 }

@@ -217,6 +217,7 @@ fn documents_that_are_cut_off_changed_foreign_or_of_another_version_are_told_apa
     assert_eq!(read(&text.replace("\"runs\":30", "\"runs\":60")), NotAPart::Unsound);
     for (right, absurd) in [
         ("\"of\":3}", "\"of\":18446744073709551615}"),
+        ("\"partial\":false", "\"partial\":true"),
         ("\"shard\":{\"number\":1", "\"shard\":{\"number\":0"),
         ("{\"runs\":8,", "{\"runs\":18446744073709551615,"),
         ("\"counts\":[[1001,1]", "\"counts\":[[1001,18446744073709551615]"),

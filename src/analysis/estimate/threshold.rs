@@ -388,11 +388,14 @@ mod tests {
     use crate::analysis::estimate::{Asked, Ending, Outcome, Sample};
     use std::collections::BTreeSet;
 
-    /// A hundred runs in which each of these Nodes becomes Unknown after so many milliseconds.
-    fn estimate(nodes: &[(&'static str, fn(u64) -> u64)]) -> Estimate {
+    /// A Node, and after how many milliseconds it becomes Unknown in the run of a seed.
+    type Lost = (&'static str, fn(u64) -> u64);
+
+    /// A hundred runs in which these Nodes are lost.
+    fn estimate(nodes: &[Lost]) -> Estimate {
         let one = |seed: u64| {
             let ending = Ending { outcome: Outcome::Replaced, missing: Text::EMPTY };
-            let figure = |(node, millis): &(&'static str, fn(u64) -> u64)| {
+            let figure = |(node, millis): &Lost| {
                 let (figure, object) = (Text::word("nodeUnknown"), Text::word(node));
                 let name = Name { kind: Kind::Milestone, figure, object };
                 (name, Duration::from_millis(millis(seed)))
