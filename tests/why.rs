@@ -5,6 +5,7 @@ use healsim::analysis::why::{Part, Question, Settings, Share, Why, never, sum_up
 use healsim::engine::{Duration, Rule, Text};
 use healsim::scenario::{Game, load, models};
 use std::collections::BTreeMap;
+use std::process::Command;
 
 fn game(name: &str, set: &[(String, String)]) -> Game {
     let scenario = load(name).expect("an embedded scenario");
@@ -19,6 +20,21 @@ fn recovery(game: &Game, seed: u64) -> Why {
 fn seeds() -> u64 {
     let asked = std::env::var("HEALSIM_SEEDS").ok().and_then(|text| text.parse().ok());
     asked.unwrap_or(8)
+}
+
+#[test]
+fn the_readme_shows_what_why_prints() {
+    let readme = include_str!("../README.md");
+    let section = readme.split_once("## Why so long").expect("the section").1;
+    let shown = section.split("```\n").nth(1).expect("a block of text");
+    let why =
+        Command::new(env!("CARGO_BIN_EXE_healsim")).args(["why", "worker-vm-deleted"]).output();
+    let printed = String::from_utf8(why.expect("the binary runs").stdout).expect("text");
+    let parts: Vec<&str> = shown.split("...\n").collect();
+    assert_eq!(parts.len(), 2);
+    for part in parts {
+        assert!(printed.contains(part), "{part}is not in\n{printed}");
+    }
 }
 
 /// Seeds whose way passes through somebody who looks at his own times and finds an object gone: the
