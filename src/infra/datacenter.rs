@@ -405,10 +405,10 @@ impl Datacenter {
         vm: VmId,
         pod: Uid,
         from: SimTime,
-        length: Option<Duration>,
+        (length, restarts): (Option<Duration>, u32),
     ) -> Option<SimTime> {
         let ends_at = length.map(|length| from + length);
-        let container = Container { running_from: from, ends_at, completed: false };
+        let container = Container { running_from: from, ends_at, completed: false, restarts };
         self.vm_mut(vm).containers.insert(pod, container);
         ends_at
     }

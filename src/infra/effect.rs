@@ -68,8 +68,8 @@ pub enum Effect<E> {
     Send(ConnectionId, Message),
     Close(ConnectionId),
     /// The Pod's containers run after these waits, and end by themselves after a length, if they
-    /// do.
-    StartContainer(Uid, [(Rule, Duration); 2], Option<Duration>),
+    /// do; there were so many before.
+    StartContainer(Uid, [(Rule, Duration); 2], Option<Duration>, u32),
     /// The Pod's containers have ended after a delay.
     StopContainer(Uid, Rule, Duration),
     StartUnit(Text),

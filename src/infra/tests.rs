@@ -178,7 +178,7 @@ fn a_host_without_power_is_silent_until_the_keep_alive_misses() {
 fn a_container_outlives_its_kubelet_but_not_its_vm() {
     let mut pair = pair();
     let pod = Uid(7);
-    pair.datacenter.start_container(pair.there, pod, at(0), None);
+    pair.datacenter.start_container(pair.there, pod, at(0), (None, 0));
     pair.datacenter.end_process(pair.server, at(1), &mut Vec::new());
     let runs = |pair: &Pair| pair.datacenter.vm(pair.there).containers.contains_key(&pod);
     assert!(runs(&pair));
@@ -205,7 +205,7 @@ impl Pair {
     /// A pair whose second VM runs a Pod's container.
     fn with_pod() -> Pair {
         let mut pair = pair();
-        pair.datacenter.start_container(pair.there, POD, at(0), None);
+        pair.datacenter.start_container(pair.there, POD, at(0), (None, 0));
         pair
     }
 

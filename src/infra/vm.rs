@@ -164,6 +164,8 @@ pub struct Container {
     pub ends_at: Option<SimTime>,
     /// It has done its work and ended by itself, and well.
     pub completed: bool,
+    /// How many there were before it, as its label says (`restartCount`).
+    pub restarts: u32,
 }
 
 impl Place {

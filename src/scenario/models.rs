@@ -201,7 +201,9 @@ pub fn unknown_scenario(name: &str) -> String {
         true => String::new(),
         false => format!("did you mean {}? ", near.join(" or ")),
     };
-    format!("no scenario `{name}`; {asked}`healsim list scenarios` names all")
+    format!(
+        "no scenario `{name}`; {asked}`healsim list scenarios` and `healsim list lessons` name all"
+    )
 }
 
 /// A platform with all its settings.

@@ -272,10 +272,6 @@ impl Plant {
         Ok(plant)
     }
 
-    /// The same with another number of control-plane VMs.
-    ///
-    /// # Errors
-    /// No control plane can have so many, in words.
     fn take_cluster(
         &mut self,
         source: &Source,

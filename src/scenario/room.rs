@@ -3,11 +3,13 @@
 use super::file::Scenario;
 use super::manifests::{Place, Warning};
 use super::yaml::place;
+use crate::api::kinds::{Taint, TaintEffect, taint};
+use crate::engine::Text;
 use crate::world::{Blueprint, RunsOn, Workload, WorkloadKind};
 
 impl Scenario {
     /// Pods that repel each other need as many Nodes as there are of them. Where there are fewer, some
-    /// wait from the beginning on, and nothing ever counts as recovered.
+    /// wait from the beginning on, and nothing counts as recovered until somebody changes that.
     pub(super) fn without_room(&self, blueprint: &Blueprint) -> Vec<Warning> {
         let is_kept = |it: &&Workload| {
             matches!(it.kind, WorkloadKind::Deployment | WorkloadKind::StatefulSet(_))
@@ -17,9 +19,11 @@ impl Scenario {
     }
 
     fn no_room(&self, workload: &Workload, blueprint: &Blueprint) -> Option<Warning> {
+        let (workers, planes) = (blueprint.workers, blueprint.control_planes);
         let (there, what) = match workload.runs_on {
-            RunsOn::Workers => (blueprint.workers, "workers"),
-            RunsOn::ControlPlane => (blueprint.control_planes, "control-plane VMs"),
+            RunsOn::Workers if tolerates_planes(workload) => (workers + planes, "Nodes"),
+            RunsOn::Workers => (workers, "workers"),
+            RunsOn::ControlPlane => (planes, "control-plane VMs"),
         };
         if workload.replicas <= there {
             return None;
@@ -29,8 +33,8 @@ impl Scenario {
             _ => "Deployment",
         };
         let message = format!(
-            "{kind}/{} wants {} Pods on {what} of their own, and there are {there}: the cluster is never \
-             well, whatever happens, and does not recover",
+            "{kind}/{} wants {} Pods on {what} of their own, and there are {there}: the cluster is not well \
+             as it begins, and does not recover unless somebody changes either number",
             workload.name, workload.replicas
         );
         Some(Warning { place: self.place_of_the_size(workload.runs_on), message })
@@ -47,8 +51,16 @@ impl Scenario {
     }
 }
 
+/// True where a workload's Pods may run on control-plane VMs too.
+fn tolerates_planes(workload: &Workload) -> bool {
+    let (key, value) = (Text::word(taint::CONTROL_PLANE), Text::EMPTY);
+    let taint = Taint { key, value, effect: TaintEffect::NoSchedule, added: None };
+    workload.tolerations.iter().any(|toleration| toleration.covers(&taint))
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::scenario::play::Changes;
     use crate::scenario::{Game, Scenario, Source};
 
     fn warnings(spec: &str) -> Vec<String> {
@@ -65,7 +77,8 @@ mod tests {
     fn who_is_never_well_is_told_so_where_the_number_of_nodes_stands() {
         let two = warnings("  cluster: { workers: 2 }\n");
         let wanted = "test.yaml:6:23: Deployment/web wants 3 Pods on workers of their own, and there are 2: \
-                      the cluster is never well, whatever happens, and does not recover";
+                      the cluster is not well as it begins, and does not recover unless somebody changes \
+                      either number";
         assert_eq!(two, [wanted]);
         assert_eq!(warnings("  cluster: { workers: 3 }\n"), [""; 0]);
         let own = "  workloads:\n    - { name: api, kind: StatefulSet, replicas: 5, runsOn: workers, \
@@ -74,5 +87,30 @@ mod tests {
         assert!(told.starts_with("test.yaml:5:13: StatefulSet/api wants 5 Pods"), "{told}");
         let alone = own.replace("StatefulSet", "DaemonSet").replace("replicas: 5, ", "");
         assert_eq!(warnings(&alone), [""; 0]);
+    }
+
+    #[test]
+    fn control_plane_vms_are_room_for_who_tolerates_them() {
+        let text = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: test }\nspec:\n  platform: \
+                    tkgs-2024\n  faults:\n    - { at: 1m, powerOff: { vm: worker-0 } }\n  until: 5m\n";
+        let scenario = Scenario::read(Source::embedded("test.yaml", text)).expect("a scenario");
+        let warned = |tolerations: &str| {
+            let manifest = format!(
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{ name: web }}\nspec:\n  replicas: 4\n  \
+                 selector: {{ matchLabels: {{ app: web }} }}\n  template:\n    metadata: {{ labels: {{ app: \
+                 web }} }}\n    spec:\n{tolerations}      containers: [{{ name: web, image: web }}]\n      \
+                 affinity:\n        podAntiAffinity:\n          \
+                 requiredDuringSchedulingIgnoredDuringExecution:\n            - labelSelector: {{ \
+                 matchLabels: {{ app: web }} }}\n              topologyKey: kubernetes.io/hostname\n"
+            );
+            let manifests = [Source::embedded("web.yaml", &manifest)];
+            let changes = Changes { manifests: &manifests, ..Changes::default() };
+            let game = Game::with(&scenario, changes).expect("valid");
+            game.warnings().iter().any(|warning| warning.contains("of their own"))
+        };
+        assert!(warned(""));
+        let key = "node-role.kubernetes.io/control-plane";
+        let tolerates = format!("      tolerations: [{{ key: {key}, operator: Exists }}]\n");
+        assert!(!warned(&tolerates));
     }
 }

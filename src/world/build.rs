@@ -423,7 +423,7 @@ impl Builder {
         install_units(&mut self.core, &mut self.components, &self.blueprint.settings, vm);
         for pod in pods.iter().filter(|pod| pod.vm == name) {
             let (from, length) = (SimTime::ZERO, pod.completes_after);
-            let ends_at = self.core.datacenter.start_container(vm, pod.pod, from, length);
+            let ends_at = self.core.datacenter.start_container(vm, pod.pod, from, (length, 0));
             if let Some(at) = ends_at {
                 let kubelet = self.core.datacenter.vm(vm).units["kubelet"].process;
                 let ends = What::Runtime(vm, pod.pod, Runtime::Completes);

@@ -160,8 +160,8 @@ impl Core {
             Effect::AwaitHandshake(connection, limit) => self.await_handshake(connection, limit),
             Effect::Send(connection, message) => self.send(id, connection, message, *cause),
             Effect::Close(connection) => self.close(id, connection, *cause),
-            Effect::StartContainer(pod, waits, length) => {
-                self.start_container(id, pod, (waits, length), *cause);
+            Effect::StartContainer(pod, waits, length, restarts) => {
+                self.start_container(id, pod, waits, (length, restarts), *cause);
             }
             Effect::StopContainer(pod, rule, delay) => {
                 let vm = self.datacenter.processes.get(id).vm;

@@ -15,12 +15,13 @@ impl Core {
         &mut self,
         by: ProcessId,
         pod: Uid,
-        ([(first, pull), (second, start)], length): ([(Rule, Duration); 2], Option<Duration>),
+        [(first, pull), (second, start)]: [(Rule, Duration); 2],
+        life: (Option<Duration>, u32),
         cause: Cause,
     ) {
         let vm = self.datacenter.processes.get(by).vm;
         let (pulled, at) = (self.now + pull, self.now + pull + start);
-        let ends_at = self.datacenter.start_container(vm, pod, at, length);
+        let ends_at = self.datacenter.start_container(vm, pod, at, life);
         let led = self.step_on(cause, pulled, first, by);
         self.push_host(at, by, (led, second), What::Runtime(vm, pod, Runtime::Runs));
         if let Some(at) = ends_at {

@@ -185,10 +185,6 @@ fn a_failure_that_can_strike_nothing_is_refused() {
     let told = found.expect_err("its control plane has no manifest")[0].to_string();
     let words = "mine: apiServerRemoved cannot strike on lab-k8s-1.30-capi-1.7: `removeFile";
     assert!(told.starts_with(words) && told.ends_with("write `apiServerRemoved: 0`"), "{told}");
-    let none = ONE_API_SERVER.replace("workers: 3", "workers: 0");
-    let found = availability(&asked(plant(&none), 1, 1), &Control::default());
-    let told = found.expect_err("an app needs a worker")[0].to_string();
-    assert!(told.starts_with("mine: 0 workers are not possible"), "{told}");
 }
 
 #[test]
@@ -222,6 +218,8 @@ fn what_cannot_be_played_is_refused_with_its_place() {
     assert!(late.contains("mine.yaml:5:20") && late.contains("at most 40h"), "{late}");
     let many = refused("  cluster: { workers: 100000 }\n");
     assert!(many.contains("100000 workers are not possible; write 1 to 1000"), "{many}");
+    let none = refused("  cluster: { workers: 0 }\n");
+    assert!(none.contains("0 workers are not possible; write 1 to 1000"), "{none}");
     let placed = refused("  cluster: { placement: [{ host: esxi-0, vms: [worker-0] }] }\n");
     assert!(placed.contains("availability places VMs itself"), "{placed}");
     let none = refused("  cluster: { hosts: 0 }\n");

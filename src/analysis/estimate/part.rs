@@ -13,7 +13,7 @@ use std::str::FromStr;
 /// What distinguishes this document from others.
 const KIND: &str = "healsim estimate shard";
 /// What it is made of; a program that writes another form counts on.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 /// More runs than this tell no more.
 pub const MOST_RUNS: u64 = 10_000_000;
 
@@ -193,7 +193,7 @@ impl Part {
         }
         if read["form"] != FORM || read["healsim"] != env!("CARGO_PKG_VERSION") {
             let version = read["healsim"].as_str().unwrap_or("?");
-            return Err(NotAPart::Version(version.to_owned()));
+            return Err(NotAPart::Version(format!("{version} (form {})", read["form"])));
         }
         let mut part: Part =
             serde_json::from_value(read).map_err(|error| NotAPart::Other(error.to_string()))?;
@@ -271,6 +271,7 @@ impl fmt::Display for NotAPart {
                 write!(f, "not a shard: {why}; it is what `estimate --shard I/N -o json` prints")
             }
             NotAPart::Version(other) => {
+                let this = format!("{this} (form {FORM})");
                 write!(f, "made by healsim {other}, and this is {this}: use one version for all")
             }
             NotAPart::Unsound => {

@@ -213,7 +213,7 @@ fn documents_that_are_cut_off_changed_foreign_or_of_another_version_are_told_apa
     let version = format!("\"healsim\":\"{}\"", env!("CARGO_PKG_VERSION"));
     assert!(text.contains(&version));
     let other = text.replace(&version, "\"healsim\":\"9.9\"");
-    assert_eq!(read(&other), NotAPart::Version("9.9".to_owned()));
+    assert_eq!(read(&other), NotAPart::Version("9.9 (form 2)".to_owned()));
     assert_eq!(read(&text.replace("\"runs\":30", "\"runs\":60")), NotAPart::Unsound);
     for (right, absurd) in [
         ("\"of\":3}", "\"of\":18446744073709551615}"),

@@ -18,6 +18,8 @@ pub mod mirror;
 #[cfg(test)]
 mod mirror_tests;
 mod pods;
+#[cfg(test)]
+mod pods_tests;
 mod probes;
 #[cfg(test)]
 mod probes_tests;

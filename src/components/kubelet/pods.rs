@@ -109,8 +109,10 @@ impl Kubelet {
         let lost = stage == Stage::Stopped && !ctx.completed_container(uid);
         let (writing, reported, correcting, more_to_say) = (false, false, false, false);
         let restarts = object.pod().map_or(0, |pod| {
-            // What has run, and does not run any more, is started again.
-            pod.restarts + u32::from(stage == Stage::Starting && pod.started.is_some())
+            // What has run, and does not run any more, is started again. Of what runs the runtime knows,
+            // though another kubelet has started it and not said so yet.
+            let again = u32::from(stage == Stage::Starting && pod.started.is_some());
+            ctx.restarts_of(uid).unwrap_or(pod.restarts + again).max(pod.restarts)
         });
         let taken =
             Taken { uid, stage, writing, restarts, reported, correcting, lost, more_to_say };
@@ -129,12 +131,13 @@ impl Kubelet {
         let Some(taken) = self.pods.taken.get(key).filter(|t| t.stage == Stage::Starting) else {
             return;
         };
+        let restarts = taken.restarts;
         let pull = ctx.draw_delay(IMAGE_PULL, self.settings.image_pull);
         let start = ctx.draw_delay(CONTAINER_START, self.settings.container_start);
         let pod = self.client.caches.get(key).and_then(|object| object.pod());
         let length = pod.and_then(|pod| pod.template.completes_after);
         let waits = [("kubernetes.imagePull", pull), ("kubernetes.containerStart", start)];
-        ctx.start_container(taken.uid, waits, length);
+        ctx.start_container(taken.uid, waits, (length, restarts));
     }
 
     /// The container runtime reports.

@@ -1,7 +1,7 @@
 //! Heartbeats, registration and Pods.
 
 use super::*;
-use crate::api::kinds::{Condition, Lease, Pod, PodPhase, PodTemplate, Status, TaintEffect, taint};
+use crate::api::kinds::{Lease, Pod, PodPhase, PodTemplate, Status, TaintEffect, taint};
 use crate::api::{Answer, ApiError, Deletion, Meta, Object, Reason, Uid, Verb, WatchKind};
 use crate::client::testing::Bench;
 use crate::engine::SimTime;
@@ -262,7 +262,7 @@ fn a_pod_is_started_and_then_reported_running() {
     bench.timers.retain(|(_, event)| matches!(event, Event::StartPod(_)));
     let (_, start) = bench.timers.remove(0);
     let effects = bench.play(Input::Due(start));
-    assert!(matches!(effects[..], [Effect::StartContainer(Uid(5), _, None)]), "{effects:?}");
+    assert!(matches!(effects[..], [Effect::StartContainer(Uid(5), _, None, 0)]), "{effects:?}");
     bench.play(Input::Container(Uid(5), true));
     let running = bench.grant("patch Pod/web");
     let body = running.pod().expect("a Pod");
@@ -314,7 +314,7 @@ fn a_pod_that_is_deleted_while_its_containers_start_never_runs() {
 }
 
 pub(super) fn container(completed: bool) -> crate::infra::Container {
-    crate::infra::Container { running_from: SimTime::ZERO, ends_at: None, completed }
+    crate::infra::Container { running_from: SimTime::ZERO, ends_at: None, completed, restarts: 0 }
 }
 
 /// A Job's Pod that has been running.
@@ -474,25 +474,4 @@ fn a_dying_pod_whose_containers_are_gone_is_called_failed_before_it_goes() {
     let failed = bench.grant("patch Pod/web");
     assert_eq!(failed.pod().expect("a Pod").phase, PodPhase::Failed);
     assert!(bench.waiting().contains(&"delete Pod/web".to_owned()), "{:?}", bench.waiting());
-}
-
-#[test]
-fn a_pod_whose_containers_are_gone_is_not_ready_until_they_run_again() {
-    let ready = pod(|object| {
-        let body = object.pod_mut().expect("a Pod");
-        body.phase = PodPhase::Running;
-        (body.started, body.restarts) = (Some(SimTime::ZERO), 2);
-        body.conditions.set(Condition::new("Ready", Status::True, "", "", SimTime::ZERO));
-    });
-    let mut bench = with_pods(&[ready]);
-    let lost = bench.grant("patch Pod/web");
-    let said = lost.pod().expect("a Pod").conditions.get("Ready").cloned().expect("said");
-    assert_eq!((said.status, said.reason.as_str()), (Status::False, "ContainersNotReady"));
-    assert_eq!(lost.pod().expect("a Pod").restarts, 2, "none runs yet");
-    bench.shows(WatchKind::Modified, Object::clone(&lost));
-    bench.play(Input::Container(Uid(5), true));
-    let runs = bench.grant("patch Pod/web");
-    let body = runs.pod().expect("a Pod");
-    assert!(body.is_ready());
-    assert_eq!(body.restarts, 3);
 }

@@ -83,7 +83,7 @@ fn a_pod_starts_once_its_volume_is_in_use_attached_and_mounted() {
     let effects = bench.play(Input::Due(Event::StartPod(with_volume(|_| {}).key().clone())));
     assert!(effects.is_empty(), "not mounted yet: {effects:?}");
     let effects = bench.play(Input::Due(Event::Mounted(POD)));
-    assert!(matches!(effects[..], [Effect::StartContainer(POD, _, None)]), "{effects:?}");
+    assert!(matches!(effects[..], [Effect::StartContainer(POD, _, None, 0)]), "{effects:?}");
 }
 
 #[test]

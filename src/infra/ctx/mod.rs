@@ -253,6 +253,12 @@ impl<'a, E> Ctx<'a, E> {
         self.vm.containers.get(&pod).is_some_and(|container| container.is_running(self.now))
     }
 
+    /// How many containers of the Pod there were before the one that runs on this VM, if one does.
+    pub fn restarts_of(&self, pod: Uid) -> Option<u32> {
+        let found = self.vm.containers.get(&pod);
+        found.filter(|it| it.is_running(self.now)).map(|it| it.restarts)
+    }
+
     /// The Pods that the container runtime has containers of.
     pub fn containers(&self) -> Vec<Uid> {
         self.vm.containers.keys().copied().collect()
@@ -264,14 +270,14 @@ impl<'a, E> Ctx<'a, E> {
     }
 
     /// Has the container runtime start a Pod's containers; they run after both waits, and end by
-    /// themselves after `length`, if they do.
+    /// themselves after `length`, if they do. They are told how many there were before.
     pub fn start_container(
         &mut self,
         pod: Uid,
         waits: [(Rule, Duration); 2],
-        length: Option<Duration>,
+        (length, restarts): (Option<Duration>, u32),
     ) {
-        self.effects.push(Effect::StartContainer(pod, waits, length));
+        self.effects.push(Effect::StartContainer(pod, waits, length, restarts));
     }
 
     /// Has the container runtime stop a Pod's containers; they have ended after `delay`.
