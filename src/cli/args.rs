@@ -7,6 +7,7 @@ use crate::engine::Duration;
 use crate::scenario::not_until;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -181,6 +182,18 @@ impl FromStr for Seeds {
 /// Reads a seed.
 pub fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
+/// Reads how many, between these.
+pub fn count<T>(bounds: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone
+where
+    T: FromStr + PartialOrd + Display + Clone,
+{
+    move |text| {
+        let found = text.parse().ok().filter(|count| bounds.contains(count));
+        let (least, most) = (bounds.start(), bounds.end());
+        found.ok_or_else(|| format!("write a whole number from {least} to {most}"))
+    }
 }
 
 /// Fails with what would be right if so many runs cannot begin with this seed. A range of seeds ends

@@ -26,7 +26,7 @@ pub struct Availability {
     #[arg(value_name = "FILE", default_value = "three-and-three")]
     pub input: String,
     /// How many years
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 100, allow_hyphen_values = true, value_parser = super::args::count::<u64>(1..=1_000_000))]
     pub years: u64,
     /// The seed of the first year; each further year takes the next
     #[arg(long, value_name = "S", default_value_t = 1, value_parser = seed, allow_negative_numbers = true)]
@@ -35,7 +35,7 @@ pub struct Availability {
     #[arg(long, value_name = "WHAT=N,...")]
     pub vary: Option<Vary>,
     /// How many years are played at once; by default as many as there are processors
-    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "J", allow_hyphen_values = true, value_parser = super::args::count::<u16>(1..=1024))]
     pub jobs: Option<u16>,
     /// What to print
     #[arg(short = 'o', value_name = "FORMAT", default_value = "table")]

@@ -38,13 +38,13 @@ pub struct Compare {
     #[arg(long, value_name = "NAME|FILE")]
     pub scenario: Option<String>,
     /// How many runs of each
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
+    #[arg(long, value_name = "N", default_value_t = 100, allow_hyphen_values = true, value_parser = super::args::count::<u64>(1..=MOST_RUNS))]
     pub runs: u64,
     /// The seed of the first run: the scenario's `seed`, of two scenarios A's before B's, or 1
     #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// How many runs are played at once; by default as many as there are processors
-    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "J", allow_hyphen_values = true, value_parser = super::args::count::<u16>(1..=1024))]
     pub jobs: Option<u16>,
     /// What to print
     #[arg(short = 'o', value_name = "FORMAT", default_value = "table")]

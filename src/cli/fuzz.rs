@@ -41,7 +41,7 @@ pub struct Fuzz {
     #[arg(long, value_name = "P", default_value = "tkgs-2024")]
     pub platform: String,
     /// How many runs; 1000 if nothing is said, with --for as many as there is time for
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = super::args::count::<u64>(1..=MOST_RUNS))]
     pub runs: Option<u64>,
     /// Begin no more runs after this time (of a clock on the wall), for example 10m
     #[arg(long = "for", value_name = "D", allow_hyphen_values = true)]
@@ -60,7 +60,7 @@ pub struct Fuzz {
     #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub kinds: Vec<String>,
     /// How many runs are played at once; by default as many as there are processors
-    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "J", allow_hyphen_values = true, value_parser = super::args::count::<u16>(1..=1024))]
     pub jobs: Option<u16>,
     /// Go on after a law was broken
     #[arg(long)]

@@ -188,7 +188,7 @@ pub struct Run {
     pub play: bool,
     /// How many simulated seconds pass in a second while it plays
     #[arg(long, value_name = "N", default_value_t = 60, requires = "play")]
-    #[arg(hide = cfg!(not(feature = "tui")), value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(hide = cfg!(not(feature = "tui")), allow_hyphen_values = true, value_parser = args::count::<u64>(1..=3600))]
     pub speed: u64,
     #[command(flatten)]
     pub common: Common,

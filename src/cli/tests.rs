@@ -325,3 +325,22 @@ fn a_file_is_written_whole_and_replaced() {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn a_count_that_is_none_is_told_with_those_that_can_be() {
+    let bounds = "write a whole number from 1 to 10000000";
+    let jobs = "write a whole number from 1 to 1024";
+    for (flag, value, words) in [
+        ("--runs", "x", bounds),
+        ("--runs", "0", bounds),
+        ("--runs", "-1", bounds),
+        ("--jobs", "1025", jobs),
+    ] {
+        for command in ["estimate", "compare", "tune", "why"] {
+            let more: &[&str] = if command == "compare" { &["a", "b"] } else { &["a"] };
+            let typed = [&["healsim", command][..], more, &[flag, value]].concat();
+            let refused = Cli::try_parse_from(&typed).expect_err("no such count").to_string();
+            assert!(refused.contains(words), "{typed:?}: {refused}");
+        }
+    }
+}

@@ -49,7 +49,7 @@ pub struct Tune {
     #[arg(long, value_name = "KIND=RATE/year,LOW..HIGH", requires = "vary")]
     pub outages: Vec<OutageRate>,
     /// How many runs of each value, and of each kind of outage at each value
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
+    #[arg(long, value_name = "N", default_value_t = 100, allow_hyphen_values = true, value_parser = super::args::count::<u64>(1..=MOST_RUNS))]
     pub runs: u64,
     /// A setting that moves none of the first N runs is not played further; 0 plays all
     #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "vary")]
@@ -58,7 +58,7 @@ pub struct Tune {
     #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true, default_value_t = 1)]
     pub seed: u64,
     /// How many runs are played at once; by default as many as there are processors
-    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "J", allow_hyphen_values = true, value_parser = super::args::count::<u16>(1..=1024))]
     pub jobs: Option<u16>,
     /// What to print
     #[arg(short = 'o', value_name = "FORMAT", default_value = "table")]

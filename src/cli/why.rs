@@ -43,10 +43,10 @@ pub struct WhyArgs {
     #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Play so many runs, and tell what each rule takes of them all
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = super::args::count::<u64>(1..=MOST_RUNS))]
     pub runs: Option<u64>,
     /// How many runs are played at once; by default as many as there are processors
-    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "J", allow_hyphen_values = true, value_parser = super::args::count::<u16>(1..=1024))]
     pub jobs: Option<u16>,
     /// How long an operator's action may take until everything is well
     #[arg(long, value_name = "D", allow_hyphen_values = true, default_value = "30m")]
