@@ -4,7 +4,7 @@
 //! answer in time, and a status that is no success are failures; so many in a row count. What
 //! follows from that for the container is decided in `static_pods`. Follows
 //! `k/k:pkg/kubelet/prober`. Probes are declared activities: one that finds what the last one found
-//! changes nothing.
+//! changes nothing, and a startup probe sleeps while its container has started.
 //!
 //! Simplified: a probe keeps its connection while it is answered, where the real one opens another
 //! each time; of failures in a row the first is an Event. A Pod that comes back goes on in the
@@ -99,6 +99,7 @@ impl Kubelet {
             let place = match slots.iter().position(same) {
                 Some(place) if slots[place].1.period == spec.period => {
                     slots[place].1 = spec;
+                    self.wake_startup_probe(name, ctx);
                     continue;
                 }
                 Some(place) => {
@@ -125,7 +126,9 @@ impl Kubelet {
 
     /// It is time for a probe.
     pub(super) fn probe(&mut self, activity: ActivityId, ctx: &mut Ctx<Event>) {
-        let Some((name, spec)) = self.due_probe(activity, ctx.now()) else { return };
+        let Some((name, spec)) = self.due_probe(activity, ctx.now()) else {
+            return self.let_sleep(activity, ctx);
+        };
         let Some(pod) = self.statics.pods.get_mut(&name) else { return };
         let probe = pod.probes.each.entry(spec.kind).or_default();
         if probe.asked.is_none() {
@@ -144,6 +147,26 @@ impl Kubelet {
         if left < spec.period || at < ctx.now() {
             probe.timed = true;
             ctx.after("kubernetes.probeTimeout", left, Event::ProbeLate(name, spec.kind, number));
+        }
+    }
+
+    /// A startup probe asks no more once its container has started, until the next one.
+    fn let_sleep(&self, activity: ActivityId, ctx: &mut Ctx<Event>) {
+        let Some((name, spec)) = self.statics.slots.of(activity) else { return };
+        let pod = self.statics.pods.get(name);
+        let has_started = pod.is_some_and(|pod| pod.probes.started == Some(true));
+        if spec.kind == ProbeKind::Startup && has_started {
+            ctx.sleep(activity);
+        }
+    }
+
+    /// Another container of a Pod may have to start.
+    pub(super) fn wake_startup_probe(&self, name: &Text, ctx: &mut Ctx<Event>) {
+        let numbered = (FIRST..).zip(&self.statics.slots.slots);
+        let startup =
+            |(of, spec): &(Text, ProbeSpec)| of == name && spec.kind == ProbeKind::Startup;
+        for (number, _) in numbered.filter(|(_, slot)| startup(slot)) {
+            ctx.wake(ActivityId(number));
         }
     }
 

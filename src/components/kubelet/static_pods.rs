@@ -267,6 +267,7 @@ impl Kubelet {
         if let Some(pod) = self.statics.pods.get_mut(name) {
             pod.probes = Probes::of_a_new_container(&pod.manifest);
         }
+        self.wake_startup_probe(name, ctx);
         let seen = self.next_relist(ctx);
         ctx.after("kubernetes.plegPeriod", seen, Event::ProgramSeen(name.clone()));
     }
