@@ -104,14 +104,14 @@ impl Datacenter {
 
     /// True for a balancer that opens connections of its own, if nothing comes back from a backend.
     fn is_silent_for(&self, (vm, _): &(Text, Port), fallback: &Fallback) -> bool {
-        let answers = |vm| self.vm(vm).is_on() && self.path_outside(vm).is_whole();
+        let answers = |vm| self.vm(vm).answers() && self.path_outside(vm).is_whole();
         !fallback.connect_timeout.is_zero() && !self.vm_named(vm).is_some_and(answers)
     }
 
     /// Its host lives, and nobody listens there.
     fn refuses(&self, (vm, port): &(Text, Port)) -> bool {
         self.vm_named(vm)
-            .is_some_and(|vm| self.vm(vm).is_on() && self.processes.listener(vm, *port).is_none())
+            .is_some_and(|vm| self.vm(vm).answers() && self.processes.listener(vm, *port).is_none())
     }
 
     /// Opens a connection through a load balancer to one of its backends, if any is up.

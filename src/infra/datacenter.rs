@@ -123,7 +123,7 @@ impl Datacenter {
     /// Adds a machine that belongs to the datacenter itself and is not among its VMs.
     pub fn add_appliance(&mut self, name: impl Into<Text>) -> VmId {
         let mut vm = Vm::new(name);
-        vm.power = Power::On;
+        (vm.power, vm.booted) = (Power::On, true);
         vm.is_appliance = true;
         self.vms.push(vm);
         VmId(u32::try_from(self.vms.len() - 1).expect("fewer than 2^32 VMs"))
@@ -296,7 +296,7 @@ impl Datacenter {
     /// True if nobody is there who could accept a connection, or refuse it.
     pub fn is_deaf(&self, id: ConnectionId) -> bool {
         match self.network.host(id) {
-            Some(vm) => !self.vm(vm).is_on(),
+            Some(vm) => !self.vm(vm).answers(),
             None => self.network.leads_nowhere(id),
         }
     }

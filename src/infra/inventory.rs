@@ -41,7 +41,7 @@ impl<'a> Inventory<'a> {
         let vm = self.vm(name)?;
         let is_heard = vm.host.is_none_or(|host| self.is_up(host));
         let (is_on, has_ip) = match is_heard {
-            true => (vm.is_on(), vm.is_on() && vm.booted),
+            true => (vm.is_on(), vm.answers()),
             // Simplified: one that was still booting had no address.
             false => (vm.switched_on, vm.switched_on),
         };

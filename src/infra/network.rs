@@ -377,7 +377,7 @@ impl Network {
         let Some(connection) = self.connections.get(id) else { return Route::Silent };
         let from_client = sender == id.client;
         let host = if from_client { connection.host } else { Some(processes.get(id.client).vm) };
-        if host.is_some_and(|host| !vms[host.0 as usize].is_on()) {
+        if host.is_some_and(|host| !vms[host.0 as usize].answers()) {
             return Route::Silent;
         }
         let back = now + connection.latency * 2;

@@ -26,7 +26,7 @@ impl<E: Clone> Testbed<E> {
     /// A process of this program on a VM of this name.
     pub fn new(program: &'static str, vm: &str) -> Testbed<E> {
         let mut vm_state = Vm::new(vm);
-        vm_state.power = super::Power::On;
+        (vm_state.power, vm_state.booted) = (super::Power::On, true);
         let mut process = ProcessState::new(program, VmId(0), vm, None);
         process.start(SimTime::ZERO);
         Testbed {

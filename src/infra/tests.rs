@@ -30,7 +30,7 @@ fn pair() -> Pair {
     let mut datacenter = Datacenter::new(latency, keep_alives, Retransmission::default(), 1);
     let [here, there] = ["here", "there"].map(|name| {
         let mut vm = Vm::new(name);
-        vm.power = Power::On;
+        (vm.power, vm.booted) = (Power::On, true);
         datacenter.add_vm(vm)
     });
     let client = datacenter.processes.add(ProcessState::new("client", here, "here", None));
@@ -125,6 +125,24 @@ fn a_live_host_without_the_process_refuses_after_a_round_trip() {
     pair.datacenter.end_process(pair.server, at(1), &mut Vec::new());
     let id = pair.connect(at(10));
     assert_eq!(pair.route(id, at(10)), Route::Fail { at: at(14), how: Broken::Refused });
+}
+
+#[test]
+fn a_machine_with_power_says_nothing_until_its_guest_has_booted() {
+    let mut pair = pair();
+    let before = pair.connect(at(0));
+    pair.datacenter.power_off(pair.there, at(5), &mut Vec::new());
+    pair.datacenter.vm_mut(pair.there).power = Power::On;
+    let during = pair.connect(at(10));
+    for id in [before, during] {
+        assert_eq!(pair.route(id, at(10)), Route::Silent);
+    }
+    assert!(pair.datacenter.is_deaf(during));
+    pair.datacenter.vm_mut(pair.there).booted = true;
+    let after = pair.connect(at(20));
+    assert_eq!(pair.route(before, at(20)), Route::Fail { at: at(24), how: Broken::Reset });
+    assert_eq!(pair.route(after, at(20)), Route::Fail { at: at(24), how: Broken::Refused });
+    assert!(!pair.datacenter.is_deaf(after));
 }
 
 #[test]

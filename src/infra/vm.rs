@@ -297,4 +297,10 @@ impl Vm {
     pub fn is_on(&self) -> bool {
         self.power == Power::On
     }
+
+    /// True while its guest has its address, for answers and refusals: until it has booted, firmware
+    /// and boot loader say nothing to anybody.
+    pub fn answers(&self) -> bool {
+        self.is_on() && self.booted
+    }
 }

@@ -7,7 +7,7 @@
 use super::core::{Core, What, purpose};
 use super::messages::RETRANSMISSION;
 use crate::engine::SimTime;
-use crate::infra::{Asker, Broken, Direction, End, Path, Probing, Route};
+use crate::infra::{Asker, Broken, Direction, End, Path, Probing, Route, Vm};
 use crate::timeline::Cause;
 
 impl Core {
@@ -59,8 +59,8 @@ impl Core {
         let lost = datacenter.vm_of((connection, end.other()));
         let now = lost.and_then(|vm| datacenter.vm_named(&datacenter.vm(vm).name));
         let (here, now) = (datacenter.vm_of((connection, end)), now.map(|vm| datacenter.vm(vm)));
-        let can_speak = here.is_some_and(|vm| datacenter.vm(vm).is_on());
-        can_speak && now.is_some_and(|vm| vm.is_on() && vm.booted)
+        let can_speak = here.is_some_and(|vm| datacenter.vm(vm).answers());
+        can_speak && now.is_some_and(Vm::answers)
     }
 
     /// An end has heard nothing for long, or its last probes had no answer: it sends another, or gives

@@ -112,7 +112,7 @@ impl Core {
     pub(super) fn retransmit(&mut self, direction: Direction, due: Generation) {
         let (connection, _) = direction;
         let datacenter = &mut self.datacenter;
-        let sends = datacenter.vm_of(direction).is_some_and(|vm| datacenter.vm(vm).is_on());
+        let sends = datacenter.vm_of(direction).is_some_and(|vm| datacenter.vm(vm).answers());
         if !sends || datacenter.network.latency(connection).is_none() {
             datacenter.transport.forget(connection);
             return;
