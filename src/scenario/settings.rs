@@ -165,10 +165,12 @@ fn cloud_controller(all: &Catalog) -> cloud_controller::Settings {
 }
 
 fn vm_operator(all: &Catalog) -> vm_operator::Settings {
+    let workers = all.count("vmOperator.maxConcurrentReconciles", 1..=1_000_000);
+    let percent = all.count("vmOperator.maxCreatePercent", 0..=100);
     vm_operator::Settings {
         client: client(all),
         shell: ShellSettings {
-            workers: size(all.count("vmOperator.maxConcurrentReconciles", 1..=1_000_000)),
+            workers: size(workers),
             ..supervisor_shell(all, vm_operator::SHELL_RULES)
         },
         resync: all.period("vmOperator.resync"),
@@ -181,6 +183,7 @@ fn vm_operator(all: &Catalog) -> vm_operator::Settings {
         rules: vm_operator::Rules {
             async_signal: all.rule("vmOperator.asyncSignal"),
             create_blocks: all.rule("vmOperator.createBlocks"),
+            max_creations: size(workers * percent / 100),
             recreate_keeps_uuid: all.rule("vmOperator.recreateKeepsUuid"),
             skips_disconnected: all.rule("vmOperator.skipsDisconnected"),
             probes_after_failure: all.rule("vmOperator.probesAfterFailure"),

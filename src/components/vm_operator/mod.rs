@@ -54,6 +54,8 @@ pub struct Rules {
     pub async_signal: bool,
     /// Whether a creation blocks its worker until the VM is on.
     pub create_blocks: bool,
+    /// How many VMs are made at once.
+    pub max_creations: usize,
     /// Whether a VM that is made anew gets the UUID that the lost one had.
     pub recreate_keeps_uuid: bool,
     /// Whether a VM is left alone as long as vCenter has no connection to it.

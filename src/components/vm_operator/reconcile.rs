@@ -24,6 +24,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct VirtualMachineController {
     rules: Rules,
+    /// VirtualMachines whose VMs are being made.
     creating: BTreeSet<ObjectKey>,
     /// Creations that the owner has not sent yet.
     creations: Vec<(ObjectKey, DatacenterRequest)>,
@@ -67,7 +68,7 @@ impl VirtualMachineController {
         std::mem::take(&mut self.creations)
     }
 
-    /// One of them has ended, well or not: the next look tells.
+    /// A creation has ended, well or not: the next look tells.
     pub fn creation_ended(&mut self, key: &ObjectKey) {
         self.creating.remove(key);
     }
@@ -104,7 +105,14 @@ impl VirtualMachineController {
                 Step::Call(DatacenterRequest::PowerOn { vm: name }, State::PoweringOn)
             }
             TaskEnd::Found(facts) => self.report(object, facts, view),
-            _ => self.read_user_data(object, vm),
+            // Too many are being made already: a worker is to be left for what is not a creation.
+            _ if self.creating.len() >= self.rules.max_creations => {
+                Step::Done(Outcome::after("vmOperator.requeue", self.rules.requeue))
+            }
+            _ => {
+                self.creating.insert(object.key().clone());
+                self.read_user_data(object, vm)
+            }
         }
     }
 
@@ -136,10 +144,10 @@ impl VirtualMachineController {
         let keeps = self.rules.recreate_keeps_uuid && !vm.uuid_wanted.is_empty();
         let uuid = keeps.then(|| vm.uuid_wanted.clone());
         let request = DatacenterRequest::Clone { vm: object.name().clone(), uuid, user_data };
+        self.creating.insert(object.key().clone());
         if self.rules.create_blocks {
             return Step::Call(request, State::Creating);
         }
-        self.creating.insert(object.key().clone());
         self.creations.push((object.key().clone(), request));
         Step::Done(Outcome::after("vmOperator.requeue", self.rules.requeue))
     }
@@ -212,6 +220,9 @@ impl Reconciler for VirtualMachineController {
         reply: Reply,
         view: &mut View,
     ) -> Step<State> {
+        if matches!(state, State::ReadingUserData | State::Creating) {
+            self.creation_ended(key);
+        }
         let Some(object) = view.local.get(key).cloned() else { return Step::done() };
         if object.meta.is_deleting() {
             view.found(key);

@@ -37,6 +37,7 @@ pub(super) fn settings() -> Settings {
             skips_disconnected: false,
             async_signal: false,
             create_blocks: true,
+            max_creations: 16,
             recreate_keeps_uuid: true,
             probes_after_failure: false,
             requeue: secs(10),
@@ -275,6 +276,25 @@ fn one_worker_makes_a_deletion_wait_for_a_creation_unless_creations_block_nobody
         bench.pass(Duration::ZERO);
         let looks = calls(&bench).contains(&"find old".to_owned());
         assert_eq!(looks, !waits, "creations block: {blocks}");
+    }
+}
+
+#[test]
+fn of_many_vms_so_many_are_made_at_once_and_the_others_looked_at_again() {
+    for blocks in [true, false] {
+        let mut rules = settings();
+        (rules.shell.workers, rules.rules.max_creations) = (20, 1);
+        rules.rules.create_blocks = blocks;
+        let mut bench = operator(rules, Start::Fresh, &[vm("a", |_| {}), vm("b", |_| {})]);
+        let end = |bench: &mut Operator, end| {
+            bench.end_call(end);
+            bench.pass(Duration::ZERO);
+        };
+        end(&mut bench, TaskEnd::NotFound);
+        end(&mut bench, TaskEnd::NotFound);
+        assert_eq!(calls(&bench), ["clone a"], "creations block: {blocks}");
+        bench.pass(rules.rules.requeue);
+        assert!(calls(&bench).contains(&"find b".to_owned()), "{:?}", calls(&bench));
     }
 }
 
