@@ -331,3 +331,20 @@ fn a_drain_leaves_the_pods_of_daemon_sets_alone() {
         assert!(run.recovery_time().is_some(), "{platform}");
     }
 }
+
+/// The events of a Machine that have this reason.
+fn events<'a>(run: &'a Run, machine: &str, reason: &str) -> Vec<&'a Entry> {
+    let told = seen(run, machine, "event");
+    told.into_iter().filter(|entry| entry.to == Value::text(reason)).collect()
+}
+
+/// Its kernel still acknowledges what is sent to it: only the client's own limit ends the wait.
+#[test]
+fn a_frozen_api_server_costs_a_drain_ten_seconds() {
+    let frozen = "at: 1m, freezeProcess: { vm: control-plane-0, process: kube-apiserver }";
+    let deleted = "at: 61s, kubectl: \"delete machine worker-1\"";
+    let run = play("tkgs-2024", &[], &[frozen, deleted], "2m");
+    let asked = seen(&run, "Machine/worker-1", "deletionTimestamp")[0].at;
+    let failed = events(&run, "Machine/worker-1", "FailedDrainNode");
+    assert_eq!(failed[0].at.since(asked).as_secs(), 10);
+}

@@ -7,7 +7,7 @@
 //! dials once for each request until a first connection is open.
 
 use crate::api::{Answered, ApiError, Request, Verb, WatchEvent};
-use crate::engine::{Duration, Earliest, Generation, Owner, SimTime};
+use crate::engine::{Duration, Earliest, Generation, Owner, Rule, SimTime};
 use crate::infra::{Address, Broken, ConnectionId, Ctx, Handshake};
 use crate::timeline::Cause;
 use crate::wire::Message;
@@ -65,11 +65,17 @@ pub struct Api<T> {
 #[derive(Clone, Debug)]
 struct Pending<T> {
     token: T,
-    /// Nothing if it is waited for as long as the connection lasts.
-    deadline: Option<SimTime>,
+    /// Nothing if it is waited for as long as the connection lasts; else with the rule that says so.
+    deadline: Option<(SimTime, Rule)>,
     cause: Cause,
     watch: bool,
 }
+
+/// How long an answer is waited for, and by which rule.
+pub type Limit = (Rule, Duration);
+
+/// That of a client that asks for no other.
+pub const USUAL: Rule = "kubernetes.clientRequestTimeout";
 
 /// What came from the server.
 #[derive(Clone, Debug)]
@@ -110,8 +116,8 @@ impl<T: Clone> Api<T> {
         verb: Verb,
         token: T,
     ) {
-        let timeout = self.timeout_of(&verb);
-        self.send_within(ctx, agent, verb, token, timeout);
+        let limit = self.limit_of(&verb);
+        self.send_within(ctx, agent, verb, token, limit);
     }
 
     /// Sends a request with a time-out of its own.
@@ -121,19 +127,20 @@ impl<T: Clone> Api<T> {
         agent: &'static str,
         verb: Verb,
         token: T,
-        timeout: Duration,
+        limit: Limit,
     ) {
         let (sender, count) = (ctx.owner(), self.counted);
         self.counted += 1;
-        self.send_as(ctx, agent, verb, token, timeout, sender, count);
+        self.send_as(ctx, agent, verb, token, limit, sender, count);
     }
 
     /// Whoever forwards a call knows how long he waits for it.
-    pub fn timeout_of(&self, verb: &Verb) -> Duration {
-        match verb {
+    pub fn limit_of(&self, verb: &Verb) -> Limit {
+        let timeout = match verb {
             Verb::Forward(forward) => forward.timeout.min(self.timeout),
             _ => self.timeout,
-        }
+        };
+        (USUAL, timeout)
     }
 
     /// Sends a request with a time-out and an address for the server's draws of its own: a
@@ -145,7 +152,7 @@ impl<T: Clone> Api<T> {
         agent: &'static str,
         verb: Verb,
         token: T,
-        timeout: Duration,
+        (rule, timeout): Limit,
         sender: Owner,
         count: u64,
     ) {
@@ -161,7 +168,7 @@ impl<T: Clone> Api<T> {
         self.next += 1;
         let watch = matches!(verb, Verb::Watch(..));
         let bounded = !self.proven || (self.patience == Patience::Bounded && !watch);
-        let deadline = bounded.then(|| ctx.now() + timeout);
+        let deadline = bounded.then(|| (ctx.now() + timeout, rule));
         let pending = Pending { token, deadline, cause: ctx.cause(), watch };
         self.pending.insert(self.next, pending);
         let request = Request { id: self.next, agent, sender, count, verb };
@@ -239,7 +246,7 @@ impl<T: Clone> Api<T> {
         if !self.alarm.has_come(now) {
             return Vec::new();
         }
-        let is_late = |pending: &Pending<T>| pending.deadline.is_some_and(|at| at <= now);
+        let is_late = |pending: &Pending<T>| pending.deadline.is_some_and(|(at, _)| at <= now);
         let late: Vec<u32> =
             self.pending.iter().filter(|(_, p)| is_late(p)).map(|(id, _)| *id).collect();
         let error = ApiError::unreachable(
@@ -250,7 +257,8 @@ impl<T: Clone> Api<T> {
             .filter_map(|id| self.pending.remove(&id))
             .map(|pending| Incoming::Answer(pending.token, Err(error.clone())))
             .collect();
-        if let Some(next) = self.pending.values().filter_map(|pending| pending.deadline).min() {
+        let deadlines = self.pending.values().filter_map(|pending| pending.deadline);
+        if let Some(next) = deadlines.min_by_key(|(at, _)| *at) {
             self.set_alarm(ctx, next);
         }
         given_up
@@ -281,11 +289,11 @@ impl<T: Clone> Api<T> {
         self.pending.values().map(|pending| (&pending.token, pending.cause))
     }
 
-    fn set_alarm<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, deadline: SimTime) {
+    fn set_alarm<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, (deadline, rule): (SimTime, Rule)) {
         if self.alarm.set(deadline) {
             let alarm = Alarm { client: self.number, ring: Ring::Deadline };
             let left = deadline.since(ctx.now());
-            ctx.after("kubernetes.clientRequestTimeout", left, E::from(alarm));
+            ctx.after(rule, left, E::from(alarm));
         }
     }
 }

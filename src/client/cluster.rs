@@ -1,7 +1,7 @@
 //! A client of one cluster: requests, informers and an event recorder over one connection.
 
 use super::Backoff;
-use super::api::{Alarm, Api, Incoming, Ring};
+use super::api::{Alarm, Api, Incoming, Limit, Ring, USUAL};
 use super::informer::{Cache, Delta, Informer};
 use crate::api::kinds::{EventType, KubeEvent};
 use crate::api::{
@@ -184,9 +184,9 @@ impl<T: Clone> Client<T> {
         agent: &'static str,
         verb: Verb,
         token: T,
-        timeout: Duration,
+        limit: Limit,
     ) {
-        self.api.send_within(ctx, agent, verb, Token::Own(token), timeout);
+        self.api.send_within(ctx, agent, verb, Token::Own(token), limit);
     }
 
     /// Asks likewise, with an address of the agent's own for the server's draws.
@@ -196,12 +196,12 @@ impl<T: Clone> Client<T> {
         agent: &'static str,
         verb: Verb,
         token: T,
+        limit: Limit,
     ) {
         let asked = self.asked.entry(agent).or_insert(0);
         *asked += 1;
         let (sender, count) = (ctx.owner().part(Owner::named(agent).number()), *asked);
-        let timeout = self.api.timeout_of(&verb);
-        self.api.send_as(ctx, agent, verb, Token::Own(token), timeout, sender, count);
+        self.api.send_as(ctx, agent, verb, Token::Own(token), limit, sender, count);
     }
 
     /// Takes a message, if it came on this client's connection.
@@ -362,8 +362,8 @@ impl<T: Clone> Client<T> {
         informer.asked += 1;
         let kind = Owner::named(informer.kind.name()).number();
         let (sender, count) = (ctx.owner().part(kind), informer.asked);
-        let timeout = self.settings.request_timeout;
-        self.api.send_as(ctx, "reflector", verb, token, timeout, sender, count);
+        let limit = (USUAL, self.settings.request_timeout);
+        self.api.send_as(ctx, "reflector", verb, token, limit, sender, count);
     }
 
     fn take<E: From<Alarm>>(

@@ -102,8 +102,9 @@ impl ClusterCache {
             Stage::Listing => return,
         }
         let (sender, count) = (ctx.owner().part(1), ctx.count(self.activity));
-        let (token, timeout) = (Token::Own(token), self.settings.timeout);
-        client.api.send_as(ctx, "cluster-cache-probe", Verb::Paths, token, timeout, sender, count);
+        let limit = ("clusterApi.probeTimeout", self.settings.timeout);
+        let (agent, token) = ("cluster-cache-probe", Token::Own(token));
+        client.api.send_as(ctx, agent, Verb::Paths, token, limit, sender, count);
     }
 
     /// A probe has ended; true if the cluster is lost by that, or connected again because there is

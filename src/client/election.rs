@@ -13,7 +13,7 @@
 mod record;
 mod release;
 
-use super::api::{Alarm, Api, Incoming, Ring};
+use super::api::{Alarm, Api, Incoming, Ring, USUAL};
 use crate::api::{Answer, Answered, Kind, Object, ObjectKey, Reason, Verb};
 use crate::engine::{Duration, Owner, Purpose, SimTime, Text, Timer, below};
 use crate::infra::{Address, Broken, ConnectionId, Ctx, Input, Start};
@@ -465,8 +465,8 @@ impl LeaderElection {
     fn ask<E: From<Alarm>>(&mut self, verb: Verb, asked: Asked, ctx: &mut Ctx<E>) {
         self.asked += 1;
         let sender = ctx.owner().part(Owner::named(AGENT).number());
-        let timeout = self.settings.deadline.scaled(1, 2);
-        self.api.send_as(ctx, AGENT, verb, asked, timeout, sender, self.asked);
+        let limit = (USUAL, self.settings.deadline.scaled(1, 2));
+        self.api.send_as(ctx, AGENT, verb, asked, limit, sender, self.asked);
     }
 
     fn complain<E>(&mut self, words: String, ctx: &mut Ctx<E>) {

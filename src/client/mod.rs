@@ -22,7 +22,7 @@ pub mod testing;
 mod tests;
 mod vcenter;
 
-pub use api::{Alarm, Api, Incoming, Ring};
+pub use api::{Alarm, Api, Incoming, Limit, Ring, USUAL};
 pub use cluster::{Caches, Client, ClientSettings, News, Token};
 pub use cluster_cache::{ClusterCache, Contact, ProbeSettings};
 pub use election::{

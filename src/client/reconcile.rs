@@ -3,6 +3,7 @@
 //! A reconcile is resumable plain data. It never sends anything itself: it returns the next step,
 //! and the shell delivers the answer.
 
+use super::api::Limit;
 use super::cluster::Caches;
 use crate::api::kinds::EventType;
 use crate::api::{Answered, ObjectKey, Verb};
@@ -57,6 +58,15 @@ pub enum Step<S> {
 pub struct Ask {
     pub target: Target,
     pub verb: Verb,
+    /// Nothing if its answer is waited for as long as the client's settings say.
+    pub within: Option<Limit>,
+}
+
+impl Ask {
+    /// A request that is waited for as long as usual.
+    pub fn new(target: Target, verb: Verb) -> Ask {
+        Ask { target, verb, within: None }
+    }
 }
 
 /// Which cluster: the one whose objects are reconciled, or the one that they describe.
@@ -144,22 +154,27 @@ impl<S> Step<S> {
 
     /// Writes to the local cluster.
     pub fn write(verb: Verb, then: S) -> Step<S> {
-        Step::Write(Ask { target: Target::Local, verb }, then)
+        Step::Write(Ask::new(Target::Local, verb), then)
     }
 
     /// Writes to the remote cluster.
     pub fn write_remote(verb: Verb, then: S) -> Step<S> {
-        Step::Write(Ask { target: Target::Remote, verb }, then)
+        Step::Write(Ask::new(Target::Remote, verb), then)
     }
 
     /// Asks the remote cluster.
     pub fn ask_remote(verb: Verb, then: S) -> Step<S> {
-        Step::Ask(Ask { target: Target::Remote, verb }, then)
+        Step::Ask(Ask::new(Target::Remote, verb), then)
+    }
+
+    /// Asks the remote cluster, and waits no longer than this.
+    pub fn ask_remote_within(verb: Verb, limit: Limit, then: S) -> Step<S> {
+        Step::Ask(Ask { within: Some(limit), ..Ask::new(Target::Remote, verb) }, then)
     }
 
     /// Asks the local cluster.
     pub fn ask(verb: Verb, then: S) -> Step<S> {
-        Step::Ask(Ask { target: Target::Local, verb }, then)
+        Step::Ask(Ask::new(Target::Local, verb), then)
     }
 }
 

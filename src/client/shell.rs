@@ -3,11 +3,11 @@
 //! It plays reconciles step by step. Follows controller-runtime's controller and client-go's sample
 //! controller; what any controller decides is not known here.
 
-use super::api::Alarm;
+use super::api::{Alarm, Limit};
 use super::cluster::{Caches, Client};
 use super::queue::{Backoff, BackoffRules, WorkQueue};
 use super::reconcile::{Ask, EventDraft, Outcome, Reconciler, Reply, Step, Target, View};
-use crate::api::{Answered, ObjectKey};
+use crate::api::{Answered, ObjectKey, Verb};
 use crate::engine::{Delay, Duration, Purpose, Rule, Text};
 use crate::infra::Ctx;
 use crate::timeline::Cause;
@@ -19,6 +19,9 @@ use std::collections::{BTreeMap, VecDeque};
 pub struct Clients<T> {
     pub local: Client<T>,
     pub remote: Option<Client<T>>,
+    /// How long reconciles wait for an answer of the remote cluster, where that is not as long as
+    /// for the local one. What they hand on to a Node is waited for as long as it says itself.
+    pub remote_limit: Option<Limit>,
 }
 
 /// A request of a reconcile; its answer resumes it.
@@ -157,6 +160,19 @@ impl<T: Clone> Clients<T> {
             (Target::Remote, Some(remote)) => remote,
             _ => &mut self.local,
         }
+    }
+
+    /// How long the answer to a request is waited for.
+    pub(super) fn limit_of(&mut self, ask: &Ask) -> Limit {
+        let usual = self.of(ask.target).api.limit_of(&ask.verb);
+        let own = ask.target == Target::Remote && !matches!(ask.verb, Verb::Forward(_));
+        let remote = self.remote_limit.filter(|_| own);
+        [remote, ask.within].into_iter().flatten().fold(usual, |least, limit| {
+            match limit.1 < least.1 {
+                true => limit,
+                false => least,
+            }
+        })
     }
 
     /// True once every informer of both has had its first list.
@@ -332,10 +348,11 @@ impl<R: Reconciler> Shell<R> {
         T: Clone + From<Flight>,
     {
         let flight = Flight { controller: self.number, key: key.clone() };
+        let limit = clients.limit_of(&ask);
         let (client, agent) = (clients.of(ask.target), self.reconciler.agent());
         match self.reconciler.counts_for_itself() {
-            true => client.ask_counting_for_itself(ctx, agent, ask.verb, T::from(flight)),
-            false => client.ask(ctx, agent, ask.verb, T::from(flight)),
+            true => client.ask_counting_for_itself(ctx, agent, ask.verb, T::from(flight), limit),
+            false => client.ask_within(ctx, agent, ask.verb, T::from(flight), limit),
         }
     }
 

@@ -1,8 +1,9 @@
 //! Queues, limiters and caches: the laws that controllers rely on.
 
 use super::*;
-use crate::api::{Kind, ObjectKey};
+use crate::api::{EtcdCall, Forward, Kind, ObjectKey, Verb};
 use crate::engine::{Duration, SimTime, Text};
+use crate::infra::{Address, EndpointId};
 use crate::timeline::Cause;
 
 fn key(name: &'static str) -> ObjectKey {
@@ -140,4 +141,33 @@ fn a_deferred_key_waits_whoever_wants_it_and_whenever_it_was_wanted() {
     assert!(queue.begin(&key("a"), event, secs(5)).is_some());
     queue.end(&key("a"));
     assert_eq!(queue.held_by(&key("a"), "gap"), "gap");
+}
+
+#[test]
+fn the_other_cluster_has_its_own_limit_and_what_goes_on_to_a_node_has_not() {
+    let client = |number| {
+        let settings = ClientSettings {
+            request_timeout: Duration::from_secs(60),
+            relist_first: Duration::from_secs(1),
+            relist_limit: Duration::from_secs(30),
+            relist_jitter_percent: 0,
+            relist_reset: Duration::from_secs(120),
+        };
+        Client::<Flight>::new(number, Address::Endpoint(EndpointId(0)), settings)
+    };
+    let remote_limit = Some(("remote", Duration::from_secs(10)));
+    let mut clients = Clients { local: client(0), remote: Some(client(1)), remote_limit };
+    let mut limit = |target, verb, within| {
+        let (rule, length) = clients.limit_of(&Ask { within, ..Ask::new(target, verb) });
+        (rule, length.as_secs())
+    };
+    let get = || Verb::Get(key("a"));
+    assert_eq!(limit(Target::Local, get(), None), (USUAL, 60));
+    assert_eq!(limit(Target::Remote, get(), None), ("remote", 10));
+    let own = |secs| Some(("own", Duration::from_secs(secs)));
+    assert_eq!(limit(Target::Remote, get(), own(3)), ("own", 3));
+    assert_eq!(limit(Target::Remote, get(), own(30)), ("remote", 10));
+    let (node, timeout) = (Text::word("w"), Duration::from_secs(15));
+    let call = Verb::Forward(Forward { node, call: EtcdCall::Status, timeout });
+    assert_eq!(limit(Target::Remote, call, None), (USUAL, 15));
 }

@@ -26,6 +26,8 @@ use config::ConfigController;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub client: ClientSettings,
+    /// How long an answer of the workload cluster is waited for.
+    pub remote_timeout: Duration,
     pub shell: ShellSettings,
     pub resync: Duration,
     pub resync_jitter_percent: u64,
@@ -68,7 +70,11 @@ impl BootstrapProvider {
     ) -> BootstrapProvider {
         let remote = workload.map(|server| Client::new(1, server, settings.client));
         BootstrapProvider {
-            clients: Clients { local: Client::new(0, management, settings.client), remote },
+            clients: Clients {
+                local: Client::new(0, management, settings.client),
+                remote,
+                remote_limit: Some(("clusterApi.remoteClientTimeout", settings.remote_timeout)),
+            },
             cache: ClusterCache::new(PROBE, settings.probe),
             configs: Shell::new(0, ConfigController::new(settings), settings.shell),
             settings,

@@ -22,6 +22,7 @@ fn settings() -> Settings {
             relist_jitter_percent: 0,
             relist_reset: Duration::from_secs(120),
         },
+        remote_timeout: secs(10),
         shell: ShellSettings {
             workers: 10,
             backoff: Backoff::new(Duration::from_millis(5), secs(1000)),

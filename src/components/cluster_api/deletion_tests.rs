@@ -282,3 +282,65 @@ fn without_a_control_plane_that_stays_no_node_is_drained_or_deleted() {
         assert_eq!(drained_as(&told).is_some(), drains);
     }
 }
+
+/// The same by a clock that its timers know of.
+fn goes_now(rules: Settings, objects: &[Object], change: impl FnOnce(&mut Object)) -> Manager {
+    let mut bench = manager(rules, objects);
+    let object = machine(|object| {
+        object.meta.deletion = Some(Deletion { at: SimTime::ZERO, grace: Duration::ZERO });
+        change(object);
+    });
+    bench.shows(WatchKind::Added, object);
+    for _ in 0..4 {
+        bench.pass(Duration::from_millis(1));
+    }
+    bench.grant("patch Machine/w");
+    bench
+}
+
+/// What an API server that accepts connections and says nothing costs: each request its ten seconds.
+#[test]
+fn a_silent_workload_cluster_is_waited_for_no_longer_than_its_client_does() {
+    let mut bench = goes_now(settings(), &alive(), |_| {});
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bench.waiting(), ["get Node/w"]);
+    bench.pass(Duration::from_millis(9_990));
+    assert_eq!(bench.waiting(), ["get Node/w"], "it has the time");
+    bench.pass(Duration::from_millis(10));
+    assert!(bench.waiting().contains(&"patch Machine/w".to_owned()), "{:?}", bench.waiting());
+    let told = bench.grant("patch Machine/w");
+    assert_eq!(drained_as(&told).as_deref(), Some("False DrainingFailed"));
+}
+
+/// A Machine of which only its Node is left.
+fn without_a_vm(rules: Settings) -> Manager {
+    goes_now(rules, &[node(Status::True, 0)], |object| {
+        annotate(object, EXCLUDE_DRAINING);
+        annotate(object, EXCLUDE_VOLUMES);
+    })
+}
+
+fn deleting_node() -> String {
+    "delete Node/w".to_owned()
+}
+
+#[test]
+fn all_tries_to_delete_a_node_have_ten_seconds_together() {
+    let rules = Settings { remote_timeout: secs(60), ..settings() };
+    let mut bench = without_a_vm(rules);
+    // The first is refused after 4 s; the next comes 2 s later and is cut off with the rest.
+    bench.pass(secs(4));
+    let at = bench.waiting().iter().position(|words| *words == deleting_node()).expect("asked");
+    let (connection, request) = bench.asked.remove(at);
+    let error = ApiError::new(Reason::Timeout, "etcdserver: request timed out");
+    bench.answer(connection, request.id, Err(error));
+    assert!(!bench.waiting().contains(&deleting_node()));
+    bench.pass(secs(2));
+    assert!(bench.waiting().contains(&deleting_node()), "{:?}", bench.waiting());
+    let failed = |bench: &Manager| bench.waiting().iter().any(|it| it.starts_with("create Event"));
+    bench.writes();
+    bench.pass(Duration::from_millis(3_990));
+    assert!(!failed(&bench), "{:?}", bench.waiting());
+    bench.pass(Duration::from_millis(10));
+    assert!(failed(&bench), "{:?}", bench.waiting());
+}

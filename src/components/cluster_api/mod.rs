@@ -78,7 +78,11 @@ impl ClusterApi {
         let check_shell = crate::client::ShellSettings { minimum_gap, rules, ..shell };
         let remote = workload.map(|server| Client::new(1, server, settings.client));
         ClusterApi {
-            clients: Clients { local: Client::new(0, management, settings.client), remote },
+            clients: Clients {
+                local: Client::new(0, management, settings.client),
+                remote,
+                remote_limit: Some(("clusterApi.remoteClientTimeout", settings.remote_timeout)),
+            },
             nodes: NodeIndex::default(),
             deployments: Shell::new(DEPLOYMENTS, MachineDeploymentController::new(settings), shell),
             sets: Shell::new(SETS, MachineSetController::new(settings), shell),

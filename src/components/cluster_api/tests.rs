@@ -24,6 +24,7 @@ pub(super) fn settings() -> Settings {
             relist_jitter_percent: 0,
             relist_reset: Duration::from_secs(120),
         },
+        remote_timeout: secs(10),
         shell: ShellSettings {
             workers: 10,
             backoff: Backoff::new(millis(5), secs(1000)),

@@ -15,7 +15,7 @@
 use super::{ControllerManager, Event, Token, WATCHED};
 use crate::api::kinds::EventType;
 use crate::api::{Answered, Kind, ObjectKey, Reason, Selector, Verb};
-use crate::client::{Heard, Standing};
+use crate::client::{Heard, Standing, USUAL};
 use crate::engine::{Duration, Purpose, Text};
 use crate::infra::{Ctx, Input, Start};
 
@@ -41,8 +41,8 @@ impl ControllerManager {
             Input::Started(start) => self.start(start, ctx),
             Input::Due(Event::Initialized) => {
                 let verb = Verb::Get(trusted_front_proxy());
-                let (token, timeout) = (Token::Authentication, self.settings.lookup_timeout);
-                self.clients.local.ask_within(ctx, PROGRAM, verb, token, timeout);
+                let (token, limit) = (Token::Authentication, (USUAL, self.settings.lookup_timeout));
+                self.clients.local.ask_within(ctx, PROGRAM, verb, token, limit);
             }
             other => match self.election.hear(other, Event::alarm, ctx) {
                 Heard::NotMine(other) => return Some(other),

@@ -248,7 +248,11 @@ impl ControllerManager {
         let election =
             LeaderElection::new(leading::CLIENT, server, leading::PROGRAM, settings.election);
         ControllerManager {
-            clients: Clients { local: Client::new(0, server, settings.client), remote: None },
+            clients: Clients {
+                local: Client::new(0, server, settings.client),
+                remote: None,
+                remote_limit: None,
+            },
             node_lifecycle: NodeLifecycle::default(),
             taint_eviction: TaintEviction::new(&settings),
             pod_gc: PodGc::default(),

@@ -81,7 +81,11 @@ impl ControlPlaneManager {
         let workload_cache = ClusterCache::new(PROBE, settings.probe);
         let controller = Controller { settings, workload: workload_cache };
         ControlPlaneManager {
-            clients: Clients { local: Client::new(0, management, settings.client), remote },
+            clients: Clients {
+                local: Client::new(0, management, settings.client),
+                remote,
+                remote_limit: Some(("clusterApi.remoteClientTimeout", settings.remote_timeout)),
+            },
             planes: Shell::new(0, controller, settings.shell),
             forgot: SimTime::ZERO,
             settings,

@@ -71,7 +71,7 @@ impl<'a, 'b> Script<'a, 'b> {
                 Ok(answered.clone())
             }
             Some(other) => unreachable!("a reconcile repeats itself, but heard {other:?}"),
-            None => Err(Stop::Ask(Ask { target, verb })),
+            None => Err(Stop::Ask(Ask::new(target, verb))),
         }
     }
 

@@ -8,6 +8,8 @@ use crate::engine::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub client: ClientSettings,
+    /// How long an answer of the workload cluster is waited for.
+    pub remote_timeout: Duration,
     pub shell: ShellSettings,
     pub resync: Duration,
     pub resync_jitter_percent: u64,

@@ -50,6 +50,7 @@ pub fn settings(wording: Wording) -> Settings {
             relist_jitter_percent: 0,
             relist_reset: secs(120),
         },
+        remote_timeout: secs(10),
         shell: ShellSettings {
             workers: 10,
             backoff: Backoff::new(millis(5), secs(1000)),

@@ -129,7 +129,11 @@ impl VmOperator {
     /// A VM Operator with the management cluster's API server and the datacenter's management.
     pub fn new(settings: Settings, server: Address, datacenter: Address) -> VmOperator {
         VmOperator {
-            clients: Clients { local: Client::new(0, server, settings.client), remote: None },
+            clients: Clients {
+                local: Client::new(0, server, settings.client),
+                remote: None,
+                remote_limit: None,
+            },
             vcenter: VcenterClient::new(datacenter),
             vms: Shell::new(0, VirtualMachineController::new(settings.rules), settings.shell),
             prober: Prober::default(),

@@ -49,7 +49,11 @@ impl VSphereProvider {
     pub fn new(settings: Settings, server: Address) -> VSphereProvider {
         let controller = VSphereMachineController::new(settings.requeue, settings.readiness_port);
         VSphereProvider {
-            clients: Clients { local: Client::new(0, server, settings.client), remote: None },
+            clients: Clients {
+                local: Client::new(0, server, settings.client),
+                remote: None,
+                remote_limit: None,
+            },
             machines: Shell::new(0, controller, settings.shell),
             settings,
             server,

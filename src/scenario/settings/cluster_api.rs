@@ -19,6 +19,7 @@ pub fn bootstrap_provider(all: &Catalog) -> bootstrap_provider::Settings {
     };
     bootstrap_provider::Settings {
         client: client(all),
+        remote_timeout: all.period("clusterApi.remoteClientTimeout"),
         shell: shell(all),
         resync: all.period("clusterApi.resync"),
         resync_jitter_percent: all.percent("clusterApi.resyncJitterPercent"),
@@ -52,6 +53,7 @@ pub fn cluster_api(platform: &Platform, infrastructure: Kind) -> cluster_api::Se
     let choice = |key: &str, words: &[&str]| all.choice(&format!("clusterApi.{key}"), words);
     cluster_api::Settings {
         client: client(all),
+        remote_timeout: all.period("clusterApi.remoteClientTimeout"),
         shell: shell(all),
         health_check_gap: duration("healthCheckGap"),
         health_check_slack: duration("healthCheckSlack"),

@@ -44,6 +44,7 @@ fn controller(all: &Catalog, infrastructure: Kind) -> Settings {
     let choice = |key: &str, words: &[&str]| all.choice(&format!("clusterApi.{key}"), words);
     Settings {
         client: client(all),
+        remote_timeout: all.period("clusterApi.remoteClientTimeout"),
         shell: shell(all),
         resync: period("resync"),
         resync_jitter_percent: all.percent("clusterApi.resyncJitterPercent"),

@@ -19,7 +19,7 @@ use crate::api::kinds::{
 };
 use crate::api::{Answer, Kind, Object, ObjectKey, Reason, Verb};
 use crate::client::{Outcome, Reply, Step, View};
-use crate::engine::{SimTime, Text};
+use crate::engine::{Duration, SimTime, Text};
 use std::sync::Arc;
 
 /// Annotations that hold a deletion back until their owner takes them away.
@@ -116,7 +116,10 @@ impl MachineController {
                 }
                 Err(error) => self.node_stays(object, since, error.message, view),
             },
-            (State::NodeRetry(since), _) => node_deletion(object, since),
+            (State::NodeRetry(since, _), _) if self.time_to_delete(since, view.now).is_some() => {
+                self.node_deletion(object, since, view.now)
+            }
+            (State::NodeRetry(_, error), _) => self.node_given_up(object, error, view),
             (State::Finished, _) => remove_finalizer(object),
             (state, reply) => self.drain_on(object, state, reply, view),
         }
@@ -265,12 +268,28 @@ impl MachineController {
         let is_given_up = self.settings.wording == Wording::V1Beta1 && !self.connected;
         let may = !is_given_up && self.has_control_plane(object, view);
         match node_name(object).filter(|_| may) {
-            Some(_) => node_deletion(object, view.now),
+            Some(_) => self.node_deletion(object, view.now, view.now),
             None => self.finish(object, view.wall_clock()),
         }
     }
 
-    /// Tried again for a while; after the Machine's own limit it goes without.
+    /// One try, for no longer than all of them together may take.
+    fn node_deletion(&self, object: &Object, since: SimTime, now: SimTime) -> Step<State> {
+        let name = node_name(object).unwrap_or_default();
+        let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name };
+        let verb = Verb::Delete { key, grace: None, uid: None };
+        let left = self.time_to_delete(since, now).unwrap_or_default();
+        let limit = ("clusterApi.nodeDeletionLimit", left);
+        Step::ask_remote_within(verb, limit, State::NodeDeleted(since))
+    }
+
+    /// How long the tries to delete a Node may go on; nothing if that is over.
+    fn time_to_delete(&self, since: SimTime, now: SimTime) -> Option<Duration> {
+        let end = since + self.settings.node_deletion_limit;
+        (now < end).then(|| end.since(now))
+    }
+
+    /// Tried again for a while.
     fn node_stays(
         &mut self,
         object: &Arc<Object>,
@@ -278,10 +297,17 @@ impl MachineController {
         error: Text,
         view: &mut View,
     ) -> Step<State> {
-        if view.now < since + self.settings.node_deletion_limit {
-            let poll = self.settings.node_deletion_poll;
-            return Step::Wait("clusterApi.nodeDeletionPoll", poll, State::NodeRetry(since));
-        }
+        let Some(left) = self.time_to_delete(since, view.now) else {
+            return self.node_given_up(object, error, view);
+        };
+        let limit = ("clusterApi.nodeDeletionLimit", left);
+        let poll = ("clusterApi.nodeDeletionPoll", self.settings.node_deletion_poll);
+        let (rule, wait) = if poll.1 < left { poll } else { limit };
+        Step::Wait(rule, wait, State::NodeRetry(since, error))
+    }
+
+    /// After the Machine's own limit it goes without.
+    fn node_given_up(&mut self, object: &Arc<Object>, error: Text, view: &mut View) -> Step<State> {
         let words = format!("error deleting Machine's node: {error}");
         view.warn(object.key(), "FailedDeleteNode", words);
         let timeout = object.machine().map(|m| m.spec.node_deletion_timeout).unwrap_or_default();
@@ -333,13 +359,6 @@ pub fn draining_condition(wording: Wording) -> &'static str {
         Wording::V1Beta1 => "DrainingSucceeded",
         Wording::V1Beta2 => "v1beta1.DrainingSucceeded",
     }
-}
-
-fn node_deletion(object: &Arc<Object>, since: SimTime) -> Step<State> {
-    let name = node_name(object).unwrap_or_default();
-    let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name };
-    let verb = Verb::Delete { key, grace: None, uid: None };
-    Step::ask_remote(verb, State::NodeDeleted(since))
 }
 
 fn remove_finalizer(object: &Arc<Object>) -> Step<State> {

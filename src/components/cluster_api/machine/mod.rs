@@ -51,7 +51,8 @@ pub enum State {
     BootstrapDeleted,
     /// The Node is being deleted; since when it is tried.
     NodeDeleted(SimTime),
-    NodeRetry(SimTime),
+    /// Between two tries: since when, and why the last one failed.
+    NodeRetry(SimTime, Text),
     /// Everything is gone but the Machine itself.
     Finished,
 }
