@@ -124,7 +124,7 @@ pub enum Event {
     /// A monitor pass is over.
     PassEnded,
     PodGcPassEnded,
-    /// Try to write a Node's health again.
+    /// Judge a Node again whose health could not be written.
     RetryHealth(Text),
     /// A Pod's tolerated time is over, if this is still its timer.
     Evict(ObjectKey, u32),
@@ -170,6 +170,8 @@ enum Token {
     Flight(Flight),
     /// A Node's conditions were written Unknown.
     Health(Text),
+    /// They could not be: how it is now.
+    HealthRead(Text),
     /// A Pod of a Node that is not ready any more was marked as that.
     PodMark(Text),
     Eviction(ObjectKey, taint_eviction::Asked),
@@ -303,7 +305,7 @@ impl ControllerManager {
             Input::Due(Event::Work(work)) => return self.work(&work, ctx),
             Input::Due(Event::PassEnded) => return ctx.rest(MONITOR),
             Input::Due(Event::PodGcPassEnded) => return ctx.rest(POD_GC),
-            Input::Due(Event::RetryHealth(node)) => return self.write_health(&node, ctx),
+            Input::Due(Event::RetryHealth(node)) => return self.judge_again(&node, ctx),
             Input::Due(Event::Evict(pod, timer)) => return self.eviction_due(&pod, timer, ctx),
             Input::Due(Event::EvictNow(pod, timer)) => return self.evict(&pod, timer, ctx),
             Input::Due(Event::Sign | Event::TokenDue(_)) => {}
@@ -439,7 +441,8 @@ impl ControllerManager {
             Token::Flight(Flight { controller, key }) => {
                 self.resume(controller, &key, answered, ctx);
             }
-            Token::Health(node) => self.health_written(&node, answered.is_ok(), ctx),
+            Token::Health(node) => self.health_written(&node, &answered, ctx),
+            Token::HealthRead(node) => self.health_read(&node, answered, ctx),
             Token::PodMark(node) => self.pod_marked(node, &answered),
             Token::Eviction(pod, asked) => self.eviction_answered(&pod, asked, &answered, ctx),
             Token::PodGc(asked) => self.pod_gc_answered(asked, &answered, ctx),

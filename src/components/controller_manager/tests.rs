@@ -1,5 +1,6 @@
 //! The controllers of the manager, each with its events in and effects out.
 
+mod health;
 mod node_lifecycle;
 mod workloads;
 mod zones;
@@ -146,7 +147,7 @@ fn a_node_is_judged_only_strictly_after_its_grace_period() {
     pass(&mut manager, 1);
     let writes = about(&mut manager, "Node/");
     let [(words, Some(written))] = &writes[..] else { panic!("{writes:?}") };
-    assert_eq!(words, "patch Node/a");
+    assert_eq!(words, "update Node/a");
     for kind in ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"] {
         let condition = written.node().expect("a Node").conditions.get(kind).expect("there");
         assert_eq!(condition.status, Status::Unknown);
@@ -176,11 +177,11 @@ fn with_the_node_its_pods_stop_being_ready() {
     manager.shows(WatchKind::Modified, lease("b", 30));
     pass(&mut manager, 41);
     manager.shows(WatchKind::Modified, lease("b", 40));
-    manager.grant("patch Node/a");
+    manager.grant("update Node/a");
     let mut words: Vec<String> = manager.writes().into_iter().map(|(words, _)| words).collect();
     words.sort();
     assert_eq!(words.iter().filter(|word| word.starts_with("create Event/")).count(), 2);
-    assert!(words.contains(&"patch Pod/web".to_owned()), "{words:?}");
+    assert!(words.contains(&"update Pod/web".to_owned()), "{words:?}");
 }
 
 /// A manager whose Node `a` of two has just turned Unknown and is shown so.
@@ -190,7 +191,7 @@ fn with_lost_node(no_execute: NoExecute) -> Manager {
     pass(&mut manager, 0);
     manager.shows(WatchKind::Modified, lease("b", 30));
     pass(&mut manager, 41);
-    let unknown = manager.grant("patch Node/a");
+    let unknown = manager.grant("update Node/a");
     manager.shows(WatchKind::Modified, Object::clone(&unknown));
     manager
 }
@@ -211,20 +212,6 @@ fn no_execute_comes_in_the_same_pass_or_one_later() {
             let added = taints(writes[0].1.as_ref().expect("a patch"));
             assert!(added.contains(&"node.kubernetes.io/unreachable:NoExecute".to_owned()));
         }
-    }
-}
-
-#[test]
-fn a_failed_write_is_tried_five_times_and_then_no_pod_is_marked() {
-    let mut manager = manager(settings(), &[node("a"), lease("a", 1), pod("web", "a")]);
-    pass(&mut manager, 0);
-    pass(&mut manager, 41);
-    for attempt in 1..=5 {
-        let (connection, request) = manager.asked.remove(0);
-        let error = ApiError::unreachable("connection refused");
-        manager.answer(connection, request.id, Err(error));
-        manager.pass(Duration::from_millis(20));
-        assert_eq!(manager.asked.len(), usize::from(attempt < 5), "after try {attempt}");
     }
 }
 
@@ -255,7 +242,7 @@ fn lost_nodes_get_their_taints_ten_seconds_apart() {
         manager.shows(WatchKind::Modified, lease(name, 41));
     }
     for name in ["a", "b"] {
-        let unknown = manager.grant(&format!("patch Node/{name}"));
+        let unknown = manager.grant(&format!("update Node/{name}"));
         manager.shows(WatchKind::Modified, Object::clone(&unknown));
     }
     manager.writes();

@@ -5,12 +5,13 @@
 //! `k/k:pkg/controller/nodelifecycle/node_lifecycle_controller.go`.
 //!
 //! ```text
-//! monitor pass, every 5 s    heartbeat seen? ── no, for the grace period ─> status Unknown
+//! monitor pass, every 5 s    heartbeat seen? ── no, for the grace period ─> status Unknown (`health`)
 //!                            not ready ─> queue of its zone        ready ─> taint and queue off
 //! taint pass, every 100 ms   queue ── limiter ─> NoExecute taint
 //! Node event                 conditions, cordon ─> NoSchedule taints
 //! ```
 
+mod health;
 mod taints;
 mod zones;
 
@@ -18,9 +19,9 @@ use super::{ControllerManager, Event, MONITOR, NoExecute, TAINT_PASS, Token};
 use crate::api::kinds::{Condition, EventType, Node, Status, TaintEffect, taint};
 use crate::api::{Answered, Kind, Object, ObjectKey, Reason, Verb};
 use crate::client::Delta;
-use crate::engine::{Activity, Duration, Path, Phase, Purpose, Rhythm, SimTime, Text, index_below};
+use crate::engine::{Activity, Path, Phase, Purpose, Rhythm, SimTime, Text, index_below};
 use crate::infra::{Ctx, Start};
-use crate::timeline::Cause;
+use health::{Writing, heartbeat_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use zones::Zones;
@@ -40,6 +41,8 @@ pub struct NodeLifecycle {
     steady: bool,
     /// Writes of health that are under way.
     writing: BTreeMap<Text, Writing>,
+    /// What the pass has found so far; its zones are judged when the last write has ended.
+    counts: Option<zones::Counts>,
     /// Nodes of whose Pods not all could be marked: the next pass tries again.
     to_retry: BTreeSet<Text>,
     removed: BTreeSet<Text>,
@@ -53,14 +56,6 @@ struct Health {
     heartbeat: SimTime,
     renewed: SimTime,
     had_ready: bool,
-}
-
-/// The write of a Node's health.
-#[derive(Clone, Copy, Debug)]
-struct Writing {
-    tries: u32,
-    /// The Node was ready until now.
-    was_ready: bool,
 }
 
 /// What a pass found a Node to be, before and after its own verdict.
@@ -114,20 +109,38 @@ impl ControllerManager {
         // The real one ranges over a map, which begins anywhere: who is first is chance.
         let first = index_below(nodes.len() as u64, ctx.draw(FIRST_NODE));
         nodes.rotate_left(usize::try_from(first).expect("an index of a list"));
-        let mut counts = zones::Counts::default();
+        self.node_lifecycle.counts = Some(zones::Counts::default());
         for object in &nodes {
             let Some(node) = object.node() else { continue };
             let zone = zones::zone_of(&object.meta.labels);
             self.welcome(object, node, &zone, ctx);
             let judged = self.judge(object, node, ctx);
-            if !zones::is_excluded(&object.meta.labels) {
-                counts.add(&zone, judged.current == Status::True);
+            if !self.node_lifecycle.writing.contains_key(object.name()) {
+                self.count(object, judged.current);
             }
             self.queue_or_release(object, &zone, judged, ctx);
             self.mark_again(object.name(), judged.observed, ctx);
         }
         self.node_lifecycle.steady = false;
-        self.disrupt(&counts, ctx);
+        self.end_of_looks(ctx);
+    }
+
+    /// Counts a Node in its zone, with what it is now.
+    fn count(&mut self, object: &Object, current: Status) {
+        if let Some(counts) = &mut self.node_lifecycle.counts
+            && !zones::is_excluded(&object.meta.labels)
+        {
+            counts.add(&zones::zone_of(&object.meta.labels), current == Status::True);
+        }
+    }
+
+    /// All Nodes of a pass are looked at once no write is under way any more: zones are judged.
+    fn end_of_looks(&mut self, ctx: &mut Ctx<Event>) {
+        if self.node_lifecycle.writing.is_empty()
+            && let Some(counts) = self.node_lifecycle.counts.take()
+        {
+            self.disrupt(&counts, ctx);
+        }
     }
 
     /// A Node that is seen for the first time.
@@ -173,91 +186,6 @@ impl ControllerManager {
         }
     }
 
-    /// Notes new heartbeats; without one for the grace period, the Node becomes Unknown.
-    fn judge(&mut self, object: &Arc<Object>, node: &Node, ctx: &mut Ctx<Event>) -> Judged {
-        let now = ctx.now();
-        let name = object.name();
-        let observed = node.conditions.status("Ready").unwrap_or(Status::Unknown);
-        let (heartbeat, renewed) = (heartbeat_of(node), self.renewal_of(name));
-        let Some(health) = self.node_lifecycle.known.get_mut(name) else {
-            return Judged { observed, current: observed };
-        };
-        let has_ready = node.conditions.get("Ready").is_some();
-        if heartbeat != health.heartbeat
-            || renewed > health.renewed
-            || has_ready != health.had_ready
-        {
-            health.probed = now;
-            health.heartbeat = heartbeat;
-            health.renewed = renewed;
-            health.had_ready = has_ready;
-        }
-        let grace = match has_ready {
-            true => self.settings.grace_period,
-            false => self.settings.startup_grace_period,
-        };
-        if now <= health.probed + grace {
-            return Judged { observed, current: observed };
-        }
-        if !has_ready || observed != Status::Unknown {
-            let probed = health.probed;
-            self.blame_silence(name, (has_ready, probed, grace), ctx);
-            let writing = Writing { tries: 0, was_ready: observed == Status::True };
-            self.node_lifecycle.writing.insert(name.clone(), writing);
-            self.write_health(&name.clone(), ctx);
-            ctx.because(Cause::NONE);
-        }
-        Judged { observed, current: Status::Unknown }
-    }
-
-    /// For the record: what follows was led to by the end of whoever wrote the heartbeats.
-    fn blame_silence(
-        &self,
-        node: &Text,
-        (has_ready, probed, grace): (bool, SimTime, Duration),
-        ctx: &mut Ctx<Event>,
-    ) {
-        let rule = match has_ready {
-            true => "kubernetes.nodeMonitorGracePeriod",
-            false => "kubernetes.nodeStartupGracePeriod",
-        };
-        let lease = self.clients.local.caches.named(Kind::Lease, &NODE_LEASES, node);
-        if let Some(lease) = lease {
-            ctx.because_silent(lease.meta.writer, rule, probed, grace);
-        }
-    }
-
-    /// Writes that nothing is known of the Node any more.
-    pub(super) fn write_health(&mut self, name: &Text, ctx: &mut Ctx<Event>) {
-        let caches = &self.clients.local.caches;
-        let Some(object) = caches.named(Kind::Node, &Text::EMPTY, name).cloned() else { return };
-        let mut changed = Object::clone(&object);
-        let Some(node) = changed.node_mut() else { return };
-        let now = ctx.wall_clock();
-        for kind in ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"] {
-            make_unknown(node, kind, object.meta.created, now);
-        }
-        let verb = Verb::Patch { base: object, changed: Arc::new(changed) };
-        self.ask(AGENT, verb, Token::Health(name.clone()), ctx);
-    }
-
-    pub(super) fn health_written(&mut self, name: &Text, well: bool, ctx: &mut Ctx<Event>) {
-        let Some(writing) = self.node_lifecycle.writing.get_mut(name) else { return };
-        let was_ready = writing.was_ready;
-        if well {
-            self.node_lifecycle.writing.remove(name);
-            return self.node_became_unknown(name, was_ready, ctx);
-        }
-        writing.tries += 1;
-        if writing.tries < self.settings.write_retries {
-            let pause = self.settings.write_retry_pause;
-            ctx.after("kubernetes.nodeWriteRetryPause", pause, Event::RetryHealth(name.clone()));
-        } else {
-            self.node_lifecycle.writing.remove(name);
-            ctx.log("Failed to update node health, no pods will be evicted in this pass");
-        }
-    }
-
     /// In the pass that turned the Node. Of one that was ready its Pods stop being endpoints, long before
     /// eviction; one that was not has been through that.
     fn node_became_unknown(&mut self, name: &Text, was_ready: bool, ctx: &mut Ctx<Event>) {
@@ -295,7 +223,8 @@ impl ControllerManager {
         if let Some(body) = changed.pod_mut() {
             body.conditions.say(Condition::new("Ready", Status::False, "", "", ctx.wall_clock()));
         }
-        let verb = Verb::Patch { base: pod.clone(), changed: Arc::new(changed) };
+        // A full update of the status: on a stale Pod it is refused, and the next pass tries again.
+        let verb = Verb::Update(Arc::new(changed));
         self.ask(AGENT, verb, Token::PodMark(node.clone()), ctx);
         let message = Text::word("Node is not ready");
         let client = &mut self.clients.local;
@@ -336,27 +265,3 @@ impl ControllerManager {
 
 /// The namespace of all Nodes' Leases.
 const NODE_LEASES: Text = Text::word("kube-node-lease");
-
-fn heartbeat_of(node: &Node) -> SimTime {
-    node.conditions.get("Ready").map_or(SimTime::ZERO, |ready| ready.last_heartbeat)
-}
-
-fn make_unknown(node: &mut Node, kind: &'static str, created: SimTime, now: SimTime) {
-    let before = node.conditions.get(kind).cloned();
-    if before.as_ref().is_some_and(|before| before.status == Status::Unknown) {
-        return;
-    }
-    let (reason, message) = match before {
-        Some(_) => ("NodeStatusUnknown", "Kubelet stopped posting node status."),
-        None => ("NodeStatusNeverUpdated", "Kubelet never posted node status."),
-    };
-    let mut condition = Condition::new(
-        Text::word(kind),
-        Status::Unknown,
-        Text::word(reason),
-        Text::word(message),
-        now,
-    );
-    condition.last_heartbeat = before.map_or(created, |before| before.last_heartbeat);
-    node.conditions.set(condition);
-}

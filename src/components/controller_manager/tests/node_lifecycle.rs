@@ -8,7 +8,7 @@ use crate::infra::Effect;
 use crate::timeline::{Cause, EntryId};
 
 /// A Node whose Ready is so.
-fn node_that_is(name: &'static str, ready: Status) -> Object {
+pub(super) fn node_that_is(name: &'static str, ready: Status) -> Object {
     let mut object = node(name);
     let condition = Condition::new("Ready", ready, "", "", SimTime::ZERO);
     object.node_mut().expect("a Node").conditions.set(condition);
@@ -30,7 +30,7 @@ fn silent(name: &'static str) -> Object {
 }
 
 /// The Events that wait, as `OBJECT REASON MESSAGE`.
-fn events(manager: &mut Manager) -> Vec<String> {
+pub(super) fn events(manager: &mut Manager) -> Vec<String> {
     let said = |object: Option<Arc<Object>>| {
         let object = object?;
         let event = object.event()?;
@@ -40,13 +40,13 @@ fn events(manager: &mut Manager) -> Vec<String> {
 }
 
 /// The taints of the only Node that is written.
-fn written_taints(manager: &mut Manager) -> Option<Vec<String>> {
+pub(super) fn written_taints(manager: &mut Manager) -> Option<Vec<String>> {
     let writes = about(manager, "patch Node/");
     assert!(writes.len() < 2, "{writes:?}");
     writes.first().map(|(_, node)| taints(node.as_ref().expect("a Node")))
 }
 
-fn no_execute(taint: &str) -> Vec<String> {
+pub(super) fn no_execute(taint: &str) -> Vec<String> {
     vec![format!("node.kubernetes.io/{taint}:NoExecute")]
 }
 
@@ -217,7 +217,7 @@ fn a_pod_that_is_not_ready_anyway_is_left_alone() {
     let mut manager = manager(settings(), &[node("a"), lease("a", 1), waiting]);
     pass(&mut manager, 0);
     pass(&mut manager, 41);
-    manager.grant("patch Node/a");
+    manager.grant("update Node/a");
     assert_eq!(events(&mut manager), ["Node/a NodeNotReady Node a status is now: NodeNotReady"]);
     assert!(about(&mut manager, "Pod/").is_empty());
 }
@@ -337,7 +337,7 @@ fn pods_of_a_node_that_was_not_ready_before_it_fell_silent_are_not_marked_anew()
     let mut manager = manager(settings(), &[ill, lease("a", 1), pod("web", "a")]);
     pass(&mut manager, 0);
     pass(&mut manager, 41);
-    manager.grant("patch Node/a");
+    manager.grant("update Node/a");
     assert_eq!(events(&mut manager), [""; 0]);
     assert!(about(&mut manager, "Pod/").is_empty());
 }
@@ -347,16 +347,16 @@ fn a_pod_that_could_not_be_marked_is_marked_by_the_next_pass() {
     let mut manager = manager(settings(), &[node("a"), lease("a", 1), pod("web", "a")]);
     pass(&mut manager, 0);
     pass(&mut manager, 41);
-    let unknown = manager.grant("patch Node/a");
+    let unknown = manager.grant("update Node/a");
     manager.shows(WatchKind::Modified, Object::clone(&unknown));
     let gone = ApiError::not_found(pod("web", "a").key());
     for (error, again) in [(ApiError::new(Reason::Timeout, "too late"), 1), (gone, 0)] {
-        let mark = |(_, request): &(_, Request)| words(request).0 == "patch Pod/web";
+        let mark = |(_, request): &(_, Request)| words(request).0 == "update Pod/web";
         let at = manager.asked.iter().position(mark).expect("it is asked for");
         let (connection, request) = manager.asked.remove(at);
         manager.answer(connection, request.id, Err(error));
         pass(&mut manager, 5);
-        let marks = manager.waiting().into_iter().filter(|words| words == "patch Pod/web");
+        let marks = manager.waiting().into_iter().filter(|words| words == "update Pod/web");
         assert_eq!(marks.count(), again, "of one that is gone nothing is left to do");
     }
 }
@@ -402,7 +402,7 @@ fn a_taint_goes_back_to_the_write_that_made_its_node_unknown() {
     manager.shows(WatchKind::Modified, lease("b", 30));
     pass(&mut manager, 41);
     manager.bed.cause = Cause { entry: Some(EntryId(7)), ..Cause::NONE };
-    let unknown = manager.grant("patch Node/a");
+    let unknown = manager.grant("update Node/a");
     manager.bed.cause = Cause::NONE;
     manager.shows(WatchKind::Modified, Object::clone(&unknown));
     let effects = manager.play(Input::Tick(TAINT_PASS));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::api::labels;
+use crate::client::testing::words;
 use crate::infra::{Effect, testbed};
 
 /// A manager with these Nodes, judged once as healthy.
@@ -40,14 +41,18 @@ fn pass_with(
     for node in renewing {
         manager.shows(WatchKind::Modified, lease_of(node, 10 + now));
     }
-    let effects: Vec<Effect<Event>> = manager.play(Input::Tick(MONITOR));
+    let mut effects: Vec<Effect<Event>> = manager.play(Input::Tick(MONITOR));
     for node in lost {
-        let patch = format!("patch Node/{}", node.name());
+        let update = format!("update Node/{}", node.name());
         let unknown = |object: &Object| {
             object.node().is_some_and(|body| body.conditions.is("Ready", Status::Unknown))
         };
-        if !unknown(node) && manager.waiting().contains(&patch) {
-            *node = Object::clone(&manager.grant(&patch));
+        let waits = manager.waiting().into_iter().position(|words| words == update);
+        if let Some(at) = waits.filter(|_| !unknown(node)) {
+            let (connection, request) = manager.asked.remove(at);
+            let written = words(&request).1.expect("an update");
+            *node = Object::clone(&written);
+            effects.extend(manager.answer(connection, request.id, Ok(Answer::Object(written))));
             manager.shows(WatchKind::Modified, node.clone());
         }
     }
