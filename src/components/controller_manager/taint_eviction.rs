@@ -94,7 +94,11 @@ impl ControllerManager {
         let now = ctx.now();
         match tolerated_for(pod, taints) {
             Tolerated::ForEver => self.cancel(key, ctx),
-            Tolerated::Not => self.set(key, now, Duration::ZERO, ctx),
+            Tolerated::Not => {
+                // A timer that still runs is cut short, and that is said.
+                self.cancel(key, ctx);
+                self.set(key, now, Duration::ZERO, ctx);
+            }
             Tolerated::For(length) => {
                 let timer = self.taint_eviction.timers.get(key);
                 if timer.is_some_and(|timer| {

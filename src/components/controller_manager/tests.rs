@@ -290,6 +290,32 @@ fn a_pod_goes_when_its_tolerated_time_is_over() {
 }
 
 #[test]
+fn a_taint_that_is_not_tolerated_cuts_a_running_timer_short_and_says_so_once() {
+    let tainted = |keys: &[&'static str]| {
+        let mut tainted = node("a");
+        let taints = keys.iter().map(|key| Taint::new(key, TaintEffect::NoExecute, None));
+        tainted.node_mut().expect("a Node").taints = taints.collect();
+        tainted
+    };
+    let (lost, unserved) = (taint::UNREACHABLE, taint::OUT_OF_SERVICE);
+    let mut manager = manager(settings(), &[node("a"), lease("a", 1), pod("web", "a")]);
+    let said = |manager: &mut Manager| {
+        manager.pass(Duration::ZERO);
+        let events = about(manager, "create Event/").into_iter();
+        let message = |object: Arc<Object>| object.event().expect("an Event").message.to_string();
+        events.filter_map(|(_, event)| event.map(message)).collect::<Vec<String>>()
+    };
+    manager.shows(WatchKind::Modified, tainted(&[lost]));
+    assert_eq!(said(&mut manager), [""; 0]);
+    manager.shows(WatchKind::Modified, tainted(&[lost, unserved]));
+    let both = ["Cancelling deletion of Pod", "Marking for deletion Pod"];
+    assert_eq!(said(&mut manager), both.map(|words| format!("{words} default/web")));
+    // What has fired is not cancelled: it is only counted again.
+    manager.shows(WatchKind::Modified, tainted(&[unserved]));
+    assert_eq!(said(&mut manager), [""; 0]);
+}
+
+#[test]
 fn a_pod_whose_node_returns_in_time_stays() {
     let mut tainted = node("a");
     let added = Some(SimTime::ZERO);
