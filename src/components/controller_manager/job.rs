@@ -27,6 +27,8 @@ pub struct Settings {
     pub api_backoff: Backoff,
     /// Whether a completed Job says why (`CompletionsReached`).
     pub completion: Completion,
+    /// Whether a Job has ended only when none of its Pods terminates any more.
+    pub termination: Termination,
 }
 
 /// How a release words that a Job is complete.
@@ -35,6 +37,16 @@ pub enum Completion {
     Bare,
     /// With a reason, and `SuccessCriteriaMet` before it.
     Reasoned,
+}
+
+/// When a Job has ended whose Pods still terminate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Termination {
+    /// As soon as the counts say so.
+    Ignored,
+    /// When they are gone or have ended too; until then `FailureTarget` or `SuccessCriteriaMet` says
+    /// what will become of it.
+    Awaited,
 }
 
 /// The controller.
@@ -107,11 +119,14 @@ impl JobController {
         let failed = job.failed + count(&new, |fate| fate == Fate::Failed);
         let active: Vec<&Arc<Object>> =
             pods.iter().filter(|pod| fate(pod) == Fate::Active).collect();
-        let given_up = failed > job.backoff_limit;
+        // What was once decided stays, whatever becomes of Pods that are left.
+        let is_met = job.conditions.is("SuccessCriteriaMet", Status::True);
+        let given_up = failed > job.backoff_limit && !is_met;
+        let coming = self.expected.coming(&key.name) > 0;
         let mut pause = None;
-        if !job.is_finished() && self.expected.coming(&key.name) == 0 {
-            let leaving = |pod: &&&Arc<Object>| !self.expected.is_leaving(pod.key());
-            if given_up && let Some(pod) = active.iter().find(leaving) {
+        if !job.is_finished() && !coming {
+            let stays = |pod: &&&Arc<Object>| !self.expected.is_leaving(pod.key());
+            if given_up && let Some(pod) = active.iter().find(stays) {
                 return self.delete(pod);
             }
             let wanted = job.completions.saturating_sub(succeeded);
@@ -123,7 +138,13 @@ impl JobController {
                 pause = Some(left);
             }
         }
-        let now = Tally { succeeded, failed, active: active.len() as u32, given_up };
+        let terminates = |pod: &&Arc<Object>| {
+            let leaves = pod.meta.is_deleting() || self.expected.is_leaving(pod.key());
+            leaves && pod.pod().is_some_and(|body| !body.phase.is_terminal())
+        };
+        let terminating = pods.iter().any(|pod| terminates(&pod));
+        let active = active.len() as u32;
+        let now = Tally { succeeded, failed, active, given_up, coming, terminating };
         self.track(&object, job, &pods, &now, pause, view)
     }
 
@@ -186,25 +207,34 @@ impl JobController {
 
     /// Writes down that the Job is complete or given up; the reason of the Event to record then.
     fn conclude(&self, job: &mut Job, tally: &Tally, now: SimTime) -> Option<&'static str> {
+        let (is_counted, completions) = (job.uncounted.is_empty(), job.completions);
         let mut say = |kind: &'static str, reason: &'static str, message: &'static str| {
             let [kind, reason, message] = [kind, reason, message].map(Text::word);
             job.conditions.say(Condition::new(kind, Status::True, reason, message, now));
         };
+        let awaits = self.settings.termination == Termination::Awaited;
+        let over = !awaits || !tally.terminating && is_counted;
         if tally.given_up {
-            if tally.active == 0 {
+            if awaits && !tally.coming {
+                say("FailureTarget", "BackoffLimitExceeded", GIVEN_UP);
+            }
+            if tally.active == 0 && over {
                 say("Failed", "BackoffLimitExceeded", GIVEN_UP);
                 return Some("BackoffLimitExceeded");
             }
-        } else if tally.succeeded >= job.completions {
-            match self.settings.completion {
-                Completion::Bare => say("Complete", "", ""),
-                Completion::Reasoned => {
-                    say("SuccessCriteriaMet", "CompletionsReached", REACHED);
-                    say("Complete", "CompletionsReached", REACHED);
-                }
+        } else if tally.succeeded >= completions {
+            let (reason, message) = match self.settings.completion {
+                Completion::Bare => ("", ""),
+                Completion::Reasoned => ("CompletionsReached", REACHED),
+            };
+            if self.settings.completion == Completion::Reasoned {
+                say("SuccessCriteriaMet", reason, message);
             }
-            job.completed = Some(now);
-            return Some("Completed");
+            if over {
+                say("Complete", reason, message);
+                job.completed = Some(now);
+                return Some("Completed");
+            }
         }
         None
     }
@@ -249,6 +279,10 @@ struct Tally {
     failed: u32,
     active: u32,
     given_up: bool,
+    /// Pods were created that the watch has not shown yet.
+    coming: bool,
+    /// Some Pod is being deleted and has not ended.
+    terminating: bool,
 }
 
 /// What a Pod counts as.

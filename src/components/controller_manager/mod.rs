@@ -34,7 +34,7 @@ mod tests;
 
 pub use attach_detach::VolumeSettings;
 pub use daemon_set::{Suits, suits as daemon_suits, tolerations as daemon_tolerations};
-pub use job::{Completion, Settings as JobSettings, TRACKING};
+pub use job::{Completion, Settings as JobSettings, TRACKING, Termination};
 
 use crate::api::{Answered, Kind, Object, ObjectKey, Verb};
 use crate::client::{

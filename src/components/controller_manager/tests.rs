@@ -79,6 +79,7 @@ pub fn settings() -> Settings {
             batch: secs(1),
             api_backoff: Backoff::new(secs(1), secs(60)),
             completion: Completion::Reasoned,
+            termination: Termination::Awaited,
         },
     }
 }

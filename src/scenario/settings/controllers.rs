@@ -56,6 +56,10 @@ pub fn controller_manager(all: &Catalog) -> controller_manager::Settings {
                 true => controller_manager::Completion::Reasoned,
                 false => controller_manager::Completion::Bare,
             },
+            termination: match all.rule("kubernetes.jobAwaitsTermination") {
+                true => controller_manager::Termination::Awaited,
+                false => controller_manager::Termination::Ignored,
+            },
         },
         signing: all.delay("kubernetes.bootstrapSigning"),
         election: election(all),

@@ -225,23 +225,81 @@ fn tracked(manager: &mut Manager) -> Job {
     manager.grant("update Job/backup").job().expect("a Job").clone()
 }
 
+/// Shows the Job as it was written, with what it says.
+fn shown(manager: &mut Manager, mut job: Object) -> Vec<(Text, Text)> {
+    let written = tracked(manager);
+    let said = written.conditions.iter().map(|c| (c.kind.clone(), c.reason.clone())).collect();
+    *job.job_mut().expect("a Job") = written;
+    manager.shows(WatchKind::Modified, job);
+    said
+}
+
+fn says(kinds: &[&'static str], reason: &'static str) -> Vec<(Text, Text)> {
+    kinds.iter().map(|kind| (Text::word(kind), Text::word(reason))).collect()
+}
+
+/// Settings of before and after the release that awaits terminating Pods.
+fn with_jobs(termination: Termination) -> Settings {
+    let job = JobSettings { termination, ..settings().job };
+    Settings { job, ..settings() }
+}
+
 #[test]
-fn a_job_is_complete_when_its_pod_has_succeeded_and_lets_the_pod_go() {
-    let job = job(6);
-    let done = job_pod(&job, "backup-x", PodPhase::Succeeded);
-    let mut manager = manager(settings(), &[job.clone(), done.clone()]);
-    let tracked = tracked(&mut manager);
-    assert_eq!((tracked.succeeded, tracked.failed, tracked.active), (1, 0, 0));
-    let complete = tracked.conditions.get("Complete").expect("complete");
-    assert_eq!(complete.message, "Reached expected number of succeeded pods");
-    assert_eq!(tracked.uncounted, [done.meta.uid]);
-    let mut shown = job;
-    *shown.job_mut().expect("a Job") = tracked;
-    manager.shows(WatchKind::Modified, shown);
-    settle(&mut manager);
-    let released = manager.grant("patch Pod/backup-x");
-    assert!(released.meta.finalizers.is_empty());
-    assert!(pod_writes(&mut manager).is_empty(), "nothing is created any more");
+fn a_job_is_complete_when_its_pod_has_succeeded_and_is_let_go() {
+    let all = ["SuccessCriteriaMet", "Complete"];
+    for (termination, at_once) in [(Termination::Ignored, 2), (Termination::Awaited, 1)] {
+        let job = job(6);
+        let done = job_pod(&job, "backup-x", PodPhase::Succeeded);
+        let mut manager = manager(with_jobs(termination), &[job.clone(), done.clone()]);
+        let said = shown(&mut manager, job.clone());
+        assert_eq!(said, says(&all[..at_once], "CompletionsReached"), "{termination:?}");
+        settle(&mut manager);
+        let mut released = Object::clone(&manager.grant("patch Pod/backup-x"));
+        assert!(released.meta.finalizers.is_empty());
+        released.meta.uid = done.meta.uid;
+        manager.shows(WatchKind::Modified, released);
+        assert_eq!(shown(&mut manager, job), says(&all, "CompletionsReached"));
+        let message = about(&mut manager, "create Event/").pop().and_then(|(_, event)| event);
+        let message = message.expect("an Event").event().expect("an Event").message.clone();
+        assert_eq!(message, "Job completed");
+        assert!(pod_writes(&mut manager).is_empty(), "nothing is created any more");
+    }
+}
+
+#[test]
+fn a_job_has_not_ended_while_one_of_its_pods_terminates() {
+    for given_up in [false, true] {
+        let job = job(if given_up { 0 } else { 6 });
+        let leaving = terminating(job_pod(&job, "backup-y", PodPhase::Running));
+        let mut objects = vec![job.clone(), leaving.clone()];
+        if !given_up {
+            objects.push(job_pod(&job, "backup-x", PodPhase::Succeeded));
+        }
+        let (first, last, reason) = match given_up {
+            true => ("FailureTarget", "Failed", "BackoffLimitExceeded"),
+            false => ("SuccessCriteriaMet", "Complete", "CompletionsReached"),
+        };
+        let mut manager = manager(settings(), &objects);
+        assert_eq!(shown(&mut manager, job.clone()), says(&[first], reason));
+        // All its Pods are let go, and the Job says nothing new.
+        for _ in 0..2 * objects.len() {
+            settle(&mut manager);
+            let waiting = manager.waiting();
+            let is_held = |pod: &&Object| waiting.contains(&format!("patch {}", pod.key()));
+            if let Some(pod) = objects.iter().find(is_held) {
+                manager.grant(&format!("patch {}", pod.key()));
+                let mut free = pod.clone();
+                free.meta.finalizers = Arc::new([]);
+                manager.shows(WatchKind::Modified, free);
+            } else if waiting.contains(&"update Job/backup".to_owned()) {
+                assert_eq!(shown(&mut manager, job.clone()), says(&[first], reason));
+            }
+        }
+        assert_eq!(about(&mut manager, " Job/").len() + about(&mut manager, " Pod/").len(), 0);
+        manager.shows(WatchKind::Deleted, leaving);
+        manager.pass(Duration::from_secs(1));
+        assert_eq!(shown(&mut manager, job), says(&[first, last], reason));
+    }
 }
 
 #[test]
@@ -309,8 +367,9 @@ fn past_its_backoff_limit_a_job_is_given_up() {
     let failed = job_pod(&job, "backup-x", PodPhase::Failed);
     let mut manager = manager(settings(), &[job, failed]);
     let counted = tracked(&mut manager);
-    let why = counted.conditions.get("Failed").expect("given up");
+    let why = counted.conditions.get("FailureTarget").expect("given up");
     assert_eq!(why.reason, "BackoffLimitExceeded");
+    assert_eq!(counted.conditions.get("Failed"), None, "its Pod still holds it");
     assert!(pod_writes(&mut manager).is_empty());
 }
 
