@@ -29,6 +29,8 @@ pub enum Ring {
     Relist(u8, Generation),
     /// An informer opens its watch again, after a pause, if this is still its timer.
     Rewatch(u8, Generation),
+    /// The first of a source's Events that wait is tried again, if this is still its timer.
+    Event(u8, Generation),
     /// A candidate or leader tries to hold its Lease, if this is still its timer.
     Attempt(Generation),
     /// A leader has tried to renew its Lease for as long as it may, if this is still its timer.

@@ -3,14 +3,11 @@
 use super::Backoff;
 use super::api::{Alarm, Api, Incoming, Limit, Ring, USUAL};
 use super::informer::{Cache, Delta, Informer};
-use crate::api::kinds::{EventType, KubeEvent};
-use crate::api::{
-    Answer, Answered, ApiError, Kind, Meta, Object, ObjectKey, Reason, Selector, Verb,
-};
-use crate::engine::{Duration, Generation, Owner, Purpose, Text, below, name_suffix};
+use super::recorder::{Recorder, RecorderSettings, Sent};
+use crate::api::{Answer, Answered, ApiError, Kind, Object, ObjectKey, Reason, Selector, Verb};
+use crate::engine::{Duration, Generation, Owner, Purpose, Text, below};
 use crate::infra::{Address, Broken, ConnectionId, Ctx};
 use crate::timeline::Cause;
-use crate::timeline::vocabulary::EVENTS;
 use crate::wire::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +24,7 @@ pub struct ClientSettings {
     pub relist_jitter_percent: u64,
     /// Without a failure for so long, the next is a first one again.
     pub relist_reset: Duration,
+    pub recorder: RecorderSettings,
 }
 
 /// A client of one cluster; `T` says what an answer is for.
@@ -36,7 +34,7 @@ pub struct Client<T> {
     settings: ClientSettings,
     pub api: Api<Token<T>>,
     pub caches: Caches,
-    recorded: BTreeMap<Recorded, Arc<Object>>,
+    pub(super) recorder: Recorder,
     /// How often each agent that counts for itself has asked.
     asked: BTreeMap<&'static str, u64>,
 }
@@ -56,7 +54,7 @@ pub struct Caches {
 pub enum Token<T> {
     List(u8),
     Watch(u8),
-    Event,
+    Event(Box<Sent>),
     Own(T),
 }
 
@@ -65,7 +63,7 @@ impl<T> Token<T> {
     fn informer(&self) -> Option<u8> {
         match self {
             Token::List(place) | Token::Watch(place) => Some(*place),
-            Token::Event | Token::Own(_) => None,
+            Token::Event(_) | Token::Own(_) => None,
         }
     }
 }
@@ -80,11 +78,6 @@ pub enum News<T> {
     Answer(T, Answered),
 }
 
-/// What makes two Events one with a higher count.
-type Recorded = (ObjectKey, Text, Text);
-
-/// Purpose of the draws for names of Events.
-const EVENT_NAME: Purpose = Purpose(60_000);
 /// Purpose of the draws for pauses; the informer's place is added.
 const RELIST: u16 = 60_100;
 
@@ -153,7 +146,7 @@ impl<T: Clone> Client<T> {
             settings,
             api: Api::new(number, server, settings.request_timeout),
             caches: Caches::default(),
-            recorded: BTreeMap::new(),
+            recorder: Recorder::default(),
             asked: BTreeMap::new(),
         }
     }
@@ -247,6 +240,7 @@ impl<T: Clone> Client<T> {
             Ring::Rewatch(place, due) if self.informer(place).timer.is_current(due) => {
                 self.rewatch(ctx, place);
             }
+            Ring::Event(place, due) => self.try_event_again(ctx, place, due),
             Ring::Relist(..) | Ring::Rewatch(..) => {}
             Ring::Attempt(_) | Ring::RenewalOver(_) => {}
             Ring::Deadline => {
@@ -275,50 +269,13 @@ impl<T: Clone> Client<T> {
         }
     }
 
-    /// Records an Event about an object; one that was recorded before only counts up.
-    pub fn record<E: From<Alarm>>(
-        &mut self,
-        ctx: &mut Ctx<E>,
-        source: &'static str,
-        kind: EventType,
-        regarding: &ObjectKey,
-        reason: &'static str,
-        message: Text,
-    ) {
-        debug_assert!(EVENTS.contains(&reason), "add {reason} to src/timeline/vocabulary.rs");
-        let now = ctx.wall_clock();
-        let reason = Text::word(reason);
-        let index = (regarding.clone(), reason.clone(), message.clone());
-        if let Some(base) = self.recorded.get(&index).cloned() {
-            let mut changed = Object::clone(&base);
-            if let Some(event) = changed.event_mut() {
-                event.count += 1;
-                event.last = now;
-            }
-            let changed = Arc::new(changed);
-            self.recorded.insert(index, changed.clone());
-            let verb = Verb::Patch { base, changed };
-            return self.api.send(ctx, source, verb, Token::Event);
-        }
-        let suffix = name_suffix(ctx.draw(EVENT_NAME));
-        let namespace = match regarding.namespace.is_empty() {
-            true => Text::word("default"),
-            false => regarding.namespace.clone(),
-        };
-        let name = format!("{}.{suffix}", regarding.name);
-        let event = KubeEvent {
-            kind,
-            regarding: regarding.clone(),
-            reason,
-            message,
-            source: Text::word(source),
-            count: 1,
-            first: now,
-            last: now,
-        };
-        let object = Arc::new(Object::new(Meta::new(Kind::Event, namespace, name), event));
-        self.recorded.insert(index, object.clone());
-        self.api.send(ctx, source, Verb::Create(object), Token::Event);
+    /// The number by which its process knows it.
+    pub(super) fn number(&self) -> u8 {
+        self.number
+    }
+
+    pub(super) fn recorder_settings(&self) -> RecorderSettings {
+        self.settings.recorder
     }
 
     fn relist<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, place: u8) {
@@ -398,8 +355,10 @@ impl<T: Clone> Client<T> {
                 self.caches.hear(&delta, ctx.cause());
                 news.push(News::Changed(delta));
             }
-            // An Event that could not be written is lost, as the real ones are. The rest is the
-            // confirmation of a watch.
+            Incoming::Answer(Token::Event(sent), answered) => {
+                self.event_answered(ctx, *sent, &answered);
+            }
+            // The confirmation of a watch.
             _ => {}
         }
     }

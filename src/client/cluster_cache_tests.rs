@@ -72,6 +72,7 @@ fn watcher_by(rhythm: Rhythm) -> Bench<Watcher, Event> {
         relist_limit: secs(30),
         relist_jitter_percent: 0,
         relist_reset: secs(120),
+        recorder: crate::client::testing::RECORDER,
     };
     let probe = ProbeSettings {
         interval: secs(10),

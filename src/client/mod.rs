@@ -15,6 +15,9 @@ mod informer;
 mod limiter;
 mod queue;
 mod reconcile;
+mod recorder;
+#[cfg(test)]
+mod recorder_tests;
 mod shell;
 #[cfg(test)]
 pub mod testing;
@@ -32,6 +35,7 @@ pub use informer::{Cache, Delta};
 pub use limiter::TokenBucket;
 pub use queue::{Backoff, BackoffRules, WorkQueue};
 pub use reconcile::{Ask, EventDraft, Outcome, Reconciler, Reply, Step, Target, View};
+pub use recorder::RecorderSettings;
 pub use shell::{
     Call, Clients, Flight, ManagerEvent, ManagerToken, Shell, ShellRules, ShellSettings, Work,
 };

@@ -1,6 +1,7 @@
 //! A component under test with an API server played by hand: lists are answered from what the test
 //! says exists, writes are shown to the test, which answers them.
 
+use super::RecorderSettings;
 use crate::api::{
     Answer, Answered, ApiError, Kind, Object, Request, Revision, Verb, WatchEvent, WatchKind,
 };
@@ -9,6 +10,10 @@ use crate::infra::testbed::Testbed;
 use crate::infra::{ConnectionId, Ctx, Effect, Input, Start};
 use crate::wire::{DatacenterRequest, Message, TaskEnd};
 use std::sync::Arc;
+
+/// The defaults.
+pub const RECORDER: RecorderSettings =
+    RecorderSettings { tries: 12, pause: Duration::from_secs(10), queue: 1000 };
 
 /// A component, its host, and the requests that wait for an answer.
 pub struct Bench<C, E> {

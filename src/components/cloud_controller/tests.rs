@@ -22,6 +22,7 @@ fn started(start: Start, standing: Standing, objects: &[Object]) -> Controller {
             relist_limit: secs(30),
             relist_jitter_percent: 0,
             relist_reset: Duration::from_secs(120),
+            recorder: crate::client::testing::RECORDER,
         },
         monitor_period: secs(5),
         provider_prefix: Text::word("vsphere://"),

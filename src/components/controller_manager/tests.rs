@@ -36,6 +36,7 @@ pub fn settings() -> Settings {
             relist_limit: secs(30),
             relist_jitter_percent: 0,
             relist_reset: Duration::from_secs(120),
+            recorder: crate::client::testing::RECORDER,
         },
         shell: ShellSettings {
             workers: 5,

@@ -25,6 +25,7 @@ impl Provider {
             relist_limit: Duration::from_secs(30),
             relist_jitter_percent: 0,
             relist_reset: Duration::from_secs(120),
+            recorder: crate::client::testing::RECORDER,
         };
         let settings = Settings {
             client,

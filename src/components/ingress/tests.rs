@@ -31,6 +31,7 @@ fn ingress(slice: Object) -> Bench<Ingress, Event> {
         relist_limit: Duration::from_secs(30),
         relist_jitter_percent: 0,
         relist_reset: Duration::from_secs(120),
+        recorder: crate::client::testing::RECORDER,
     };
     let settings = Settings { client, programming: Delay::fixed(Duration::from_millis(500)) };
     let ingress = Ingress::new(settings, Address::Endpoint(EndpointId(1)), Text::word("web"));

@@ -49,6 +49,7 @@ pub fn settings(wording: Wording) -> Settings {
             relist_limit: secs(30),
             relist_jitter_percent: 0,
             relist_reset: secs(120),
+            recorder: crate::client::testing::RECORDER,
         },
         remote_timeout: secs(10),
         shell: ShellSettings {

@@ -19,6 +19,7 @@ fn settings() -> Settings {
             relist_limit: secs(30),
             relist_jitter_percent: 0,
             relist_reset: Duration::from_secs(120),
+            recorder: crate::client::testing::RECORDER,
         },
         heartbeat_timeout: secs(10),
         lease_duration: secs(40),

@@ -15,6 +15,7 @@ pub(super) fn settings() -> Settings {
             relist_limit: secs(30),
             relist_jitter_percent: 0,
             relist_reset: Duration::from_secs(120),
+            recorder: crate::client::testing::RECORDER,
         },
         cycle: Delay::fixed(Duration::from_millis(1)),
         backoff_first: secs(1),

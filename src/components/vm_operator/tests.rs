@@ -21,6 +21,7 @@ pub(super) fn settings() -> Settings {
             relist_limit: secs(30),
             relist_jitter_percent: 0,
             relist_reset: Duration::from_secs(120),
+            recorder: crate::client::testing::RECORDER,
         },
         shell: ShellSettings {
             workers: 1,

@@ -22,6 +22,7 @@ fn provider(objects: &[Object]) -> Provider {
             relist_limit: secs(30),
             relist_jitter_percent: 0,
             relist_reset: Duration::from_secs(120),
+            recorder: crate::client::testing::RECORDER,
         },
         shell: ShellSettings {
             workers: 10,

@@ -1,7 +1,7 @@
 //! The settings of API servers, their clients, and of who is elected beside them.
 
 use super::{size, small};
-use crate::client::{ClientSettings, ElectionSettings};
+use crate::client::{ClientSettings, ElectionSettings, RecorderSettings};
 use crate::components::apiserver;
 use crate::engine::Duration;
 use crate::scenario::catalog::Catalog;
@@ -15,6 +15,11 @@ pub fn client(all: &Catalog) -> ClientSettings {
         relist_limit: all.period("kubernetes.relistBackoffLimit"),
         relist_jitter_percent: all.count("kubernetes.relistJitterPercent", 0..=1_000),
         relist_reset: all.duration("kubernetes.relistBackoffReset"),
+        recorder: RecorderSettings {
+            tries: small(all.count("kubernetes.eventTries", 1..=1_000)),
+            pause: all.period("kubernetes.eventRetryPause"),
+            queue: size(all.count("kubernetes.eventQueue", 1..=1_000_000)),
+        },
     }
 }
 
