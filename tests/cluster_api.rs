@@ -202,6 +202,25 @@ fn a_person_can_have_a_healthy_machine_remediated() {
     }
 }
 
+/// Of a Machine that nobody may remediate: what it says as Ready, and what its set counts.
+#[test]
+fn a_machine_that_failed_its_health_check_is_not_counted_as_ready() {
+    let ask = "at: 1m, kubectl: \"annotate machine worker-0 cluster.x-k8s.io/remediate-machine=\"";
+    let none = ("machineHealthCheck.maxUnhealthy", "0%");
+    let counted = |platform| {
+        let run = play(platform, &[none], &[ask], "3m");
+        let ready = seen(&run, "Machine/worker-0", "Ready");
+        let said = ready.iter().map(|entry| (entry.reason.to_string(), entry.message.to_string()));
+        let counts = seen(&run, "MachineSet/md-0-5k7x2", "readyReplicas");
+        (said.collect::<Vec<_>>(), counts.iter().map(|entry| entry.to.clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(counted(OLD), (Vec::new(), Vec::new()), "here its Node alone counts");
+    let words = "* HealthCheckSucceeded: Health check failed: marked for remediation via \
+                 cluster.x-k8s.io/remediate-machine annotation";
+    let said = vec![("NotReady".to_owned(), words.to_owned())];
+    assert_eq!(counted(NEW), (said, vec![Value::Count(3)]));
+}
+
 #[test]
 fn hooks_hold_a_deletion_until_they_are_taken_away() {
     for (prefix, drains) in [("pre-drain", false), ("pre-terminate", true)] {

@@ -35,6 +35,10 @@ pub fn steps(timeline: &Timeline) -> Vec<Step<'_>> {
     let mut step_of = BTreeMap::new();
     for entry in timeline.happened() {
         if !told.is_worth(entry) {
+            // What the same write has told stands for it, where it is somebody's cause.
+            if let Some(last) = steps.last().filter(|last| last.takes(entry)) {
+                step_of.insert(entry.id, last.head().id);
+            }
             continue;
         }
         match steps.last_mut() {

@@ -209,6 +209,7 @@ const OBJECTS: &[(&str, &[Field])] = &[
             ("VolumeDetachSucceeded", STATUS),
             ("v1beta1.VolumeDetachSucceeded", STATUS),
             ("Deleting", STATUS),
+            ("Ready", STATUS),
         ],
     ),
     (

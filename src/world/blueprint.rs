@@ -345,6 +345,8 @@ impl Settings {
         }
         if self.cluster_api.wording == Wording::V1Beta2 {
             conditions.set(never("Deleting", "NotDeleting"));
+            let ready = Text::word("Ready");
+            conditions.set(Condition::new(ready.clone(), Status::True, ready, "", SimTime::ZERO));
         }
         conditions
     }

@@ -12,6 +12,8 @@ mod bootstrap_tests;
 #[cfg(test)]
 mod brakes_tests;
 #[cfg(test)]
+mod counts_tests;
+#[cfg(test)]
 mod deletion_tests;
 mod machine;
 mod machine_deployment;

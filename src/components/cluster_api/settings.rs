@@ -31,8 +31,8 @@ pub struct Settings {
     pub marking: Marking,
     /// Whether a MachineSet spares a marked Machine that has recovered before it acted.
     pub forgives_recovered: bool,
-    /// Whether a Machine that goes still counts as ready while its Node is.
-    pub ready_counts_deleting: bool,
+    /// Whether a MachineSet counts Machines that say they are ready, else those whose Node is.
+    pub counts_ready_machines: bool,
     /// Whether it looks at `maxInFlight`.
     pub limits_remediation: bool,
     pub delete_policy: DeletePolicy,

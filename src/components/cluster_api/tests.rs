@@ -43,7 +43,7 @@ pub(super) fn settings() -> Settings {
         marks_deleting_machines: true,
         marking: Marking::TrueAfterwards,
         forgives_recovered: false,
-        ready_counts_deleting: true,
+        counts_ready_machines: false,
         limits_remediation: false,
         delete_policy: DeletePolicy::Random,
         delete_annotation_first: false,

@@ -73,8 +73,8 @@ impl Controller {
             .iter()
             .filter(|machine| machine.machine().is_some_and(|body| body.spec.version == version));
         let fresh = count(fresh.count());
-        let available =
-            count(scene.machines.iter().filter(|it| has_healthy_node(scene, it)).count());
+        let available = scene.machines.iter().filter(|it| is(it, "Ready", Status::True));
+        let available = count(available.count());
         let last = last_remediation(scene);
         let remediating = remediating(scene, now);
         let resized = resized(scene, now);
@@ -124,8 +124,6 @@ fn lowest_version(scene: &Scene) -> Option<Text> {
     lowest.map(|(_, text)| text.clone())
 }
 
-/// Simplified: a Machine counts as ready by its Node; the condition that sums all of a Machine up is
-/// not played.
 fn has_healthy_node(scene: &Scene, machine: &crate::api::Object) -> bool {
     !machine.meta.is_deleting()
         && scene.node_of(machine).is_some_and(|node| node.conditions.is("Ready", Status::True))

@@ -68,7 +68,7 @@ pub fn cluster_api(platform: &Platform, infrastructure: Kind) -> cluster_api::Se
             _ => cluster_api::Marking::DeletingBefore,
         },
         forgives_recovered: rule("ownerForgivesRecovered"),
-        ready_counts_deleting: rule("readyCountsDeleting"),
+        counts_ready_machines: rule("countsReadyMachines"),
         limits_remediation: rule("ownerLimitsRemediation"),
         delete_policy: match choice("deletePolicy", &["Random", "Oldest", "Newest"]) {
             1 => cluster_api::DeletePolicy::Oldest,

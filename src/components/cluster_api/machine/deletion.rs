@@ -12,6 +12,7 @@
 
 use super::super::{Bootstrap, Wording, beside};
 use super::drain::drain_timed_out;
+use super::ready::ready;
 use super::status::{deleting, finish};
 use super::{MachineController, State, bootstrap_of, infra_of, node_name};
 use crate::api::kinds::{
@@ -260,6 +261,7 @@ impl MachineController {
         if self.settings.wording == Wording::V1Beta2 {
             machine.conditions.say(deleting(Status::True, reason, message, view.wall_clock()));
             self.say_node_of_deleting(machine, view);
+            machine.conditions.say(ready(machine, view.wall_clock()));
         }
     }
 
@@ -339,6 +341,7 @@ impl MachineController {
                 Wording::V1Beta2 => {
                     let words = Text::word("Deletion completed");
                     machine.conditions.say(deleting(Status::True, "DeletionCompleted", words, now));
+                    machine.conditions.say(ready(machine, now));
                 }
             }
         }

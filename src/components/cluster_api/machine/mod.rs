@@ -8,6 +8,9 @@
 
 mod deletion;
 mod drain;
+mod ready;
+#[cfg(test)]
+mod ready_tests;
 mod status;
 mod volumes;
 

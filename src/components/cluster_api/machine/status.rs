@@ -1,6 +1,7 @@
 //! What a living Machine's status says, written in one patch at the end of a reconcile.
 
 use super::super::{Bootstrap, Wording, node_in};
+use super::ready::ready;
 use super::{MachineController, State, bootstrap_of, infra_of};
 use crate::api::kinds::{Condition, KubeadmConfig, Machine, MachinePhase, Node, Status};
 use crate::api::{Kind, Object, Provided, Verb};
@@ -26,6 +27,7 @@ impl MachineController {
         machine.conditions.say(condition);
         if self.settings.wording == Wording::V1Beta2 {
             machine.conditions.say(deleting(Status::False, "NotDeleting", "", view.wall_clock()));
+            machine.conditions.say(ready(machine, view.wall_clock()));
         }
         machine.phase = phase(machine);
         finish(object, changed, Outcome::done())

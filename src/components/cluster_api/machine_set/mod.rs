@@ -21,6 +21,7 @@ use crate::api::kinds::{
 use crate::api::{Answer, Body, Kind, Meta, Object, ObjectKey, Reason, Verb};
 use crate::client::{Delta, Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{Duration, Purpose, Rule, SimTime, Text, name_suffix};
+use remediation::is;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -243,9 +244,9 @@ impl MachineSetController {
 
     fn counts(&self, machines: &[Arc<Object>], view: &View) -> Counts {
         let count = |machines: usize| u32::try_from(machines).unwrap_or(u32::MAX);
-        let ready = machines.iter().filter(|machine| {
-            has_ready_node(machine, view)
-                && (self.settings.ready_counts_deleting || !machine.meta.is_deleting())
+        let ready = machines.iter().filter(|machine| match self.settings.counts_ready_machines {
+            true => is(machine, "Ready", Status::True),
+            false => has_ready_node(machine, view),
         });
         Counts { replicas: count(machines.len()), ready: count(ready.count()) }
     }

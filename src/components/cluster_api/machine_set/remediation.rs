@@ -150,6 +150,6 @@ fn remediated(machine: &Arc<Object>, now: SimTime) -> Option<crate::api::Verb> {
     }
 }
 
-fn is(machine: &Object, condition: &str, status: Status) -> bool {
+pub fn is(machine: &Object, condition: &str, status: Status) -> bool {
     machine.machine().is_some_and(|body| body.conditions.is(condition, status))
 }
