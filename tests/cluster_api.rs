@@ -202,6 +202,60 @@ fn a_person_can_have_a_healthy_machine_remediated() {
     }
 }
 
+/// What a pause holds back, and how it is told, in both releases.
+#[test]
+fn a_paused_cluster_neither_sizes_its_pools_nor_judges_its_machines() {
+    let patch = |paused| {
+        format!("patch cluster workload --type=merge -p '{{\"spec\":{{\"paused\":{paused}}}}}'")
+    };
+    let typed = |at: &str, command: &str| format!("at: {at}, kubectl: {command:?}");
+    let pause = typed("1m1s", &patch(true));
+    let resume = typed("9m", &patch(false));
+    let scale = typed("2m", "scale machinedeployment md-0 --replicas=5");
+    let dead = "at: 65s, powerOff: { vm: worker-0 }";
+    for platform in [OLD, NEW] {
+        let run = play(platform, &[], &[&pause, dead, &scale, &resume], "12m");
+        let sized = seen(&run, "MachineSet/md-0-5k7x2", "spec.replicas");
+        let since = |entry: &Entry| entry.at.since(run.first_fault.expect("a fault")).as_secs();
+        assert!((479..=481).contains(&since(sized[0])), "{platform}: {}", since(sized[0]));
+        assert!(deleted(&run, "worker-0").is_some_and(|after| after >= 479), "{platform}");
+        let line = run.timeline.entries().iter().any(|entry| {
+            entry.field == *"log"
+                && entry.message.contains(if platform == OLD {
+                    "Reconciliation is paused for this object"
+                } else {
+                    "Pausing reconciliation for this object reason=\"Cluster spec.paused is set"
+                })
+        });
+        assert!(line, "{platform}");
+        for object in ["MachineDeployment/md-0", "MachineSet/md-0-5k7x2", "Machine/worker-1"] {
+            let said = seen(&run, object, "Paused");
+            let said: Vec<_> = said.iter().filter_map(|entry| entry.to.as_text()).collect();
+            let wanted: &[&str] = if platform == OLD { &[] } else { &["True", "False"] };
+            assert_eq!(said, wanted, "{platform} {object}");
+        }
+    }
+}
+
+/// A Machine that is made when the Cluster is paused gets nothing to join with.
+#[test]
+fn a_paused_cluster_gives_nobody_a_token() {
+    let pause = "{\"spec\":{\"paused\":true}}";
+    let text = format!(
+        "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: test }}\nspec:\n  platform: \
+         tkgs-current\n  faults:\n    - {{ at: 1m, kubectl: \"scale machinedeployment md-0 \
+         --replicas=4\" }}\n    - {{ when: \"new KubeadmConfig created\", kubectl: {:?} }}\n  \
+         until: 4m\n",
+        format!("patch cluster workload --type=merge -p '{pause}'")
+    );
+    let run = play_text(&text, &[]);
+    let made = |kind: &str| {
+        let after = |entry: &&Entry| Some(entry.at) > run.first_fault && entry.kind == *kind;
+        run.timeline.entries().iter().filter(after).any(|entry| entry.field == *"exists")
+    };
+    assert!(made("KubeadmConfig") && !made("Secret"), "neither a token nor user data");
+}
+
 /// Of a Machine that nobody may remediate: what it says as Ready, and what its set counts.
 #[test]
 fn a_machine_that_failed_its_health_check_is_not_counted_as_ready() {

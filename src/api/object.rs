@@ -1,10 +1,10 @@
 //! An object of any kind, and how it is named.
 
 use super::kinds::{
-    Cluster, ConfigMap, DaemonSet, Deployment, EndpointSlice, InfraMachine, Job, KubeEvent,
-    KubeadmConfig, KubeadmControlPlane, Lease, Machine, MachineDeployment, MachineHealthCheck,
-    MachineSet, Node, PersistentVolumeClaim, Pod, PodDisruptionBudget, ReplicaSet, Secret, Service,
-    StatefulSet, VSphereMachine, VirtualMachine, VolumeAttachment,
+    Cluster, Conditions, ConfigMap, DaemonSet, Deployment, EndpointSlice, InfraMachine, Job,
+    KubeEvent, KubeadmConfig, KubeadmControlPlane, Lease, Machine, MachineDeployment,
+    MachineHealthCheck, MachineSet, Node, PersistentVolumeClaim, Pod, PodDisruptionBudget,
+    ReplicaSet, Secret, Service, StatefulSet, VSphereMachine, VirtualMachine, VolumeAttachment,
 };
 use super::{Merge, Meta};
 use crate::engine::Text;
@@ -297,6 +297,40 @@ impl Object {
     /// The name alone.
     pub fn name(&self) -> &Text {
         &self.meta.key.name
+    }
+
+    /// The conditions of its status, where it has any.
+    pub fn conditions(&self) -> Option<&Conditions> {
+        match &self.body {
+            Body::Node(body) => Some(&body.conditions),
+            Body::Pod(body) => Some(&body.conditions),
+            Body::Job(body) => Some(&body.conditions),
+            Body::Cluster(body) => Some(&body.conditions),
+            Body::MachineDeployment(body) => Some(&body.conditions),
+            Body::MachineSet(body) => Some(&body.conditions),
+            Body::Machine(body) => Some(&body.conditions),
+            Body::MachineHealthCheck(body) => Some(&body.conditions),
+            Body::KubeadmControlPlane(body) => Some(&body.conditions),
+            Body::KubeadmConfig(body) => Some(&body.conditions),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn conditions_mut(&mut self) -> Option<&mut Conditions> {
+        match &mut self.body {
+            Body::Node(body) => Some(&mut body.conditions),
+            Body::Pod(body) => Some(&mut body.conditions),
+            Body::Job(body) => Some(&mut body.conditions),
+            Body::Cluster(body) => Some(&mut body.conditions),
+            Body::MachineDeployment(body) => Some(&mut body.conditions),
+            Body::MachineSet(body) => Some(&mut body.conditions),
+            Body::Machine(body) => Some(&mut body.conditions),
+            Body::MachineHealthCheck(body) => Some(&mut body.conditions),
+            Body::KubeadmControlPlane(body) => Some(&mut body.conditions),
+            Body::KubeadmConfig(body) => Some(&mut body.conditions),
+            _ => None,
+        }
     }
 
     /// Sets how many of its own it wants, if it is of a kind that has a size.

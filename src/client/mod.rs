@@ -13,6 +13,7 @@ mod election;
 mod election_tests;
 mod informer;
 mod limiter;
+mod pause;
 mod queue;
 mod reconcile;
 mod recorder;
@@ -33,6 +34,7 @@ pub use election::{
 };
 pub use informer::{Cache, Delta};
 pub use limiter::TokenBucket;
+pub use pause::{PAUSED, Pauses};
 pub use queue::{Backoff, BackoffRules, WorkQueue};
 pub use reconcile::{Ask, EventDraft, Outcome, Reconciler, Reply, Step, Target, View};
 pub use recorder::RecorderSettings;

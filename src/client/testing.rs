@@ -26,6 +26,8 @@ pub struct Bench<C, E> {
     pub timers: Vec<(Duration, E)>,
     /// Requests to the datacenter's management without an end, oldest first.
     pub calls: Vec<(ConnectionId, u32, DatacenterRequest)>,
+    /// All lines that were logged.
+    pub lines: Vec<String>,
     watches: Vec<(Kind, ConnectionId, u32)>,
     revision: u64,
     /// Whether elections are won at once; else their requests are shown like all others.
@@ -48,6 +50,7 @@ impl<C, E: Clone> Bench<C, E> {
             asked: Vec::new(),
             timers: Vec::new(),
             calls: Vec::new(),
+            lines: Vec::new(),
             watches: Vec::new(),
             revision: 100,
             elects: true,
@@ -84,6 +87,7 @@ impl<C, E: Clone> Bench<C, E> {
         let effects = self.bed.play(|ctx| react(component, input, ctx));
         self.asked.extend(crate::infra::testbed::requests(&effects));
         self.timers.extend(crate::infra::testbed::timers(&effects));
+        self.lines.extend(crate::infra::testbed::logs(&effects));
         self.calls.extend(effects.iter().filter_map(|effect| match effect {
             Effect::Send(to, Message::Datacenter(number, request)) => {
                 Some((*to, *number, (**request).clone()))

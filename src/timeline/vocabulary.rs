@@ -155,6 +155,7 @@ const OBJECTS: &[(&str, &[Field])] = &[
             ("ready", Holds::True),
             ("DataSecretAvailable", STATUS),
             ("Ready", STATUS),
+            ("Paused", STATUS),
         ],
     ),
     (
@@ -175,6 +176,7 @@ const OBJECTS: &[(&str, &[Field])] = &[
             ("Resized", STATUS),
             ("ScalingUp", STATUS),
             ("Remediating", STATUS),
+            ("Paused", STATUS),
             ("ControlPlaneComponentsHealthy", STATUS),
             ("EtcdClusterHealthy", STATUS),
             ("annotation *", Holds::Text),
@@ -210,6 +212,7 @@ const OBJECTS: &[(&str, &[Field])] = &[
             ("v1beta1.VolumeDetachSucceeded", STATUS),
             ("Deleting", STATUS),
             ("Ready", STATUS),
+            ("Paused", STATUS),
         ],
     ),
     (
@@ -222,6 +225,7 @@ const OBJECTS: &[(&str, &[Field])] = &[
             ("availableReplicas", COUNT),
             ("unavailableReplicas", COUNT),
             ("Remediating", STATUS),
+            ("Paused", STATUS),
         ],
     ),
     (
@@ -231,6 +235,7 @@ const OBJECTS: &[(&str, &[Field])] = &[
             ("currentHealthy", COUNT),
             ("remediationsAllowed", COUNT),
             ("RemediationAllowed", STATUS),
+            ("Paused", STATUS),
         ],
     ),
     (
@@ -241,6 +246,7 @@ const OBJECTS: &[(&str, &[Field])] = &[
             ("readyReplicas", COUNT),
             ("availableReplicas", COUNT),
             ("Remediating", STATUS),
+            ("Paused", STATUS),
         ],
     ),
     (

@@ -311,7 +311,7 @@ impl Maker<'_> {
         if let Some(plane) = self.blueprint.settings.control_plane {
             self.control_plane(&mut all, &plane.deletion.of(spec), plane);
         }
-        all
+        self.blueprint.settings.cluster_api.pauses.said_of_none(all)
     }
 
     fn pool(&mut self, all: &mut Vec<Object>, spec: &MachineSpec) {

@@ -10,7 +10,7 @@
 
 use super::Settings;
 use crate::api::kinds::{
-    BootstrapToken, Condition, KubeadmControlPlane, Secret, Status, TokenUsage,
+    BootstrapToken, Cluster, Condition, KubeadmControlPlane, Secret, Status, TokenUsage,
 };
 use crate::api::{
     Answer, Answered, JoinConfiguration, Kind, Meta, Object, ObjectKey, Reason, Verb,
@@ -155,6 +155,11 @@ impl Reconciler for ConfigController {
         let Some(machine) = machine.filter(|machine| !machine.meta.is_deleting()) else {
             return Step::done();
         };
+        let cluster = cluster_of(&machine, view);
+        let then = State::Last(Outcome::done());
+        if let Some(step) = self.settings.pauses.holds(&object, cluster, then, view) {
+            return step;
+        }
         if !config.ready {
             return self.create_token(&machine, view);
         }
@@ -197,6 +202,12 @@ impl Reconciler for ConfigController {
             _ => Step::done(),
         }
     }
+}
+
+/// The Cluster of a Machine. Simplified: without one the real provider waits for it.
+fn cluster_of<'a>(machine: &Object, view: &View<'a>) -> Option<&'a Cluster> {
+    let name = &machine.machine()?.spec.cluster;
+    view.local.named(Kind::Cluster, &machine.key().namespace, name)?.cluster()
 }
 
 /// The Secret with a Machine's user data.

@@ -1,6 +1,6 @@
 //! capi-kubeadm-bootstrap-controller-manager: makes the user data with which a new Machine's VM joins.
 //!
-//! It reads KubeadmConfigs and Machines of the management cluster, and writes bootstrap tokens in the
+//! It reads Clusters, KubeadmConfigs and Machines of the management cluster, and writes tokens in the
 //! workload cluster. It knows no VM and never looks whether anybody joined but by the Machine's
 //! `nodeRef`. Follows `kubernetes-sigs/cluster-api:bootstrap/kubeadm`.
 //!
@@ -15,8 +15,8 @@ use crate::api::{Kind, ObjectKey, RetryJoin, Selector};
 pub use crate::client::ManagerEvent as Event;
 use crate::client::ManagerToken as Token;
 use crate::client::{
-    Client, ClientSettings, Clients, ClusterCache, News, ProbeSettings, Shell, ShellSettings,
-    Target,
+    Client, ClientSettings, Clients, ClusterCache, News, Pauses, ProbeSettings, Shell,
+    ShellSettings, Target,
 };
 use crate::engine::{Activity, Duration, Path, Phase, Rhythm};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
@@ -41,6 +41,7 @@ pub struct Settings {
     /// its end is put off.
     pub token_check: Duration,
     pub token_refresh_below: Duration,
+    pub pauses: Pauses,
     /// The script around kubeadm, where the Machines' template asks for it.
     pub retry: Option<RetryJoin>,
 }
@@ -123,7 +124,7 @@ impl BootstrapProvider {
 
     fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
         *self = BootstrapProvider::new(self.settings, self.management, self.workload);
-        for kind in [Kind::KubeadmConfig, Kind::Machine] {
+        for kind in [Kind::Cluster, Kind::KubeadmConfig, Kind::Machine] {
             self.clients.of(Target::Local).watch(ctx, kind, Selector::All);
         }
         let phase = match start {
@@ -145,6 +146,14 @@ impl BootstrapProvider {
 
     fn on_news(&mut self, news: News<Token>, ctx: &mut Ctx<Event>) {
         match news {
+            News::Changed(delta) if self.settings.pauses.hides(delta.object()) => {}
+            News::Changed(delta) if delta.key().kind == Kind::Cluster => {
+                let both = delta.old.as_ref().zip(delta.new.as_ref());
+                let both = both.and_then(|(old, new)| old.cluster().zip(new.cluster()));
+                if both.is_some_and(|(old, new)| self.settings.pauses.are_news(old, new)) {
+                    self.look_at_all(ctx);
+                }
+            }
             News::Changed(delta) => {
                 let key = delta.key();
                 let config = ObjectKey { kind: Kind::KubeadmConfig, ..key.clone() };

@@ -1,7 +1,7 @@
 //! The provider: one token and one Secret for each Machine, and how long it cares.
 
 use super::*;
-use crate::api::kinds::{BootstrapToken, KubeadmConfig, Machine, Secret, TokenUsage};
+use crate::api::kinds::{BootstrapToken, Cluster, KubeadmConfig, Machine, Secret, TokenUsage};
 use crate::api::{Answer, ApiError, JoinConfiguration, Meta, Object, Reason, WatchKind};
 use crate::client::{Backoff, testing::Bench};
 use crate::engine::{Delay, Rhythm, SimTime, Text};
@@ -44,6 +44,7 @@ fn settings() -> Settings {
         token_ttl: secs(900),
         token_check: secs(300),
         token_refresh_below: secs(750),
+        pauses: Pauses::Silent,
         retry: None,
     }
 }
@@ -100,6 +101,20 @@ fn a_new_machine_gets_a_token_then_its_data_then_the_name_of_it() {
     let ready = manager.grant("patch KubeadmConfig/w");
     let ready = ready.kubeadm_config().expect("a config");
     assert!(ready.ready && ready.data_secret_name == *"w");
+}
+
+#[test]
+fn in_a_paused_cluster_nothing_is_made_until_the_pause_is_over() {
+    let cluster = |paused| {
+        let body = Cluster { paused, ..Cluster::default() };
+        Object::new(Meta::new(Kind::Cluster, "default", ""), body)
+    };
+    let mut manager = manager(&[cluster(true), config(|_| {}), machine(None)]);
+    assert_eq!(waiting(&manager, "create"), None);
+    manager.shows(WatchKind::Modified, cluster(false));
+    manager.pass(TICK);
+    manager.pass(TICK);
+    assert!(waiting(&manager, "create Secret/bootstrap-token-").is_some());
 }
 
 #[test]

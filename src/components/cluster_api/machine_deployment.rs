@@ -2,7 +2,7 @@
 //!
 //! Simplified: one MachineSet; a changed template does not roll out yet.
 
-use super::{Counting, Settings, Wording};
+use super::{Counting, Settings, Wording, cluster_of};
 use crate::api::kinds::{Condition, MachineDeployment, Status};
 use crate::api::{Kind, Object, ObjectKey, Verb};
 use crate::client::{Reconciler, Reply, Step, View};
@@ -73,6 +73,10 @@ impl Reconciler for MachineDeploymentController {
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
         let Some(object) = view.local.get(key).cloned() else { return Step::done() };
         let Some(deployment) = object.machine_deployment() else { return Step::done() };
+        let cluster = cluster_of(&object, view).and_then(|cluster| cluster.cluster());
+        if let Some(step) = self.settings.pauses.holds(&object, cluster, State::Written, view) {
+            return step;
+        }
         let set = view
             .local
             .list(Kind::MachineSet)

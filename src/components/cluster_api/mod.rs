@@ -21,16 +21,19 @@ mod machine_health_check;
 mod machine_set;
 mod node_index;
 #[cfg(test)]
+mod pause_tests;
+#[cfg(test)]
 mod preflight_tests;
 mod settings;
 #[cfg(test)]
 mod tests;
 
+use crate::api::kinds::Cluster;
 use crate::api::{Kind, Object, ObjectKey, Selector};
 pub use crate::client::ManagerEvent as Event;
 use crate::client::ManagerToken as Token;
 use crate::client::{
-    Caches, Client, Clients, Delta, Flight, News, Shell, ShellRules, Target, View, Work,
+    Caches, Client, Clients, Delta, Flight, News, Pauses, Shell, ShellRules, Target, View, Work,
 };
 use crate::engine::{Activity, Path, Phase, Rhythm, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
@@ -218,11 +221,19 @@ impl ClusterApi {
     fn on_change(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
         let key = delta.key();
         let meta = &delta.object().meta;
+        if key.kind == Kind::Machine {
+            self.nodes.observe(delta);
+            self.sets.reconciler.observe(delta);
+        }
+        if self.settings.pauses.hides(delta.object()) {
+            return;
+        }
         match key.kind {
             Kind::MachineDeployment => self.deployments.enqueue(ctx, key),
             Kind::MachineHealthCheck => self.checks.enqueue(ctx, key),
             Kind::MachineSet => {
                 self.sets.enqueue(ctx, key);
+                self.pause_of_set_changed(delta, ctx);
                 if let Some(owner) = meta.controlled_by(Kind::MachineDeployment) {
                     self.deployments.enqueue(ctx, &beside(key, Kind::MachineDeployment, owner));
                 }
@@ -233,7 +244,7 @@ impl ClusterApi {
                 self.machines.enqueue(ctx, &beside(key, Kind::Machine, &key.name));
             }
             Kind::Node => self.node_changed(delta, ctx),
-            Kind::Cluster if is_taken_up(delta) => self.look_at_all(ctx),
+            Kind::Cluster => self.cluster_changed(delta, ctx),
             _ => {}
         }
     }
@@ -241,9 +252,7 @@ impl ClusterApi {
     fn machine_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
         let key = delta.key();
         let meta = &delta.object().meta;
-        self.nodes.observe(delta);
         self.machines.enqueue(ctx, key);
-        self.sets.reconciler.observe(delta);
         if let Some(owner) = meta.controlled_by(Kind::MachineSet) {
             self.sets.enqueue(ctx, &beside(key, Kind::MachineSet, owner));
         }
@@ -254,6 +263,41 @@ impl ClusterApi {
             return;
         }
         self.enqueue_checks_of(delta.object(), ctx);
+    }
+
+    /// Where it is said that objects are paused, Machines hear of it through their sets.
+    fn cluster_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let both = delta.old.as_ref().zip(delta.new.as_ref());
+        let Some((old, new)) = both.and_then(|(old, new)| old.cluster().zip(new.cluster())) else {
+            return self.look_at_all(ctx);
+        };
+        let pause = self.settings.pauses.are_news(old, new);
+        if has_got_further(old, new) || (pause && self.settings.pauses == Pauses::Silent) {
+            return self.look_at_all(ctx);
+        }
+        if pause {
+            self.look_at(
+                ctx,
+                &[Kind::MachineDeployment, Kind::MachineSet, Kind::MachineHealthCheck],
+            );
+        }
+    }
+
+    /// Simplified: all that happens to a set wakes its Machines, and only this means anything to them.
+    fn pause_of_set_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let paused = |object: &Arc<Object>| object.conditions()?.status("Paused");
+        let (Some(old), Some(new)) = (&delta.old, &delta.new) else { return };
+        if paused(old) == paused(new) {
+            return;
+        }
+        let is_its = |machine: &&Arc<Object>| {
+            machine.meta.controller().is_some_and(|owner| owner.uid == new.meta.uid)
+        };
+        let machines = self.clients.local.caches.list(Kind::Machine).filter(is_its);
+        let keys: Vec<ObjectKey> = machines.map(|machine| machine.key().clone()).collect();
+        for key in keys {
+            self.machines.enqueue(ctx, &key);
+        }
     }
 
     /// Machine and provider's object have one name: a MachineSet makes them so.
@@ -295,9 +339,13 @@ impl ClusterApi {
 
     /// Every object is looked at again.
     fn look_at_all(&mut self, ctx: &mut Ctx<Event>) {
-        for kind in
-            [Kind::MachineDeployment, Kind::MachineSet, Kind::Machine, Kind::MachineHealthCheck]
-        {
+        let all =
+            [Kind::MachineDeployment, Kind::MachineSet, Kind::Machine, Kind::MachineHealthCheck];
+        self.look_at(ctx, &all);
+    }
+
+    fn look_at(&mut self, ctx: &mut Ctx<Event>, kinds: &[Kind]) {
+        for kind in kinds.iter().copied() {
             let keys: Vec<ObjectKey> =
                 self.clients.local.caches.list(kind).map(|object| object.key().clone()).collect();
             for key in keys {
@@ -330,10 +378,9 @@ fn beside(key: &ObjectKey, kind: Kind, name: &Text) -> ObjectKey {
     ObjectKey { kind, namespace: key.namespace.clone(), name: name.clone() }
 }
 
-/// True if a Cluster is not paused any more, or has got further with its start.
-fn is_taken_up(delta: &Delta) -> bool {
-    let (Some(old), Some(new)) = (&delta.old, &delta.new) else { return true };
-    old.cluster() != new.cluster() && new.cluster().is_some_and(|cluster| !cluster.paused)
+/// True if a Cluster has got further with its start.
+fn has_got_further(old: &Cluster, new: &Cluster) -> bool {
+    !new.paused && Cluster { paused: new.paused, ..old.clone() } != *new
 }
 
 /// True if a Machine's change is one that health checks look at.
@@ -355,9 +402,6 @@ fn conditions_changed(delta: &Delta) -> bool {
     }
 }
 
-/// The annotation by which a person takes an object out of its controller's hands.
-const PAUSED: &str = "cluster.x-k8s.io/paused";
-
 /// The Cluster that an object belongs to.
 fn cluster_of<'a>(object: &Object, view: &View<'a>) -> Option<&'a Arc<Object>> {
     let name = object.meta.labels.get("cluster.x-k8s.io/cluster-name");
@@ -366,14 +410,6 @@ fn cluster_of<'a>(object: &Object, view: &View<'a>) -> Option<&'a Arc<Object>> {
         cluster.key().namespace == object.key().namespace
             && name.is_none_or(|name| cluster.name() == name)
     })
-}
-
-/// True if the object, or its whole Cluster, is paused.
-fn is_paused(object: &Object, view: &View) -> bool {
-    object.meta.annotation(PAUSED).is_some()
-        || cluster_of(object, view)
-            .and_then(|cluster| cluster.cluster())
-            .is_some_and(|cluster| cluster.paused)
 }
 
 /// The Node of a name, as the workload cluster's cache has it.

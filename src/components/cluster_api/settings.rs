@@ -1,7 +1,7 @@
 //! The rules and numbers of a Cluster API release, one setting per rule.
 
 use crate::api::Kind;
-use crate::client::{ClientSettings, ProbeSettings, ShellSettings};
+use crate::client::{ClientSettings, Pauses, ProbeSettings, ShellSettings};
 use crate::engine::Duration;
 
 /// How the controllers behave.
@@ -64,6 +64,7 @@ pub struct Settings {
     /// Everything is looked at again when the workload cluster is lost, and when it is connected
     /// again.
     pub reconnection_enqueues: bool,
+    pub pauses: Pauses,
     pub bootstrap: Bootstrap,
     pub wording: Wording,
     /// The kind of the provider's objects, of which the manager watches one.

@@ -7,7 +7,7 @@ use crate::api::kinds::{
 };
 use crate::api::{Answer, ApiError, Meta, Reason, Uid, WatchKind};
 use crate::client::testing::Bench;
-use crate::client::{Backoff, ClientSettings, ProbeSettings, ShellSettings};
+use crate::client::{Backoff, ClientSettings, Pauses, ProbeSettings, ShellSettings};
 use crate::engine::{Delay, Duration, SimTime};
 use crate::infra::EndpointId;
 use std::sync::Arc;
@@ -74,6 +74,7 @@ pub(super) fn settings() -> Settings {
             reconnect: secs(30),
         },
         reconnection_enqueues: false,
+        pauses: Pauses::Silent,
         bootstrap: Bootstrap::Given,
         wording: Wording::V1Beta1,
         infrastructure: Kind::InfraMachine,

@@ -24,7 +24,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-use crate::api::kinds::Status;
+use crate::api::kinds::{Cluster, Status};
 use crate::api::{Kind, Object, ObjectKey, Selector};
 pub use crate::client::ManagerEvent as Event;
 use crate::client::ManagerToken as Token;
@@ -65,6 +65,8 @@ pub struct Controller {
 pub struct Pass {
     scene: Scene,
     heard: Vec<Heard>,
+    /// All was said with its last write.
+    is_over: bool,
 }
 
 const RESYNC: ActivityId = ActivityId(0);
@@ -184,6 +186,9 @@ impl ControlPlaneManager {
     /// It watches no Nodes: what happens to one is heard of through its Machine.
     fn on_change(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
         let key = delta.key();
+        if self.settings.pauses.hides(delta.object()) {
+            return;
+        }
         match key.kind {
             Kind::KubeadmControlPlane => self.planes.enqueue(ctx, key),
             Kind::Machine => {
@@ -312,13 +317,19 @@ impl Reconciler for Controller {
 
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<Box<Pass>> {
         let Some(object) = view.local.get(key).cloned() else { return Step::done() };
-        if object.meta.is_deleting() || is_paused(&object, view) {
+        let cluster = cluster_of(&object, view);
+        if object.meta.is_deleting() || cluster.is_none() {
             return Step::done();
         }
         let Some(scene) = Scene::of(&object, self.workload.contact(), view) else {
             return Step::done();
         };
-        self.play(Box::new(Pass { scene, heard: Vec::new() }), view)
+        let mut pass = Box::new(Pass { scene, heard: Vec::new(), is_over: true });
+        if let Some(step) = self.settings.pauses.holds(&object, cluster, pass.clone(), view) {
+            return step;
+        }
+        pass.is_over = false;
+        self.play(pass, view)
     }
 
     fn resume(
@@ -328,6 +339,9 @@ impl Reconciler for Controller {
         reply: Reply,
         view: &mut View,
     ) -> Step<Box<Pass>> {
+        if pass.is_over {
+            return Step::done();
+        }
         pass.heard.push(match reply {
             Reply::Answer(answered) => Heard::Answer(view.now, answered),
             Reply::Task(_) | Reply::Elapsed => Heard::Elapsed(view.now),
@@ -336,12 +350,11 @@ impl Reconciler for Controller {
     }
 }
 
-/// True if the object, or its whole Cluster, is paused; or the Cluster is not there.
-fn is_paused(object: &Object, view: &View) -> bool {
+/// The Cluster of a control plane.
+fn cluster_of<'a>(object: &Object, view: &View<'a>) -> Option<&'a Cluster> {
     let name = object.kubeadm_control_plane().map(|plane| &plane.template.cluster);
     let cluster = view.local.list(Kind::Cluster).find(|cluster| {
         cluster.key().namespace == object.key().namespace && Some(cluster.name()) == name
     });
-    let paused = cluster.and_then(|cluster| cluster.cluster()).is_none_or(|body| body.paused);
-    paused || object.meta.annotation("cluster.x-k8s.io/paused").is_some()
+    cluster.and_then(|cluster| cluster.cluster())
 }

@@ -1,7 +1,7 @@
 //! The rules and numbers of a Cluster API release, one setting per rule.
 
 use crate::api::Kind;
-use crate::client::{ClientSettings, ProbeSettings, ShellSettings};
+use crate::client::{ClientSettings, Pauses, ProbeSettings, ShellSettings};
 use crate::engine::Duration;
 
 /// How the controller behaves.
@@ -31,6 +31,7 @@ pub struct Settings {
     /// Whether, while one is being replaced, a control plane that can bear a bad newcomer gets its
     /// new Machine although not all others are healthy.
     pub relaxes_for_replacement: bool,
+    pub pauses: Pauses,
     pub wording: Wording,
     /// The kind of the provider's objects.
     pub infrastructure: Kind,

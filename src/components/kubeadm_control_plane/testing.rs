@@ -10,7 +10,7 @@ use crate::api::{
     Meta, Reason, Request, Uid, Verb, WatchKind, labels,
 };
 use crate::client::testing::{Bench, words};
-use crate::client::{Backoff, ClientSettings, ProbeSettings, ShellSettings};
+use crate::client::{Backoff, ClientSettings, Pauses, ProbeSettings, ShellSettings};
 use crate::engine::{Delay, Duration, SimTime, Text};
 use crate::infra::EndpointId;
 use crate::raft::MemberId;
@@ -83,6 +83,7 @@ pub fn settings(wording: Wording) -> Settings {
         removal: if old { MemberRemoval::BeforeDeletion } else { MemberRemoval::InHook },
         needs_healthy_components: !old,
         relaxes_for_replacement: !old,
+        pauses: Pauses::Silent,
         wording,
         infrastructure: Kind::InfraMachine,
     }

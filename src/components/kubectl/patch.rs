@@ -3,8 +3,8 @@
 //! A server ignores what the subresource does not own: `status` is changed through `--subresource`
 //! alone, and nothing else is then.
 
-use crate::api::kinds::{Condition, Conditions, Status};
-use crate::api::{Body, Kind, Labels, Object};
+use crate::api::kinds::{Condition, Status};
+use crate::api::{Kind, Labels, Object};
 use crate::engine::{SimTime, Text};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ impl Patch {
         if let (Some(paused), Some(cluster)) = (self.paused, object.cluster_mut()) {
             cluster.paused = paused;
         }
-        let Some(conditions) = conditions_of(object) else { return };
+        let Some(conditions) = object.conditions_mut() else { return };
         for PatchedCondition { kind, status, reason, message } in &self.conditions {
             let (kind, reason, message) = (kind.clone(), reason.clone(), message.clone());
             conditions.say(Condition::new(kind, *status, reason, message, now));
@@ -115,17 +115,4 @@ fn has_conditions(kind: Kind) -> bool {
             | Kind::MachineHealthCheck
             | Kind::Cluster
     )
-}
-
-fn conditions_of(object: &mut Object) -> Option<&mut Conditions> {
-    match &mut object.body {
-        Body::Node(body) => Some(&mut body.conditions),
-        Body::Pod(body) => Some(&mut body.conditions),
-        Body::Machine(body) => Some(&mut body.conditions),
-        Body::MachineSet(body) => Some(&mut body.conditions),
-        Body::MachineDeployment(body) => Some(&mut body.conditions),
-        Body::MachineHealthCheck(body) => Some(&mut body.conditions),
-        Body::Cluster(body) => Some(&mut body.conditions),
-        _ => None,
-    }
 }

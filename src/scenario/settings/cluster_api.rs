@@ -3,7 +3,7 @@
 use super::control_plane::client;
 use super::{size, small};
 use crate::api::{Kind, RetryJoin};
-use crate::client::{Backoff, ProbeSettings, ShellRules, ShellSettings};
+use crate::client::{Backoff, Pauses, ProbeSettings, ShellRules, ShellSettings};
 use crate::components::{bootstrap_provider, cluster_api};
 use crate::engine::Rhythm;
 use crate::scenario::catalog::Catalog;
@@ -28,6 +28,7 @@ pub fn bootstrap_provider(all: &Catalog) -> bootstrap_provider::Settings {
         token_ttl: duration("bootstrapTokenTtl"),
         token_check: all.period("clusterApi.bootstrapTokenCheck"),
         token_refresh_below: duration("bootstrapTokenRefreshBelow"),
+        pauses: pauses(all),
         retry: all.rule("clusterApi.retryJoin").then_some(retry),
     }
 }
@@ -96,12 +97,21 @@ pub fn cluster_api(platform: &Platform, infrastructure: Kind) -> cluster_api::Se
         resync_jitter_percent: all.percent("clusterApi.resyncJitterPercent"),
         probe: probe(all),
         reconnection_enqueues: rule("reconnectionEnqueues"),
+        pauses: pauses(all),
         bootstrap: platform.bootstrap,
         wording: match choice("conditions", &["v1beta1", "v1beta2"]) {
             0 => cluster_api::Wording::V1Beta1,
             _ => cluster_api::Wording::V1Beta2,
         },
         infrastructure,
+    }
+}
+
+/// Whether objects say that they are paused.
+pub fn pauses(all: &Catalog) -> Pauses {
+    match all.rule("clusterApi.pausedCondition") {
+        true => Pauses::Said,
+        false => Pauses::Silent,
     }
 }
 

@@ -3,7 +3,7 @@
 //! They are taken only where a platform has such a controller: a run names the assumed numbers that
 //! it took.
 
-use super::cluster_api::{probe, shell};
+use super::cluster_api::{pauses, probe, shell};
 use super::control_plane::client;
 use super::{deletion, small};
 use crate::api::Kind;
@@ -80,6 +80,7 @@ fn controller(all: &Catalog, infrastructure: Kind) -> Settings {
         },
         needs_healthy_components: rule("remediationNeedsComponents"),
         relaxes_for_replacement: rule("replacementRelaxesChecks"),
+        pauses: pauses(all),
         wording: match choice("conditions", &["v1beta1", "v1beta2"]) {
             0 => Wording::V1Beta1,
             _ => Wording::V1Beta2,

@@ -14,7 +14,7 @@ mod ready_tests;
 mod status;
 mod volumes;
 
-use super::{Settings, beside, is_paused};
+use super::{Settings, beside, cluster_of};
 use crate::api::{Kind, Object, ObjectKey};
 use crate::client::{Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{SimTime, Text};
@@ -76,8 +76,10 @@ impl Reconciler for MachineController {
 
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
         let Some(object) = view.local.get(key).cloned() else { return Step::done() };
-        if is_paused(&object, view) {
-            return Step::done();
+        let cluster = cluster_of(&object, view).and_then(|cluster| cluster.cluster());
+        let then = State::Last(Outcome::done());
+        if let Some(step) = self.settings.pauses.holds(&object, cluster, then, view) {
+            return step;
         }
         match object.meta.is_deleting() {
             true => self.delete(&object, view),

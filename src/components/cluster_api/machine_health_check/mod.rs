@@ -16,10 +16,10 @@ mod well;
 #[cfg(test)]
 mod well_tests;
 
-use super::{PAUSED, Settings, Wording, cluster_of, is_paused};
+use super::{Settings, Wording, cluster_of};
 use crate::api::kinds::{Condition, EventType, MachineHealthCheck, Status};
 use crate::api::{Kind, Object, ObjectKey, Verb};
-use crate::client::{ClusterCache, EventDraft, Outcome, Reconciler, Reply, Step, View};
+use crate::client::{ClusterCache, EventDraft, Outcome, PAUSED, Reconciler, Reply, Step, View};
 use crate::engine::{Duration, SimTime, Text};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -343,11 +343,12 @@ impl Reconciler for HealthCheckController {
         let Some(cluster) = cluster_of(&object, view).cloned() else {
             return Step::Done(Outcome::error("the Cluster is not found"));
         };
-        if is_paused(&object, view) {
-            view.logs.push(Text::word("Reconciliation is paused for this object"));
-            return Step::done();
-        }
         let settings = self.settings;
+        let (writes, outcome) = (VecDeque::new(), Outcome::done());
+        let then = State { writes, announce: None, outcome };
+        if let Some(step) = settings.pauses.holds(&object, cluster.cluster(), then, view) {
+            return step;
+        }
         let Some(bench) = Bench::new(&settings, &cluster, &object, view.wall_clock()) else {
             return Step::done();
         };

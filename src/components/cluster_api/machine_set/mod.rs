@@ -14,7 +14,7 @@ mod remediation;
 mod scale;
 
 use super::machine_deployment::remediating;
-use super::{Bootstrap, Settings, Wording, is_paused, node_in};
+use super::{Bootstrap, Settings, Wording, cluster_of, node_in};
 use crate::api::kinds::{
     Condition, InfrastructureRef, KubeadmConfig, Machine, MachineSet, MachineSpec, Status,
 };
@@ -299,8 +299,10 @@ impl Reconciler for MachineSetController {
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
         let Some(object) = view.local.get(key).cloned() else { return Step::done() };
         let Some(set) = object.machine_set() else { return Step::done() };
-        if is_paused(&object, view) {
-            return Step::done();
+        let cluster = cluster_of(&object, view).and_then(|cluster| cluster.cluster());
+        let then = State::Counted(Outcome::done());
+        if let Some(step) = self.settings.pauses.holds(&object, cluster, then, view) {
+            return step;
         }
         let listed = machines_of(&object, view);
         // It watches no Nodes, and looks at them all the same.
