@@ -202,6 +202,23 @@ fn a_person_can_have_a_healthy_machine_remediated() {
     }
 }
 
+/// Three are lost and one may go at a time: who waits stands together, and first while they are more.
+#[test]
+fn machines_that_wait_for_the_same_are_told_together() {
+    let dead = |vm| format!("at: 1m, powerOff: {{ vm: worker-{vm} }}");
+    let set = [("clusterApi.maxInFlight", "1"), ("machineHealthCheck.maxUnhealthy", "100%")];
+    let run = play(NEW, &set, &[&dead(0), &dead(1), &dead(2)], "8m");
+    let said: Vec<String> = seen(&run, "MachineSet/md-0-5k7x2", "Remediating")
+        .iter()
+        .map(|entry| entry.message.to_string())
+        .collect();
+    let waits = "Waiting because there are already too many remediations in progress \
+                 (spec.strategy.remediation.maxInFlight is 1)";
+    let first =
+        format!("* Machines worker-1, worker-2: {waits}\n* Machine worker-0: Machine is deleting");
+    assert!(said.contains(&first), "{said:#?}");
+}
+
 /// What a pause holds back, and how it is told, in both releases.
 #[test]
 fn a_paused_cluster_neither_sizes_its_pools_nor_judges_its_machines() {

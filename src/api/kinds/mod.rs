@@ -27,7 +27,7 @@ pub use node::{Lease, Node, Resources, Taint, TaintEffect, label, taint};
 pub use pod::{Pod, PodPhase, PodTemplate, Toleration};
 pub use policy::{Amount, PodDisruptionBudget, Wanted};
 pub use service::{Endpoint, EndpointSlice, SERVICE_NAME, Service};
-pub use summary::behind_colon;
+pub use summary::{behind_colon, remediating};
 pub use version::Version;
 pub use volume::{PersistentVolumeClaim, VolumeAttachment, VolumeNames, VolumeSource, claim_of};
 pub use vsphere::{PowerState, VSphereMachine, VirtualMachine};

@@ -3,7 +3,7 @@
 //! Simplified: one MachineSet; a changed template does not roll out yet.
 
 use super::{Counting, Settings, Wording, cluster_of};
-use crate::api::kinds::{Condition, MachineDeployment, Status};
+use crate::api::kinds::{Condition, Machine, MachineDeployment, remediating};
 use crate::api::{Kind, Object, ObjectKey, Verb};
 use crate::client::{Reconciler, Reply, Step, View};
 use crate::engine::Text;
@@ -97,7 +97,7 @@ impl Reconciler for MachineDeploymentController {
         if self.settings.wording == Wording::V1Beta2 {
             let label = "cluster.x-k8s.io/deployment-name";
             let by = "MachineDeployment/MachineSet";
-            body.conditions.say(remediating(&object, label, by, view));
+            body.conditions.say(remediating_by_label(&object, label, by, view));
         }
         if changed == *object {
             return Step::done();
@@ -114,60 +114,12 @@ impl Reconciler for MachineDeploymentController {
 }
 
 /// The v1beta2 condition Remediating, over the Machines that carry this label.
-///
-/// `by` says who doesn't remediate the Machines that are unhealthy and not marked for it.
-pub fn remediating(owner: &Object, label: &'static str, by: &str, view: &View) -> Condition {
-    let (mut marked, mut unhealthy): (Vec<String>, Vec<&Text>) = (Vec::new(), Vec::new());
-    for machine in view.local.list(Kind::Machine) {
-        let Some(body) = machine.machine() else { continue };
-        let mine = machine.meta.labels.get(label) == Some(owner.name());
-        if mine && body.conditions.is("OwnerRemediated", Status::False) {
-            let message = body.conditions.get("OwnerRemediated").map(|c| c.message.clone());
-            let message = message.unwrap_or_default();
-            marked.push(format!("* Machine {}: {message}", machine.name()));
-        }
-        if mine && body.conditions.is("HealthCheckSucceeded", Status::False) {
-            unhealthy.push(machine.name());
-        }
-    }
-    let (status, reason, message) = match marked.is_empty() {
-        true => (Status::False, "NotRemediating", left_alone(unhealthy, by)),
-        false => (Status::True, "Remediating", marked.join("\n")),
-    };
-    let [kind, reason] = ["Remediating", reason].map(Text::word);
-    Condition::new(kind, status, reason, message, view.wall_clock())
-}
-
-/// What is said of unhealthy Machines that nobody remediates; of more than three, how many more.
-fn left_alone(mut machines: Vec<&Text>, by: &str) -> String {
-    const NAMED: usize = 3;
-    machines.sort_unstable();
-    let named = machines.iter().take(NAMED).map(|name| name.as_str()).collect::<Vec<_>>();
-    let mut names = named.join(", ");
-    if NAMED < machines.len() {
-        names.push_str(&format!(", ... ({} more)", machines.len() - NAMED));
-    }
-    let (noun, verb) = match machines.len() {
-        0 => return String::new(),
-        1 => ("Machine", "is"),
-        _ => ("Machines", "are"),
-    };
-    format!("{noun} {names} {verb} not healthy (not to be remediated by {by})")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_is_left_alone_is_named_up_to_three() {
-        let names: Vec<Text> = ["d", "b", "a", "c"].map(Text::word).into();
-        let said = |count: usize| left_alone(names.iter().take(count).collect(), "MachineSet");
-        assert_eq!(said(0), "");
-        assert_eq!(said(1), "Machine d is not healthy (not to be remediated by MachineSet)");
-        assert_eq!(said(2), "Machines b, d are not healthy (not to be remediated by MachineSet)");
-        let four =
-            "Machines a, b, c, ... (1 more) are not healthy (not to be remediated by MachineSet)";
-        assert_eq!(said(4), four);
-    }
+pub fn remediating_by_label(owner: &Object, label: &str, by: &str, view: &View) -> Condition {
+    let machines: Vec<(&Text, &Machine)> = view
+        .local
+        .list(Kind::Machine)
+        .filter(|machine| machine.meta.labels.get(label) == Some(owner.name()))
+        .filter_map(|machine| Some((machine.name(), machine.machine()?)))
+        .collect();
+    remediating(&machines, by, view.wall_clock())
 }

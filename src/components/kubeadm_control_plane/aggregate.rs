@@ -4,7 +4,9 @@ use super::inspection::pod_conditions;
 use super::quorum::ETCD_MEMBER;
 use super::scene::{Scene, is, node_name};
 use super::{Controller, Wording};
-use crate::api::kinds::{Condition, KubeadmControlPlane, LastRemediation, Status, Version};
+use crate::api::kinds::{
+    Condition, KubeadmControlPlane, LastRemediation, Machine, Status, Version, remediating,
+};
 use crate::engine::{SimTime, Text};
 use std::collections::BTreeMap;
 
@@ -76,7 +78,12 @@ impl Controller {
         let available = scene.machines.iter().filter(|it| is(it, "Ready", Status::True));
         let available = count(available.count());
         let last = last_remediation(scene);
-        let remediating = remediating(scene, now);
+        let machines: Vec<(&Text, &Machine)> = scene
+            .machines
+            .iter()
+            .filter_map(|machine| Some((machine.name(), machine.machine()?)))
+            .collect();
+        let remediating = remediating(&machines, "KubeadmControlPlane", now);
         let resized = resized(scene, now);
         let lowest = lowest_version(scene);
         let plane = scene.spec_mut();
@@ -283,25 +290,6 @@ fn scaling_up(have: u32, wanted: u32, now: SimTime) -> Condition {
             Condition::new(kind.clone(), Status::True, kind, words, now)
         }
         false => Condition::new(kind, Status::False, Text::word("NotScalingUp"), "", now),
-    }
-}
-
-/// v1beta2: which Machines are to be replaced, and what stands in the way.
-fn remediating(scene: &Scene, now: SimTime) -> Condition {
-    let marked = scene.machines.iter().filter(|machine| {
-        is(machine, "HealthCheckSucceeded", Status::False)
-            && is(machine, "OwnerRemediated", Status::False)
-    });
-    let lines: Vec<String> = marked
-        .filter_map(|machine| {
-            let said = machine.machine()?.conditions.get("OwnerRemediated")?;
-            Some(format!("* Machine {}: {}", machine.name(), said.message))
-        })
-        .collect();
-    let kind = Text::word("Remediating");
-    match lines.is_empty() {
-        true => Condition::new(kind, Status::False, Text::word("NotRemediating"), "", now),
-        false => Condition::new(kind.clone(), Status::True, kind, lines.join("\n"), now),
     }
 }
 

@@ -13,7 +13,7 @@ mod preflight;
 mod remediation;
 mod scale;
 
-use super::machine_deployment::remediating;
+use super::machine_deployment::remediating_by_label;
 use super::{Bootstrap, Settings, Wording, cluster_of, node_in};
 use crate::api::kinds::{
     Condition, InfrastructureRef, KubeadmConfig, Machine, MachineSet, MachineSpec, Status,
@@ -262,7 +262,7 @@ impl MachineSetController {
         body.available_replicas = counts.ready;
         if self.settings.wording == Wording::V1Beta2 {
             let label = "cluster.x-k8s.io/set-name";
-            body.conditions.say(remediating(object, label, "MachineSet", view));
+            body.conditions.say(remediating_by_label(object, label, "MachineSet", view));
         }
         let not_ready = (counts.ready != body.replicas)
             .then_some(("clusterApi.notReadyRequeue", self.settings.not_ready_requeue));
