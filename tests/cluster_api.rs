@@ -219,6 +219,28 @@ fn machines_that_wait_for_the_same_are_told_together() {
     assert!(said.contains(&first), "{said:#?}");
 }
 
+/// A check that lists several conditions says all that were true for too long.
+#[test]
+fn a_health_check_names_all_conditions_that_are_over() {
+    let check = "---\napiVersion: cluster.x-k8s.io/v1beta2\nkind: MachineHealthCheck\nmetadata: {{ \
+                 name: mhc, namespace: default }}\nspec:\n  clusterName: workload\n  selector: {{ \
+                 matchLabels: {{ cluster.x-k8s.io/deployment-name: md-0 }} }}\n  checks:\n    \
+                 unhealthyNodeConditions:\n      - {{ type: Ready, status: Unknown, \
+                 timeoutSeconds: 300 }}\n      - {{ type: MemoryPressure, status: Unknown, \
+                 timeoutSeconds: 300 }}\n";
+    let text = format!(
+        "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: test }}\nspec:\n  platform: \
+         {NEW}\n  cluster: {{ controlPlane: 1, workers: 4 }}\n  faults:\n    - {{ {DEAD} }}\n  \
+         until: 8m\n{}",
+        check.replace("{{", "{").replace("}}", "}")
+    );
+    let run = play_text(&text, &[]);
+    let said = seen(&run, "Machine/worker-0", "HealthCheckSucceeded");
+    let items =
+        said[0].message.split('\n').filter(|line| line.starts_with("  * Condition")).count();
+    assert_eq!(items, 2, "{}", said[0].message);
+}
+
 /// What a pause holds back, and how it is told, in both releases.
 #[test]
 fn a_paused_cluster_neither_sizes_its_pools_nor_judges_its_machines() {

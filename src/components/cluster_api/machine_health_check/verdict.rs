@@ -5,7 +5,9 @@
 //! 1.12) and references to external remediation have no setting yet.
 
 use super::super::{Settings, Wording, node_in};
-use crate::api::kinds::{Cluster, Machine, MachineHealthCheck, Node, Status, UnhealthyCondition};
+use crate::api::kinds::{
+    Cluster, Condition, Machine, MachineHealthCheck, Node, Status, UnhealthyCondition,
+};
 use crate::api::{Object, ObjectKey};
 use crate::client::View;
 use crate::engine::{Duration, Rule, SimTime, Text};
@@ -245,33 +247,52 @@ impl<'a> Bench<'a> {
         Verdict::Waiting(self.clock(STARTUP, start, timeout))
     }
 
-    /// Each configured condition has a clock: since when the Node has been so.
+    /// Each configured condition has a clock: since when the Node has been so. In v1beta2 all of which
+    /// the time is up are named, before that the first of the list.
     fn conditions(&self, node: &Node) -> Verdict {
         let mut next: Option<Clock> = None;
+        let mut over: Vec<(&UnhealthyCondition, &Condition)> = Vec::new();
         for rule in &self.check.unhealthy_conditions {
             let found = node.conditions.get(&rule.kind).filter(|c| c.status == rule.status);
             let Some(found) = found else { continue };
             if found.last_transition + rule.timeout < self.now {
-                let message = self.words(rule, &found.reason);
-                let over = Some((found.last_transition, key(rule.status), rule.timeout));
-                return Verdict::Unhealthy { reason: "UnhealthyNode", message, over };
+                over.push((rule, found));
+                if self.settings.wording == Wording::V1Beta1 {
+                    break;
+                }
+                continue;
             }
             let clock = self.clock(key(rule.status), found.last_transition, rule.timeout);
             next = Some(next.map_or(clock, |sooner| sooner.min(clock)));
         }
-        next.map_or(Verdict::Healthy, Verdict::Waiting)
+        let end = |(rule, found): &&(&UnhealthyCondition, &Condition)| {
+            found.last_transition + rule.timeout
+        };
+        let Some((rule, found)) = over.iter().min_by_key(end) else {
+            return next.map_or(Verdict::Healthy, Verdict::Waiting);
+        };
+        let limit = Some((found.last_transition, key(rule.status), rule.timeout));
+        Verdict::Unhealthy { reason: "UnhealthyNode", message: self.words(&over), over: limit }
     }
 
-    fn words(&self, rule: &UnhealthyCondition, reason: &Text) -> Text {
-        let (kind, status, timeout) = (&rule.kind, rule.status.name(), rule.timeout);
+    fn words(&self, over: &[(&UnhealthyCondition, &Condition)]) -> Text {
+        let each = over.iter().map(|(rule, found)| {
+            let (kind, status, timeout) = (&rule.kind, rule.status.name(), rule.timeout);
+            match self.settings.wording {
+                Wording::V1Beta1 => format!(
+                    "Condition {kind} on node is reporting status {status} for more than {timeout}"
+                ),
+                Wording::V1Beta2 => format!(
+                    "\n  * Condition {kind} on Node is reporting status {status} with reason {} for \
+                     more than {timeout}",
+                    found.reason
+                ),
+            }
+        });
+        let each: String = each.collect();
         Text::from(match self.settings.wording {
-            Wording::V1Beta1 => format!(
-                "Condition {kind} on node is reporting status {status} for more than {timeout}"
-            ),
-            Wording::V1Beta2 => format!(
-                "Health check failed:\n  * Condition {kind} on Node is reporting status {status} \
-                 with reason {reason} for more than {timeout}"
-            ),
+            Wording::V1Beta1 => each,
+            Wording::V1Beta2 => format!("Health check failed:{each}"),
         })
     }
 
