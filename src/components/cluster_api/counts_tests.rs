@@ -79,3 +79,48 @@ fn an_older_release_asks_the_node_alone() {
     bench.shows(WatchKind::Modified, saying(Status::False, Status::False));
     assert_ne!(written(&mut bench).1, Some(0));
 }
+
+#[test]
+fn a_set_that_may_make_no_machines_says_so_in_the_words_of_its_release() {
+    for (wording, kind) in [(Wording::V1Beta1, "machine set"), (Wording::V1Beta2, "MachineSet")] {
+        let mut bench = started(Settings { wording, ..settings() });
+        let mut larger = set();
+        let disable = "cluster.x-k8s.io/disable-machine-create";
+        larger.meta.annotations = crate::api::labels([(disable, Text::word("true"))]);
+        larger.scale(2);
+        bench.shows(WatchKind::Modified, larger);
+        written(&mut bench);
+        let line = format!("Automatic creation of new machines disabled for {kind}");
+        assert!(bench.lines.contains(&line), "{:?}", bench.lines);
+    }
+}
+
+#[test]
+fn a_set_that_does_not_wait_for_its_cache_counts_at_once_and_makes_nobody_twice() {
+    for (cache_poll, waits) in [(Duration::ZERO, false), (Duration::from_millis(100), true)] {
+        let mut bench = started(Settings { cache_poll, ..settings() });
+        let mut larger = set();
+        larger.scale(3);
+        larger.machine_set_mut().expect("it is one").status_replicas = 0;
+        bench.shows(WatchKind::Modified, larger.clone());
+        let made = |bench: &mut Manager| {
+            let mut made = Vec::new();
+            for _ in 0..4 {
+                bench.pass(Duration::from_millis(1));
+                while let Some(what) = bench.waiting().first().cloned() {
+                    bench.grant(&what);
+                    made.push(what);
+                }
+            }
+            made
+        };
+        let first = made(&mut bench);
+        let machines = first.iter().filter(|what| what.starts_with("create Machine/"));
+        assert_eq!(machines.count(), 2, "{first:?}");
+        let counted = first.contains(&"patch MachineSet/ms".to_owned());
+        assert_eq!(counted, !waits, "{first:?}");
+        bench.shows(WatchKind::Modified, larger);
+        let again = made(&mut bench);
+        assert!(!again.iter().any(|what| what.starts_with("create")), "{again:?}");
+    }
+}

@@ -49,7 +49,8 @@ pub struct Settings {
     /// Whether a MachineSet looks at the control plane before it creates Machines or deletes
     /// unhealthy ones, and when it looks again while that holds it.
     pub machine_set_preflight: Option<Duration>,
-    /// How a MachineSet waits for its cache to show what it did: how often, and for how long.
+    /// How a MachineSet waits for its cache to show what it did: how often, and for how long. With no
+    /// pause it writes its status at once, and what it did counts until the cache shows it.
     pub cache_poll: Duration,
     pub cache_timeout: Duration,
     /// By which count a MachineDeployment is `ScalingUp`.

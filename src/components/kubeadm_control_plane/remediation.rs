@@ -28,7 +28,7 @@ struct Refusal {
     reason: [&'static str; 2],
     message: [String; 2],
     /// The line of the log.
-    line: &'static str,
+    line: Text,
 }
 
 /// What came of one look.
@@ -54,7 +54,7 @@ impl Controller {
         }
         match self.judge(scene, &machine, script)? {
             Verdict::Refused(refusal) => {
-                script.log(refusal.line);
+                script.log(refusal.line.clone());
                 self.tell(scene, &machine, &refusal, script)?;
                 Ok(false)
             }
@@ -214,7 +214,7 @@ impl Controller {
         Ok(Some(Verdict::Refused(Refusal {
             reason: ["RemediationFailed", "CannotBeRemediated"],
             message: [what.to_owned(), what.to_owned()],
-            line: what,
+            line: Text::word(what),
         })))
     }
 
@@ -255,31 +255,28 @@ impl Controller {
             return Ok(Ok(first));
         }
         if last.at + strategy.retry_period > began {
-            let what = format!(
-                "can't remediate this machine because the operation already failed in the latest {}",
-                strategy.retry_period
+            let why =
+                format!("the operation already failed in the latest {}", strategy.retry_period);
+            let line = format!(
+                "A control plane machine needs remediation, but {why}. Skipping remediation"
             );
-            let mut refusal = waits(
-                &what,
-                "A control plane machine needs remediation, but the operation already failed in \
-                 the latest retry period. Skipping remediation",
-                true,
-            );
+            let what = format!("can't remediate this machine because {why}");
+            let mut refusal = waits(&what, line, true);
             refusal.message[0].push_str(" (RetryPeriod)");
             refusal.message[1].push_str(" (RetryPeriodSeconds)");
             return Ok(Err(refusal));
         }
         if let Some(most) = strategy.max_retry.filter(|most| last.retry_count >= *most) {
+            let failed = last.retry_count;
+            let line = format!(
+                "A control plane machine needs remediation, but the operation already failed \
+                 {failed} times (MaxRetry {most}). Skipping remediation"
+            );
             let what = format!(
                 "can't remediate this machine because the operation already failed {most} times \
                  (MaxRetry)"
             );
-            return Ok(Err(waits(
-                &what,
-                "A control plane machine needs remediation, but the operation already failed as \
-                 often as MaxRetry allows. Skipping remediation",
-                false,
-            )));
+            return Ok(Err(waits(&what, line, false)));
         }
         Ok(Ok(LastRemediation { retry_count: last.retry_count + 1, ..first }))
     }
@@ -321,7 +318,7 @@ impl Controller {
             let refusal = Refusal {
                 reason: ["RemediationFailed", "RemediationInternalError"],
                 message: [error.to_string(), "Please check controller logs for errors".to_owned()],
-                line: "",
+                line: Text::EMPTY,
             };
             self.tell(scene, machine, &refusal, script)?;
             let what = format!("failed to delete unhealthy machine {}", machine.name());
@@ -355,8 +352,10 @@ fn judge_all(scene: &Scene, machine: &Object) -> Option<Refusal> {
         return Some(Refusal {
             reason: ["WaitingForRemediation", "RemediationDeferred"],
             message: [what.to_owned(), what.to_owned()],
-            line: "A control plane machine needs remediation, but unable to check etcd cluster \
-                   health before remediation. Skipping remediation",
+            line: Text::word(
+                "A control plane machine needs remediation, but unable to check etcd cluster health \
+                 before remediation. Skipping remediation",
+            ),
         });
     }
     let member = member_of(machine);
@@ -374,7 +373,7 @@ fn judge_all(scene: &Scene, machine: &Object) -> Option<Refusal> {
 }
 
 /// A refusal that waits for something else, in the words of both contracts.
-fn waits(what: &str, line: &'static str, deferred: bool) -> Refusal {
+fn waits(what: &str, line: impl Into<Text>, deferred: bool) -> Refusal {
     let reason = if deferred { "RemediationDeferred" } else { "CannotBeRemediated" };
     let new = match what.strip_prefix("waiting for control plane machine ") {
         Some(rest) => format!("waiting for control plane Machine {rest}"),
@@ -383,7 +382,7 @@ fn waits(what: &str, line: &'static str, deferred: bool) -> Refusal {
     Refusal {
         reason: ["WaitingForRemediation", reason],
         message: [format!("KCP {what}"), format!("KubeadmControlPlane {new}")],
-        line,
+        line: line.into(),
     }
 }
 
@@ -392,7 +391,7 @@ fn failed(error: Text) -> Verdict {
     let refusal = Refusal {
         reason: ["RemediationFailed", "CannotBeRemediated"],
         message: [error.to_string(), error.to_string()],
-        line: "",
+        line: Text::EMPTY,
     };
     Verdict::Failed(refusal, error)
 }

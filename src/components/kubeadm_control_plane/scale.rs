@@ -60,10 +60,17 @@ impl Controller {
         let parts = self.parts(scene, &name);
         for part in parts {
             if let Err(error) = script.ask(Target::Local, Verb::Create(part.into()))? {
+                let (namespace, name) =
+                    (&scene.read.key().namespace, &scene.spec().template.cluster);
+                let cluster = match self.settings.wording {
+                    // The older format lacks a letter, and Go takes the next one for it.
+                    Wording::V1Beta1 => {
+                        format!("{{%!c(string={name}) %!c(string={namespace})}}ontrol plane")
+                    }
+                    Wording::V1Beta2 => format!("{namespace}/{name}"),
+                };
                 let words = format!(
-                    "Failed to create additional control plane Machine for cluster {} control \
-                     plane: {error}",
-                    scene.spec().template.cluster
+                    "Failed to create additional control plane Machine for cluster {cluster}: {error}"
                 );
                 script.warn(scene.read.key(), "FailedScaleUp", words);
                 return fail(error.message);

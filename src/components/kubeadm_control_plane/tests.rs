@@ -300,8 +300,15 @@ fn the_retries_of_one_sequence_are_counted_and_limited() {
         "False WaitingForRemediation: KCP can't remediate this machine because the operation \
          already failed 2 times (MaxRetry)"
     );
+    let logged = |play: &Play, words: &str| {
+        let line =
+            format!("A control plane machine needs remediation, but the operation {words}. ");
+        play.bench.lines.contains(&format!("{line}Skipping remediation"))
+    };
+    assert!(logged(&play, "already failed 2 times (MaxRetry 2)"), "{:?}", play.bench.lines);
     let play = replaced(RemediationStrategy { retry_period: secs(600), ..default });
     assert!(play.said("cp-1", "OwnerRemediated").ends_with("(RetryPeriod)"));
+    assert!(logged(&play, "already failed in the latest 10m0s"), "{:?}", play.bench.lines);
     assert_eq!(deeds(&play), Vec::<&str>::new());
 }
 

@@ -84,7 +84,7 @@ pub fn cluster_api(platform: &Platform, infrastructure: Kind) -> cluster_api::Se
         machine_set_preflight: (rule("machineSetPreflightChecks")
             && platform.control_plane_nodes == ControlPlaneNodes::InCluster)
             .then(|| period("machineSetPreflightRequeue")),
-        cache_poll: period("cachePoll"),
+        cache_poll: duration("cachePoll"),
         cache_timeout: duration("cacheTimeout"),
         scaling_phase: match choice("scalingPhaseCounts", &["readyReplicas", "replicas"]) {
             0 => cluster_api::Counting::Ready,

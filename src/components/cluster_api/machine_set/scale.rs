@@ -33,9 +33,14 @@ impl MachineSetController {
             if let Some(value) = object.meta.annotation(DISABLE_CREATE)
                 && (self.settings.wording == Wording::V1Beta1 || *value == "true")
             {
-                view.logs.push(Text::word(
-                    "Automatic creation of new machines disabled for machine set",
-                ));
+                view.logs.push(Text::word(match self.settings.wording {
+                    Wording::V1Beta1 => {
+                        "Automatic creation of new machines disabled for machine set"
+                    }
+                    Wording::V1Beta2 => {
+                        "Automatic creation of new machines disabled for MachineSet"
+                    }
+                }));
                 return;
             }
             if !self.holds((object, set), "Scale up", work, view).is_empty() {
