@@ -102,6 +102,7 @@ const ECHOES: &[&str] = &[
     "Scheduled",
     "Started",
     "Starting",
+    "SuccessfulAttachVolume",
     "SuccessfulCreate",
     "SuccessfulDelete",
     "SuccessfulDrainNode",

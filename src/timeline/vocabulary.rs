@@ -55,6 +55,7 @@ pub const EVENTS: &[&str] = &[
     "ScalingReplicaSet",
     "Scheduled",
     "SucceededDaemonPod",
+    "SuccessfulAttachVolume",
     "SuccessfulCreate",
     "SuccessfulDelete",
     "SuccessfulDrainNode",

@@ -292,6 +292,9 @@ impl ControllerManager {
             Asked::Withdrawal if answered.is_ok() || gone => self.detaching(place, ctx),
             // Done, or to be tried again by the next pass.
             _ => {
+                if asked == Asked::Attached && answered.is_ok() {
+                    self.tell_attached(&place, ctx);
+                }
                 self.volumes.busy.remove(&place.volume);
             }
         }
@@ -299,6 +302,16 @@ impl ControllerManager {
 
     fn node_of(&self, place: &Place) -> Option<Arc<Object>> {
         self.clients.local.caches.named(Kind::Node, &Text::EMPTY, &place.node).cloned()
+    }
+
+    /// The Pod that wants the volume there is told that it has it.
+    fn tell_attached(&mut self, place: &Place, ctx: &mut Ctx<Event>) {
+        let Some(pod) = self.wanted_places().remove(place) else { return };
+        let volume = &place.volume;
+        let message = format!("AttachVolume.Attach succeeded for volume \"{volume}\"");
+        let client = &mut self.clients.local;
+        let (kind, reason) = (EventType::Normal, "SuccessfulAttachVolume");
+        client.record(ctx, AGENT, kind, pod.key(), reason, message.into());
     }
 
     /// A Pod whose volume is on another Node is told so, once.

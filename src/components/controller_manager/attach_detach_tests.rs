@@ -94,6 +94,10 @@ fn a_volume_is_attached_where_its_pod_is_and_the_node_is_told() {
     bench.pass(second());
     let done = bench.grant("patch VolumeAttachment/csi-pvc-data-db-0-a");
     assert!(done.volume_attachment().is_some_and(|body| body.attached));
+    let event = bench.writes().into_iter().find(|(words, _)| words.starts_with("create Event/"));
+    let event = event.and_then(|(_, object)| object).expect("its Pod is told");
+    let message = &event.event().expect("an Event").message;
+    assert_eq!(message, "AttachVolume.Attach succeeded for volume \"pvc-data-db-0\"");
     bench.shows(WatchKind::Modified, Object::clone(&done));
     passes(&mut bench, Duration::ZERO);
     let told = bench.grant("patch Node/a");

@@ -11,13 +11,25 @@ use std::sync::Arc;
 
 /// The controller; it remembers nothing.
 #[derive(Clone, Debug)]
-pub struct DeploymentController;
+pub struct DeploymentController {
+    words: ScalingWords,
+}
+
+/// How a release words that a ReplicaSet gets another size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScalingWords {
+    /// The new size, and of a set that was there before also the old one.
+    ToFrom,
+    /// The old size, then the new one.
+    FromTo,
+}
 
 /// Where a reconcile waits.
 #[derive(Clone, Debug)]
 pub enum State {
-    /// Its ReplicaSets are being brought to size; the status comes last.
-    Sizing,
+    /// Its ReplicaSets are being brought to size, which is said when it is written; the status comes
+    /// last.
+    Sizing(Text),
     Counted,
 }
 
@@ -35,25 +47,71 @@ impl Reconciler for DeploymentController {
         };
         let sets = owned_sets(&object, view);
         let Some(current) = sets.iter().find(|set| is_current(set, deployment)) else {
-            return create_set(&object, deployment, view);
+            return self.create_set(&object, deployment);
         };
         for set in &sets {
             let wanted = if set.key() == current.key() { deployment.replicas } else { 0 };
-            if set.replica_set().is_some_and(|body| body.replicas != wanted) {
+            let size = set.replica_set().map_or(wanted, |body| body.replicas);
+            if size != wanted {
                 let mut changed = Object::clone(set);
                 if let Some(body) = changed.replica_set_mut() {
                     body.replicas = wanted;
                 }
                 let verb = Verb::Patch { base: set.clone(), changed: Arc::new(changed) };
-                return Step::write(verb, State::Sizing);
+                let said = self.words.of(set.name(), Some(size), wanted);
+                return Step::write(verb, State::Sizing(said));
             }
         }
         count(&object, &sets)
     }
 
     /// What was written comes back as an event of its own, with the cache up to date.
-    fn resume(&mut self, _: &ObjectKey, _: State, _: Reply, _: &mut View) -> Step<State> {
+    fn resume(&mut self, key: &ObjectKey, state: State, _: Reply, view: &mut View) -> Step<State> {
+        if let State::Sizing(said) = state {
+            view.event(key, "ScalingReplicaSet", said);
+        }
         Step::done()
+    }
+}
+
+impl DeploymentController {
+    /// A controller that words things like its release.
+    pub fn new(words: ScalingWords) -> DeploymentController {
+        DeploymentController { words }
+    }
+
+    fn create_set(&self, object: &Object, deployment: &Deployment) -> Step<State> {
+        // Any function of the template will do, as long as it gives the same name each time.
+        let hash = Owner::named(&format!("{:?}", deployment.template)).number();
+        let name = Text::from(format!("{}-{:09x}", object.name(), hash >> 28));
+        let meta = Meta::new(Kind::ReplicaSet, object.key().namespace.clone(), name.clone());
+        let mut meta = meta.owned_by(&object.meta);
+        meta.labels = deployment.template.labels.clone();
+        let set = ReplicaSet {
+            replicas: deployment.replicas,
+            selector: deployment.selector.clone(),
+            template: deployment.template.clone(),
+            ..ReplicaSet::default()
+        };
+        let said = self.words.of(&name, None, deployment.replicas);
+        Step::write(Verb::Create(Arc::new(Object::new(meta, set))), State::Sizing(said))
+    }
+}
+
+impl ScalingWords {
+    /// What is said of a set that is new, or had another size.
+    fn of(self, set: &Text, before: Option<u32>, size: u32) -> Text {
+        let from = before.unwrap_or_default();
+        let way = if from < size { "up" } else { "down" };
+        Text::from(match (self, before) {
+            (ScalingWords::FromTo, _) => {
+                format!("Scaled {way} replica set {set} from {from} to {size}")
+            }
+            (ScalingWords::ToFrom, Some(_)) => {
+                format!("Scaled {way} replica set {set} to {size} from {from}")
+            }
+            (ScalingWords::ToFrom, None) => format!("Scaled up replica set {set} to {size}"),
+        })
     }
 }
 
@@ -68,24 +126,6 @@ fn owned_sets(deployment: &Object, view: &View) -> Vec<Arc<Object>> {
         .filter(|set| set.meta.controller().is_some_and(|by| by.uid == owner))
         .cloned()
         .collect()
-}
-
-fn create_set(object: &Object, deployment: &Deployment, view: &mut View) -> Step<State> {
-    // Any function of the template will do, as long as it gives the same name each time.
-    let hash = Owner::named(&format!("{:?}", deployment.template)).number();
-    let name = Text::from(format!("{}-{:09x}", object.name(), hash >> 28));
-    let meta = Meta::new(Kind::ReplicaSet, object.key().namespace.clone(), name.clone());
-    let mut meta = meta.owned_by(&object.meta);
-    meta.labels = deployment.template.labels.clone();
-    let set = ReplicaSet {
-        replicas: deployment.replicas,
-        selector: deployment.selector.clone(),
-        template: deployment.template.clone(),
-        ..ReplicaSet::default()
-    };
-    let message = format!("Scaled up replica set {name} from 0 to {}", deployment.replicas);
-    view.event(object.key(), "ScalingReplicaSet", message);
-    Step::write(Verb::Create(Arc::new(Object::new(meta, set))), State::Sizing)
 }
 
 fn count(object: &Arc<Object>, sets: &[Arc<Object>]) -> Step<State> {

@@ -34,6 +34,7 @@ mod tests;
 
 pub use attach_detach::VolumeSettings;
 pub use daemon_set::{Suits, suits as daemon_suits, tolerations as daemon_tolerations};
+pub use deployment::ScalingWords;
 pub use job::{Completion, Settings as JobSettings, TRACKING, Termination};
 
 use crate::api::{Answered, Kind, Object, ObjectKey, Verb};
@@ -100,6 +101,7 @@ pub struct Settings {
     pub write_retries: u32,
     pub write_retry_pause: Duration,
     pub job: job::Settings,
+    pub scaling_words: ScalingWords,
     /// From a change of tokens or `cluster-info` until the new signatures are asked to be written.
     pub signing: Delay,
     pub election: ElectionSettings,
@@ -261,7 +263,11 @@ impl ControllerManager {
             garbage: GarbageCollector::default(),
             volumes: AttachDetach::default(),
             bootstrap: Bootstrap::new(&settings, server),
-            deployments: Shell::new(DEPLOYMENTS, DeploymentController, shell),
+            deployments: Shell::new(
+                DEPLOYMENTS,
+                DeploymentController::new(settings.scaling_words),
+                shell,
+            ),
             replica_sets: Shell::new(REPLICA_SETS, ReplicaSetController::default(), shell),
             stateful_sets: Shell::new(STATEFUL_SETS, StatefulSetController, shell),
             daemon_sets: Shell::new(DAEMON_SETS, DaemonSetController::default(), shell),

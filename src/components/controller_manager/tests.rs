@@ -2,6 +2,7 @@
 
 mod health;
 mod node_lifecycle;
+mod sizes;
 mod workloads;
 mod zones;
 
@@ -74,6 +75,7 @@ pub fn settings() -> Settings {
         election: ELECTION,
         startup: fixed(500),
         lookup_timeout: Duration::from_secs(10),
+        scaling_words: ScalingWords::FromTo,
         job: JobSettings {
             backoff_first: secs(10),
             backoff_limit: secs(600),

@@ -47,6 +47,10 @@ pub fn controller_manager(all: &Catalog) -> controller_manager::Settings {
         request_burst: count("controllerRequestBurst", 1),
         write_retries: small(count("nodeWriteRetries", 1)),
         write_retry_pause: duration("nodeWriteRetryPause"),
+        scaling_words: match all.rule("kubernetes.scalingSaysOldSizeFirst") {
+            true => controller_manager::ScalingWords::FromTo,
+            false => controller_manager::ScalingWords::ToFrom,
+        },
         job: controller_manager::JobSettings {
             backoff_first: duration("jobBackoffFirst"),
             backoff_limit: duration("jobBackoffLimit"),

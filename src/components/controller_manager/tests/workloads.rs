@@ -5,7 +5,7 @@ use crate::api::kinds::{DaemonSet, Job, PodManagement, StatefulSet};
 use crate::api::labels;
 
 /// A Pod that this object manages; with a uid of its own, if it is shown.
-fn owned(owner: &Object, name: &'static str, node: &'static str) -> Object {
+pub(super) fn owned(owner: &Object, name: &'static str, node: &'static str) -> Object {
     let mut pod = pod(name, node);
     pod.meta = pod.meta.owned_by(&owner.meta);
     pod.meta.uid = Uid(1000 + u64::from(name.as_bytes()[name.len() - 1]));
@@ -23,7 +23,7 @@ fn with_phase(mut pod: Object, phase: PodPhase) -> Object {
     pod
 }
 
-fn template() -> Arc<PodTemplate> {
+pub(super) fn template() -> Arc<PodTemplate> {
     Arc::new(PodTemplate { grace: Duration::from_secs(30), ..PodTemplate::default() })
 }
 
@@ -35,10 +35,10 @@ fn stateful_set(replicas: u32, policy: PodManagement) -> Object {
 }
 
 /// Lets queued work begin and decide; counts are written down as they are wanted.
-fn settle(manager: &mut Manager) {
+pub(super) fn settle(manager: &mut Manager) {
     for _ in 0..6 {
         manager.pass(Duration::from_millis(1));
-        for counts in ["patch StatefulSet/db", "patch DaemonSet/agent"] {
+        for counts in ["patch StatefulSet/db", "patch DaemonSet/agent", "patch Deployment/web"] {
             if manager.waiting().iter().any(|words| words == counts) {
                 manager.grant(counts);
             }
@@ -47,7 +47,7 @@ fn settle(manager: &mut Manager) {
 }
 
 /// What the manager wants to do to Pods now.
-fn pod_writes(manager: &mut Manager) -> Vec<String> {
+pub(super) fn pod_writes(manager: &mut Manager) -> Vec<String> {
     settle(manager);
     manager.waiting().into_iter().filter(|words| words.contains(" Pod/")).collect()
 }
@@ -400,67 +400,4 @@ fn labels_say_where_a_daemon_set_belongs() {
     assert_eq!(of(&here), Suits::Not);
     here.meta.labels = selector;
     assert_eq!(of(&here), Suits::Run);
-}
-
-#[test]
-fn a_set_that_shrinks_loses_first_what_is_missed_least() {
-    let template = template();
-    let owner = {
-        let mut object = Object::new(
-            Meta::new(Kind::Deployment, "default", "web"),
-            crate::api::kinds::Deployment::default(),
-        );
-        object.meta.uid = Uid(70);
-        object
-    };
-    let set = ReplicaSet { replicas: 1, template: template.clone(), ..Default::default() };
-    let mut set =
-        Object::new(Meta::new(Kind::ReplicaSet, "default", "web-1").owned_by(&owner.meta), set);
-    set.meta.uid = Uid(71);
-    let at = |seconds| SimTime::ZERO + Duration::from_secs(seconds);
-    let ready = |pod: &mut Object, status, since| {
-        let condition = Condition::new("Ready", status, "", "", at(since));
-        pod.pod_mut().expect("a Pod").conditions.set(condition);
-    };
-    // Each is to go before `b`, though its name or its uid would let it stay.
-    let worse: [(&str, fn(&mut Object)); 6] = [
-        ("it has no Node", |pod| pod.pod_mut().expect("a Pod").node_name = Text::EMPTY),
-        ("it does not run", |pod| pod.pod_mut().expect("a Pod").phase = PodPhase::Pending),
-        ("it is not ready", |pod| pod.pod_mut().expect("a Pod").conditions = Conditions::default()),
-        ("it shares its Node", |pod| pod.pod_mut().expect("a Pod").node_name = Text::word("full")),
-        ("it was restarted", |pod| pod.pod_mut().expect("a Pod").restarts = 1),
-        ("it is younger", |pod| pod.meta.created = SimTime::ZERO + Duration::from_secs(900)),
-    ];
-    let victim = |mut worse: Object, mut other: Object| {
-        (worse.meta.uid, other.meta.uid) = (Uid(2000), Uid(1000));
-        let mut old = set.clone();
-        (old.meta.uid, old.meta.key) =
-            (Uid(72), ObjectKey { name: Text::word("web-0"), ..old.meta.key });
-        let mut companion = owned(&old, "c", "full");
-        companion.meta.uid = Uid(3000);
-        let objects = [node("a"), lease("a", 1), set.clone(), old, worse, other, companion];
-        let mut manager = manager(settings(), &objects[..0]);
-        manager.pass(Duration::from_secs(1000));
-        for object in objects {
-            manager.shows(WatchKind::Added, object);
-        }
-        pod_writes(&mut manager)
-            .into_iter()
-            .find(|words| words.ends_with("/z") || words.ends_with("/b"))
-    };
-    for (why, change) in worse {
-        let mut pod = owned(&set, "z", "a");
-        change(&mut pod);
-        assert_eq!(
-            victim(pod, owned(&set, "b", "other")).as_deref(),
-            Some("delete Pod/z"),
-            "{why}"
-        );
-    }
-    // Ready for 100 s and not for 1,000; and for 600 s, which is of the same magnitude.
-    for (since, gone) in [(900, "delete Pod/z"), (400, "delete Pod/b")] {
-        let mut pod = owned(&set, "z", "a");
-        ready(&mut pod, Status::True, since);
-        assert_eq!(victim(pod, owned(&set, "b", "other")).as_deref(), Some(gone), "{since}");
-    }
 }
