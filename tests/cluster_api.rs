@@ -460,3 +460,26 @@ fn a_frozen_api_server_costs_a_drain_ten_seconds() {
     let failed = events(&run, "Machine/worker-1", "FailedDrainNode");
     assert_eq!(failed[0].at.since(asked).as_secs(), 10);
 }
+
+/// Nobody serves the API of the workload cluster, of one control-plane VM, from 1 min 1 s on.
+const NO_API: [&str; 2] = [
+    "at: 1m, stopUnit: { vm: control-plane-0, unit: kubelet }",
+    "at: 61s, killProcess: { vm: control-plane-0, process: kube-apiserver }",
+];
+
+#[test]
+fn a_drain_that_cannot_reach_its_cluster_says_so_on_the_machine() {
+    let faults = [NO_API[0], NO_API[1], "at: 62s, kubectl: \"delete machine worker-1\""];
+    let run = play("tkgs-current", &[], &faults, "8m");
+    let deleting = seen(&run, "Machine/worker-1", "Deleting");
+    let said: Vec<(&str, &str)> =
+        deleting.iter().map(|entry| (entry.reason.as_str(), entry.message.as_str())).collect();
+    let words = "Error draining Node, please check controller logs for errors";
+    assert_eq!(said, [("DrainingNode", words)]);
+    let why = events(&run, "Machine/worker-1", "FailedDrainNode");
+    let first = "failed to cordon Node worker-1: failed to cordon Node: ";
+    assert!(why[0].message.contains(first), "{}", why[0].message);
+    let last = &why.last().expect("one at least").message;
+    let lost = "failed to drain Node worker-1: error getting client: connection to the workload cluster is down";
+    assert!(last.ends_with(lost), "{last}");
+}

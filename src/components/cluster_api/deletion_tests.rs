@@ -344,3 +344,125 @@ fn all_tries_to_delete_a_node_have_ten_seconds_together() {
     bench.pass(Duration::from_millis(10));
     assert!(failed(&bench), "{:?}", bench.waiting());
 }
+
+/// The rules of 1.14.
+fn newer() -> Settings {
+    let mut rules = Settings { wording: Wording::V1Beta2, ..settings() };
+    rules.drain.style = DrainStyle::Passes;
+    rules.drain.repeats = false;
+    rules
+}
+
+/// Takes what was asked with these words, and refuses it.
+fn refuse(bench: &mut Manager, what: &str) {
+    let at = bench.waiting().iter().position(|words| words == what);
+    let at = at.unwrap_or_else(|| panic!("{what}: {:?}", bench.waiting()));
+    let (connection, request) = bench.asked.remove(at);
+    let error = ApiError::unreachable("connect: connection refused");
+    bench.answer(connection, request.id, Err(error));
+}
+
+/// What `Deleting` says, and the Warning that came with it.
+fn complaint(bench: &mut Manager) -> (String, String) {
+    let told = bench.grant("patch Machine/w");
+    let said = told.machine().and_then(|body| body.conditions.get("Deleting").cloned());
+    let said = said.map(|it| format!("{} {}: {}", it.status.name(), it.reason, it.message));
+    let writes = bench.writes();
+    let events = writes.iter().filter_map(|(_, object)| object.as_ref()?.event());
+    let warned = events.last().map(|event| format!("{}: {}", event.reason, event.message));
+    (said.unwrap_or_default(), warned.unwrap_or_default())
+}
+
+const CHECK_LOGS: &str = "please check controller logs for errors";
+
+#[test]
+fn the_newer_release_says_of_a_drain_that_it_fails_and_why_in_an_event() {
+    let said = format!("True DrainingNode: Error draining Node, {CHECK_LOGS}");
+    let event = |why: &str| format!("FailedDrainNode: error draining Machine's node \"w\": {why}");
+    // It knows the Node from its informer: the first who finds nobody is the one who cordons.
+    let mut bench = goes_now(newer(), &alive(), |_| {});
+    refuse(&mut bench, "patch Node/w");
+    let why = "failed to cordon Node w: failed to cordon Node: connect: connection refused";
+    assert_eq!(complaint(&mut bench), (said.clone(), event(why)));
+    let mut bench = goes_now(newer(), &alive(), |_| {});
+    bench.grant("patch Node/w");
+    refuse(&mut bench, "list Pod");
+    let why = "failed to get Pods for eviction: connect: connection refused";
+    assert_eq!(complaint(&mut bench), (said, event(why)));
+}
+
+/// The workload cluster counts as lost.
+fn lose(bench: &mut Manager) {
+    let failures = settings().probe.failures;
+    bench.component.checks.reconciler.workload.pretend_failed(failures);
+}
+
+#[test]
+fn of_a_cluster_that_is_lost_the_newer_release_asks_nothing() {
+    let goes = |change: fn(&mut Object), objects: &[Object]| {
+        let mut bench = manager(newer(), objects);
+        lose(&mut bench);
+        let object = machine(|object| {
+            object.meta.deletion = Some(Deletion { at: SimTime::ZERO, grace: Duration::ZERO });
+            change(object);
+        });
+        bench.shows(WatchKind::Added, object);
+        for _ in 0..4 {
+            bench.pass(Duration::from_millis(1));
+        }
+        bench
+    };
+    let why = "error getting client: connection to the workload cluster is down";
+    let mut bench = goes(|_| {}, &alive());
+    bench.grant("patch Machine/w");
+    assert!(bench.waiting().iter().all(|it| !it.contains("Node/w")), "{:?}", bench.waiting());
+    let event = format!(
+        "FailedDrainNode: error draining Machine's node \"w\": failed to drain Node w: {why}"
+    );
+    assert_eq!(complaint(&mut bench).1, event);
+    let mut bench = goes(|object| annotate(object, EXCLUDE_DRAINING), &alive());
+    let said = format!("Error waiting for volumes to be detached from Node, {CHECK_LOGS}");
+    let event = format!(
+        "FailedWaitForVolumeDetach: error waiting for node volumes detaching, Machine's node \"w\": {why}"
+    );
+    assert_eq!(complaint(&mut bench), (format!("True WaitingForVolumeDetach: {said}"), event));
+}
+
+#[test]
+fn a_node_that_nobody_can_delete_keeps_its_machine_which_says_so() {
+    let tries = |rules: Settings, lost: bool| {
+        let mut bench = manager(rules, &[node(Status::True, 0)]);
+        if lost {
+            lose(&mut bench);
+        }
+        let object = machine(|object| {
+            object.meta.deletion = Some(Deletion { at: SimTime::ZERO, grace: Duration::ZERO });
+            annotate(object, EXCLUDE_DRAINING);
+            annotate(object, EXCLUDE_VOLUMES);
+        });
+        bench.shows(WatchKind::Added, object);
+        for _ in 0..4 {
+            bench.pass(Duration::from_millis(1));
+        }
+        if rules.wording == Wording::V1Beta1 {
+            bench.grant("patch Machine/w");
+        }
+        for _ in 0..5 {
+            if !lost {
+                refuse(&mut bench, "delete Node/w");
+            }
+            bench.pass(secs(2));
+        }
+        bench
+    };
+    let said = format!("True DeletingNode: Error deleting Node, {CHECK_LOGS}");
+    let event = |why: &str| format!("FailedDeleteNode: error deleting Machine's Node: {why}");
+    let why = "error deleting node w: connect: connection refused";
+    assert_eq!(complaint(&mut tries(newer(), false)), (said.clone(), event(why)));
+    let why = "failed deleting Node because connection to the workload cluster is down: error \
+               getting client: connection to the workload cluster is down";
+    assert_eq!(complaint(&mut tries(newer(), true)), (said, event(why)));
+    let told = tries(settings(), false).grant("patch Machine/w");
+    let health = told.machine().and_then(|body| body.conditions.get("NodeHealthy").cloned());
+    assert_eq!(health.expect("said").reason, "DeletionFailed");
+}

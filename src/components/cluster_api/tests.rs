@@ -198,6 +198,11 @@ fn beyond_max_unhealthy_nobody_is_marked() {
 
 /// A Machine that is being deleted, with its Node and its provider's object.
 fn ending(settings: Settings) -> Manager {
+    ending_on(settings, Status::Unknown)
+}
+
+/// The same with a Node of this health.
+fn ending_on(settings: Settings, ready: Status) -> Manager {
     let deleting = machine(|object| {
         let grace = Duration::ZERO;
         object.meta.deletion = Some(crate::api::Deletion { at: SimTime::ZERO, grace });
@@ -208,7 +213,7 @@ fn ending(settings: Settings) -> Manager {
     );
     let manager = ClusterApi::new(settings, Address::Endpoint(EndpointId(0)), None);
     let react = ClusterApi::on_event;
-    let objects = [deleting, node(Status::Unknown, 0), infra];
+    let objects = [deleting, node(ready, 0), infra];
     let mut bench =
         Bench::started(manager, "capi-controller-manager", react, Start::Steady, &objects);
     bench.pass(Duration::from_millis(1));
@@ -294,9 +299,11 @@ fn over_budget() -> ApiError {
 
 /// A Machine whose reachable Node is cordoned, with one Pod whose eviction is asked for.
 fn evicting(settings: Settings) -> Manager {
-    let mut bench = ending(settings);
+    let mut bench = ending_on(settings, Status::True);
     bench.grant("patch Machine/w");
-    reply(&mut bench, "get Node/w", Answer::Object(Arc::new(node(Status::True, 0))));
+    if settings.wording == Wording::V1Beta1 {
+        reply(&mut bench, "get Node/w", Answer::Object(Arc::new(node(Status::True, 0))));
+    }
     bench.grant("patch Node/w");
     pods_are(&mut bench, vec![running_pod()]);
     bench
@@ -367,9 +374,8 @@ fn a_pass_that_fails_is_tried_again_at_once_and_one_that_has_ended_is_not() {
     let mut bench = evicting(rules);
     reply(&mut bench, "evict Pod/web", Answer::Done);
     assert!(!looks_again(&mut bench), "whoever wakes it");
-    let mut bench = ending(rules);
+    let mut bench = ending_on(rules, Status::True);
     bench.grant("patch Machine/w");
-    reply(&mut bench, "get Node/w", Answer::Object(Arc::new(node(Status::True, 0))));
     bench.grant("patch Node/w");
     let place = bench.waiting().iter().position(|words| words == "list Pod").expect("asked");
     let (connection, request) = bench.asked.remove(place);

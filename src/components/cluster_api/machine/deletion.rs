@@ -30,6 +30,9 @@ enum Hook {
     PreTerminate,
 }
 
+/// Why nothing is asked of a workload cluster that is not connected.
+pub const NO_CLIENT: &str = "error getting client: connection to the workload cluster is down";
+
 const EXCLUDE_DRAINING: &str = "machine.cluster.x-k8s.io/exclude-node-draining";
 
 impl Hook {
@@ -115,10 +118,14 @@ impl MachineController {
                 Err(error) if error.reason == Reason::NotFound => {
                     self.finish(object, view.wall_clock())
                 }
-                Err(error) => self.node_stays(object, since, error.message, view),
+                Err(error) => {
+                    let node = node_name(object).unwrap_or_default();
+                    let words = format!("error deleting node {node}: {error}");
+                    self.node_stays(object, since, Text::from(words), view)
+                }
             },
             (State::NodeRetry(since, _), _) if self.time_to_delete(since, view.now).is_some() => {
-                self.node_deletion(object, since, view.now)
+                self.node_deletion(object, since, view)
             }
             (State::NodeRetry(_, error), _) => self.node_given_up(object, error, view),
             (State::Finished, _) => remove_finalizer(object),
@@ -265,22 +272,31 @@ impl MachineController {
         }
     }
 
-    fn delete_node(&mut self, object: &Arc<Object>, view: &View) -> Step<State> {
+    fn delete_node(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         // Up to 1.8 a cluster that nobody can reach keeps its Node, and that is no error.
         let is_given_up = self.settings.wording == Wording::V1Beta1 && !self.connected;
         let may = !is_given_up && self.has_control_plane(object, view);
         match node_name(object).filter(|_| may) {
-            Some(_) => self.node_deletion(object, view.now, view.now),
+            Some(_) => self.node_deletion(object, view.now, view),
             None => self.finish(object, view.wall_clock()),
         }
     }
 
     /// One try, for no longer than all of them together may take.
-    fn node_deletion(&self, object: &Object, since: SimTime, now: SimTime) -> Step<State> {
+    fn node_deletion(
+        &mut self,
+        object: &Arc<Object>,
+        since: SimTime,
+        view: &mut View,
+    ) -> Step<State> {
+        if self.settings.wording == Wording::V1Beta2 && !self.connected {
+            let why = "failed deleting Node because connection to the workload cluster is down";
+            return self.node_stays(object, since, Text::from(format!("{why}: {NO_CLIENT}")), view);
+        }
         let name = node_name(object).unwrap_or_default();
         let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name };
         let verb = Verb::Delete { key, grace: None, uid: None };
-        let left = self.time_to_delete(since, now).unwrap_or_default();
+        let left = self.time_to_delete(since, view.now).unwrap_or_default();
         let limit = ("clusterApi.nodeDeletionLimit", left);
         Step::ask_remote_within(verb, limit, State::NodeDeleted(since))
     }
@@ -310,19 +326,46 @@ impl MachineController {
 
     /// After the Machine's own limit it goes without.
     fn node_given_up(&mut self, object: &Arc<Object>, error: Text, view: &mut View) -> Step<State> {
-        let words = format!("error deleting Machine's node: {error}");
+        let node = match self.settings.wording {
+            Wording::V1Beta1 => "node",
+            Wording::V1Beta2 => "Node",
+        };
+        let words = format!("error deleting Machine's {node}: {error}");
         view.warn(object.key(), "FailedDeleteNode", words);
+        let mut changed = Object::clone(object);
         let timeout = object.machine().map(|m| m.spec.node_deletion_timeout).unwrap_or_default();
         let asked = object.meta.deletion.map_or(view.wall_clock(), |deletion| deletion.at);
-        if !timeout.is_zero() && asked + timeout <= view.wall_clock() {
-            return self.finish(object, view.wall_clock());
+        let is_over = !timeout.is_zero() && asked + timeout <= view.wall_clock();
+        if let Some(machine) = changed.machine_mut() {
+            match self.settings.wording {
+                Wording::V1Beta1 => {
+                    let [kind, reason] = ["NodeHealthy", "DeletionFailed"].map(Text::word);
+                    let now = view.wall_clock();
+                    machine.conditions.say(Condition::new(kind, Status::False, reason, "", now));
+                }
+                Wording::V1Beta2 => {
+                    let words = "Error deleting Node, please check controller logs for errors";
+                    self.say_deleting(machine, ("DeletingNode", Text::word(words)), view);
+                }
+            }
         }
-        Step::Done(Outcome::error(error))
+        match is_over {
+            true => self.finish_as(object, changed, view.wall_clock()),
+            false => finish(object, changed, Outcome::error(error)),
+        }
     }
 
     fn finish(&mut self, object: &Arc<Object>, now: SimTime) -> Step<State> {
-        // The patch helper writes conditions first, the finalizer with the rest.
-        let mut changed = Object::clone(object);
+        self.finish_as(object, Object::clone(object), now)
+    }
+
+    /// The patch helper writes conditions first, the finalizer with the rest.
+    fn finish_as(
+        &mut self,
+        object: &Arc<Object>,
+        mut changed: Object,
+        now: SimTime,
+    ) -> Step<State> {
         if let Some(machine) = changed.machine_mut() {
             machine.phase = MachinePhase::Deleting;
             match self.settings.wording {

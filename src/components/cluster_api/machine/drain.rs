@@ -11,8 +11,8 @@
 //! Simplified: whether the DaemonSet of such a Pod still exists is not asked; without it the real
 //! drain evicts the Pod.
 
-use super::super::{DrainStyle, Wording};
-use super::deletion::{drained, draining_condition, listed};
+use super::super::{DrainStyle, Wording, node_in};
+use super::deletion::{NO_CLIENT, drained, draining_condition, listed};
 use super::status::finish;
 use super::{MachineController, State, node_name};
 use crate::api::kinds::{Machine, MachinePhase, Status};
@@ -48,7 +48,7 @@ pub struct Attempt {
 }
 
 impl MachineController {
-    /// Announces the drain, then looks the Node up live.
+    /// Announces the drain, then looks the Node up.
     pub(super) fn drain(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         let now = view.wall_clock();
         let machine = object.machine();
@@ -80,18 +80,32 @@ impl MachineController {
             (State::NodeRead, Reply::Answer(Err(error))) => match error.reason {
                 // Without its Node there is nothing to drain.
                 Reason::NotFound => self.drain_done(object, view),
-                _ => self.drain_failed(object, "get", &error, view),
+                _ => {
+                    let node = node_name(object).unwrap_or_default();
+                    self.drain_failed(object, format!("unable to get node {node}: {error}"), view)
+                }
             },
-            (State::Cordoned(_), Reply::Answer(Err(error))) => {
-                self.drain_failed(object, "cordon", &error, view)
+            (State::Cordoned(attempt), Reply::Answer(Err(error))) => {
+                let node = attempt.node;
+                let words = match self.settings.wording {
+                    Wording::V1Beta1 => format!("unable to cordon node {node}: {error}"),
+                    // Who calls the helper and the helper itself say the same.
+                    Wording::V1Beta2 => {
+                        format!("failed to cordon Node {node}: failed to cordon Node: {error}")
+                    }
+                };
+                self.drain_failed(object, words, view)
             }
             (State::Cordoned(attempt) | State::Polling(attempt), _) => list_pods(attempt),
             (State::PodsListed(attempt), reply) => match listed(reply) {
                 Ok(pods) => self.look(object, attempt, &pods, view),
                 // An attempt that fails is one that is tried again after its pause.
                 Err(error) => match self.settings.drain.style {
-                    DrainStyle::Attempts { .. } => self.attempt_over(object, None),
-                    DrainStyle::Passes => self.attempt_over(object, Some(error)),
+                    DrainStyle::Attempts { .. } => self.attempt_over(object),
+                    DrainStyle::Passes => {
+                        let words = format!("failed to get Pods for eviction: {error}");
+                        self.drain_failed(object, words, view)
+                    }
                 },
             },
             (State::Evicting(attempt), Reply::Answer(answered)) => {
@@ -102,34 +116,46 @@ impl MachineController {
         }
     }
 
-    /// Looks the Node up live. Up to 1.8 a cluster that nobody can reach is not drained, and that is no error;
-    /// but its volumes are waited for.
+    /// Up to 1.8 the Node is looked up live, and a cluster that nobody can reach is not drained, which is no error;
+    /// but its volumes are waited for. From then on the Node is what the informer last heard, and without a
+    /// connection the drain fails.
     fn read_node(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
-        if self.settings.wording == Wording::V1Beta1 && !self.connected {
-            return self.drain_done(object, view);
-        }
         let name = node_name(object).unwrap_or_default();
+        match (self.settings.wording, self.connected) {
+            (Wording::V1Beta1, true) => {}
+            (Wording::V1Beta1, false) => return self.drain_done(object, view),
+            (Wording::V1Beta2, true) => {
+                return match node_in(view.remote, &name) {
+                    Some(node) => cordon(node, view.now),
+                    None => self.drain_done(object, view),
+                };
+            }
+            (Wording::V1Beta2, false) => {
+                let words = format!("failed to drain Node {name}: {NO_CLIENT}");
+                return self.drain_failed(object, words, view);
+            }
+        }
         let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name };
         Step::ask_remote(Verb::Get(key), State::NodeRead)
     }
 
-    /// The Node could not be read or cordoned: all of it is tried again.
+    /// The Node could not be read or cordoned, or its Pods could not be listed: all of it is tried again.
     fn drain_failed(
         &mut self,
         object: &Arc<Object>,
-        what: &str,
-        error: &ApiError,
+        words: String,
         view: &mut View,
     ) -> Step<State> {
         let node = node_name(object).unwrap_or_default();
-        let words = Text::from(format!("unable to {what} node {node}: {error}"));
+        let words = Text::from(words);
         let said = format!("error draining Machine's node \"{node}\": {words}");
         view.warn(object.key(), "FailedDrainNode", said);
         let mut changed = Object::clone(object);
         if let Some(machine) = changed.machine_mut() {
-            machine.phase = MachinePhase::Deleting;
             let why = ("DrainingFailed", words.clone());
             drained(machine, self.settings.wording, Status::False, why, view.wall_clock());
+            let said = "Error draining Node, please check controller logs for errors";
+            self.say_deleting(machine, ("DrainingNode", Text::word(said)), view);
         }
         finish(object, changed, Outcome::error(words))
     }
@@ -149,7 +175,7 @@ impl MachineController {
             self.say_what_was_skipped(pods, &attempt, view);
             return match attempt.given_up.is_empty() {
                 true => self.drain_done(object, view),
-                false => self.attempt_over(object, None),
+                false => self.attempt_over(object),
             };
         }
         attempt.waiting = waited.iter().map(|pod| pod.key().clone()).collect();
@@ -256,22 +282,19 @@ impl MachineController {
                     let retry = attempt.retry_at.map_or(poll, |at| at.since(now));
                     Step::Wait("clusterApi.drainPoll", poll.min(retry), State::Polling(attempt))
                 }
-                false => self.attempt_over(object, None),
+                false => self.attempt_over(object),
             },
         }
     }
 
     /// The deferred patch: only now does the phase show what is going on.
-    fn attempt_over(&mut self, object: &Arc<Object>, error: Option<Text>) -> Step<State> {
+    fn attempt_over(&mut self, object: &Arc<Object>) -> Step<State> {
         let mut changed = Object::clone(object);
         if let Some(machine) = changed.machine_mut() {
             machine.phase = MachinePhase::Deleting;
         }
-        let outcome = match error {
-            Some(error) => Outcome::error(error),
-            None => Outcome::after("clusterApi.drainRetryInterval", self.settings.drain.retry),
-        };
-        finish(object, changed, outcome)
+        let retry = Outcome::after("clusterApi.drainRetryInterval", self.settings.drain.retry);
+        finish(object, changed, retry)
     }
 
     /// Only a pass that has ended holds the next one back: one that fails is tried again with a
@@ -330,7 +353,7 @@ fn cordon(node: &Arc<Object>, now: SimTime) -> Step<State> {
         body.unschedulable = true;
     }
     let verb = Verb::Patch { base: node.clone(), changed: Arc::new(changed) };
-    Step::write_remote(verb, State::Cordoned(attempt))
+    Step::ask_remote(verb, State::Cordoned(attempt))
 }
 
 fn list_pods(attempt: Attempt) -> Step<State> {

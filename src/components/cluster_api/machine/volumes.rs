@@ -11,10 +11,10 @@
 //! not list the claims that are waited for.
 
 use super::super::{DrainStyle, Wording, node_in};
-use super::deletion::{is_past_draining, listed};
+use super::deletion::{NO_CLIENT, is_past_draining, listed};
 use super::status::finish;
 use super::{MachineController, State, node_name};
-use crate::api::kinds::{Condition, Machine, MachinePhase, Status};
+use crate::api::kinds::{Condition, Machine, Status};
 use crate::api::{Freshness, Kind, Object, Selector, Verb, rfc3339};
 use crate::client::{Outcome, Reply, Step, View};
 use crate::engine::{SimTime, Text};
@@ -31,7 +31,11 @@ impl MachineController {
             return self.terminate(object, view);
         }
         if !self.connected {
-            return self.volumes_unknown(object, "the workload cluster is not connected", view);
+            let words = match self.settings.wording {
+                Wording::V1Beta1 => "the workload cluster is not connected",
+                Wording::V1Beta2 => NO_CLIENT,
+            };
+            return self.volumes_unknown(object, words, view);
         }
         let name = node_name(object).unwrap_or_default();
         let node = node_in(view.remote, &name).and_then(|object| object.node());
@@ -89,7 +93,9 @@ impl MachineController {
         let mut changed = Object::clone(object);
         if let Some(machine) = changed.machine_mut() {
             self.say_waiting(machine, view.wall_clock());
-            machine.phase = MachinePhase::Deleting;
+            let words = "Error waiting for volumes to be detached from Node, please check \
+                         controller logs for errors";
+            self.say_deleting(machine, ("WaitingForVolumeDetach", Text::word(words)), view);
         }
         finish(object, changed, Outcome::error(Text::from(error)))
     }
@@ -108,7 +114,6 @@ impl MachineController {
         let mut changed = Object::clone(object);
         let Some(machine) = changed.machine_mut() else { return Step::done() };
         let started = self.say_waiting(machine, view.wall_clock());
-        machine.phase = MachinePhase::Deleting;
         let words =
             format!("Waiting for Node volumes to be detached (started at {})", rfc3339(started));
         self.say_deleting(machine, ("WaitingForVolumeDetach", words.into()), view);
