@@ -483,3 +483,27 @@ fn a_drain_that_cannot_reach_its_cluster_says_so_on_the_machine() {
     let lost = "failed to drain Node worker-1: error getting client: connection to the workload cluster is down";
     assert!(last.ends_with(lost), "{last}");
 }
+
+/// Down for longer than anybody keeps what it knew: the counts say so, in the time of the release.
+#[test]
+fn a_cluster_that_is_lost_for_long_has_no_ready_machines() {
+    // Five failed probes and the grace of 5 minutes; then all at once, each told by its Machine.
+    let run = play("tkgs-current", &[], &NO_API, "10m");
+    let since = |entry: &Entry| entry.at.since(run.first_fault.expect("a fault")).as_secs();
+    let healthy = seen(&run, "Machine/worker-1", "NodeHealthy");
+    assert_eq!(healthy.last().expect("said").reason, "ConnectionDown");
+    for object in ["MachineDeployment/md-0", "KubeadmControlPlane/control-plane"] {
+        let ready = *seen(&run, object, "readyReplicas").last().expect("counted");
+        assert_eq!(ready.to, Value::Count(0), "{object}");
+        assert!((290..350).contains(&since(ready)), "{object}: {} s", since(ready));
+    }
+    // Ten failed probes, and whenever the MachineSet is looked at next; the Machines say what they did.
+    let run = play("tkgs-2024", &[], &NO_API, "14m");
+    let since = |entry: &Entry| entry.at.since(run.first_fault.expect("a fault")).as_secs();
+    assert!(seen(&run, "Machine/worker-1", "NodeHealthy").is_empty());
+    for object in ["MachineDeployment/md-0", "KubeadmControlPlane/control-plane"] {
+        let ready = *seen(&run, object, "readyReplicas").last().expect("counted");
+        assert_eq!(ready.to, Value::Count(0), "{object}");
+        assert!((90..780).contains(&since(ready)), "{object}: {} s", since(ready));
+    }
+}

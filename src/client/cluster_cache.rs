@@ -5,12 +5,11 @@
 //! ClusterCacheTracker before it (`controllers/remote`). Up to the drop, everybody reads caches that
 //! nothing renews; after it nobody may judge by them until they are listed anew.
 //!
-//! Simplified: the old objects stay in the caches until the new list replaces them. Health checks and
-//! control planes, which ask whether the cluster is connected, do not look at them; the controllers of
-//! Machines and MachineSets keep what they last saw, as the real ones keep their status. What is asked
-//! of the cluster itself while it is disconnected is sent nevertheless, and fails for itself. Another
-//! try to connect comes with the next tick of the probe after its time. While a list waits for its
-//! answer nothing is probed.
+//! Simplified: the old objects stay in the caches until the new list replaces them. Whoever asks
+//! whether the cluster is connected does not look at them. What controllers up to 1.8 ask of the
+//! cluster itself while it is disconnected is sent nevertheless, and fails for itself. Another try to
+//! connect comes with the next tick of the probe after its time. While a list waits for its answer
+//! nothing is probed.
 
 use super::api::Alarm;
 use super::cluster::{Client, News, Token};

@@ -78,6 +78,11 @@ merge_fields!(Machine {
 } whole { conditions });
 merge_fields!(InfraMachine { provider_id, ready });
 
+impl Machine {
+    /// Why nothing is known of a Node.
+    pub const CONNECTION_DOWN: &'static str = "ConnectionDown";
+}
+
 impl Default for InfrastructureRef {
     fn default() -> InfrastructureRef {
         InfrastructureRef { kind: Kind::InfraMachine, name: Text::EMPTY }

@@ -233,14 +233,18 @@ pub(super) fn marked(object: &mut Object) {
     say(object, "OwnerRemediated", Status::False, "WaitingForRemediation");
 }
 
-/// A manager that has just listed these objects and a Cluster.
-pub(super) fn began(rules: Settings, objects: &[Object]) -> Manager {
+/// A manager that has just listed these objects and a Cluster, and has not looked at them yet.
+pub(super) fn listed(rules: Settings, objects: &[Object]) -> Manager {
     let server = Address::Endpoint(crate::infra::EndpointId(0));
     let manager = ClusterApi::new(rules, server, None);
     let objects: Vec<Object> = objects.iter().cloned().chain([cluster(|_| {})]).collect();
     let program = "capi-controller-manager";
-    let mut bench =
-        Manager::started(manager, program, ClusterApi::on_event, Start::Steady, &objects);
+    Manager::started(manager, program, ClusterApi::on_event, Start::Steady, &objects)
+}
+
+/// The same, once it has looked.
+pub(super) fn began(rules: Settings, objects: &[Object]) -> Manager {
+    let mut bench = listed(rules, objects);
     for _ in 0..6 {
         bench.pass(Duration::from_millis(1));
     }

@@ -15,6 +15,8 @@ mod brakes_tests;
 mod counts_tests;
 #[cfg(test)]
 mod deletion_tests;
+#[cfg(test)]
+mod lost_tests;
 mod machine;
 mod machine_deployment;
 mod machine_health_check;
@@ -35,7 +37,7 @@ use crate::client::ManagerToken as Token;
 use crate::client::{
     Caches, Client, Clients, Delta, Flight, News, Pauses, Shell, ShellRules, Target, View, Work,
 };
-use crate::engine::{Activity, Path, Phase, Rhythm, Text};
+use crate::engine::{Activity, Path, Phase, Rhythm, SimTime, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use machine::MachineController;
 use machine_deployment::MachineDeploymentController;
@@ -60,6 +62,8 @@ pub struct ClusterApi {
     sets: Shell<MachineSetController>,
     machines: Shell<MachineController>,
     checks: Shell<HealthCheckController>,
+    /// When the end of the workload cluster's answers last made it look at all Machines.
+    forgot: SimTime,
 }
 
 const RESYNC: ActivityId = ActivityId(0);
@@ -93,6 +97,7 @@ impl ClusterApi {
             sets: Shell::new(SETS, MachineSetController::new(settings), shell),
             machines: Shell::new(MACHINES, MachineController::new(settings), shell),
             checks: Shell::new(CHECKS, HealthCheckController::new(settings), check_shell),
+            forgot: SimTime::ZERO,
             settings,
             management,
             workload,
@@ -187,6 +192,9 @@ impl ClusterApi {
                 news.into_iter().for_each(|news| self.on_news(news, ctx));
                 if has_changed && self.settings.reconnection_enqueues {
                     self.look_at_all(ctx);
+                } else if self.settings.reconnection_enqueues && self.has_run_out(ctx.now()) {
+                    self.forgot = ctx.now();
+                    self.look_at(&[Kind::Machine], ctx);
                 }
             }
             News::Answer(Token::Flight(Flight { controller, key }), answered) => {
@@ -202,9 +210,18 @@ impl ClusterApi {
         }
     }
 
-    /// The controller of Machines learns whether the workload cluster is connected.
+    /// The controllers of Machines and MachineSets learn whether the workload cluster is connected.
     fn tell_of_contact(&mut self) {
-        self.machines.reconciler.connected = self.checks.reconciler.workload.contact().connected;
+        let contact = self.checks.reconciler.workload.contact();
+        self.machines.reconciler.contact = contact;
+        self.sets.reconciler.connected = contact.connected;
+    }
+
+    /// True once after a probe or a try in vain: what Machines say of their Nodes is too old to be kept.
+    fn has_run_out(&self, now: SimTime) -> bool {
+        let contact = self.checks.reconciler.workload.contact();
+        let over = contact.reached + self.settings.conditions_grace;
+        !contact.connected && self.forgot < over && over < now
     }
 
     fn work(&mut self, work: &Work, ctx: &mut Ctx<Event>) {
@@ -276,10 +293,8 @@ impl ClusterApi {
             return self.look_at_all(ctx);
         }
         if pause {
-            self.look_at(
-                ctx,
-                &[Kind::MachineDeployment, Kind::MachineSet, Kind::MachineHealthCheck],
-            );
+            let owners = [Kind::MachineDeployment, Kind::MachineSet, Kind::MachineHealthCheck];
+            self.look_at(&owners, ctx);
         }
     }
 
@@ -341,13 +356,14 @@ impl ClusterApi {
     fn look_at_all(&mut self, ctx: &mut Ctx<Event>) {
         let all =
             [Kind::MachineDeployment, Kind::MachineSet, Kind::Machine, Kind::MachineHealthCheck];
-        self.look_at(ctx, &all);
+        self.look_at(&all, ctx);
     }
 
-    fn look_at(&mut self, ctx: &mut Ctx<Event>, kinds: &[Kind]) {
-        for kind in kinds.iter().copied() {
+    /// Every object of these kinds is.
+    fn look_at(&mut self, kinds: &[Kind], ctx: &mut Ctx<Event>) {
+        for kind in kinds {
             let keys: Vec<ObjectKey> =
-                self.clients.local.caches.list(kind).map(|object| object.key().clone()).collect();
+                self.clients.local.caches.list(*kind).map(|object| object.key().clone()).collect();
             for key in keys {
                 match kind {
                     Kind::MachineDeployment => self.deployments.enqueue(ctx, &key),

@@ -62,6 +62,9 @@ pub struct Settings {
     pub resync: Duration,
     pub resync_jitter_percent: u64,
     pub probe: ProbeSettings,
+    /// For how long Machines say what they did of their Nodes once the workload cluster is
+    /// disconnected.
+    pub conditions_grace: Duration,
     /// Everything is looked at again when the workload cluster is lost, and when it is connected
     /// again.
     pub reconnection_enqueues: bool,

@@ -73,6 +73,7 @@ pub(super) fn settings() -> Settings {
             failures: 10,
             reconnect: secs(30),
         },
+        conditions_grace: secs(300),
         reconnection_enqueues: false,
         pauses: Pauses::Silent,
         bootstrap: Bootstrap::Given,

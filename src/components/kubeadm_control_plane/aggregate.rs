@@ -9,6 +9,7 @@ use crate::api::kinds::{
 };
 use crate::engine::{SimTime, Text};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How bad a condition is that is False; v1beta1 writes it beside the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +70,9 @@ impl Controller {
         let ready_nodes = scene.nodes.iter().filter(|node| {
             node.node().is_some_and(|node| node.conditions.is("Ready", Status::True))
         });
-        let (ready, version) = (count(ready_nodes.count()), scene.spec().version.clone());
+        // Without a connection 1.7 has the counts that it begins with.
+        let ready = if scene.contact.connected { count(ready_nodes.count()) } else { 0 };
+        let version = scene.spec().version.clone();
         let fresh = scene
             .machines
             .iter()

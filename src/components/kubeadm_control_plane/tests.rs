@@ -2,7 +2,7 @@
 
 use super::testing::{NAMES, Play, secs, settings};
 use super::*;
-use crate::api::kinds::{KubeadmControlPlane, RemediationStrategy};
+use crate::api::kinds::{Condition, KubeadmControlPlane, RemediationStrategy};
 use crate::api::{EtcdMember, labels};
 use crate::engine::{SimTime, Text};
 use crate::raft::MemberId;
@@ -465,4 +465,28 @@ fn a_probe_that_fails_in_the_middle_of_a_reconcile_is_for_the_next_one() {
         play.pass(secs(11));
         assert_eq!(deeds(&play), Vec::<&str>::new(), "nothing is done to what is not seen");
     }
+}
+
+#[test]
+fn a_control_plane_that_nobody_sees_is_not_counted_as_ready() {
+    let looks_away = |wording, forgotten| {
+        let mut play = Play::new(settings(wording), 3);
+        play.pass(secs(30));
+        play.bench.component.planes.reconciler.workload.pretend_failed(5);
+        for name in ["cp-0", "cp-1", "cp-2"] {
+            play.change(Kind::Machine, name, |object| {
+                let reason = if forgotten { "ConnectionDown" } else { "NodeHealthy" };
+                let said =
+                    Condition::new("NodeHealthy", Status::Unknown, reason, "", SimTime::ZERO);
+                object.machine_mut().expect("a Machine").conditions.set(said);
+            });
+        }
+        play.pass(secs(10));
+        let plane = play.get(Kind::KubeadmControlPlane, "cp").kubeadm_control_plane();
+        let plane = plane.expect("a control plane");
+        (plane.ready_replicas, plane.unavailable_replicas)
+    };
+    assert_eq!(looks_away(Wording::V1Beta1, false), (0, Some(3)));
+    assert_eq!(looks_away(Wording::V1Beta2, false).0, 3, "its Machines have not forgotten");
+    assert_eq!(looks_away(Wording::V1Beta2, true).0, 0);
 }

@@ -96,6 +96,7 @@ pub fn cluster_api(platform: &Platform, infrastructure: Kind) -> cluster_api::Se
         resync: period("resync"),
         resync_jitter_percent: all.percent("clusterApi.resyncJitterPercent"),
         probe: probe(all),
+        conditions_grace: duration("remoteConditionsGrace"),
         reconnection_enqueues: rule("reconnectionEnqueues"),
         pauses: pauses(all),
         bootstrap: platform.bootstrap,

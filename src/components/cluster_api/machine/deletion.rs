@@ -274,7 +274,7 @@ impl MachineController {
 
     fn delete_node(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         // Up to 1.8 a cluster that nobody can reach keeps its Node, and that is no error.
-        let is_given_up = self.settings.wording == Wording::V1Beta1 && !self.connected;
+        let is_given_up = self.settings.wording == Wording::V1Beta1 && !self.contact.connected;
         let may = !is_given_up && self.has_control_plane(object, view);
         match node_name(object).filter(|_| may) {
             Some(_) => self.node_deletion(object, view.now, view),
@@ -289,7 +289,7 @@ impl MachineController {
         since: SimTime,
         view: &mut View,
     ) -> Step<State> {
-        if self.settings.wording == Wording::V1Beta2 && !self.connected {
+        if self.settings.wording == Wording::V1Beta2 && !self.contact.connected {
             let why = "failed deleting Node because connection to the workload cluster is down";
             return self.node_stays(object, since, Text::from(format!("{why}: {NO_CLIENT}")), view);
         }

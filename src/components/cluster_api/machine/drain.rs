@@ -121,7 +121,7 @@ impl MachineController {
     /// connection the drain fails.
     fn read_node(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         let name = node_name(object).unwrap_or_default();
-        match (self.settings.wording, self.connected) {
+        match (self.settings.wording, self.contact.connected) {
             (Wording::V1Beta1, true) => {}
             (Wording::V1Beta1, false) => return self.drain_done(object, view),
             (Wording::V1Beta2, true) => {

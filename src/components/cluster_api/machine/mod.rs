@@ -16,7 +16,7 @@ mod volumes;
 
 use super::{Settings, beside, cluster_of};
 use crate::api::{Kind, Object, ObjectKey};
-use crate::client::{Outcome, Reconciler, Reply, Step, View};
+use crate::client::{Contact, Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{SimTime, Text};
 use std::sync::Arc;
 
@@ -24,8 +24,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct MachineController {
     pub(super) settings: Settings,
-    /// The workload cluster is connected, as far as the manager knows.
-    pub(super) connected: bool,
+    /// Whether the workload cluster is connected, as far as the manager knows.
+    pub(super) contact: Contact,
 }
 
 /// Where a reconcile waits.
@@ -63,7 +63,8 @@ pub enum State {
 impl MachineController {
     /// A controller with these rules.
     pub fn new(settings: Settings) -> MachineController {
-        MachineController { settings, connected: true }
+        let contact = Contact { connected: true, reached: SimTime::ZERO };
+        MachineController { settings, contact }
     }
 }
 

@@ -4,8 +4,8 @@ use super::super::{Bootstrap, Wording, node_in};
 use super::ready::ready;
 use super::{MachineController, State, bootstrap_of, infra_of};
 use crate::api::kinds::{Condition, KubeadmConfig, Machine, MachinePhase, Node, Status};
-use crate::api::{Kind, Object, Provided, Verb};
-use crate::client::{Outcome, Step, View};
+use crate::api::{Kind, Object, Provided, Verb, rfc3339};
+use crate::client::{Contact, Outcome, Step, View};
 use crate::engine::{SimTime, Text};
 use std::sync::Arc;
 
@@ -22,9 +22,17 @@ impl MachineController {
             view.event(object.key(), "SuccessfulSetNodeRef", name);
         }
         let node = machine.node_ref.as_ref().and_then(|name| node_in(view.remote, name));
-        let condition =
-            self.node_healthy(machine, node.and_then(|node| node.node()), view.wall_clock());
-        machine.conditions.say(condition);
+        let said = match self.is_blind() {
+            true => self.forgotten(machine, view),
+            false => Some(self.node_healthy(
+                machine,
+                node.and_then(|node| node.node()),
+                view.wall_clock(),
+            )),
+        };
+        if let Some(condition) = said {
+            machine.conditions.say(condition);
+        }
         if self.settings.wording == Wording::V1Beta2 {
             machine.conditions.say(deleting(Status::False, "NotDeleting", "", view.wall_clock()));
             machine.conditions.say(ready(machine, view.wall_clock()));
@@ -95,6 +103,12 @@ impl MachineController {
 
     /// In v1beta2 a Machine's Node is looked at until the end.
     pub(super) fn say_node_of_deleting(&self, machine: &mut Machine, view: &View) {
+        if self.is_blind() {
+            if let Some(condition) = self.forgotten(machine, view) {
+                machine.conditions.say(condition);
+            }
+            return;
+        }
         let node = machine.node_ref.as_ref().and_then(|name| node_in(view.remote, name));
         let condition = match (node, &machine.node_ref) {
             (Some(_), _) => {
@@ -122,6 +136,24 @@ impl MachineController {
             }
         };
         machine.conditions.say(condition);
+    }
+
+    /// From 1.9 on nothing is read of the Nodes of a cluster that is not connected. Up to 1.8 what was said of them
+    /// stays; reading the old caches comes to the same.
+    fn is_blind(&self) -> bool {
+        self.settings.wording == Wording::V1Beta2 && !self.contact.connected
+    }
+
+    /// What is known of the Node of a lost cluster stays for a while, and is given up then.
+    fn forgotten(&self, machine: &Machine, view: &View) -> Option<Condition> {
+        let Contact { reached, .. } = self.contact;
+        let is_over = view.now > reached + self.settings.conditions_grace;
+        if machine.conditions.get("NodeHealthy").is_some() && !is_over {
+            return None;
+        }
+        let words = format!("Last successful probe at {}", rfc3339(view.skew.shown(reached)));
+        let [kind, reason] = ["NodeHealthy", Machine::CONNECTION_DOWN].map(Text::word);
+        Some(Condition::new(kind, Status::Unknown, reason, words, view.wall_clock()))
     }
 
     fn node_healthy(&self, machine: &Machine, node: Option<&Node>, now: SimTime) -> Condition {

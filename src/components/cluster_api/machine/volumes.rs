@@ -30,7 +30,7 @@ impl MachineController {
         if excluded || past || timed_out(machine, view.wall_clock()) {
             return self.terminate(object, view);
         }
-        if !self.connected {
+        if !self.contact.connected {
             let words = match self.settings.wording {
                 Wording::V1Beta1 => "the workload cluster is not connected",
                 Wording::V1Beta2 => NO_CLIENT,

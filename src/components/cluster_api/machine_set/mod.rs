@@ -29,6 +29,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct MachineSetController {
     settings: Settings,
+    /// Whether the workload cluster is connected, as far as the manager knows.
+    pub(super) connected: bool,
     created: BTreeSet<ObjectKey>,
     deleted: BTreeSet<ObjectKey>,
     /// When it last began to create or delete one.
@@ -91,7 +93,7 @@ impl MachineSetController {
     /// A controller with these rules.
     pub fn new(settings: Settings) -> MachineSetController {
         let (created, deleted) = (BTreeSet::new(), BTreeSet::new());
-        MachineSetController { settings, created, deleted, acted: SimTime::ZERO }
+        MachineSetController { settings, connected: true, created, deleted, acted: SimTime::ZERO }
     }
 
     /// The watch shows a Machine.
@@ -102,17 +104,17 @@ impl MachineSetController {
         }
     }
 
-    /// The log line for each Machine that is to stay and whose Node is not ready.
+    /// The log line for each Machine that is to stay and whose Node is not ready, or cannot be seen.
     fn mention_unready(&self, machines: &[Arc<Object>], view: &mut View) {
         for machine in machines.iter().filter(|machine| !machine.meta.is_deleting()) {
-            if !has_ready_node(machine, view) {
-                view.logs.push(Text::from(format!(
-                    "Waiting for the Kubernetes node on the machine to report ready state \
-                     Machine=\"{}/{}\"",
-                    machine.key().namespace,
-                    machine.name()
-                )));
-            }
+            let has_node = machine.machine().is_some_and(|body| body.node_ref.is_some());
+            let line = match () {
+                () if has_node && !self.connected => "Unable to retrieve Node status",
+                () if has_ready_node(machine, view) => continue,
+                () => "Waiting for the Kubernetes node on the machine to report ready state",
+            };
+            let (namespace, name) = (&machine.key().namespace, machine.name());
+            view.logs.push(Text::from(format!("{line} Machine=\"{namespace}/{name}\"")));
         }
     }
 
@@ -251,7 +253,8 @@ impl MachineSetController {
         let count = |machines: usize| u32::try_from(machines).unwrap_or(u32::MAX);
         let ready = machines.iter().filter(|machine| match self.settings.counts_ready_machines {
             true => is(machine, "Ready", Status::True),
-            false => has_ready_node(machine, view),
+            // It looks at the Nodes itself, and sees none without a connection.
+            false => self.connected && has_ready_node(machine, view),
         });
         Counts { replicas: count(machines.len()), ready: count(ready.count()) }
     }
