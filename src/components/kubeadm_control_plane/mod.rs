@@ -247,7 +247,7 @@ impl Controller {
         let ended = ended.and_then(|outcome| self.end(&mut scene, outcome, &mut script));
         match ended {
             Ok(outcome) => Step::Done(outcome),
-            Err(Stop::Ask(ask)) => Step::Ask(ask, pass),
+            Err(Stop::Ask(ask)) => Step::Ask(*ask, pass),
             Err(Stop::Wait(length)) => Step::Wait("clusterApi.etcdConnectRetry", length, pass),
             Err(Stop::Failed(error)) => Step::Done(Outcome::error(error)),
         }

@@ -17,7 +17,7 @@ pub type Flow<T> = Result<T, Stop>;
 #[derive(Clone, Debug)]
 pub enum Stop {
     /// An answer is missing.
-    Ask(Ask),
+    Ask(Box<Ask>),
     /// It blocks its worker for a while.
     Wait(Duration),
     /// It ends with an error.
@@ -71,7 +71,7 @@ impl<'a, 'b> Script<'a, 'b> {
                 Ok(answered.clone())
             }
             Some(other) => unreachable!("a reconcile repeats itself, but heard {other:?}"),
-            None => Err(Stop::Ask(Ask::new(target, verb))),
+            None => Err(Stop::Ask(Box::new(Ask::new(target, verb)))),
         }
     }
 
