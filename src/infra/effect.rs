@@ -67,6 +67,8 @@ pub enum Effect<E> {
     AwaitHandshake(ConnectionId, Handshake),
     Send(ConnectionId, Message),
     Close(ConnectionId),
+    /// Closes what others have opened to all its ports but one.
+    CloseAllBut(Port),
     /// The Pod's containers run after these waits, and end by themselves after a length, if they
     /// do; there were so many before.
     StartContainer(Uid, [(Rule, Duration); 2], Option<Duration>, u32),

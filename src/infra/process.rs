@@ -27,6 +27,8 @@ pub struct ProcessState {
     pub listens: Vec<Port>,
     /// It has not opened its ports yet.
     pub is_closed: bool,
+    /// It has closed all its ports but this one.
+    pub serves_only: Option<Port>,
     pub alive: bool,
     /// It has run; until then its memory is what an earlier life left.
     pub has_begun: bool,
@@ -74,6 +76,7 @@ impl ProcessState {
             vm,
             listens: listens.into_iter().collect(),
             is_closed: false,
+            serves_only: None,
             alive: false,
             has_begun: false,
             incarnation: 0,
@@ -99,6 +102,7 @@ impl ProcessState {
         self.alive = true;
         self.has_begun = false;
         self.is_closed = false;
+        self.serves_only = None;
         self.frozen = None;
         self.slept = None;
         self.catches_term = false;
@@ -196,6 +200,7 @@ impl Processes {
             .find(|(_, process)| {
                 process.alive
                     && !process.is_closed
+                    && process.serves_only.is_none_or(|only| only == port)
                     && process.vm == vm
                     && process.listens.contains(&port)
             })

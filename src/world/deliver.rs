@@ -160,6 +160,7 @@ impl Core {
             Effect::AwaitHandshake(connection, limit) => self.await_handshake(connection, limit),
             Effect::Send(connection, message) => self.send(id, connection, message, *cause),
             Effect::Close(connection) => self.close(id, connection, *cause),
+            Effect::CloseAllBut(port) => self.close_all_but(id, port, *cause),
             Effect::StartContainer(pod, waits, length, restarts) => {
                 self.start_container(id, pod, waits, (length, restarts), *cause);
             }

@@ -2,7 +2,7 @@
 
 use super::core::{Core, NOW, What, purpose};
 use crate::engine::{Rule, SimTime};
-use crate::infra::{Broken, ConnectionId, Direction, End, ProcessId, Route, Segment};
+use crate::infra::{Broken, ConnectionId, Direction, End, Port, ProcessId, Route, Segment};
 use crate::timeline::Cause;
 use crate::wire::Message;
 
@@ -115,6 +115,15 @@ impl Core {
             self.push_to(at, peer, id, purpose::CONNECTION, (cause, rule), what);
         }
         self.datacenter.network.close(connection);
+    }
+
+    /// Closes what others have opened to all ports of a process but one.
+    pub(super) fn close_all_but(&mut self, id: ProcessId, port: Port, cause: Cause) {
+        for (connection, ..) in self.datacenter.network.of(id) {
+            if connection.client != id && self.datacenter.network.port(connection) != Some(port) {
+                self.close(id, connection, cause);
+            }
+        }
     }
 
     /// What a message waits for on a connection.

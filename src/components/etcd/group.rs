@@ -87,6 +87,7 @@ impl Member {
             transfers: Vec::new(),
             started: SimTime::ZERO,
             advance_polls: 0,
+            is_closing: false,
             is_stopping: false,
         })
     }

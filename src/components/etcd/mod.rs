@@ -106,6 +106,8 @@ pub enum Event {
     TransferPoll,
     /// A removed member stops.
     Stop,
+    /// One that was told to end has waited for the others' connections.
+    Closed,
 }
 
 /// One etcd process and what its VM's disk has of it.
@@ -178,6 +180,8 @@ struct Member {
     started: SimTime,
     /// The number of polls that are left for `AdvanceTicks`.
     advance_polls: u32,
+    /// It was told to end, and serves clients no more.
+    is_closing: bool,
     is_stopping: bool,
 }
 
@@ -223,7 +227,7 @@ impl Etcd {
 
     /// The term in which this member leads its cluster, as far as it knows; none if it does not.
     pub fn leads_in(&self) -> Option<Term> {
-        let member = self.member.as_ref().filter(|_| matches!(self.phase, Life::Running))?;
+        let member = self.at_work()?;
         (member.raft.role() == Role::Leader).then(|| member.raft.term())
     }
 
@@ -236,8 +240,13 @@ impl Etcd {
 
     /// How a running member would answer `endpoint status`.
     pub fn status(&self) -> Option<MemberStatus> {
-        let running = matches!(self.phase, Life::Running);
-        self.member.as_ref().filter(|_| running).map(|member| member.status())
+        self.at_work().map(|member| member.status())
+    }
+
+    /// The member of a process that has begun, and has not stopped Raft to end.
+    fn at_work(&self) -> Option<&Member> {
+        let is_running = matches!(self.phase, Life::Running);
+        self.member.as_deref().filter(|member| is_running && !member.is_stopping)
     }
 
     /// Since when a running member has waited for its disk, and does nothing else; none if it does not.
@@ -287,6 +296,9 @@ impl Etcd {
 impl Member {
     fn on_event(&mut self, input: Input<Event>, ctx: &mut Ctx<Event>) {
         if self.is_stopping {
+            if matches!(input, Input::Due(Event::Closed)) {
+                ctx.exit();
+            }
             return;
         }
         match input {
@@ -331,7 +343,7 @@ impl Member {
             Event::Forward(number) => self.forward(number, ctx),
             Event::TransferPoll => self.poll_transfers(ctx),
             Event::Stop => self.stop(ctx),
-            Event::Booted | Event::JoinLate(_) => {}
+            Event::Booted | Event::JoinLate(_) | Event::Closed => {}
         }
     }
 

@@ -108,6 +108,13 @@ impl Member {
         self.peers.sort_unstable_by_key(|peer| peer.id);
     }
 
+    /// Ends all links: this member says nothing more.
+    pub fn close_links(&self, ctx: &mut Ctx<Event>) {
+        for connection in self.peers.iter().flat_map(|peer| [peer.reader, peer.writer]).flatten() {
+            ctx.close(connection);
+        }
+    }
+
     /// All links are up, and have been for long.
     pub fn open_links(&mut self) {
         for peer in &mut self.peers {

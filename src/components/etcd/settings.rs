@@ -45,6 +45,8 @@ pub struct Settings {
     pub peer_dial_base: Duration,
     /// Between two dials.
     pub peer_dial_pause: Duration,
+    /// For how long one that is told to end waits for the others' connections to be of no use.
+    pub peer_shutdown: Duration,
     /// After how long a lost packet that opens a connection is sent again.
     pub syn_retry: Duration,
     /// How long those asked who belongs to the cluster have time.

@@ -196,6 +196,12 @@ impl<'a, E> Ctx<'a, E> {
         self.process.is_closed = true;
     }
 
+    /// Of its ports only this one stays open, with the connections that lead to it.
+    pub fn serve_only(&mut self, port: Port) {
+        self.process.serves_only = Some(port);
+        self.effects.push(Effect::CloseAllBut(port));
+    }
+
     /// Listens again.
     pub fn open_ports(&mut self) {
         self.process.is_closed = false;

@@ -42,6 +42,7 @@ pub fn etcd(all: &Catalog) -> etcd::Settings {
         peer_read_timeout_applies: rule("peerReadTimeoutApplies"),
         peer_dial_base: period("peerDialTimeoutBase"),
         peer_dial_pause: period("peerDialPause"),
+        peer_shutdown: duration("peerShutdown"),
         syn_retry: period("synRetry"),
         bootstrap_timeout: period("bootstrapTimeout"),
         join_timeout: period("joinTimeout"),

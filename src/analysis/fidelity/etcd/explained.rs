@@ -29,7 +29,7 @@ pub const KNOWN: &[Known] = &[
     Known { files: "p_follower_isolated_3.3.5", subject: "putGap*", why: LATE_DRIVER },
     Known { files: "p_leader_isolated_3.3.5", subject: "putGapAfterHeal", why: LATE_DRIVER },
     Known { files: "b_", subject: "slowest*", why: WORST },
-    Known { files: "c_", subject: "exit", why: CLOSING },
+    Known { files: "c_term_leader_3.3.4", subject: "exit", why: CLOSING },
     Known { files: "", subject: "restart", why: FIRST_HEARTBEAT },
     Known { files: "i_", subject: "serving", why: FIRST_HEARTBEAT },
     Known { files: "f_", subject: "caughtUp/*", why: FREE_ENTRIES },
@@ -48,9 +48,8 @@ const WORST: &str =
     "the machine's own time, in which it stalled for 10 to 50 ms now and then; here nothing stalls";
 const ON_ITS_WAY: &str = "on the busy machine a request now and then took ten times as long as the others, and was \
      still on its way when the leader ended or handed over; here none is on its way for so long";
-const CLOSING: &str = "closing the database and the listeners takes 10 to 40 ms and is not simulated; from 3.5 on \
-    most stopped members lived on for one second more, after the office was handed over, which nobody waits for \
-    and for which no rule was found";
+const CLOSING: &str =
+    "closing the database and the listeners takes 10 to 40 ms and is not simulated";
 const FIRST_HEARTBEAT: &str = "a started member serves after its leader's next heartbeat, up to 100 ms later; \
     the recorded starts waited for 40 ms at most, and why they did is not known";
 const FREE_ENTRIES: &str = "an entry costs no processor time here, so what is left is the start and the \

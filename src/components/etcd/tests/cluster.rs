@@ -42,6 +42,7 @@ pub fn settings() -> Settings {
         peer_read_timeout_applies: true,
         peer_dial_base: millis(1_000),
         peer_dial_pause: millis(100),
+        peer_shutdown: millis(1_000),
         syn_retry: millis(1_000),
         bootstrap_timeout: millis(1_000),
         join_timeout: millis(10_000),
@@ -230,6 +231,10 @@ impl Cluster {
             }
             Effect::Send(connection, message) => self.send(connection, number, message),
             Effect::Close(connection) => self.close(connection, number),
+            Effect::CloseAllBut(_) => {
+                self.links
+                    .retain(|id, link| Self::client_of(*id) != CLIENT || link.server != number);
+            }
             Effect::Exit => self.kill(number),
             Effect::Trace(Trace::Log(line)) => {
                 self.hosts[number].logs.push((self.now, line.to_string()));

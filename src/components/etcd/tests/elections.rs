@@ -3,6 +3,8 @@
 use super::cluster::{Cluster, put, settings};
 use crate::components::etcd::*;
 use crate::engine::Duration;
+use crate::infra::Effect;
+use crate::infra::testbed::Testbed;
 use crate::wire::StoreOperation;
 
 /// When the survivors of a dead leader agree on another, in milliseconds.
@@ -61,16 +63,46 @@ fn a_leader_that_is_told_to_stop_hands_over_first() {
     assert_eq!(cluster.term(leader), term + 1);
     assert_eq!(cluster.result(leader, put("b", 0), 20), "Committed");
     cluster.run_for(100);
-    assert!(!cluster.is_alive(0), "it stops once it sees the new leader");
+    assert!(cluster.hosts[0].etcd.status().is_none(), "it stops once it sees the new leader");
 }
 
 #[test]
-fn a_follower_that_is_told_to_stop_does_so_at_once() {
+fn a_follower_that_is_told_to_stop_does_so_at_once_and_ends_a_second_later() {
     let mut cluster = Cluster::of(3, 1);
     cluster.terminate(1);
     cluster.run_for(1);
+    assert!(cluster.hosts[1].etcd.status().is_none());
+    assert!(cluster.logs(0, "lost TCP streaming connection with remote peer vm-1: EOF"));
+    cluster.run_for(998);
+    assert!(cluster.is_alive(1), "it waits for the others' connections");
+    cluster.run_for(1);
     assert!(!cluster.is_alive(1));
     assert_eq!(cluster.role(0), (Role::Leader, Some(0)));
+}
+
+#[test]
+fn whoever_is_told_to_stop_and_has_nobody_to_wait_for_ends_at_once() {
+    let mut alone = Cluster::of(1, 1);
+    alone.terminate(0);
+    alone.run_for(1);
+    assert!(!alone.is_alive(0));
+    // 3.4 without TLS stops its gRPC server, and looks for no connections.
+    let mut cluster = Cluster::with(Settings { peer_shutdown: Duration::ZERO, ..settings() }, 3, 1);
+    cluster.terminate(1);
+    cluster.run_for(1);
+    assert!(!cluster.is_alive(1));
+}
+
+#[test]
+fn who_is_told_to_stop_lets_its_clients_go_before_it_hands_over() {
+    let mut etcd = Etcd::group(settings(), &["vm-0", "vm-1"].map(Text::word), 0, vec![]).remove(0);
+    let mut bed = Testbed::new("etcd", "vm-0");
+    bed.play(|ctx| etcd.on_event(Input::Started(Start::Steady), ctx));
+    let effects = bed.play(|ctx| etcd.on_event(Input::Terminate, ctx));
+    assert!(matches!(effects[..], [Effect::CloseAllBut(PEER_PORT), ..]), "{effects:?}");
+    assert_eq!(bed.process.serves_only, Some(PEER_PORT), "nobody else is served");
+    let again = bed.play(|ctx| etcd.on_event(Input::Terminate, ctx));
+    assert!(again.is_empty(), "it is being done: {again:?}");
 }
 
 #[test]
