@@ -215,6 +215,30 @@ impl Datacenter {
         }
     }
 
+    /// Where a message arrives that is sent on a connection of its own, and after how long: three times
+    /// the way, since the connection has to be opened first.
+    ///
+    /// Simplified: nowhere, over a link that is cut or loses packets.
+    pub fn post_way(
+        &self,
+        from: ProcessId,
+        (vm, port): (&str, Port),
+        random: &Random,
+    ) -> Option<(ProcessId, Duration)> {
+        let (here, there) = (self.processes.get(from).vm, self.vm_named(vm)?);
+        let to = self.processes.listener(there, port)?;
+        let path = self.path_between(here, there);
+        let ways = [(here, there), (there, here)];
+        let is_lossy = ways.iter().any(|(a, b)| self.links.loss(*a, *b) > Loss::default());
+        if !path.is_whole() || is_lossy || !self.vm(there).is_on() {
+            return None;
+        }
+        let owner = self.link(ConnectionId::of_posts(from), random);
+        let way = self.latency.between_vms.pick(random.draw(owner, Purpose(0), 0));
+        let slow = self.links.delay(here, there) * 2 + self.links.delay(there, here);
+        Some((to, way * 3 + slow))
+    }
+
     /// Opens a connection to the containers of a Pod on the VM that has this name now.
     pub fn connect_to_container(
         &mut self,

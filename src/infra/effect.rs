@@ -66,6 +66,8 @@ pub enum Effect<E> {
     /// It is over if the program at its other end does not answer a handshake in time.
     AwaitHandshake(ConnectionId, Handshake),
     Send(ConnectionId, Message),
+    /// Sent on a connection of its own to a port of the VM of a name.
+    Post(Text, Port, Message),
     Close(ConnectionId),
     /// Closes what others have opened to all its ports but one.
     CloseAllBut(Port),

@@ -33,6 +33,13 @@ pub struct ConnectionId {
     pub count: u32,
 }
 
+impl ConnectionId {
+    /// What stands for the connections of a process on which a single message is sent.
+    pub const fn of_posts(client: ProcessId) -> ConnectionId {
+        ConnectionId { client, count: u32::MAX }
+    }
+}
+
 /// How a connection ended, as one of its ends learns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {

@@ -106,6 +106,8 @@ pub enum PeerMessage {
     /// Nothing to say for a while; the stream lives.
     Alive,
     Raft(RaftMessage<Proposal>),
+    /// The same on a connection of its own, for a member of the cluster with this history.
+    Posted(SimTime, RaftMessage<Proposal>),
     /// A snapshot's message with the state that belongs to it.
     Snapshot(RaftMessage<Proposal>, Arc<Database>),
     /// The snapshot has arrived.

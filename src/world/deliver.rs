@@ -159,6 +159,7 @@ impl Core {
             }
             Effect::AwaitHandshake(connection, limit) => self.await_handshake(connection, limit),
             Effect::Send(connection, message) => self.send(id, connection, message, *cause),
+            Effect::Post(vm, port, message) => self.post(id, (&vm, port), message, *cause),
             Effect::Close(connection) => self.close(id, connection, *cause),
             Effect::CloseAllBut(port) => self.close_all_but(id, port, *cause),
             Effect::StartContainer(pod, waits, length, restarts) => {
@@ -306,6 +307,11 @@ impl Core {
         if process.alive {
             return;
         }
+        // What a leader posts reaches it from now on.
+        if self.etcd.contains(&id) {
+            self.wake_resting();
+        }
+        let process = self.datacenter.processes.get_mut(id);
         process.start(self.now);
         let is_retry = process.is_retry;
         let led = match is_retry {

@@ -117,6 +117,20 @@ impl Core {
         self.datacenter.network.close(connection);
     }
 
+    /// Sends a message on a connection of its own.
+    pub(super) fn post(
+        &mut self,
+        from: ProcessId,
+        to: (&str, Port),
+        message: Message,
+        cause: Cause,
+    ) {
+        let Some((to, takes)) = self.datacenter.post_way(from, to, &self.random) else { return };
+        let what = What::Message(ConnectionId::of_posts(from), message);
+        let led = (cause, way_name(false));
+        self.push_to(self.now + takes, to, from, purpose::MESSAGE, led, what);
+    }
+
     /// Closes what others have opened to all ports of a process but one.
     pub(super) fn close_all_but(&mut self, id: ProcessId, port: Port, cause: Cause) {
         for (connection, ..) in self.datacenter.network.of(id) {

@@ -237,7 +237,14 @@ impl Etcd {
                 ctx.send(from, Message::Peer(PeerMessage::Refused));
             }
             Input::Due(Event::JoinLate(due)) if joining.turn.is_current(due) => self.ask_next(ctx),
-            Input::Message(_, Message::Store(_) | Message::HealthCheck(..)) | Input::Broken(..) => {
+            // As what clients want, what members post lies in the sockets.
+            Input::Message(
+                _,
+                Message::Store(_)
+                | Message::HealthCheck(..)
+                | Message::Peer(PeerMessage::Posted(..)),
+            )
+            | Input::Broken(..) => {
                 joining.held.push((input, ctx.cause()));
             }
             _ => {}

@@ -4,8 +4,10 @@
 //! A link whose process has died breaks at once; one that fell silent is given up by its reader
 //! after a time-out, and opened anew again and again. Nothing is sent twice: raft repairs.
 //!
-//! While the other has not opened its stream, messages are posted where this member has reached the
-//! other itself. Simplified: on the connection of that stream, not on one of their own.
+//! While the other has not opened its stream, messages are posted (`rafthttp/pipeline.go`): where this
+//! member has reached the other itself, simplified, on the connection of that stream; else on a
+//! connection of their own, which the kernel of a process that only begins accepts for it. Nobody is posted
+//! to who has not answered a dial for long: that connection would wait likewise.
 
 use super::{Event, Member, PEER_PORT};
 use crate::engine::{Generation, SimTime, Text, Timer};
@@ -30,6 +32,8 @@ pub struct Peer {
     answered: SimTime,
     dial: Timer,
     read: Timer,
+    /// Nothing has come of the last dial for a while, not even a refusal.
+    is_silent: bool,
 }
 
 impl Peer {
@@ -44,12 +48,18 @@ impl Peer {
             answered: SimTime::ZERO,
             dial: Timer::default(),
             read: Timer::default(),
+            is_silent: false,
         }
     }
 
     /// Where what is for it leaves.
     pub fn way(&self) -> Option<ConnectionId> {
         self.writer.or(self.reader.filter(|_| self.is_active()))
+    }
+
+    /// Where what is for it is posted while there is no way.
+    pub fn post(&self) -> Option<&Text> {
+        Some(&self.vm).filter(|_| self.way().is_none() && !self.is_silent)
     }
 
     /// The stream on which this member sends to it.
@@ -156,6 +166,7 @@ impl Member {
         if !peer.dial.is_current(due) || peer.reader.is_none() {
             return;
         }
+        peer.is_silent = true;
         let waited = ctx.now().since(peer.heard);
         if waited < limit {
             self.ask_to_open(id, ctx);
@@ -212,6 +223,7 @@ impl Member {
         } else {
             peer.reader = None;
             peer.active_since = None;
+            peer.is_silent = false;
             let due = peer.dial.restart();
             peer.read.cancel();
             tell_loss(&peer.vm, how, ctx);
@@ -229,6 +241,11 @@ impl Member {
         }
         match message {
             PeerMessage::Raft(message) => self.step(message, ctx),
+            PeerMessage::Posted(history, message) => {
+                if history == self.store.history() && message.to == self.id {
+                    self.step(message, ctx);
+                }
+            }
             PeerMessage::Open { history, from: id, to } => {
                 let answer = self.admit(from, history, id, to);
                 ctx.send(from, Message::Peer(answer));
@@ -292,6 +309,7 @@ impl Member {
         let found = self.peers.iter_mut().find(|peer| peer.reader == Some(stream));
         let Some(peer) = found else { return };
         peer.active_since.get_or_insert(ctx.now());
+        peer.is_silent = false;
         peer.dial.cancel();
         let due = peer.read.restart();
         if self.settings.peer_read_timeout_applies {

@@ -8,7 +8,7 @@
 
 use super::peers::Peer;
 use super::{ALIVE, Etcd, Event, Life, Member, TICK};
-use crate::engine::{Duration, SimTime};
+use crate::engine::{Duration, SimTime, Text};
 use crate::infra::{ActivityId, ConnectionId};
 use crate::raft::{Appended, Body, Index, MemberId, Membership, Payload, Role, Term};
 use crate::wire::{Message, PeerMessage, StoreOperation};
@@ -24,6 +24,8 @@ pub struct Poise {
     pub links: Vec<(MemberId, ConnectionId)>,
     /// The others: nothing comes from them, and nothing reaches them.
     pub gone: Vec<MemberId>,
+    /// The VMs of those of them to which it posts what it has for them.
+    pub posts: Vec<Text>,
     /// The length of a tick, how many there are between two counts of a quorum, and how many there
     /// have been since the last.
     pub tick: Duration,
@@ -169,6 +171,7 @@ impl Member {
             || self.ticks_late(now);
         let (linked, gone): (Vec<&Peer>, Vec<&Peer>) =
             self.peers.iter().partition(|peer| peer.is_active() || peer.writer().is_some());
+        let posts = gone.iter().filter_map(|peer| peer.post().cloned()).collect();
         let gone: Vec<MemberId> = gone.into_iter().map(|peer| peer.id).collect();
         if is_busy || !raft.is_settled(&gone) {
             return None;
@@ -182,6 +185,7 @@ impl Member {
             membership: raft.membership().clone(),
             links,
             gone,
+            posts,
             tick: self.settings.heartbeat,
             election_ticks: self.settings.raft.election_ticks,
             election_elapsed: raft.election_elapsed(),

@@ -7,7 +7,7 @@
 use super::boot::POLL;
 use super::errors::LEADER_CHANGED;
 use super::peers::Peer;
-use super::{ELECTION, Event, FLUSH, Member, OWN_FLUSH, Settings};
+use super::{ELECTION, Event, FLUSH, Member, OWN_FLUSH, PEER_PORT, Settings};
 use crate::engine::{Duration, Purpose, SimTime, Text};
 use crate::infra::{Ctx, MemberChange, NoSpace, Trace};
 use crate::raft::{
@@ -167,11 +167,13 @@ impl Member {
         Purpose(FLUSH.0 + number)
     }
 
-    /// Messages that cannot leave are lost, and raft is told.
+    /// Messages that cannot leave are lost, and raft is told. Simplified: it is also told of one that is
+    /// posted, as if it were lost: so it sends no more entries than one until it has heard an answer.
     fn send_all(&mut self, messages: &mut Vec<RaftMessage<Proposal>>, ctx: &mut Ctx<Event>) {
         for message in messages.drain(..) {
             let to = message.to;
             let way = self.peer(to).and_then(Peer::way);
+            let post = self.peer(to).and_then(Peer::post).cloned();
             match (way, &message.body) {
                 (Some(way), Body::Snapshot(_)) => self.send_snapshot(way, message, ctx),
                 (Some(way), _) => {
@@ -181,7 +183,13 @@ impl Member {
                     self.raft.report_unreachable(to);
                     self.raft.report_snapshot(to, SnapshotStatus::Failed);
                 }
-                (None, _) => self.raft.report_unreachable(to),
+                (None, _) => {
+                    if let Some(vm) = post {
+                        let posted = PeerMessage::Posted(self.store.history(), message);
+                        ctx.post(vm, PEER_PORT, Message::Peer(posted));
+                    }
+                    self.raft.report_unreachable(to);
+                }
             }
         }
     }

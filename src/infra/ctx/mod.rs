@@ -244,6 +244,12 @@ impl<'a, E> Ctx<'a, E> {
         self.effects.push(Effect::Send(connection, message));
     }
 
+    /// Sends a message on a connection of its own to a port of the VM of this name; nobody is told if it
+    /// does not arrive.
+    pub fn post(&mut self, vm: Text, port: Port, message: Message) {
+        self.effects.push(Effect::Post(vm, port, message));
+    }
+
     /// Closes a connection; the other end learns it.
     pub fn close(&mut self, connection: ConnectionId) {
         self.effects.push(Effect::Close(connection));

@@ -2,11 +2,11 @@
 //! played.
 //!
 //! A group goes to rest at a tick of its leader, while every member follows it but those that are
-//! gone and given up, nothing is under way but reads, writes and dials to who is gone, no link
-//! between them is cut, slow or loses anything, and no disk of theirs is ill. It is woken before
-//! anything happens that could make a difference: a fault, the end or the start of a process on its
-//! VMs, a message that is not routine, more to write for a disk that writes, more to send behind
-//! what waits unplayed. From what has been noted meanwhile (when each disk was busy, and which
+//! gone and given up, and whom nothing reaches that is posted to them, nothing is under way but
+//! reads, writes and dials to who is gone, no link between them is cut, slow or loses anything, and
+//! no disk of theirs is ill. It is woken before anything happens that could make a difference: a
+//! fault, the end or the start of a process on its VMs, a message that is not routine, more to write
+//! for a disk that writes, more to send behind what waits unplayed. From what has been noted meanwhile (when each disk was busy, and which
 //! follower behind) follows when each tick would have been taken, each heartbeat heard and
 //! answered; members are told, and what would be on its way is queued. Everything from there on is
 //! as if all had been played.
@@ -37,10 +37,10 @@ mod ticks;
 use super::core::{Core, Payload, What, World, purpose};
 use super::process::{Event, Process};
 use crate::components::etcd::{
-    Etcd, Heard, Passed, Poise, is_routine as is_routine_message, is_routine_timer, is_to_write,
-    may_propose, may_send, may_send_later,
+    Etcd, Heard, PEER_PORT, Passed, Poise, is_routine as is_routine_message, is_routine_timer,
+    is_to_write, may_propose, may_send, may_send_later,
 };
-use crate::engine::{Duration, Key, SimTime};
+use crate::engine::{Duration, Key, SimTime, Text};
 use crate::infra::{ConnectionId, DiskHealth, ProcessId};
 use crate::raft::{MemberId, Term};
 use crate::timeline::Cause;
@@ -195,7 +195,11 @@ impl World {
     fn resting_group(&self, leader: ProcessId) -> Option<Group> {
         let now = self.core.now;
         let own = self.poise(leader)?;
-        if own.leader != own.id {
+        let posted = |vm: &Text| {
+            let to = (vm.as_str(), PEER_PORT);
+            self.core.datacenter.post_way(leader, to, &self.core.random).is_some()
+        };
+        if own.leader != own.id || own.posts.iter().any(posted) {
             return None;
         }
         let ticks = |process: ProcessId, poise: &Poise| {

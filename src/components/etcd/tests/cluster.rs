@@ -231,6 +231,7 @@ impl Cluster {
             }
             Effect::Send(connection, message) => self.send(connection, number, message),
             Effect::Close(connection) => self.close(connection, number),
+            Effect::Post(vm, _, message) => self.post(number, &vm, message),
             Effect::CloseAllBut(_) => {
                 self.links
                     .retain(|id, link| Self::client_of(*id) != CLIENT || link.server != number);
@@ -244,6 +245,16 @@ impl Cluster {
             }
             Effect::Trace(_) | Effect::Because(_) | Effect::CameBy(_) => {}
             other => panic!("etcd does not do that: {other:?}"),
+        }
+    }
+
+    fn post(&mut self, from: usize, vm: &Text, message: Message) {
+        let is_open = |host: &Host| host.process.alive && !host.process.is_closed;
+        let to = (0..self.hosts.len()).find(|other| vm_name(*other) == *vm);
+        if let Some(to) = to.filter(|to| is_open(&self.hosts[*to]) && !self.is_cut(from, *to)) {
+            let client = ProcessId(u32::try_from(from).unwrap());
+            let input = Input::Message(ConnectionId::of_posts(client), message);
+            self.push(LATENCY * 3, to, input);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::cluster::{Cluster, key, put, settings, vm_name};
 use crate::components::etcd::*;
+use crate::engine::{Delay, Duration};
 use crate::wire::StoreOperation;
 
 fn many(cluster: &mut Cluster, count: u64) {
@@ -72,6 +73,36 @@ fn a_restarted_member_replays_its_log_over_its_database() {
     cluster.run_for(1_000);
     assert_eq!(cluster.revision(1), 21);
     assert_eq!(cluster.hosts[1].applied.len(), 20, "nothing is applied twice");
+}
+
+#[test]
+fn what_is_posted_to_a_member_that_begins_waits_for_it() {
+    // Its leader's heartbeats leave each 100 ms, and one comes while it begins, or soon after.
+    let boot = Delay { low: Duration::from_millis(100), high: Duration::from_millis(100) };
+    for seed in 0..10 {
+        let mut cluster = Cluster::with(Settings { boot, ..settings() }, 3, seed);
+        cluster.run_for(seed * 13);
+        cluster.kill(2);
+        cluster.run_for(700);
+        cluster.start(2);
+        cluster.run_for(99);
+        assert!(cluster.hosts[2].etcd.status().is_none(), "it has not begun");
+        cluster.run_for(2);
+        assert_eq!(cluster.role(2).1, Some(0), "seed {seed}: it knows its leader at once");
+        assert_eq!(cluster.role(0), (Role::Leader, Some(0)));
+    }
+}
+
+#[test]
+fn what_is_posted_to_another_clusters_member_is_not_heard() {
+    let mut cluster = Cluster::of(2, 1);
+    cluster.kill(1);
+    cluster.hosts[1].vm.disk.write(FLAGS, "ETCD_FORCE_NEW_CLUSTER=true");
+    cluster.start(1);
+    cluster.run_for(3_000);
+    assert_eq!(cluster.role(1), (Role::Leader, Some(1)), "it goes on alone");
+    let commits = cluster.result(1, put("b", 0), 50);
+    assert_eq!(commits, "Committed");
 }
 
 #[test]
