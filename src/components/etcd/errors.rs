@@ -53,6 +53,8 @@ pub const LEARNER_NOT_READY: Failure = (
     GrpcCode::FailedPrecondition,
     "etcdserver: can only promote a learner member which is in sync with leader",
 );
+/// Its code is another in 3.6.
+pub const FOR_LEARNER: &str = "etcdserver: rpc not supported for learner";
 pub const LEASE_NOT_FOUND: Failure = (GrpcCode::NotFound, "etcdserver: requested lease not found");
 pub const LEASE_EXISTS: Failure =
     (GrpcCode::FailedPrecondition, "etcdserver: lease already exists");

@@ -1,9 +1,9 @@
 //! What clients ask: who may be answered, by whom, and with what.
 //!
 //! Nobody is answered before the member has published itself through the log. Follows
-//! `v3rpc/interceptor.go` for `hasleader`, and the servers beside it.
+//! `v3rpc/interceptor.go` for learners and `hasleader`, and the servers beside it.
 
-use super::errors::{NO_LEADER, NOT_LEADER, failed};
+use super::errors::{FOR_LEARNER, NO_LEADER, NOT_LEADER, failed};
 use super::{Event, Member};
 use crate::api::{Kind, ObjectKey};
 use crate::engine::{SimTime, Text};
@@ -75,6 +75,9 @@ impl Member {
             return self.early.push(Early { from, request, cause: ctx.cause() });
         }
         let client = Client::Connection(from, request.id);
+        if self.is_learner() && !self.serves_as_learner(&request.operation) {
+            return self.answer(client, failed((self.settings.learner_code, FOR_LEARNER)), ctx);
+        }
         if request.require_leader && self.raft.leader().is_none() {
             return self.answer(client, failed(NO_LEADER), ctx);
         }
@@ -103,6 +106,22 @@ impl Member {
             }
             operation => self.serve(client, operation, ctx),
         }
+    }
+
+    /// A learner answers for itself, and from what it has (`isRPCSupportedForLearner` of `v3rpc/util.go`).
+    fn serves_as_learner(&self, operation: &StoreOperation) -> bool {
+        match operation {
+            StoreOperation::Status => true,
+            StoreOperation::Get(_, how) | StoreOperation::Range(_, how) => {
+                *how == Consistency::Serializable
+            }
+            StoreOperation::SnapshotSave => self.settings.learner_sends_snapshot,
+            _ => false,
+        }
+    }
+
+    fn is_learner(&self) -> bool {
+        self.store.member(self.id).is_some_and(|own| own.learner)
     }
 
     /// What does not go through the log as a client's data does.
@@ -183,6 +202,10 @@ impl Member {
         let probe = Client::Probe(from, id);
         let serializable = path.contains("serializable=true") || path.starts_with("/livez");
         if path.starts_with("/readyz") {
+            if self.settings.readyz_wants_voter && self.is_learner() {
+                let error = (self.settings.learner_code, FOR_LEARNER);
+                return self.answer(probe, failed(error), ctx);
+            }
             return self.read(probe, Query::Nothing, ctx);
         }
         match serializable || self.raft.leader().is_some() {
@@ -219,7 +242,7 @@ impl Member {
             index: self.raft.committed(),
             applied: self.store.applied(),
             revision: self.store.revision(),
-            is_learner: self.store.member(self.id).is_some_and(|own| own.learner),
+            is_learner: self.is_learner(),
             errors: if leader.is_none() { vec![NO_LEADER.1] } else { Vec::new() },
         }
     }

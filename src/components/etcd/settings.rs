@@ -64,6 +64,12 @@ pub struct Settings {
     pub learner_ready_percent: u64,
     /// A learner that has not published its name is not promoted.
     pub promotes_started_only: bool,
+    /// The code under which a learner says that it does not serve a request.
+    pub learner_code: GrpcCode,
+    /// A learner serves `snapshot save`.
+    pub learner_sends_snapshot: bool,
+    /// A learner is not ready by `/readyz`.
+    pub readyz_wants_voter: bool,
     /// How long a member that was removed goes on.
     pub removal_delay: Duration,
     /// How often the leader looks for expired leases.

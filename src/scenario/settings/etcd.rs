@@ -51,6 +51,13 @@ pub fn etcd(all: &Catalog) -> etcd::Settings {
         max_learners: size(count("maxLearners")),
         learner_ready_percent: all.percent("etcd.learnerReadyPercent"),
         promotes_started_only: rule("promotesStartedOnly"),
+        learner_code: match all.choice("etcd.learnerCode", &["UNAVAILABLE", "FAILED_PRECONDITION"])
+        {
+            0 => GrpcCode::Unavailable,
+            _ => GrpcCode::FailedPrecondition,
+        },
+        learner_sends_snapshot: rule("learnerSendsSnapshot"),
+        readyz_wants_voter: rule("readyzWantsVoter"),
         removal_delay: duration("removalDelay"),
         lease_check: period("leaseCheck"),
         lease_retry: period("leaseRetry"),

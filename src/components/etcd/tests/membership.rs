@@ -2,7 +2,8 @@
 
 use super::cluster::{Cluster, get, put, settings, vm_name};
 use crate::components::etcd::*;
-use crate::wire::{Consistency, StoreAnswer, StoreOperation};
+use crate::engine::Duration;
+use crate::wire::{Consistency, GrpcCode, StoreAnswer, StoreOperation};
 
 const UNHEALTHY: &str = "Unavailable etcdserver: unhealthy cluster";
 
@@ -105,6 +106,59 @@ fn a_learner_gets_the_log_counts_nowhere_and_can_be_promoted() {
     assert_eq!(cluster.result(0, promote, 500), again);
     let nobody = StoreOperation::MemberPromote(MemberId(9));
     assert_eq!(cluster.result(0, nobody, 50), "NotFound etcdserver: member not found");
+}
+
+/// A cluster of three with a learner; its number.
+fn with_learner(settings: Settings) -> (Cluster, usize) {
+    let mut cluster = Cluster::with(settings, 3, 1);
+    let number = newcomer(&mut cluster, 3);
+    cluster.hosts[number].etcd = Etcd::joining(settings, (0..=3).map(vm_name).collect());
+    assert_eq!(cluster.result(0, add_learner("vm-3"), 50), "Members");
+    cluster.start(number);
+    cluster.run_for(2_000);
+    (cluster, number)
+}
+
+#[test]
+fn a_learner_answers_for_itself_and_refuses_all_else() {
+    let (mut cluster, learner) = with_learner(settings());
+    let refused = "Unavailable etcdserver: rpc not supported for learner";
+    let list = StoreOperation::MemberList(Consistency::Serializable);
+    let asked = [
+        (StoreOperation::Status, "Status"),
+        (get("a", Consistency::Serializable), "Value"),
+        (StoreOperation::SnapshotSave, "Done"),
+        (get("a", Consistency::Linearizable), refused),
+        (put("b", 0), refused),
+        (list.clone(), refused),
+        (StoreOperation::Watch(None), refused),
+        (StoreOperation::LeaseGrant(Duration::from_secs(10)), refused),
+    ];
+    for (operation, words) in asked {
+        assert_eq!(cluster.result(learner, operation.clone(), 50), words, "{operation:?}");
+    }
+    let promote = StoreOperation::MemberPromote(MemberId(4));
+    assert_eq!(cluster.result(0, promote, 100), "Members");
+    assert_eq!(cluster.result(learner, list, 50), "Members", "it is none any more");
+}
+
+#[test]
+fn releases_differ_in_how_a_learner_refuses_and_in_whether_it_is_ready() {
+    let of_3_4 = Settings { learner_sends_snapshot: false, ..settings() };
+    let (mut cluster, learner) = with_learner(of_3_4);
+    let words = cluster.result(learner, StoreOperation::SnapshotSave, 50);
+    assert_eq!(words, "Unavailable etcdserver: rpc not supported for learner");
+    let ready = cluster.check_health(learner, "/readyz");
+    cluster.run_for(100);
+    assert_eq!(cluster.health[&ready], 200);
+    let (learner_code, readyz_wants_voter) = (GrpcCode::FailedPrecondition, true);
+    let of_3_6 = Settings { learner_code, readyz_wants_voter, ..settings() };
+    let (mut cluster, learner) = with_learner(of_3_6);
+    let words = cluster.result(learner, put("b", 0), 50);
+    assert_eq!(words, "FailedPrecondition etcdserver: rpc not supported for learner");
+    let checks = [learner, 0].map(|member| cluster.check_health(member, "/readyz"));
+    cluster.run_for(100);
+    assert_eq!(checks.map(|id| cluster.health[&id]), [503, 200]);
 }
 
 #[test]
