@@ -101,6 +101,13 @@ impl Datacenter {
         *own.unwrap_or(&self.keep_alives.usual)
     }
 
+    /// When the living end of a connection that fell silent now asks whether the other lives. One that has
+    /// been idle for long has asked before, and had its answers: it asks again in its old rhythm.
+    pub fn asks_at(&self, id: ConnectionId, now: SimTime) -> SimTime {
+        let heard = self.network.heard_at(id).unwrap_or(now);
+        self.keep_alive(id).next_ping(heard, now).unwrap_or(now)
+    }
+
     /// The host of the other end has lost its power: what its end notices of that.
     pub(super) fn fallen_silent(
         &self,
@@ -109,7 +116,7 @@ impl Datacenter {
         now: SimTime,
     ) -> Happening {
         let keep_alive = self.keep_alive(id);
-        let asks = self.network.asks_at(id, keep_alive, now);
+        let asks = self.asks_at(id, now);
         let direction: Direction = (id, End::of(who, id));
         match keep_alive.by {
             Asker::Program => {

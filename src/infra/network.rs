@@ -4,7 +4,7 @@
 //! dies **breaks** its connections, or leaves them hanging if its host died with it. The fourth way,
 //! an **answer** that says no, is a message like any other and not known here.
 
-use super::{End, KeepAlive, Lag, ProcessId, Processes, Vm, VmId};
+use super::{End, Lag, ProcessId, Processes, Vm, VmId};
 use crate::api::Uid;
 use crate::engine::{Duration, Rule, SimTime};
 use std::collections::BTreeMap;
@@ -437,12 +437,6 @@ impl Network {
             .filter(|(id, state)| id.client == process || state.server == Some(process))
             .map(|(id, state)| (id, self.peer(id, process), state.latency))
             .collect()
-    }
-
-    /// When the living end of a connection that fell silent now asks whether the other lives.
-    pub fn asks_at(&self, id: ConnectionId, keep_alive: KeepAlive, now: SimTime) -> SimTime {
-        let heard = self.connections.get(id).map_or(now, |connection| connection.heard);
-        now.max(heard + keep_alive.idle)
     }
 }
 

@@ -193,6 +193,19 @@ fn a_host_without_power_is_silent_until_the_keep_alive_misses() {
 }
 
 #[test]
+fn an_idle_connection_has_asked_before_and_asks_again_in_its_rhythm() {
+    let mut pair = pair();
+    let id = pair.connect(at(0));
+    let asks = |pair: &Pair, millis| pair.datacenter.asks_at(id, at(millis));
+    // It asked at 30, 60 and 90 s, and was answered.
+    assert_eq!(asks(&pair, 20_000), at(30_000));
+    assert_eq!(asks(&pair, 100_000), at(120_000));
+    assert_eq!(asks(&pair, 119_999), at(120_000));
+    pair.datacenter.network.heard(id, at(105_000));
+    assert_eq!(asks(&pair, 120_000), at(135_000), "anything heard puts it off");
+}
+
+#[test]
 fn a_container_outlives_its_kubelet_but_not_its_vm() {
     let mut pair = pair();
     let pod = Uid(7);

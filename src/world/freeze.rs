@@ -42,7 +42,7 @@ impl Core {
             if keep_alive.by != Asker::Program {
                 continue;
             }
-            let asks = self.datacenter.network.asks_at(connection, keep_alive, now);
+            let asks = self.datacenter.asks_at(connection, now);
             let what = What::Unanswered(connection, (id, now), Broken::Lost);
             let led = self.step_on(cause.of(entry), asks, keep_alive.rules[0], client);
             self.push_host(asks + keep_alive.answer, client, (led, keep_alive.rules[1]), what);
