@@ -25,6 +25,7 @@ impl Member {
 
     /// Applies one entry.
     pub fn apply(&mut self, entry: &Entry<Proposal>, ctx: &mut Ctx<Event>) {
+        self.applied_term = entry.term;
         // After a restart the log is replayed over a database that is ahead of it.
         if entry.index <= self.store.applied() {
             return;

@@ -72,6 +72,9 @@ impl Member {
             ticked: SimTime::ZERO,
             followed: SimTime::ZERO,
             seen: (Role::Follower, None),
+            seen_commit: 0,
+            said_leader: None,
+            applied_term: 0,
             elected: None,
             peers: Vec::new(),
             incoming: None,
@@ -116,6 +119,9 @@ fn elect(members: &mut [Member], leader: usize) {
         if flight.is_empty() {
             for member in members.iter_mut() {
                 member.seen = (member.raft.role(), member.raft.leader());
+                member.said_leader = member.raft.leader();
+                member.seen_commit = member.raft.committed();
+                member.applied_term = member.raft.term();
                 member.is_serving = true;
             }
             return;

@@ -154,8 +154,13 @@ struct Member {
     ticked: SimTime,
     /// When it last heard from its leader what keeps it from campaigning.
     followed: SimTime,
-    /// Role and leader as they were at the last turn.
+    /// Role and leader as they were at the last turn, and what was committed then.
     seen: (Role, Option<MemberId>),
+    seen_commit: Index,
+    /// Who leads as its log said last.
+    said_leader: Option<MemberId>,
+    /// The term of the last entry that it has applied.
+    applied_term: Term,
     /// When it became leader last.
     elected: Option<SimTime>,
     peers: Vec<Peer>,
@@ -324,6 +329,7 @@ impl Member {
             | Input::Host(_)
             | Input::Started(_) => {}
         }
+        self.say_leader(ctx);
         self.turn(ctx);
         self.arm_reads(ctx);
     }

@@ -78,7 +78,7 @@ impl Member {
         if self.is_learner() && !self.serves_as_learner(&request.operation) {
             return self.answer(client, failed((self.settings.learner_code, FOR_LEARNER)), ctx);
         }
-        if request.require_leader && self.raft.leader().is_none() {
+        if request.require_leader && self.seen.1.is_none() {
             return self.answer(client, failed(NO_LEADER), ctx);
         }
         if let StoreOperation::Watch(after) = request.operation {
@@ -208,7 +208,7 @@ impl Member {
             }
             return self.read(probe, Query::Nothing, ctx);
         }
-        match serializable || self.raft.leader().is_some() {
+        match serializable || self.seen.1.is_some() {
             true => self.answer(probe, StoreAnswer::Done, ctx),
             false => self.answer(probe, failed(NO_LEADER), ctx),
         }
@@ -233,13 +233,14 @@ impl Member {
         }
     }
 
+    /// What the last turn made known: a member that waits for its disk says what was then.
     pub fn status(&self) -> MemberStatus {
-        let leader = self.raft.leader();
+        let leader = self.seen.1;
         MemberStatus {
             member: self.id,
             leader,
-            term: self.raft.term(),
-            index: self.raft.committed(),
+            term: self.applied_term,
+            index: self.seen_commit,
             applied: self.store.applied(),
             revision: self.store.revision(),
             is_learner: self.is_learner(),

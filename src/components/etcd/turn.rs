@@ -223,8 +223,21 @@ impl Member {
         !self.sending.is_empty() || self.sent_snapshot.is_some_and(is_held)
     }
 
-    /// Notices who leads, what it is itself, and what follows for those who wait.
+    /// Says who leads, as soon as raft knows: also while the disk writes (`run` of `raft/node.go`).
+    pub fn say_leader(&mut self, ctx: &mut Ctx<Event>) {
+        let now = self.raft.leader();
+        let said = std::mem::replace(&mut self.said_leader, now);
+        if said != now && !self.is_stopping {
+            let name = |id: Option<MemberId>| id.map_or(Text::EMPTY, |id| self.name_of(id));
+            ctx.log(leader_line(ctx.host(), &name(said), &name(now), self.raft.term()));
+        }
+    }
+
+    /// Notices who leads, what it is itself, and what follows for those who wait. Clients are told of
+    /// what it has noticed, not of what raft knows (`getLead` of `etcdserver/server.go`).
     fn follow_leadership(&mut self, ctx: &mut Ctx<Event>) {
+        self.say_leader(ctx);
+        self.seen_commit = self.raft.committed();
         let now = (self.raft.role(), self.raft.leader());
         let (role, leader) = std::mem::replace(&mut self.seen, now);
         if (role, leader) == now {
@@ -240,7 +253,6 @@ impl Member {
         if leader != now.1 {
             let name = |id: Option<MemberId>| id.map_or(Text::EMPTY, |id| self.name_of(id));
             let (from, to) = (name(leader), name(now.1));
-            ctx.log(leader_line(&member, &from, &to, self.raft.term()));
             tell("leader", from, to, ctx);
         }
         if role != now.0 {

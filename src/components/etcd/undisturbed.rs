@@ -117,6 +117,7 @@ impl Member {
         self.cut_log(course.flushed);
         self.apply(&entry, ctx);
         self.raft.pass_over_commit();
+        self.seen_commit = self.raft.committed();
         self.cut_log(course.applied);
     }
 }

@@ -106,6 +106,30 @@ fn who_is_told_to_stop_lets_its_clients_go_before_it_hands_over() {
 }
 
 #[test]
+fn a_member_that_waits_for_its_disk_tells_clients_what_it_knew_and_its_log_what_it_hears() {
+    let mut cluster = Cluster::of(3, 1);
+    let before = cluster.hosts[0].etcd.status().expect("it runs");
+    cluster.hosts[0].stall = Duration::from_secs(11);
+    cluster.ask(0, put("b", 0));
+    cluster.run_for(4_000);
+    assert_ne!(cluster.role(0).1, Some(0), "raft has heard of another leader");
+    let told = cluster.hosts[0].etcd.status().expect("it runs");
+    assert_eq!(told.leader, Some(MemberId(1)), "and its clients have not");
+    assert_eq!((told.term, told.index), (before.term, before.index));
+    assert!(cluster.logs(0, "raft.node: vm-0 changed leader") || cluster.logs(0, "lost leader"));
+    let id = cluster.ask_as(0, StoreOperation::Watch(None), true);
+    let health = cluster.check_health(0, "/health");
+    cluster.run_for(50);
+    assert_eq!(cluster.words(id), "Watching", "it has a leader, as far as that goes");
+    assert_eq!(cluster.health[&health], 200);
+    cluster.hosts[0].stall = Duration::ZERO;
+    cluster.run_for(10_000);
+    let told = cluster.hosts[0].etcd.status().expect("it runs");
+    assert_ne!(told.leader, Some(MemberId(1)), "then it looks up");
+    assert!(told.term > before.term);
+}
+
+#[test]
 fn a_leader_that_is_cut_off_steps_down_and_follows_when_it_is_back() {
     let mut cluster = Cluster::of(3, 3);
     cluster.isolate(0);
