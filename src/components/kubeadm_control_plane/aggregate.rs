@@ -9,7 +9,6 @@ use crate::api::kinds::{
 };
 use crate::engine::{SimTime, Text};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// How bad a condition is that is False; v1beta1 writes it beside the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
