@@ -168,7 +168,7 @@ impl Kubelet {
         let pod = self.statics.get(name)?;
         let program = ctx.program(name)?;
         let ready = match pod.stage {
-            Stage::Running { .. } if program.running_since.is_some() => pod.probes.are_ready()?,
+            Stage::Running { .. } if program.running_since.is_some() => pod.probes.are_ready(),
             _ => false,
         };
         let has_run = program.starts > 0 || shown.pod().is_some_and(|pod| pod.started.is_some());

@@ -130,6 +130,18 @@ fn what_others_wrote_is_put_right_in_the_next_round() {
 }
 
 #[test]
+fn a_kubelet_that_restarts_shows_its_pod_unready_once_its_startup_probe_begins() {
+    let startup = super::static_pods_tests::spec(ProbeKind::Startup, 10, 24);
+    let mut bench = with(Start::Fresh, true, vec![startup]);
+    bench.list(&[shown()]);
+    assert!(!bench.waiting().contains(&"patch Pod/etcd-w".to_owned()), "it is shown as it was");
+    bench.play(Input::Tick(ActivityId(8)));
+    let object = bench.grant("patch Pod/etcd-w");
+    let ready = object.pod().expect("a Pod").conditions.get("Ready").expect("said");
+    assert_eq!((ready.status, ready.reason.as_str()), (Status::False, "ContainersNotReady"));
+}
+
+#[test]
 fn one_without_a_static_pod_is_deleted() {
     let mut other = shown();
     other.meta.key.name = Text::word("old-w");

@@ -191,6 +191,8 @@ pub struct Kubelet {
     volumes: Volumes,
     statics: StaticPods,
     forwards: Forwards,
+    /// When this process was started.
+    started: SimTime,
     /// When it asked for its registration, and for how long it had tried to make its CSINode then.
     storage_asked: SimTime,
     storage_lead: Duration,
@@ -227,6 +229,7 @@ impl Kubelet {
             volumes: Volumes::default(),
             statics: StaticPods::default(),
             forwards: Forwards::default(),
+            started: SimTime::ZERO,
             storage_asked: SimTime::ZERO,
             storage_lead: Duration::ZERO,
             settings,
@@ -301,6 +304,7 @@ impl Kubelet {
 
     fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
         *self = Kubelet::new(self.settings.clone(), self.server, self.name.clone());
+        self.started = ctx.now();
         if ctx.disk().read(CONFIG).is_none() {
             ctx.log(format!(
                 "\"command failed\" err=\"failed to load kubelet config file, error: failed to \

@@ -17,14 +17,15 @@ use crate::api::{ProbeKind, ProbeSpec, StaticPodManifest};
 use crate::engine::{Activity, Path, Phase, Rhythm, SimTime, Text};
 use crate::infra::{ActivityId, Address, Broken, ConnectionId, Ctx, Port};
 use crate::wire::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the probes of one container have found.
 #[derive(Clone, Debug)]
 pub struct Probes {
-    /// What is not known is not said: a kubelet that took a container over has not asked yet.
-    started: Option<bool>,
-    ready: Option<bool>,
+    started: bool,
+    ready: bool,
+    /// Those that have not looked once at a container that ran before this kubelet did.
+    unmet: BTreeSet<ProbeKind>,
     each: BTreeMap<ProbeKind, Probe>,
 }
 
@@ -56,43 +57,39 @@ const FIRST: u8 = 8;
 impl Probes {
     /// Of a container that has just been started.
     pub(super) fn of_a_new_container(manifest: &StaticPodManifest) -> Probes {
-        Probes::new(manifest, Some(false))
+        let lacks = |kind| !has(manifest, kind);
+        let (started, ready) = (lacks(ProbeKind::Startup), lacks(ProbeKind::Readiness));
+        Probes { started, ready, ..Probes::of_a_healthy_container() }
     }
 
-    /// Of one that ran before this kubelet did.
+    /// Of one that ran before this kubelet did: its Pod is looked at before its probes begin, and a
+    /// container without one that has begun counts as well. What an earlier kubelet knew is forgotten
+    /// (until 1.35, whose gate ChangeContainerStatusOnKubeletRestart is off).
     pub(super) fn of_an_unknown_container(manifest: &StaticPodManifest) -> Probes {
-        Probes::new(manifest, None)
+        let unmet = [ProbeKind::Startup, ProbeKind::Readiness].into_iter();
+        let unmet = unmet.filter(|kind| has(manifest, *kind)).collect();
+        Probes { unmet, ..Probes::of_a_healthy_container() }
     }
 
     /// Of one that has long been well.
     pub(super) fn of_a_healthy_container() -> Probes {
-        Probes { started: Some(true), ready: Some(true), each: BTreeMap::new() }
+        Probes { started: true, ready: true, unmet: BTreeSet::new(), each: BTreeMap::new() }
     }
 
-    fn new(manifest: &StaticPodManifest, until_asked: Option<bool>) -> Probes {
-        let has = |kind| manifest.probes.iter().any(|probe| probe.kind == kind);
-        let first = |kind| if has(kind) { until_asked } else { Some(true) };
-        Probes {
-            started: first(ProbeKind::Startup),
-            ready: first(ProbeKind::Readiness),
-            each: BTreeMap::new(),
-        }
+    pub(super) fn are_ready(&self) -> bool {
+        self.started && self.ready
     }
+}
 
-    /// Whether the container is ready, if that is known.
-    pub(super) fn are_ready(&self) -> Option<bool> {
-        Some(self.started? && self.ready?)
-    }
+fn has(manifest: &StaticPodManifest, kind: ProbeKind) -> bool {
+    manifest.probes.iter().any(|probe| probe.kind == kind)
 }
 
 impl Kubelet {
     /// Declares the rhythm of each probe of a Pod, unless it has it already.
     pub(super) fn declare_probes(&mut self, name: &Text, start: Start, ctx: &mut Ctx<Event>) {
         let Some(pod) = self.statics.pods.get(name) else { return };
-        let phase = match start {
-            Start::Steady => Phase::Stationary,
-            Start::Fresh => Phase::Now,
-        };
+        let up_for = ctx.now().since(self.started);
         for spec in pod.manifest.probes.clone() {
             let slots = &mut self.statics.slots.slots;
             let same = |(of, other): &(Text, ProbeSpec)| of == name && other.kind == spec.kind;
@@ -118,6 +115,11 @@ impl Kubelet {
                 ProbeKind::Liveness => "kubernetes.probeLivenessPeriod",
                 ProbeKind::Readiness => "kubernetes.probeReadinessPeriod",
             };
+            // What a kubelet finds when it starts is not to be probed all at once.
+            let phase = match start {
+                Start::Fresh if up_for >= period => Phase::Now,
+                Start::Fresh | Start::Steady => Phase::Stationary,
+            };
             let (jitter_percent, rhythm) = (0, Rhythm::Ticker);
             let activity = Activity { rule, period, jitter_percent, rhythm, path };
             ctx.every(ActivityId(number), activity, phase);
@@ -126,6 +128,9 @@ impl Kubelet {
 
     /// It is time for a probe.
     pub(super) fn probe(&mut self, activity: ActivityId, ctx: &mut Ctx<Event>) {
+        if self.meets_container(activity, ctx) {
+            return;
+        }
         let Some((name, spec)) = self.due_probe(activity, ctx.now()) else {
             return self.let_sleep(activity, ctx);
         };
@@ -154,7 +159,7 @@ impl Kubelet {
     fn let_sleep(&self, activity: ActivityId, ctx: &mut Ctx<Event>) {
         let Some((name, spec)) = self.statics.slots.of(activity) else { return };
         let pod = self.statics.pods.get(name);
-        let has_started = pod.is_some_and(|pod| pod.probes.started == Some(true));
+        let has_started = pod.is_some_and(|pod| pod.probes.started);
         if spec.kind == ProbeKind::Startup && has_started {
             ctx.sleep(activity);
         }
@@ -170,6 +175,22 @@ impl Kubelet {
         }
     }
 
+    /// A probe that looks for the first time at a container that ran before this kubelet did has found
+    /// nothing yet: the container has not started, or is not ready. True if that was all for now: a
+    /// startup probe takes what counted until this moment for a container that has started.
+    fn meets_container(&mut self, activity: ActivityId, ctx: &mut Ctx<Event>) -> bool {
+        let Some((name, spec)) = self.statics.slots.of(activity) else { return false };
+        let (name, kind) = (name.clone(), spec.kind);
+        let Some(pod) = self.statics.pods.get_mut(&name) else { return false };
+        if !pod.probes.unmet.remove(&kind) {
+            return false;
+        }
+        if pod.probes.say(kind, false) {
+            self.sync_mirror(&name, ctx);
+        }
+        kind == ProbeKind::Startup
+    }
+
     /// On which connection a probe that is due would ask for what, if success would be no news, and
     /// before when the answer would have to be there.
     pub fn foresee_probe(
@@ -180,8 +201,7 @@ impl Kubelet {
         let (name, spec) = self.due_probe(activity, now)?;
         let probes = &self.statics.pods.get(&name)?.probes;
         let probe = probes.each.get(&spec.kind)?;
-        let is_well =
-            probes.are_ready() == Some(true) && (probe.failures, probe.asked) == (0, None);
+        let is_well = probes.are_ready() && (probe.failures, probe.asked) == (0, None);
         let limit = now + spec.timeout.min(spec.period);
         is_well.then_some((probe.connection?, spec.path, limit))
     }
@@ -191,7 +211,7 @@ impl Kubelet {
         let (name, spec) = self.statics.slots.of(activity)?;
         let pod = self.statics.pods.get(name)?;
         let Stage::Running { since } = pod.stage else { return None };
-        let has_started = pod.probes.started == Some(true);
+        let has_started = pod.probes.started;
         let waits = pod.probes.each.get(&spec.kind).is_some_and(|probe| probe.on_hold);
         let asks = pod.manifest.probes.contains(spec)
             && now.since(since) >= spec.initial_delay
@@ -334,8 +354,8 @@ impl Probes {
     fn say(&mut self, kind: ProbeKind, well: bool) -> bool {
         let before = self.are_ready();
         match kind {
-            ProbeKind::Startup => self.started = Some(well),
-            ProbeKind::Readiness => self.ready = Some(well),
+            ProbeKind::Startup => self.started = well,
+            ProbeKind::Readiness => self.ready = well,
             ProbeKind::Liveness => {}
         }
         self.are_ready() != before

@@ -1,7 +1,7 @@
 //! Probes, with a server played by hand.
 
 use super::static_pods::{Stage, Why};
-use super::static_pods_tests::{ETCD, Kubelets, spec, stage, with};
+use super::static_pods_tests::{ETCD, Kubelets, manifest, spec, stage, with};
 use super::*;
 use crate::api::ProbeSpec;
 use crate::infra::testbed::logs;
@@ -44,7 +44,7 @@ fn is_stopped(effects: &[Effect<Event>]) -> bool {
 }
 
 fn ready(bench: &Kubelets) -> Option<bool> {
-    bench.component.statics.get(&ETCD)?.probes.are_ready()
+    bench.component.statics.get(&ETCD).map(|pod| pod.probes.are_ready())
 }
 
 fn running(probes: Vec<ProbeSpec>) -> Kubelets {
@@ -111,15 +111,32 @@ fn three_failures_of_readiness_take_ready_away_and_one_success_gives_it_back() {
     assert_eq!(ready(&bench), Some(true));
 }
 
-#[test]
-fn the_startup_probe_comes_first_and_then_never_again() {
-    let probes = vec![
+/// As kubeadm has them.
+fn all_three() -> Vec<ProbeSpec> {
+    vec![
         spec(ProbeKind::Startup, 10, 2),
         spec(ProbeKind::Liveness, 10, 8),
         spec(ProbeKind::Readiness, 1, 3),
-    ];
-    let mut bench = with(Start::Fresh, true, probes.clone());
-    assert_eq!(ready(&bench), None, "of a container that it took over it does not know yet");
+    ]
+}
+
+/// A kubelet that has just started the container itself.
+fn begun(probes: Vec<ProbeSpec>) -> Kubelets {
+    let mut bench = with(Start::Fresh, false, probes);
+    for _ in 0..2 {
+        let place = bench.timers.iter().position(|(_, e)| matches!(e, Event::StaticPod(..)));
+        let (_, due) = bench.timers.remove(place.expect("its next step"));
+        bench.play(Input::Due(due));
+    }
+    let now = bench.bed.now;
+    bench.bed.vm.programs.get_mut(&ETCD).expect("there").begin(now);
+    bench
+}
+
+#[test]
+fn the_startup_probe_comes_first_and_then_never_again() {
+    let mut bench = begun(all_three());
+    assert_eq!(ready(&bench), Some(false));
     for other in [1, 2] {
         assert!(probe(&mut bench, other, Reacts::Says(200)).is_none(), "it waits");
     }
@@ -129,9 +146,59 @@ fn the_startup_probe_comes_first_and_then_never_again() {
         assert!(probe(&mut bench, other, Reacts::Says(200)).is_some());
     }
     assert_eq!(ready(&bench), Some(true));
-    let mut bench = with(Start::Fresh, true, probes);
+    let mut bench = begun(all_three());
     assert!(!is_stopped(&probe(&mut bench, 0, Reacts::Refuses).expect("asked")));
     assert!(is_stopped(&probe(&mut bench, 0, Reacts::Refuses).expect("asked")));
+}
+
+#[test]
+fn a_container_that_was_taken_over_is_not_ready_from_its_startup_probes_first_look_to_the_second() {
+    let mut bench = with(Start::Fresh, true, all_three());
+    assert_eq!(ready(&bench), Some(true), "no probe has begun yet");
+    assert!(probe(&mut bench, 1, Reacts::Says(200)).is_some(), "and so it has started");
+    assert!(probe(&mut bench, 0, Reacts::Says(200)).is_none(), "it finds a started container");
+    assert_eq!(ready(&bench), Some(false), "of which it knows nothing");
+    for other in [1, 2] {
+        assert!(probe(&mut bench, other, Reacts::Says(200)).is_none(), "they wait");
+    }
+    probe(&mut bench, 0, Reacts::Says(200)).expect("asked");
+    assert_eq!(ready(&bench), Some(false), "readiness has been found by none");
+    probe(&mut bench, 2, Reacts::Says(200)).expect("asked");
+    assert_eq!(ready(&bench), Some(true));
+}
+
+#[test]
+fn without_a_startup_probe_one_that_was_taken_over_is_unready_until_the_first_answer() {
+    let mut bench = with(Start::Fresh, true, vec![spec(ProbeKind::Readiness, 1, 3)]);
+    assert_eq!(ready(&bench), Some(true));
+    let effects = probe(&mut bench, 0, Reacts::Hangs).expect("asked at once");
+    assert_eq!(ready(&bench), Some(false));
+    let (to, number, _) = asked(&effects).expect("asked");
+    bench.play(Input::Message(to, Message::Health(number, 200, Text::EMPTY)));
+    assert_eq!(ready(&bench), Some(true));
+}
+
+#[test]
+fn the_probes_of_a_kubelet_that_starts_begin_anywhere_in_their_period_and_later_ones_at_once() {
+    let first = |up_for: Duration| {
+        let mut bench = with(Start::Fresh, true, vec![]);
+        bench.bed.pass(up_for);
+        let path = manifest(vec![]).path();
+        bench.bed.vm.disk.write(path.clone(), manifest(all_three()).to_file());
+        bench.component.statics = Default::default();
+        let effects = bench.play(Input::FileChanged(path));
+        let armed = effects.iter().filter_map(|effect| match effect {
+            Effect::Arm(_, pause) => Some(*pause),
+            _ => None,
+        });
+        armed.collect::<Vec<_>>()
+    };
+    let (secs, none) = (Duration::from_secs, Duration::ZERO);
+    assert!(first(none).iter().all(|pause| !pause.is_zero()));
+    let [startup, liveness, readiness] = first(secs(5))[..] else { panic!("three probes") };
+    assert!((none..secs(10)).contains(&startup) && !startup.is_zero() && !liveness.is_zero());
+    assert_eq!(readiness, none, "its period is over");
+    assert_eq!(first(secs(10)), [none; 3]);
 }
 
 #[test]
