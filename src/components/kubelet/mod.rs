@@ -28,6 +28,8 @@ mod static_pods;
 #[cfg(test)]
 mod static_pods_tests;
 mod status;
+#[cfg(test)]
+mod status_tests;
 pub mod storage;
 #[cfg(test)]
 mod tests;
@@ -82,6 +84,9 @@ pub struct Settings {
     pub status_reads: StatusReads,
     /// A runtime that was not looked at for longer than this is not healthy.
     pub pleg_threshold: Duration,
+    /// How long a kubelet that starts does not know how its runtime is, though it reports; nothing
+    /// where it looks before.
+    pub runtime_check: Delay,
     /// How often it is looked at.
     pub pleg_period: Duration,
     /// How long a look takes, and how long the kubelet reckons before it looks at this in a report.

@@ -22,6 +22,8 @@ pub struct StatusLoop {
     registration: Backoff,
     /// Storage is ready; runtime and network are before the kubelet is.
     ready: bool,
+    /// Until when it does not know how its runtime is.
+    unchecked_until: SimTime,
     /// When a report is due even if nothing changed.
     report_at: SimTime,
     tries: u32,
@@ -52,6 +54,7 @@ const REPORT_AGE: Purpose = Purpose(1);
 const LAST_RELIST: Purpose = Purpose(7);
 const RELIST: Purpose = Purpose(8);
 const RECKONING: Purpose = Purpose(9);
+const RUNTIME_CHECK: Purpose = Purpose(23);
 
 impl Default for StatusLoop {
     fn default() -> StatusLoop {
@@ -61,6 +64,7 @@ impl Default for StatusLoop {
             registration: Backoff::new(Duration::ZERO, Duration::ZERO),
             is_gone: false,
             ready: false,
+            unchecked_until: SimTime::ZERO,
             report_at: SimTime::ZERO,
             tries: 0,
             pressed_until: SimTime::ZERO,
@@ -82,6 +86,8 @@ impl Kubelet {
                 self.adopt(ctx);
             }
             Start::Fresh => {
+                let check = ctx.draw_delay(RUNTIME_CHECK, self.settings.runtime_check);
+                self.status.unchecked_until = ctx.now() + check;
                 self.begin_storage(ctx);
                 self.register(ctx);
             }
@@ -212,7 +218,8 @@ impl Kubelet {
         self.status.is_gone = false;
         let mut changed = Object::clone(&node);
         self.look_at_disk(ctx);
-        let stale = self.pleg_silence(ctx);
+        let unknown = self.runtime_unchecked(&node, ctx).map(Text::word);
+        let stale = unknown.or(self.pleg_silence(ctx).map(Text::from));
         let news = changed.node_mut().is_some_and(|body| {
             self.set_conditions(body, stale.as_deref(), ctx) | self.report_volumes(body)
         });
@@ -290,6 +297,17 @@ impl Kubelet {
         if ctx.disk().is_full {
             self.status.pressed_until = ctx.now() + self.settings.pressure_transition;
         }
+    }
+
+    /// What is wrong with a runtime that this kubelet has not looked at yet. Who finds its Node not
+    /// ready goes on looking until it is (`fastStatusUpdateOnce`), and so reports twice.
+    ///
+    /// Simplified: that first of two reports is left out.
+    fn runtime_unchecked(&self, node: &Object, ctx: &Ctx<Event>) -> Option<&'static str> {
+        let ready = node.node().and_then(|node| node.conditions.get("Ready"));
+        let is_ready = ready.is_some_and(|ready| ready.status == Status::True);
+        (is_ready && ctx.now() < self.status.unchecked_until)
+            .then_some("container runtime status check may not have completed yet")
     }
 
     /// What is wrong with a runtime that nobody has looked at for too long. A process that was

@@ -9,7 +9,7 @@ use crate::infra::testbed::{Testbed, logs};
 use crate::infra::{Effect, EndpointId};
 use std::sync::Arc;
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     let (secs, millis) = (Duration::from_secs, Duration::from_millis);
     let fixed = |length| Delay::fixed(millis(length));
     Settings {
@@ -55,6 +55,7 @@ fn settings() -> Settings {
         pod_status_sync: secs(10),
         status_reads: StatusReads::Server,
         pleg_threshold: secs(180),
+        runtime_check: fixed(0),
         pleg_period: secs(1),
         pleg_relist: Delay { low: Duration::from_millis(1), high: Duration::from_millis(20) },
         volumes: VolumeSettings {
@@ -76,7 +77,7 @@ fn started(start: Start, pods: &[Object]) -> Bench<Kubelet, Event> {
     started_as(kubelet(), start, pods)
 }
 
-fn started_as(kubelet: Kubelet, start: Start, pods: &[Object]) -> Bench<Kubelet, Event> {
+pub(super) fn started_as(kubelet: Kubelet, start: Start, pods: &[Object]) -> Bench<Kubelet, Event> {
     // The configuration is written before the start by a start without it.
     let mut bench = Bench::started(kubelet, "kubelet", Kubelet::on_event, Start::Fresh, pods);
     bench.bed.vm.disk.write(CONFIG, "kind: KubeletConfiguration");

@@ -4,6 +4,7 @@ use super::control_plane::client;
 use super::{has_cloud, small};
 use crate::api::kinds::Resources;
 use crate::components::kubelet;
+use crate::engine::{Delay, Duration};
 use crate::scenario::catalog::Catalog;
 use crate::scenario::models::Platform;
 
@@ -61,6 +62,10 @@ pub fn kubelet(platform: &Platform) -> kubelet::Settings {
             false => kubelet::StatusReads::Server,
         },
         pleg_threshold: duration("plegThreshold"),
+        runtime_check: match all.rule("kubernetes.kubeletChecksRuntimeFirst") {
+            true => Delay::fixed(Duration::ZERO),
+            false => delay("runtimeCheck"),
+        },
         pleg_period: period("plegPeriod"),
         pleg_relist: delay("plegRelist"),
         volumes: kubelet::VolumeSettings::default(),
