@@ -77,6 +77,7 @@ pub enum Effect<E> {
     /// The Pod's containers have ended after a delay.
     StopContainer(Uid, Rule, Duration),
     StartUnit(Text),
+    StopUnit(Text),
     /// A new container of the program of this name runs.
     StartProgram(Text),
     /// A signal to the program that runs in the container of this name.

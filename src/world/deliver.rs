@@ -174,6 +174,10 @@ impl Core {
                 let vm = self.datacenter.processes.get(id).vm;
                 self.start_unit(vm, &unit, *cause);
             }
+            Effect::StopUnit(unit) => {
+                let vm = self.datacenter.processes.get(id).vm;
+                self.stop_unit(vm, &unit, *cause);
+            }
             Effect::StartProgram(program) => self.start_program(id, &program, *cause),
             Effect::SignalProgram(program, signal) => {
                 self.signal_program(id, &program, signal, *cause);
@@ -288,6 +292,14 @@ impl Core {
             process.is_retry &= process.alive;
         }
         self.start_wanted(vm, name, cause);
+    }
+
+    /// `systemctl stop`: the unit's process ends and is not started again.
+    pub(super) fn stop_unit(&mut self, vm: VmId, name: &str, cause: Cause) {
+        let Some(unit) = self.datacenter.vm_mut(vm).units.get_mut(name) else { return };
+        unit.wanted = false;
+        let process = unit.process;
+        self.end_process(process, cause);
     }
 
     /// Starts a unit, unless it runs already or its VM is off.

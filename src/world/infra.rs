@@ -159,10 +159,7 @@ impl Infra<'_> {
 
     /// `systemctl stop`: the unit's process ends and is not started again.
     pub fn stop_unit(&mut self, vm: VmId, unit: &str) {
-        let Some(unit) = self.core.datacenter.vm_mut(vm).units.get_mut(unit) else { return };
-        unit.wanted = false;
-        let process = unit.process;
-        self.core.end_process(process, self.cause);
+        self.core.stop_unit(vm, unit, self.cause);
     }
 
     /// Types a command on the laptop. What comes of it is between kubectl and an API server.

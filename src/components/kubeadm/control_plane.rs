@@ -8,6 +8,7 @@
 //! Follows `k/k:cmd/kubeadm/app/phases/etcd` and `cmd/phases/join`. Simplified: certificates come with
 //! the user data; etcd's flags lie beside its manifest, where the member reads them.
 
+use super::reset::EtcdData;
 use super::{Asked, Event, KUBELET_CONFIG, Kubeadm, finish};
 use crate::api::kinds::{Taint, TaintEffect, taint};
 use crate::api::{
@@ -15,7 +16,7 @@ use crate::api::{
     Verb, labels,
 };
 use crate::engine::{Duration, SimTime, Text};
-use crate::infra::{ConnectionId, Ctx, Port};
+use crate::infra::{ConnectionId, Ctx, NoSpace, Port};
 use crate::raft::MemberId;
 use crate::wire::{Consistency, MemberInfo, Message, StoreAnswer, StoreOperation, StoreRequest};
 use std::collections::BTreeMap;
@@ -51,6 +52,8 @@ pub struct ControlPlaneJoin {
     began: SimTime,
     /// Calls so far.
     made: u32,
+    /// The join has failed, and what it has done is taken back.
+    resets: bool,
 }
 
 /// A call to etcd.
@@ -58,17 +61,20 @@ pub struct ControlPlaneJoin {
 enum Call {
     Add,
     Promote(MemberId),
+    /// Of the member on this VM, if there is one.
+    Remove,
 }
 
 const AGENT: &str = "kubeadm";
 const ETCD: Port = Port(2379);
 /// Where the member's process finds its flags.
-const FLAGS: &str = "/etc/default/etcd";
+pub(super) const FLAGS: &str = "/etc/default/etcd";
 const MEMBER_PROGRAM: &str = "etcd";
 
 impl Kubeadm {
     /// The cluster is trusted and the kubelet has its configuration: the rest of a control plane.
     pub(super) fn prepare_control_plane(&mut self, ctx: &mut Ctx<Event>) {
+        self.is_prepared = true;
         if let Err(full) = ctx.write(KUBELET_CONFIG, "kind: KubeletConfiguration") {
             return self.no_space("kubelet-start", KUBELET_CONFIG, full, ctx);
         }
@@ -101,7 +107,7 @@ impl Kubeadm {
         self.plane.began = ctx.now();
         let nodes = pods.iter().filter_map(|pod| pod.pod().map(|pod| pod.node_name.clone()));
         self.plane.members = nodes.filter(|node| node != ctx.host()).collect();
-        self.call(Call::Add, ctx);
+        self.call(if self.plane.resets { Call::Remove } else { Call::Add }, ctx);
     }
 
     fn list_again(&mut self, error: Option<ApiError>, ctx: &mut Ctx<Event>) {
@@ -126,6 +132,8 @@ impl Kubeadm {
                         StoreOperation::MemberAdd { vm, learner }
                     }
                     Call::Promote(member) => StoreOperation::MemberPromote(member),
+                    // Which one it is stands in the list.
+                    Call::Remove => StoreOperation::MemberList(Consistency::Linearizable),
                 };
                 self.ask(vm, operation, ctx);
             }
@@ -170,6 +178,7 @@ impl Kubeadm {
                 ctx.log("[etcd] The learner was promoted as a voting member");
                 self.mark(ctx);
             }
+            (true, Call::Remove, StoreAnswer::Members(members)) => self.left(members, ctx),
             (_, _, StoreAnswer::Failed(error)) => {
                 let words = error.message.clone();
                 self.try_again(call, &words, ctx);
@@ -191,6 +200,7 @@ impl Kubeadm {
         let is_listed = members.iter().any(|member| member.vm == *ctx.host());
         match self.plane.call {
             Some(Call::Add) if is_listed => self.added(members, ctx),
+            Some(Call::Remove) => self.left(members, ctx),
             Some(call) => self.call(call, ctx),
             None => {}
         }
@@ -201,7 +211,9 @@ impl Kubeadm {
         let own = members.iter().find(|member| member.vm == *ctx.host());
         let own = own.map(|member| (member.id, member.learner));
         let vms: Vec<&str> = members.iter().map(|member| member.vm.as_str()).collect();
-        self.start_member(&vms, ctx);
+        if let Err(full) = self.start_member(&vms, ctx) {
+            return self.etcd_failed(&full.to_string(), ctx);
+        }
         match own {
             Some((id, true)) => self.promote_later(id, ctx),
             _ => self.mark(ctx),
@@ -256,20 +268,18 @@ impl Kubeadm {
     }
 
     /// The new member's own manifest: the kubelet starts it.
-    fn start_member(&mut self, vms: &[&str], ctx: &mut Ctx<Event>) {
+    fn start_member(&self, vms: &[&str], ctx: &mut Ctx<Event>) -> Result<(), NoSpace> {
         let flags = format!(
             "ETCD_INITIAL_CLUSTER_STATE=existing\nETCD_INITIAL_CLUSTER={}\n",
             vms.join(",")
         );
-        if let Err(full) = ctx.write(FLAGS, flags) {
-            return self.etcd_failed(&full.to_string(), ctx);
-        }
+        ctx.write(FLAGS, flags)?;
         let manifest = self.manifests.iter().find(|it| it.name == MEMBER_PROGRAM);
         if let Some(manifest) = manifest {
-            let written = ctx.write(manifest.path(), manifest.to_file());
-            written.expect("there was room just now");
+            ctx.write(manifest.path(), manifest.to_file())?;
         }
         ctx.log("[etcd] Waiting for the new etcd member to join the cluster");
+        Ok(())
     }
 
     /// The Node is one of the control plane's from now on.
@@ -306,13 +316,43 @@ impl Kubeadm {
         self.mark(ctx);
     }
 
-    /// Whatever was done so far stays: cloud-init does not run again.
+    /// Whatever was done so far stays, for cloud-init does not run again, unless a script takes it back.
     fn etcd_failed(&mut self, error: &str, ctx: &mut Ctx<Event>) {
+        if self.plane.resets {
+            return self.not_removed(error, ctx);
+        }
         ctx.log(format!(
             "error execution phase control-plane-join/etcd: error creating local etcd static pod \
              manifest file: {error}"
         ));
-        finish(ctx);
+        if self.script().is_none() {
+            return finish(ctx);
+        }
+        self.say_failed("kubeadm join phase control-plane-join etcd", ctx);
+        self.die("fatal error, exiting", ctx);
+    }
+
+    /// A reset asks etcd to forget the member on this VM, and all over again whom it may ask.
+    pub(super) fn remove_member(&mut self, ctx: &mut Ctx<Event>) {
+        let made = self.plane.made;
+        for asked in std::mem::take(&mut self.plane.dialed).into_keys() {
+            ctx.close(asked);
+        }
+        let (began, resets) = (ctx.now(), true);
+        self.plane = ControlPlaneJoin { began, made, resets, ..ControlPlaneJoin::default() };
+        self.find_members(ctx);
+    }
+
+    /// These are the members: without the one on this VM the rest can be done.
+    fn left(&mut self, members: &[MemberInfo], ctx: &mut Ctx<Event>) {
+        let own = members.iter().find(|member| member.vm == *ctx.host());
+        match (own.map(|member| member.id), self.plane.up.clone()) {
+            (Some(id), Some(vm)) => self.ask(vm, StoreOperation::MemberRemove(id), ctx),
+            _ => {
+                self.plane.call = None;
+                self.clean_up(EtcdData::Deleted, ctx);
+            }
+        }
     }
 }
 

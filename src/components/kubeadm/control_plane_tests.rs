@@ -7,25 +7,32 @@ use crate::api::{
 };
 use crate::engine::Delay;
 use crate::infra::testbed::{Testbed, answer, logs, requests, timers};
-use crate::infra::{ConnectionId, Effect, EndpointId};
+use crate::infra::{ConnectionId, Effect, EndpointId, Signal};
 use crate::raft::MemberId;
 use crate::wire::{
     GrpcCode, MemberInfo, Message, StoreAnswer, StoreError, StoreOperation, StoreRequest,
 };
 
 /// A control plane that joins, trusted already; the test plays the server and etcd.
-struct Join {
-    kubeadm: Kubeadm,
-    bed: Testbed<Event>,
-    timers: Vec<(Duration, Event)>,
-    asked: Vec<(ConnectionId, u32, Verb)>,
-    calls: Vec<(ConnectionId, StoreRequest)>,
-    logs: Vec<String>,
-    exited: bool,
+pub(super) struct Join {
+    pub kubeadm: Kubeadm,
+    pub bed: Testbed<Event>,
+    pub timers: Vec<(Duration, Event)>,
+    pub asked: Vec<(ConnectionId, u32, Verb)>,
+    pub calls: Vec<(ConnectionId, StoreRequest)>,
+    pub logs: Vec<String>,
+    /// Units that were stopped, and programs that were killed.
+    pub ended: Vec<Text>,
+    pub exited: bool,
 }
 
 impl Join {
     fn trusted(learner: bool) -> Join {
+        Join::trusted_by(learner, None)
+    }
+
+    /// The same, perhaps by a script.
+    pub fn trusted_by(learner: bool, retry: Option<RetryJoin>) -> Join {
         let secs = Duration::from_secs;
         let settings = Settings {
             checks: Delay::fixed(Duration::ZERO),
@@ -57,7 +64,7 @@ impl Join {
             control_plane: true,
             token_id: Text::word("5j3q2p"),
             token_secret: Text::word("good"),
-            retry: None,
+            retry,
         });
         let mut join = Join {
             kubeadm,
@@ -66,13 +73,14 @@ impl Join {
             asked: Vec::new(),
             calls: Vec::new(),
             logs: Vec::new(),
+            ended: Vec::new(),
             exited: false,
         };
         join.play(Input::Due(Event::Joined));
         join
     }
 
-    fn play(&mut self, input: Input<Event>) {
+    pub fn play(&mut self, input: Input<Event>) {
         let effects = self.bed.play(|ctx| self.kubeadm.on_event(input, ctx));
         self.timers.extend(timers(&effects));
         let asked = requests(&effects).into_iter().map(|(to, it)| (to, it.id, it.verb));
@@ -82,16 +90,22 @@ impl Join {
             _ => None,
         }));
         self.logs.extend(logs(&effects));
+        self.ended.extend(effects.iter().filter_map(|effect| match effect {
+            Effect::StopUnit(name) | Effect::SignalProgram(name, Signal::Kill) => {
+                Some(name.clone())
+            }
+            _ => None,
+        }));
         self.exited |= effects.iter().any(|effect| matches!(effect, Effect::Exit));
     }
 
-    fn answer(&mut self, answered: Answered) {
+    pub fn answer(&mut self, answered: Answered) {
         let (to, id, _) = self.asked.remove(0);
         self.play(answer(to, id, answered));
     }
 
     /// The API server lists the Pods of two members.
-    fn listed(&mut self) {
+    pub fn listed(&mut self) {
         assert!(matches!(&self.asked[0].2, Verb::List(Kind::Pod, ..)));
         let pods = ["cp-0", "cp-1"].map(|node| {
             let mut pod = Pod::new(Arc::default());
@@ -103,7 +117,7 @@ impl Join {
     }
 
     /// Both members are asked who belongs to etcd, and the second is the first to answer.
-    fn found(&mut self) {
+    pub fn found(&mut self) {
         let lists = self.calls.drain(..).collect::<Vec<_>>();
         assert_eq!(lists.len(), 2, "all are dialed at once");
         let (to, request) = &lists[1];
@@ -112,14 +126,14 @@ impl Join {
     }
 
     /// Ends the call that waits; what it was.
-    fn stored(&mut self, answer: StoreAnswer) -> StoreOperation {
+    pub fn stored(&mut self, answer: StoreAnswer) -> StoreOperation {
         let (to, request) = self.calls.remove(0);
         self.play(Input::Message(to, Message::Stored(request.id, answer)));
         request.operation
     }
 
     /// Plays the pause before the next try.
-    fn again(&mut self) {
+    pub fn again(&mut self) {
         let due = |event: &Event| matches!(event, Event::AskMember(_));
         let at = self.timers.iter().position(|(_, event)| due(event)).expect("a pause");
         let (pause, event) = self.timers.remove(at);
@@ -127,7 +141,7 @@ impl Join {
         self.play(Input::Due(event));
     }
 
-    fn has(&mut self, file: &str) -> bool {
+    pub fn has(&mut self, file: &str) -> bool {
         self.bed.vm.disk.read(file).is_some()
     }
 }
@@ -136,11 +150,11 @@ fn member(id: u32, vm: &'static str, started: bool, learner: bool) -> MemberInfo
     MemberInfo { id: MemberId(id), vm: Text::word(vm), started, learner }
 }
 
-fn voters() -> StoreAnswer {
+pub(super) fn voters() -> StoreAnswer {
     StoreAnswer::Members(vec![member(1, "cp-0", true, false), member(2, "cp-1", true, false)])
 }
 
-fn members(learner: bool) -> StoreAnswer {
+pub(super) fn members(learner: bool) -> StoreAnswer {
     StoreAnswer::Members(vec![
         member(1, "cp-0", true, false),
         member(2, "cp-1", true, false),
@@ -148,7 +162,7 @@ fn members(learner: bool) -> StoreAnswer {
     ])
 }
 
-fn failed(message: &'static str) -> StoreAnswer {
+pub(super) fn failed(message: &'static str) -> StoreAnswer {
     StoreAnswer::Failed(StoreError::new(GrpcCode::Unavailable, message))
 }
 
@@ -189,7 +203,7 @@ fn a_member_that_is_listed_already_is_not_added_again() {
     }
 }
 
-const ETCD: &str = "/etc/kubernetes/manifests/etcd.yaml";
+pub(super) const ETCD: &str = "/etc/kubernetes/manifests/etcd.yaml";
 
 #[test]
 fn the_components_come_before_the_member_and_the_label_last() {

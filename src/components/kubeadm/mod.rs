@@ -7,7 +7,7 @@
 //! ```text
 //! first boot ─> checks ─> discovery ─ trusted ─> TLS bootstrap, kubelet ─> done
 //!                  ^         └ 5 min ─> failed ─> pause ┐   (with the script, some tries)
-//!                  └────────────────────────────────────┘
+//!                  └────────────────────────────────────┴─> too many ─> reset
 //! ```
 //! Simplified: what follows discovery is one delay and does not fail; the second look at
 //! `cluster-info`, with the pinned certificate, is not played.
@@ -16,6 +16,9 @@ mod control_plane;
 #[cfg(test)]
 mod control_plane_tests;
 mod discovery;
+mod reset;
+#[cfg(test)]
+mod reset_tests;
 #[cfg(test)]
 mod tests;
 
@@ -100,6 +103,8 @@ pub struct Kubeadm {
     tries: u32,
     discovery: Option<Discovery>,
     manifests: Manifests,
+    /// What a control plane has besides a kubelet is there: its certificates, and a way to the cluster.
+    is_prepared: bool,
     plane: ControlPlaneJoin,
 }
 
@@ -128,6 +133,7 @@ impl Kubeadm {
             tries: 0,
             discovery: None,
             manifests: Arc::new([]),
+            is_prepared: false,
             plane: ControlPlaneJoin::default(),
         }
     }
@@ -144,7 +150,7 @@ impl Kubeadm {
             Input::Due(Event::Checked) => self.discover(ctx),
             Input::Due(Event::Look(of)) if self.is_discovering(of) => self.look(ctx),
             Input::Due(Event::Limit(of)) if self.is_discovering(of) => self.give_up(ctx),
-            Input::Due(Event::Again) => self.try_to_join(ctx),
+            Input::Due(Event::Again) => self.again(ctx),
             Input::Due(Event::Joined) => self.joined(ctx),
             Input::Due(Event::ListMembers) => self.find_members(ctx),
             Input::Due(Event::AskMember(made)) => self.ask_member(made, ctx),
@@ -246,24 +252,31 @@ impl Kubeadm {
         self.discovery = None;
         self.api.disconnect(ctx);
         ctx.log("To see the stack trace of this error execute with --v=5 or higher");
-        let Some(RetryJoin { tries, pause }) = self.script() else { return finish(ctx) };
-        let time = clock(ctx);
-        ctx.log(format!("!!! [{time}] kubeadm reported failed action(s) for '{PREFLIGHT}'"));
-        if self.tries < tries {
-            return ctx.after("clusterApi.retryJoinPause", pause, Event::Again);
+        let Some(RetryJoin { pause, .. }) = self.script() else { return finish(ctx) };
+        self.say_failed(PREFLIGHT, ctx);
+        ctx.after("clusterApi.retryJoinPause", pause, Event::Again);
+    }
+
+    /// The script's pause is over; it makes one after the last try too.
+    fn again(&mut self, ctx: &mut Ctx<Event>) {
+        match self.script() {
+            Some(RetryJoin { tries, .. }) if self.tries >= tries => self.die(TOO_MANY, ctx),
+            _ => self.try_to_join(ctx),
         }
-        ctx.log(format!("!!! [{time}] too many errors, exiting"));
-        finish(ctx);
     }
 
     /// kubeadm cannot write a file.
     ///
-    /// Simplified: a script around it does not try this phase again.
+    /// Simplified: a script around it does not try this phase again, but gives up at once.
     fn no_space(&mut self, phase: &str, path: &str, full: NoSpace, ctx: &mut Ctx<Event>) {
         self.api.disconnect(ctx);
         ctx.log(format!("error execution phase {phase}: failed to write {path}: {full}"));
         ctx.log("To see the stack trace of this error execute with --v=5 or higher");
-        finish(ctx);
+        if self.script().is_none() {
+            return finish(ctx);
+        }
+        self.say_failed(KUBELET_START, ctx);
+        self.die(TOO_MANY, ctx);
     }
 
     fn script(&self) -> Option<RetryJoin> {
@@ -278,6 +291,9 @@ impl Kubeadm {
         }
     }
 }
+
+/// Why the script gives a phase up that it has tried again and again.
+const TOO_MANY: &str = "too many errors, exiting";
 
 /// cloud-init has run once, well or not: it does not run again on this disk, unless nothing of that
 /// could be written down.

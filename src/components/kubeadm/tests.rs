@@ -249,6 +249,9 @@ fn the_script_tries_5_times_with_15_s_between() {
     assert_eq!((join.said(failed), join.said(again)), (1, 1), "{:?}", join.logs);
     assert!(join.exited);
     assert_eq!(*join.looks.last().expect("looked"), secs(1_260 + 295), "and then no more");
+    let too_many = "!!! [2024-09-12T14:26:15+00:00] too many errors, exiting";
+    assert_eq!(join.said(too_many), 1, "after a last pause: {:?}", join.logs);
+    assert_eq!(join.said("[reset] Stopping the kubelet service"), 1);
 }
 
 #[test]

@@ -186,6 +186,19 @@ impl<'a, E> Ctx<'a, E> {
         Ok(())
     }
 
+    /// Removes a file of the VM, if there is one: that works on a full disk too.
+    pub fn remove(&mut self, path: &str) {
+        self.vm.disk.remove(path);
+    }
+
+    /// Removes all files of a folder of the VM.
+    pub fn clean_folder(&mut self, folder: &str) {
+        let files: Vec<Text> = self.vm.disk.under(folder).map(|(path, _)| path.clone()).collect();
+        for path in files {
+            self.vm.disk.remove(&path);
+        }
+    }
+
     /// Installs a handler for SIGTERM, which ends a process without one.
     pub fn catch_term(&mut self) {
         self.process.catches_term = true;
@@ -328,6 +341,11 @@ impl<'a, E> Ctx<'a, E> {
     /// `systemctl start`.
     pub fn start_unit(&mut self, unit: &'static str) {
         self.effects.push(Effect::StartUnit(Text::word(unit)));
+    }
+
+    /// `systemctl stop`: it stays stopped until somebody starts it.
+    pub fn stop_unit(&mut self, unit: &'static str) {
+        self.effects.push(Effect::StopUnit(Text::word(unit)));
     }
 
     /// Ends the process itself.
