@@ -507,3 +507,22 @@ fn a_cluster_that_is_lost_for_long_has_no_ready_machines() {
         assert!((90..780).contains(&since(ready)), "{object}: {} s", since(ready));
     }
 }
+
+#[test]
+fn a_verdict_goes_back_to_the_machines_own_node() {
+    for platform in [OLD, NEW, "tkgs-2024"] {
+        let faults = ["at: 1m, powerOff: { vm: worker-0 }", "at: 1m, powerOff: { vm: worker-1 }"];
+        let run = play(platform, &[("machineHealthCheck.maxUnhealthy", "100%")], &faults, "9m");
+        for worker in ["worker-0", "worker-1"] {
+            let judged = &seen(&run, &format!("Machine/{worker}"), "HealthCheckSucceeded")[0];
+            let ill = &seen(&run, &format!("Node/{worker}"), "Ready")[0];
+            assert_eq!(judged.cause, Some(ill.id), "{worker} on {platform}");
+            let told = |entry: &&Entry| {
+                let words = ["marking for remediation", worker];
+                entry.field == *"log" && words.iter().all(|word| entry.message.contains(word))
+            };
+            let line = run.timeline.entries().iter().find(told).expect("it says so");
+            assert_eq!(line.cause, Some(ill.id), "what is said of {worker} on {platform}");
+        }
+    }
+}

@@ -36,7 +36,7 @@ pub use informer::{Cache, Delta};
 pub use limiter::TokenBucket;
 pub use pause::{PAUSED, Pauses};
 pub use queue::{Backoff, BackoffRules, WorkQueue};
-pub use reconcile::{Ask, EventDraft, Outcome, Reconciler, Reply, Step, Target, View};
+pub use reconcile::{Ask, EventDraft, Ground, Outcome, Reconciler, Reply, Step, Target, View};
 pub use recorder::RecorderSettings;
 pub use shell::{
     Call, Clients, Flight, ManagerEvent, ManagerToken, Shell, ShellRules, ShellSettings, Work,

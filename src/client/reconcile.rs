@@ -8,7 +8,7 @@ use super::cluster::Caches;
 use crate::api::kinds::EventType;
 use crate::api::{Answered, ObjectKey, Verb};
 use crate::engine::{Duration, Purpose, Rule, SimTime, Skew, Text};
-use crate::infra::Elapsed;
+use crate::infra::{Elapsed, Written};
 use crate::timeline::Cause;
 use crate::wire::{DatacenterRequest, TaskEnd};
 
@@ -60,12 +60,23 @@ pub struct Ask {
     pub verb: Verb,
     /// Nothing if its answer is waited for as long as the client's settings say.
     pub within: Option<Limit>,
+    /// What led to it, where that is not what led to the reconcile.
+    pub ground: Option<Ground>,
+}
+
+/// What led a reconcile that looks at many objects to what it does about one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ground {
+    /// The entry that was last heard of an object.
+    pub heard: Cause,
+    /// The write of one of its fields, which is named where an entry tells of it.
+    pub written: Option<Written>,
 }
 
 impl Ask {
-    /// A request that is waited for as long as usual.
+    /// A request that is waited for as long as usual, and that the reconcile led to.
     pub fn new(target: Target, verb: Verb) -> Ask {
-        Ask { target, verb, within: None }
+        Ask { target, verb, within: None, ground: None }
     }
 }
 
@@ -107,6 +118,8 @@ pub struct View<'a> {
     pub draw: &'a mut dyn FnMut(Purpose) -> u64,
     pub events: Vec<EventDraft>,
     pub logs: Vec<Text>,
+    /// Lines of which each goes back to a ground of its own; they come before the others.
+    pub grounded: Vec<(Ground, Text)>,
     /// The newest entry among what it was told of the objects that it has `found`.
     pub found: Cause,
     /// The limits that had to be over for what it decides.
@@ -194,6 +207,12 @@ impl View<'_> {
     /// Says that this object was looked for and is gone: likewise, its end is then the cause.
     pub fn missed(&mut self, key: &ObjectKey) {
         self.name(key, Caches::heard_end_of);
+    }
+
+    /// What was last heard of an object, or of its end.
+    pub fn heard_of(&self, key: &ObjectKey) -> Cause {
+        let of = |caches: &Caches| caches.heard_of(key).or_else(|| caches.heard_end_of(key));
+        of(self.remote).or_else(|| of(self.local)).unwrap_or_default()
     }
 
     /// Of all that was looked at the latest is named.

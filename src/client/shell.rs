@@ -6,7 +6,7 @@
 use super::api::{Alarm, Limit};
 use super::cluster::{Caches, Client};
 use super::queue::{Backoff, BackoffRules, WorkQueue};
-use super::reconcile::{Ask, EventDraft, Outcome, Reconciler, Reply, Step, Target, View};
+use super::reconcile::{Ask, EventDraft, Ground, Outcome, Reconciler, Reply, Step, Target, View};
 use crate::api::{Answered, ObjectKey, Verb};
 use crate::engine::{Delay, Duration, Purpose, Rule, Text};
 use crate::infra::Ctx;
@@ -349,6 +349,9 @@ impl<R: Reconciler> Shell<R> {
     {
         let flight = Flight { controller: self.number, key: key.clone() };
         let limit = clients.limit_of(&ask);
+        if let Some(ground) = ask.ground {
+            go_back_to(ctx, ground);
+        }
         let (client, agent) = (clients.of(ask.target), self.reconciler.agent());
         match self.reconciler.counts_for_itself() {
             true => client.ask_counting_for_itself(ctx, agent, ask.verb, T::from(flight), limit),
@@ -404,17 +407,24 @@ impl<R: Reconciler> Shell<R> {
             draw: &mut draw,
             events: Vec::new(),
             logs: Vec::new(),
+            grounded: Vec::new(),
             found: Cause::NONE,
             elapsed: None,
             deferred: None,
         };
         let step = decide(&mut self.reconciler, &mut view);
-        let View { events, logs, found, elapsed, deferred, .. } = view;
+        let View { events, logs, grounded, found, elapsed, deferred, .. } = view;
         if let Some((rule, until)) = deferred {
             self.queue.defer(key, rule, until);
         }
         if ctx.cause().is_none() {
             ctx.turn_of(found, None);
+        }
+        let cause = ctx.cause();
+        for (ground, line) in grounded {
+            go_back_to(ctx, ground);
+            ctx.log(line);
+            ctx.because(cause);
         }
         if let Some(elapsed) = elapsed {
             ctx.elapsed(elapsed);
@@ -493,5 +503,14 @@ impl<R: Reconciler> Shell<R> {
             ctx.turn_of(cause, Some(self.settings.rules.workers));
             self.begin(ctx, &key, cause, clients);
         }
+    }
+}
+
+/// Names what led to what follows.
+fn go_back_to<E>(ctx: &mut Ctx<E>, ground: Ground) {
+    let Ground { heard, written } = ground;
+    ctx.because(heard.or(ctx.cause()));
+    if let Some(written) = written {
+        ctx.because_written(written);
     }
 }

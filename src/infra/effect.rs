@@ -95,6 +95,8 @@ pub enum Effect<E> {
     Because(Option<EntryId>),
     /// What follows came by this step of the ledger.
     CameBy(StepId),
+    /// What follows was led to by this write.
+    BecauseWritten(Box<Written>),
     /// What follows had to wait for limits that began with a write.
     Elapsed(Box<Elapsed>),
     /// What follows goes back to the end of an object that is missed.
@@ -139,6 +141,16 @@ pub enum Trace {
     /// An API server serves now, or does no more, perhaps objects of some kinds alone. No entry tells of it, but who
     /// judges looks again.
     Serves,
+}
+
+/// A write of a field of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    pub object: ObjectKey,
+    /// The field of the entry that tells of the write.
+    pub field: &'static str,
+    /// As the object says, perhaps in whole seconds.
+    pub at: SimTime,
 }
 
 /// Limits that are over, one after the other; the first began when an object was written.

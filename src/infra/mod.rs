@@ -26,6 +26,7 @@ pub use ctx::Ctx;
 pub use datacenter::{Datacenter, Happening, Latency};
 pub use effect::{
     BackendsChange, Effect, Elapsed, Input, MemberChange, ProbeReport, Start, Trace, VmAction,
+    Written,
 };
 pub use hosts::{Host, HostChange, HostId, HostNews, Hosts};
 pub use inventory::Inventory;

@@ -6,7 +6,7 @@ use super::process::Event;
 use crate::api::ObjectKey;
 use crate::engine::{Duration, Generation, Key, Rhythm, Rule, SimTime, Text};
 use crate::infra::{
-    ActivityId, Broken, Effect, Elapsed, Happening, ProcessId, Restart, Start, VmId,
+    ActivityId, Broken, Effect, Elapsed, Happening, ProcessId, Restart, Start, VmId, Written,
 };
 use crate::timeline::{Cause, EntryId, Step, StepId, Turn};
 
@@ -171,8 +171,7 @@ impl Core {
                 self.push_host(at, id, (*cause, rule), What::Runtime(vm, pod, Runtime::Stops));
             }
             Effect::StartUnit(unit) => {
-                let vm = self.datacenter.processes.get(id).vm;
-                self.start_unit(vm, &unit, *cause);
+                self.start_unit(self.datacenter.processes.get(id).vm, &unit, *cause);
             }
             Effect::StopUnit(unit) => {
                 let vm = self.datacenter.processes.get(id).vm;
@@ -190,6 +189,7 @@ impl Core {
             Effect::ShutSessions(endpoint, vm) => self.shut_sessions(endpoint, &vm, *cause),
             Effect::Because(entry) => cause.entry = entry,
             Effect::CameBy(step) => cause.step = step,
+            Effect::BecauseWritten(write) => cause.entry = self.told_of(&write).or(cause.entry),
             Effect::Elapsed(elapsed) => cause.step = self.elapsed(id, &elapsed, cause.step),
             Effect::Missed(object) => cause.step = self.missed(&object, cause.step),
             Effect::BecauseSilent { process, rule, since, limit } => {
@@ -197,6 +197,11 @@ impl Core {
             }
         }
         self.note_entries(cause.step);
+    }
+
+    /// The entry that tells of a write, if one does.
+    fn told_of(&self, Written { object, field, at }: &Written) -> Option<EntryId> {
+        self.recorder.timeline().written((object.kind.name(), object.name.as_str(), field), *at)
     }
 
     /// The step by which limits led on that had begun with a write.

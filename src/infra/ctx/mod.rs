@@ -4,7 +4,7 @@
 
 mod activities;
 
-use super::effect::{Effect, Elapsed, Trace, VmAction};
+use super::effect::{Effect, Elapsed, Trace, VmAction, Written};
 use super::process::ProcessState;
 use super::{
     ActivityId, Address, ConnectionId, Disk, EndpointId, Fallback, Handshake, HostNews, Inventory,
@@ -442,6 +442,13 @@ impl<'a, E> Ctx<'a, E> {
     /// What follows goes back to this event again, whatever was named since.
     pub fn back_to(&mut self, before: Cause) {
         self.lead(before);
+    }
+
+    /// Names a write as what led to what follows, if anything tells of it; this event is still what
+    /// set it off.
+    pub fn because_written(&mut self, written: Written) {
+        self.cause_moved = true;
+        self.effects.push(Effect::BecauseWritten(Box::new(written)));
     }
 
     /// What follows had to wait for these limits, which began with a write.

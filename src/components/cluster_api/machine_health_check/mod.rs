@@ -19,7 +19,9 @@ mod well_tests;
 use super::{Settings, Wording, cluster_of};
 use crate::api::kinds::{Condition, EventType, MachineHealthCheck, Status};
 use crate::api::{Kind, Object, ObjectKey, Verb};
-use crate::client::{ClusterCache, EventDraft, Outcome, PAUSED, Reconciler, Reply, Step, View};
+use crate::client::{
+    self, Ask, ClusterCache, EventDraft, Ground, Outcome, PAUSED, Reconciler, Reply, Step, View,
+};
 use crate::engine::{Duration, SimTime, Text};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -50,6 +52,8 @@ pub struct State {
 struct Write {
     /// Nothing if the object says so already.
     verb: Option<Verb>,
+    /// By what it was judged.
+    ground: Option<Ground>,
     announce: Option<EventDraft>,
 }
 
@@ -197,7 +201,7 @@ impl HealthCheckController {
                 };
                 let message = message.replace('\n', "\\n");
                 let line = format!("{who} reason=\"{reason}\" message=\"{message}\"");
-                view.logs.push(line.into());
+                view.grounded.push((target.ground(view), line.into()));
             }
             _ => {}
         }
@@ -314,12 +318,13 @@ impl HealthCheckController {
 
     /// Announces what has been written, and goes on to the next write.
     fn next_write(&self, mut state: State, view: &mut View) -> Step<State> {
-        while let Some(Write { verb, announce }) = state.writes.pop_front() {
+        while let Some(Write { verb, ground, announce }) = state.writes.pop_front() {
             match verb {
                 // One that fails holds up none of the others.
                 Some(verb) => {
                     state.announce = announce;
-                    return Step::ask(verb, state);
+                    let ask = Ask { ground, ..Ask::new(client::Target::Local, verb) };
+                    return Step::Ask(ask, state);
                 }
                 None => view.events.extend(announce),
             }
@@ -375,11 +380,12 @@ impl Reconciler for HealthCheckController {
             let verb = self.marked(target, allowed, now);
             let announce = self.marked_event(key, target, allowed);
             if verb.is_some() || announce.is_some() {
-                writes.push_back(Write { verb, announce });
+                let ground = Some(target.ground(view));
+                writes.push_back(Write { verb, ground, announce });
             }
         }
         if let Some(verb) = self.status(&object, &counted, now) {
-            writes.push_back(Write { verb: Some(verb), announce: None });
+            writes.push_back(Write { verb: Some(verb), ..Write::default() });
         }
         let outcome = self.outcome(allowed, &targets);
         self.next_write(State { writes, announce: None, outcome }, view)

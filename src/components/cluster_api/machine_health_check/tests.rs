@@ -7,7 +7,7 @@ use super::*;
 use crate::api::kinds::{MaxUnhealthy, UnhealthyCondition};
 use crate::api::{Answer, ApiError, Deletion, Reason};
 use crate::engine::Skew;
-use crate::infra::Elapsed;
+use crate::infra::{Elapsed, Written};
 use crate::timeline::Cause;
 
 pub(super) const ALL: MaxUnhealthy = MaxUnhealthy::Percent(100);
@@ -23,6 +23,8 @@ pub(super) struct Look {
     events: Vec<String>,
     logs: Vec<String>,
     elapsed: Option<Elapsed>,
+    /// By what each Machine is judged that is written, as `MACHINE OBJECT FIELD TIME`.
+    grounds: Vec<String>,
     pub outcome: Outcome,
 }
 
@@ -72,12 +74,13 @@ pub(super) fn look_of(
         draw: &mut |_| 0,
         events: Vec::new(),
         logs: Vec::new(),
+        grounded: Vec::new(),
         found: Cause::NONE,
         elapsed: None,
         deferred: None,
     };
     let key = check(ALL).key().clone();
-    let (mut said, mut written) = (Vec::new(), None);
+    let (mut said, mut written, mut grounds) = (Vec::new(), None, Vec::new());
     let mut step = controller.begin(&key, &mut view);
     let outcome = loop {
         let (ask, state) = match step {
@@ -86,6 +89,13 @@ pub(super) fn look_of(
             other => panic!("a health check only asks: {other:?}"),
         };
         let Verb::Patch { changed, .. } = ask.verb else { panic!("{ask:?}") };
+        if let Some(Written { object, field, at }) = ask.ground.and_then(|ground| ground.written) {
+            grounds.push(format!(
+                "{} {object} {field} {}",
+                changed.name(),
+                at.since(SimTime::ZERO)
+            ));
+        }
         match changed.machine() {
             Some(body) => said.extend(body.conditions.iter().map(|c| {
                 let words = [&changed.name()[..], c.kind.as_str()].join(" ");
@@ -97,11 +107,12 @@ pub(super) fn look_of(
         let answer = if setup.refused { Err(refusal) } else { Ok(Answer::Object(changed)) };
         step = controller.resume(&key, state, Reply::Answer(answer), &mut view);
     };
-    let View { events, logs, elapsed, .. } = view;
+    let View { events, logs, grounded, elapsed, .. } = view;
     let events =
         events.iter().map(|e| format!("{} {} {}", e.regarding, e.reason, e.message)).collect();
-    let logs = logs.iter().map(Text::to_string).collect();
-    Look { said, check: written, events, logs, elapsed, outcome }
+    let judged = grounded.iter().map(|(_, line)| line);
+    let logs = logs.iter().chain(judged).map(Text::to_string).collect();
+    Look { said, check: written, events, logs, elapsed, grounds, outcome }
 }
 
 /// A Machine of this name with its Node, whose Ready has been so since then.
@@ -368,6 +379,24 @@ fn the_limit_that_was_over_last_led_to_the_verdicts() {
     let field = "InfrastructureReady";
     assert_eq!((elapsed.object.to_string(), elapsed.field), ("Machine/w".to_owned(), field));
     assert_eq!(elapsed.limits[0], ("machineHealthCheck.nodeStartupTimeout", secs(600)));
+}
+
+#[test]
+fn each_machine_is_judged_by_its_own_node() {
+    let objects = [
+        pair("a", Status::True, 7),
+        pair("b", Status::Unknown, 20),
+        pair("c", Status::Unknown, 0),
+        vec![machine(without_node), check(ALL)],
+    ];
+    let found = look(&plain(), 601, &objects.concat());
+    let times = [
+        "b Node/b Ready 20s",
+        "c Node/c Ready 0s",
+        "w Machine/w InfrastructureReady 0s",
+        "a Node/a Ready 7s",
+    ];
+    assert_eq!(found.grounds, times);
 }
 
 #[test]

@@ -8,9 +8,10 @@ use super::super::{Settings, Wording, node_in};
 use crate::api::kinds::{
     Cluster, Condition, Machine, MachineHealthCheck, Node, Status, UnhealthyCondition,
 };
-use crate::api::{Object, ObjectKey};
-use crate::client::View;
+use crate::api::{Kind, Object, ObjectKey};
+use crate::client::{Ground, View};
 use crate::engine::{Duration, Rule, SimTime, Text};
+use crate::infra::Written;
 use std::sync::Arc;
 
 /// Where the time is set in which a new Machine gets its Node.
@@ -95,6 +96,34 @@ impl Target {
         match &self.node {
             Found::Node(node) => (node.key(), "Ready"),
             _ => (self.object.key(), "InfrastructureReady"),
+        }
+    }
+
+    /// What its verdict goes back to: how its own Node is, or that it is gone; what the Machine says
+    /// where it has none. Never what else the check has heard, which may be of another Node.
+    pub fn ground(&self, view: &View) -> Ground {
+        let heard = view.heard_of(&self.judged_by());
+        let since = match (&self.verdict, &self.node) {
+            (Verdict::Unhealthy { over, .. }, _) => over.map(|(since, ..)| since),
+            (_, Found::Node(node)) => node.node().and_then(|body| {
+                body.conditions.get("Ready").map(|condition| condition.last_transition)
+            }),
+            _ => None,
+        };
+        let (object, field) = self.clock_of();
+        let written = since.map(|at| Written { object: object.clone(), field, at });
+        Ground { heard, written }
+    }
+
+    /// The object whose words decided.
+    fn judged_by(&self) -> ObjectKey {
+        match &self.node {
+            _ if self.object.meta.annotation(REMEDIATE).is_some() => self.object.key().clone(),
+            Found::Node(node) => node.key().clone(),
+            Found::Missing(name) => {
+                ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: name.clone() }
+            }
+            Found::None => self.object.key().clone(),
         }
     }
 
