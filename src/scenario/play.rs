@@ -41,6 +41,7 @@ pub struct Game {
     doubts: Vec<Text>,
     changes: Vec<Changed>,
     warnings: Vec<Text>,
+    has_room: bool,
     settings: Arc<BTreeMap<String, Setting>>,
     /// Those that who runs a cluster can change, by key.
     users: Arc<Vec<KnownSetting>>,
@@ -136,6 +137,7 @@ impl Game {
         };
         let Resolved { mut blueprint, faults, awaited, until, outage, given, warnings, .. } =
             resolved;
+        let has_room = scenario.without_room(&blueprint).is_empty();
         let first_fault = faults.first().map_or(SimTime::ZERO, |(at, _)| *at);
         given.pin(&mut blueprint, first_fault);
         let budget = default_budget(blueprint.control_planes, blueprint.workers, until);
@@ -162,6 +164,7 @@ impl Game {
             assumptions,
             doubts,
             changes,
+            has_room,
             warnings: warnings.iter().map(|warning| Text::from(warning.to_string())).collect(),
             users,
             settings: Arc::new(settings),
@@ -248,6 +251,12 @@ impl Game {
     /// What the user should know about these manifests, each with its place.
     pub fn warnings(&self) -> &[Text] {
         &self.warnings
+    }
+
+    /// False if Pods that repel each other are more than the Nodes for them: such a cluster is not well
+    /// as it begins, and never recovers by itself.
+    pub fn has_room(&self) -> bool {
+        self.has_room
     }
 
     /// The value of a setting, if there is one of this key.

@@ -73,6 +73,9 @@ impl Search<'_> {
         if self.is_over() || !is_new || !has_a_beginning(&schedule.strikes) {
             return false;
         }
+        if self.takes_the_room(&schedule) {
+            return false;
+        }
         self.best.runs += 1;
         match shows(&schedule, self.shown) {
             Some(trial) => {
@@ -82,6 +85,14 @@ impl Search<'_> {
             }
             None => false,
         }
+    }
+
+    /// A cluster without Nodes enough for its Pods is never well, so whatever anybody mends in what is
+    /// stuck, it would not be seen to recover. A broken law stays one all the same.
+    fn takes_the_room(&self, simpler: &Schedule) -> bool {
+        let has_room = |schedule: &Schedule| schedule.game(LONG).is_ok_and(|game| game.has_room());
+        let is_stuck = matches!(self.shown, Shown::Gap(_));
+        is_stuck && !has_room(simpler) && has_room(&self.best.schedule)
     }
 
     /// Halves first, then quarters, at last one by one, the later ones first.

@@ -124,6 +124,17 @@ fn what_is_found_is_reduced_to_the_one_fault_that_shows_it_and_its_file_fails_a_
 }
 
 #[test]
+fn what_is_stuck_keeps_the_room_that_its_pods_need() {
+    let shape = Shape { control_planes: 1, workers: 5, zones: 0, hosts: 0 };
+    let schedule = Schedule { shape, workloads: Vec::new(), ..lonely() };
+    let shown = Shown::Gap(play(&schedule).expect("a scenario").gap.expect("it is stuck"));
+    let shrunk = shrink(&schedule, &shown, &Control::default()).expect("it shows it").schedule;
+    // The platform's web has three Pods that repel each other.
+    assert_eq!(shrunk.shape.workers, 3);
+    assert!(shrunk.game(LONG).expect("a scenario").has_room());
+}
+
+#[test]
 fn a_machine_that_waits_for_the_volumes_of_a_lost_node_says_so() {
     let set = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     let schedule = Schedule {
