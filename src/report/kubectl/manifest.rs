@@ -2,8 +2,8 @@
 
 use super::Form;
 use crate::api::kinds::{
-    Conditions, DaemonSet, Deployment, Job, Machine, Node, Pod, PodManagement, Secret, StatefulSet,
-    VirtualMachine,
+    Conditions, DaemonSet, Deployment, Job, KubeadmControlPlane, Machine, Node, Pod, PodManagement,
+    PodPhase, Resources, Secret, StatefulSet, Status, VirtualMachine,
 };
 use crate::api::{Body, Labels, Meta, Object, rfc3339};
 use crate::engine::SimTime;
@@ -40,8 +40,25 @@ fn to_json(object: &Object) -> Value {
         Body::DaemonSet(body) => daemon_set_json(body),
         Body::Job(job) => job_json(job),
         Body::VirtualMachine(body) => virtual_machine_json(body),
+        Body::KubeadmControlPlane(body) => control_plane_json(body),
         Body::Secret(body) => return secret_json(object, body),
-        _ => (json!({}), json!({})),
+        // `get` offers none of these.
+        Body::Cluster(_)
+        | Body::ConfigMap(_)
+        | Body::EndpointSlice(_)
+        | Body::Event(_)
+        | Body::InfraMachine(_)
+        | Body::KubeadmConfig(_)
+        | Body::Lease(_)
+        | Body::MachineDeployment(_)
+        | Body::MachineHealthCheck(_)
+        | Body::MachineSet(_)
+        | Body::PersistentVolumeClaim(_)
+        | Body::PodDisruptionBudget(_)
+        | Body::ReplicaSet(_)
+        | Body::Service(_)
+        | Body::VSphereMachine(_)
+        | Body::VolumeAttachment(_) => (json!({}), json!({})),
     };
     json!({
         "apiVersion": object.key().kind.api_version(),
@@ -146,6 +163,11 @@ fn pod_json(pod: &Pod) -> (Value, Value) {
         })
         .collect();
     let spec = json!({
+        "containers": [{
+            "image": pod.template.image,
+            "name": pod.template.image,
+            "resources": requests(&pod.template.requests),
+        }],
         "nodeName": pod.node_name,
         "terminationGracePeriodSeconds": pod.template.grace.as_secs(),
         "tolerations": tolerations,
@@ -154,10 +176,48 @@ fn pod_json(pod: &Pod) -> (Value, Value) {
         "conditions": conditions(&pod.conditions, false),
         "phase": pod.phase.name(),
     });
+    if let (false, Some(status)) = (pod.node_name.is_empty(), status.as_object_mut()) {
+        status.insert("containerStatuses".to_owned(), json!([container_json(pod)]));
+    }
     if let (Some(started), Some(status)) = (pod.started, status.as_object_mut()) {
         status.insert("startTime".to_owned(), time(started));
     }
     (spec, status)
+}
+
+/// The status of a Pod's one container, which is named for its image. Of one that is lost the kubelet says
+/// what `convertToAPIContainerStatuses` of `k/k:pkg/kubelet/kubelet_pods.go` does.
+fn container_json(pod: &Pod) -> Value {
+    let state = match pod.phase {
+        PodPhase::Succeeded => json!({ "terminated": { "exitCode": 0, "reason": "Completed" } }),
+        PodPhase::Failed => {
+            json!({ "terminated": { "exitCode": 137, "reason": "ContainerStatusUnknown" } })
+        }
+        _ if !pod.waiting.is_empty() => json!({ "waiting": { "reason": pod.waiting } }),
+        PodPhase::Pending => json!({ "waiting": { "reason": "ContainerCreating" } }),
+        PodPhase::Running => json!({ "running": {} }),
+    };
+    json!({
+        "image": pod.template.image,
+        "name": pod.template.image,
+        "ready": pod.conditions.is("ContainersReady", Status::True),
+        "restartCount": pod.restarts,
+        "state": state,
+    })
+}
+
+/// What a container asks for; nothing where it asks for nothing.
+fn requests(asked: &Resources) -> Value {
+    let mut map = Map::new();
+    for (name, small, in_a_large, units) in [
+        ("cpu", asked.cpu_millis, 1000, ["m", ""]),
+        ("memory", asked.memory_mib, 1024, ["Mi", "Gi"]),
+    ] {
+        if small > 0 {
+            map.insert(name.to_owned(), json!(quantity(small, in_a_large, units)));
+        }
+    }
+    if map.is_empty() { json!({}) } else { json!({ "requests": map }) }
 }
 
 fn machine_json(machine: &Machine) -> (Value, Value) {
@@ -176,6 +236,56 @@ fn machine_json(machine: &Machine) -> (Value, Value) {
     if let (Some(node), Some(status)) = (&machine.node_ref, status.as_object_mut()) {
         let node = json!({ "apiVersion": "v1", "kind": "Node", "name": node });
         status.insert("nodeRef".to_owned(), node);
+    }
+    (spec, status)
+}
+
+/// As v1beta1 has it; what only the newer contract counts stands under `status.v1beta2`.
+fn control_plane_json(body: &KubeadmControlPlane) -> (Value, Value) {
+    let remediation = &body.remediation;
+    let mut strategy = json!({
+        "minHealthyPeriod": remediation.min_healthy_period.to_string(),
+        "retryPeriod": remediation.retry_period.to_string(),
+    });
+    if let (Some(most), Some(strategy)) = (remediation.max_retry, strategy.as_object_mut()) {
+        strategy.insert("maxRetry".to_owned(), json!(most));
+    }
+    let spec = json!({
+        "remediationStrategy": strategy,
+        "replicas": body.replicas,
+        "rolloutStrategy": {
+            "rollingUpdate": { "maxSurge": body.max_surge },
+            "type": "RollingUpdate",
+        },
+        "version": body.version,
+    });
+    let unavailable = body.status_replicas.saturating_sub(body.ready_replicas);
+    let mut status = json!({
+        "conditions": conditions(&body.conditions, false),
+        "initialized": body.initialized,
+        "ready": body.ready,
+        "readyReplicas": body.ready_replicas,
+        "replicas": body.status_replicas,
+        "unavailableReplicas": body.unavailable_replicas.unwrap_or(unavailable),
+        "updatedReplicas": body.updated_replicas.or(body.up_to_date_replicas),
+        "version": body.lowest_version,
+    });
+    let Some(map) = status.as_object_mut() else { return (spec, status) };
+    if body.available_replicas.is_some() || body.up_to_date_replicas.is_some() {
+        let newer = json!({
+            "availableReplicas": body.available_replicas,
+            "readyReplicas": body.ready_replicas,
+            "upToDateReplicas": body.up_to_date_replicas,
+        });
+        map.insert("v1beta2".to_owned(), newer);
+    }
+    if let Some(last) = &body.last_remediation {
+        let last = json!({
+            "machine": last.machine,
+            "retryCount": last.retry_count,
+            "timestamp": time(last.at),
+        });
+        map.insert("lastRemediation".to_owned(), last);
     }
     (spec, status)
 }

@@ -1,10 +1,10 @@
 //! Ages and tables as kubectl prints them.
 
 use super::Form;
-use super::manifest::{base64, quantity};
+use super::manifest::{base64, manifest, quantity};
 use super::rows::{columns, row};
 use super::table::{Table, age};
-use crate::api::kinds::{KubeadmControlPlane, Pod, PodPhase};
+use crate::api::kinds::{Condition, KubeadmControlPlane, Pod, PodPhase, PodTemplate, Status};
 use crate::api::{Deletion, Kind, Meta, Object};
 use crate::engine::{Duration, SimTime, Text};
 use std::sync::Arc;
@@ -101,4 +101,60 @@ fn a_control_plane_shows_what_its_machines_make() {
     assert_eq!(wide, ["cp", "", "true", "", "3", "3", "2", "3", "1", "30d", ""]);
     let columns = columns(Kind::KubeadmControlPlane, Form::Wide);
     assert_eq!((columns.len(), columns[4]), (wide.len(), "DESIRED"));
+}
+
+/// The one object of a List, as `-o json` prints it.
+fn printed(object: Object) -> serde_json::Value {
+    let text = manifest(&[&Arc::new(object)], Form::Json);
+    serde_json::from_str::<serde_json::Value>(&text).expect("JSON")["items"][0].clone()
+}
+
+#[test]
+fn a_control_plane_is_printed_with_what_is_wanted_and_what_is_there() {
+    let mut body = KubeadmControlPlane {
+        replicas: 3,
+        version: Text::word("v1.30.0"),
+        initialized: true,
+        status_replicas: 3,
+        ready_replicas: 2,
+        available_replicas: Some(2),
+        ..KubeadmControlPlane::default()
+    };
+    body.conditions.say(Condition::new("Ready", Status::True, "", "", SimTime::ZERO));
+    let json = printed(Object::new(Meta::new(Kind::KubeadmControlPlane, "default", "cp"), body));
+    assert_eq!(
+        (&json["spec"]["replicas"], &json["spec"]["version"]),
+        (&3.into(), &"v1.30.0".into())
+    );
+    let status = &json["status"];
+    let counts = ["replicas", "readyReplicas", "unavailableReplicas"].map(|it| status[it].as_u64());
+    assert_eq!(counts, [Some(3), Some(2), Some(1)], "{status}");
+    assert_eq!(status["v1beta2"]["availableReplicas"], 2);
+    assert_eq!(status["conditions"][0]["type"], "Ready");
+}
+
+#[test]
+fn a_pod_has_one_container_whose_status_says_how_it_is() {
+    let template = PodTemplate { image: Text::word("web"), ..PodTemplate::default() };
+    let pod = |change: fn(&mut Pod)| {
+        let mut pod = Pod::new(Arc::new(template.clone()));
+        change(&mut pod);
+        printed(Object::new(Meta::new(Kind::Pod, "default", "web-1"), pod))
+    };
+    let waits = pod(|_| {});
+    assert_eq!(waits["spec"]["containers"][0]["name"], "web");
+    assert!(waits["status"]["containerStatuses"].is_null(), "no kubelet has taken it: {waits}");
+    let runs = pod(|pod| {
+        (pod.node_name, pod.phase, pod.restarts) = (Text::word("w"), PodPhase::Running, 1);
+        let ready = Condition::new("ContainersReady", Status::True, "", "", SimTime::ZERO);
+        pod.conditions.say(ready);
+    });
+    let container = &runs["status"]["containerStatuses"][0];
+    assert_eq!((&container["ready"], &container["restartCount"]), (&true.into(), &1.into()));
+    assert!(container["state"]["running"].is_object(), "{container}");
+    let crashes = pod(|pod| {
+        (pod.node_name, pod.waiting) = (Text::word("w"), Text::word("CrashLoopBackOff"));
+    });
+    let state = &crashes["status"]["containerStatuses"][0]["state"];
+    assert_eq!(state["waiting"]["reason"], "CrashLoopBackOff");
 }
