@@ -112,3 +112,36 @@ fn the_same_seed_gives_the_same_sheet_on_any_number_of_threads() {
         assert!(!hidden.contains(word), "{word}");
     }
 }
+
+/// On the page's platform and on today's, with five seeds each.
+#[test]
+fn what_is_told_of_a_choice_is_never_told_of_its_opposite() {
+    for name in models::lessons() {
+        // By question and choice: what is told where it is right, and where it is wrong.
+        let mut told: BTreeMap<(String, String), [BTreeSet<String>; 2]> = BTreeMap::new();
+        for platform in ["tkgs-2024", "tkgs-current"] {
+            let scenario = load(name).expect("embedded");
+            let game = Game::new(&scenario, Some(platform), &[], None).expect("valid");
+            for seed in 1..=5 {
+                let sheet = prepare(&game, seed, 2).expect("it asks").sheet;
+                let claims = |posed: &&Posed| ["which", "heals"].contains(&posed.kind);
+                for posed in sheet.questions.iter().filter(claims) {
+                    for choice in posed.form.choices() {
+                        let key = (posed.ask.to_string(), choice.text.to_string());
+                        let reasons =
+                            &mut told.entry(key).or_default()[usize::from(choice.is_right)];
+                        reasons.insert(choice.because.to_string());
+                    }
+                }
+            }
+        }
+        for ((ask, choice), [wrong, right]) in told {
+            let varies = !wrong.is_empty() && !right.is_empty();
+            let two = wrong.is_disjoint(&right) && !wrong.contains("") && !right.contains("");
+            assert!(
+                !varies || two,
+                "{name}, `{ask}`, `{choice}` is true or not: {right:?}, {wrong:?}"
+            );
+        }
+    }
+}

@@ -2,26 +2,77 @@
 
 use super::catalog;
 use super::expect::{Expectation, Names, Pattern, RECOVERED, Sight};
+use super::lesson::{Because, Claim};
 use super::mistake::Mistake;
 use super::models;
 use super::stage::Stage;
 use super::yaml::{Source, Spanned};
 use crate::engine::{Duration, Text};
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use std::fmt;
 
 /// One item of `expect`: a line, or `lines` that share what they say.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenExpectation {
     /// The source's own words for what is observed.
     says: Option<Spanned<String>>,
     /// The mechanism by which it comes about.
-    because: Option<Spanned<String>>,
+    because: Option<Spanned<WrittenBecause>>,
     lines: Option<Vec<Spanned<WrittenExpectation>>>,
     see: Option<Spanned<String>>,
     never: Option<Spanned<String>>,
     after: Option<Spanned<String>>,
     on: Option<Vec<Spanned<String>>>,
+}
+
+/// Why something is so: in one text, or in one for each way in which a claim can come out.
+#[derive(Debug)]
+pub enum WrittenBecause {
+    Always(String),
+    Each(Reasons),
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reasons {
+    right: String,
+    wrong: String,
+}
+
+impl<'de> Deserialize<'de> for WrittenBecause {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<WrittenBecause, D::Error> {
+        deserializer.deserialize_any(OneOrEach)
+    }
+}
+
+struct OneOrEach;
+
+impl<'de> Visitor<'de> for OneOrEach {
+    type Value = WrittenBecause;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a text, or `{ right: TEXT, wrong: TEXT }`")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<WrittenBecause, E> {
+        Ok(WrittenBecause::Always(text.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<WrittenBecause, A::Error> {
+        Reasons::deserialize(MapAccessDeserializer::new(map)).map(WrittenBecause::Each)
+    }
+}
+
+/// What is told where something is right, and where it is wrong.
+pub fn reasons(written: Option<&Spanned<WrittenBecause>>) -> Because {
+    let (right, wrong) = match written.map(|written| &written.value) {
+        None => return Because::default(),
+        Some(WrittenBecause::Always(text)) => (text, text),
+        Some(WrittenBecause::Each(Reasons { right, wrong })) => (right, wrong),
+    };
+    Because { right: Text::from(right.trim()), wrong: Text::from(wrong.trim()) }
 }
 
 /// What the lines of a scenario are read with.
@@ -71,13 +122,17 @@ impl Reader<'_> {
         found: &mut Vec<Expectation>,
         note: &mut impl FnMut(Mistake),
     ) {
-        let text = |words: &Option<Spanned<String>>| {
-            words.as_ref().map_or(Text::EMPTY, |words| Text::from(words.value.as_str()))
-        };
+        let says = observed.says.as_ref();
+        let because = observed.because.as_ref();
+        if let Some(each) = because.filter(|it| matches!(it.value, WrittenBecause::Each(_))) {
+            let message =
+                "what is expected has one reason; `right` and `wrong` are for a question's claims";
+            note(self.source.mistake(each, message));
+        }
         match read {
             Ok(mut expectation) => {
-                expectation.says = text(&observed.says);
-                expectation.because = text(&observed.because);
+                expectation.says = says.map_or(Text::EMPTY, |it| Text::from(it.value.as_str()));
+                expectation.because = reasons(because).right;
                 found.push(expectation);
             }
             Err(mistake) => note(mistake),
@@ -131,18 +186,14 @@ impl Reader<'_> {
     }
 
     /// What a claim of a question says, and what would show that it is true.
-    pub fn claim(&self, item: &Spanned<WrittenExpectation>) -> Result<Expectation, Mistake> {
+    pub fn claim(&self, item: &Spanned<WrittenExpectation>) -> Result<Claim, Mistake> {
         if let Some(lines) = item.value.lines.as_ref().and_then(|lines| lines.first()) {
             let message = "a claim is one line: `see` or `never`, without `lines`";
             return Err(self.source.mistake(lines, message));
         }
-        let text = |words: &Option<Spanned<String>>| {
-            words.as_ref().map_or(Text::EMPTY, |words| Text::from(words.value.trim()))
-        };
-        let mut expectation = self.line(item)?;
-        expectation.says = text(&item.value.says);
-        expectation.because = text(&item.value.because);
-        Ok(expectation)
+        let WrittenExpectation { says, because, .. } = &item.value;
+        let says = says.as_ref().map_or(Text::EMPTY, |says| Text::from(says.value.trim()));
+        Ok(Claim { says, is: self.line(item)?, because: reasons(because.as_ref()) })
     }
 
     /// What is to be seen: a pattern, or the recovery.

@@ -31,7 +31,8 @@ pub fn form(
         .zip(played)
         .map(|(disaster, outcome)| {
             let choice = Choice::plain(disaster.says.clone(), outcome.took.is_some());
-            Choice { outcome: Some(outcome), ..choice }
+            let because = disaster.because.of(choice.is_right);
+            Choice { because, outcome: Some(outcome), ..choice }
         })
         .collect();
     Ok(Form::All(dice.shuffled(both(choices)?)))

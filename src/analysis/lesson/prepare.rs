@@ -9,8 +9,7 @@ use super::value::{Change, changes};
 use super::{action, cause, disasters, value};
 use crate::engine::{Duration, SimTime, Text};
 use crate::scenario::{
-    About, Expectation, Game, Instant, Observer as _, Question, STATUS, Seen, Sight, Simulation,
-    Subject,
+    About, Claim, Game, Instant, Observer as _, Question, STATUS, Seen, Sight, Simulation, Subject,
 };
 use crate::timeline::{EntryId, Run};
 
@@ -179,18 +178,18 @@ impl Desk<'_> {
         Ok((form, then, entry.into_iter().collect()))
     }
 
-    fn which(&self, claims: &[Expectation], dice: &Dice) -> Result<Told, String> {
+    fn which(&self, claims: &[Claim], dice: &Dice) -> Result<Told, String> {
         let mut told_at = self.at;
         let mut shown_by = Vec::new();
         let mut choices = Vec::new();
         for claim in claims {
-            let verdict = claim.judge(seen(self.run, Some(self.at)), &self.run.platform);
-            let last = claim.after.map_or(self.run.ended_at, |(_, high)| self.at + high);
+            let verdict = claim.is.judge(seen(self.run, Some(self.at)), &self.run.platform);
+            let last = claim.is.after.map_or(self.run.ended_at, |(_, high)| self.at + high);
             // Once it is seen, nothing that comes later changes that.
             told_at = told_at.max(verdict.at.unwrap_or(last.min(self.run.ended_at)));
             shown_by.extend(verdict.entry);
             let choice = Choice::plain(claim.says.clone(), verdict.met);
-            choices.push(Choice { because: claim.because.clone(), ..choice });
+            choices.push(Choice { because: claim.because.of(verdict.met), ..choice });
         }
         shown_by.sort_unstable();
         shown_by.dedup();

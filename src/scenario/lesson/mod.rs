@@ -52,7 +52,7 @@ pub enum About {
     /// What a field of an object will hold so much later.
     Value { of: Subject, field: Text, ahead: Duration },
     /// Which of these will be seen, counted from the question.
-    Which { claims: Vec<Expectation> },
+    Which { claims: Vec<Claim> },
     /// Which of these disasters heal by themselves within a time, in the same cluster, each alone.
     Heals { disasters: Vec<Disaster>, within: Duration },
     /// Which action of an operator makes everything well within a time.
@@ -63,11 +63,35 @@ pub enum About {
     Cause { of: Pattern },
 }
 
+/// Something that comes true, or does not.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub says: Text,
+    pub is: Expectation,
+    pub because: Because,
+}
+
 /// Other faults than the scenario's.
 #[derive(Clone, Debug)]
 pub struct Disaster {
     pub says: Text,
     pub faults: Vec<(SimTime, Fault)>,
+    pub because: Because,
+}
+
+/// The mechanism behind something to choose, where it is right and where it is wrong: that is computed, and
+/// may be so with one seed or release and otherwise with another. Empty if there are no words for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Because {
+    pub right: Text,
+    pub wrong: Text,
+}
+
+impl Because {
+    /// What is said of it.
+    pub fn of(&self, is_right: bool) -> Text {
+        if is_right { self.right.clone() } else { self.wrong.clone() }
+    }
 }
 
 /// The field that is a column of kubectl's table, made of several fields.

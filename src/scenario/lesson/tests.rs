@@ -1,6 +1,7 @@
 //! What is refused in questions, each at its place.
 
-use crate::scenario::{Game, Mistake, Scenario, Source, models};
+use crate::engine::Text;
+use crate::scenario::{About, Game, Mistake, Scenario, Source, models};
 
 const LESSON: &str = "apiVersion: healsim/v1
 kind: Scenario
@@ -122,6 +123,36 @@ fn what_cannot_be_asked_is_refused_at_its_place() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_reason_is_one_text_or_one_for_each_truth() {
+    let both = "because: { right: x, wrong: y }";
+    for question in [
+        which(&format!(
+            "{{ says: a, see: 'VM deleted', {both} }}, {{ says: b, never: 'VM deleted' }}"
+        )),
+        heals(&format!("faults: [{{ at: 1m, powerOff: {{ vm: worker-1 }} }}], {both}"))
+            .replace("faults: []", "because: so, faults: [{ at: 1m, powerOff: { vm: worker-2 } }]"),
+    ] {
+        let game = asked(&question).unwrap_or_else(|wrong| panic!("{question}: {}", wrong[0]));
+        let because = match &game.questions()[0].about {
+            About::Which { claims } => claims[0].because.clone(),
+            About::Heals { disasters, .. } => disasters[0].because.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!([because.of(true), because.of(false)], ["x", "y"].map(Text::word));
+        for (wrong, hint) in [("{ right: x }", "wrong"), ("{ rihgt: x, wrong: y }", "rihgt")] {
+            let question = question.replace("{ right: x, wrong: y }", wrong);
+            let mistake = asked(&question).expect_err(&question).remove(0);
+            assert_eq!(mistake.place.expect("a place").0, 10, "{mistake}");
+            assert!(mistake.message.contains(hint), "{mistake}");
+        }
+    }
+    let expected = LESSON.replace("QUESTION", "act: { within: 5m }")
+        + &format!("  expect:\n    - {{ says: a, lines: [{{ see: recovered }}], {both} }}\n");
+    let mistake = read(&expected).expect_err("a mistake").remove(0);
+    assert!(mistake.message.contains("has one reason"), "{mistake}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::super::expect::{Pattern, Subject};
 use super::super::fault_words::{Moment, WrittenFault};
 use super::super::file::Scenario;
-use super::super::lines::{Reader, WrittenExpectation};
+use super::super::lines::{Reader, WrittenBecause, WrittenExpectation, reasons};
 use super::super::mistake::{Mistake, crop};
 use super::super::yaml::{Spanned, place};
 use super::{About, Disaster, Instant, Question, Table};
@@ -52,6 +52,7 @@ struct WrittenHeals {
 struct WrittenDisaster {
     says: Spanned<String>,
     faults: Vec<Spanned<WrittenFault>>,
+    because: Option<Spanned<WrittenBecause>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -238,11 +239,11 @@ impl Words<'_> {
         self.enough(which, which.value.len())?;
         let claim = |item: &Spanned<WrittenExpectation>| {
             let claim = self.reader.claim(item)?;
-            if claim.says.is_empty() || !claim.on.is_empty() {
+            if claim.says.is_empty() || !claim.is.on.is_empty() {
                 let message = "something to choose `says` what is chosen, and is for all platforms";
                 return Err(self.wrong(item, message));
             }
-            let known = claim.after.map_or(asked, |(_, last)| asked + last);
+            let known = claim.is.after.map_or(asked, |(_, last)| asked + last);
             self.in_time(item, known)?;
             Ok(claim)
         };
@@ -266,7 +267,7 @@ impl Words<'_> {
         item: &Spanned<WrittenDisaster>,
         within: Duration,
     ) -> Result<Disaster, Mistake> {
-        let WrittenDisaster { says, faults: written } = &item.value;
+        let WrittenDisaster { says, faults: written, because } = &item.value;
         let mut faults: Vec<(SimTime, super::Fault)> = Vec::new();
         for fault in written {
             let (moment, read) = self.scenario.fault(fault, self.reader.stage, LONGEST_FORK)?;
@@ -291,7 +292,8 @@ impl Words<'_> {
             );
             return Err(self.wrong(item, message));
         }
-        Ok(Disaster { says: Text::from(says.value.trim()), faults })
+        let because = reasons(because.as_ref());
+        Ok(Disaster { says: Text::from(says.value.trim()), faults, because })
     }
 
     fn enough<T>(&self, item: &Spanned<T>, choices: usize) -> Result<(), Mistake> {
