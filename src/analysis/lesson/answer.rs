@@ -210,9 +210,7 @@ impl Posed {
     pub fn best(&self) -> Answer {
         match &self.form {
             Form::Length { right, .. } => Answer::Length(*right),
-            Form::One(choices) => {
-                Answer::one(choices.iter().position(|it| it.is_best).unwrap_or_default())
-            }
+            Form::One(_) => Answer::one(self.bests().first().copied().unwrap_or_default()),
             Form::All(choices) => {
                 let right = choices.iter().enumerate().filter(|(_, choice)| choice.is_right);
                 Answer::Chosen(right.map(|(place, _)| place).collect())
@@ -220,14 +218,24 @@ impl Posed {
         }
     }
 
-    /// The best answer in words of its own.
+    /// The places of what is right: all that is true, or each choice that gets all points alone, what
+    /// was soonest first.
+    pub fn bests(&self) -> Vec<usize> {
+        let choices = self.form.choices();
+        let mut bests: Vec<usize> = (0..choices.len())
+            .filter(|place| choices[*place].is_best && choices[*place].is_right)
+            .collect();
+        if let Form::One(_) = self.form {
+            bests.sort_by_key(|place| choices[*place].outcome.as_ref().and_then(|it| it.took));
+        }
+        bests
+    }
+
+    /// The best answers in words of their own.
     pub fn best_words(&self) -> Vec<Text> {
-        match (&self.form, self.best()) {
-            (form, Answer::Chosen(places)) => {
-                let choices = form.choices();
-                places.iter().filter_map(|it| choices.get(*it)).map(|it| it.text.clone()).collect()
-            }
-            (_, length) => vec![Text::from(length.words())],
+        match &self.form {
+            Form::Length { .. } => vec![Text::from(self.best().words())],
+            form => self.bests().iter().map(|it| form.choices()[*it].text.clone()).collect(),
         }
     }
 }

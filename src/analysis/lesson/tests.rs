@@ -2,9 +2,9 @@
 
 use super::choices::Dice;
 use super::value::{self, Change, Held};
-use super::{Answer, Choice, FULL, Form, Posed, cause};
+use super::{Answer, Choice, FULL, Form, Outcome, Posed, cause};
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::{Entry, EntryId, Timeline, Value};
+use crate::timeline::{Entry, EntryId, Run, Timeline, Value};
 use std::collections::BTreeSet;
 
 fn at(seconds: u64) -> SimTime {
@@ -43,6 +43,23 @@ fn of_one_choice_the_best_gets_all_points_and_another_right_one_half() {
     for wrong in ["", "d", "a b", "ab", "1", "é", "yes please"] {
         assert!(posed.read(wrong).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn of_actions_that_are_as_good_all_are_named_and_the_soonest_first() {
+    let mut all = choices(&[true, false, true, true]);
+    for (choice, seconds) in all.iter_mut().zip([70, 0, 60, 300]) {
+        let took = choice.is_right.then_some(Duration::from_secs(seconds));
+        let run = Run::default();
+        choice.outcome = Some(Outcome { took, action: None, course: None, run });
+    }
+    all[3].is_best = false;
+    let posed = posed(Form::One(all));
+    assert_eq!(
+        (posed.best(), posed.best_words()),
+        (Answer::one(2), ["C", "A"].map(Text::word).into())
+    );
+    assert_eq!(["a", "c"].map(|words| points(&posed, words)), [FULL, FULL]);
 }
 
 #[test]

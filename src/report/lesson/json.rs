@@ -19,8 +19,8 @@ pub enum Answers {
 /// `{"lesson","platform","seed","introduction","firstFault","worth","questions":[...]}`; a question has
 /// `number`, `t` (when it is asked, seconds since the run began), `kind`, `ask`, `form` (`one`, `all` or
 /// `length`), `choices` as texts or `tolerance` in seconds; with the answers also `toldAt`, `best` (the
-/// places of the right choices, or seconds, null for never), `because`, `shownBy` (ids of entries), and
-/// for each choice in `outcomes` `right`, `points`, `because`, `took` (seconds, null if it was not well
+/// places of the right choices, of actions that are as good the soonest first, or seconds, null for
+/// never), `because`, `shownBy` (ids of entries), and for each choice in `outcomes` `right`, `points`, `because`, `took` (seconds, null if it was not well
 /// in time), and of what was done in a run of its own `milestones` and the `entries` since the question;
 /// of a fork `differsAt` and `alikeUntil`, when it differs first from the lesson's run and when the last
 /// comes that both have (null for never).
@@ -107,7 +107,7 @@ fn question(place: usize, posed: &Posed, answers: Answers) -> String {
         let ids: Vec<u32> = posed.shown_by.iter().map(|id| id.0).collect();
         let best = match posed.best() {
             Answer::Length(right) => length(right),
-            Answer::Chosen(places) => list(places.iter().map(ToString::to_string)),
+            Answer::Chosen(_) => list(posed.bests().iter().map(ToString::to_string)),
         };
         let outcomes = choices.iter().enumerate().map(|it| outcome(posed, it));
         members.extend([

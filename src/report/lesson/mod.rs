@@ -132,7 +132,7 @@ fn answer(sheet: &Sheet, posed: &Posed, style: Style, to: &mut impl io::Write) -
         Form::Length { right, .. } => right.map_or("never".to_owned(), clock::length),
         _ => {
             let best: Vec<String> = posed.best_words().iter().map(ToString::to_string).collect();
-            best.join("; ")
+            best.join(if let Form::One(_) = posed.form { "; as good: " } else { "; " })
         }
     };
     words(2, Mood::Neutral, &format!("The answer: {best}"), style, to)?;

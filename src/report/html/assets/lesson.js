@@ -174,7 +174,7 @@ export class Lesson {
 
   bestOf({ question, right }) {
     if (question.form === 'length') return right.best === null ? 'never' : lengthText(Math.round(right.best * 1e6));
-    return right.best.map((place) => question.choices[place]).join('; ');
+    return right.best.map((place) => question.choices[place]).join(question.form === 'one' ? '; as good: ' : '; ');
   }
 
   tell(card) {
