@@ -450,3 +450,22 @@ fn a_run_in_which_a_fault_hit_nothing_has_not_recovered_from_anything() {
         "{text}"
     );
 }
+
+#[test]
+fn steps_that_are_not_told_stand_in_a_run_that_can_be_played_or_are_only_counted() {
+    let mut run = Run { first_fault: Some(SimTime::ZERO), ..Run::default() };
+    for second in 1..=45 {
+        let to = if second % 2 == 0 { "True" } else { "False" };
+        let ready = change(second * 1_000, "Node/worker-0", "Ready", Value::Null, text(to));
+        run.timeline.push(Entry { id: run.timeline.next_id(), ..ready });
+    }
+    let told = |run: &Run| {
+        let mut to = Vec::new();
+        let whole = (Some(SimTime::ZERO), SimTime::from_micros(60_000_000));
+        lesson::write_between(run, whole, Style::Plain, &mut to).expect("memory takes it");
+        String::from_utf8(to).expect("text")
+    };
+    assert!(told(&run).contains("       (5 steps before these)\n"), "a fork: {}", told(&run));
+    run.command = ["run", "mine"].map(Text::word).into();
+    assert!(told(&run).contains("(5 steps before these: healsim run mine)\n"), "{}", told(&run));
+}

@@ -61,7 +61,12 @@ pub fn write_between(
     let hidden = new.len().saturating_sub(MOST_STEPS);
     if hidden > 0 {
         let words: Vec<&str> = run.command.iter().map(|word| word.as_str()).collect();
-        let hint = format!("       ({hidden} steps before these: healsim {})", words.join(" "));
+        // A fork is played by no command.
+        let command = match words.is_empty() {
+            true => String::new(),
+            false => format!(": healsim {}", words.join(" ")),
+        };
+        let hint = format!("       ({hidden} steps before these{command})");
         say(Mood::Quiet, &hint, style, to)?;
     }
     write_steps(run.first_fault.unwrap_or_default(), &new[hidden..], style, to)
