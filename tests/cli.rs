@@ -496,6 +496,9 @@ fn get_prints_vms_as_documents_too() {
     assert_eq!((&worker["kind"], &worker["power"]), (&"VM".into(), &"on".into()), "{worker}");
     assert_eq!((&worker["kubelet"], &worker["host"].is_null()), (&"running".into(), &false));
     assert!(worker["containers"].as_u64().is_some_and(|count| count > 0), "{worker}");
+    // etcd, the API server, the controller manager, the scheduler and the cloud's controller are static Pods.
+    let plane = vms.iter().find(|vm| vm["name"] == "control-plane-0").expect("a control plane");
+    assert!(plane["containers"].as_u64().is_some_and(|count| count >= 5), "{plane}");
     let yaml = get("yaml");
     assert!(yaml.contains("kind: VM\n") && yaml.contains("connectionState: connected"), "{yaml}");
 }

@@ -59,9 +59,10 @@ fn kubelet(view: View, vm: &Vm) -> Option<&'static str> {
     vm.units.contains_key("kubelet").then_some(if runs { "running" } else { "stopped" })
 }
 
-/// How many containers run.
+/// How many containers run, those of static Pods among them.
 fn containers(view: View, vm: &Vm) -> usize {
-    vm.containers.values().filter(|c| c.is_running(view.now())).count()
+    let programs = vm.programs.values().filter(|program| program.running_since.is_some());
+    vm.containers.values().filter(|c| c.is_running(view.now())).count() + programs.count()
 }
 
 fn connection_of(view: View, vm: &Vm) -> &'static str {
