@@ -132,6 +132,20 @@ export function bandsOf(run, object) {
   });
 }
 
+/** A worker's states over time as its cell shows them, {times, all}: of its Node, or its VM while there is no Node; null
+    while there is neither and nobody has made a Machine for it. */
+export function workerStates(run, vm) {
+  const of = (kind) => run.named.get(`${kind}/${vm.name}`);
+  const bands = [of('Node'), vm, of('Machine')].map((object) => (object ? bandsOf(run, object) : []));
+  const times = [...new Set([0, ...bands.flat().map(({ from }) => from)])].sort((a, b) => a - b);
+  const all = times.map((time) => {
+    const [node, own, machine] = bands.map((band) => band.findLast(({ from }) => from <= time)?.state ?? GONE);
+    if (node.tone !== 'none') return node;
+    return own.tone === 'none' && machine.tone === 'none' ? null : own;
+  });
+  return { times, all };
+}
+
 function joined(run, first, places, next) {
   const bands = [{ from: 0, to: run.end, state: first }];
   for (const place of places) {

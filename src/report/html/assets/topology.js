@@ -1,7 +1,7 @@
 // The cluster at an instant: hosts with their VMs, on these what runs and what the API says of it;
 // who leads, where the endpoint leads to, which links are cut. Many VMs are drawn as a field of cells.
 
-import { bandsOf, isStill, podGroups, podStateOf, stateOf } from './states.js';
+import { podGroups, podStateOf, stateOf, workerStates } from './states.js';
 import { countUpTo } from './model.js';
 import { redrawn } from './focus.js';
 import { Troubles, Wires, isCutOff, troubleMarkup } from './troubles.js';
@@ -250,27 +250,10 @@ class Field {
     parent.append(this.box);
     [this.words, this.cells] = [this.box.querySelector('p'), this.box.querySelector('canvas')];
     this.cells.addEventListener('click', (event) => this.clicked(event));
-    this.states = workers.map((vm) => this.statesOf(vm));
+    this.states = workers.map((vm) => workerStates(run, vm));
     this.moving = [...workers.keys()].filter((place) => this.states[place].all.length > 1);
     addEventListener('resize', () => { this.shown = undefined; });
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { this.shown = undefined; });
-  }
-
-  statesOf(vm) {
-    const node = this.run.named.get(`Node/${vm.name}`);
-    const still = [vm, node].every((object) => !object || isStill(this.run, object));
-    if (still) {
-      const now = node && stateOf(this.run, node, 0);
-      return { times: [0], all: [now && now.tone !== 'none' ? now : stateOf(this.run, vm, 0)] };
-    }
-    const [own, its] = [bandsOf(this.run, vm), node ? bandsOf(this.run, node) : []];
-    const times = [...new Set([...own, ...its].map(({ from }) => from))].sort((a, b) => a - b);
-    const at = (bands, time) => bands.findLast(({ from }) => from <= time)?.state;
-    const all = times.map((time) => {
-      const now = at(its, time);
-      return now && now.tone !== 'none' ? now : at(own, time);
-    });
-    return { times, all };
   }
 
   /** Lays the cells out anew, as after a change of the window. */
@@ -300,10 +283,10 @@ class Field {
       changed = true;
       this.shown[place] = now;
       if (before) this.counts.set(before.word, this.counts.get(before.word) - 1);
-      this.counts.set(now.word, (this.counts.get(now.word) ?? 0) + 1);
+      if (now) this.counts.set(now.word, (this.counts.get(now.word) ?? 0) + 1);
       const [x, y] = [(place % this.columns) * CELL, Math.floor(place / this.columns) * CELL];
       this.pen.clearRect(x, y, CELL - 1, CELL - 1);
-      this.pen.fillStyle = this.color[now.tone] ?? 'transparent';
+      this.pen.fillStyle = this.color[now?.tone] ?? 'transparent';
       this.pen.fillRect(x, y, CELL - 1, CELL - 1);
     };
     if (isNew) this.workers.forEach((_, place) => draw(place));
