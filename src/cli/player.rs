@@ -278,26 +278,32 @@ pub enum Shown {
     Platform,
 }
 
-/// What `get` can print.
+/// What `get` can print; also one of each, and the short names that kubectl knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Resource {
+    #[value(aliases = ["node", "no"])]
     Nodes,
+    #[value(aliases = ["machine", "ma"])]
     Machines,
     Vms,
+    #[value(alias = "host")]
     Hosts,
+    #[value(aliases = ["pod", "po"])]
     Pods,
     Etcd,
-    #[value(name = "deployments", alias = "deploy")]
+    #[value(aliases = ["deployment", "deploy"])]
     Deployments,
-    #[value(name = "statefulsets", alias = "sts")]
+    #[value(name = "statefulsets", aliases = ["statefulset", "sts"])]
     StatefulSets,
-    #[value(name = "daemonsets", alias = "ds")]
+    #[value(name = "daemonsets", aliases = ["daemonset", "ds"])]
     DaemonSets,
+    #[value(alias = "job")]
     Jobs,
-    #[value(name = "kubeadmcontrolplanes", alias = "kcp")]
+    #[value(name = "kubeadmcontrolplanes", aliases = ["kubeadmcontrolplane", "kcp"])]
     KubeadmControlPlanes,
-    #[value(name = "virtualmachines", alias = "vm")]
+    #[value(name = "virtualmachines", aliases = ["virtualmachine", "vm"])]
     VirtualMachines,
+    #[value(alias = "secret")]
     Secrets,
 }
 

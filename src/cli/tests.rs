@@ -209,6 +209,30 @@ fn wrong_usage_is_exit_code_2() {
 }
 
 #[test]
+fn get_knows_the_names_that_kubectl_knows() {
+    let what = |name: &str| match parse(&format!("get {name} --at 1m a")).unwrap().command {
+        Command::Get(asked) => asked.resource,
+        _ => unreachable!("it is `get`"),
+    };
+    for names in [
+        &["nodes", "node", "no"][..],
+        &["machines", "machine", "ma"],
+        &["hosts", "host"],
+        &["pods", "pod", "po"],
+        &["deployments", "deployment", "deploy"],
+        &["statefulsets", "statefulset", "sts"],
+        &["daemonsets", "daemonset", "ds"],
+        &["jobs", "job"],
+        &["kubeadmcontrolplanes", "kubeadmcontrolplane", "kcp"],
+        &["virtualmachines", "virtualmachine", "vm"],
+        &["secrets", "secret"],
+    ] {
+        let first = what(names[0]);
+        assert!(names.iter().all(|name| what(name) == first), "{names:?}");
+    }
+}
+
+#[test]
 fn nothing_is_said_twice_and_differently() {
     let fits = |line: &str| parse(line).unwrap().command.fits();
     for line in [

@@ -193,6 +193,11 @@ fn a_question_needs_an_instant_within_the_run() {
     let whose = LESSON.replace("What?", "What will {object} be?");
     let mistake = read(&whose.replace("QUESTION", "act: { within: 5m }")).expect_err("a mistake");
     assert!(mistake[0].message.contains("only a question with `value`"), "{}", mistake[0].message);
+    let unknown = LESSON.replace("What?", "What will {objct} be?");
+    let question = value("Node/worker-0", "Ready", "1m");
+    let mistake = read(&unknown.replace("QUESTION", &question)).expect_err("a mistake").remove(0);
+    assert_eq!(mistake.message, "nothing stands for `{objct}`; did you mean `{object}`?");
+    assert_eq!(mistake.place, Some((10, 36)));
 }
 
 #[test]

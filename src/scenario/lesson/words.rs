@@ -129,6 +129,10 @@ impl Words<'_> {
         if written.ask.value.trim().is_empty() {
             return Err(self.wrong(&written.ask, "the question has no words"));
         }
+        if let Some((at, name)) = placeholders(&written.ask.value).find(|(_, it)| *it != OBJECT) {
+            let message = format!("nothing stands for `{name}`; did you mean `{OBJECT}`?");
+            return Err(self.reader.source.mistake_after(&written.ask, at, message));
+        }
         let has_object = written.ask.value.contains(OBJECT);
         if has_object && written.value.is_none() {
             let message = "only a question with `value` has an `{object}`; write its name";
@@ -352,4 +356,13 @@ impl Words<'_> {
     fn wrong<T>(&self, at: &Spanned<T>, message: impl Into<String>) -> Mistake {
         self.reader.source.mistake(at, message)
     }
+}
+
+/// The words in braces of a text, each with how many letters stand before it.
+fn placeholders(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.match_indices('{').filter_map(|(at, _)| {
+        let word = &text[at..=at + text[at..].find('}')?];
+        let is_word = word.len() > 2 && word[1..word.len() - 1].chars().all(char::is_alphanumeric);
+        is_word.then(|| (text[..at].chars().count(), word))
+    })
 }
