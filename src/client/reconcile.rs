@@ -61,7 +61,7 @@ pub struct Ask {
     /// Nothing if its answer is waited for as long as the client's settings say.
     pub within: Option<Limit>,
     /// What led to it, where that is not what led to the reconcile.
-    pub ground: Option<Ground>,
+    pub ground: Option<Box<Ground>>,
 }
 
 /// What led a reconcile that looks at many objects to what it does about one of them.

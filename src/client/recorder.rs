@@ -155,9 +155,11 @@ impl<T: Clone> Client<T> {
         let tries = self.recorder_settings().tries;
         let (place, number) = (sent.place, sent.number);
         let source = self.recorder.source(place);
-        if !source.waiting.contains_key(&number) {
+        let is_waiting = source.waiting.contains_key(&number);
+        if !is_waiting {
             // Sent while all was well. The first that fails begins the wait, others join it.
-            if has_failed && source.waiting.insert(number, sent).is_none() {
+            if has_failed {
+                source.waiting.insert(number, sent);
                 if source.waiting.len() == 1 {
                     source.tries = 1;
                     self.pause_events(ctx, place);

@@ -350,7 +350,7 @@ impl<R: Reconciler> Shell<R> {
         let flight = Flight { controller: self.number, key: key.clone() };
         let limit = clients.limit_of(&ask);
         if let Some(ground) = ask.ground {
-            go_back_to(ctx, ground);
+            go_back_to(ctx, *ground);
         }
         let (client, agent) = (clients.of(ask.target), self.reconciler.agent());
         match self.reconciler.counts_for_itself() {

@@ -152,6 +152,7 @@ fn the_other_cluster_has_its_own_limit_and_what_goes_on_to_a_node_has_not() {
             relist_limit: Duration::from_secs(30),
             relist_jitter_percent: 0,
             relist_reset: Duration::from_secs(120),
+            recorder: super::testing::RECORDER,
         };
         Client::<Flight>::new(number, Address::Endpoint(EndpointId(0)), settings)
     };

@@ -368,8 +368,8 @@ fn complaint(bench: &mut Manager) -> (String, String) {
     let said = told.machine().and_then(|body| body.conditions.get("Deleting").cloned());
     let said = said.map(|it| format!("{} {}: {}", it.status.name(), it.reason, it.message));
     let writes = bench.writes();
-    let events = writes.iter().filter_map(|(_, object)| object.as_ref()?.event());
-    let warned = events.last().map(|event| format!("{}: {}", event.reason, event.message));
+    let mut events = writes.iter().filter_map(|(_, object)| object.as_ref()?.event());
+    let warned = events.next_back().map(|event| format!("{}: {}", event.reason, event.message));
     (said.unwrap_or_default(), warned.unwrap_or_default())
 }
 

@@ -53,7 +53,7 @@ struct Write {
     /// Nothing if the object says so already.
     verb: Option<Verb>,
     /// By what it was judged.
-    ground: Option<Ground>,
+    ground: Option<Box<Ground>>,
     announce: Option<EventDraft>,
 }
 
@@ -380,7 +380,7 @@ impl Reconciler for HealthCheckController {
             let verb = self.marked(target, allowed, now);
             let announce = self.marked_event(key, target, allowed);
             if verb.is_some() || announce.is_some() {
-                let ground = Some(target.ground(view));
+                let ground = Some(Box::new(target.ground(view)));
                 writes.push_back(Write { verb, ground, announce });
             }
         }

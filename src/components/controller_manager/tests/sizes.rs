@@ -5,6 +5,9 @@ use super::*;
 use crate::api::kinds::Deployment;
 use crate::api::labels;
 
+/// How a Pod is made to be missed less.
+type Change = fn(&mut Object);
+
 #[test]
 fn a_set_that_shrinks_loses_first_what_is_missed_least() {
     let template = template();
@@ -24,7 +27,7 @@ fn a_set_that_shrinks_loses_first_what_is_missed_least() {
         pod.pod_mut().expect("a Pod").conditions.set(condition);
     };
     // Each is to go before `b`, though its name or its uid would let it stay.
-    let worse: [(&str, fn(&mut Object)); 6] = [
+    let worse: [(&str, Change); 6] = [
         ("it has no Node", |pod| pod.pod_mut().expect("a Pod").node_name = Text::EMPTY),
         ("it does not run", |pod| pod.pod_mut().expect("a Pod").phase = PodPhase::Pending),
         ("it is not ready", |pod| pod.pod_mut().expect("a Pod").conditions = Conditions::default()),
