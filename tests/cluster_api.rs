@@ -510,7 +510,7 @@ fn a_cluster_that_is_lost_for_long_has_no_ready_machines() {
 
 #[test]
 fn a_verdict_goes_back_to_the_machines_own_node() {
-    for platform in [OLD, NEW, "tkgs-2024"] {
+    for platform in [OLD, NEW] {
         let faults = ["at: 1m, powerOff: { vm: worker-0 }", "at: 1m, powerOff: { vm: worker-1 }"];
         let run = play(platform, &[("machineHealthCheck.maxUnhealthy", "100%")], &faults, "9m");
         for worker in ["worker-0", "worker-1"] {
