@@ -129,6 +129,7 @@ impl Core {
         cause: &mut Cause,
         wrap: fn(E) -> Event,
     ) {
+        let vm = self.datacenter.processes.get(id).vm;
         match effect {
             Effect::After(rule, delay, event) => {
                 let at = self.now + delay;
@@ -166,17 +167,11 @@ impl Core {
                 self.start_container(id, pod, waits, (length, restarts), *cause);
             }
             Effect::StopContainer(pod, rule, delay) => {
-                let vm = self.datacenter.processes.get(id).vm;
                 let at = self.now + delay;
                 self.push_host(at, id, (*cause, rule), What::Runtime(vm, pod, Runtime::Stops));
             }
-            Effect::StartUnit(unit) => {
-                self.start_unit(self.datacenter.processes.get(id).vm, &unit, *cause);
-            }
-            Effect::StopUnit(unit) => {
-                let vm = self.datacenter.processes.get(id).vm;
-                self.stop_unit(vm, &unit, *cause);
-            }
+            Effect::StartUnit(unit) => self.start_unit(vm, &unit, *cause),
+            Effect::StopUnit(unit) => self.stop_unit(vm, &unit, *cause),
             Effect::StartProgram(program) => self.start_program(id, &program, *cause),
             Effect::SignalProgram(program, signal) => {
                 self.signal_program(id, &program, signal, *cause);

@@ -9,7 +9,12 @@ use crate::engine::Duration;
 
 /// The rules of 1.14.
 fn newer() -> Settings {
-    Settings { wording: Wording::V1Beta2, reconnection_enqueues: true, ..settings() }
+    Settings {
+        wording: Wording::V1Beta2,
+        reconnection_enqueues: true,
+        counts_ready_machines: true,
+        ..settings()
+    }
 }
 
 /// A Machine that says this of its Node.
@@ -96,9 +101,8 @@ fn up_to_1_8_a_set_counts_no_node_that_it_cannot_see() {
 
 #[test]
 fn later_a_set_counts_what_machines_say_who_forget_in_their_time() {
-    let well = || saying(Status::True, "NodeHealthy");
-    let forgotten = || saying(Status::Unknown, "ConnectionDown");
-    let written = |machine, is_lost| counted(newer(), machine, is_lost).unwrap_or(1);
-    assert_eq!(written(well(), true), 1);
-    assert_eq!(written(forgotten(), true), 0);
+    let summed_up = |status, reason| machine(|object| say(object, "Ready", status, reason));
+    let written = |machine| counted(newer(), machine, true).unwrap_or(1);
+    assert_eq!(written(summed_up(Status::True, "Ready")), 1);
+    assert_eq!(written(summed_up(Status::Unknown, "ReadyUnknown")), 0);
 }

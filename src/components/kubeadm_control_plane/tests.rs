@@ -475,9 +475,8 @@ fn a_control_plane_that_nobody_sees_is_not_counted_as_ready() {
         play.bench.component.planes.reconciler.workload.pretend_failed(5);
         for name in ["cp-0", "cp-1", "cp-2"] {
             play.change(Kind::Machine, name, |object| {
-                let reason = if forgotten { "ConnectionDown" } else { "NodeHealthy" };
-                let said =
-                    Condition::new("NodeHealthy", Status::Unknown, reason, "", SimTime::ZERO);
+                let status = if forgotten { Status::Unknown } else { Status::True };
+                let said = Condition::new("Ready", status, "", "", SimTime::ZERO);
                 object.machine_mut().expect("a Machine").conditions.set(said);
             });
         }
