@@ -4,6 +4,7 @@
 //! Knows how a client talks to an API server; what any particular controller wants is not known.
 
 mod api;
+mod clients;
 mod cluster;
 mod cluster_cache;
 #[cfg(test)]
@@ -27,6 +28,7 @@ mod tests;
 mod vcenter;
 
 pub use api::{Alarm, Api, Incoming, Limit, Ring, USUAL};
+pub use clients::Clients;
 pub use cluster::{Caches, Client, ClientSettings, News, Token};
 pub use cluster_cache::{ClusterCache, Contact, ProbeSettings};
 pub use election::{
@@ -38,7 +40,5 @@ pub use pause::{PAUSED, Pauses};
 pub use queue::{Backoff, BackoffRules, WorkQueue};
 pub use reconcile::{Ask, EventDraft, Ground, Outcome, Reconciler, Reply, Step, Target, View};
 pub use recorder::RecorderSettings;
-pub use shell::{
-    Call, Clients, Flight, ManagerEvent, ManagerToken, Shell, ShellRules, ShellSettings, Work,
-};
+pub use shell::{Call, Flight, ManagerEvent, ManagerToken, Shell, ShellRules, ShellSettings, Work};
 pub use vcenter::VcenterClient;

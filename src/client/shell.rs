@@ -3,26 +3,16 @@
 //! It plays reconciles step by step. Follows controller-runtime's controller and client-go's sample
 //! controller; what any controller decides is not known here.
 
-use super::api::{Alarm, Limit};
-use super::cluster::{Caches, Client};
+use super::api::Alarm;
+use super::clients::Clients;
 use super::queue::{Backoff, BackoffRules, WorkQueue};
-use super::reconcile::{Ask, EventDraft, Ground, Outcome, Reconciler, Reply, Step, Target, View};
-use crate::api::{Answered, ObjectKey, Verb};
+use super::reconcile::{Ask, EventDraft, Ground, Outcome, Reconciler, Reply, Step, View};
+use crate::api::{Answered, ObjectKey};
 use crate::engine::{Delay, Duration, Purpose, Rule, Text};
 use crate::infra::Ctx;
 use crate::timeline::Cause;
 use crate::wire::{DatacenterRequest, TaskEnd};
 use std::collections::{BTreeMap, VecDeque};
-
-/// The clients of a manager; without a remote one, both clusters are the same.
-#[derive(Clone, Debug)]
-pub struct Clients<T> {
-    pub local: Client<T>,
-    pub remote: Option<Client<T>>,
-    /// How long reconciles wait for an answer of the remote cluster, where that is not as long as
-    /// for the local one. What they hand on to a Node is waited for as long as it says itself.
-    pub remote_limit: Option<Limit>,
-}
 
 /// A request of a reconcile; its answer resumes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,39 +141,6 @@ pub struct Shell<R: Reconciler> {
     starved: VecDeque<(ObjectKey, Cause)>,
     /// Calls that the owner has not made yet.
     calls: Vec<(ObjectKey, DatacenterRequest)>,
-}
-
-impl<T: Clone> Clients<T> {
-    /// The client of a target.
-    pub fn of(&mut self, target: Target) -> &mut Client<T> {
-        match (target, &mut self.remote) {
-            (Target::Remote, Some(remote)) => remote,
-            _ => &mut self.local,
-        }
-    }
-
-    /// How long the answer to a request is waited for.
-    pub(super) fn limit_of(&mut self, ask: &Ask) -> Limit {
-        let usual = self.of(ask.target).api.limit_of(&ask.verb);
-        let own = ask.target == Target::Remote && !matches!(ask.verb, Verb::Forward(_));
-        let remote = self.remote_limit.filter(|_| own);
-        [remote, ask.within].into_iter().flatten().fold(usual, |least, limit| {
-            match limit.1 < least.1 {
-                true => limit,
-                false => least,
-            }
-        })
-    }
-
-    /// True once every informer of both has had its first list.
-    pub fn are_synced(&self) -> bool {
-        self.local.caches.are_synced() && self.remote_caches().are_synced()
-    }
-
-    /// The caches that describe the remote cluster.
-    pub fn remote_caches(&self) -> &Caches {
-        self.remote.as_ref().map_or(&self.local.caches, |remote| &remote.caches)
-    }
 }
 
 /// How often a manager that starts looks whether its caches are filled.

@@ -3,12 +3,9 @@
 use super::core::{Core, NOBODY, NOW, Payload, Runtime, What, World, purpose};
 use super::messages::way_name;
 use super::process::Event;
-use crate::api::ObjectKey;
-use crate::engine::{Duration, Generation, Key, Rhythm, Rule, SimTime, Text};
-use crate::infra::{
-    ActivityId, Broken, Effect, Elapsed, Happening, ProcessId, Restart, Start, VmId, Written,
-};
-use crate::timeline::{Cause, EntryId, Step, StepId, Turn};
+use crate::engine::{Duration, Generation, Key, Rhythm, Rule, Text};
+use crate::infra::{ActivityId, Broken, Effect, Happening, ProcessId, Restart, Start, VmId};
+use crate::timeline::{Cause, EntryId, StepId};
 
 /// Where the pause is set before a unit of this name is started again.
 fn restart_rule(unit: &str) -> Rule {
@@ -173,9 +170,7 @@ impl Core {
             Effect::StartUnit(unit) => self.start_unit(vm, &unit, *cause),
             Effect::StopUnit(unit) => self.stop_unit(vm, &unit, *cause),
             Effect::StartProgram(program) => self.start_program(id, &program, *cause),
-            Effect::SignalProgram(program, signal) => {
-                self.signal_program(id, &program, signal, *cause);
-            }
+            Effect::SignalProgram(name, how) => self.signal_program(id, &name, how, *cause),
             Effect::Exit => self.end_process(id, *cause),
             Effect::Trace(trace) => self.trace(id, trace, cause),
             Effect::Datacenter(action) => self.act(id, action, cause),
@@ -192,56 +187,6 @@ impl Core {
             }
         }
         self.note_entries(cause.step);
-    }
-
-    /// The entry that tells of a write, if one does.
-    fn told_of(&self, Written { object, field, at }: &Written) -> Option<EntryId> {
-        self.recorder.timeline().written((object.kind.name(), object.name.as_str(), field), *at)
-    }
-
-    /// The step by which limits led on that had begun with a write.
-    fn elapsed(&mut self, id: ProcessId, elapsed: &Elapsed, now: StepId) -> StepId {
-        let Elapsed { object, field, written_at, limits } = elapsed;
-        let about = (object.kind.name(), object.name.as_str(), *field);
-        let written = self.recorder.timeline().written(about, *written_at);
-        let Some(ledger) = &mut self.ledger else { return now };
-        // Where the beginning was not seen, nobody can tell what was waited for.
-        let began = written.and_then(|entry| ledger.of_entry(entry));
-        let Some(mut before) = began else { return now };
-        let mut at = *written_at;
-        for (rule, length) in limits.iter().filter(|(_, length)| !length.is_zero()) {
-            at += *length;
-            before = ledger.push(Step::Wait { before, at, rule, process: id.0 });
-        }
-        ledger.push(Step::Turn(Turn { now, at: self.now, limit: None, back_to: before }))
-    }
-
-    /// The step by which the end of an object led on that a look has missed.
-    fn missed(&mut self, object: &ObjectKey, now: StepId) -> StepId {
-        let ended = self.recorder.timeline().ended(object.kind.name(), &object.name);
-        let Some(ledger) = &mut self.ledger else { return now };
-        let Some(back_to) = ended.and_then(|entry| ledger.of_entry(entry)) else { return now };
-        ledger.push(Step::Turn(Turn { now, at: self.now, limit: None, back_to }))
-    }
-
-    /// What led to the silence of a process, which was last heard at a time and has lasted longer
-    /// than the limit of a rule.
-    fn silence_of(
-        &mut self,
-        id: ProcessId,
-        (rule, since, limit): (Rule, SimTime, Duration),
-        cause: Cause,
-    ) -> Cause {
-        // A process that lives is silent for another reason, which nobody knows.
-        let process = self.datacenter.processes.get(id);
-        let is_silent = !process.alive || process.frozen.is_some();
-        let ended = if is_silent { process.ended } else { Cause::NONE };
-        let Some(ledger) = &mut self.ledger else {
-            return Cause { step: cause.step, ..ended }.or(cause);
-        };
-        let limit = Some((rule, since, since + limit));
-        let turn = Turn { now: cause.step, at: self.now, limit, back_to: ended.step };
-        Cause { step: ledger.push(Step::Turn(turn)), ..ended }.or(cause)
     }
 
     pub(super) fn arm(

@@ -5,6 +5,7 @@
 
 mod blueprint;
 mod build;
+mod causes;
 mod control_plane;
 mod core;
 mod deliver;

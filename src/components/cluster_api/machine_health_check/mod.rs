@@ -10,6 +10,8 @@
 //! ```
 
 #[cfg(test)]
+mod conditions_tests;
+#[cfg(test)]
 mod tests;
 mod verdict;
 mod well;

@@ -4,7 +4,7 @@ use super::super::ClusterApi;
 use super::super::brakes_tests::{annotate, say, secs};
 use super::super::tests::{check, cluster, machine, manager, node, settings};
 use super::*;
-use crate::api::kinds::{MaxUnhealthy, UnhealthyCondition};
+use crate::api::kinds::MaxUnhealthy;
 use crate::api::{Answer, ApiError, Deletion, Reason};
 use crate::engine::Skew;
 use crate::infra::{Elapsed, Written};
@@ -16,7 +16,7 @@ pub(super) const ALL: MaxUnhealthy = MaxUnhealthy::Percent(100);
 #[derive(Debug)]
 pub(super) struct Look {
     /// What is written of each Machine's health, as `NAME TYPE=STATUS REASON MESSAGE`.
-    said: Vec<String>,
+    pub said: Vec<String>,
     /// The check as it is written, if it is.
     check: Option<MachineHealthCheck>,
     /// As `OBJECT REASON MESSAGE`.
@@ -46,12 +46,12 @@ fn with(change: impl FnOnce(&mut Settings)) -> Setup {
     setup
 }
 
-fn newer() -> Setup {
+pub(super) fn newer() -> Setup {
     with(|settings| settings.wording = Wording::V1Beta2)
 }
 
 /// One look, so many seconds after the beginning.
-fn look(setup: &Setup, seconds: u64, objects: &[Object]) -> Look {
+pub(super) fn look(setup: &Setup, seconds: u64, objects: &[Object]) -> Look {
     let mut controller = HealthCheckController::new(setup.settings);
     if !setup.connected {
         controller.workload.pretend_failed(setup.settings.probe.failures);
@@ -479,39 +479,4 @@ fn only_machines_of_the_selector_count_and_the_exempt_are_named() {
 fn events_and_requests_come_from_the_health_check_controller() {
     let controller = HealthCheckController::new(settings());
     assert_eq!(controller.agent(), "machinehealthcheck-controller");
-}
-
-#[test]
-fn newer_releases_name_all_conditions_of_which_the_time_is_up() {
-    let kinds = ["Ready", "MemoryPressure", "DiskPressure"].map(Text::word);
-    let mut objects = pair("a", Status::Unknown, 0);
-    let mut all = check(ALL);
-    for (kind, since) in kinds.iter().zip([0, 50, 200]) {
-        let at = SimTime::ZERO + secs(since);
-        let said = Condition::new(kind.clone(), Status::Unknown, "Lost", "", at);
-        objects[1].conditions_mut().expect("a Node has some").set(said);
-        if let Some(body) = all.machine_health_check_mut() {
-            let rule =
-                UnhealthyCondition { kind: kind.clone(), ..body.unhealthy_conditions[0].clone() };
-            body.unhealthy_conditions.push(rule);
-        }
-    }
-    all.machine_health_check_mut().expect("it is one").unhealthy_conditions.remove(0);
-    objects.push(all);
-    let said = |setup: &Setup| {
-        let said = look(setup, 360, &objects).said;
-        said.into_iter().find(|words| words.contains("HealthCheckSucceeded")).expect("judged")
-    };
-    let item = |kind: &str| {
-        format!(
-            "\n  * Condition {kind} on Node is reporting status Unknown with reason Lost for more \
-             than 5m0s"
-        )
-    };
-    let newer = said(&newer());
-    let both = [item("Ready"), item("MemoryPressure")].concat();
-    assert!(newer.ends_with(&format!("UnhealthyNode Health check failed:{both}")), "{newer}");
-    let older = said(&plain());
-    let first = "Condition Ready on node is reporting status Unknown for more than 5m0s";
-    assert!(older.ends_with(first), "{older}");
 }
