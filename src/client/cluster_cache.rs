@@ -8,8 +8,8 @@
 //! Simplified: the old objects stay in the caches until the new list replaces them. Whoever asks
 //! whether the cluster is connected does not look at them. What controllers up to 1.8 ask of the
 //! cluster itself while it is disconnected is sent nevertheless, and fails for itself. Another try to
-//! connect comes with the next tick of the probe after its time. While a list waits for its answer
-//! nothing is probed.
+//! connect comes with the next tick of the probe after its time. While a list waits for its answer, or
+//! is tried again, nothing is probed, and nobody is woken when what was known has run out.
 
 use super::api::Alarm;
 use super::cluster::{Client, News, Token};

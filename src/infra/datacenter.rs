@@ -230,7 +230,7 @@ impl Datacenter {
         let path = self.path_between(here, there);
         let ways = [(here, there), (there, here)];
         let is_lossy = ways.iter().any(|(a, b)| self.links.loss(*a, *b) > Loss::default());
-        if !path.is_whole() || is_lossy || !self.vm(there).is_on() {
+        if !path.is_whole() || is_lossy || !self.vm(there).answers() {
             return None;
         }
         let owner = self.link(ConnectionId::of_posts(from), random);

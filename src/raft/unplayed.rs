@@ -39,7 +39,7 @@ impl<E: Clone> Raft<E> {
                 && !progress.is_paused(window)
                 && progress.recent_active
         };
-        // What is sent to it is lost at once, and neither that nor the next count is news.
+        // Nothing that is sent to it arrives (who asks has looked), and neither that nor the next count is news.
         let is_given_up =
             |progress: &Progress| progress.state == ProgressState::Probe && !progress.recent_active;
         self.transferee.is_none()

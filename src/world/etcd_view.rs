@@ -16,6 +16,8 @@ pub struct EtcdMember<'a> {
     pub info: &'a MemberInfo,
     /// What it would answer to `endpoint status`; none while no process of it works.
     pub status: Option<MemberStatus>,
+    /// Whom its Raft takes for the leader, which it may not have told anybody yet.
+    pub leader: Option<MemberId>,
     /// The last entry of its log, committed or not; of a member that works.
     pub last: Index,
     /// Since when a member that works has waited for its disk.
@@ -64,7 +66,8 @@ impl<'a> View<'a> {
             let status = works.and_then(|etcd| etcd.status());
             let last = works.map_or(0, |etcd| etcd.last_index());
             let writes_since = works.and_then(|etcd| etcd.writes_since());
-            EtcdMember { info, status, last, writes_since }
+            let leader = works.and_then(|etcd| etcd.raft()?.leader());
+            EtcdMember { info, status, leader, last, writes_since }
         };
         listed.iter().map(of).collect()
     }
@@ -118,6 +121,6 @@ impl<'a> View<'a> {
 impl EtcdMember<'_> {
     /// True if it works and takes this member for its leader.
     pub fn follows(&self, leader: MemberId) -> bool {
-        self.status.as_ref().is_some_and(|status| status.leader == Some(leader))
+        self.leader == Some(leader)
     }
 }

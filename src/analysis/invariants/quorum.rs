@@ -39,10 +39,8 @@ fn quorum_is_thrown_away(view: View, entry: &Entry) -> Option<Breach> {
         .iter()
         .filter(|member| !member.info.learner && member.info.vm != entry.name)
         .collect();
-    let counts = |member: &&&EtcdMember| {
-        let follows = member.status.as_ref().is_some_and(|status| status.leader.is_some());
-        follows || has_just_changed(view, &member.info.vm)
-    };
+    let counts =
+        |member: &&&EtcdMember| member.leader.is_some() || has_just_changed(view, &member.info.vm);
     // One whose VM alone goes stays listed, and counts among those of whom a quorum is needed.
     let all = others.len() + usize::from(is_destroyed);
     let well = others.iter().filter(counts).count();

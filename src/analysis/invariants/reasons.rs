@@ -4,6 +4,7 @@ use super::facts::{EachEntry, have_kept_leaders, is_by, named, turns, were_clock
 use super::{Breach, Ending, Invariant, Kind, Law, Verdict};
 use crate::api::kinds::{Condition, Pod, Status};
 use crate::api::{self, Object};
+use crate::client::PAUSED;
 use crate::engine::{Duration, Text};
 use crate::scenario::{SEEN_ON_THE_SPOT, SERVES_NOT};
 use crate::timeline::{Entry, Lack};
@@ -130,7 +131,7 @@ fn has_words(view: View, object: &Object) -> bool {
             || another_is_refused(view, object, plane)
             || waits_for_stranger(plane)
     });
-    let is_paused = object.meta.annotation("cluster.x-k8s.io/paused").is_some();
+    let is_paused = object.meta.annotation(PAUSED).is_some();
     owner_says || check_says || is_another_first || is_paused
 }
 

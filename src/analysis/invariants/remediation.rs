@@ -7,6 +7,7 @@ use super::facts::{
 use super::{Breach, Invariant, Kind, Law, Seen, Verdict};
 use crate::api::kinds::{MachineHealthCheck, Status};
 use crate::api::{self, Object};
+use crate::client::PAUSED;
 use crate::engine::Text;
 use crate::timeline::Entry;
 use crate::world::View;
@@ -69,7 +70,6 @@ pub(super) const ONE_CONTROL_PLANE: Invariant = Invariant {
     begin: || InFlight::watch(limit_of_plane),
 };
 
-const PAUSED: &str = "cluster.x-k8s.io/paused";
 const SKIP: &str = "cluster.x-k8s.io/skip-remediation";
 const REMEDIATE: &str = "cluster.x-k8s.io/remediate-machine";
 const HEALTH_CHECK: &str = "machinehealthcheck-controller";

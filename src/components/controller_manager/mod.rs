@@ -1,8 +1,7 @@
 //! kube-controller-manager: one process, one client, several controllers.
 //!
-//! The manager hands news from its informers to whoever cares; what each controller wants is in
-//! its own file. Everything it knows is in its memory and is gone with it.
-//! Of several instances one leads; the others do nothing but wait for that (`leading`).
+//! The manager hands news from its informers to whoever cares; what each controller wants is in its own
+//! file. Everything it knows is in its memory and is gone with it. Of several one leads (`leading`).
 
 mod attach_detach;
 #[cfg(test)]

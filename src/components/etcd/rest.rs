@@ -22,7 +22,7 @@ pub struct Poise {
     pub membership: Membership,
     /// The members to which it is linked, and where what is for them leaves.
     pub links: Vec<(MemberId, ConnectionId)>,
-    /// The others: nothing comes from them, and nothing reaches them.
+    /// The others: nothing comes from them, and nothing reaches them but what is posted.
     pub gone: Vec<MemberId>,
     /// The VMs of those of them to which it posts what it has for them.
     pub posts: Vec<Text>,

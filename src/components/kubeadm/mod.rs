@@ -9,8 +9,8 @@
 //!                  ^         └ 5 min ─> failed ─> pause ┐   (with the script, some tries)
 //!                  └────────────────────────────────────┴─> too many ─> reset
 //! ```
-//! Simplified: what follows discovery is one delay and does not fail; the second look at
-//! `cluster-info`, with the pinned certificate, is not played.
+//! Simplified: of what follows discovery a worker's part is one delay and does not fail; the second
+//! look at `cluster-info`, with the pinned certificate, is not played.
 
 mod control_plane;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::quorum::{COMPONENTS, ETCD_MEMBER, ETCD_POD};
 use super::scene::{Scene, node_name, with};
 use super::script::{Flow, Script};
 use super::{Controller, Inspection, Wording};
-use crate::api::kinds::{Condition, Node, PodPhase, Status, TaintEffect, taint};
+use crate::api::kinds::{Condition, Machine, Node, PodPhase, Status, TaintEffect, taint};
 use crate::api::{EtcdMember, Kind, Object, ObjectKey, Reason, Verb, rfc3339};
 use crate::client::Target;
 use crate::engine::Text;
@@ -52,12 +52,12 @@ impl Controller {
 
     /// Nobody has seen the workload cluster for so long that nothing is known of it any more.
     pub(super) fn forget(&self, scene: &mut Scene, script: &mut Script) -> Flow<()> {
-        let reached = rfc3339(scene.contact.reached);
+        let reached = rfc3339(script.shown(scene.contact.reached));
         let words = Text::from(format!("Last successful probe at {reached}"));
         let before = scene.machines.clone();
         for place in 0..before.len() {
             for condition in pod_conditions().chain([ETCD_MEMBER]) {
-                let said = (Status::Unknown, "ConnectionDown", words.clone());
+                let said = (Status::Unknown, Machine::CONNECTION_DOWN, words.clone());
                 self.say(scene, place, condition, said, script);
             }
         }
@@ -66,7 +66,7 @@ impl Controller {
             scene.machines[place] = script.patch(before, changed)?;
         }
         for kind in ["ControlPlaneComponentsHealthy", "EtcdClusterHealthy"].map(Text::word) {
-            let reason = Text::word("ConnectionDown");
+            let reason = Text::word(Machine::CONNECTION_DOWN);
             let now = script.wall_clock();
             let said = Condition::new(kind, Status::Unknown, reason, words.clone(), now);
             scene.spec_mut().conditions.say(said);

@@ -60,7 +60,12 @@ impl<'a, 'b> Script<'a, 'b> {
 
     /// The same by the wall clock.
     pub fn wall_clock(&self) -> SimTime {
-        self.skew.shown(self.now)
+        self.shown(self.now)
+    }
+
+    /// A time as the clock of its VM shows it.
+    pub fn shown(&self, at: SimTime) -> SimTime {
+        self.skew.shown(at)
     }
 
     /// Asks; any answer is an answer.

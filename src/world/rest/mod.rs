@@ -6,10 +6,10 @@
 //! reads, writes and dials to who is gone, no link between them is cut, slow or loses anything, and
 //! no disk of theirs is ill. It is woken before anything happens that could make a difference: a
 //! fault, the end or the start of a process on its VMs, a message that is not routine, more to write
-//! for a disk that writes, more to send behind what waits unplayed. From what has been noted meanwhile (when each disk was busy, and which
-//! follower behind) follows when each tick would have been taken, each heartbeat heard and
-//! answered; members are told, and what would be on its way is queued. Everything from there on is
-//! as if all had been played.
+//! for a disk that writes, more to send behind what waits unplayed. From what has been noted
+//! meanwhile (when each disk was busy, and which follower behind) follows when each tick would have
+//! been taken, each heartbeat heard and answered; members are told, and what would be on its way is
+//! queued. Everything from there on is as if all had been played.
 //!
 //! Two events of one microsecond are in the order of their keys here too, but for the beginning or the
 //! end of a write, or of a follower's being behind, and a tick or heartbeat that comes with it.

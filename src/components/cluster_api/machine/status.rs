@@ -91,7 +91,8 @@ impl MachineController {
 
     /// Once found, a Node's name is never forgotten. True if it was found now.
     pub(super) fn find_node(&self, machine: &mut Machine, view: &View) -> bool {
-        if machine.node_ref.is_some() || machine.spec.provider_id.is_empty() {
+        let is_known = machine.node_ref.is_some();
+        if is_known || machine.spec.provider_id.is_empty() || self.is_blind() {
             return false;
         }
         let found = view.remote.list(Kind::Node).find(|node| {

@@ -100,7 +100,9 @@ impl ControllerManager {
     pub(super) fn monitor_pass(&mut self, ctx: &mut Ctx<Event>) {
         let run_time = ctx.draw_delay(PASS_TIME, self.settings.monitor_pass);
         ctx.after("kubernetes.nodeMonitorPass", run_time, Event::PassEnded);
-        if !self.clients.local.caches.are_synced() {
+        // A pass ends with its last write; until then there is no other.
+        let is_under_way = !self.node_lifecycle.writing.is_empty();
+        if is_under_way || !self.clients.local.caches.are_synced() {
             return;
         }
         self.forget_removed(ctx);
