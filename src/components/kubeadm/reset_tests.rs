@@ -61,10 +61,8 @@ fn a_member_that_is_not_promoted_is_removed_and_everything_else_with_it() {
     assert!(!join.has(DATA));
 }
 
-#[test]
-fn a_reset_that_etcd_refuses_goes_on_and_leaves_its_data() {
-    let mut join = added();
-    join.listed();
+/// Etcd has no leader for as long as it is asked.
+fn refuse_until_it_ends(join: &mut Join) {
     while !join.exited {
         while !join.calls.is_empty() {
             join.stored(failed("etcdserver: no leader"));
@@ -73,6 +71,13 @@ fn a_reset_that_etcd_refuses_goes_on_and_leaves_its_data() {
             join.again();
         }
     }
+}
+
+#[test]
+fn a_reset_that_etcd_refuses_goes_on_and_leaves_its_data() {
+    let mut join = added();
+    join.listed();
+    refuse_until_it_ends(&mut join);
     is_clean(&join);
     assert!(join.has(DATA));
     let words = "[reset] Failed to remove etcd member: etcdserver: no leader";
@@ -132,13 +137,6 @@ fn a_full_disk_ends_in_a_reset_too() {
 fn without_a_script_what_was_done_stays() {
     let mut join = Join::trusted_by(true, None);
     join.listed();
-    while !join.exited {
-        while !join.calls.is_empty() {
-            join.stored(failed("etcdserver: no leader"));
-        }
-        if !join.exited {
-            join.again();
-        }
-    }
+    refuse_until_it_ends(&mut join);
     assert!(join.ended.is_empty() && join.has(KUBELET_CONFIG));
 }
