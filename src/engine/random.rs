@@ -7,10 +7,12 @@
 use super::{Duration, Text};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use std::cell::RefCell;
 
 /// All random numbers of a run.
 #[derive(Clone, Debug)]
 pub struct Random {
+    seed: u64,
     base: ChaCha8Rng,
 }
 
@@ -32,15 +34,13 @@ pub struct Delay {
 impl Random {
     /// The random numbers of a run with this seed.
     pub fn new(seed: u64) -> Random {
-        Random { base: ChaCha8Rng::seed_from_u64(seed) }
+        Random { seed, base: ChaCha8Rng::seed_from_u64(seed) }
     }
 
     /// The `k`-th draw of an owner for a purpose.
     pub fn draw(&self, owner: Owner, purpose: Purpose, k: u64) -> u64 {
-        let mut random = self.base.clone();
-        random.set_stream(mixed(owner.0 ^ mixed(u64::from(purpose.0))));
-        random.set_word_pos(2 * u128::from(k));
-        random.next_u64()
+        let stream = mixed(owner.0 ^ mixed(u64::from(purpose.0)));
+        RECENT.with_borrow_mut(|recent| recent.block(self, stream, k / DRAWS)[place(k, DRAWS)])
     }
 
     /// The draw in serving the `count`-th request of a sender.
@@ -124,6 +124,50 @@ fn mixed(value: u64) -> u64 {
     value ^ (value >> 31)
 }
 
+/// How many draws the generator makes at once.
+const DRAWS: u64 = 32;
+/// How many blocks are remembered: about as many as streams are in use in a cluster of six VMs.
+const BLOCKS: u64 = 512;
+
+thread_local! {
+    static RECENT: RefCell<Recent> = const { RefCell::new(Recent(Vec::new())) };
+}
+
+/// The blocks that were looked into last, each at the place that its stream has. Who draws again
+/// mostly wants the next number of a block, and one draw costs as much as all 32. What is
+/// remembered are values of a function, so all runs of a thread may share it.
+struct Recent(Vec<Block>);
+
+/// Draws of a stream that follow each other.
+#[derive(Clone, Copy)]
+struct Block {
+    /// The seed, the stream and which of its blocks.
+    of: Option<(u64, u64, u64)>,
+    draws: [u64; DRAWS as usize],
+}
+
+impl Recent {
+    fn block(&mut self, random: &Random, stream: u64, number: u64) -> &[u64; DRAWS as usize] {
+        if self.0.is_empty() {
+            self.0 = vec![Block { of: None, draws: [0; DRAWS as usize] }; BLOCKS as usize];
+        }
+        let block = &mut self.0[place(stream, BLOCKS)];
+        let of = Some((random.seed, stream, number));
+        if block.of != of {
+            let mut generator = random.base.clone();
+            generator.set_stream(stream);
+            generator.set_word_pos(2 * u128::from(DRAWS) * u128::from(number));
+            block.draws.fill_with(|| generator.next_u64());
+            block.of = of;
+        }
+        &block.draws
+    }
+}
+
+fn place(number: u64, places: u64) -> usize {
+    usize::try_from(number % places).expect("a small index")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +193,22 @@ mod tests {
         assert_ne!(draw, random.draw(a, Purpose(0), 6));
         assert_ne!(draw, Random::new(8).draw(a, Purpose(0), 5));
         assert_eq!(draw, random.draw(a, Purpose(0), 5));
+    }
+
+    #[test]
+    fn a_draw_is_what_the_generator_gives_at_its_place_however_often_others_draw() {
+        let random = [Random::new(7), Random::new(8)];
+        let owners: Vec<Owner> = (0..3 * BLOCKS).map(|part| Owner::default().part(part)).collect();
+        for k in [0, 1, DRAWS - 1, DRAWS, 1_000_000, u64::MAX / 2] {
+            for (random, owner) in
+                random.iter().flat_map(|random| owners.iter().map(move |it| (random, *it)))
+            {
+                let mut generator = random.base.clone();
+                generator.set_stream(mixed(owner.0 ^ mixed(3)));
+                generator.set_word_pos(2 * u128::from(k));
+                assert_eq!(random.draw(owner, Purpose(3), k), generator.next_u64(), "{k}");
+            }
+        }
     }
 
     #[test]
