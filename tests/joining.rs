@@ -64,6 +64,7 @@ impl CustomProcess for Driver {
                     ctx.datacenter(VmAction::CreateAndPowerOn {
                         uuid: vm.clone(),
                         vm,
+                        host: None,
                         user_data,
                         boot,
                     });

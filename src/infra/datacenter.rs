@@ -3,7 +3,6 @@
 //! Each change returns what happened, so that `world` can tell those who notice and write it down.
 
 use super::balancers::{Balancers, pick};
-use super::hosts::group_of;
 use super::{
     Address, Broken, ConnectionId, Container, Direction, End, Hosts, Inventory, KeepAlives, Lag,
     Links, Loss, Network, Path, Place, Port, Power, ProcessId, ProcessState, Processes,
@@ -94,25 +93,19 @@ impl Datacenter {
         }
     }
 
-    /// Adds a VM; its name is its own until it is gone.
+    /// Adds a VM, on a host that is up if none is said; its name is its own until it is gone.
     pub fn add_vm(&mut self, mut vm: Vm) -> VmId {
-        vm.place = self.emptiest_zone(&vm.name);
-        let named = (vm.name.as_str(), vm.place.as_ref());
-        vm.host = self.hosts.roomiest(named, Inventory::of(self), &[]);
+        let all = Inventory::of(self);
+        vm.place = all.emptiest_zone(&vm.name);
+        if vm.host.is_none() {
+            let named = (vm.name.as_str(), vm.place.as_ref());
+            vm.host = self.hosts.roomiest(named, all, &[], |host| all.is_on(host.machine));
+        }
         let id = VmId(u32::try_from(self.vms.len()).expect("fewer than 2^32 VMs"));
         let earlier = self.by_name.insert(vm.name.clone(), id);
         assert!(earlier.is_none(), "the management refuses a second VM of one name");
         self.vms.push(vm);
         id
-    }
-
-    /// The zone with the fewest VMs of this kind: control planes are spread for themselves.
-    fn emptiest_zone(&self, name: &str) -> Option<Place> {
-        let vms_in = |zone: &Text| {
-            let alike = self.existing_vms().filter(|(_, vm)| group_of(&vm.name) == group_of(name));
-            alike.filter(|(_, vm)| vm.place.as_ref().is_some_and(|at| at.zone == *zone)).count()
-        };
-        self.zones().min_by_key(|place| vms_in(&place.zone))
     }
 
     /// The zones that there are.
@@ -140,8 +133,8 @@ impl Datacenter {
         let process = self.processes.get_mut(id);
         let (before, rest) = self.vms.split_at_mut(process.vm.0 as usize);
         let (vm, after) = rest.split_first_mut().expect("a process runs on a VM");
-        let inventory =
-            vm.is_appliance.then(|| Inventory::around(&self.by_name, &self.hosts, before, after));
+        let around = |vms| Inventory::around(&self.by_name, &self.hosts, self.zones, vms);
+        let inventory = vm.is_appliance.then(|| around((&*before, &*after)));
         (process, vm, inventory)
     }
 

@@ -206,8 +206,9 @@ pub struct ProbeReport {
 /// What only the datacenter's management can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VmAction {
-    /// A VM from the template, powered on; its units start after `boot`.
-    CreateAndPowerOn { vm: Text, uuid: Text, user_data: Text, boot: Duration },
+    /// A VM from the template on a host, if hosts are known, powered on; its units start after
+    /// `boot`.
+    CreateAndPowerOn { vm: Text, host: Option<Text>, uuid: Text, user_data: Text, boot: Duration },
     /// Its units start after `boot`; its disk is as it was.
     PowerOn { vm: Text, boot: Duration },
     /// Powers off and locks: while its deletion is under way, nobody powers it on again (vSphere Web

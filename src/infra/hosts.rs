@@ -124,7 +124,7 @@ impl Datacenter {
 }
 
 impl Hosts {
-    /// Of the hosts that are up, in the VM's zone if it has one, that with the fewest VMs of its
+    /// Of the hosts that are believed up, in the VM's zone if it has one, that with the fewest VMs of its
     /// group; of these that with the fewest VMs, and the first. A VM that is pinned goes where it is
     /// pinned. `also` are VMs that are on their way to a host.
     pub(super) fn roomiest(
@@ -132,6 +132,7 @@ impl Hosts {
         vm: (&str, Option<&Place>),
         inventory: Inventory<'_>,
         also: &[(Text, HostId)],
+        is_up: impl Fn(&Host) -> bool,
     ) -> Option<HostId> {
         let (name, place) = vm;
         if let Some(host) = self.pinned.get(name) {
@@ -150,7 +151,7 @@ impl Hosts {
             }
         }
         let fits = |(_, host): &(HostId, &Host)| {
-            inventory.is_on(host.machine) && (place.is_none() || host.place.as_ref() == place)
+            is_up(host) && (place.is_none() || host.place.as_ref() == place)
         };
         let up = (0..).map(HostId).zip(&self.all).filter(fits);
         up.map(|(id, _)| id).min_by_key(|id| load[id.0 as usize])

@@ -3,7 +3,8 @@
 //!
 //! Only a process on an appliance is offered this; every other one sees its own VM alone.
 
-use super::{Datacenter, Host, HostId, Hosts, Vm, VmId};
+use super::hosts::group_of;
+use super::{Datacenter, Host, HostId, Hosts, Place, Vm, VmId};
 use crate::engine::{Text, is_like};
 use crate::wire::VmFacts;
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 pub struct Inventory<'a> {
     by_name: &'a BTreeMap<Text, VmId>,
     hosts: &'a Hosts,
+    zones: u32,
     /// The VMs before and after the one on which the looking process runs.
     before: &'a [Vm],
     after: &'a [Vm],
@@ -22,17 +24,17 @@ impl<'a> Inventory<'a> {
     /// What one sees who is none of these VMs.
     pub fn of(datacenter: &'a Datacenter) -> Inventory<'a> {
         let (by_name, hosts) = (datacenter.names(), &datacenter.hosts);
-        Inventory { by_name, hosts, before: &datacenter.vms, after: &[] }
+        Inventory { by_name, hosts, zones: datacenter.zones, before: &datacenter.vms, after: &[] }
     }
 
     /// The VMs around the one at a place in the list.
     pub(super) fn around(
         by_name: &'a BTreeMap<Text, VmId>,
         hosts: &'a Hosts,
-        before: &'a [Vm],
-        after: &'a [Vm],
+        zones: u32,
+        (before, after): (&'a [Vm], &'a [Vm]),
     ) -> Inventory<'a> {
-        Inventory { by_name, hosts, before, after }
+        Inventory { by_name, hosts, zones, before, after }
     }
 
     /// The VM of this name, if there is one. Of one whose host is down it is known how it was when
@@ -76,22 +78,41 @@ impl<'a> Inventory<'a> {
     }
 
     /// The host on which a VM is best placed now, while others are on their way to theirs; none if
-    /// no host is up.
-    pub fn host_for(&self, vm: &str, also: &[(Text, Text)]) -> Option<Text> {
+    /// no host is believed up. Whoever asks knows of each host only what it heard of it.
+    pub fn host_for(
+        &self,
+        vm: &str,
+        also: &[(Text, Text)],
+        is_believed_up: impl Fn(&Text) -> bool,
+    ) -> Option<Text> {
         let number = |name: &Text| {
             let mut all = (0..).map(HostId).zip(&self.hosts.all);
             all.find(|(_, host)| host.name == *name).map(|(id, _)| id)
         };
         let also: Vec<(Text, HostId)> =
             also.iter().filter_map(|(vm, host)| Some((vm.clone(), number(host)?))).collect();
-        let place = self.vm(vm).and_then(|vm| vm.place.as_ref());
-        let host = self.hosts.roomiest((vm, place), *self, &also)?;
+        let place = match self.vm(vm) {
+            Some(vm) => vm.place.clone(),
+            None => self.emptiest_zone(vm),
+        };
+        let is_up = |host: &Host| is_believed_up(&host.name);
+        let host = self.hosts.roomiest((vm, place.as_ref()), *self, &also, is_up)?;
         Some(self.host(host).name.clone())
     }
 
-    /// True if there are hosts, and none is up.
-    pub fn has_no_host(self) -> bool {
-        !self.hosts.all.is_empty() && self.hosts().all(|(_, is_up)| !is_up)
+    /// True if hosts are known: else VMs run somewhere.
+    pub fn has_hosts(&self) -> bool {
+        !self.hosts.all.is_empty()
+    }
+
+    /// The zone with the fewest VMs of this kind: control planes are spread for themselves.
+    pub(super) fn emptiest_zone(&self, name: &str) -> Option<Place> {
+        let alike = || self.by_name.iter().filter(|(other, _)| group_of(other) == group_of(name));
+        let vms_in = |zone: &Text| {
+            let places = alike().filter_map(|(_, id)| self.at(*id)?.place.as_ref());
+            places.filter(|at| at.zone == *zone).count()
+        };
+        (0..self.zones).map(Place::numbered).min_by_key(|place| vms_in(&place.zone))
     }
 
     /// The VMs that are placed on hosts.

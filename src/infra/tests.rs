@@ -105,7 +105,11 @@ fn no_vm_is_placed_on_a_host_that_is_down() {
     assert!(!datacenter.is_up(HostId(0)) && datacenter.is_reachable(vm));
     let machine = datacenter.host_of(HostId(1)).machine;
     datacenter.power_off(machine, at(2), &mut Vec::new());
-    assert!(Inventory::of(&datacenter).has_no_host() && !datacenter.is_reachable(vm));
+    assert!(!datacenter.is_reachable(vm));
+    let inventory = Inventory::of(&datacenter);
+    assert_eq!(inventory.host_for("new", &[], |_| false), None);
+    let trusting = inventory.host_for("new", &[], |_| true);
+    assert_eq!(trusting, Some(Text::word("esxi-0")), "who has not heard of it believes it up");
 }
 
 const CLOSE: Fallback =

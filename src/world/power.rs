@@ -12,8 +12,9 @@ impl Core {
     /// The datacenter's management acts.
     pub(super) fn act(&mut self, id: ProcessId, action: VmAction, cause: &mut Cause) {
         match action {
-            VmAction::CreateAndPowerOn { vm, uuid, user_data, boot } => {
+            VmAction::CreateAndPowerOn { vm, host, uuid, user_data, boot } => {
                 let mut new = Vm::new(vm);
+                new.host = host.and_then(|host| self.datacenter.host_named(&host));
                 new.uuid = uuid;
                 new.disk.write("/var/lib/cloud/instance/user-data.txt", user_data);
                 new.boot = boot;

@@ -7,7 +7,8 @@
 //! ```
 //! It knows VMs by where they are registered and whether somebody switched them off; nothing of
 //! Kubernetes. Follows the vSphere Availability guide and yellow-bricks.com on its sequence.
-//! Simplified: networks of hosts do not part and no datastore is lost, so nobody is isolated.
+//! Simplified: networks of hosts do not part and no datastore is lost, so nobody is isolated, and who
+//! is up in an election or has touched its datastores is read from the hosts themselves.
 
 mod restarts;
 #[cfg(test)]
@@ -257,7 +258,8 @@ impl FaultDomainManager {
         ctx.after("vsphere.haElection", self.settings.election, Event::ElectionEnds(due));
     }
 
-    /// The winner says so; the others wait for its word, and elect again if it does not come.
+    /// The winner says so; the others wait for its word, and elect again if it does not come. Who is
+    /// up has told all others during the election.
     fn count_votes(&mut self, due: Generation, ctx: &mut Ctx<Event>) {
         if self.role != Role::Electing || !self.election.is_current(due) {
             return;
@@ -304,6 +306,14 @@ impl FaultDomainManager {
         if before != role {
             ctx.trace(changed(ctx.host(), before.word(), role.word()));
         }
+    }
+
+    /// True for a host that has been silent for so long that it is not counted on.
+    fn is_missed(&self, host: &Text, now: SimTime) -> bool {
+        self.silent.get(host).is_some_and(|silence| {
+            silence.verdict == Verdict::Dead
+                || now.since(silence.since) >= self.settings.unreachable
+        })
     }
 
     /// The hosts of which no VM can run any more.

@@ -57,18 +57,19 @@ impl FaultDomainManager {
         lost
     }
 
-    /// If no host is up but this one, it takes them all.
+    /// If no host is known to be up but this one, it takes them all.
     pub(super) fn place(&mut self, ctx: &mut Ctx<Event>) {
         self.restarts.is_placing = false;
         let Some(inventory) = ctx.inventory().filter(|_| self.role == Role::Primary) else {
             return;
         };
         for vm in self.lost(ctx) {
-            let Restarts { waiting, starting, .. } = &mut self.restarts;
+            let Restarts { waiting, starting, .. } = &self.restarts;
             let on_their_way = starting.iter().map(|(vm, host)| (vm.clone(), host.clone()));
             let also: Vec<(Text, Text)> = on_their_way.chain(waiting.iter().cloned()).collect();
-            if let Some(host) = inventory.host_for(&vm, &also) {
-                waiting.push_back((vm, host));
+            let is_believed_up = |host: &Text| !self.is_missed(host, ctx.now());
+            if let Some(host) = inventory.host_for(&vm, &also, is_believed_up) {
+                self.restarts.waiting.push_back((vm, host));
             }
         }
         self.begin_waiting(ctx);

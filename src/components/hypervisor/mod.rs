@@ -1,8 +1,9 @@
 //! The datacenter's management (vCenter): looks VMs up, clones, powers and destroys them, each as a
 //! task that takes its time, and tells its subscribers of their changes.
 //!
-//! What exists it reads from the datacenter itself, so it sees what anybody does there. It knows
-//! nothing of what runs in a VM.
+//! What exists it reads from the datacenter itself, so it sees what anybody does there; that a host is
+//! gone it learns from its silence. It knows nothing of what runs in a VM. Simplified: where a new VM
+//! goes is decided when its clone is done.
 
 #[cfg(test)]
 mod tests;
@@ -173,18 +174,16 @@ impl Hypervisor {
             DatacenterRequest::Find { vm } => {
                 self.facts(vm, ctx).map_or(TaskEnd::NotFound, TaskEnd::Found)
             }
-            DatacenterRequest::Clone { .. }
-                if ctx.inventory().is_some_and(Inventory::has_no_host) =>
-            {
-                TaskEnd::NoCompatibleHost
-            }
-            DatacenterRequest::Clone { vm, uuid, user_data } => {
-                let uuid = uuid.clone().unwrap_or_else(|| self.new_uuid(vm, ctx));
-                let boot = self.draw(BOOT, boot, vm, ctx);
-                let (vm, user_data) = (vm.clone(), user_data.clone());
-                ctx.datacenter(VmAction::CreateAndPowerOn { vm, uuid, user_data, boot });
-                TaskEnd::Done
-            }
+            DatacenterRequest::Clone { vm, uuid, user_data } => match self.host_for(vm, ctx) {
+                Ok(host) => {
+                    let uuid = uuid.clone().unwrap_or_else(|| self.new_uuid(vm, ctx));
+                    let boot = self.draw(BOOT, boot, vm, ctx);
+                    let (vm, user_data) = (vm.clone(), user_data.clone());
+                    ctx.datacenter(VmAction::CreateAndPowerOn { vm, host, uuid, user_data, boot });
+                    TaskEnd::Done
+                }
+                Err(end) => end,
+            },
             DatacenterRequest::PowerOn { vm } if self.facts(vm, ctx).is_none() => TaskEnd::NotFound,
             DatacenterRequest::PowerOn { vm } if self.is_destroying(vm) => TaskEnd::TaskInProgress,
             DatacenterRequest::PowerOn { vm } if !is_answered(vm, ctx) => TaskEnd::HostNotConnected,
@@ -213,6 +212,18 @@ impl Hypervisor {
         let host = inventory.host_of(vm);
         let is_connected = host.is_none_or(|host| !self.not_responding.contains(host));
         Some(VmFacts { is_connected, ..facts })
+    }
+
+    /// Where a new VM goes; nowhere in particular if no hosts are known. A host that has died and is
+    /// believed connected still is asked in vain.
+    fn host_for(&self, vm: &Text, ctx: &Ctx<Event>) -> Result<Option<Text>, TaskEnd> {
+        let Some(inventory) = ctx.inventory().filter(Inventory::has_hosts) else { return Ok(None) };
+        let host = inventory.host_for(vm, &[], |host| self.hears(host));
+        let host = host.ok_or(TaskEnd::NoCompatibleHost)?;
+        match inventory.hosts().any(|(other, is_up)| *other == host && is_up) {
+            true => Ok(Some(host)),
+            false => Err(TaskEnd::HostNotConnected),
+        }
     }
 
     /// Tells those who want to hear of VMs.

@@ -259,6 +259,8 @@ fn nothing_is_done_to_a_vm_whose_host_does_not_answer() {
         "it is asked, and does not answer"
     );
     assert!(matches!(effects[0], Effect::Datacenter(VmAction::EndDestroy { .. })));
+    let (_, effects) = vcenter.run(clone("new", None));
+    assert_eq!(ended(&effects), Some(TaskEnd::HostNotConnected), "it is believed connected");
     vcenter.play(Input::Due(overdue));
     let on = DatacenterRequest::PowerOn { vm: Text::word("worker-0") };
     assert_eq!(ended(&vcenter.ask(on)), Some(TaskEnd::HostNotConnected));

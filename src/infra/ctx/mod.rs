@@ -360,7 +360,7 @@ impl<'a, E> Ctx<'a, E> {
     }
 
     /// Shows a watcher of the run what happened; changes nothing.
-    pub fn trace(&mut self, trace: Trace) {
+    pub(crate) fn trace(&mut self, trace: Trace) {
         self.cause_moved |= matches!(trace, Trace::Committed { .. } | Trace::Member(_));
         self.effects.push(Effect::Trace(trace));
     }
