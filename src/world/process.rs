@@ -14,8 +14,8 @@ use std::fmt::Debug;
 /// A process written outside this crate: a controller of one's own, a user, a driver.
 ///
 /// It lives on a VM and dies with it; `ctx` is that VM's operating system, and everything else it
-/// learns by messages ([`crate::wire::Message`]) over connections that it opens. An example that
-/// compiles is in `docs/library.md`.
+/// learns by messages ([`crate::wire::Message`]) over connections that it opens. The repository has an
+/// example that is tested, a healer, in `tests/outsider/src/controller.rs`.
 pub trait CustomProcess: Debug + Send + Sync {
     /// Reacts to one event; its timers are numbers of its own.
     fn on_event(&mut self, input: Input<u64>, ctx: &mut Ctx<u64>);
