@@ -453,6 +453,27 @@ fn members_rest_though_a_link_of_somebody_else_is_ill() {
     }
 }
 
+/// Who begins with data asks the others first: those who rest, those who do not answer, and those who ask
+/// likewise.
+#[test]
+fn members_that_ask_before_they_begin_are_answered_in_both() {
+    let fault = |what: &str, vm: u32, at: u32| {
+        let vm = format!("vm: control-plane-{vm}");
+        format!("    - {{ at: {at}s, {} }}", what.replace("VM", &vm))
+    };
+    let killed = |vm, at| fault("killProcess: { VM, process: etcd }", vm, at);
+    let all = (0..3).map(|vm| killed(vm, 20)).collect::<Vec<_>>().join("\n");
+    let faults = [
+        killed(2, 20),
+        [fault("powerOff: { VM }", 1, 5), killed(2, 20)].join("\n"),
+        [fault("freezeProcess: { VM, process: etcd }", 1, 5), killed(2, 20)].join("\n"),
+        all,
+    ];
+    for (faults, seed) in faults.iter().zip(1..) {
+        assert_eq!(parts(&scenario(3, faults), &[], seed).0, None, "{faults}");
+    }
+}
+
 /// Here rests and their ends have differed once, each in another way.
 #[test]
 fn members_remember_what_they_would_where_they_once_did_not() {

@@ -118,6 +118,9 @@ pub enum PeerMessage {
     /// Whoever starts without data asks who belongs to the cluster.
     WhoIsMember,
     Members(Vec<MemberInfo>, SimTime),
+    /// Whoever starts with data asks for a hash of the other's.
+    AskHash,
+    Hash,
 }
 
 impl Database {

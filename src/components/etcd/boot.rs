@@ -109,11 +109,13 @@ impl Etcd {
             }
             (Some(_), Some(old)) => {
                 let Member { id, wal, store, .. } = *old;
+                // With all that it has: also who is to be dropped is asked.
+                let others = self.to_check(id, &wal, &store);
                 let (wal, store) = match flags.force_new_cluster {
                     true => alone(id, wal, store, ctx),
                     false => (wal, store),
                 };
-                self.resume((id, wal, store), left, ctx);
+                self.resume((id, wal, store), others, left, ctx);
             }
             // Without data, or with a directory that holds none.
             _ => self.join(flags.state, left, ctx),
@@ -121,10 +123,11 @@ impl Etcd {
         self.serve_those_held(held, ctx);
     }
 
-    /// A process with data goes on where the last one was.
+    /// A process with data goes on where the last one was, once it has asked these.
     fn resume(
         &mut self,
         (id, mut wal, store): (MemberId, Disk<Proposal>, Store),
+        others: Vec<Text>,
         left: Left,
         ctx: &mut Ctx<Event>,
     ) {
@@ -138,7 +141,12 @@ impl Etcd {
         if store.applied() > wal.snapshot.index {
             wal.snapshot.membership = store.database().membership();
         }
-        self.run((id, wal, store), &[], left, ctx);
+        if self.load((id, wal, store), left, ctx) {
+            match others.is_empty() {
+                true => self.begin(&[], ctx),
+                false => self.begin_check(others, ctx),
+            }
+        }
     }
 
     /// Starts a member with this on its disk, linked to those in its database and to these.
@@ -149,22 +157,43 @@ impl Etcd {
         left: Left,
         ctx: &mut Ctx<Event>,
     ) {
+        if self.load((id, wal, store), left, ctx) {
+            self.begin(others, ctx);
+        }
+    }
+
+    /// Reads what is on a member's disk; false if that ends the process.
+    fn load(
+        &mut self,
+        (id, wal, store): (MemberId, Disk<Proposal>, Store),
+        left: Left,
+        ctx: &mut Ctx<Event>,
+    ) -> bool {
         match Member::new(self.settings, id, wal, store) {
             Ok(mut member) => {
                 (member.backup, member.next) = (left.backup, left.next);
                 let has_dir = ctx.disk().read(DATA_DIR).is_some_and(|dir| *dir == *FILLED);
                 if !has_dir && let Err(full) = ctx.write(DATA_DIR, FILLED) {
                     ctx.log(format!("failed to create WAL: mkdir {DATA_DIR}: {full}"));
-                    return self.end(ctx);
+                    self.end(ctx);
+                    return false;
                 }
-                member.begin(others, ctx);
                 self.member = Some(Box::new(member));
-                self.phase = Life::Running;
+                true
             }
             Err(fatal) => {
                 ctx.log(format!("panic: {fatal}"));
                 self.end(ctx);
+                false
             }
+        }
+    }
+
+    /// The member that has been read takes part.
+    pub(super) fn begin(&mut self, others: &[MemberInfo], ctx: &mut Ctx<Event>) {
+        if let Some(member) = &mut self.member {
+            member.begin(others, ctx);
+            self.phase = Life::Running;
         }
     }
 
@@ -242,7 +271,7 @@ impl Etcd {
                 _,
                 Message::Store(_)
                 | Message::HealthCheck(..)
-                | Message::Peer(PeerMessage::Posted(..)),
+                | Message::Peer(PeerMessage::Posted(..) | PeerMessage::AskHash),
             )
             | Input::Broken(..) => {
                 joining.held.push((input, ctx.cause()));
@@ -251,7 +280,11 @@ impl Etcd {
         }
     }
 
-    fn serve_those_held(&mut self, held: Vec<(Input<Event>, Cause)>, ctx: &mut Ctx<Event>) {
+    pub(super) fn serve_those_held(
+        &mut self,
+        held: Vec<(Input<Event>, Cause)>,
+        ctx: &mut Ctx<Event>,
+    ) {
         for (input, cause) in held {
             ctx.saw(cause);
             self.on_event(input, ctx);

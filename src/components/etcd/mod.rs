@@ -6,6 +6,7 @@
 //! | file | is |
 //! |---|---|
 //! | `boot` | how a process begins: with its data, without, out of a backup |
+//! | `check` | whom it asks before, for a hash of theirs |
 //! | `turn` | the loop: ticks, messages, the disk; who leads |
 //! | `peers` | links to the other members |
 //! | `requests`, `proposals`, `reads`, `streams` | what clients get |
@@ -21,6 +22,7 @@
 
 mod apply;
 mod boot;
+mod check;
 mod errors;
 mod group;
 mod lessor;
@@ -80,6 +82,8 @@ pub enum Event {
     Booted,
     /// The one that was asked has not told in time who belongs to the cluster.
     JoinLate(Generation),
+    /// The one that was asked has not told its hash in time.
+    CheckLate(Generation),
     /// What a turn had to write is on disk.
     Flushed,
     /// Some proposal may have taken too long.
@@ -128,6 +132,8 @@ enum Life {
     Booting(Vec<(Input<Event>, Cause)>),
     /// Without data, it asks who belongs to the cluster.
     Joining(boot::Joining),
+    /// With its data read, it asks the others for their hashes.
+    Checking(check::Checking),
     Running,
     Over,
 }
@@ -265,12 +271,15 @@ impl Etcd {
             Input::Started(start) => self.start(start, ctx),
             Input::Due(Event::Booted) => self.boot(ctx),
             input => match &mut self.phase {
-                Life::Booting(_) | Life::Joining(_) if matches!(input, Input::Terminate) => {
+                Life::Booting(_) | Life::Joining(_) | Life::Checking(_)
+                    if matches!(input, Input::Terminate) =>
+                {
                     self.phase = Life::Over;
                     ctx.exit();
                 }
                 Life::Booting(held) => held.push((input, ctx.cause())),
                 Life::Joining(_) => self.on_joining(input, ctx),
+                Life::Checking(_) => self.on_checking(input, ctx),
                 Life::Running => {
                     let member = self.member.as_mut().expect("a running process has data");
                     member.on_event(input, ctx);
@@ -349,7 +358,7 @@ impl Member {
             Event::Forward(number) => self.forward(number, ctx),
             Event::TransferPoll => self.poll_transfers(ctx),
             Event::Stop => self.stop(ctx),
-            Event::Booted | Event::JoinLate(_) | Event::Closed => {}
+            Event::Booted | Event::JoinLate(_) | Event::CheckLate(_) | Event::Closed => {}
         }
     }
 

@@ -279,7 +279,8 @@ impl Member {
                 let answer = PeerMessage::Members(members, self.store.history());
                 ctx.send(from, Message::Peer(answer));
             }
-            PeerMessage::Alive | PeerMessage::Members(..) => {}
+            PeerMessage::AskHash => ctx.send(from, Message::Peer(PeerMessage::Hash)),
+            PeerMessage::Alive | PeerMessage::Members(..) | PeerMessage::Hash => {}
         }
     }
 

@@ -26,6 +26,10 @@ pub struct Settings {
     pub wal_fsync: Delay,
     /// From the start of a process until it has read its files.
     pub boot: Delay,
+    /// A member that has data asks the others for hashes of theirs before it begins.
+    pub initial_check: bool,
+    /// Whom it asks is in its database; else in its last snapshot.
+    pub check_reads_database: bool,
     /// How often the history is compacted to what it was one interval ago.
     pub compaction: Duration,
     /// `--snapshot-count`: after so many entries a snapshot is written to disk.

@@ -33,6 +33,8 @@ pub fn etcd(all: &Catalog) -> etcd::Settings {
         monitor_looks: small(count("noLeaderLooks")),
         wal_fsync: all.delay("etcd.walFsync"),
         boot: all.delay("etcd.processStart"),
+        initial_check: rule("initialCorruptCheck"),
+        check_reads_database: rule("initialCheckReadsDatabase"),
         compaction: period("compactionInterval"),
         snapshot_count: count("snapshotCount"),
         compact_log_every: count("logCompactionEntries"),

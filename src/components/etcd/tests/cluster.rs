@@ -33,6 +33,8 @@ pub fn settings() -> Settings {
         monitor_looks: 3,
         wal_fsync: Delay { low: millis(1), high: millis(4) },
         boot: Delay { low: millis(50), high: millis(100) },
+        initial_check: false,
+        check_reads_database: false,
         compaction: Duration::from_secs(300),
         snapshot_count: 100_000,
         compact_log_every: 100_000,
