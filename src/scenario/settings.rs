@@ -27,8 +27,8 @@ use crate::components::{
 use crate::engine::{Duration, Text};
 use crate::infra::Latency;
 use crate::world::{
-    API_PORT, Blueprint, ControlPlaneNodes, DeletionTimeouts, ETCD_PORT, HostPlan, Leaders,
-    Provider, Settings,
+    API_PORT, Blueprint, ControlPlaneNodes, DeletionTimeouts, ETCD_PORT, HostPlan, JobsTable,
+    Leaders, Provider, Settings,
 };
 use control_plane::{client, election};
 use controllers::{controller_manager, scheduler};
@@ -90,6 +90,10 @@ fn settings(platform: &Platform) -> Settings {
             port: ETCD_PORT,
         },
         kubectl: kubectl::Settings { dial_timeout: all.duration("kubernetes.kubectlDialTimeout") },
+        jobs_table: match all.rule("kubernetes.jobTableHasStatus") {
+            true => JobsTable::WithStatus,
+            false => JobsTable::WithoutStatus,
+        },
         latency: Latency {
             between_vms: all.delay("infra.networkLatency"),
             loopback: all.delay("infra.loopbackLatency"),

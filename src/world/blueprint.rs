@@ -173,6 +173,7 @@ pub struct Settings {
     pub cloud: Option<cloud_controller::Settings>,
     pub hypervisor: hypervisor::Settings,
     pub kubectl: kubectl::Settings,
+    pub jobs_table: JobsTable,
     pub etcdctl: etcdctl::Settings,
     pub latency: Latency,
     pub keep_alives: KeepAlives,
@@ -187,6 +188,13 @@ pub struct Settings {
     pub unit_restart: Duration,
     /// What kubeadm writes for a control plane whose VMs are Nodes.
     pub static_pods: Vec<StaticPodManifest>,
+}
+
+/// Whether an API server's table of Jobs says how each is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobsTable {
+    WithStatus,
+    WithoutStatus,
 }
 
 /// How long a Machine that goes waits for what; nothing means without limit.

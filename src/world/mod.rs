@@ -30,7 +30,8 @@ mod view;
 
 pub use blueprint::{
     ApiUser, Blueprint, ControlPlaneMachines, ControlPlaneNodes, DeletionTimeouts, HostPlan,
-    Leaders, Management, Probe, Provider, RunsOn, Settings, Users, Workload, WorkloadKind,
+    JobsTable, Leaders, Management, Probe, Provider, RunsOn, Settings, Users, Workload,
+    WorkloadKind,
 };
 pub use build::{API_PORT, ETCD_PORT, MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
 pub use control_plane::{CONTROLLER_MANAGER_PORT, SCHEDULER_PORT};

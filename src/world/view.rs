@@ -1,5 +1,6 @@
 //! A read-only look at the whole world, for observers, invariants and reports.
 
+use super::blueprint::JobsTable;
 use super::build::{WORKLOAD, WORKLOAD_CLUSTER};
 use super::core::World;
 use super::process::Process;
@@ -64,6 +65,11 @@ impl<'a> View<'a> {
     /// The committed object of a key in whichever cluster has it.
     pub fn object(self, key: &ObjectKey) -> Option<Arc<Object>> {
         self.stores().find_map(|store| store.get(key))
+    }
+
+    /// What the API servers' table of Jobs has.
+    pub fn jobs_table(self) -> JobsTable {
+        self.world.blueprint.settings.jobs_table
     }
 
     /// The VMs that exist, by name.

@@ -15,7 +15,7 @@ mod tests;
 use crate::api::{Kind, Object, ObjectKey};
 use crate::engine::{SimTime, Text};
 use crate::scenario::{Printed, Simulation};
-use crate::world::View;
+use crate::world::{JobsTable, View};
 use manifest::manifest;
 pub(super) use manifest::uid;
 use std::sync::Arc;
@@ -72,7 +72,8 @@ fn found(view: View, resource: Resource, form: Form) -> Option<String> {
             for object in objects {
                 table.push(rows::row(view.now(), object, form));
             }
-            Some(table.to_string())
+            let is_bare = kind == Kind::Job && view.jobs_table() == JobsTable::WithoutStatus;
+            Some(if is_bare { table.without("STATUS") } else { table }.to_string())
         }
     }
 }

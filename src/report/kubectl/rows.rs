@@ -1,5 +1,5 @@
-//! The columns of each kind and what stands in them, as Kubernetes 1.34 serves them (Jobs have
-//! their status since 1.31), Cluster API with v1beta1, and VM Operator with v1alpha2.
+//! The columns of each kind and what stands in them, as Kubernetes 1.34 serves them, Cluster
+//! API with v1beta1, and VM Operator with v1alpha2.
 
 use super::Form;
 use super::manifest::uid;

@@ -21,6 +21,17 @@ impl Table {
         row.truncate(self.columns.len());
         self.rows.push(row);
     }
+
+    /// The same without a column.
+    pub fn without(mut self, column: &str) -> Table {
+        if let Some(place) = self.columns.iter().position(|name| *name == column) {
+            self.columns.remove(place);
+            for row in self.rows.iter_mut().filter(|row| place < row.len()) {
+                row.remove(place);
+            }
+        }
+        self
+    }
 }
 
 impl fmt::Display for Table {

@@ -41,6 +41,8 @@ fn columns_stand_three_blanks_apart() {
     let mut table = Table::new(vec!["NAME", "STATUS"]);
     table.push(vec!["worker-0".to_owned(), "NotReady,SchedulingDisabled".to_owned()]);
     assert_eq!(table.to_string(), "NAME       STATUS\nworker-0   NotReady,SchedulingDisabled\n");
+    table.push(vec!["worker-1".to_owned(), "Ready".to_owned()]);
+    assert_eq!(table.without("STATUS").to_string(), "NAME\nworker-0\nworker-1\n");
 }
 
 #[test]
