@@ -135,6 +135,8 @@ pub struct EventDraft {
     pub regarding: ObjectKey,
     pub reason: &'static str,
     pub message: Text,
+    /// What led to it, where that is not what led to the reconcile.
+    pub ground: Option<Box<Ground>>,
 }
 
 impl Outcome {
@@ -226,14 +228,8 @@ impl View<'_> {
 
     /// Says that a limit had to be over for what it decides, which began when an object was
     /// written.
-    pub fn elapsed(
-        &mut self,
-        (object, field): (&ObjectKey, &'static str),
-        at: SimTime,
-        limits: [(Rule, Duration); 2],
-    ) {
-        let object = object.clone();
-        self.elapsed = Some(Elapsed { object, field, written_at: at, limits });
+    pub fn elapsed(&mut self, began: Written, limits: [(Rule, Duration); 2]) {
+        self.elapsed = Some(Elapsed { began, limits });
     }
 
     /// Says that the object is not looked at again before this much time has passed, whoever wants
@@ -253,6 +249,7 @@ impl View<'_> {
     }
 
     fn say(&mut self, kind: EventType, regarding: &ObjectKey, reason: &'static str, message: Text) {
-        self.events.push(EventDraft { kind, regarding: regarding.clone(), reason, message });
+        let regarding = regarding.clone();
+        self.events.push(EventDraft { kind, regarding, reason, message, ground: None });
     }
 }

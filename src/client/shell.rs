@@ -383,15 +383,28 @@ impl<R: Reconciler> Shell<R> {
             ctx.log(line);
             ctx.because(cause);
         }
+        let source = self.reconciler.agent();
+        let mut record = |ctx: &mut Ctx<E>, event: EventDraft| {
+            let EventDraft { kind, regarding, reason, message, .. } = event;
+            clients.local.record(ctx, source, kind, &regarding, reason, message);
+        };
+        let (grounded, events): (Vec<_>, Vec<_>) =
+            events.into_iter().partition(|event| event.ground.is_some());
+        for mut event in grounded {
+            if let Some(ground) = event.ground.take() {
+                go_back_to(ctx, *ground);
+            }
+            record(ctx, event);
+            ctx.because(cause);
+        }
         if let Some(elapsed) = elapsed {
             ctx.elapsed(elapsed);
         }
         for line in logs {
             ctx.log(line);
         }
-        let source = self.reconciler.agent();
-        for EventDraft { kind, regarding, reason, message } in events {
-            clients.local.record(ctx, source, kind, &regarding, reason, message);
+        for event in events {
+            record(ctx, event);
         }
         step
     }

@@ -148,7 +148,7 @@ pub enum Trace {
 pub struct Written {
     pub object: ObjectKey,
     /// The field of the entry that tells of the write.
-    pub field: &'static str,
+    pub field: Text,
     /// As the object says, perhaps in whole seconds.
     pub at: SimTime,
 }
@@ -156,11 +156,7 @@ pub struct Written {
 /// Limits that are over, one after the other; the first began when an object was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Elapsed {
-    pub object: ObjectKey,
-    /// The field of the entry that tells of the write.
-    pub field: &'static str,
-    /// As the object says, perhaps in whole seconds.
-    pub written_at: SimTime,
+    pub began: Written,
     pub limits: [(Rule, Duration); 2],
 }
 

@@ -14,14 +14,13 @@ impl Core {
 
     /// The step by which limits led on that had begun with a write.
     pub(super) fn elapsed(&mut self, id: ProcessId, elapsed: &Elapsed, now: StepId) -> StepId {
-        let Elapsed { object, field, written_at, limits } = elapsed;
-        let about = (object.kind.name(), object.name.as_str(), *field);
-        let written = self.recorder.timeline().written(about, *written_at);
+        let Elapsed { began: write, limits } = elapsed;
+        let written = self.told_of(write);
         let Some(ledger) = &mut self.ledger else { return now };
         // Where the beginning was not seen, nobody can tell what was waited for.
         let began = written.and_then(|entry| ledger.of_entry(entry));
         let Some(mut before) = began else { return now };
-        let mut at = *written_at;
+        let mut at = write.at;
         for (rule, length) in limits.iter().filter(|(_, length)| !length.is_zero()) {
             at += *length;
             before = ledger.push(Step::Wait { before, at, rule, process: id.0 });

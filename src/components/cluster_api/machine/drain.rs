@@ -21,6 +21,7 @@ use crate::api::{
 };
 use crate::client::{Outcome, Reply, Step, View};
 use crate::engine::{Duration, SimTime, Text};
+use crate::infra::Written;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -253,11 +254,9 @@ impl MachineController {
             // Whole seconds are compared: one more has to begin.
             let skip = self.settings.drain.unreachable_skip + Duration::from_secs(1);
             let grace = ("the Pod's terminationGracePeriodSeconds", deletion.grace);
-            view.elapsed(
-                (pod.key(), "deletionTimestamp"),
-                asked_at,
-                [grace, ("clusterApi.drainUnreachableSkip", skip)],
-            );
+            let (object, field) = (pod.key().clone(), Text::word("deletionTimestamp"));
+            let began = Written { object, field, at: asked_at };
+            view.elapsed(began, [grace, ("clusterApi.drainUnreachableSkip", skip)]);
         }
     }
 

@@ -27,7 +27,7 @@ use crate::client::{
 use crate::engine::{Duration, SimTime, Text};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use verdict::{Bench, Clock, Found, Target, Verdict};
+use verdict::{Bench, Clock, Found, Over, Target, Verdict};
 use well::Well;
 
 /// The controller.
@@ -186,6 +186,9 @@ impl HealthCheckController {
                 let path = path(check, target);
                 let message = format!("Machine {path} has unhealthy node {node}");
                 view.event(key, "DetectedUnhealthy", message);
+                let ground = Some(Box::new(target.ground(view)));
+                let event = view.events.pop();
+                view.events.extend(event.map(|event| EventDraft { ground, ..event }));
             }
             (Verdict::Unhealthy { reason, message, .. }, wording)
                 if allowed && self.may_be_marked(&target.object) =>
@@ -234,6 +237,7 @@ impl HealthCheckController {
             regarding: key.clone(),
             reason: "MachineMarkedUnhealthy",
             message: message.into(),
+            ground: None,
         })
     }
 
@@ -328,7 +332,7 @@ impl HealthCheckController {
                     let ask = Ask { ground, ..Ask::new(client::Target::Local, verb) };
                     return Step::Ask(ask, state);
                 }
-                None => view.events.extend(announce),
+                None => view.events.extend(announce.map(|event| EventDraft { ground, ..event })),
             }
         }
         Step::Done(state.outcome)
@@ -430,11 +434,11 @@ fn path(check: &ObjectKey, target: &Target) -> String {
 fn say_what_is_over(targets: &[Target], view: &mut View) {
     let news = targets.iter().filter(|target| target.is_news());
     let over = news.filter_map(|target| match &target.verdict {
-        Verdict::Unhealthy { over: Some(over), .. } => Some((*over, target.clock_of())),
+        Verdict::Unhealthy { over, .. } => over.as_deref(),
         _ => None,
     });
-    let last = over.max_by_key(|((since, _, limit), _)| *since + *limit);
-    if let Some(((since, rule, limit), of)) = last {
-        view.elapsed(of, since, [(rule, limit), ("", Duration::ZERO)]);
+    let last = over.max_by_key(|over| over.began.at + over.limit);
+    if let Some(Over { began, rule, limit }) = last {
+        view.elapsed(began.clone(), [(rule, *limit), ("", Duration::ZERO)]);
     }
 }

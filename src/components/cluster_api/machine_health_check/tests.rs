@@ -22,9 +22,11 @@ pub(super) struct Look {
     /// As `OBJECT REASON MESSAGE`.
     events: Vec<String>,
     logs: Vec<String>,
-    elapsed: Option<Elapsed>,
+    pub elapsed: Option<Elapsed>,
     /// By what each Machine is judged that is written, as `MACHINE OBJECT FIELD TIME`.
-    grounds: Vec<String>,
+    pub grounds: Vec<String>,
+    /// By what it was judged who has an Event of his own, as `REASON OBJECT FIELD TIME`.
+    pub event_grounds: Vec<String>,
     pub outcome: Outcome,
 }
 
@@ -89,12 +91,8 @@ pub(super) fn look_of(
             other => panic!("a health check only asks: {other:?}"),
         };
         let Verb::Patch { changed, .. } = ask.verb else { panic!("{ask:?}") };
-        if let Some(Written { object, field, at }) = ask.ground.and_then(|ground| ground.written) {
-            grounds.push(format!(
-                "{} {object} {field} {}",
-                changed.name(),
-                at.since(SimTime::ZERO)
-            ));
+        if let Some(written) = ask.ground.and_then(|ground| ground.written) {
+            grounds.push(format!("{} {}", changed.name(), words(&written)));
         }
         match changed.machine() {
             Some(body) => said.extend(body.conditions.iter().map(|c| {
@@ -108,11 +106,20 @@ pub(super) fn look_of(
         step = controller.resume(&key, state, Reply::Answer(answer), &mut view);
     };
     let View { events, logs, grounded, elapsed, .. } = view;
+    let grounded_events = events.iter().filter_map(|event| {
+        Some(format!("{} {}", event.reason, words(event.ground.as_ref()?.written.as_ref()?)))
+    });
+    let event_grounds = grounded_events.collect();
     let events =
         events.iter().map(|e| format!("{} {} {}", e.regarding, e.reason, e.message)).collect();
     let judged = grounded.iter().map(|(_, line)| line);
     let logs = logs.iter().chain(judged).map(Text::to_string).collect();
-    Look { said, check: written, events, logs, elapsed, grounds, outcome }
+    Look { said, check: written, events, logs, elapsed, grounds, event_grounds, outcome }
+}
+
+/// A write as `OBJECT FIELD TIME`.
+pub(super) fn words(Written { object, field, at }: &Written) -> String {
+    format!("{object} {field} {}", at.since(SimTime::ZERO))
 }
 
 /// A Machine of this name with its Node, whose Ready has been so since then.
@@ -369,15 +376,13 @@ fn a_limit_is_over_only_after_its_last_instant() {
 #[test]
 fn the_limit_that_was_over_last_led_to_the_verdicts() {
     let elapsed = look(&plain(), 400, &three(ALL)).elapsed.expect("one is over");
-    assert_eq!((elapsed.object.to_string(), elapsed.field), ("Node/c".to_owned(), "Ready"));
-    assert_eq!(elapsed.written_at, SimTime::ZERO);
+    assert_eq!(words(&elapsed.began), "Node/c Ready 0s");
     let limits = [("machineHealthCheck.unknownTimeout", secs(300)), ("", Duration::ZERO)];
     assert_eq!(elapsed.limits, limits);
     let mut objects = three(ALL);
     objects.push(machine(without_node));
     let elapsed = look(&plain(), 601, &objects).elapsed.expect("all are over");
-    let field = "InfrastructureReady";
-    assert_eq!((elapsed.object.to_string(), elapsed.field), ("Machine/w".to_owned(), field));
+    assert_eq!(words(&elapsed.began), "Machine/w exists 0s");
     assert_eq!(elapsed.limits[0], ("machineHealthCheck.nodeStartupTimeout", secs(600)));
 }
 
@@ -390,12 +395,8 @@ fn each_machine_is_judged_by_its_own_node() {
         vec![machine(without_node), check(ALL)],
     ];
     let found = look(&plain(), 601, &objects.concat());
-    let times = [
-        "b Node/b Ready 20s",
-        "c Node/c Ready 0s",
-        "w Machine/w InfrastructureReady 0s",
-        "a Node/a Ready 7s",
-    ];
+    let times =
+        ["b Node/b Ready 20s", "c Node/c Ready 0s", "w Machine/w exists 0s", "a Node/a Ready 7s"];
     assert_eq!(found.grounds, times);
 }
 

@@ -44,9 +44,17 @@ pub enum Verdict {
     Unhealthy {
         reason: &'static str,
         message: Text,
-        /// The limit that is over, if one is, and since when it ran.
-        over: Option<(SimTime, Rule, Duration)>,
+        /// The limit that is over, if one is, and the write that began it.
+        over: Option<Box<Over>>,
     },
+}
+
+/// A limit that is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Over {
+    pub began: Written,
+    pub rule: Rule,
+    pub limit: Duration,
 }
 
 /// A Machine with its Node, as the caches have them.
@@ -54,6 +62,8 @@ pub struct Target {
     pub object: Arc<Object>,
     pub node: Found,
     pub verdict: Verdict,
+    /// Since when what decided has been so.
+    began: Option<Written>,
 }
 
 /// The Node of a Machine.
@@ -91,28 +101,10 @@ impl Target {
         }
     }
 
-    /// The object and the field that began the clock of its verdict.
-    pub fn clock_of(&self) -> (&ObjectKey, &'static str) {
-        match &self.node {
-            Found::Node(node) => (node.key(), "Ready"),
-            _ => (self.object.key(), "InfrastructureReady"),
-        }
-    }
-
     /// What its verdict goes back to: how its own Node is, or that it is gone; what the Machine says
     /// where it has none. Never what else the check has heard, which may be of another Node.
     pub fn ground(&self, view: &View) -> Ground {
-        let heard = view.heard_of(&self.judged_by());
-        let since = match (&self.verdict, &self.node) {
-            (Verdict::Unhealthy { over, .. }, _) => over.map(|(since, ..)| since),
-            (_, Found::Node(node)) => node.node().and_then(|body| {
-                body.conditions.get("Ready").map(|condition| condition.last_transition)
-            }),
-            _ => None,
-        };
-        let (object, field) = self.clock_of();
-        let written = since.map(|at| Written { object: object.clone(), field, at });
-        Ground { heard, written }
+        Ground { heard: view.heard_of(&self.judged_by()), written: self.began.clone() }
     }
 
     /// The object whose words decided.
@@ -170,7 +162,28 @@ impl<'a> Bench<'a> {
     pub fn judge(&self, object: &Arc<Object>, machine: &Machine, view: &View) -> Target {
         let node = self.node_of(machine, view);
         let verdict = self.verdict(object, machine, &node);
-        Target { object: object.clone(), node, verdict }
+        let began = self.began(&verdict, &node);
+        Target { object: object.clone(), node, verdict, began }
+    }
+
+    /// The write with which what decided began: of the condition whose time is up, or is up next; of a
+    /// Node that is well, the latest among those that are looked at.
+    fn began(&self, verdict: &Verdict, node: &Found) -> Option<Written> {
+        let Found::Node(node) = node else {
+            let Verdict::Unhealthy { over: Some(over), .. } = verdict else { return None };
+            return Some(over.began.clone());
+        };
+        let body = node.node()?;
+        let found = match verdict {
+            Verdict::Unhealthy { over, .. } => return over.as_ref().map(|over| over.began.clone()),
+            Verdict::Waiting(_) => self.ill(body).min_by_key(end).map(|(_, found)| found),
+            _ => {
+                let all = self.check.unhealthy_conditions.iter();
+                let found = all.filter_map(|rule| body.conditions.get(&rule.kind));
+                found.max_by_key(|condition| condition.last_transition)
+            }
+        };
+        found.map(|condition| written(node.key(), condition))
     }
 
     /// Before the control plane is initialized nobody is asked for Nodes.
@@ -205,7 +218,10 @@ impl<'a> Bench<'a> {
             return gone;
         }
         match node {
-            Found::Node(node) => node.node().map_or(Verdict::Nothing, |body| self.conditions(body)),
+            Found::Node(node) => match node.node() {
+                Some(body) => self.conditions(node, body),
+                None => Verdict::Nothing,
+            },
             _ => self.not_started(object, machine),
         }
     }
@@ -253,15 +269,23 @@ impl<'a> Bench<'a> {
             return Verdict::Nothing;
         }
         let own = self.settings.startup_counts_infrastructure.then_some(&machine.conditions);
+        let cluster = self.cluster_object.key();
         let since = [
-            self.cluster.conditions.get("ControlPlaneInitialized"),
-            self.cluster.conditions.get("InfrastructureReady"),
-            own.and_then(|conditions| conditions.get("InfrastructureReady")),
+            (cluster, self.cluster.conditions.get("ControlPlaneInitialized")),
+            (cluster, self.cluster.conditions.get("InfrastructureReady")),
+            (object.key(), own.and_then(|conditions| conditions.get("InfrastructureReady"))),
         ];
-        let since = since.into_iter().flatten().filter(|c| c.status == Status::True);
+        let said = since.into_iter().filter_map(|(of, condition)| Some((of, condition?)));
+        let said = said.filter(|(_, condition)| condition.status == Status::True);
         // Times in objects are whole seconds.
-        let created = object.meta.created.to_whole_seconds();
-        let start = since.map(|c| c.last_transition).fold(created, SimTime::max);
+        let at = object.meta.created.to_whole_seconds();
+        let created = Written { object: object.key().clone(), field: Text::word("exists"), at };
+        let all = said.map(|(of, condition)| written(of, condition));
+        let began = all.fold(created, |latest, next| match next.at > latest.at {
+            true => next,
+            false => latest,
+        });
+        let start = began.at;
         if start + timeout < self.now {
             let message = match self.settings.wording {
                 Wording::V1Beta1 => format!("Node failed to report startup in {timeout}"),
@@ -269,22 +293,28 @@ impl<'a> Bench<'a> {
                     format!("Health check failed:\n  * Node failed to report startup in {timeout}")
                 }
             };
-            let over = Some((start, STARTUP, timeout));
+            let over = Some(Box::new(Over { began, rule: STARTUP, limit: timeout }));
             let message = message.into();
             return Verdict::Unhealthy { reason: "NodeStartupTimeout", message, over };
         }
         Verdict::Waiting(self.clock(STARTUP, start, timeout))
     }
 
+    /// The configured conditions that a Node has, in the order of the check.
+    fn ill<'n>(&'n self, node: &'n Node) -> impl Iterator<Item = Ill<'n>> {
+        self.check.unhealthy_conditions.iter().filter_map(|rule| {
+            let found = node.conditions.get(&rule.kind).filter(|c| c.status == rule.status);
+            Some((rule, found?))
+        })
+    }
+
     /// Each configured condition has a clock: since when the Node has been so. In v1beta2 all of which
     /// the time is up are named, before that the first of the list.
-    fn conditions(&self, node: &Node) -> Verdict {
+    fn conditions(&self, object: &Object, node: &Node) -> Verdict {
         let mut next: Option<Clock> = None;
-        let mut over: Vec<(&UnhealthyCondition, &Condition)> = Vec::new();
-        for rule in &self.check.unhealthy_conditions {
-            let found = node.conditions.get(&rule.kind).filter(|c| c.status == rule.status);
-            let Some(found) = found else { continue };
-            if found.last_transition + rule.timeout < self.now {
+        let mut over: Vec<Ill> = Vec::new();
+        for (rule, found) in self.ill(node) {
+            if end(&(rule, found)) < self.now {
                 over.push((rule, found));
                 if self.settings.wording == Wording::V1Beta1 {
                     break;
@@ -294,17 +324,16 @@ impl<'a> Bench<'a> {
             let clock = self.clock(key(rule.status), found.last_transition, rule.timeout);
             next = Some(next.map_or(clock, |sooner| sooner.min(clock)));
         }
-        let end = |(rule, found): &&(&UnhealthyCondition, &Condition)| {
-            found.last_transition + rule.timeout
-        };
-        let Some((rule, found)) = over.iter().min_by_key(end) else {
+        let Some((rule, found)) = over.iter().min_by_key(|ill| end(ill)) else {
             return next.map_or(Verdict::Healthy, Verdict::Waiting);
         };
-        let limit = Some((found.last_transition, key(rule.status), rule.timeout));
-        Verdict::Unhealthy { reason: "UnhealthyNode", message: self.words(&over), over: limit }
+        let began = written(object.key(), found);
+        let limit = Over { began, rule: key(rule.status), limit: rule.timeout };
+        let (message, over) = (self.words(&over), Some(Box::new(limit)));
+        Verdict::Unhealthy { reason: "UnhealthyNode", message, over }
     }
 
-    fn words(&self, over: &[(&UnhealthyCondition, &Condition)]) -> Text {
+    fn words(&self, over: &[Ill]) -> Text {
         let each = over.iter().map(|(rule, found)| {
             let (kind, status, timeout) = (&rule.kind, rule.status.name(), rule.timeout);
             match self.settings.wording {
@@ -328,4 +357,18 @@ impl<'a> Bench<'a> {
     fn clock(&self, rule: Rule, start: SimTime, timeout: Duration) -> Clock {
         Clock { left: (start + timeout).since(self.now), rule }
     }
+}
+
+/// A condition that a check names, and the Node's that is so.
+type Ill<'a> = (&'a UnhealthyCondition, &'a Condition);
+
+/// When the time of a condition is up.
+fn end((rule, found): &Ill) -> SimTime {
+    found.last_transition + rule.timeout
+}
+
+/// The write of a condition.
+fn written(object: &ObjectKey, condition: &Condition) -> Written {
+    let (field, at) = (condition.kind.clone(), condition.last_transition);
+    Written { object: object.clone(), field, at }
 }
