@@ -8,8 +8,8 @@
 //! Simplified: the old objects stay in the caches until the new list replaces them. Whoever asks
 //! whether the cluster is connected does not look at them. What controllers up to 1.8 ask of the
 //! cluster itself while it is disconnected is sent nevertheless, and fails for itself. Another try to
-//! connect comes with the next tick of the probe after its time. While a list waits for its answer, or
-//! is tried again, nothing is probed, and nobody is woken when what was known has run out.
+//! connect comes with the next tick of the probe after its time, and so does the end of a list that
+//! lasts too long. Until then nothing is probed, for that list is part of connecting.
 
 use super::api::Alarm;
 use super::cluster::{Client, News, Token};
@@ -29,6 +29,8 @@ pub struct ProbeSettings {
     pub failures: u64,
     /// From one try to connect again to the next.
     pub reconnect: Duration,
+    /// So long a cluster that answers again may take to be listed; then the try has failed.
+    pub sync: Duration,
 }
 
 /// The probe, and what it has found.
@@ -55,8 +57,8 @@ enum Stage {
     Connected { failed: u64 },
     /// It was tried last at this time.
     Lost { tried: SimTime },
-    /// It answers again, and is listed.
-    Listing,
+    /// It answers again, and is listed since this time.
+    Listing { since: SimTime },
 }
 
 impl ClusterCache {
@@ -85,25 +87,36 @@ impl ClusterCache {
     }
 
     /// Its time has come: asks the cluster's API for `/`, unless it is not yet time for another try. The
-    /// answer comes back with `token`. An API server answers it without its etcd.
+    /// answer comes back with `token`. An API server answers it without its etcd. True if a try to
+    /// connect is over because it is not listed in time: it is begun anew, and what that cuts off fails.
     pub fn tick<T: Clone, E: From<Alarm>>(
         &mut self,
         client: &mut Client<T>,
         token: T,
+        news: &mut Vec<News<T>>,
         ctx: &mut Ctx<E>,
-    ) {
+    ) -> bool {
         match &mut self.stage {
             Stage::Connected { .. } => {}
             Stage::Lost { tried } if *tried + self.settings.reconnect <= ctx.now() => {
                 *tried = ctx.now();
             }
-            Stage::Lost { .. } => return self.rest(ctx),
-            Stage::Listing => return,
+            Stage::Listing { since } if *since + self.settings.sync <= ctx.now() => {
+                self.stage = Stage::Lost { tried: ctx.now() };
+                client.let_go(ctx, news);
+                self.rest(ctx);
+                return true;
+            }
+            Stage::Lost { .. } | Stage::Listing { .. } => {
+                self.rest(ctx);
+                return false;
+            }
         }
         let (sender, count) = (ctx.owner().part(1), ctx.count(self.activity));
         let limit = ("clusterApi.probeTimeout", self.settings.timeout);
         let (agent, token) = ("cluster-cache-probe", Token::Own(token));
         client.api.send_as(ctx, agent, Verb::Paths, token, limit, sender, count);
+        false
     }
 
     /// A probe has ended; true if the cluster is lost by that, or connected again because there is
@@ -133,14 +146,16 @@ impl ClusterCache {
             }
             // The rest comes when it is listed.
             Stage::Lost { .. } if answers => {
-                self.stage = Stage::Listing;
+                self.stage = Stage::Listing { since: ctx.now() };
                 client.begin_again(ctx);
-                return client.caches.hold_nothing() && self.synced(ctx);
+                if client.caches.hold_nothing() {
+                    return self.synced(ctx);
+                }
             }
             Stage::Lost { tried } if self.settings.rhythm == Rhythm::AfterEnd => {
                 *tried = ctx.now();
             }
-            Stage::Lost { .. } | Stage::Listing => {}
+            Stage::Lost { .. } | Stage::Listing { .. } => {}
         }
         self.rest(ctx);
         false
@@ -148,7 +163,7 @@ impl ClusterCache {
 
     /// The cluster's objects were listed; true if it is connected again by that.
     pub fn synced<E>(&mut self, ctx: &mut Ctx<E>) -> bool {
-        let is_back = self.stage == Stage::Listing;
+        let is_back = matches!(self.stage, Stage::Listing { .. });
         if is_back {
             self.stage = Stage::Connected { failed: 0 };
             self.reached = ctx.now();

@@ -24,6 +24,8 @@ struct Watcher {
     client: Client<()>,
     /// How often it was connected again.
     returned: u32,
+    /// How often it was not listed in time.
+    in_vain: u32,
 }
 
 impl Watcher {
@@ -34,7 +36,10 @@ impl Watcher {
                 self.client.watch(ctx, Kind::Node, Selector::All);
                 self.cache.start(Phase::AfterPause, ctx);
             }
-            Input::Tick(_) => self.cache.tick(&mut self.client, (), ctx),
+            Input::Tick(_) => {
+                let over = self.cache.tick(&mut self.client, (), &mut news, ctx);
+                self.in_vain += u32::from(over);
+            }
             Input::Message(from, message) => self.client.on_message(ctx, from, message, &mut news),
             Input::Broken(which, how) => self.client.on_broken(ctx, which, how, &mut news),
             Input::Due(Event(alarm)) => self.client.on_alarm(ctx, alarm, &mut news),
@@ -80,9 +85,11 @@ fn watcher_by(rhythm: Rhythm) -> Bench<Watcher, Event> {
         timeout: secs(5),
         failures: 5,
         reconnect: secs(30),
+        sync: secs(300),
     };
     let cache = ClusterCache::new(PROBE, probe);
-    let watcher = Watcher { cache, client: Client::new(0, server, settings), returned: 0 };
+    let watcher =
+        Watcher { cache, client: Client::new(0, server, settings), returned: 0, in_vain: 0 };
     Bench::started(watcher, "watcher", Watcher::on_event, Start::Fresh, &[node("old")])
 }
 
@@ -180,6 +187,30 @@ fn a_pause_from_before_lists_nothing_twice() {
     assert!(is_connected(&bench) && bench.waiting().is_empty());
 }
 
+#[test]
+fn a_cluster_that_is_not_listed_in_time_is_connected_to_anew() {
+    let mut bench = watcher_by(Rhythm::AfterEnd);
+    let reached = bench.component.cache.contact().reached;
+    fail(&mut bench, 5);
+    bench.bed.pass(secs(20));
+    succeed(&mut bench);
+    for _ in 0..29 {
+        assert_eq!(tick(&mut bench), None);
+    }
+    assert_eq!((bench.component.in_vain, bench.waiting().len()), (0, 1));
+    assert_eq!(tick(&mut bench), None);
+    assert_eq!(bench.component.in_vain, 1);
+    assert_eq!(bench.component.cache.contact().reached, reached, "it told nothing");
+    // The answer to what was dropped comes to nobody.
+    bench.list(&[node("late")]);
+    assert!(!is_connected(&bench));
+    assert_eq!(names(&bench), ["old"]);
+    bench.bed.pass(secs(20));
+    succeed(&mut bench);
+    bench.list(&[node("new")]);
+    assert!(is_connected(&bench) && bench.component.returned == 1);
+}
+
 /// How often the next probe was set for ten seconds from then.
 fn rests(effects: &[Effect<Event>]) -> usize {
     let is_rest =
@@ -226,7 +257,9 @@ fn a_probe_that_counts_from_the_end_is_set_by_the_end_of_the_last() {
     }
     bench.bed.pass(secs(30));
     let (connection, id) = tick_at_end(&mut bench).1.expect("a try");
-    assert_eq!(rests(&bench.answer(connection, id, Ok(Answer::Done))), 0, "it is listed first");
+    bench.answer(connection, id, Ok(Answer::Done));
+    bench.bed.pass(secs(10));
+    assert_eq!(tick_at_end(&mut bench), (1, None), "it is listed first");
     bench.list(&[node("new")]);
     assert!(is_connected(&bench));
 }

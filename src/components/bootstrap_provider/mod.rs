@@ -92,7 +92,8 @@ impl BootstrapProvider {
             Input::Tick(RESYNC) => return self.look_at_all(ctx),
             Input::Tick(_) => {
                 let client = self.clients.of(Target::Remote);
-                return self.cache.tick(client, Token::Probe, ctx);
+                // It lists nothing there, so no try of it lasts too long.
+                self.cache.tick(client, Token::Probe, &mut news, ctx);
             }
             Input::Message(from, message) => {
                 for client in both(&mut self.clients) {

@@ -39,6 +39,7 @@ fn settings() -> Settings {
             timeout: secs(5),
             failures: 2,
             reconnect: secs(10),
+            sync: secs(300),
         },
         reconnection_enqueues: true,
         token_ttl: secs(900),

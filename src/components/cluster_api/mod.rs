@@ -112,7 +112,10 @@ impl ClusterApi {
             Input::Tick(RESYNC) => return self.look_at_all(ctx),
             Input::Tick(_) => {
                 let client = self.clients.of(Target::Remote);
-                return self.checks.reconciler.workload.tick(client, Token::Probe, ctx);
+                let workload = &mut self.checks.reconciler.workload;
+                if workload.tick(client, Token::Probe, &mut news, ctx) {
+                    self.forget_if_run_out(ctx);
+                }
             }
             Input::Due(Event::Work(work)) => return self.work(&work, ctx),
             Input::Message(from, message) => {
@@ -192,9 +195,8 @@ impl ClusterApi {
                 news.into_iter().for_each(|news| self.on_news(news, ctx));
                 if has_changed && self.settings.reconnection_enqueues {
                     self.look_at_all(ctx);
-                } else if self.settings.reconnection_enqueues && self.has_run_out(ctx.now()) {
-                    self.forgot = ctx.now();
-                    self.look_at(&[Kind::Machine], ctx);
+                } else {
+                    self.forget_if_run_out(ctx);
                 }
             }
             News::Answer(Token::Flight(Flight { controller, key }), answered) => {
@@ -217,11 +219,16 @@ impl ClusterApi {
         self.sets.reconciler.connected = contact.connected;
     }
 
-    /// True once after a probe or a try in vain: what Machines say of their Nodes is too old to be kept.
-    fn has_run_out(&self, now: SimTime) -> bool {
-        let contact = self.checks.reconciler.workload.contact();
+    /// After a probe or a try in vain: once what Machines say of their Nodes is too old to be kept, they
+    /// are looked at.
+    fn forget_if_run_out(&mut self, ctx: &mut Ctx<Event>) {
+        let (contact, now) = (self.checks.reconciler.workload.contact(), ctx.now());
         let over = contact.reached + self.settings.conditions_grace;
-        !contact.connected && self.forgot < over && over < now
+        let has_run_out = !contact.connected && self.forgot < over && over < now;
+        if self.settings.reconnection_enqueues && has_run_out {
+            self.forgot = now;
+            self.look_at(&[Kind::Machine], ctx);
+        }
     }
 
     fn work(&mut self, work: &Work, ctx: &mut Ctx<Event>) {

@@ -72,6 +72,7 @@ pub(super) fn settings() -> Settings {
             timeout: secs(5),
             failures: 10,
             reconnect: secs(30),
+            sync: secs(300),
         },
         conditions_grace: secs(300),
         reconnection_enqueues: false,

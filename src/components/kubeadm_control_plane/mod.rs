@@ -104,7 +104,10 @@ impl ControlPlaneManager {
             Input::Tick(RESYNC) => return self.look_at_all(ctx),
             Input::Tick(_) => {
                 let client = self.clients.of(Target::Remote);
-                return self.planes.reconciler.workload.tick(client, Token::Probe, ctx);
+                let workload = &mut self.planes.reconciler.workload;
+                if workload.tick(client, Token::Probe, &mut news, ctx) {
+                    self.look_if(false, ctx);
+                }
             }
             Input::Due(Event::Work(work)) => {
                 return self.planes.on_work(ctx, &work, &mut self.clients);
@@ -170,12 +173,7 @@ impl ControlPlaneManager {
                 let workload = &mut self.planes.reconciler.workload;
                 let has_changed = workload.answered(&answered, client, &mut news, ctx);
                 news.into_iter().for_each(|news| self.on_news(news, ctx));
-                if self.settings.reconnection_enqueues
-                    && (has_changed || self.has_run_out(ctx.now()))
-                {
-                    self.forgot = ctx.now();
-                    self.look_at_all(ctx);
-                }
+                self.look_if(has_changed, ctx);
             }
             News::Answer(Token::Flight(flight), answered) => {
                 self.planes.on_answer(ctx, &flight.key, answered, &mut self.clients);
@@ -211,8 +209,16 @@ impl ControlPlaneManager {
         }
     }
 
-    /// True once after a probe or a try in vain: the grace of the conditions is over, and they are to
-    /// be looked at, to be forgotten.
+    /// After a probe or a try: the planes are looked at if the cluster is lost or back by that, or if
+    /// it was in vain and the grace of their conditions is over, which are then to be forgotten.
+    fn look_if(&mut self, has_changed: bool, ctx: &mut Ctx<Event>) {
+        if self.settings.reconnection_enqueues && (has_changed || self.has_run_out(ctx.now())) {
+            self.forgot = ctx.now();
+            self.look_at_all(ctx);
+        }
+    }
+
+    /// True once.
     fn has_run_out(&self, now: SimTime) -> bool {
         let contact = self.planes.reconciler.workload.contact();
         let over = contact.reached + self.settings.conditions_grace;

@@ -67,6 +67,7 @@ pub fn settings(wording: Wording) -> Settings {
             timeout: secs(5),
             failures: 5,
             reconnect: secs(30),
+            sync: secs(300),
         },
         conditions_grace: secs(300),
         reconnection_enqueues: !old,

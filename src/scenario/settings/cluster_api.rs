@@ -127,6 +127,7 @@ pub fn probe(all: &Catalog) -> ProbeSettings {
         timeout: all.period("clusterApi.probeTimeout"),
         failures: all.count("clusterApi.probeFailures", 1..=1_000_000),
         reconnect: all.duration("clusterApi.reconnectRetry"),
+        sync: all.duration("clusterApi.cacheSyncTimeout"),
     }
 }
 
