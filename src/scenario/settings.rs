@@ -144,6 +144,7 @@ fn vsphere_provider(all: &Catalog) -> vsphere_provider::Settings {
         },
         requeue: all.period("capv.requeue"),
         resync: all.period("capv.resync"),
+        resync_jitter_percent: all.count("capv.resyncJitterPercent", 0..=99),
         readiness_port: all.rule("capv.probesControlPlane").then_some(API_PORT.0),
     }
 }

@@ -13,7 +13,7 @@ pub use crate::client::ManagerEvent as Event;
 use crate::client::{
     Client, ClientSettings, Clients, Delta, Flight, News, Shell, ShellRules, ShellSettings,
 };
-use crate::engine::{Activity, Duration, Path, Phase, Rhythm};
+use crate::engine::{Activity, Duration, Path, Phase, Purpose, Rhythm, below};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use reconcile::VSphereMachineController;
 
@@ -29,6 +29,8 @@ pub struct Settings {
     /// The next look while a VirtualMachine is not ready yet, or goes.
     pub requeue: Duration,
     pub resync: Duration,
+    /// Each process draws its resync period once, so much around `resync`.
+    pub resync_jitter_percent: u64,
     /// Where a control-plane VM's readiness is probed, where the network lets VM Operator do so.
     pub readiness_port: Option<u16>,
 }
@@ -43,6 +45,7 @@ pub struct VSphereProvider {
 }
 
 const RESYNC: ActivityId = ActivityId(0);
+const PERIOD: Purpose = Purpose(0);
 
 impl VSphereProvider {
     /// A provider with the management cluster's API server.
@@ -96,9 +99,10 @@ impl VSphereProvider {
         for kind in [Kind::VSphereMachine, Kind::Machine, Kind::VirtualMachine] {
             self.clients.local.watch(ctx, kind, Selector::All);
         }
+        let Settings { resync, resync_jitter_percent: jitter, .. } = self.settings;
         let activity = Activity {
             rule: "capv.resync",
-            period: self.settings.resync,
+            period: drawn_resync(resync, jitter, ctx.draw(PERIOD)),
             jitter_percent: 0,
             rhythm: Rhythm::Ticker,
             path: Path::Server,
@@ -134,4 +138,10 @@ impl VSphereProvider {
             self.machines.enqueue(ctx, &key);
         }
     }
+}
+
+/// As controller-runtime draws the period of an informer: once, around what was asked for.
+fn drawn_resync(resync: Duration, jitter_percent: u64, draw: u64) -> Duration {
+    let jitter = jitter_percent.min(100);
+    resync.scaled(100 - jitter, 100) + below(resync.scaled(2 * jitter, 100), draw)
 }

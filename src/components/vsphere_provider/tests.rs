@@ -8,7 +8,7 @@ use crate::api::{Deletion, Meta, Object, WatchKind};
 use crate::client::Backoff;
 use crate::client::testing::Bench;
 use crate::engine::{Delay, SimTime, Text};
-use crate::infra::EndpointId;
+use crate::infra::{Effect, EndpointId};
 use std::sync::Arc;
 
 type Provider = Bench<VSphereProvider, Event>;
@@ -34,6 +34,7 @@ fn provider(objects: &[Object]) -> Provider {
         requeue: secs(10),
         readiness_port: Some(6443),
         resync: secs(600),
+        resync_jitter_percent: 10,
     };
     let provider = VSphereProvider::new(settings, Address::Endpoint(EndpointId(0)));
     let react = VSphereProvider::on_event;
@@ -181,4 +182,19 @@ fn a_deleted_object_goes_after_its_virtual_machine() {
     bench.shows(WatchKind::Deleted, going);
     look(&mut bench);
     assert!(bench.grant("patch VSphereMachine/w").meta.finalizers.is_empty());
+}
+
+#[test]
+fn a_resync_period_is_drawn_once_around_the_wanted_one() {
+    let drawn = |jitter, draw| drawn_resync(Duration::from_secs(600), jitter, draw);
+    assert_eq!(drawn(0, 77), Duration::from_secs(600));
+    assert_eq!(drawn(10, 0), Duration::from_secs(540));
+    assert_eq!(drawn(10, u64::MAX).as_secs(), 659);
+    let effects = provider(&[]).play(Input::Started(Start::Fresh));
+    let period = effects.iter().find_map(|effect| match effect {
+        Effect::Arm(RESYNC, period) => Some(*period),
+        _ => None,
+    });
+    let period = period.expect("it begins with a whole period");
+    assert!((540..660).contains(&period.as_secs()) && period.as_secs() != 600, "{period}");
 }
