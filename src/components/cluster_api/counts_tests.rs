@@ -95,6 +95,38 @@ fn a_set_that_may_make_no_machines_says_so_in_the_words_of_its_release() {
     }
 }
 
+/// What is written within 4 ms, all of it granted.
+fn made(bench: &mut Manager) -> Vec<String> {
+    let mut made = Vec::new();
+    for _ in 0..4 {
+        bench.pass(Duration::from_millis(1));
+        while let Some(what) = bench.waiting().first().cloned() {
+            bench.grant(&what);
+            made.push(what);
+        }
+    }
+    made
+}
+
+#[test]
+fn a_set_does_not_wait_for_what_another_has_made() {
+    for cache_poll in [Duration::ZERO, Duration::from_millis(100)] {
+        let mut bench = started(Settings { cache_poll, ..settings() });
+        let [mut one, mut other] = [set(), set()];
+        one.scale(2);
+        other.meta.key.name = Text::word("other");
+        other.meta.uid.0 += 1_000;
+        other.scale(1);
+        bench.shows(WatchKind::Modified, one);
+        bench.shows(WatchKind::Added, other);
+        let all = made(&mut bench);
+        for name in ["create Machine/ms-", "create Machine/other-"] {
+            let of_it = all.iter().filter(|what| what.starts_with(name));
+            assert_eq!(of_it.count(), 1, "{all:?}");
+        }
+    }
+}
+
 #[test]
 fn a_set_that_does_not_wait_for_its_cache_counts_at_once_and_makes_nobody_twice() {
     for (cache_poll, waits) in [(Duration::ZERO, false), (Duration::from_millis(100), true)] {
@@ -103,17 +135,6 @@ fn a_set_that_does_not_wait_for_its_cache_counts_at_once_and_makes_nobody_twice(
         larger.scale(3);
         larger.machine_set_mut().expect("it is one").status_replicas = 0;
         bench.shows(WatchKind::Modified, larger.clone());
-        let made = |bench: &mut Manager| {
-            let mut made = Vec::new();
-            for _ in 0..4 {
-                bench.pass(Duration::from_millis(1));
-                while let Some(what) = bench.waiting().first().cloned() {
-                    bench.grant(&what);
-                    made.push(what);
-                }
-            }
-            made
-        };
         let first = made(&mut bench);
         let machines = first.iter().filter(|what| what.starts_with("create Machine/"));
         assert_eq!(machines.count(), 2, "{first:?}");

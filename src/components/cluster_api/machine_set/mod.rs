@@ -22,18 +22,24 @@ use crate::api::{Answer, Body, Kind, Meta, Object, ObjectKey, Reason, Verb};
 use crate::client::{Delta, Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{Duration, Purpose, Rule, SimTime, Text, name_suffix};
 use remediation::is;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-/// The controller, with the Machines that it expects its watch to show or to drop soon.
+/// The controller, with what it expects its watch to show soon of each set's Machines.
 #[derive(Clone, Debug)]
 pub struct MachineSetController {
     settings: Settings,
     /// Whether the workload cluster is connected, as far as the manager knows.
     pub(super) connected: bool,
+    expected: BTreeMap<ObjectKey, Expected>,
+}
+
+/// The Machines of one set that the watch is to show or to drop.
+#[derive(Clone, Debug, Default)]
+struct Expected {
     created: BTreeSet<ObjectKey>,
     deleted: BTreeSet<ObjectKey>,
-    /// When it last began to create or delete one.
+    /// When one was last begun to be created or deleted.
     acted: SimTime,
 }
 
@@ -92,16 +98,28 @@ const MACHINE_NAME: Purpose = Purpose(20);
 impl MachineSetController {
     /// A controller with these rules.
     pub fn new(settings: Settings) -> MachineSetController {
-        let (created, deleted) = (BTreeSet::new(), BTreeSet::new());
-        MachineSetController { settings, connected: true, created, deleted, acted: SimTime::ZERO }
+        MachineSetController { settings, connected: true, expected: BTreeMap::new() }
     }
 
     /// The watch shows a Machine.
     pub fn observe(&mut self, delta: &Delta) {
-        self.created.remove(delta.key());
-        if delta.new.as_ref().is_none_or(|machine| machine.meta.is_deleting()) {
-            self.deleted.remove(delta.key());
+        let goes = delta.new.as_ref().is_none_or(|machine| machine.meta.is_deleting());
+        for expected in self.expected.values_mut() {
+            expected.created.remove(delta.key());
+            if goes {
+                expected.deleted.remove(delta.key());
+            }
         }
+    }
+
+    /// What is expected of a set's Machines.
+    fn of(&mut self, set: &ObjectKey) -> &mut Expected {
+        self.expected.entry(set.clone()).or_default()
+    }
+
+    /// How many of a set's Machines were created that the watch has not shown yet.
+    fn unseen(&self, set: &ObjectKey) -> usize {
+        self.expected.get(set).map_or(0, |expected| expected.created.len())
     }
 
     /// The log line for each Machine that is to stay and whose Node is not ready, or cannot be seen.
@@ -120,7 +138,8 @@ impl MachineSetController {
 
     /// True if the Machine goes already, be it that the watch has not shown it yet.
     fn goes(&self, machine: &Object) -> bool {
-        machine.meta.is_deleting() || self.deleted.contains(machine.key())
+        machine.meta.is_deleting()
+            || self.expected.values().any(|expected| expected.deleted.contains(machine.key()))
     }
 
     /// Does the next thing.
@@ -128,8 +147,9 @@ impl MachineSetController {
         match work.todo.pop_front() {
             Some(Act::Patch(verb)) => Step::ask(verb, State::Patched(work)),
             Some(Act::Delete { machine, then, announced }) => {
-                self.deleted.insert(machine.clone());
-                self.acted = view.now;
+                let expected = self.of(key);
+                expected.deleted.insert(machine.clone());
+                expected.acted = view.now;
                 let verb = Verb::Delete { key: machine.clone(), grace: None, uid: None };
                 Step::ask(verb, State::Deleted(work, machine, then, announced))
             }
@@ -190,8 +210,9 @@ impl MachineSetController {
         let template = set.template.clone();
         let spec = MachineSpec { provider_id: Text::EMPTY, infrastructure, ..template };
         let body = Machine { spec, ..Machine::default() };
-        self.created.insert(machine.clone());
-        self.acted = view.now;
+        let expected = self.of(key);
+        expected.created.insert(machine.clone());
+        expected.acted = view.now;
         let verb = Verb::Create(Arc::new(Object::new(meta, body)));
         Step::ask(verb, State::Created(work, machine))
     }
@@ -212,7 +233,7 @@ impl MachineSetController {
             view.event(key, "SuccessfulCreate", words);
             return self.act(key, work, view);
         }
-        self.created.remove(machine);
+        self.of(key).created.remove(machine);
         let error = failure(reply).unwrap_or_default();
         view.warn(key, "FailedCreate", format!("Failed to create machine: {error}"));
         work.error = Some(error);
@@ -232,7 +253,7 @@ impl MachineSetController {
         view: &mut View,
     ) -> Step<State> {
         if let Some(error) = failure(reply) {
-            self.deleted.remove(&machine);
+            self.of(key).deleted.remove(&machine);
             work.error = Some(error);
             return self.act(key, work, view);
         }
@@ -287,13 +308,16 @@ impl MachineSetController {
         Step::write(verb, State::Counted(outcome))
     }
 
-    /// True once the cache shows what was created and deleted, or nobody waits for it any longer.
-    fn has_caught_up(&mut self, since: SimTime, now: SimTime) -> bool {
-        if now >= since + self.settings.cache_timeout {
-            self.created.clear();
-            self.deleted.clear();
+    /// True once the cache shows what was created and deleted for a set, or nobody waits for it any
+    /// longer: since that time, or since the last of it was begun.
+    fn has_caught_up(&mut self, set: &ObjectKey, since: Option<SimTime>, now: SimTime) -> bool {
+        let Some(expected) = self.expected.get(set) else { return true };
+        let is_over = now >= since.unwrap_or(expected.acted) + self.settings.cache_timeout;
+        let is_shown = expected.created.is_empty() && expected.deleted.is_empty();
+        if is_over || is_shown {
+            self.expected.remove(set);
         }
-        self.created.is_empty() && self.deleted.is_empty()
+        is_over || is_shown
     }
 }
 
@@ -305,7 +329,10 @@ impl Reconciler for MachineSetController {
     }
 
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
-        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        let Some(object) = view.local.get(key).cloned() else {
+            self.expected.remove(key);
+            return Step::done();
+        };
         let Some(set) = object.machine_set() else { return Step::done() };
         let cluster = cluster_of(&object, view).and_then(|cluster| cluster.cluster());
         let then = State::Counted(Outcome::done());
@@ -315,7 +342,7 @@ impl Reconciler for MachineSetController {
         if self.settings.cache_poll.is_zero() {
             // Simplified: the real one compares revisions; a watch that has missed both birth and end
             // of a Machine shows neither.
-            self.has_caught_up(self.acted, view.now);
+            self.has_caught_up(key, None, view.now);
         }
         let listed = machines_of(&object, view);
         // It watches no Nodes, and looks at them all the same.
@@ -350,7 +377,7 @@ impl Reconciler for MachineSetController {
             State::BootstrapCreated(work, name) => self.create_infra(key, work, name, view),
             State::InfraCreated(work, name) => self.create_machine(key, work, name, view),
             State::Created(work, machine) => self.created(key, work, &machine, reply, view),
-            State::Catching(work, since) => match self.has_caught_up(since, view.now) {
+            State::Catching(work, since) => match self.has_caught_up(key, Some(since), view.now) {
                 true => self.count(key, &work, view),
                 false => Step::Wait(
                     "clusterApi.cachePoll",

@@ -28,7 +28,8 @@ impl MachineSetController {
         work: &mut Work,
         view: &mut View,
     ) {
-        let (have, wanted) = (work.listed.len() + self.created.len(), set.replicas as usize);
+        let have = work.listed.len() + self.unseen(object.key());
+        let wanted = set.replicas as usize;
         if have < wanted {
             if let Some(value) = object.meta.annotation(DISABLE_CREATE)
                 && (self.settings.wording == Wording::V1Beta1 || *value == "true")
