@@ -370,7 +370,7 @@ fn who_dies_behind_a_cut_is_found_dead_only_when_it_heals_or_is_given_up() {
     stage.heal(Cut::Both);
     stage.until(20_000);
     // The end of the connection, lost at 1 s, is sent again at 1.2, 1.6, 2.4 and 4.0 s.
-    assert_eq!(stage.noted()[2..], ["4.0 client Reset"]);
+    assert_eq!(stage.noted()[2..], ["4.0 client Closed"]);
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn a_dead_api_server_on_a_live_host_breaks_its_connections_and_refuses_new_ones(
     notes(&told);
     kill(&mut world, "kube-apiserver", "control-plane-0");
     play_until(&mut world, 3);
-    assert_eq!(notes(&told), ["Reset", "Refused"]);
+    assert_eq!(notes(&told), ["Closed", "Refused"]);
 }
 
 #[test]

@@ -225,7 +225,7 @@ impl<T: Clone> Api<T> {
         self.connection = None;
         let error = ApiError::unreachable(match how {
             Broken::Refused => "connect: connection refused",
-            Broken::Reset => "read: connection reset by peer",
+            Broken::Closed | Broken::Reset => "read: connection reset by peer",
             Broken::Unanswered => "net/http: TLS handshake timeout",
             Broken::Lost if !self.proven => "dial tcp: i/o timeout",
             Broken::Lost => "http2: client connection lost",

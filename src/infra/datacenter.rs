@@ -363,7 +363,7 @@ impl Datacenter {
             }
             if let Some(who) = peer {
                 let at = now + latency;
-                let how = Broken::Reset;
+                let how = Broken::Closed;
                 then.push(Happening::ConnectionEnds { who, connection, at, how });
             }
             self.network.close(connection);

@@ -45,7 +45,10 @@ impl ConnectionId {
 pub enum Broken {
     /// Nobody listens there.
     Refused,
-    /// The other end is gone; its host said so.
+    /// The other end has closed it, or its process has ended: its host said so (FIN).
+    Closed,
+    /// The other end is not there any more, says its host when something comes for it (RST); or a load
+    /// balancer has cut it.
     Reset,
     /// Nothing was heard for so long that the transport gave up.
     Lost,

@@ -166,12 +166,12 @@ fn a_process_that_has_not_opened_its_ports_refuses_whom_it_does_not_know() {
 }
 
 #[test]
-fn a_process_that_ends_on_a_live_host_resets_its_connections() {
+fn a_process_that_ends_on_a_live_host_closes_its_connections() {
     let mut pair = pair();
     let id = pair.connect(at(0));
     let mut then = Vec::new();
     pair.datacenter.end_process(pair.server, at(50), &mut then);
-    let (who, how) = (pair.client, Broken::Reset);
+    let (who, how) = (pair.client, Broken::Closed);
     let told = Happening::ConnectionEnds { who, connection: id, at: at(52), how };
     assert!(then.contains(&told), "{then:?}");
     // A server that has been started again is another one: it knows nothing of the connection.

@@ -110,7 +110,7 @@ impl Core {
         if let Some(peer) = self.datacenter.network.peer(connection, id) {
             // Not before what was sent earlier on the same connection.
             let at = self.now + latency;
-            let what = What::Broken(connection, Broken::Reset);
+            let what = What::Broken(connection, Broken::Closed);
             let rule = self.way_rule(connection);
             self.push_to(at, peer, id, purpose::CONNECTION, (cause, rule), what);
         }

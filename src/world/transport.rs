@@ -238,7 +238,7 @@ impl Core {
                 let Some(peer) = self.datacenter.network.process_at(connection, end.other()) else {
                     return;
                 };
-                let what = What::Broken(connection, Broken::Reset);
+                let what = What::Broken(connection, Broken::Closed);
                 let at = self.now + latency + self.datacenter.lag(direction).there;
                 let led = (cause, self.way_rule(connection));
                 let (at, led) = self.arrival(direction, at, led, peer);

@@ -86,7 +86,7 @@ impl Apiserver {
         let Some((id, address)) = found else { return false };
         let how = match how {
             Broken::Refused => "connect: connection refused",
-            Broken::Reset => "read: connection reset by peer",
+            Broken::Closed | Broken::Reset => "read: connection reset by peer",
             Broken::Lost | Broken::Unanswered => "i/o timeout",
         };
         let words = format!("error dialing backend: dial tcp {address}:10250: {how}");

@@ -110,7 +110,7 @@ impl Apiserver {
             Broken::Lost | Broken::Unanswered => {
                 "keepalive ping failed to receive ACK within timeout"
             }
-            Broken::Reset | Broken::Refused => {
+            Broken::Closed | Broken::Reset | Broken::Refused => {
                 "error reading from server: read tcp 127.0.0.1->127.0.0.1:2379: read: connection \
                  reset by peer"
             }

@@ -133,7 +133,8 @@ impl Etcd {
 fn word_of(how: Broken) -> &'static str {
     match how {
         Broken::Refused => "dial tcp: connect: connection refused",
-        Broken::Reset => "EOF",
+        Broken::Closed => "EOF",
+        Broken::Reset => "read: connection reset by peer",
         Broken::Lost | Broken::Unanswered => "read: connection timed out",
     }
 }

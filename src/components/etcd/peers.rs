@@ -193,7 +193,7 @@ impl Member {
             return ctx.after("etcd.peerReadTimeout", rest, Event::ReadLate(id, due));
         }
         peer.active_since = None;
-        ctx.log(format!("lost TCP streaming connection with remote peer {}: i/o timeout", peer.vm));
+        lost(&peer.vm, "i/o timeout", ctx);
         self.dial_now(id, ctx);
     }
 
@@ -429,15 +429,15 @@ impl Member {
 fn tell_loss(peer: &Text, how: Option<Broken>, ctx: &mut Ctx<Event>) {
     match how {
         Some(Broken::Refused) => unhealthy(peer, "connect: connection refused", ctx),
-        Some(Broken::Reset) => {
-            ctx.log(format!("lost TCP streaming connection with remote peer {peer}: EOF"));
-        }
-        Some(Broken::Lost | Broken::Unanswered) => {
-            let error = "read: connection timed out";
-            ctx.log(format!("lost TCP streaming connection with remote peer {peer}: {error}"));
-        }
+        Some(Broken::Closed) => lost(peer, "EOF", ctx),
+        Some(Broken::Reset) => lost(peer, "read: connection reset by peer", ctx),
+        Some(Broken::Lost | Broken::Unanswered) => lost(peer, "read: connection timed out", ctx),
         None => {}
     }
+}
+
+fn lost(peer: &Text, error: &str, ctx: &mut Ctx<Event>) {
+    ctx.log(format!("lost TCP streaming connection with remote peer {peer}: {error}"));
 }
 
 /// Simplified: said when a dial fails, where the real prober looks every 4 s and speaks every 5.

@@ -256,7 +256,8 @@ impl Kubelet {
         if probe.asked.is_some() {
             let what = match how {
                 Broken::Refused => "connect: connection refused",
-                Broken::Reset => "EOF",
+                Broken::Closed => "EOF",
+                Broken::Reset => "read: connection reset by peer",
                 Broken::Lost | Broken::Unanswered => "i/o timeout",
             };
             self.probe_found(&name, kind, Err(what.to_owned()), ctx);

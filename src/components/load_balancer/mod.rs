@@ -124,7 +124,9 @@ impl LoadBalancer {
             Input::Broken(connection, how) => {
                 let why = match how {
                     Broken::Refused => "Layer4 connection problem, info: \"Connection refused\"",
-                    Broken::Reset => "Layer7 invalid response, info: \"Connection reset by peer\"",
+                    Broken::Closed | Broken::Reset => {
+                        "Layer7 invalid response, info: \"Connection reset by peer\""
+                    }
                     Broken::Lost | Broken::Unanswered => "Layer4 timeout",
                 };
                 self.judge(connection, why, ctx);

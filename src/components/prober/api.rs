@@ -161,7 +161,7 @@ impl ApiProber {
         }
         let (how, words) = match how {
             Broken::Refused => ("Refused", "connect: connection refused"),
-            Broken::Reset => ("Reset", "read: connection reset by peer"),
+            Broken::Closed | Broken::Reset => ("Reset", "read: connection reset by peer"),
             Broken::Lost | Broken::Unanswered => ("Lost", "http2: client connection lost"),
         };
         let on_it = self.waiting.iter().filter(|(_, (on, _))| *on == connection);

@@ -86,7 +86,7 @@ impl AppProber {
             Input::Broken(connection, how) => {
                 let (how, words) = match how {
                     Broken::Refused => ("Refused", "connect: connection refused"),
-                    Broken::Reset | Broken::Lost | Broken::Unanswered => {
+                    Broken::Closed | Broken::Reset | Broken::Lost | Broken::Unanswered => {
                         ("Reset", "read: connection reset by peer")
                     }
                 };

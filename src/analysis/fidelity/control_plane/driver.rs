@@ -237,7 +237,7 @@ impl Driver {
     fn broken(&mut self, connection: ConnectionId, how: Broken, ctx: &mut Ctx<u64>) {
         let words = match how {
             Broken::Refused => "refused",
-            Broken::Reset => "connection reset by peer",
+            Broken::Closed | Broken::Reset => "connection reset by peer",
             Broken::Lost | Broken::Unanswered => "timeout",
         };
         self.got(connection, 0, Text::word(words), ctx);

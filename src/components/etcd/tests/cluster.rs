@@ -301,7 +301,7 @@ impl Cluster {
         let client = Self::client_of(id);
         let to = if from == client { link.server } else { client };
         if !self.is_cut(from, to) {
-            self.push(LATENCY, to, Input::Broken(id, Broken::Reset));
+            self.push(LATENCY, to, Input::Broken(id, Broken::Closed));
         }
     }
 
@@ -320,6 +320,15 @@ impl Cluster {
         self.cut.clear();
     }
 
+    /// The host of one member says that it knows none of the streams that another has opened to it.
+    pub fn reset_streams(&mut self, reader: usize, other: usize) {
+        let all = self.links.iter().filter(|(_, link)| link.server == other).map(|(id, _)| *id);
+        let streams: Vec<ConnectionId> = all.filter(|id| Self::client_of(*id) == reader).collect();
+        for id in streams {
+            self.push(LATENCY, reader, Input::Broken(id, Broken::Reset));
+        }
+    }
+
     /// SIGKILL: peers on live hosts are told.
     pub fn kill(&mut self, number: usize) {
         self.hosts[number].process.end(crate::timeline::Cause::NONE);
@@ -331,7 +340,7 @@ impl Cluster {
             }
             let peer = if client == number { server } else { client };
             if !self.is_cut(number, peer) {
-                self.push(LATENCY, peer, Input::Broken(id, Broken::Reset));
+                self.push(LATENCY, peer, Input::Broken(id, Broken::Closed));
             }
             self.links.remove(&id);
         }

@@ -67,6 +67,21 @@ fn a_leader_that_is_told_to_stop_hands_over_first() {
 }
 
 #[test]
+fn how_a_stream_ended_is_told_in_its_words() {
+    let says = |cluster: &Cluster, error: &str| {
+        cluster.logs(0, &format!("lost TCP streaming connection with remote peer vm-1: {error}"))
+    };
+    let mut cluster = Cluster::of(3, 1);
+    cluster.reset_streams(0, 1);
+    cluster.run_for(1);
+    assert!(says(&cluster, "read: connection reset by peer") && !says(&cluster, "EOF"));
+    let mut cluster = Cluster::of(3, 1);
+    cluster.kill(1);
+    cluster.run_for(1);
+    assert!(says(&cluster, "EOF"), "its kernel closes what it had open");
+}
+
+#[test]
 fn a_follower_that_is_told_to_stop_does_so_at_once_and_ends_a_second_later() {
     let mut cluster = Cluster::of(3, 1);
     cluster.terminate(1);
