@@ -149,7 +149,7 @@ pub enum Event {
     StartPod(ObjectKey),
     /// Try to write a Pod's status again.
     SyncPod(ObjectKey),
-    /// Look whether a Pod's volume is attached.
+    /// Read a Pod's claim, or whether its volume is attached.
     LookAtVolume(Uid),
     /// A Pod's volume is mounted, or is not any more.
     Mounted(Uid),
@@ -334,9 +334,7 @@ impl Kubelet {
         self.start_pods(start, ctx);
         self.start_static_pods(start, ctx);
         self.client.watch(ctx, Kind::Pod, Selector::OnNode(self.name.clone()));
-        if self.settings.status_reads == StatusReads::OwnWatch {
-            self.client.watch(ctx, Kind::Node, Selector::Named(self.name.clone()));
-        }
+        self.client.watch(ctx, Kind::Node, Selector::Named(self.name.clone()));
         let phase = match start {
             Start::Steady => Phase::Stationary,
             Start::Fresh => Phase::Now,
@@ -375,7 +373,8 @@ impl Kubelet {
                 self.kill_orphans(ctx);
                 self.sources_are_ready(ctx);
             }
-            News::Changed(_) | News::Synced(_) => {}
+            News::Changed(_) | News::Synced(Kind::Node) => self.look_at_volumes(ctx),
+            News::Synced(_) => {}
             News::Answer(Asked::Pod(key), answered) => {
                 self.pod_written(&key, answered.is_ok(), ctx);
             }

@@ -60,6 +60,11 @@ impl Pods {
     pub(super) fn sync_at(&self) -> SimTime {
         self.sync_at
     }
+
+    /// The Pod of this uid, if it was taken on.
+    pub(super) fn key_of(&self, uid: Uid) -> Option<ObjectKey> {
+        self.taken.iter().find(|(_, taken)| taken.uid == uid).map(|(key, _)| key.clone())
+    }
 }
 
 impl Kubelet {
@@ -68,6 +73,7 @@ impl Kubelet {
         if start == Start::Steady {
             self.pods.sync_at += below(self.settings.pod_status_sync, ctx.draw(SYNC_PHASE));
         }
+        self.find_volumes(ctx);
     }
 
     pub(super) fn pod_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
@@ -288,6 +294,7 @@ impl Kubelet {
                 ctx.stop_container(uid, "kubernetes.containerStop", Duration::ZERO);
             }
         }
+        self.unmount_orphans(ctx);
     }
 }
 

@@ -180,6 +180,7 @@ impl Kubelet {
             }
             (Asked::Node, Ok(Answer::Object(node))) => self.report(node, ctx),
             (Asked::Report, Ok(Answer::Object(node))) => {
+                self.volumes_reported(&node, ctx);
                 self.status.node = Some(node);
                 self.status.report_at = ctx.now() + self.settings.status_report;
                 self.end_status_pass(ctx);
@@ -224,6 +225,7 @@ impl Kubelet {
             self.set_conditions(body, stale.as_deref(), ctx) | self.report_volumes(body)
         });
         if !news && ctx.now() < self.status.report_at {
+            self.volumes_reported(&node, ctx);
             self.status.node = Some(node);
             return self.end_status_pass(ctx);
         }

@@ -59,6 +59,7 @@ pub(super) fn settings() -> Settings {
         pleg_period: secs(1),
         pleg_relist: Delay { low: Duration::from_millis(1), high: Duration::from_millis(20) },
         volumes: VolumeSettings {
+            pass_period: millis(100),
             retry_first: millis(500),
             retry_limit: secs(122),
             mount: fixed(1000),
