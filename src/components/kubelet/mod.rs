@@ -107,6 +107,7 @@ pub struct Settings {
     pub container_start: Delay,
     /// From SIGTERM until a container has ended, if its grace period is not shorter.
     pub container_stop: Delay,
+    pub forced_grace: ForcedGrace,
     /// Between tries to write a Pod's status.
     pub pod_status_retry: Duration,
     /// How often the kubelet puts right what others wrote into a Pod's status.
@@ -131,6 +132,15 @@ pub enum StatusReads {
     Server,
     /// What its own watch showed last, the first time; at the server after a failure.
     OwnWatch,
+}
+
+/// How long the containers of a Pod have that was deleted with a grace period of 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForcedGrace {
+    /// As long as if nobody had said so: 0 counts as no answer.
+    Own,
+    /// The least that there is, a second.
+    Least,
 }
 
 /// What a kubelet reacts to besides messages and ticks.

@@ -4,7 +4,7 @@
 //! when it returns. Simplified: one container per Pod, which never crashes; a Job's ends well; a Pod
 //! that is stopped goes without a last `Succeeded`.
 
-use super::{AGENT, Asked, Event, Kubelet, Start};
+use super::{AGENT, Asked, Event, ForcedGrace, Kubelet, Start};
 use crate::api::kinds::{Condition, Pod, PodPhase, Status};
 use crate::api::{Object, ObjectKey, Uid, Verb};
 use crate::client::Delta;
@@ -82,12 +82,12 @@ impl Kubelet {
             Some(object) => {
                 let uid = object.meta.uid;
                 if self.pods.taken.get(&key).is_some_and(|taken| taken.uid != uid) {
-                    self.let_go(&key, ctx);
+                    self.let_go(&key, delta.old.as_deref(), ctx);
                 }
                 self.take_on(&key, object, ctx);
                 self.sync_pod(&key, ctx);
             }
-            None => self.let_go(&key, ctx),
+            None => self.let_go(&key, delta.old.as_deref(), ctx),
         }
     }
 
@@ -149,7 +149,13 @@ impl Kubelet {
     /// The container runtime reports.
     pub(super) fn container_changed(&mut self, pod: Uid, running: bool, ctx: &mut Ctx<Event>) {
         let found = self.pods.taken.iter_mut().find(|(_, taken)| taken.uid == pod);
-        let Some((key, taken)) = found else { return };
+        let Some((key, taken)) = found else {
+            if !running {
+                // The last of a Pod whose object was gone before.
+                self.must_unmount(pod, ctx);
+            }
+            return;
+        };
         match (taken.stage, running) {
             (Stage::Starting, true) => taken.stage = Stage::Running,
             (_, false) => taken.stage = Stage::Stopped,
@@ -278,20 +284,45 @@ impl Kubelet {
         }
     }
 
-    /// The object is gone: whatever still runs is killed.
-    fn let_go(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
+    /// The object is gone: whatever still runs is stopped, and what was mounted is unmounted then.
+    fn let_go(&mut self, key: &ObjectKey, last: Option<&Object>, ctx: &mut Ctx<Event>) {
         let Some(taken) = self.pods.taken.remove(key) else { return };
-        if taken.stage != Stage::Stopped {
-            ctx.stop_container(taken.uid, "kubernetes.containerStop", Duration::ZERO);
+        let uid = taken.uid;
+        match taken.stage {
+            // It has been told to end, and nothing takes that back or makes it sooner.
+            Stage::Stopping if ctx.runs_container(uid) => {}
+            Stage::Starting | Stage::Running if ctx.runs_container(uid) => {
+                let grace = self.grace_of_forced(last);
+                let time = ctx.draw_delay(CONTAINER_STOP, self.settings.container_stop).min(grace);
+                ctx.stop_container(uid, "kubernetes.containerStop", time);
+            }
+            Stage::Starting => {
+                ctx.stop_container(uid, "kubernetes.containerStop", Duration::ZERO);
+                self.must_unmount(uid, ctx);
+            }
+            Stage::Running | Stage::Stopping | Stage::Stopped => {
+                self.must_unmount(uid, ctx);
+            }
         }
-        self.must_unmount(taken.uid, ctx);
     }
 
-    /// Containers whose Pods were deleted while no kubelet looked.
+    /// How long a Pod has that was deleted with a grace period of 0, by this release.
+    fn grace_of_forced(&self, last: Option<&Object>) -> Duration {
+        let least = self.settings.static_pods.orphan_grace;
+        let own = last.and_then(Object::pod).map(|pod| pod.template.grace);
+        match self.settings.forced_grace {
+            ForcedGrace::Least => least,
+            ForcedGrace::Own => own.unwrap_or_default().max(least),
+        }
+    }
+
+    /// Containers whose Pods were deleted while no kubelet looked: of their Pods nothing is known.
     pub(super) fn kill_orphans(&mut self, ctx: &mut Ctx<Event>) {
+        let grace = self.settings.static_pods.orphan_grace;
         for uid in ctx.containers() {
-            if !self.pods.taken.values().any(|taken| taken.uid == uid) {
-                ctx.stop_container(uid, "kubernetes.containerStop", Duration::ZERO);
+            if self.pods.key_of(uid).is_none() {
+                let time = ctx.draw_delay(CONTAINER_STOP, self.settings.container_stop).min(grace);
+                ctx.stop_container(uid, "kubernetes.containerStop", time);
             }
         }
         self.unmount_orphans(ctx);

@@ -51,6 +51,7 @@ pub(super) fn settings() -> Settings {
         image_pull: fixed(0),
         container_start: fixed(500),
         container_stop: fixed(2000),
+        forced_grace: ForcedGrace::Least,
         pod_status_retry: secs(10),
         pod_status_sync: secs(10),
         status_reads: StatusReads::Server,

@@ -55,6 +55,7 @@ pub fn kubelet(platform: &Platform) -> kubelet::Settings {
         image_pull: delay("imagePull"),
         container_start: delay("containerStart"),
         container_stop: delay("containerStop"),
+        forced_grace: forced_grace(all),
         pod_status_retry: period("podStatusRetry"),
         pod_status_sync: period("podStatusSync"),
         status_reads: match all.rule("kubernetes.nodeStatusReadsOwnWatch") {
@@ -75,6 +76,13 @@ pub fn kubelet(platform: &Platform) -> kubelet::Settings {
             orphan_grace: duration("orphanGrace"),
             resync: delay("podResync"),
         },
+    }
+}
+
+fn forced_grace(all: &Catalog) -> kubelet::ForcedGrace {
+    match all.rule("kubernetes.forcedDeletionIsQuick") {
+        true => kubelet::ForcedGrace::Least,
+        false => kubelet::ForcedGrace::Own,
     }
 }
 
