@@ -11,6 +11,9 @@
 //!                       ├ nobody there to ask: 503            ├ refused: 502
 //!                       └ the host is silent: the user waits until he gives up
 //! ```
+//! As kube-proxy does, it asks Pods that are on their way out and still serve where no other is ready
+//! (`k/k:pkg/proxy/topology.go`, `CategorizeEndpoints`; in all releases from 1.28).
+//!
 //! Simplified: kube-proxy on the Nodes is part of the one delay until an endpoint's change has
 //! effect; a request that fails is not sent to another endpoint.
 
@@ -62,7 +65,7 @@ pub struct Ingress {
     waiting: BTreeMap<ConnectionId, (ConnectionId, u32)>,
 }
 
-/// A Pod that gets requests.
+/// A Pod that gets requests: all that are ready, or the last that still serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Route {
     node: Text,
@@ -126,9 +129,16 @@ impl Ingress {
     fn program(&mut self) {
         let slices = self.client.caches.list(Kind::EndpointSlice);
         let endpoints = slices.filter_map(|slice| slice.endpoint_slice());
-        let ready = endpoints.flat_map(|slice| &slice.endpoints).filter(|e| e.ready);
-        let route = |e: &Endpoint| Route { node: e.node.clone(), pod: e.uid };
-        self.routes = ready.map(route).collect();
+        let all: Vec<&Endpoint> = endpoints.flat_map(|slice| &slice.endpoints).collect();
+        let of = |fits: fn(&Endpoint) -> bool| -> Vec<Route> {
+            let fitting = all.iter().filter(|endpoint| fits(endpoint));
+            fitting.map(|e| Route { node: e.node.clone(), pod: e.uid }).collect()
+        };
+        let ready = of(|endpoint| endpoint.ready);
+        self.routes = match ready.is_empty() {
+            false => ready,
+            true => of(|endpoint| endpoint.serving && endpoint.terminating),
+        };
     }
 
     /// A request of a user, or a container's answer: that is the request itself, echoed.

@@ -66,6 +66,21 @@ fn requests_go_to_one_ready_endpoint_after_the_other() {
 }
 
 #[test]
+fn who_is_on_the_way_out_and_serves_is_asked_only_where_nobody_is_ready() {
+    let asks = |serving, other_is_ready| {
+        let of = |node, uid| Endpoint { node: Text::word(node), uid, ..Endpoint::default() };
+        let leaving = Endpoint { serving, terminating: true, ..of("a", Uid(1)) };
+        let other = Endpoint { ready: other_is_ready, ..of("b", Uid(2)) };
+        let endpoints = EndpointSlice { endpoints: vec![leaving, other] };
+        let asked = ask(&mut ingress(Object::new(slice(&[]).meta, endpoints)));
+        asked.map(|(node, _)| node)
+    };
+    assert_eq!(asks(true, true), Ok(Text::word("b")));
+    assert_eq!(asks(true, false), Ok(Text::word("a")));
+    assert_eq!(asks(false, false), Err(Served::NoEndpoint));
+}
+
+#[test]
 fn a_containers_answer_is_passed_on_and_its_refusal_is_a_bad_gateway() {
     let mut bench = ingress(slice(&[("a", 1, true)]));
     let (_, upstream) = ask(&mut bench).expect("somebody");
