@@ -18,7 +18,7 @@ mod requeue_tests;
 mod tests;
 
 use crate::api::kinds::{Condition, EventType, Node, Pod, Status};
-use crate::api::{Answered, Kind, Object, ObjectKey, Selector, Verb};
+use crate::api::{Answered, ApiError, Kind, Object, ObjectKey, Selector, Verb};
 use crate::client::{
     Alarm, Client, ClientSettings, Delta, ElectionSettings, LeaderElection, News, Standing,
 };
@@ -233,9 +233,7 @@ impl Scheduler {
         self.assumed.remove(key);
         self.queue.remove(key);
         if has_left_its_node(delta) {
-            let may_fit = |_: &ObjectKey, refusals: Refusals| refusals.end_of_a_pod_may_help();
-            let woken = self.queue.wake(ctx.now(), ctx.cause(), may_fit);
-            self.wait_out(woken, ctx);
+            self.room_is_free(ctx);
         }
     }
 
@@ -341,7 +339,7 @@ impl Scheduler {
     fn bind(&mut self, object: &Arc<Object>, node: Text, ctx: &mut Ctx<Event>) {
         let key = object.key().clone();
         self.assumed.insert(key.clone(), node.clone());
-        self.queue.remove(&key);
+        self.queue.bind(&key);
         let verb = Verb::Bind { pod: key.clone(), uid: object.meta.uid, node: node.clone() };
         self.client.ask(ctx, AGENT, verb, Token::Binding(key, node));
     }
@@ -355,12 +353,28 @@ impl Scheduler {
                 let (kind, reason) = (EventType::Normal, "Scheduled");
                 self.client.record(ctx, AGENT, kind, &key, reason, message.into());
             }
-            Err(_) => {
-                self.assumed.remove(&key);
-                let (rule, pause) = self.queue.fail(&key, ctx.now());
-                ctx.after(rule, pause, Event::BackoffOver(key));
-            }
+            Err(error) => self.not_bound(key, error, ctx),
         }
+    }
+
+    /// What the Pod was assumed to take up is free again, and it is tried once more
+    /// (`handleBindingCycleError`, `handleSchedulingFailure`).
+    fn not_bound(&mut self, key: ObjectKey, error: &ApiError, ctx: &mut Ctx<Event>) {
+        self.assumed.remove(&key);
+        self.room_is_free(ctx);
+        let Some((rule, pause)) = self.queue.fail(&key, ctx.now()) else { return };
+        ctx.after(rule, pause, Event::BackoffOver(key.clone()));
+        if let Some(object) = self.client.caches.get(&key).cloned() {
+            let why = format!("running Bind plugin \"DefaultBinder\": {}", error.message);
+            self.say_why(&object, "SchedulerError", why.into(), ctx);
+        }
+    }
+
+    /// A Pod takes up no room any more: who waits for that is tried.
+    fn room_is_free(&mut self, ctx: &mut Ctx<Event>) {
+        let may_fit = |_: &ObjectKey, refusals: Refusals| refusals.end_of_a_pod_may_help();
+        let woken = self.queue.wake(ctx.now(), ctx.cause(), may_fit);
+        self.wait_out(woken, ctx);
     }
 
     fn give_up(&mut self, object: &Arc<Object>, misfits: &Misfits, ctx: &mut Ctx<Event>) {
@@ -368,10 +382,20 @@ impl Scheduler {
         let nodes = self.client.caches.of(Kind::Node).map_or(0, |cache| cache.len());
         let message = Text::from(misfits.message(nodes, self.settings.wording));
         self.queue.give_up(key, Refusals::of(misfits), ctx.now());
+        self.say_why(object, "Unschedulable", message, ctx);
+    }
+
+    /// Tells the Pod why it has no Node yet.
+    fn say_why(
+        &mut self,
+        object: &Arc<Object>,
+        reason: &'static str,
+        message: Text,
+        ctx: &mut Ctx<Event>,
+    ) {
         let mut changed = Object::clone(object);
         let said = changed.pod_mut().is_some_and(|pod| {
-            let kind = Text::word("PodScheduled");
-            let reason = Text::word("Unschedulable");
+            let [kind, reason] = ["PodScheduled", reason].map(Text::word);
             let why =
                 Condition::new(kind, Status::False, reason, message.clone(), ctx.wall_clock());
             pod.conditions.say(why)
@@ -380,6 +404,7 @@ impl Scheduler {
             let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
             self.client.ask(ctx, AGENT, verb, Token::Condition);
         }
+        let key = object.key();
         self.client.record(ctx, AGENT, EventType::Warning, key, "FailedScheduling", message);
     }
 }

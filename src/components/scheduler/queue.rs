@@ -34,6 +34,8 @@ struct Waiting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Active,
+    /// A Node was chosen, and the Pod is being bound to it.
+    Binding,
     Backoff,
     Unschedulable,
 }
@@ -95,12 +97,21 @@ impl Queue {
         all.map(|(key, waiting)| (key, waiting.refusals))
     }
 
-    /// A try failed for another reason: the pause until the next.
-    pub fn fail(&mut self, key: &ObjectKey, now: SimTime) -> (Rule, Duration) {
-        let new = self.waiting(Place::Backoff, now, Cause::NONE);
-        let waiting = self.pods.entry(key.clone()).or_insert(new);
-        waiting.place = Place::Backoff;
-        waiting.backoff.fail(&BACKOFF)
+    /// A Node was chosen.
+    pub fn bind(&mut self, key: &ObjectKey) {
+        if let Some(waiting) = self.pods.get_mut(key) {
+            waiting.place = Place::Binding;
+        }
+    }
+
+    /// It could not be bound: the pause until the next try, unless the Pod is gone or bound all the
+    /// same. It grows with every try of this Pod that failed, whatever the reason.
+    ///
+    /// Simplified: from 1.33 errors in a row count for themselves.
+    pub fn fail(&mut self, key: &ObjectKey, now: SimTime) -> Option<(Rule, Duration)> {
+        let waiting = self.pods.get_mut(key).filter(|w| w.place == Place::Binding)?;
+        (waiting.place, waiting.last_try) = (Place::Backoff, now);
+        Some(waiting.backoff.fail(&BACKOFF))
     }
 
     /// Pods that may fit now, each with what is left of its backoff: those that are in it. The others

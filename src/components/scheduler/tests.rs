@@ -149,3 +149,42 @@ fn a_pod_that_asks_for_more_than_any_node_has_waits() {
     let told = decided(&mut scheduler(&[node("a", small), pod("web", "")]));
     assert!(told[0].starts_with("0/1 nodes are available: 1 Insufficient cpu."), "{told:?}");
 }
+
+#[test]
+fn a_pod_that_could_not_be_bound_is_told_and_tried_again_after_growing_pauses() {
+    let mut bench = scheduler(&[node("a", |_| {}), pod("web", "")]);
+    let mut pauses = Vec::new();
+    for _ in 0..6 {
+        bench.pass(Duration::from_millis(1));
+        let at = bench.waiting().iter().position(|words| words == "bind Pod/web");
+        let (connection, request) = bench.asked.remove(at.expect("it is bound"));
+        bench.timers.clear();
+        let error = ApiError::new(crate::api::Reason::Unknown, "etcdserver: request timed out");
+        bench.answer(connection, request.id, Err(error));
+        let over = bench.timers.iter().position(|(_, e)| matches!(e, Event::BackoffOver(_)));
+        let (pause, event) = bench.timers.remove(over.expect("a pause"));
+        pauses.push(pause.as_secs());
+        bench.play(Input::Due(event));
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 10, 10]);
+    let told = bench
+        .writes()
+        .into_iter()
+        .find_map(|(_, object)| object?.pod()?.conditions.get("PodScheduled").cloned());
+    let told = told.expect("it is told");
+    assert_eq!(told.reason, "SchedulerError");
+    let words = "running Bind plugin \"DefaultBinder\": etcdserver: request timed out";
+    assert_eq!(told.message, words);
+}
+
+#[test]
+fn a_pod_that_is_bound_in_spite_of_an_error_is_not_tried_again() {
+    let mut bench = scheduler(&[node("a", |_| {}), pod("web", "")]);
+    bench.pass(Duration::from_millis(1));
+    let (connection, request) = bench.asked.remove(0);
+    bench.shows(WatchKind::Modified, pod("web", "a"));
+    bench.timers.clear();
+    let error = ApiError::new(crate::api::Reason::Timeout, "too late");
+    bench.answer(connection, request.id, Err(error));
+    assert!(bench.timers.is_empty() && bench.waiting().is_empty(), "{:?}", bench.waiting());
+}
