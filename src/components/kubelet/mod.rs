@@ -76,8 +76,9 @@ pub struct Settings {
     /// `nodeStatusUpdateFrequency` and its jitter.
     pub status_period: Duration,
     pub status_jitter_percent: u64,
-    /// `nodeStatusReportFrequency`.
+    /// `nodeStatusReportFrequency`, and by how much it is more or less once after a change.
     pub status_report: Duration,
+    pub status_report_jitter_percent: u64,
     pub status_retries: u32,
     /// `evictionPressureTransitionPeriod`.
     pub pressure_transition: Duration,

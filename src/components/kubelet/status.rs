@@ -3,7 +3,7 @@
 //!
 //! A Node of that name that exists is adopted as it is: its cordon and its taints stay.
 
-use super::{Beat, CloudProvider, Event, Kubelet, STATUS, Start, StatusReads};
+use super::{Beat, CloudProvider, Event, Kubelet, STATUS, Settings, Start, StatusReads};
 use crate::api::kinds::{Condition, Node, Status, Taint, TaintEffect, label, taint};
 use crate::api::{Answer, Answered, Kind, Labels, Meta, Object, ObjectKey, Reason, Verb};
 use crate::client::{Backoff, BackoffRules};
@@ -26,6 +26,8 @@ pub struct StatusLoop {
     unchecked_until: SimTime,
     /// When a report is due even if nothing changed.
     report_at: SimTime,
+    /// How long after the report that is under way that will be.
+    next_report: Duration,
     tries: u32,
     /// Until when it says that its disk is full, as it was when it last looked.
     pressed_until: SimTime,
@@ -55,6 +57,7 @@ const LAST_RELIST: Purpose = Purpose(7);
 const RELIST: Purpose = Purpose(8);
 const RECKONING: Purpose = Purpose(9);
 const RUNTIME_CHECK: Purpose = Purpose(23);
+const REPORT_JITTER: Purpose = Purpose(25);
 
 impl Default for StatusLoop {
     fn default() -> StatusLoop {
@@ -66,6 +69,7 @@ impl Default for StatusLoop {
             ready: false,
             unchecked_until: SimTime::ZERO,
             report_at: SimTime::ZERO,
+            next_report: Duration::ZERO,
             tries: 0,
             pressed_until: SimTime::ZERO,
             busy: false,
@@ -182,7 +186,7 @@ impl Kubelet {
             (Asked::Report, Ok(Answer::Object(node))) => {
                 self.volumes_reported(&node, ctx);
                 self.status.node = Some(node);
-                self.status.report_at = ctx.now() + self.settings.status_report;
+                self.status.report_at = ctx.now() + self.status.next_report;
                 self.end_status_pass(ctx);
             }
             (Asked::Node | Asked::Report, answered) => {
@@ -229,8 +233,23 @@ impl Kubelet {
             self.status.node = Some(node);
             return self.end_status_pass(ctx);
         }
+        self.status.next_report = self.until_next_report(news, ctx);
         let verb = Verb::Patch { base: node, changed: Arc::new(changed) };
         self.beat(verb, Beat::Status(Asked::Report), STATUS, ctx);
+    }
+
+    /// How long after this report the next is due if nothing changes. What many kubelets report at
+    /// the same time they must not report together ever after: once after a change or a start that
+    /// is earlier or later (`calculateDelay`).
+    fn until_next_report(&self, news: bool, ctx: &mut Ctx<Event>) -> Duration {
+        let Settings { status_report: period, status_report_jitter_percent: percent, .. } =
+            self.settings;
+        let is_first = self.status.report_at == SimTime::ZERO;
+        if percent == 0 || !(news || is_first) {
+            return period;
+        }
+        let spread = period.scaled(percent, 100);
+        period.saturating_sub(spread) + below(spread * 2, ctx.draw(REPORT_JITTER))
     }
 
     fn end_status_pass(&mut self, ctx: &mut Ctx<Event>) {

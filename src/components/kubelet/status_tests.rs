@@ -67,3 +67,38 @@ fn a_node_that_is_not_ready_any_more_is_ready_with_the_first_report() {
     knows(&mut bench, &node(false));
     assert_eq!(says(&mut bench).map(|(status, _)| status), Some(Status::True));
 }
+
+/// After how many seconds a kubelet that has just reported does so again, though nothing is new.
+fn reports_after(bench: &mut Bench<Kubelet, Event>) -> u64 {
+    for seconds in 1..=1000 {
+        bench.bed.pass(Duration::from_secs(1));
+        bench.play(Input::Tick(STATUS));
+        knows(bench, &node(true));
+        if says(bench).is_some() {
+            return seconds;
+        }
+    }
+    panic!("it reports no more")
+}
+
+#[test]
+fn after_a_change_the_next_report_comes_earlier_or_later_and_then_each_after_the_same_time() {
+    for (percent, within) in [(0, 300..=300), (50, 150..=451)] {
+        let settings = Settings { status_report_jitter_percent: percent, ..settings() };
+        let mut bench = started_as(Kubelet { settings, ..kubelet() }, Start::Fresh, &[]);
+        knows(&mut bench, &node(true));
+        says(&mut bench).expect("a first report");
+        let mut first = Vec::new();
+        for _ in 0..20 {
+            bench.bed.pass(Duration::from_secs(1));
+            bench.play(Input::Tick(STATUS));
+            knows(&mut bench, &node(false));
+            says(&mut bench).expect("a change");
+            first.push(reports_after(&mut bench));
+            assert_eq!([reports_after(&mut bench), reports_after(&mut bench)], [300, 300]);
+        }
+        assert!(first.iter().all(|after| within.contains(after)), "{first:?}");
+        let is_spread = first.iter().any(|after| *after != first[0]);
+        assert_eq!(is_spread, percent > 0, "{first:?}");
+    }
+}

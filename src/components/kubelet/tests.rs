@@ -31,6 +31,7 @@ pub(super) fn settings() -> Settings {
         status_period: secs(10),
         status_jitter_percent: 4,
         status_report: secs(300),
+        status_report_jitter_percent: 0,
         pressure_transition: secs(300),
         status_retries: 5,
         registration_first: millis(100),

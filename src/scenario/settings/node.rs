@@ -28,6 +28,7 @@ pub fn kubelet(platform: &Platform) -> kubelet::Settings {
         status_period: period("nodeStatusUpdateFrequency"),
         status_jitter_percent: percent("nodeStatusUpdateJitterPercent"),
         status_report: duration("nodeStatusReportFrequency"),
+        status_report_jitter_percent: percent("nodeStatusReportJitterPercent"),
         status_retries: tries("nodeStatusUpdateRetry"),
         pressure_transition: period("evictionPressureTransitionPeriod"),
         registration_first: period("registrationBackoffFirst"),
