@@ -10,7 +10,8 @@
 //! Simplified: the CSI driver's attacher is played here, as two delays, so it ends and begins with
 //! this process; a failed operation is tried again by the next pass, without a growing pause. The
 //! loop runs only while a volume is not where it is wanted: passes that find nothing to do are not
-//! played.
+//! played. Volumes know no zone: where storage has, a Pod stays Pending while its zone is lost, with
+//! `volume node affinity conflict`; here its volume is attached in another.
 
 use super::{ControllerManager, Event, Token};
 use crate::api::kinds::{
