@@ -8,10 +8,15 @@
 //!    └ nobody's, or unchanged for 15 s ─> write it ─> leader
 //! leader ── 2 s after each success: write ── fails ─> again every 2 s; for 10 s in vain ─> lost
 //! ```
+//! Up to 1.29 a leader looks before it writes. One that finds another's name in its Lease only looks
+//! from then on, silently: for the rest of its 10 s two lead.
 //! What an outcome means is its owner's matter: a process whose leadership is lost ends.
 
 mod record;
 mod release;
+mod settings;
+
+pub use settings::{ElectionSettings, Renewal};
 
 use super::api::{Alarm, Api, Incoming, Ring, USUAL};
 use crate::api::{Answer, Answered, Kind, Object, ObjectKey, Reason, Verb};
@@ -19,21 +24,6 @@ use crate::engine::{Duration, Owner, Purpose, SimTime, Text, Timer, below};
 use crate::infra::{Address, Broken, ConnectionId, Ctx, Input, Start};
 use crate::wire::Message;
 use std::sync::Arc;
-
-/// How candidates and leaders behave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ElectionSettings {
-    /// `--leader-elect-lease-duration`
-    pub lease: Duration,
-    /// `--leader-elect-renew-deadline`; a request is given up after half of it.
-    pub deadline: Duration,
-    /// `--leader-elect-retry-period`
-    pub retry: Duration,
-    /// A candidate's pause is longer by a random part of it, up to this percentage.
-    pub jitter_percent: u64,
-    /// Rule: a leader that ends gives its Lease away.
-    pub release_on_cancel: bool,
-}
 
 /// How a candidate begins when the run begins in the middle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -319,7 +309,7 @@ impl LeaderElection {
         verdict
     }
 
-    /// A try begins. Whoever leads writes at once, if it has been seen to hold the Lease.
+    /// A try begins. Whoever was seen to hold the Lease writes at once, where the release does so.
     fn begin_try<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>) {
         self.began = ctx.now();
         if let Role::Leader(round) = &mut self.role
@@ -327,7 +317,8 @@ impl LeaderElection {
         {
             (round.began, round.tick) = (self.began, self.began);
         }
-        match (&self.observed, self.is_leader() && self.is_valid()) {
+        let is_unread = self.settings.renewal != Renewal::Read;
+        match (&self.observed, is_unread && self.is_holder() && self.is_valid()) {
             (Some((object, _)), true) => {
                 let verb = Verb::Update(Arc::new(record::renewed(object, ctx.wall_clock())));
                 self.ask(verb, Asked::Renew, ctx);
@@ -353,8 +344,10 @@ impl LeaderElection {
                 return self.succeeded(ctx);
             }
             (Asked::Renew, Err(error)) => {
-                let words = "Failed to update lock optimistically";
-                self.complain(format!("{words}: {error}, falling back to slow path"), ctx);
+                if let Renewal::Unread(word) = self.settings.renewal {
+                    let words = format!("Failed to update lock {word}: {error}");
+                    self.complain(format!("{words}, falling back to slow path"), ctx);
+                }
                 self.ask(Verb::Get(self.lock.clone()), Asked::Look, ctx);
             }
             (Asked::Release, answered) => {
@@ -389,15 +382,21 @@ impl LeaderElection {
             _ => ctx.now(),
         };
         self.observed = Some((object.clone(), seen));
-        let holder = object.lease().map_or(Text::EMPTY, |lease| lease.holder.clone());
-        if !holder.is_empty() && holder != self.identity && self.is_valid() {
+        let is_held = object.lease().is_some_and(|lease| !lease.holder.is_empty());
+        if is_held && !self.is_holder() && self.is_valid() {
             return self.failed(ctx);
         }
-        let written = match holder == self.identity {
+        let written = match self.is_holder() {
             true => record::renewed(&object, ctx.wall_clock()),
             false => self.claim(Some(&object), ctx.wall_clock()),
         };
         self.ask(Verb::Update(Arc::new(written)), Asked::Write, ctx);
+    }
+
+    /// True if the Lease as it was last seen has this candidate's name.
+    fn is_holder(&self) -> bool {
+        let lease = self.observed.as_ref().and_then(|(object, _)| object.lease());
+        lease.is_some_and(|lease| lease.holder == self.identity)
     }
 
     /// True if the Lease was seen to change within its duration, counted at the try's beginning.

@@ -1,7 +1,7 @@
 //! Candidates and leaders in a small world of their own: one Lease, one API server that may be
 //! away, and how long it takes until somebody leads again.
 
-use super::election::{ElectionSettings, LeaderElection, Standing, Verdict};
+use super::election::{ElectionSettings, LeaderElection, Renewal, Standing, Verdict};
 use super::{Alarm, Ring};
 use crate::api::kinds::Lease;
 use crate::api::{Answer, Answered, ApiError, Kind, Meta, Object, Verb};
@@ -17,6 +17,7 @@ const DEFAULTS: ElectionSettings = ElectionSettings {
     retry: Duration::from_secs(2),
     jitter_percent: 120,
     release_on_cancel: false,
+    renewal: Renewal::Unread("optimistically"),
 };
 
 /// One candidate on a VM of its own.
@@ -26,6 +27,8 @@ struct Candidate {
     timers: Vec<(SimTime, Alarm)>,
     logged: Vec<String>,
     alive: bool,
+    /// It does nothing before.
+    frozen_until: SimTime,
     lost: Option<SimTime>,
     elected: Option<SimTime>,
 }
@@ -37,13 +40,19 @@ struct Hustings {
     lease: Option<Arc<Object>>,
     revision: u64,
     away: bool,
+    reads: u64,
     writes: u64,
+    settings: ElectionSettings,
 }
 
 impl Hustings {
     /// `count` processes that have been running for long, of which the first leads.
     fn standing(count: usize, seed: u64) -> Hustings {
-        let mut hustings = Hustings::empty();
+        Hustings::standing_by(DEFAULTS, count, seed)
+    }
+
+    fn standing_by(settings: ElectionSettings, count: usize, seed: u64) -> Hustings {
+        let mut hustings = Hustings { settings, ..Hustings::empty() };
         for number in 0..count {
             let standing = if number == 0 { Standing::Leader } else { Standing::Standby };
             hustings.add(number, Start::Steady, standing, seed);
@@ -66,7 +75,9 @@ impl Hustings {
             lease: None,
             revision: 1,
             away: false,
+            reads: 0,
             writes: 0,
+            settings: DEFAULTS,
         }
     }
 
@@ -76,11 +87,12 @@ impl Hustings {
         let mut bed = Testbed::new(program, &format!("control-plane-{number}-{seed}"));
         bed.now = self.now;
         let mut candidate = Candidate {
-            election: LeaderElection::new(3, server, program, DEFAULTS),
+            election: LeaderElection::new(3, server, program, self.settings),
             bed,
             timers: Vec::new(),
             logged: Vec::new(),
             alive: true,
+            frozen_until: SimTime::ZERO,
             lost: None,
             elected: None,
         };
@@ -99,7 +111,7 @@ impl Hustings {
                 true => self.candidates[at]
                     .play(|election, ctx| election.on_broken(connection, Broken::Refused, ctx)),
                 false => {
-                    let message = Message::Answer(id, self.answer(verb));
+                    let message = Message::Answer(id, self.answer(at, verb));
                     self.candidates[at]
                         .play(|election, ctx| election.on_message(connection, message, ctx))
                 }
@@ -108,7 +120,16 @@ impl Hustings {
         }
     }
 
-    fn answer(&mut self, verb: Verb) -> Answered {
+    fn answer(&mut self, by: usize, verb: Verb) -> Answered {
+        if let Verb::Create(new) | Verb::Update(new) = &verb {
+            // Nobody ever writes in another's name, nor gives away what another holds.
+            let holder = |object: &Object| object.lease().map(|lease| lease.holder.clone());
+            let own = Some(self.candidates[by].election.identity().clone());
+            let gives = holder(new) == Some(Text::EMPTY)
+                && self.lease.as_ref().is_some_and(|lease| holder(lease) == own);
+            assert!(holder(new) == own || gives, "{own:?} writes {new:?}");
+        }
+        self.reads += u64::from(matches!(verb, Verb::Get(_)));
         let current = self.lease.clone();
         match (verb, current) {
             (Verb::Get(_), Some(lease)) => Ok(Answer::Object(lease)),
@@ -141,8 +162,7 @@ impl Hustings {
     fn play_until(&mut self, end: SimTime, done: impl Fn(&Hustings) -> bool) {
         while !done(self) {
             let next = self.candidates.iter().enumerate().filter(|(_, c)| c.alive);
-            let next =
-                next.filter_map(|(n, c)| Some((c.timers.iter().map(|(at, _)| *at).min()?, n)));
+            let next = next.filter_map(|(n, c)| Some((c.next()?.max(c.frozen_until), n)));
             let Some((at, number)) = next.min().filter(|(at, _)| *at <= end) else {
                 self.now = end;
                 return;
@@ -150,7 +170,8 @@ impl Hustings {
             self.now = at;
             let candidate = &mut self.candidates[number];
             candidate.bed.now = at;
-            let place = candidate.timers.iter().position(|(due, _)| *due == at).expect("the next");
+            let next = candidate.next().expect("the next");
+            let place = candidate.timers.iter().position(|(due, _)| *due == next).expect("it");
             let (_, alarm) = candidate.timers.remove(place);
             let pending = candidate.play(|election, ctx| election.on_alarm(alarm.ring, ctx));
             self.serve(number, pending);
@@ -164,6 +185,11 @@ impl Hustings {
 }
 
 impl Candidate {
+    /// When its next timer rings.
+    fn next(&self) -> Option<SimTime> {
+        self.timers.iter().map(|(at, _)| *at).min()
+    }
+
     fn play(
         &mut self,
         react: impl FnOnce(&mut LeaderElection, &mut Ctx<Alarm>) -> Verdict,
@@ -306,6 +332,51 @@ fn who_looks_away_while_another_writes_falls_back_to_looking() {
     assert!(candidate.election.is_leader() && candidate.lost.is_none());
     assert_eq!(candidate.logged.len(), 1, "{:?}", candidate.logged);
     assert!(candidate.logged[0].contains("falling back to slow path"));
+}
+
+#[test]
+fn before_the_fast_path_a_leader_looks_each_time_before_it_writes() {
+    let by_look = ElectionSettings { renewal: Renewal::Read, ..DEFAULTS };
+    for (settings, reads) in [(DEFAULTS, 0), (by_look, 50)] {
+        let mut hustings = Hustings::standing_by(settings, 1, 3);
+        hustings.play_until(secs(10), |_| false);
+        let before = (hustings.reads, hustings.writes);
+        hustings.play_until(secs(110), |_| false);
+        let passed = (hustings.reads - before.0, hustings.writes - before.1);
+        assert_eq!(passed, (reads, 50), "{settings:?}");
+        hustings.away = true;
+        hustings.play_until(secs(130), |h| h.candidates[0].lost.is_some());
+        let logged = &hustings.candidates[0].logged;
+        let fast = logged.iter().any(|line| line.contains("optimistically"));
+        assert_eq!(fast, settings.renewal != Renewal::Read, "{logged:?}");
+        assert!(logged.iter().any(|line| line.starts_with("error retrieving resource lock")));
+    }
+}
+
+/// A leader that was frozen for as long as its Lease holds finds another's name in it: it only looks
+/// from then on, until its renew deadline. That no candidate ever writes in another's name is held by
+/// `Hustings::answer` in all tests.
+#[test]
+fn a_deposed_leader_only_looks_and_ends_within_its_renew_deadline() {
+    for (seed, renewal) in (0..200).map(|seed| match seed % 2 {
+        0 => (seed, Renewal::Read),
+        _ => (seed, DEFAULTS.renewal),
+    }) {
+        let settings = ElectionSettings { renewal, release_on_cancel: seed % 4 < 2, ..DEFAULTS };
+        let mut hustings = Hustings::standing_by(settings, 2, seed);
+        hustings.play_until(secs(60), |_| false);
+        hustings.candidates[0].frozen_until = secs(90);
+        hustings.play_until(secs(90), |_| false);
+        let successor = hustings.candidates[1].election.identity().clone();
+        assert_eq!(hustings.holder(), successor);
+        hustings.play_until(secs(110), |_| false);
+        assert_eq!(hustings.holder(), successor);
+        let lost = hustings.candidates[0].lost.expect("given up").since(secs(90));
+        assert_eq!(lost, Duration::from_secs(10), "two lead for as long, and no longer");
+        let logged = &hustings.candidates[0].logged;
+        assert_eq!(logged.len(), 1, "{logged:?}");
+        assert!(hustings.candidates[1].lost.is_none());
+    }
 }
 
 /// From the leader's end until the standby held the Lease, in milliseconds, as recorded; 16 each.

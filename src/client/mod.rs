@@ -32,7 +32,7 @@ pub use clients::Clients;
 pub use cluster::{Caches, Client, ClientSettings, News, Token};
 pub use cluster_cache::{ClusterCache, Contact, ProbeSettings};
 pub use election::{
-    ElectionSettings, Heard, LeaderElection, Standing, lock as lease_lock, steady_identity,
+    ElectionSettings, Heard, LeaderElection, Renewal, Standing, lock as lease_lock, steady_identity,
 };
 pub use informer::{Cache, Delta};
 pub use limiter::TokenBucket;

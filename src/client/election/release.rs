@@ -25,8 +25,9 @@ impl LeaderElection {
         self.attempt.cancel();
         self.over.cancel();
         self.role = Role::Idle;
-        let observed = self.observed.as_ref().filter(|_| self.settings.release_on_cancel);
-        let Some((object, _)) = observed else { return false };
+        // What another holds is not its to give.
+        let gives = self.settings.release_on_cancel && self.is_holder();
+        let Some((object, _)) = self.observed.as_ref().filter(|_| gives) else { return false };
         let verb = Verb::Update(Arc::new(released(object, ctx.wall_clock())));
         self.role = Role::Releasing(then);
         self.ask(verb, Asked::Release, ctx);

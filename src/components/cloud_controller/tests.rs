@@ -38,6 +38,7 @@ fn started(start: Start, standing: Standing, objects: &[Object]) -> Controller {
             retry: secs(2),
             jitter_percent: 120,
             release_on_cancel: false,
+            renewal: crate::client::Renewal::Unread("optimistically"),
         },
     };
     let [cluster, supervisor] = [EndpointId(1), EndpointId(0)].map(Address::Endpoint);

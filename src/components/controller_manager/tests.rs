@@ -26,6 +26,7 @@ pub const ELECTION: ElectionSettings = ElectionSettings {
     retry: Duration::from_secs(2),
     jitter_percent: 120,
     release_on_cancel: false,
+    renewal: crate::client::Renewal::Unread("optimistically"),
 };
 
 pub fn settings() -> Settings {

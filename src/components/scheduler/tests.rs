@@ -31,6 +31,7 @@ pub(super) fn settings() -> Settings {
             retry: secs(2),
             jitter_percent: 120,
             release_on_cancel: true,
+            renewal: crate::client::Renewal::Unread("optimistically"),
         },
     }
 }

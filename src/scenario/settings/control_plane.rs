@@ -1,7 +1,7 @@
 //! The settings of API servers, their clients, and of who is elected beside them.
 
 use super::{size, small};
-use crate::client::{ClientSettings, ElectionSettings, RecorderSettings};
+use crate::client::{ClientSettings, ElectionSettings, RecorderSettings, Renewal};
 use crate::components::apiserver;
 use crate::engine::Duration;
 use crate::scenario::catalog::Catalog;
@@ -93,5 +93,17 @@ pub fn election(all: &Catalog) -> ElectionSettings {
         retry,
         jitter_percent: all.count("kubernetes.leaderElectJitterPercent", 0..=1_000),
         release_on_cancel: false,
+        renewal: renewal(all),
+    }
+}
+
+fn renewal(all: &Catalog) -> Renewal {
+    let word = match all.rule("kubernetes.leaderMisspellsOptimistically") {
+        true => "optimitically",
+        false => "optimistically",
+    };
+    match all.rule("kubernetes.leaderRenewsUnread") {
+        true => Renewal::Unread(word),
+        false => Renewal::Read,
     }
 }

@@ -1,0 +1,29 @@
+//! How candidates and leaders of a release behave. What an election does with it is not known here.
+
+use crate::engine::Duration;
+
+/// How candidates and leaders behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ElectionSettings {
+    /// `--leader-elect-lease-duration`
+    pub lease: Duration,
+    /// `--leader-elect-renew-deadline`; a request is given up after half of it.
+    pub deadline: Duration,
+    /// `--leader-elect-retry-period`
+    pub retry: Duration,
+    /// A candidate's pause is longer by a random part of it, up to this percentage.
+    pub jitter_percent: u64,
+    /// Rule: a leader that ends gives its Lease away.
+    pub release_on_cancel: bool,
+    pub renewal: Renewal,
+}
+
+/// How a leader that has been seen to hold its Lease renews it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// It reads the Lease first (up to 1.29).
+    Read,
+    /// It writes over what it wrote last, and looks only if that fails; with its word for this in the
+    /// log, which was misspelled up to 1.31.
+    Unread(&'static str),
+}
