@@ -1,7 +1,7 @@
 //! What an API server answers when it does not do what was asked: `metav1.Status`.
 
 use super::{ObjectKey, Revision};
-use crate::engine::Text;
+use crate::engine::{Duration, Rule, Text};
 use std::fmt;
 
 /// A refusal, with the words that a client would print.
@@ -11,6 +11,8 @@ pub struct ApiError {
     pub message: Text,
     /// What `details.causes` adds to the message; empty if there is nothing to add.
     pub cause: Text,
+    /// `Retry-After`: for how long the client is to wait before it asks again, and which rule says so.
+    pub retry_after: Option<(Rule, Duration)>,
 }
 
 /// The machine-readable reasons in use, spelled as in `metav1.StatusReason`.
@@ -73,7 +75,13 @@ impl Reason {
 impl ApiError {
     /// A refusal with a reason and its words.
     pub fn new(reason: Reason, message: impl Into<Text>) -> ApiError {
-        ApiError { reason, message: message.into(), cause: Text::EMPTY }
+        ApiError { reason, message: message.into(), cause: Text::EMPTY, retry_after: None }
+    }
+
+    /// The same refusal with a time after which it is to be asked again.
+    pub fn retry_after(mut self, rule: Rule, pause: Duration) -> ApiError {
+        self.retry_after = Some((rule, pause));
+        self
     }
 
     /// The same refusal with a cause.

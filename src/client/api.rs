@@ -1,11 +1,13 @@
 //! Requests over one connection to one API server, each with its own time-out.
 //!
 //! The connection is opened when it is first needed, and anew after it broke; who waits for an
-//! answer is told then. Follows client-go's transport: one HTTP/2 connection for everything.
+//! answer is told then, unless it is asked again (`retry`). Follows client-go's transport: one HTTP/2
+//! connection for everything.
 //!
 //! Simplified: what is asked while it is being opened waits for this one dial, where the real client
 //! dials once for each request until a first connection is open.
 
+use super::retry::{Attempts, RetrySettings};
 use crate::api::{Answered, ApiError, Request, Verb, WatchEvent};
 use crate::engine::{Duration, Earliest, Generation, Owner, Rule, SimTime};
 use crate::infra::{Address, Broken, ConnectionId, Ctx, Handshake};
@@ -25,6 +27,8 @@ pub struct Alarm {
 pub enum Ring {
     /// Some request may have taken too long.
     Deadline,
+    /// The request of this number is sent again.
+    Again(u32),
     /// An informer lists again, after a pause, if this is still its timer.
     Relist(u8, Generation),
     /// An informer opens its watch again, after a pause, if this is still its timer.
@@ -53,6 +57,7 @@ pub struct Api<T> {
     server: Address,
     timeout: Duration,
     patience: Patience,
+    retries: RetrySettings,
     connection: Option<ConnectionId>,
     /// The server has spoken on this connection.
     proven: bool,
@@ -67,10 +72,23 @@ pub struct Api<T> {
 #[derive(Clone, Debug)]
 struct Pending<T> {
     token: T,
+    asked: Asked,
+    limit: Limit,
     /// Nothing if it is waited for as long as the connection lasts; else with the rule that says so.
     deadline: Option<(SimTime, Rule)>,
     cause: Cause,
-    watch: bool,
+    attempts: Attempts,
+    /// It is to be sent again, and nobody has been asked yet.
+    pauses: bool,
+}
+
+/// What is asked, as long as it may have to be asked again.
+#[derive(Clone, Debug)]
+struct Asked {
+    agent: &'static str,
+    sender: Owner,
+    count: u64,
+    verb: Verb,
 }
 
 /// How long an answer is waited for, and by which rule.
@@ -89,12 +107,13 @@ pub enum Incoming<T> {
 
 impl<T: Clone> Api<T> {
     /// A client that is not connected yet.
-    pub fn new(number: u8, server: Address, timeout: Duration) -> Api<T> {
+    pub fn new(number: u8, server: Address, timeout: Duration, retries: RetrySettings) -> Api<T> {
         Api {
             number,
             server,
             timeout,
             patience: Patience::Bounded,
+            retries,
             connection: None,
             proven: false,
             next: 0,
@@ -154,10 +173,19 @@ impl<T: Clone> Api<T> {
         agent: &'static str,
         verb: Verb,
         token: T,
-        (rule, timeout): Limit,
+        limit: Limit,
         sender: Owner,
         count: u64,
     ) {
+        let asked = Asked { agent, sender, count, verb };
+        let (cause, attempts) = (ctx.cause(), Attempts::default());
+        let pending =
+            Pending { token, asked, limit, deadline: None, cause, attempts, pauses: false };
+        self.transmit(ctx, pending);
+    }
+
+    fn transmit<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, mut pending: Pending<T>) {
+        let dials = self.connection.is_none();
         let connection = match self.connection {
             Some(connection) => connection,
             None => {
@@ -168,40 +196,50 @@ impl<T: Clone> Api<T> {
             }
         };
         self.next += 1;
-        let watch = matches!(verb, Verb::Watch(..));
-        let bounded = !self.proven || (self.patience == Patience::Bounded && !watch);
-        let deadline = bounded.then(|| (ctx.now() + timeout, rule));
-        let pending = Pending { token, deadline, cause: ctx.cause(), watch };
+        let is_patient = self.patience == Patience::Dial;
+        let bounded = !self.proven || !(is_patient || pending.is_watch());
+        let (rule, timeout) = pending.limit;
+        let until = (ctx.now() + timeout, rule);
+        pending.deadline = bounded.then(|| pending.deadline.unwrap_or(until));
+        pending.pauses = false;
+        let (deadline, Asked { agent, count, verb, .. }) = (pending.deadline, &pending.asked);
+        let sender = pending.attempts.address(pending.asked.sender);
+        let request = Request { id: self.next, agent, sender, count: *count, verb: verb.clone() };
         self.pending.insert(self.next, pending);
-        let request = Request { id: self.next, agent, sender, count, verb };
         ctx.send(connection, Message::Request(Box::new(request)));
         if let Some(deadline) = deadline {
             self.set_alarm(ctx, deadline);
         }
-    }
-
-    /// Asks for no more than a sign of life: what a handshake shows.
-    pub fn knock<E>(&mut self, ctx: &mut Ctx<E>) {
-        if let Some(connection) = self.connection {
+        if dials && is_patient {
+            // A sign of life, which the real client has in the handshake.
             ctx.send(connection, Message::HealthCheck(0, "/version"));
         }
     }
 
     /// Takes a message, if it came on this client's connection.
-    pub fn on_message(&mut self, from: ConnectionId, message: Message) -> Option<Incoming<T>> {
+    pub fn on_message<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        from: ConnectionId,
+        message: Message,
+    ) -> Option<Incoming<T>> {
         if self.connection != Some(from) {
             return None;
         }
         if !std::mem::replace(&mut self.proven, true) {
             let patient = self.patience == Patience::Dial;
-            for pending in self.pending.values_mut().filter(|pending| patient || pending.watch) {
+            let all = self.pending.values_mut();
+            for pending in all.filter(|pending| patient || pending.is_watch()) {
                 pending.deadline = None;
             }
         }
         match message {
             Message::Answer(id, answered) => {
                 let pending = self.pending.remove(&id)?;
-                if pending.watch && answered.is_ok() {
+                if let Err(error) = answered {
+                    return self.fail(ctx, pending, error);
+                }
+                if pending.is_watch() {
                     self.watches.insert(id, pending.token.clone());
                 }
                 Some(Incoming::Answer(pending.token, answered))
@@ -217,8 +255,13 @@ impl<T: Clone> Api<T> {
         }
     }
 
-    /// Notes that a connection is over; what was waiting on it fails.
-    pub fn on_broken(&mut self, connection: ConnectionId, how: Broken) -> Vec<Incoming<T>> {
+    /// Notes that a connection is over; what was waiting on it fails, or is sent again.
+    pub fn on_broken<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        connection: ConnectionId,
+        how: Broken,
+    ) -> Vec<Incoming<T>> {
         if self.connection != Some(connection) {
             return Vec::new();
         }
@@ -228,37 +271,70 @@ impl<T: Clone> Api<T> {
             Broken::Closed | Broken::Reset => "read: connection reset by peer",
             Broken::Unanswered => "net/http: TLS handshake timeout",
             Broken::Lost if !self.proven => "dial tcp: i/o timeout",
-            Broken::Lost => "http2: client connection lost",
+            Broken::Lost => CONNECTION_LOST,
         });
-        let pending = std::mem::take(&mut self.pending);
-        let watches = std::mem::take(&mut self.watches);
-        let failed = pending.into_values().map(|pending| (pending.token, false));
+        let mut failed = Vec::new();
+        for (id, pending) in std::mem::take(&mut self.pending) {
+            match pending.pauses {
+                true => drop(self.pending.insert(id, pending)),
+                false => failed.extend(self.fail(ctx, pending, error.clone())),
+            }
+        }
+        self.end_watches(&error, &mut failed);
         failed
-            .chain(watches.into_values().map(|token| (token, true)))
-            .map(|(token, is_watch)| match is_watch {
-                true => Incoming::WatchEnded(token, error.clone()),
-                false => Incoming::Answer(token, Err(error.clone())),
-            })
-            .collect()
     }
 
-    /// Gives up the requests whose time is over.
-    pub fn on_alarm<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>) -> Vec<Incoming<T>> {
+    /// Sends a request again after a pause, if it failed in such a way; else that comes of it.
+    fn fail<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        mut pending: Pending<T>,
+        error: ApiError,
+    ) -> Option<Incoming<T>> {
+        let verb = &pending.asked.verb;
+        let Some((rule, pause)) = pending.attempts.next(&self.retries, verb, &error) else {
+            return Some(pending.failed(error));
+        };
+        // Whoever reads lists or watches gives his client no time-out.
+        if self.patience == Patience::Dial || matches!(verb, Verb::List(..) | Verb::Watch(..)) {
+            pending.deadline = None;
+        }
+        pending.pauses = true;
+        self.next += 1;
+        self.pending.insert(self.next, pending);
+        let alarm = Alarm { client: self.number, ring: Ring::Again(self.next) };
+        ctx.after(rule, pause, E::from(alarm));
+        None
+    }
+
+    fn end_watches(&mut self, error: &ApiError, failed: &mut Vec<Incoming<T>>) {
+        let watches = std::mem::take(&mut self.watches).into_values();
+        failed.extend(watches.map(|token| Incoming::WatchEnded(token, error.clone())));
+    }
+
+    /// One of its timers rang: sends a request again, or gives up those whose time is over.
+    pub fn on_alarm<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, ring: Ring) -> Vec<Incoming<T>> {
         let now = ctx.now();
-        if !self.alarm.has_come(now) {
+        if let Ring::Again(id) = ring
+            && let Some(pending) = self.pending.remove(&id)
+        {
+            self.transmit(ctx, pending);
+            return Vec::new();
+        }
+        if ring != Ring::Deadline || !self.alarm.has_come(now) {
             return Vec::new();
         }
         let is_late = |pending: &Pending<T>| pending.deadline.is_some_and(|(at, _)| at <= now);
         let late: Vec<u32> =
             self.pending.iter().filter(|(_, p)| is_late(p)).map(|(id, _)| *id).collect();
-        let error = ApiError::unreachable(
-            "context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
-        );
-        let given_up = late
-            .into_iter()
-            .filter_map(|id| self.pending.remove(&id))
-            .map(|pending| Incoming::Answer(pending.token, Err(error.clone())))
-            .collect();
+        let mut given_up = Vec::new();
+        for pending in late.into_iter().filter_map(|id| self.pending.remove(&id)) {
+            let error = ApiError::unreachable(match pending.pauses {
+                true => "context deadline exceeded",
+                false => TOO_LATE,
+            });
+            given_up.push(pending.failed(error));
+        }
         let deadlines = self.pending.values().filter_map(|pending| pending.deadline);
         if let Some(next) = deadlines.min_by_key(|(at, _)| *at) {
             self.set_alarm(ctx, next);
@@ -277,13 +353,19 @@ impl<T: Clone> Api<T> {
             ctx.close(connection);
         }
         self.watches.clear();
+        self.pending.retain(|_, pending| !pending.pauses);
     }
 
-    /// Drops the connection; what was waiting on it fails.
+    /// Drops the connection; what was waiting fails.
     pub fn let_go<E>(&mut self, ctx: &mut Ctx<E>) -> Vec<Incoming<T>> {
-        let Some(connection) = self.connection else { return Vec::new() };
-        ctx.close(connection);
-        self.on_broken(connection, Broken::Lost)
+        if let Some(connection) = self.connection.take() {
+            ctx.close(connection);
+        }
+        let error = ApiError::unreachable(CONNECTION_LOST);
+        let pending = std::mem::take(&mut self.pending).into_values();
+        let mut failed = pending.map(|pending| pending.failed(error.clone())).collect();
+        self.end_watches(&error, &mut failed);
+        failed
     }
 
     /// What led to the requests that still wait; for tests and for telling who waits for what.
@@ -299,3 +381,16 @@ impl<T: Clone> Api<T> {
         }
     }
 }
+
+impl<T> Pending<T> {
+    fn is_watch(&self) -> bool {
+        matches!(self.asked.verb, Verb::Watch(..))
+    }
+
+    fn failed(self, error: ApiError) -> Incoming<T> {
+        Incoming::Answer(self.token, Err(self.attempts.explain(error)))
+    }
+}
+
+const CONNECTION_LOST: &str = "http2: client connection lost";
+const TOO_LATE: &str = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";

@@ -4,6 +4,7 @@ use super::Backoff;
 use super::api::{Alarm, Api, Incoming, Limit, Ring, USUAL};
 use super::informer::{Cache, Delta, Informer};
 use super::recorder::{Recorder, RecorderSettings, Sent};
+use super::retry::RetrySettings;
 use crate::api::{Answer, Answered, ApiError, Kind, Object, ObjectKey, Reason, Selector, Verb};
 use crate::engine::{Duration, Generation, Owner, Purpose, Text, below};
 use crate::infra::{Address, Broken, ConnectionId, Ctx};
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub struct ClientSettings {
     /// How long it waits for an answer.
     pub request_timeout: Duration,
+    pub retries: RetrySettings,
     /// An informer's first pause after a failure, and its longest.
     pub relist_first: Duration,
     pub relist_limit: Duration,
@@ -144,7 +146,7 @@ impl<T: Clone> Client<T> {
         Client {
             number,
             settings,
-            api: Api::new(number, server, settings.request_timeout),
+            api: Api::new(number, server, settings.request_timeout, settings.retries),
             caches: Caches::default(),
             recorder: Recorder::default(),
             asked: BTreeMap::new(),
@@ -205,7 +207,7 @@ impl<T: Clone> Client<T> {
         message: Message,
         news: &mut Vec<News<T>>,
     ) {
-        if let Some(incoming) = self.api.on_message(from, message) {
+        if let Some(incoming) = self.api.on_message(ctx, from, message) {
             self.take(ctx, incoming, news);
         }
     }
@@ -218,7 +220,7 @@ impl<T: Clone> Client<T> {
         how: Broken,
         news: &mut Vec<News<T>>,
     ) {
-        for incoming in self.api.on_broken(connection, how) {
+        for incoming in self.api.on_broken(ctx, connection, how) {
             self.take(ctx, incoming, news);
         }
     }
@@ -243,8 +245,8 @@ impl<T: Clone> Client<T> {
             Ring::Event(place, due) => self.try_event_again(ctx, place, due),
             Ring::Relist(..) | Ring::Rewatch(..) => {}
             Ring::Attempt(_) | Ring::RenewalOver(_) => {}
-            Ring::Deadline => {
-                for incoming in self.api.on_alarm(ctx) {
+            Ring::Deadline | Ring::Again(_) => {
+                for incoming in self.api.on_alarm(ctx, alarm.ring) {
                     self.take(ctx, incoming, news);
                 }
             }
@@ -378,8 +380,10 @@ impl<T: Clone> Client<T> {
             Ok(Answer::List(revision, items)) => (revision, items),
             answered => {
                 let informer = &mut self.caches.informers[usize::from(place)];
-                informer.list_failed(answered.err().as_ref());
-                return self.later(ctx, place, Ring::Relist);
+                return match informer.list_failed(answered.err().as_ref()) {
+                    true => self.relist(ctx, place),
+                    false => self.later(ctx, place, Ring::Relist),
+                };
             }
         };
         let informer = &mut self.caches.informers[usize::from(place)];

@@ -73,6 +73,7 @@ fn watcher_by(rhythm: Rhythm) -> Bench<Watcher, Event> {
     let (server, timeout) = (Address::Endpoint(EndpointId(1)), secs(10));
     let settings = ClientSettings {
         request_timeout: timeout,
+        retries: super::testing::RETRIES,
         relist_first: secs(1),
         relist_limit: secs(30),
         relist_jitter_percent: 0,

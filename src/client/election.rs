@@ -137,7 +137,7 @@ impl LeaderElection {
             number,
             settings,
             lock: lock(lease),
-            api: Api::new(number, server, settings.deadline.scaled(1, 2)),
+            api: Api::new(number, server, settings.deadline.scaled(1, 2), settings.retries),
             identity: Text::EMPTY,
             role: Role::Idle,
             observed: None,
@@ -253,7 +253,7 @@ impl LeaderElection {
         message: Message,
         ctx: &mut Ctx<E>,
     ) -> Verdict {
-        let incoming = self.api.on_message(from, message);
+        let incoming = self.api.on_message(ctx, from, message);
         self.take(incoming.into_iter().collect(), ctx)
     }
 
@@ -264,15 +264,15 @@ impl LeaderElection {
         how: Broken,
         ctx: &mut Ctx<E>,
     ) -> Verdict {
-        let failed = self.api.on_broken(connection, how);
+        let failed = self.api.on_broken(ctx, connection, how);
         self.take(failed, ctx)
     }
 
     /// One of its timers rang.
     pub(super) fn on_alarm<E: From<Alarm>>(&mut self, ring: Ring, ctx: &mut Ctx<E>) -> Verdict {
         match ring {
-            Ring::Deadline => {
-                let late = self.api.on_alarm(ctx);
+            Ring::Deadline | Ring::Again(_) => {
+                let late = self.api.on_alarm(ctx, ring);
                 return self.take(late, ctx);
             }
             Ring::Attempt(due) if self.attempt.is_current(due) => self.begin_try(ctx),

@@ -16,6 +16,7 @@ const DEFAULTS: ElectionSettings = ElectionSettings {
     deadline: Duration::from_secs(10),
     retry: Duration::from_secs(2),
     jitter_percent: 120,
+    retries: super::testing::RETRIES,
     release_on_cancel: false,
     renewal: Renewal::Unread("optimistically"),
 };

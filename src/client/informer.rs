@@ -149,12 +149,14 @@ impl Informer {
         self.backoff.reset();
     }
 
-    /// A list has failed.
-    pub fn list_failed(&mut self, error: Option<&ApiError>) {
+    /// A list has failed; true if the latest is listed at once, because the server cannot serve what
+    /// was seen last.
+    pub fn list_failed(&mut self, error: Option<&ApiError>) -> bool {
         let too_large = |error: &ApiError| error.message.contains("Too large resource version");
-        if error.is_some_and(|error| error.reason == Reason::Expired || too_large(error)) {
-            self.outdated = true;
-        }
+        let was_outdated = self.outdated;
+        self.outdated |=
+            error.is_some_and(|error| error.reason == Reason::Expired || too_large(error));
+        self.outdated && !was_outdated
     }
 
     /// Takes a whole list over, and says what changed against what it knew, and whether it is the

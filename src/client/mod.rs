@@ -20,6 +20,9 @@ mod reconcile;
 mod recorder;
 #[cfg(test)]
 mod recorder_tests;
+mod retry;
+#[cfg(test)]
+mod retry_tests;
 mod shell;
 #[cfg(test)]
 pub mod testing;
@@ -40,5 +43,6 @@ pub use pause::{PAUSED, Pauses};
 pub use queue::{Backoff, BackoffRules, WorkQueue};
 pub use reconcile::{Ask, EventDraft, Ground, Outcome, Reconciler, Reply, Step, Target, View};
 pub use recorder::RecorderSettings;
+pub use retry::{BEFORE, RetrySettings, UnansweredPings};
 pub use shell::{Call, Flight, ManagerEvent, ManagerToken, Shell, ShellRules, ShellSettings, Work};
 pub use vcenter::VcenterClient;

@@ -37,6 +37,7 @@ fn witness(recorder: RecorderSettings) -> Witnesses {
     let secs = Duration::from_secs;
     let settings = ClientSettings {
         request_timeout: secs(3600),
+        retries: super::testing::RETRIES,
         relist_first: secs(1),
         relist_limit: secs(30),
         relist_jitter_percent: 0,

@@ -1,7 +1,7 @@
 //! A component under test with an API server played by hand: lists are answered from what the test
 //! says exists, writes are shown to the test, which answers them.
 
-use super::RecorderSettings;
+use super::{RecorderSettings, RetrySettings, UnansweredPings};
 use crate::api::{
     Answer, Answered, ApiError, Kind, Object, Request, Revision, Verb, WatchEvent, WatchKind,
 };
@@ -14,6 +14,11 @@ use std::sync::Arc;
 /// The defaults.
 pub const RECORDER: RecorderSettings =
     RecorderSettings { tries: 12, pause: Duration::from_secs(10), queue: 1000 };
+pub const RETRIES: RetrySettings = RetrySettings {
+    limit: 10,
+    pause: Duration::from_secs(1),
+    unanswered_pings: UnansweredPings::Fail,
+};
 
 /// A component, its host, and the requests that wait for an answer.
 pub struct Bench<C, E> {

@@ -148,6 +148,7 @@ fn the_other_cluster_has_its_own_limit_and_what_goes_on_to_a_node_has_not() {
     let client = |number| {
         let settings = ClientSettings {
             request_timeout: Duration::from_secs(60),
+            retries: super::testing::RETRIES,
             relist_first: Duration::from_secs(1),
             relist_limit: Duration::from_secs(30),
             relist_jitter_percent: 0,

@@ -2,7 +2,7 @@
 
 use super::catalog::Catalog;
 use super::mistake::{Mistake, nearest};
-use super::settings::control_plane::client;
+use super::settings::control_plane::{client, retries};
 use super::yaml::{Source, Spanned};
 use crate::components::{ingress, prober};
 use crate::engine::{Duration, SimTime, Text};
@@ -181,6 +181,7 @@ pub fn users(probes: Vec<Probe>, all: &Catalog) -> Option<Users> {
             interval: SHORTEST,
             poll: period("deployPoll"),
             patience: period("deployPatience"),
+            retries: retries(all),
         },
     })
 }

@@ -30,7 +30,7 @@ use crate::world::{
     API_PORT, Blueprint, ControlPlaneNodes, DeletionTimeouts, ETCD_PORT, HostPlan, JobsTable,
     Leaders, Provider, Settings,
 };
-use control_plane::{client, election};
+use control_plane::{client, election, retries};
 use controllers::{controller_manager, scheduler};
 pub use hosts::add_hosts;
 
@@ -89,7 +89,10 @@ fn settings(platform: &Platform) -> Settings {
             command_timeout: all.duration("etcd.etcdctlCommandTimeout"),
             port: ETCD_PORT,
         },
-        kubectl: kubectl::Settings { dial_timeout: all.duration("kubernetes.kubectlDialTimeout") },
+        kubectl: kubectl::Settings {
+            dial_timeout: all.duration("kubernetes.kubectlDialTimeout"),
+            retries: retries(all),
+        },
         jobs_table: match all.rule("kubernetes.jobTableHasStatus") {
             true => JobsTable::WithStatus,
             false => JobsTable::WithoutStatus,
@@ -244,6 +247,7 @@ fn kubeadm(all: &Catalog) -> kubeadm::Settings {
             false => kubeadm::Rhythm::Pause { jitter_percent },
         },
         request_timeout: duration("discoveryRequestTimeout"),
+        retries: retries(all),
         limit: duration("discoveryTimeout"),
         wording: match all.rule("kubernetes.discoveryNamesError") {
             true => kubeadm::Wording::Retrying,

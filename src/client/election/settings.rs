@@ -1,5 +1,6 @@
 //! How candidates and leaders of a release behave. What an election does with it is not known here.
 
+use crate::client::retry::RetrySettings;
 use crate::engine::Duration;
 
 /// How candidates and leaders behave.
@@ -13,6 +14,7 @@ pub struct ElectionSettings {
     pub retry: Duration,
     /// A candidate's pause is longer by a random part of it, up to this percentage.
     pub jitter_percent: u64,
+    pub retries: RetrySettings,
     /// Rule: a leader that ends gives its Lease away.
     pub release_on_cancel: bool,
     pub renewal: Renewal,

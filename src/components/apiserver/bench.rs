@@ -43,6 +43,7 @@ pub fn settings() -> Settings {
         default_toleration: Duration::from_secs(300),
         eviction_tries: 3,
         eviction_pause: Duration::from_millis(500),
+        eviction_retry_after: Duration::from_secs(10),
         channel: ChannelSettings {
             etcd: Port(2379),
             backoff_first: Duration::from_secs(1),
@@ -63,6 +64,11 @@ pub fn settings() -> Settings {
             watch_retry: Duration::from_secs(30),
             retry_pause: Duration::from_secs(1),
             fresh_wait: Duration::from_secs(3),
+            fresh_retry_after: Duration::from_secs(1),
+            unfilled_retry_after: UnfilledRetryAfter {
+                doubling: Duration::from_micros(11_552_453),
+                limit: Duration::from_secs(30),
+            },
         },
         health_timeout: Duration::from_secs(2),
         startup: Delay::fixed(Duration::from_secs(10)),

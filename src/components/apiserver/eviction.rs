@@ -55,6 +55,8 @@ pub enum Verdict {
     /// Granted once the budget is written so.
     Spend(Box<Object>),
     Refuse(ApiError),
+    /// Nobody knows yet what the budget allows.
+    RefuseForNow(ApiError),
 }
 
 impl Apiserver {
@@ -121,6 +123,7 @@ impl Apiserver {
                 self.modify(id, mark, Some(pod), ctx);
             }
             Verdict::Refuse(error) => self.answer(id, Err(error), ctx),
+            Verdict::RefuseForNow(error) => self.refuse_for_now(id, error, ctx),
             Verdict::Spend(budget) => {
                 let Some((by, writer)) = self.author(id) else { return };
                 let key = budget.key().clone();
@@ -141,12 +144,19 @@ impl Apiserver {
             let name = &asked.budget.name;
             let message =
                 format!("couldn't update PodDisruptionBudget \"{name}\" due to conflicts");
-            return self.answer(id, Err(ApiError::new(Reason::Timeout, message)), ctx);
+            return self.refuse_for_now(id, ApiError::new(Reason::Timeout, message), ctx);
         }
         let waits = Waits::Budget(Asked { tries, ..asked });
         self.wait_in(id, Stage::Evicting(Eviction { waits, ..eviction }));
         let pause = self.settings.eviction_pause;
         ctx.after("kubernetes.evictionPause", pause, Event::RetryEviction(id));
+    }
+
+    /// What could not be decided is to be asked again; what a budget forbids says nothing of that.
+    pub(super) fn refuse_for_now(&mut self, id: u32, error: ApiError, ctx: &mut Ctx<Event>) {
+        let pause = self.settings.eviction_retry_after;
+        let error = error.retry_after("kubernetes.evictionRetryAfter", pause);
+        self.answer(id, Err(error), ctx);
     }
 
     /// The pause after a conflict is over.
@@ -198,7 +208,7 @@ pub fn spend(object: &Object, budget: &Object, now: SimTime) -> Verdict {
     }
     if body.observed_generation < body.generation {
         let cause = format!("The disruption budget {name} is still being processed by the server.");
-        return Verdict::Refuse(refusal().caused_by(cause));
+        return Verdict::RefuseForNow(refusal().caused_by(cause));
     }
     if body.disruptions_allowed == 0 {
         let cause = format!(

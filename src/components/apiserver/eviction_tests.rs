@@ -47,7 +47,7 @@ fn verdict(pod: &Object, budgets: Vec<Object>) -> Verdict {
 
 fn refusal(verdict: Verdict) -> ApiError {
     match verdict {
-        Verdict::Refuse(error) => error,
+        Verdict::Refuse(error) | Verdict::RefuseForNow(error) => error,
         other => panic!("{other:?}"),
     }
 }
@@ -207,6 +207,7 @@ fn a_pod_that_was_not_ready_goes_only_as_it_was_read() {
     let decided = |current: &Object, as_read| mark(as_read).decide(current, NOW, 1);
     assert!(matches!(decided(&read, Some(Revision(5))), Decision::Write(_)));
     assert!(matches!(decided(&ready_again, None), Decision::Write(_)), "its budget was spent");
-    let Decision::Refuse(error) = decided(&ready_again, Some(Revision(5))) else { panic!("429") };
+    let refused = decided(&ready_again, Some(Revision(5)));
+    let Decision::RefuseForNow(error) = refused else { panic!("429") };
     assert_eq!(error.reason, Reason::TooManyRequests);
 }

@@ -37,7 +37,7 @@ pub use channel::ChannelSettings;
 pub use health::Foreseen;
 pub use lifecycle::ASKED;
 pub use modify::replaced;
-pub use reflector::{CacheSettings, LatestLists, Unfilled};
+pub use reflector::{CacheSettings, LatestLists, Unfilled, UnfilledRetryAfter};
 use storage::plain_answer;
 pub use storage::{Retries, RetrySettings};
 pub use undisturbed::Plain;
@@ -74,6 +74,8 @@ pub struct Settings {
     /// How often an eviction tries to write a budget that others write too, and the pause between.
     pub eviction_tries: u32,
     pub eviction_pause: Duration,
+    /// After which an eviction is to be asked for again that could not be decided.
+    pub eviction_retry_after: Duration,
     pub channel: ChannelSettings,
     pub retry: RetrySettings,
     pub cache: CacheSettings,
@@ -404,6 +406,7 @@ impl Apiserver {
                 None => return self.answer(id, Ok(Answer::Object(current)), ctx),
             },
             Decision::Refuse(error) => return self.answer(id, Err(error), ctx),
+            Decision::RefuseForNow(error) => return self.refuse_for_now(id, error, ctx),
         };
         let key = current.key().clone();
         let expected = current.meta.resource_version;

@@ -50,6 +50,8 @@ pub enum Decision {
     /// The object is already as it should be.
     Leave,
     Refuse(ApiError),
+    /// Later it may be granted.
+    RefuseForNow(ApiError),
 }
 
 /// A new object as it is stored.
@@ -154,7 +156,7 @@ impl Modification {
             Modification::Remove { .. } => {}
             Modification::MarkEvicted { as_read, .. } => {
                 if as_read.is_some_and(|as_read| as_read != current.meta.resource_version) {
-                    return Decision::Refuse(super::eviction::refusal());
+                    return Decision::RefuseForNow(super::eviction::refusal());
                 }
                 mark_evicted(&mut new, now);
             }

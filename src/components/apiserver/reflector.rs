@@ -34,6 +34,18 @@ pub struct CacheSettings {
     pub retry_pause: Duration,
     /// For how long a list waits until the cache is as fresh as it has to be.
     pub fresh_wait: Duration,
+    /// After which a list is to be asked for again that the cache was too old for.
+    pub fresh_retry_after: Duration,
+    pub unfilled_retry_after: UnfilledRetryAfter,
+}
+
+/// After which a request is to be sent again that an unfilled cache refuses: it grows with the time for
+/// which the cache has not been filled, in whole seconds of one or more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnfilledRetryAfter {
+    /// So much longer without a cache doubles it.
+    pub doubling: Duration,
+    pub limit: Duration,
 }
 
 /// Where a list that must show the latest comes from.
@@ -59,6 +71,8 @@ pub struct Reflector {
     pub is_filled: bool,
     /// It has been filled since the process began.
     pub was_filled: bool,
+    /// When it was given up.
+    given_up: SimTime,
     /// Kinds that are still to be listed.
     awaited: usize,
     /// Etcd reports what it commits.
@@ -93,6 +107,7 @@ impl Reflector {
         Reflector {
             is_filled: false,
             was_filled: false,
+            given_up: SimTime::ZERO,
             awaited: 0,
             is_watching: false,
             failing: None,
@@ -241,6 +256,7 @@ impl Apiserver {
         self.own.remove(&watch);
         self.reflector.is_watching = false;
         self.reflector.is_filled = false;
+        self.reflector.given_up = ctx.now();
         self.cache.end_all(|to, message| ctx.send(to, message));
         ctx.after(CACHE_RETRY, self.settings.cache.retry_pause, Event::Refill);
     }
@@ -255,7 +271,11 @@ impl Apiserver {
             Unfilled::Refuse if self.is_in_chunks(id) => return WithoutCache::Delegated,
             Unfilled::Refuse => {
                 let message = Text::word("storage is (re)initializing");
-                self.answer(id, Err(ApiError::new(Reason::TooManyRequests, message)), ctx);
+                let rule = self.settings.cache.unfilled_retry_after;
+                let pause = rule.after(ctx.now().since(self.reflector.given_up));
+                let error = ApiError::new(Reason::TooManyRequests, message);
+                let error = error.retry_after("kubernetes.unfilledCacheRetryAfterDoubling", pause);
+                self.answer(id, Err(error), ctx);
                 return WithoutCache::Settled;
             }
         }
@@ -341,9 +361,30 @@ impl Apiserver {
         let current = self.cache.heard().0;
         let message =
             format!("Timeout: Too large resource version: {}, current: {current}", least.0);
-        self.answer(id, Err(ApiError::new(Reason::Timeout, message)), ctx);
+        let pause = self.settings.cache.fresh_retry_after;
+        let error = ApiError::new(Reason::Timeout, message);
+        let error = error.retry_after("kubernetes.watchCacheFreshRetryAfter", pause);
+        self.answer(id, Err(error), ctx);
     }
 }
+
+impl UnfilledRetryAfter {
+    /// For how long a client is to wait once the cache has not been filled for a time
+    /// (`calculateRetryAfterForUnreadyCache`): as many whole seconds as it has doubled from one on.
+    pub fn after(self, unfilled: Duration) -> Duration {
+        let least = |log: &u64| self.doubling.scaled(*log, 1_000);
+        let doubled = LOG2.iter().take_while(|log| least(log) <= unfilled).count();
+        let seconds = u64::try_from(doubled).unwrap_or(u64::MAX).saturating_add(1);
+        Duration::from_secs(seconds).min(self.limit)
+    }
+}
+
+/// The binary logarithms of 2 to 30, in thousandths: longer nobody is told to wait.
+const LOG2: [u64; 29] = [
+    1_000, 1_585, 2_000, 2_322, 2_585, 2_807, 3_000, 3_170, 3_322, 3_459, 3_585, 3_700, 3_807,
+    3_907, 4_000, 4_087, 4_170, 4_248, 4_322, 4_392, 4_459, 4_524, 4_585, 4_644, 4_700, 4_755,
+    4_807, 4_858, 4_907,
+];
 
 /// What becomes of a request that needs the cache.
 pub enum WithoutCache {

@@ -18,6 +18,7 @@ fn started(start: Start, standing: Standing, objects: &[Object]) -> Controller {
     let settings = Settings {
         client: ClientSettings {
             request_timeout: secs(60),
+            retries: crate::client::testing::RETRIES,
             relist_first: secs(1),
             relist_limit: secs(30),
             relist_jitter_percent: 0,
@@ -37,6 +38,7 @@ fn started(start: Start, standing: Standing, objects: &[Object]) -> Controller {
             deadline: secs(10),
             retry: secs(2),
             jitter_percent: 120,
+            retries: crate::client::testing::RETRIES,
             release_on_cancel: false,
             renewal: crate::client::Renewal::Unread("optimistically"),
         },

@@ -25,6 +25,7 @@ pub const ELECTION: ElectionSettings = ElectionSettings {
     deadline: Duration::from_secs(10),
     retry: Duration::from_secs(2),
     jitter_percent: 120,
+    retries: crate::client::testing::RETRIES,
     release_on_cancel: false,
     renewal: crate::client::Renewal::Unread("optimistically"),
 };
@@ -34,6 +35,7 @@ pub fn settings() -> Settings {
     Settings {
         client: ClientSettings {
             request_timeout: secs(60),
+            retries: crate::client::testing::RETRIES,
             relist_first: secs(1),
             relist_limit: secs(30),
             relist_jitter_percent: 0,

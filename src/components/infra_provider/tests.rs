@@ -21,6 +21,7 @@ impl Provider {
     fn with(waits_for_bootstrap: bool) -> Provider {
         let client = ClientSettings {
             request_timeout: Duration::from_secs(60),
+            retries: crate::client::testing::RETRIES,
             relist_first: Duration::from_millis(800),
             relist_limit: Duration::from_secs(30),
             relist_jitter_percent: 0,

@@ -27,6 +27,7 @@ fn slice(ready: &[(&'static str, u64, bool)]) -> Object {
 fn ingress(slice: Object) -> Bench<Ingress, Event> {
     let client = ClientSettings {
         request_timeout: Duration::from_secs(60),
+        retries: crate::client::testing::RETRIES,
         relist_first: Duration::from_secs(1),
         relist_limit: Duration::from_secs(30),
         relist_jitter_percent: 0,

@@ -39,6 +39,7 @@ impl Join {
             retry: secs(5),
             rhythm: Rhythm::Beat,
             request_timeout: secs(10),
+            retries: crate::client::testing::RETRIES,
             limit: secs(300),
             wording: Wording::Retrying,
             join: Delay::fixed(secs(40)),

@@ -23,7 +23,7 @@ mod reset_tests;
 mod tests;
 
 use crate::api::{JoinConfiguration, RetryJoin, StaticPodManifest, rfc3339};
-use crate::client::{Alarm, Api, Incoming};
+use crate::client::{Alarm, Api, Incoming, RetrySettings};
 use crate::engine::{Delay, Duration, Purpose, Text};
 use crate::infra::{Address, Ctx, Input, NoSpace};
 pub use control_plane::EtcdJoin;
@@ -42,6 +42,7 @@ pub struct Settings {
     pub rhythm: Rhythm,
     /// How long one look may take.
     pub request_timeout: Duration,
+    pub retries: RetrySettings,
     /// How long discovery goes on.
     pub limit: Duration,
     pub wording: Wording,
@@ -128,7 +129,7 @@ impl Kubeadm {
         Kubeadm {
             settings,
             server,
-            api: Api::new(0, server, settings.request_timeout),
+            api: Api::new(0, server, settings.request_timeout, settings.retries),
             configuration: None,
             tries: 0,
             discovery: None,
@@ -155,8 +156,8 @@ impl Kubeadm {
             Input::Due(Event::ListMembers) => self.find_members(ctx),
             Input::Due(Event::AskMember(made)) => self.ask_member(made, ctx),
             Input::Due(Event::Mark) => self.mark_again(ctx),
-            Input::Due(Event::Client(_)) => {
-                for incoming in self.api.on_alarm(ctx) {
+            Input::Due(Event::Client(alarm)) => {
+                for incoming in self.api.on_alarm(ctx, alarm.ring) {
                     self.heard(incoming, ctx);
                 }
             }
@@ -164,7 +165,7 @@ impl Kubeadm {
                 if self.member_answered(from, &message, ctx) {
                     return;
                 }
-                if let Some(incoming) = self.api.on_message(from, message) {
+                if let Some(incoming) = self.api.on_message(ctx, from, message) {
                     self.heard(incoming, ctx);
                 }
             }
@@ -172,7 +173,7 @@ impl Kubeadm {
                 if self.member_broken(connection, ctx) {
                     return;
                 }
-                for incoming in self.api.on_broken(connection, how) {
+                for incoming in self.api.on_broken(ctx, connection, how) {
                     self.heard(incoming, ctx);
                 }
             }

@@ -31,6 +31,7 @@ fn settings() -> Settings {
         retry: secs(5),
         rhythm: Rhythm::Beat,
         request_timeout: secs(10),
+        retries: crate::client::testing::RETRIES,
         limit: secs(300),
         wording: Wording::Retrying,
         join: Delay::fixed(secs(40)),

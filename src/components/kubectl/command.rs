@@ -8,6 +8,7 @@ use crate::api::{
     Answer, ApiError, Freshness, Kind, Labels, Meta, Object, ObjectKey, Reason, Selector, Verb,
     labels,
 };
+use crate::client::BEFORE;
 use crate::engine::{Duration, SimTime, Text};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -197,15 +198,26 @@ impl Command {
     pub fn failed(&self, error: &ApiError) -> String {
         let address = format!("{}:6443", self.context.name());
         match error.reason {
-            Reason::Unreachable if error.message.contains("refused") => format!(
-                "The connection to the server {address} was refused - did you specify the right \
-                 host or port?"
-            ),
+            // Two failures in one are no failure that kubectl has words of its own for.
+            Reason::Unreachable
+                if error.message.contains(BEFORE) && !matches!(self.action, Action::Scale(_)) =>
+            {
+                format!("error: Get \"https://{address}{}\": {}", path(&self.object), error.message)
+            }
+            Reason::Unreachable
+                if error.message.contains("refused") && !error.message.contains(BEFORE) =>
+            {
+                format!(
+                    "The connection to the server {address} was refused - did you specify the \
+                     right host or port?"
+                )
+            }
             // Nobody answered at all: it never got beyond the handshake.
             Reason::Unreachable
-                if ["deadline exceeded", "dial tcp"]
-                    .iter()
-                    .any(|it| error.message.contains(it)) =>
+                if !error.message.contains(BEFORE)
+                    && ["deadline exceeded", "dial tcp"]
+                        .iter()
+                        .any(|it| error.message.contains(it)) =>
             {
                 format!("Unable to connect to the server: dial tcp {address}: i/o timeout")
             }
@@ -325,5 +337,12 @@ fn path(object: &ObjectKey) -> String {
     let ObjectKey { kind, namespace, name } = object;
     let root = if kind.group().is_empty() { "api" } else { "apis" };
     let (version, resource) = (kind.api_version(), kind.resource());
-    format!("/{root}/{version}/namespaces/{namespace}/{resource}/{name}")
+    let within = match namespace.is_empty() {
+        true => String::new(),
+        false => format!("/namespaces/{namespace}"),
+    };
+    match name.is_empty() {
+        true => format!("/{root}/{version}{within}/{resource}?limit=500"),
+        false => format!("/{root}/{version}{within}/{resource}/{name}"),
+    }
 }

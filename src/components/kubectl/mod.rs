@@ -15,7 +15,7 @@ mod patch;
 mod tests;
 
 use crate::api::{Answer, Answered};
-use crate::client::{Alarm, Api, Incoming};
+use crate::client::{Alarm, Api, Incoming, RetrySettings};
 use crate::engine::Duration;
 use crate::infra::{Address, Ctx, Input, Trace};
 use command::Plan;
@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 pub struct Settings {
     /// After how long a server that does not answer is given up.
     pub dial_timeout: Duration,
+    pub retries: RetrySettings,
 }
 
 /// What the laptop reacts to besides messages.
@@ -76,22 +77,22 @@ impl Kubectl {
             Input::Due(Event::Typed(command)) => self.start(*command, ctx),
             Input::Due(Event::Client(alarm)) => {
                 if let Some(run) = self.runs.get_mut(&alarm.client) {
-                    let late = run.api.on_alarm(ctx);
+                    let late = run.api.on_alarm(ctx, alarm.ring);
                     self.take(alarm.client, late, ctx);
                 }
             }
             Input::Message(from, message) => {
-                let answer = |run: &mut Run| run.api.on_message(from, message.clone());
-                let found = self.runs.iter_mut().find_map(|(n, run)| Some((*n, answer(run)?)));
-                if let Some((number, incoming)) = found {
-                    self.take(number, vec![incoming], ctx);
+                let found = self.runs.iter_mut().find(|(_, run)| run.api.is_on(from));
+                if let Some((number, run)) = found {
+                    let (number, incoming) = (*number, run.api.on_message(ctx, from, message));
+                    self.take(number, incoming.into_iter().collect(), ctx);
                 }
             }
             Input::Broken(connection, how) => {
                 let numbers: Vec<u8> = self.runs.keys().copied().collect();
                 for number in numbers {
                     let run = self.runs.get_mut(&number).expect("only this loop removes one");
-                    let failed = run.api.on_broken(connection, how);
+                    let failed = run.api.on_broken(ctx, connection, how);
                     self.take(number, failed, ctx);
                 }
             }
@@ -112,9 +113,9 @@ impl Kubectl {
             Context::Management => self.management,
             Context::Workload => self.workload,
         };
-        let mut api = Api::new(self.typed, server, self.settings.dial_timeout).patient();
+        let Settings { dial_timeout, retries } = self.settings;
+        let mut api = Api::new(self.typed, server, dial_timeout, retries).patient();
         api.send(ctx, AGENT, command.opening(), ());
-        api.knock(ctx);
         self.runs.insert(self.typed, Run { command, api, done: None });
     }
 

@@ -11,7 +11,8 @@ use std::sync::Arc;
 type Laptop = Bench<Kubectl, Event>;
 
 fn laptop() -> Laptop {
-    let settings = Settings { dial_timeout: Duration::from_secs(30) };
+    let retries = crate::client::testing::RETRIES;
+    let settings = Settings { dial_timeout: Duration::from_secs(30), retries };
     let [management, workload] = [0, 1].map(|n| Address::Endpoint(EndpointId(n)));
     let kubectl = Kubectl::new(settings, management, workload);
     Bench::started(kubectl, "kubectl", Kubectl::on_event, Start::Steady, &[])

@@ -238,7 +238,7 @@ impl Kubelet {
     pub fn new(settings: Settings, server: Address, name: Text) -> Kubelet {
         Kubelet {
             client: Client::new(0, server, settings.client),
-            heartbeats: Api::new(1, server, settings.heartbeat_timeout),
+            heartbeats: Api::new(1, server, settings.heartbeat_timeout, settings.client.retries),
             lease: LeaseLoop::default(),
             status: StatusLoop::default(),
             pods: Pods::default(),
@@ -272,7 +272,7 @@ impl Kubelet {
                 if self.probe_answered(from, &message, ctx) {
                     return;
                 }
-                if let Some(incoming) = self.heartbeats.on_message(from, message.clone()) {
+                if let Some(incoming) = self.heartbeats.on_message(ctx, from, message.clone()) {
                     return self.on_beat(incoming, ctx);
                 }
                 self.client.on_message(ctx, from, message, &mut news);
@@ -280,14 +280,14 @@ impl Kubelet {
             Input::Broken(connection, how) => {
                 self.forward_broken(connection, ctx);
                 self.probe_broken(connection, how, ctx);
-                for incoming in self.heartbeats.on_broken(connection, how) {
+                for incoming in self.heartbeats.on_broken(ctx, connection, how) {
                     self.on_beat(incoming, ctx);
                 }
                 self.client.on_broken(ctx, connection, how, &mut news);
             }
             Input::Container(pod, running) => return self.container_changed(pod, running, ctx),
             Input::Due(Event::Client(alarm)) if alarm.client == 1 => {
-                for incoming in self.heartbeats.on_alarm(ctx) {
+                for incoming in self.heartbeats.on_alarm(ctx, alarm.ring) {
                     self.on_beat(incoming, ctx);
                 }
             }

@@ -15,6 +15,7 @@ pub(super) fn settings() -> Settings {
     Settings {
         client: ClientSettings {
             request_timeout: secs(60),
+            retries: crate::client::testing::RETRIES,
             relist_first: secs(1),
             relist_limit: secs(30),
             relist_jitter_percent: 0,

@@ -12,7 +12,7 @@ use crate::api::kinds::{Deployment, PodTemplate, Resources};
 use crate::api::{
     Answer, Answered, ApiError, Kind, Meta, Object, ObjectKey, PROBES, Reason, Verb, labels,
 };
-use crate::client::{Alarm, Api, Incoming};
+use crate::client::{Alarm, Api, Incoming, RetrySettings};
 use crate::engine::{Activity, Duration, Path, Phase, Rhythm, SimTime, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input};
 use std::collections::VecDeque;
@@ -26,6 +26,7 @@ pub struct Settings {
     pub poll: Duration,
     /// After how long a try without success has failed.
     pub patience: Duration,
+    pub retries: RetrySettings,
 }
 
 /// What the user reacts to besides messages and ticks.
@@ -73,7 +74,7 @@ impl DeployProber {
     /// A user of this cluster.
     pub fn new(settings: Settings, server: Address) -> DeployProber {
         DeployProber {
-            api: Api::new(0, server, settings.patience),
+            api: Api::new(0, server, settings.patience, settings.retries),
             settings,
             probe: Text::word("deploy"),
             tries: 0,
@@ -104,17 +105,17 @@ impl DeployProber {
             }
             Input::Tick(_) => self.begin(ctx),
             Input::Message(from, message) => {
-                if let Some(incoming) = self.api.on_message(from, message) {
+                if let Some(incoming) = self.api.on_message(ctx, from, message) {
                     self.take(incoming, ctx);
                 }
             }
             Input::Broken(connection, how) => {
-                for incoming in self.api.on_broken(connection, how) {
+                for incoming in self.api.on_broken(ctx, connection, how) {
                     self.take(incoming, ctx);
                 }
             }
-            Input::Due(Event::Client(_)) => {
-                for incoming in self.api.on_alarm(ctx) {
+            Input::Due(Event::Client(alarm)) => {
+                for incoming in self.api.on_alarm(ctx, alarm.ring) {
                     self.take(incoming, ctx);
                 }
             }

@@ -148,8 +148,12 @@ struct Deployer {
 impl Deployer {
     /// One who has just begun a try.
     fn trying() -> Deployer {
-        let settings =
-            deploy::Settings { interval: SECOND * 60, poll: SECOND, patience: SECOND * 30 };
+        let settings = deploy::Settings {
+            interval: SECOND * 60,
+            poll: SECOND,
+            patience: SECOND * 30,
+            retries: crate::client::testing::RETRIES,
+        };
         let prober = DeployProber::new(settings, Address::Endpoint(EndpointId(1)));
         let (asked, told, timers) = Default::default();
         let bed = Testbed::new("deploy-prober", "user");

@@ -11,6 +11,7 @@ pub(super) fn settings() -> Settings {
     Settings {
         client: ClientSettings {
             request_timeout: secs(60),
+            retries: crate::client::testing::RETRIES,
             relist_first: secs(1),
             relist_limit: secs(30),
             relist_jitter_percent: 0,
@@ -30,6 +31,7 @@ pub(super) fn settings() -> Settings {
             deadline: secs(10),
             retry: secs(2),
             jitter_percent: 120,
+            retries: crate::client::testing::RETRIES,
             release_on_cancel: true,
             renewal: crate::client::Renewal::Unread("optimistically"),
         },

@@ -1,7 +1,9 @@
 //! The settings of API servers, their clients, and of who is elected beside them.
 
 use super::{size, small};
-use crate::client::{ClientSettings, ElectionSettings, RecorderSettings, Renewal};
+use crate::client::{
+    ClientSettings, ElectionSettings, RecorderSettings, Renewal, RetrySettings, UnansweredPings,
+};
 use crate::components::apiserver;
 use crate::engine::Duration;
 use crate::scenario::catalog::Catalog;
@@ -11,6 +13,7 @@ use crate::world::ETCD_PORT;
 pub fn client(all: &Catalog) -> ClientSettings {
     ClientSettings {
         request_timeout: all.period("kubernetes.clientRequestTimeout"),
+        retries: retries(all),
         relist_first: all.period("kubernetes.relistBackoffFirst"),
         relist_limit: all.period("kubernetes.relistBackoffLimit"),
         relist_jitter_percent: all.count("kubernetes.relistJitterPercent", 0..=1_000),
@@ -19,6 +22,18 @@ pub fn client(all: &Catalog) -> ClientSettings {
             tries: small(all.count("kubernetes.eventTries", 1..=1_000)),
             pause: all.period("kubernetes.eventRetryPause"),
             queue: size(all.count("kubernetes.eventQueue", 1..=1_000_000)),
+        },
+    }
+}
+
+/// When a client of an API server sends a request again by itself.
+pub fn retries(all: &Catalog) -> RetrySettings {
+    RetrySettings {
+        limit: small(all.count("kubernetes.clientRetries", 0..=1_000)),
+        pause: all.period("kubernetes.clientRetryPause"),
+        unanswered_pings: match all.rule("kubernetes.clientRetriesUnansweredPings") {
+            true => UnansweredPings::Retry,
+            false => UnansweredPings::Fail,
         },
     }
 }
@@ -33,6 +48,7 @@ pub fn apiserver(all: &Catalog) -> apiserver::Settings {
         default_toleration: all.duration("kubernetes.defaultTolerationSeconds"),
         eviction_tries: small(all.count("kubernetes.evictionTries", 1..=1_000)),
         eviction_pause: all.duration("kubernetes.evictionPause"),
+        eviction_retry_after: all.duration("kubernetes.evictionRetryAfter"),
         channel: apiserver::ChannelSettings {
             etcd: ETCD_PORT,
             backoff_first: all.period("kubernetes.etcdBackoffFirst"),
@@ -70,6 +86,11 @@ fn watch_cache(all: &Catalog) -> apiserver::CacheSettings {
         watch_retry: all.duration("kubernetes.etcdWatchRetry"),
         retry_pause: all.period("kubernetes.watchCacheRetryPause"),
         fresh_wait: all.period("kubernetes.watchCacheFreshWait"),
+        fresh_retry_after: all.period("kubernetes.watchCacheFreshRetryAfter"),
+        unfilled_retry_after: apiserver::UnfilledRetryAfter {
+            doubling: all.period("kubernetes.unfilledCacheRetryAfterDoubling"),
+            limit: all.period("kubernetes.unfilledCacheRetryAfterLimit"),
+        },
     }
 }
 
@@ -92,6 +113,7 @@ pub fn election(all: &Catalog) -> ElectionSettings {
         deadline,
         retry,
         jitter_percent: all.count("kubernetes.leaderElectJitterPercent", 0..=1_000),
+        retries: retries(all),
         release_on_cancel: false,
         renewal: renewal(all),
     }
