@@ -170,6 +170,7 @@ fn of_two_evictions_at_once_the_slower_one_asks_the_budget_again() {
     assert_eq!(server.stores(value(&spent)), "get");
     let (_, Err(error)) = &server.answered[0] else { panic!("{:?}", server.answered) };
     assert_eq!(error.reason, Reason::TooManyRequests, "the other one has spent it");
+    assert_eq!(error.retry_after, None, "nobody knows when there will be more of it");
 }
 
 #[test]
@@ -186,6 +187,7 @@ fn a_budget_that_others_keep_writing_is_given_up() {
     server.stores(StoreAnswer::Conflict(None));
     let (_, Err(error)) = &server.answered[0] else { panic!("{:?}", server.answered) };
     assert_eq!(error.message, "couldn't update PodDisruptionBudget \"web\" due to conflicts");
+    assert_eq!(error.retry_after.map(|(_, pause)| pause), Some(Duration::from_secs(10)));
 }
 
 #[test]

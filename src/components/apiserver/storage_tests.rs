@@ -340,6 +340,8 @@ fn a_list_that_is_newer_than_the_cache_is_waited_for_and_refused() {
     server.pass(Duration::from_secs(3));
     let words = "Timeout: Timeout: Too large resource version: 9, current: 5";
     assert_eq!(got(&server), (3, words.to_owned()));
+    let Err(error) = &server.answered[0].1 else { panic!("it is refused") };
+    assert_eq!(error.retry_after.map(|(_, pause)| pause), Some(Duration::from_secs(1)));
 }
 
 #[test]

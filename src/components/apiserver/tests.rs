@@ -12,6 +12,17 @@ use crate::wire::Committed;
 
 const NOW: SimTime = SimTime::from_micros(100_000_000);
 
+#[test]
+fn the_longer_a_cache_is_not_filled_the_longer_it_asks_to_be_left_alone() {
+    let rule = super::bench::settings().cache.unfilled_retry_after;
+    let after = |secs| rule.after(Duration::from_secs(secs)).as_secs();
+    // e to the 0.06 times the time, in whole seconds.
+    for (unfilled, seconds) in [(0, 1), (11, 1), (12, 2), (20, 3), (40, 11), (56, 28), (57, 30)] {
+        assert_eq!(after(unfilled), seconds, "{unfilled} s");
+    }
+    assert_eq!(after(3_600), 30, "never longer");
+}
+
 fn pod(node: &'static str) -> Object {
     let template = PodTemplate { grace: Duration::from_secs(30), ..PodTemplate::default() };
     let mut pod = Pod::new(Arc::new(template));

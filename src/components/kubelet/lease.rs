@@ -7,7 +7,7 @@
 use super::{AGENT, Beat, Event, Kubelet, LEASE, Start};
 use crate::api::kinds::Lease;
 use crate::api::{Answer, Answered, ApiError, Kind, Meta, Object, ObjectKey, Reason, Verb};
-use crate::client::{Backoff, BackoffRules, USUAL};
+use crate::client::{Backoff, BackoffRules, Token, USUAL};
 use crate::engine::{Duration, Text};
 use crate::infra::Ctx;
 use std::sync::Arc;
@@ -183,7 +183,8 @@ impl Kubelet {
         let sender = ctx.owner().part(u64::from(lane.0) + 1);
         let count = ctx.count(lane) * 16 + u64::from(self.lease.tries);
         let limit = (USUAL, self.settings.heartbeat_timeout);
-        self.heartbeats.send_as(ctx, AGENT, verb, beat, limit, sender, count);
+        let token = Token::Own(super::Asked::Beat(beat));
+        self.client.api.send_as(ctx, AGENT, verb, token, limit, sender, count);
     }
 
     fn lease_key(&self) -> ObjectKey {

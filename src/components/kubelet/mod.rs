@@ -43,7 +43,7 @@ pub use status::own_labels;
 
 use crate::api::kinds::Resources;
 use crate::api::{Kind, ObjectKey, ProbeKind, Selector, Uid};
-use crate::client::{Alarm, Api, Client, ClientSettings, Incoming, News};
+use crate::client::{Alarm, Client, ClientSettings, News};
 use crate::engine::{
     Activity, Delay, Duration, Generation, Path, Phase, Purpose, Rhythm, SimTime, Text,
 };
@@ -198,9 +198,9 @@ pub struct Kubelet {
     settings: Settings,
     server: Address,
     name: Text,
+    /// One connection for everything, heartbeats among it: the real one's clients share a transport
+    /// (`pkg/kubelet/certificate/transport.go`), and only the time-outs are the heartbeats' own.
     client: Client<Asked>,
-    /// Heartbeats have a connection of their own, as the real ones have.
-    heartbeats: Api<Beat>,
     lease: LeaseLoop,
     status: StatusLoop,
     pods: Pods,
@@ -214,9 +214,10 @@ pub struct Kubelet {
     storage_lead: Duration,
 }
 
-/// What a request about a Pod was for.
+/// What a request was for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Asked {
+    Beat(Beat),
     /// Its status was written, or it was deleted.
     Pod(ObjectKey),
     /// Its claim.
@@ -238,7 +239,6 @@ impl Kubelet {
     pub fn new(settings: Settings, server: Address, name: Text) -> Kubelet {
         Kubelet {
             client: Client::new(0, server, settings.client),
-            heartbeats: Api::new(1, server, settings.heartbeat_timeout, settings.client.retries),
             lease: LeaseLoop::default(),
             status: StatusLoop::default(),
             pods: Pods::default(),
@@ -272,25 +272,14 @@ impl Kubelet {
                 if self.probe_answered(from, &message, ctx) {
                     return;
                 }
-                if let Some(incoming) = self.heartbeats.on_message(ctx, from, message.clone()) {
-                    return self.on_beat(incoming, ctx);
-                }
                 self.client.on_message(ctx, from, message, &mut news);
             }
             Input::Broken(connection, how) => {
                 self.forward_broken(connection, ctx);
                 self.probe_broken(connection, how, ctx);
-                for incoming in self.heartbeats.on_broken(ctx, connection, how) {
-                    self.on_beat(incoming, ctx);
-                }
                 self.client.on_broken(ctx, connection, how, &mut news);
             }
             Input::Container(pod, running) => return self.container_changed(pod, running, ctx),
-            Input::Due(Event::Client(alarm)) if alarm.client == 1 => {
-                for incoming in self.heartbeats.on_alarm(ctx, alarm.ring) {
-                    self.on_beat(incoming, ctx);
-                }
-            }
             Input::Due(Event::Client(alarm)) => self.client.on_alarm(ctx, alarm, &mut news),
             Input::Due(Event::Begin) => return self.begin(Start::Fresh, ctx),
             Input::Due(Event::Register) => self.register(ctx),
@@ -362,18 +351,6 @@ impl Kubelet {
         }
     }
 
-    fn on_beat(&mut self, incoming: Incoming<Beat>, ctx: &mut Ctx<Event>) {
-        match incoming {
-            Incoming::Answer(Beat::Lease(asked), answered) => {
-                self.lease_answered(asked, answered, ctx);
-            }
-            Incoming::Answer(Beat::Status(asked), answered) => {
-                self.status_answered(asked, answered, ctx);
-            }
-            Incoming::Watch(..) | Incoming::WatchEnded(..) => {}
-        }
-    }
-
     fn on_news(&mut self, news: News<Asked>, ctx: &mut Ctx<Event>) {
         match news {
             News::Changed(delta) if delta.object().meta.is_mirror() => {
@@ -386,6 +363,12 @@ impl Kubelet {
             }
             News::Changed(_) | News::Synced(Kind::Node) => self.look_at_volumes(ctx),
             News::Synced(_) => {}
+            News::Answer(Asked::Beat(Beat::Lease(asked)), answered) => {
+                self.lease_answered(asked, answered, ctx);
+            }
+            News::Answer(Asked::Beat(Beat::Status(asked)), answered) => {
+                self.status_answered(asked, answered, ctx);
+            }
             News::Answer(Asked::Pod(key), answered) => {
                 self.pod_written(&key, answered.is_ok(), ctx);
             }

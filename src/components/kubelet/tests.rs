@@ -102,6 +102,16 @@ fn without_its_configuration_it_says_so_and_exits() {
 }
 
 #[test]
+fn heartbeats_and_what_it_watches_have_one_connection() {
+    let mut bench = started(Start::Fresh, &[]);
+    bench.play(Input::Tick(LEASE));
+    let verbs: Vec<&str> = bench.asked.iter().map(|(_, request)| request.verb.name()).collect();
+    assert!(verbs.contains(&"get") && verbs.contains(&"list"), "{verbs:?}");
+    let first = bench.asked[0].0;
+    assert!(bench.asked.iter().all(|(connection, _)| *connection == first));
+}
+
+#[test]
 fn a_new_node_is_registered_unready_and_tainted() {
     let bench = started(Start::Fresh, &[]);
     let create = bench.asked.iter().find_map(|(_, request)| match &request.verb {
