@@ -28,6 +28,7 @@ mod shell;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod vcenter;
 
 pub use api::{Alarm, Api, Incoming, Limit, Ring, USUAL};
@@ -45,4 +46,5 @@ pub use reconcile::{Ask, EventDraft, Ground, Outcome, Reconciler, Reply, Step, T
 pub use recorder::RecorderSettings;
 pub use retry::{BEFORE, RetrySettings, UnansweredPings};
 pub use shell::{Call, Flight, ManagerEvent, ManagerToken, Shell, ShellRules, ShellSettings, Work};
+pub use trust::trusted_front_proxy;
 pub use vcenter::VcenterClient;

@@ -3,10 +3,13 @@
 //! Follows `k/k:cmd/kube-controller-manager/app/controllermanager.go`.
 //!
 //! ```text
-//! started ── reads whom to trust ── in vain ─> exits
-//!                └ candidate ── elected ─> informers sync ─> controllers, which know nothing yet
-//!                                   └ cannot renew for 10 s ─> `leaderelection lost`, exits
+//! started ── knows whom to trust ─> listens, candidate ── elected ─> informers sync ─> controllers,
+//!    └ has to ask, in vain ─> exits     │                                    which know nothing yet
+//!                                       └ cannot renew for 10 s ─> `leaderelection lost`, exits
 //! ```
+//! kubeadm's manifest names the files of the certificate authorities, so it has nothing to ask
+//! (`cmd/kubeadm/app/phases/controlplane/manifests.go`, `getControllerManagerCommand`); one without them asks
+//! for a ConfigMap before it listens (`apiserver/pkg/server/options/authentication.go`, `ApplyTo`).
 //! What it knew is gone with the process; the Lease is not released, so the next leader waits until
 //! it has seen it unchanged for its whole duration.
 //!
@@ -14,8 +17,8 @@
 
 use super::{ControllerManager, Event, Token, WATCHED};
 use crate::api::kinds::EventType;
-use crate::api::{Answered, Kind, ObjectKey, Reason, Selector, Verb};
-use crate::client::{Heard, Standing, USUAL};
+use crate::api::{Answered, Reason, Selector, Verb};
+use crate::client::{Heard, Standing, USUAL, trusted_front_proxy};
 use crate::engine::{Duration, Purpose, Text};
 use crate::infra::{Ctx, Input, Start};
 
@@ -39,11 +42,14 @@ impl ControllerManager {
     ) -> Option<Input<Event>> {
         match input {
             Input::Started(start) => self.start(start, ctx),
-            Input::Due(Event::Initialized) => {
-                let verb = Verb::Get(trusted_front_proxy());
-                let (token, limit) = (Token::Authentication, (USUAL, self.settings.lookup_timeout));
-                self.clients.local.ask_within(ctx, PROGRAM, verb, token, limit);
-            }
+            Input::Due(Event::Initialized) => match self.settings.lookup_timeout {
+                Some(timeout) => {
+                    let verb = Verb::Get(trusted_front_proxy());
+                    let (token, limit) = (Token::Authentication, (USUAL, timeout));
+                    self.clients.local.ask_within(ctx, PROGRAM, verb, token, limit);
+                }
+                None => self.stand(ctx),
+            },
             other => match self.election.hear(other, Event::alarm, ctx) {
                 Heard::NotMine(other) => return Some(other),
                 Heard::Nothing => {}
@@ -58,6 +64,7 @@ impl ControllerManager {
         *self = ControllerManager::new(settings, server, standing);
         match start {
             Start::Fresh => {
+                ctx.close_ports();
                 let startup = ctx.draw_delay(STARTUP, self.settings.startup);
                 ctx.after("kubernetes.controllerManagerStartup", startup, Event::Initialized);
             }
@@ -81,8 +88,14 @@ impl ControllerManager {
                 ));
                 ctx.exit();
             }
-            _ => self.election.start(Start::Fresh, self.standing, ctx),
+            _ => self.stand(ctx),
         }
+    }
+
+    /// It listens, and is a candidate.
+    fn stand(&mut self, ctx: &mut Ctx<Event>) {
+        ctx.open_ports();
+        self.election.start(Start::Fresh, self.standing, ctx);
     }
 
     fn elected(&mut self, ctx: &mut Ctx<Event>) {
@@ -111,14 +124,5 @@ impl ControllerManager {
         self.node_lifecycle.begin(start);
         self.start_node_lifecycle(start, ctx);
         self.start_pod_gc(start, ctx);
-    }
-}
-
-/// The ConfigMap that a new process reads first.
-fn trusted_front_proxy() -> ObjectKey {
-    ObjectKey {
-        kind: Kind::ConfigMap,
-        namespace: Text::word("kube-system"),
-        name: Text::word("extension-apiserver-authentication"),
     }
 }

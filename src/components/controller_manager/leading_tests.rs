@@ -24,8 +24,10 @@ fn asking() -> Manager {
     let mut bench = started(Start::Fresh, Standing::Leader, &[]);
     bench.elects = false;
     assert!(bench.waiting().is_empty(), "it has its settings to read");
+    assert!(bench.bed.process.is_closed, "nobody can ask it how it is");
     bench.pass(Duration::from_millis(500));
     assert_eq!(bench.waiting(), ["get ConfigMap/extension-apiserver-authentication"]);
+    assert!(bench.bed.process.is_closed, "nor while it waits for the answer");
     bench
 }
 
@@ -59,10 +61,29 @@ fn without_an_api_server_a_new_manager_ends() {
 }
 
 #[test]
+fn a_manager_that_is_told_whom_to_trust_stands_without_an_api_server() {
+    let told = Settings { lookup_timeout: None, ..settings() };
+    let manager = ControllerManager::new(told, Address::Endpoint(EndpointId(1)), Standing::Leader);
+    let react = ControllerManager::on_event;
+    let program = "kube-controller-manager";
+    let mut bench = Bench::started(manager, program, react, Start::Fresh, &[]);
+    bench.elects = false;
+    assert!(bench.bed.process.is_closed, "it has its settings to read");
+    bench.pass(Duration::from_millis(500));
+    assert!(!bench.bed.process.is_closed, "it listens");
+    assert_eq!(bench.waiting(), ["get Lease/kube-controller-manager"]);
+    let refused = Err(ApiError::unreachable("connect: connection refused"));
+    assert!(!exits(&answer_all(&mut bench, &refused)), "a candidate has time");
+    bench.pass(Duration::from_millis(4_400));
+    assert_eq!(bench.waiting(), ["get Lease/kube-controller-manager"]);
+}
+
+#[test]
 fn a_new_leader_lists_everything_before_its_controllers_begin() {
     let mut bench = asking();
     let key = crate::client::lease_lock("kube-controller-manager");
     answer_all(&mut bench, &Err(ApiError::not_found(&key)));
+    assert!(!bench.bed.process.is_closed);
     assert_eq!(bench.waiting(), ["get Lease/kube-controller-manager"]);
     answer_all(&mut bench, &Err(ApiError::not_found(&key)));
     bench.grant("create Lease/kube-controller-manager");

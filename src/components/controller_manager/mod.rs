@@ -104,10 +104,10 @@ pub struct Settings {
     /// From a change of tokens or `cluster-info` until the new signatures are asked to be written.
     pub signing: Delay,
     pub election: ElectionSettings,
-    /// From a process's start until it asks its API server for the first time.
+    /// From a process's start until it has read its settings.
     pub startup: Delay,
-    /// For how long that first request waits for its answer.
-    pub lookup_timeout: Duration,
+    /// For how long it then waits for whom to trust; none if its manifest names the files.
+    pub lookup_timeout: Option<Duration>,
 }
 
 /// When a Node that turned Unknown is queued for its `NoExecute` taint.
@@ -180,7 +180,7 @@ enum Token {
     Volume(attach_detach::Place, attach_detach::Asked),
     /// Its answer changes nothing: the next pass looks again.
     Unheeded,
-    /// Whom to trust as a front proxy: a new process does not begin without.
+    /// Whom to trust as a front proxy: who has to ask does not begin without.
     Authentication,
 }
 

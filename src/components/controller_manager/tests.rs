@@ -77,7 +77,7 @@ pub fn settings() -> Settings {
         signing: fixed(1),
         election: ELECTION,
         startup: fixed(500),
-        lookup_timeout: Duration::from_secs(10),
+        lookup_timeout: Some(Duration::from_secs(10)),
         scaling_words: ScalingWords::FromTo,
         job: JobSettings {
             backoff_first: secs(10),

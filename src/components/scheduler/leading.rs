@@ -2,11 +2,15 @@
 //!
 //! Follows `k/k:cmd/kube-scheduler/app/server.go`: a new process takes part in the election once its
 //! informers have had their first lists, so an API server that was away for long delays it by their
-//! pauses too. Unlike the controller-manager it begins without an API server.
+//! pauses too.
+//!
+//! Its manifest names no certificate authorities, so it asks whom to trust before it listens, and goes on
+//! without an answer (`app/options/options.go`, `TolerateInClusterLookupFailure`).
 
-use super::{AGENT, Event, Scheduler};
+use super::{AGENT, Event, Scheduler, Token};
 use crate::api::kinds::EventType;
-use crate::client::Heard;
+use crate::api::{Answered, Reason, Verb};
+use crate::client::{Heard, USUAL, trusted_front_proxy};
 use crate::engine::{Duration, Text};
 use crate::infra::{Ctx, Input, Start};
 
@@ -35,11 +39,24 @@ impl Scheduler {
         None
     }
 
-    /// Stands as it has for long, or waits for its first lists.
-    pub(super) fn begin_election(&mut self, start: Start, ctx: &mut Ctx<Event>) {
-        if start == Start::Steady {
-            self.election.start(start, self.standing, ctx);
+    /// A new process asks whom to trust; nobody can ask it anything before.
+    pub(super) fn look_up_trust(&mut self, ctx: &mut Ctx<Event>) {
+        ctx.close_ports();
+        let verb = Verb::Get(trusted_front_proxy());
+        let limit = (USUAL, self.settings.lookup_timeout);
+        self.client.ask_within(ctx, PROGRAM, verb, Token::Authentication, limit);
+    }
+
+    /// It listens and begins, whatever the answer.
+    pub(super) fn trust_looked_up(&mut self, answered: &Answered, ctx: &mut Ctx<Event>) {
+        // Simplified: a cluster here has no such ConfigMap; that it can be asked for is enough.
+        if let Err(error) = answered
+            && error.reason != Reason::NotFound
+        {
+            ctx.log(format!("Error looking up in-cluster authentication configuration: {error}"));
         }
+        ctx.open_ports();
+        self.begin(Start::Fresh, ctx);
     }
 
     /// An informer has had its first list: after the last one a new process becomes a candidate.

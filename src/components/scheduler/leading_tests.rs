@@ -4,6 +4,7 @@ use super::tests::{node, pod, settings};
 use super::*;
 use crate::api::{Answer, ApiError, Revision, WatchKind};
 use crate::client::testing::Bench;
+use crate::client::trusted_front_proxy;
 use crate::infra::{Effect, EndpointId, Start};
 
 fn started(start: Start, standing: Standing) -> Bench<Scheduler, Event> {
@@ -35,11 +36,13 @@ fn a_new_scheduler_is_no_candidate_before_its_caches_are_filled() {
     let scheduler = Scheduler::new(settings(), Address::Endpoint(EndpointId(1)), Standing::Leader);
     let react = Scheduler::on_event;
     let mut bench = Bench::started(scheduler, "kube-scheduler", react, Start::Fresh, &[]);
+    trust_answered(&mut bench, ApiError::not_found(&trusted_front_proxy()));
+    bench.list(&[]);
     assert!(bench.component.election.is_leader(), "listed, elected");
 
     let scheduler = Scheduler::new(settings(), Address::Endpoint(EndpointId(1)), Standing::Leader);
     let mut component = scheduler;
-    let effects = bench.bed.play(|ctx| component.on_event(Input::Started(Start::Fresh), ctx));
+    let effects = bench.bed.play(|ctx| component.begin(Start::Fresh, ctx));
     let asked = crate::infra::testbed::requests(&effects);
     assert!(asked.iter().all(|(_, request)| request.verb.name() == "list"), "{asked:?}");
     for (connection, request) in asked {
@@ -49,6 +52,25 @@ fn a_new_scheduler_is_no_candidate_before_its_caches_are_filled() {
         bench.bed.play(|ctx| component.on_event(Input::Message(connection, message), ctx));
     }
     assert!(!component.election.is_idle());
+}
+
+/// Whom to trust is all that a new scheduler asks for; this is the answer.
+fn trust_answered(bench: &mut Bench<Scheduler, Event>, error: ApiError) {
+    assert_eq!(bench.waiting(), ["get ConfigMap/extension-apiserver-authentication"]);
+    assert!(bench.bed.process.is_closed, "nobody can ask it how it is");
+    let (connection, request) = bench.asked.remove(0);
+    bench.answer(connection, request.id, Err(error));
+    assert!(!bench.bed.process.is_closed);
+}
+
+#[test]
+fn a_new_scheduler_listens_once_it_has_asked_whom_to_trust_and_goes_on_without_an_answer() {
+    let mut bench = started(Start::Fresh, Standing::Leader);
+    trust_answered(&mut bench, ApiError::unreachable("connect: connection refused"));
+    let words = "Error looking up in-cluster authentication configuration: connect: connection \
+                 refused";
+    assert_eq!(bench.lines, [words]);
+    assert!(bench.waiting().iter().all(|words| words.starts_with("list ")));
 }
 
 #[test]

@@ -52,6 +52,8 @@ pub struct Settings {
     pub unschedulable_check: Duration,
     /// How it words why no Node fits.
     pub wording: Wording,
+    /// For how long a new process waits for whom to trust before it listens.
+    pub lookup_timeout: Duration,
     pub election: ElectionSettings,
 }
 
@@ -95,6 +97,8 @@ enum Token {
     Binding(ObjectKey, Text),
     /// The condition that says why a Pod waits.
     Condition,
+    /// Whom to trust as a front proxy; it goes on without.
+    Authentication,
 }
 
 /// The scheduler.
@@ -189,7 +193,17 @@ impl Scheduler {
 
     fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
         *self = Scheduler::new(self.settings, self.server, self.standing);
-        self.begin_election(start, ctx);
+        match start {
+            Start::Steady => {
+                self.election.start(start, self.standing, ctx);
+                self.begin(start, ctx);
+            }
+            Start::Fresh => self.look_up_trust(ctx),
+        }
+    }
+
+    /// Its informers and its queue begin.
+    fn begin(&mut self, start: Start, ctx: &mut Ctx<Event>) {
         for kind in WATCHED {
             self.client.watch(ctx, kind, Selector::All);
         }
@@ -345,7 +359,11 @@ impl Scheduler {
     }
 
     fn on_answer(&mut self, token: Token, answered: &Answered, ctx: &mut Ctx<Event>) {
-        let Token::Binding(key, node) = token else { return };
+        let (key, node) = match token {
+            Token::Binding(key, node) => (key, node),
+            Token::Condition => return,
+            Token::Authentication => return self.trust_looked_up(answered, ctx),
+        };
         match answered {
             Ok(_) => {
                 let message =

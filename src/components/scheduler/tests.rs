@@ -26,6 +26,7 @@ pub(super) fn settings() -> Settings {
         unschedulable_timeout: secs(300),
         unschedulable_check: secs(30),
         wording: Wording::TaintsTogether,
+        lookup_timeout: secs(10),
         election: ElectionSettings {
             lease: secs(15),
             deadline: secs(10),

@@ -68,7 +68,9 @@ pub fn controller_manager(all: &Catalog) -> controller_manager::Settings {
         signing: all.delay("kubernetes.bootstrapSigning"),
         election: election(all),
         startup: all.delay("kubernetes.controllerManagerStartup"),
-        lookup_timeout: all.period("kubernetes.authenticationLookupTimeout"),
+        lookup_timeout: all
+            .rule("kubernetes.controllerManagerLooksUpTrust")
+            .then(|| all.period("kubernetes.authenticationLookupTimeout")),
     }
 }
 
@@ -90,6 +92,7 @@ pub fn scheduler(all: &Catalog) -> scheduler::Settings {
             true => scheduler::Wording::EachTaint,
             false => scheduler::Wording::TaintsTogether,
         },
+        lookup_timeout: all.period("kubernetes.authenticationLookupTimeout"),
         election: ElectionSettings {
             release_on_cancel: all.rule("kubernetes.schedulerReleasesLease"),
             ..election(all)
