@@ -142,30 +142,32 @@ fn without_a_quorum_nothing_heals_and_with_a_store_that_needs_none_it_does() {
     assert!(is_marked(&world), "and the Machine with it");
 }
 
-/// The page's disasters of etcd and of API servers, with their variants, and whether the cluster is
+const PLATFORMS: [&str; 2] = ["tkgs-2024", "tkgs-current"];
+
+/// The page's disasters of etcd and of API servers, with their variants, and where the cluster is
 /// well again at the end.
-const SCENARIOS: [(&str, bool); 8] = [
-    ("etcd-one-of-three", false),
-    ("etcd-one-of-three-follower", false),
-    ("etcd-one-of-three-worker-dies", false),
-    ("etcd-one-of-three-repaired", true),
-    ("etcd-crash-loop", false),
-    ("etcd-crash-loop-repaired", true),
-    ("apiserver-removed", false),
-    ("apiserver-removed-repaired", true),
+const SCENARIOS: [(&str, &[&str]); 8] = [
+    ("etcd-one-of-three", &[]),
+    ("etcd-one-of-three-follower", &[]),
+    ("etcd-one-of-three-worker-dies", &[]),
+    ("etcd-one-of-three-repaired", &PLATFORMS),
+    ("etcd-crash-loop", &[]),
+    ("etcd-crash-loop-repaired", &PLATFORMS),
+    ("apiserver-removed", &["tkgs-current"]),
+    ("apiserver-removed-repaired", &PLATFORMS),
 ];
 
 #[test]
 fn every_expectation_holds_on_both_platforms() {
     for (name, recovers) in SCENARIOS {
-        for platform in ["tkgs-2024", "tkgs-current"] {
+        for platform in PLATFORMS {
             let scenario = load(name).expect("an embedded scenario");
             let game = Game::new(&scenario, Some(platform), &[], None).expect("valid");
             let run = game.play(1);
             let failed: Vec<&str> = run.failed().map(|line| line.text.as_str()).collect();
             assert!(failed.is_empty(), "{name} on {platform}: {failed:?}");
             let recovered = run.recovered_at.is_some();
-            assert_eq!(recovered, recovers, "{name} on {platform}");
+            assert_eq!(recovered, recovers.contains(&platform), "{name} on {platform}");
         }
     }
 }

@@ -73,7 +73,16 @@ fn joins_control_plane(vm: &mut Vm) -> bool {
     join.is_some_and(|join| join.control_plane)
 }
 
+/// True if an API server has been on this VM since the run began.
+fn has_server(core: &Core, vm: VmId) -> bool {
+    let mut all = core.datacenter.processes.iter();
+    all.any(|(_, process)| process.vm == vm && process.program == "kube-apiserver")
+}
+
 /// The units that every VM of the template has.
+///
+/// In local mode `kubeadm init`, `join` and `upgrade` alike write the address of the API server beside it
+/// into a control plane's kubelet.conf, so it is no matter how the VM came to be one.
 pub(super) fn install_units(
     core: &mut Core,
     components: &mut Vec<Process>,
@@ -81,7 +90,8 @@ pub(super) fn install_units(
     vm: VmId,
 ) {
     let name = core.datacenter.vm(vm).name.clone();
-    let is_local = settings.kubeadm.local_mode && joins_control_plane(core.datacenter.vm_mut(vm));
+    let is_plane = has_server(core, vm) || joins_control_plane(core.datacenter.vm_mut(vm));
+    let is_local = settings.kubeadm.local_mode && is_plane;
     let server = if is_local { Address::Here(API_PORT) } else { Address::Endpoint(WORKLOAD) };
     let kubelet = kubelet::Kubelet::new(settings.kubelet.clone(), server, name);
     let kubeadm = kubeadm::Kubeadm::new(settings.kubeadm, Address::Endpoint(WORKLOAD))
