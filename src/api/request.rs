@@ -79,10 +79,12 @@ pub enum Freshness {
     /// None given: as fresh as anything that was acknowledged before.
     #[default]
     Latest,
-    /// Likewise, and in chunks (`limit=500`), as kubectl asks.
+    /// Likewise, and in chunks (`limit=500`), as kubectl asks, and informers whose revision is too old.
     InChunks,
     /// `0`: whatever the server has.
     Any,
+    /// Likewise, and in chunks, as informers begin.
+    AnyInChunks,
     /// Not older than this.
     AtLeast(Revision),
 }

@@ -119,8 +119,8 @@ impl Informer {
     /// How fresh its next list has to be.
     pub fn freshness(&self) -> Freshness {
         match self.revision {
-            _ if self.outdated => Freshness::Latest,
-            Revision(0) => Freshness::Any,
+            _ if self.outdated => Freshness::InChunks,
+            Revision(0) => Freshness::AnyInChunks,
             seen => Freshness::AtLeast(seen),
         }
     }

@@ -261,14 +261,14 @@ impl Apiserver {
         ctx.after(CACHE_RETRY, self.settings.cache.retry_pause, Event::Refill);
     }
 
-    /// Where a list or a watch stands while the cache is not filled. Etcd is spared the whole lists of many,
-    /// but not one in chunks (`shouldDelegateListOnNotReadyCache`).
+    /// Where a list or a watch stands while the cache is not filled: with etcd, or it waits (`ready.wait`), or it
+    /// is refused.
     pub(super) fn without_cache(&mut self, id: u32, ctx: &mut Ctx<Event>) -> WithoutCache {
         match self.settings.cache.unfilled {
             // Nobody is refused by a server that has only just begun to serve.
             _ if !self.reflector.was_filled => {}
-            Unfilled::Delegate => return WithoutCache::Delegated,
-            Unfilled::Refuse if self.is_in_chunks(id) => return WithoutCache::Delegated,
+            _ if self.is_delegated(id) => return WithoutCache::Delegated,
+            Unfilled::Delegate => {}
             Unfilled::Refuse => {
                 let message = Text::word("storage is (re)initializing");
                 let rule = self.settings.cache.unfilled_retry_after;
@@ -283,9 +283,20 @@ impl Apiserver {
         WithoutCache::Settled
     }
 
-    fn is_in_chunks(&self, id: u32) -> bool {
+    /// True for a list that etcd is asked for in the cache's place (`GetList` of the API server's cacher). Up to
+    /// 1.30 that is one that needs no certain revision; from 1.31 on one in chunks of everything, which an
+    /// informer's first list is too (`shouldDelegateListOnNotReadyCache`).
+    fn is_delegated(&self, id: u32) -> bool {
         let verb = self.open.get(&id).map(|open| &open.request.verb);
-        matches!(verb, Some(Verb::List(_, Selector::All, Freshness::InChunks)))
+        let Some(Verb::List(_, selector, freshness)) = verb else { return false };
+        match self.settings.cache.unfilled {
+            Unfilled::Delegate => !matches!(freshness, Freshness::AtLeast(_)),
+            Unfilled::Refuse => {
+                let is_in_chunks =
+                    matches!(freshness, Freshness::InChunks | Freshness::AnyInChunks);
+                is_in_chunks && *selector == Selector::All
+            }
+        }
     }
 
     /// Serves a list.
@@ -303,7 +314,9 @@ impl Apiserver {
             return;
         }
         match (freshness, self.settings.cache.latest_lists) {
-            (Freshness::Any, _) => self.list_from_cache(id, kind, &selector, ctx),
+            (Freshness::Any | Freshness::AnyInChunks, _) => {
+                self.list_from_cache(id, kind, &selector, ctx)
+            }
             (Freshness::AtLeast(revision), _) => self.list_as_fresh_as(id, revision, ctx),
             (Freshness::Latest | Freshness::InChunks, LatestLists::Etcd) => {
                 self.ask_etcd(id, Stage::Reading, range, ctx);

@@ -201,7 +201,7 @@ fn a_list_s_read_is_made_again_whatever_becomes_of_the_cache() {
         let refused = StoreAnswer::Failed(no_leader());
         server.play(Input::Message(watch.0, Message::Stored(watch.1.id, refused)));
     }
-    server.ask(list(Freshness::Any));
+    server.ask(list(Freshness::AtLeast(Revision(5))));
     assert_eq!(got(&server).1, "TooManyRequests: storage is (re)initializing");
     assert_eq!(server.stores(timed_out()), "get");
     server.pass(Duration::from_millis(25));
@@ -260,17 +260,22 @@ fn without_a_leader_the_cache_serves_for_half_a_minute_and_then_refuses() {
         panic!("{:?}", server.sent)
     };
     assert_eq!(error.message, "EOF");
+    let some = Selector::Named(Text::word("worker-0"));
     for verb in [
         list(Freshness::Any),
+        list(Freshness::AtLeast(Revision(5))),
         list(Freshness::Latest),
+        Verb::List(Kind::Node, some, Freshness::AnyInChunks),
         Verb::Watch(Kind::Node, Selector::All, Revision(5)),
     ] {
         server.ask(verb);
         assert_eq!(got(&server).1, "TooManyRequests: storage is (re)initializing");
     }
-    server.ask(list(Freshness::InChunks));
-    assert_eq!(server.stores(StoreAnswer::Values(Revision(6), Vec::new())), "range");
-    assert_eq!(got(&server).1, "0 at 6", "kubectl's list is asked of etcd");
+    for freshness in [Freshness::InChunks, Freshness::AnyInChunks] {
+        server.ask(list(freshness));
+        assert_eq!(server.stores(StoreAnswer::Values(Revision(6), Vec::new())), "range");
+        assert_eq!(got(&server).1, "0 at 6", "kubectl's list, and an informer's first: of etcd");
+    }
     assert_eq!(server.logged.len(), 1, "{:?}", server.logged);
     server.pass(Duration::from_secs(1));
     server.fill();
@@ -279,7 +284,7 @@ fn without_a_leader_the_cache_serves_for_half_a_minute_and_then_refuses() {
 }
 
 #[test]
-fn in_1_30_a_list_without_a_cache_is_asked_of_etcd_and_a_watch_waits() {
+fn in_1_30_a_list_of_any_revision_is_asked_of_etcd_without_a_cache_and_others_wait() {
     let mut server = Server::up(settings_of_1_30());
     server.watch_ends(no_leader());
     for _ in 0..31 {
@@ -287,6 +292,7 @@ fn in_1_30_a_list_without_a_cache_is_asked_of_etcd_and_a_watch_waits() {
         server.stores(StoreAnswer::Failed(no_leader()));
     }
     server.ask(Verb::Watch(Kind::Node, Selector::All, Revision(5)));
+    server.ask(list(Freshness::AtLeast(Revision(5))));
     server.ask(list(Freshness::Any));
     assert_eq!(server.stores(timed_out()), "range");
     assert_eq!(got(&server).1, ": etcdserver: request timed out");
@@ -294,6 +300,10 @@ fn in_1_30_a_list_without_a_cache_is_asked_of_etcd_and_a_watch_waits() {
     server.pass(Duration::from_secs(1));
     server.fill();
     assert!(matches!(server.answered[1].1, Ok(Answer::Watching)));
+    assert!(
+        matches!(server.answered[2].1, Ok(Answer::List(..))),
+        "it waits for a certain revision"
+    );
 }
 
 #[test]
