@@ -151,7 +151,7 @@ const SCENARIOS: [(&str, &[&str]); 8] = [
     ("etcd-one-of-three-follower", &[]),
     ("etcd-one-of-three-worker-dies", &[]),
     ("etcd-one-of-three-repaired", &PLATFORMS),
-    ("etcd-crash-loop", &[]),
+    ("etcd-crash-loop", &["tkgs-current"]),
     ("etcd-crash-loop-repaired", &PLATFORMS),
     ("apiserver-removed", &["tkgs-current"]),
     ("apiserver-removed-repaired", &PLATFORMS),

@@ -128,7 +128,10 @@ fn a_removed_manifest_ends_the_api_server_for_good_and_the_file_brings_it_back()
         let mut world = cluster(seed);
         play_until(&mut world, 60);
         remove(&mut world, APISERVER);
-        play_until(&mut world, 62);
+        // Who watches it keeps it from ending before its kubelet kills it, after 30 s.
+        play_until(&mut world, 89);
+        assert!(runs(&world, "kube-apiserver"));
+        play_until(&mut world, 92);
         assert!(!runs(&world, "kube-apiserver"));
         play_until(&mut world, 1800);
         assert_eq!(starts(&world, "kube-apiserver"), [] as [f64; 0]);

@@ -78,7 +78,10 @@ pub fn state(moment: &Moment, thing: &Thing) -> Option<String> {
         "Process" => Some(
             match (fields.is_true("running"), fields.is_true("frozen")) {
                 (true, true) => "frozen",
-                (true, false) if fields.is_false("serving") => "starting",
+                (true, false) if fields.is_false("serving") => match fields.has_served() {
+                    true => "ending",
+                    false => "starting",
+                },
                 (true, false) => "running",
                 (false, _) => "ended",
             }

@@ -168,6 +168,12 @@ impl Fields {
         }
     }
 
+    /// True if it was not its start that told that a process does not serve.
+    pub fn has_served(&self) -> bool {
+        let told_by = |field: &str| self.get(field).map(|held| held.entry);
+        told_by("serving") != told_by("running")
+    }
+
     /// True if a field is present and false.
     pub fn is_false(&self, field: &str) -> bool {
         self.get(field).is_some_and(|held| held.value == Value::Bool(false))

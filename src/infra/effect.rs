@@ -138,6 +138,8 @@ pub enum Trace {
     Host(Box<HostChange>),
     /// An API server's start is over.
     Up,
+    /// An API server was told to end: it refuses whoever connects.
+    Down,
     /// An API server serves now, or does no more, perhaps objects of some kinds alone. No entry tells of it, but who
     /// judges looks again.
     Serves,

@@ -48,10 +48,10 @@ impl Core {
                 let by = self.datacenter.processes.get(id).name.clone();
                 cause.entry = Some(self.recorder.backends(self.now, *change, by, cause.entry));
             }
-            Trace::Up => {
+            Trace::Up | Trace::Down => {
                 let name = &self.datacenter.processes.get(id).name;
                 let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
-                let serves = ("serving", true);
+                let serves = ("serving", matches!(trace, Trace::Up));
                 let entry = self.recorder.process(self.now, &cluster, name, serves, cause.entry);
                 cause.entry = Some(entry);
             }

@@ -87,6 +87,7 @@ fn words(entry: &Entry, fault: SimTime) -> String {
         ("exists", _, _) => "is created".to_owned(),
         ("running", _, Value::Bool(false)) => "ends".to_owned(),
         ("running", _, _) => "starts".to_owned(),
+        ("serving", _, Value::Bool(false)) => "refuses whoever connects".to_owned(),
         ("serving", _, _) => "serves".to_owned(),
         ("frozen", _, Value::Bool(true)) => "hangs".to_owned(),
         ("frozen", _, _) => "goes on".to_owned(),

@@ -23,6 +23,8 @@ pub struct Server {
     pub sent: Vec<(SimTime, Message)>,
     pub logged: Vec<String>,
     pub exited: bool,
+    /// How often the user's connection was closed.
+    pub closed: u32,
     timers: Vec<(SimTime, Event)>,
     requests: u32,
     watch: Option<u32>,
@@ -96,6 +98,7 @@ impl Server {
             sent: Vec::new(),
             logged: Vec::new(),
             exited: false,
+            closed: 0,
             timers: Vec::new(),
             requests: 0,
             watch: None,
@@ -152,6 +155,7 @@ impl Server {
                 Effect::Connect(..) => self.dialled += 1,
                 Effect::ConnectToVm(id, vm, port) => self.tunnels.push((id, vm, port)),
                 Effect::Exit => self.exited = true,
+                Effect::Close(CLIENT) => self.closed += 1,
                 _ => {}
             }
         }

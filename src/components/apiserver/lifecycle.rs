@@ -1,10 +1,14 @@
 //! An API server's beginning and end.
 //!
 //! ```text
-//! started ── dials etcd, lists everything ── listens ── start hooks over ─> serves ── SIGTERM
-//!    ├ no connection for 20 s ─> exits                                                    │
-//!    └ a first read fails     ─> exits                 ends what is under way, and itself <┘
+//! started ── dials etcd, lists everything ── listens ── start hooks over ─> serves ── SIGTERM ─┐
+//!    ├ no connection for 20 s ─> exits                                                       │
+//!    └ a first read fails     ─> exits            refuses whoever connects, and goes on with <┘
+//!                                                 what is under way ── all over, or 60 s ─> exits
 //! ```
+//! Watches are under way too, and nobody ends them (`--shutdown-watch-termination-grace-period` is 0): a server
+//! that is watched takes its whole time, or until its kubelet kills it (30 s).
+//!
 //! Follows `k/k:pkg/controlplane` (`Unable to perform initial IP allocation check`) and
 //! `staging/src/k8s.io/apiserver/pkg/server/genericapiserver.go`.
 //!
@@ -14,15 +18,16 @@
 //! A member of etcd that has yet to find its cluster lets it wait, one that has lost its leader does not.
 //!
 //! Simplified: what is asked before it is ready waits, where the real one answers some requests earlier.
-//! It has no entry of its own among the endpoints of the Service `kubernetes`.
+//! It has no entry of its own among the endpoints of the Service `kubernetes`, so none to remove before it
+//! refuses anybody, for which the real one takes up to 20 s without etcd.
 
 use super::channel::Line;
 use super::health::Health;
 use super::reflector::Own;
-use super::{Apiserver, Event, Stage};
+use super::{Apiserver, Event, Open, Stage};
 use crate::api::Kind;
 use crate::engine::Purpose;
-use crate::infra::{Ctx, Start, Trace};
+use crate::infra::{ConnectionId, Ctx, Start, Trace};
 
 /// What the users ask for by whom the API's availability is defined.
 pub const ASKED: Kind = Kind::ConfigMap;
@@ -59,7 +64,7 @@ impl Apiserver {
 
     /// Opens its port once every storage has its etcd.
     pub(super) fn dialled(&mut self, ctx: &mut Ctx<Event>) {
-        if !self.is_dialling() {
+        if !self.is_dialling() && !self.terminating {
             ctx.open_ports();
         }
     }
@@ -103,19 +108,35 @@ impl Apiserver {
         }
     }
 
-    /// Ends watches at once, and itself when nothing is under way any more.
-    ///
-    /// Simplified: it goes on listening meanwhile, and does not hear what it is asked.
+    /// Refuses whoever connects, and ends when nothing is under way any more, or its time is over
+    /// (`RunServer` of `staging/src/k8s.io/apiserver/pkg/server/secure_serving.go`; its `ShutdownTimeout` is the
+    /// `RequestTimeout`).
     pub(super) fn terminate(&mut self, ctx: &mut Ctx<Event>) {
-        self.terminating = true;
+        if std::mem::replace(&mut self.terminating, true) {
+            return;
+        }
+        self.is_watched = self.cache.is_watched() || self.open.values().any(Open::is_watch);
+        if self.is_up {
+            ctx.trace(Trace::Down);
+        }
         self.tell_if_serves(ctx);
-        self.cache.end_all(|to, message| ctx.send(to, message));
-        self.open.retain(|_, open| !open.is_watch());
+        ctx.close_ports();
+        let limit = self.settings.request_timeout;
+        ctx.after("kubernetes.requestTimeout", limit, Event::ShutdownOver);
         self.end_if_idle(ctx);
     }
 
+    /// A client asks on his old connection: he has been told to take another (GOAWAY).
+    ///
+    /// Simplified: his watches end with it, where real ones go on beside it, so it is not for want of them
+    /// that the server ends.
+    pub(super) fn send_away(&mut self, client: ConnectionId, ctx: &mut Ctx<Event>) {
+        ctx.close(client);
+        self.on_client_gone(client, ctx);
+    }
+
     pub(super) fn end_if_idle(&mut self, ctx: &mut Ctx<Event>) {
-        if self.terminating && self.open.is_empty() {
+        if self.terminating && !self.is_watched && self.open.is_empty() {
             ctx.exit();
         }
     }

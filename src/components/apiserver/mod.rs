@@ -23,6 +23,8 @@ mod forward;
 mod forward_tests;
 mod health;
 mod lifecycle;
+#[cfg(test)]
+mod lifecycle_tests;
 mod modify;
 mod reflector;
 mod storage;
@@ -114,6 +116,8 @@ pub enum Event {
     DialOver,
     /// A new process has waited long enough for its first reads.
     FirstReadOver,
+    /// It was told to end long enough ago.
+    ShutdownOver,
 }
 
 /// One API server process.
@@ -135,6 +139,8 @@ pub struct Apiserver {
     is_up: bool,
     /// It has been told to end, and serves what is under way.
     terminating: bool,
+    /// It was watched when it was told.
+    is_watched: bool,
     /// Whether it served all and some when that was last told.
     served: [bool; 2],
 }
@@ -200,6 +206,7 @@ impl Apiserver {
             hooks_over: true,
             is_up: true,
             terminating: false,
+            is_watched: false,
             served: [false; 2],
         }
     }
@@ -256,6 +263,7 @@ impl Apiserver {
             }
             Event::DialOver => self.dial_over(ctx),
             Event::FirstReadOver => self.first_read_over(ctx),
+            Event::ShutdownOver => ctx.exit(),
         }
     }
 
@@ -282,7 +290,7 @@ impl Apiserver {
 
     fn accept(&mut self, client: ConnectionId, request: Request, ctx: &mut Ctx<Event>) {
         if self.terminating {
-            return;
+            return self.send_away(client, ctx);
         }
         let timeout = match &request.verb {
             Verb::Watch(..) => None,

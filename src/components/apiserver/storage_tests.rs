@@ -480,19 +480,6 @@ fn a_new_server_ends_without_an_etcd_that_serves_it() {
 }
 
 #[test]
-fn a_server_told_to_end_ends_its_watches_and_serves_what_is_under_way() {
-    let mut server = Server::up(settings());
-    server.ask(Verb::Watch(Kind::Node, Selector::All, Revision(5)));
-    server.ask(get());
-    server.play(Input::Terminate);
-    assert!(matches!(server.sent[..], [(_, Message::WatchEnded(1, _))]));
-    assert!(!server.exited, "a read is under way");
-    server.stores(StoreAnswer::Value(Revision(5), Some(Arc::new(node()))));
-    assert_eq!(got(&server).1, "well");
-    assert!(server.exited);
-}
-
-#[test]
 fn words_of_etcd_stand_alone_and_those_of_its_transport_do_not() {
     let words = |code, text| storage::words(&StoreError { code, message: Text::word(text) });
     assert_eq!(words(GrpcCode::Unavailable, "etcdserver: no leader"), "etcdserver: no leader");

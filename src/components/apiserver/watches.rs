@@ -125,6 +125,11 @@ impl WatchCache {
         self.by_kind[kind as usize].watches.iter().map(|watch| watch.client)
     }
 
+    /// True if anybody watches anything.
+    pub fn is_watched(&self) -> bool {
+        self.by_kind.iter().any(|of_kind| !of_kind.watches.is_empty())
+    }
+
     /// Closes the watches of a client that is gone.
     pub fn close(&mut self, client: ConnectionId) {
         for of_kind in &mut self.by_kind {
@@ -132,7 +137,7 @@ impl WatchCache {
         }
     }
 
-    /// Ends every watch without a word: the cache is filled anew, or the server stops.
+    /// Ends every watch without a word: the cache is filled anew.
     pub fn end_all(&mut self, mut send: impl FnMut(ConnectionId, Message)) {
         for of_kind in &mut self.by_kind {
             for watch in of_kind.watches.drain(..) {
