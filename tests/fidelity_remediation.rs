@@ -119,7 +119,7 @@ fn a_changed_rule_is_told_apart_by_its_own_steps() {
         ),
         (
             "kcp_leader_kubelet_stopped-capi-v1.14.0",
-            &[("clusterApi.etcdConnectTimeout", "30s")],
+            &[("clusterApi.etcdCallTimeout", "30s")],
             "Machine/$victim OwnerRemediated False CannotBeRemediated",
         ),
     ];

@@ -59,7 +59,6 @@ fn a_period_of_nothing_is_refused() {
     for key in [
         "kubernetes.podGcPeriod",
         "kubernetes.nodeStatusUpdateFrequency",
-        "kubernetes.nodeLeaseRenewInterval",
         "kubernetes.noExecuteTaintPassPeriod",
         "kubernetes.nodeMonitorPeriod",
         "kubernetes.unschedulableCheck",

@@ -57,7 +57,10 @@ fn settings(platform: &str, word: &str) -> Result<Listed, Vec<String>> {
         .map(|(key, setting)| SettingRow {
             key: key.clone(),
             value: setting.value.clone(),
-            unit: platform.catalog.form(key).unit(key),
+            unit: match &setting.derived {
+                Some(derived) => format!("always {derived}"),
+                None => platform.catalog.form(key).unit(key),
+            },
             basis: setting.basis.name(),
             range: setting.range.clone().unwrap_or_default(),
             settable: setting.settable,

@@ -4,7 +4,8 @@
 //! it relied on. What a number means is not known here.
 
 use super::changed::{By, Change};
-use super::form::Form;
+use super::derived::{self, Derived, Moved};
+use super::form::{Form, delay, span};
 use super::manifests::{Place, Wish, WishSource};
 use super::mistake::{Mistake, nearest};
 use super::yaml::Spanned;
@@ -38,8 +39,12 @@ pub struct Setting {
     pub basis: Basis,
     /// Within which nobody knows where it lies.
     pub range: Option<String>,
+    /// How it follows from others, if it does.
+    pub derived: Option<Derived>,
     /// How it was changed, if it was.
     pub(super) changed: Option<Change>,
+    /// What moves it, if it is derived and one of those was changed.
+    pub(super) moved: Option<Moved>,
 }
 
 /// Where a number comes from.
@@ -56,7 +61,9 @@ pub enum Basis {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Written {
-    value: Spanned<Scalar>,
+    /// Either this or `derived`.
+    value: Option<Spanned<Scalar>>,
+    derived: Option<Derived>,
     flag: String,
     #[serde(default)]
     settable: bool,
@@ -90,22 +97,28 @@ impl Catalog {
     /// Adds the settings of a file, under a prefix.
     pub fn add(&mut self, prefix: &str, written: BTreeMap<String, Written>) {
         for (key, written) in written {
-            let value = match written.value.value {
-                Scalar::Flag(flag) => flag.to_string(),
-                Scalar::Count(count) => count.to_string(),
-                Scalar::Text(text) => text,
+            let Written { value, derived, flag, settable, source, basis, range } = written;
+            assert!(value.is_some() != derived.is_some(), "models: {key}: a value, or derived");
+            let value = match value.map(|value| value.value) {
+                Some(Scalar::Flag(flag)) => flag.to_string(),
+                Some(Scalar::Count(count)) => count.to_string(),
+                Some(Scalar::Text(text)) => text,
+                // Until all are there that it follows from.
+                None => String::new(),
             };
-            let Written { flag, settable, source, basis, range, .. } = written;
             let key = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
-            let setting = Setting { value, flag, settable, source, basis, range, changed: None };
+            let (changed, moved) = (None, None);
+            let setting =
+                Setting { value, flag, settable, source, basis, range, derived, changed, moved };
             self.settings.insert(key, setting);
         }
+        derived::follow(&mut self.settings);
     }
 
     /// `--set KEY=VALUE`. Whether the value is one that the setting can have is known to whoever
     /// takes it; see [`Catalog::mistakes`].
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Mistake> {
-        if !self.settings.contains_key(key) {
+        let Some(setting) = self.settings.get(key) else {
             let near = nearest(key, self.settings.keys().map(String::as_str));
             let hint = near.map_or_else(
                 || "; `healsim list settings` names them all".to_owned(),
@@ -113,6 +126,11 @@ impl Catalog {
             );
             let place = format!("--set {key}={value}");
             return Err(Mistake::of(&place, format!("no setting `{key}`{hint}")));
+        };
+        if let Some(derived) = &setting.derived {
+            let from = derived.from().join("` or `");
+            let message = format!("{key} is always {derived}; set `{from}`");
+            return Err(Mistake::of(&format!("--set {key}={value}"), message));
         }
         self.change(key, value, By::Option);
         Ok(())
@@ -147,6 +165,7 @@ impl Catalog {
             None => before,
         };
         setting.changed = Some(Change { instead_of, by });
+        derived::follow(&mut self.settings);
     }
 
     /// The settings that were changed, by key; a default of a manifest counts if it changes something.
@@ -344,17 +363,28 @@ impl Catalog {
         &setting.value
     }
 
-    fn note(&self, key: &str, message: String) {
+    fn note<'a>(&'a self, key: &'a str, message: String) {
         let setting = self.settings.get(key);
-        let change = setting.and_then(|setting| Some((setting, setting.changed.as_ref()?)));
-        let place = match change.map(|(setting, change)| (&setting.value, &change.by)) {
-            Some((value, By::Option)) => format!("--set {key}={value}"),
-            Some((_, By::Manifest(Place { file, line, column }, _))) => {
+        let moved = setting.and_then(|setting| setting.moved.as_ref());
+        // Who has changed what this one follows from looks for it there.
+        let (by, message) = match moved {
+            Some(Moved { key: from, value, change }) => {
+                (Some((from.as_str(), value, change)), format!("{key} follows: {message}"))
+            }
+            None => {
+                let own =
+                    |setting: &'a Setting| Some((key, &setting.value, setting.changed.as_ref()?));
+                (setting.and_then(own), message)
+            }
+        };
+        let place = match by.map(|(key, value, change)| (key, value, &change.by)) {
+            Some((key, value, By::Option)) => format!("--set {key}={value}"),
+            Some((key, _, By::Manifest(Place { file, line, column }, _))) => {
                 format!("{file}:{line}:{column}: {key}")
             }
             None => format!("models: {key}"),
         };
-        let was = change.map(|(_, change)| &change.instead_of);
+        let was = by.map(|(_, _, change)| &change.instead_of);
         let was = was.map_or_else(String::new, |was| format!(" (it is `{was}` here)"));
         let mistake = Mistake::of(&place, format!("{message}{was}"));
         let mut mistakes = self.mistakes.borrow_mut();
@@ -368,33 +398,6 @@ impl Catalog {
 const SHORTEST_PERIOD: Duration = Duration::from_millis(1);
 /// What stands in for a wrong value, until the mistake is reported.
 const SECOND: Duration = Duration::from_secs(1);
-
-/// `LOW..HIGH`, both durations, in this order; or what is wrong with it.
-pub fn delay(text: &str) -> Result<Delay, String> {
-    let Some((low, high)) = text.split_once("..") else {
-        return Err(format!(
-            "`{text}` is not a range of durations; write LOW..HIGH, for example 29s..47s"
-        ));
-    };
-    let read = |text: &str| text.parse::<Duration>().map_err(|error| error.to_string());
-    let (low, high) = (read(low)?, read(high)?);
-    if low > high {
-        return Err(format!("`{text}` is reversed; write the lower bound first: {high}..{low}"));
-    }
-    Ok(Delay { low, high })
-}
-
-/// The least and the most that a text means, in microseconds or as a count.
-fn span(text: &str) -> Option<(u64, u64)> {
-    let one = |text: &str| {
-        let length = text.parse::<Duration>().map(Duration::as_micros);
-        text.parse().or(length).ok()
-    };
-    match text.split_once("..") {
-        Some((low, high)) => Some((one(low)?, one(high)?)),
-        None => Some((one(text)?, one(text)?)),
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -454,12 +457,5 @@ mod tests {
                 assert!(!is_fixed, "{name}: {key}: {flag}");
             }
         }
-    }
-
-    #[test]
-    fn a_reversed_range_is_told_apart_from_none() {
-        assert!(delay("50s..20s").expect_err("reversed").contains("reversed"));
-        assert!(delay("50s").expect_err("no range").contains("LOW..HIGH"));
-        assert!(delay("5s..x").expect_err("no duration").contains("`x` is not a duration"));
     }
 }

@@ -3,6 +3,7 @@
 //! Which value wins over which is not known here.
 
 use super::catalog::{Basis, Setting};
+use super::derived::Moved;
 use super::manifests::{Manifests, Place, WishSource};
 use crate::engine::{Duration, Text};
 
@@ -38,9 +39,14 @@ impl Change {
 }
 
 impl Setting {
-    /// Where its value comes from, if somebody has given it: `--set`, or FILE:LINE.
+    /// Where its value comes from, if somebody has given it: `--set`, or FILE:LINE; of one that is
+    /// derived also what he has given.
     pub fn given_by(&self) -> Option<Text> {
-        self.changed.as_ref().map(Change::from)
+        let moved = || {
+            let Moved { key, change, .. } = self.moved.as_ref()?;
+            Some(Text::from(format!("{} of {key}", change.from())))
+        };
+        self.changed.as_ref().map(Change::from).or_else(moved)
     }
 }
 
@@ -65,7 +71,9 @@ pub(super) fn pod_grace(
         source: "Kubernetes API reference; 30s where nothing is said".to_owned(),
         basis: Basis::Documented,
         range: None,
+        derived: None,
         changed,
+        moved: None,
     };
     Some((POD_GRACE.to_owned(), setting))
 }

@@ -2,7 +2,7 @@
 //!
 //! The getter that takes a setting says it, so no second list can differ from what is accepted.
 
-use crate::engine::Duration;
+use crate::engine::{Delay, Duration};
 
 /// What a setting's value is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +66,33 @@ impl Form {
     }
 }
 
+/// `LOW..HIGH`, both durations, in this order; or what is wrong with it.
+pub fn delay(text: &str) -> Result<Delay, String> {
+    let Some((low, high)) = text.split_once("..") else {
+        return Err(format!(
+            "`{text}` is not a range of durations; write LOW..HIGH, for example 29s..47s"
+        ));
+    };
+    let read = |text: &str| text.parse::<Duration>().map_err(|error| error.to_string());
+    let (low, high) = (read(low)?, read(high)?);
+    if low > high {
+        return Err(format!("`{text}` is reversed; write the lower bound first: {high}..{low}"));
+    }
+    Ok(Delay { low, high })
+}
+
+/// The least and the most that a text means, in microseconds or as a count.
+pub(super) fn span(text: &str) -> Option<(u64, u64)> {
+    let one = |text: &str| {
+        let length = text.parse::<Duration>().map(Duration::as_micros);
+        text.parse().or(length).ok()
+    };
+    match text.split_once("..") {
+        Some((low, high)) => Some((one(low)?, one(high)?)),
+        None => Some((one(text)?, one(text)?)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,5 +122,12 @@ mod tests {
         assert_eq!(unit("a", "4"), "number from 0");
         assert_eq!(unit("a", "true"), "true | false");
         assert_eq!(unit("a", "keep"), "word");
+    }
+
+    #[test]
+    fn a_reversed_range_is_told_apart_from_none() {
+        assert!(delay("50s..20s").expect_err("reversed").contains("reversed"));
+        assert!(delay("50s").expect_err("no range").contains("LOW..HIGH"));
+        assert!(delay("5s..x").expect_err("no duration").contains("`x` is not a duration"));
     }
 }

@@ -1,7 +1,7 @@
 //! The lines of `expect` as they are written: alone, or several under one observation of a source.
 
-use super::catalog;
 use super::expect::{Expectation, Names, Pattern, RECOVERED, Sight};
+use super::form;
 use super::lesson::{Because, Claim};
 use super::mistake::Mistake;
 use super::models;
@@ -212,7 +212,7 @@ impl Reader<'_> {
 
     fn range(&self, range: &Spanned<String>) -> Result<(Duration, Duration), Mistake> {
         let delay =
-            catalog::delay(&range.value).map_err(|message| self.source.mistake(range, message))?;
+            form::delay(&range.value).map_err(|message| self.source.mistake(range, message))?;
         if delay.low > self.rest {
             let message = format!(
                 "nothing can be seen {} after the first fault: the run ends {} after it; raise \

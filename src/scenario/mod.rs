@@ -8,6 +8,7 @@ mod assumed;
 mod awaited;
 mod catalog;
 mod changed;
+mod derived;
 mod disk_words;
 mod documents;
 mod etcd_health;
@@ -48,6 +49,7 @@ mod yaml_words;
 pub use actions::{Action, actions};
 pub use assumed::{RangeEnd, at_end};
 pub use catalog::{Basis, Catalog, Setting};
+pub use derived::Derived;
 pub use etcd_lab::etcd_lab;
 pub use expect::{Expectation, Names, Pattern, Seen, Sight, Subject};
 pub use faults::{

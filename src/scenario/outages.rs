@@ -3,8 +3,8 @@
 //! One outage strikes a cluster in which nothing else breaks. How often they come is a number of
 //! `models/outages/`; what the cluster makes of one is played. Nothing here knows what is counted.
 
-use super::catalog::delay;
 use super::faults::{Fault, FreezeProcess, IsolateVm, RejoinVm, ThawProcess};
+use super::form::delay;
 use super::models;
 use super::play::Game;
 use super::stage::Stage;

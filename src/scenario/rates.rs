@@ -4,8 +4,8 @@
 //! Failures come each on its own, at random times. What a cluster makes of one is played; what it
 //! comes to over years is not known here.
 
-use super::catalog::delay;
 use super::file::{MOST_ZONES, possible_control_planes};
+use super::form::delay;
 use super::hosts::MOST_HOSTS;
 use super::manifests::Place;
 use super::mistake::{Mistake, nearest};
