@@ -40,11 +40,13 @@ pub fn retries(all: &Catalog) -> RetrySettings {
 
 /// How an API server behaves.
 pub fn apiserver(all: &Catalog) -> apiserver::Settings {
+    let request_timeout = all.period("kubernetes.requestTimeout");
     apiserver::Settings {
         service: all.delay("kubernetes.apiserverService"),
-        request_timeout: all.period("kubernetes.requestTimeout"),
+        request_timeout,
         aborted_percent: all.percent("kubernetes.abortedAtDeadlinePercent"),
-        mutating_timeout: all.period("kubernetes.mutatingRequestTimeout"),
+        // A bound within that of every request, so the shorter of the two decides.
+        mutating_timeout: all.period("kubernetes.mutatingRequestTimeout").min(request_timeout),
         default_toleration: all.duration("kubernetes.defaultTolerationSeconds"),
         eviction_tries: small(all.count("kubernetes.evictionTries", 1..=1_000)),
         eviction_pause: all.duration("kubernetes.evictionPause"),

@@ -35,3 +35,12 @@ fn a_shells_waits_are_named_after_the_settings_that_decide_them() {
         assert_eq!(shell.thinking, all.delay(thinking), "{workers}: {thinking}");
     }
 }
+
+#[test]
+fn no_write_may_take_longer_than_any_request() {
+    let mut platform = models::platform("tkgs-2024").expect("embedded");
+    let mutating = |platform: &Platform| settings(platform).apiserver.mutating_timeout;
+    assert_eq!(mutating(&platform), Duration::from_secs(34));
+    platform.catalog.set("kubernetes.requestTimeout", "20s").expect("a setting");
+    assert_eq!(mutating(&platform), Duration::from_secs(20));
+}
