@@ -1,6 +1,8 @@
 //! What is named after a setting is decided by it.
 
 use super::*;
+use crate::scenario::{Changes, Game, Scenario, Source};
+use std::collections::BTreeSet;
 
 #[test]
 fn a_shells_waits_are_named_after_the_settings_that_decide_them() {
@@ -43,4 +45,46 @@ fn no_write_may_take_longer_than_any_request() {
     assert_eq!(mutating(&platform), Duration::from_secs(34));
     platform.catalog.set("kubernetes.requestTimeout", "20s").expect("a setting");
     assert_eq!(mutating(&platform), Duration::from_secs(20));
+}
+
+/// With all that can make somebody read a number: hosts, volumes, users of each kind.
+const ALL: &str = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: all }\nspec:\n  \
+    platform: tkgs-2024\n  \
+    cluster: { controlPlane: 3, workers: 3, hosts: 6, highAvailability: true }\n  \
+    workloads:\n    - { name: db, kind: StatefulSet, replicas: 3, volume: true }\n  \
+    probes: [{ app: db }, { deploy: 1m }, { api: each }]\n  \
+    faults: [{ at: 1m, kubectl: get nodes }]\n  until: 2m\n";
+
+/// A number that no code reads would be a promise that nobody keeps.
+#[test]
+fn every_setting_is_read_on_some_platform() {
+    let scenario = Scenario::read(Source::embedded("all.yaml", ALL)).expect("a scenario");
+    let mut unread: BTreeSet<String> = BTreeSet::new();
+    let mut read: BTreeSet<String> = BTreeSet::new();
+    for name in models::platforms() {
+        let catalog = models::platform(name).expect("embedded").catalog;
+        let set: Vec<(String, String)> = catalog
+            .iter()
+            .filter(|(_, setting)| setting.derived.is_none())
+            .map(|(key, setting)| (key.clone(), setting.value.clone()))
+            .collect();
+        let changes = Changes { platform: Some(name), set: &set, until: None, manifests: &[] };
+        // Some platforms have no workers for these workloads.
+        let Ok(game) = Game::with(&scenario, changes) else { continue };
+        let doubted: Vec<&str> = game
+            .doubts()
+            .iter()
+            .filter_map(|doubt| doubt.split_once(" changes nothing"))
+            .map(|(key, _)| key)
+            .collect();
+        for (key, _) in &set {
+            match doubted.contains(&key.as_str()) {
+                true => unread.insert(key.clone()),
+                false => read.insert(key.clone()),
+            };
+        }
+    }
+    let never: Vec<&String> = unread.difference(&read).collect();
+    assert_eq!(never, Vec::<&String>::new());
+    assert!(read.iter().any(|key| key.starts_with("vmOperator.")), "tkgs-2024 is among them");
 }
