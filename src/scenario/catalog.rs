@@ -226,14 +226,28 @@ impl Catalog {
         })
     }
 
-    /// The time after which something comes again: never next to none, else it would come again
-    /// and again and time would hardly pass.
+    /// The time after which something is tried again or given up: never next to none, else it would
+    /// come again and again and time would hardly pass.
     pub fn period(&self, key: &str) -> Duration {
+        self.at_least(key, SHORTEST_PERIOD)
+    }
+
+    /// The time after which somebody asks or looks at everything again, for as long as he runs: no
+    /// run would come to its end if he did nothing else. As short as the platform has it is short
+    /// enough for everyone, and a tenth of that for who wants to know what comes of it.
+    pub fn rhythm(&self, key: &str) -> Duration {
+        let own = self.settings.get(key).and_then(Setting::on_platform);
+        let tenth = own.and_then(|own| own.parse::<Duration>().ok()).map(|own| own.scaled(1, 10));
+        let least = tenth.map_or(SHORTEST_RHYTHM, |tenth| tenth.min(SHORTEST_RHYTHM));
+        self.at_least(key, least.max(SHORTEST_PERIOD))
+    }
+
+    fn at_least(&self, key: &str, least: Duration) -> Duration {
         let period = self.length(key, Form::Period);
-        if period < SHORTEST_PERIOD {
+        if period < least {
             let text = &self.settings[key].value;
-            let message = "would come again and again without end; write at least";
-            self.note(key, format!("`{text}` {message} {SHORTEST_PERIOD}"));
+            let message = "would come again too soon for a run to end; write at least";
+            self.note(key, format!("`{text}` {message} {least}"));
             return SECOND;
         }
         period
@@ -368,7 +382,7 @@ impl Catalog {
         let moved = setting.and_then(|setting| setting.moved.as_ref());
         // Who has changed what this one follows from looks for it there.
         let (by, message) = match moved {
-            Some(Moved { key: from, value, change }) => {
+            Some(Moved { key: from, value, change, .. }) => {
                 (Some((from.as_str(), value, change)), format!("{key} follows: {message}"))
             }
             None => {
@@ -396,6 +410,8 @@ impl Catalog {
 
 /// The real components have nothing below 5 ms.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(1);
+/// An hour has 36,000 of these, of each who has it: some seconds to play.
+const SHORTEST_RHYTHM: Duration = Duration::from_millis(100);
 /// What stands in for a wrong value, until the mistake is reported.
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -433,10 +449,25 @@ mod tests {
         assert_eq!(mistakes.len(), 1);
         let shown = mistakes[0].to_string();
         assert!(
-            shown.starts_with("--set kubernetes.podGcPeriod=0s: `0s` would come again"),
+            shown.starts_with("--set kubernetes.podGcPeriod=0s: `0s` would come again too soon"),
             "{shown}"
         );
         assert!(shown.ends_with("(it is `20s` here)"), "{shown}");
+    }
+
+    #[test]
+    fn what_comes_again_for_ever_comes_ten_times_a_second_at_most() {
+        let shown = |key: &str, value: &str| {
+            let catalog = set(key, value);
+            catalog.rhythm(key);
+            catalog.mistakes().iter().map(ToString::to_string).collect::<String>()
+        };
+        let key = "clusterApi.resync";
+        assert!(shown(key, "1ms").contains("`1ms` would come again too soon"), "{key}");
+        assert!(shown(key, "99ms").ends_with("write at least 100ms (it is `10m` here)"), "{key}");
+        assert_eq!(shown(key, "100ms"), "");
+        // What is set is never shorter than this by itself, and a tenth of it is no less.
+        assert_eq!(shown("loadBalancer.checkInterval", "500ms"), "");
     }
 
     #[test]

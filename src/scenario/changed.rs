@@ -39,6 +39,12 @@ impl Change {
 }
 
 impl Setting {
+    /// The value that it has on its platform, if that is another one.
+    pub(super) fn on_platform(&self) -> Option<&str> {
+        let changed = self.changed.as_ref().map(|change| &change.instead_of);
+        changed.or(self.moved.as_ref().map(|moved| &moved.was)).map(String::as_str)
+    }
+
     /// Where its value comes from, if somebody has given it: `--set`, or FILE:LINE; of one that is
     /// derived also what he has given.
     pub fn given_by(&self) -> Option<Text> {

@@ -26,6 +26,8 @@ pub(super) struct Moved {
     pub key: String,
     pub value: String,
     pub change: Change,
+    /// What the derived one is on the platform.
+    pub was: String,
 }
 
 impl TryFrom<String> for Derived {
@@ -69,11 +71,12 @@ impl Derived {
     }
 
     /// Of several that were changed the one that decides.
-    fn moved(&self, settings: &BTreeMap<String, Setting>) -> Option<Moved> {
+    fn moved(&self, was: &str, settings: &BTreeMap<String, Setting>) -> Option<Moved> {
         let changed = self.from.iter().filter_map(|key| {
             let setting = settings.get(key)?;
             let change = setting.changed.clone()?;
-            Some(Moved { key: key.clone(), value: setting.value.clone(), change })
+            let (key, value, was) = (key.clone(), setting.value.clone(), was.to_owned());
+            Some(Moved { key, value, change, was })
         });
         changed.min_by_key(|moved| moved.value.parse::<Duration>().ok())
     }
@@ -83,7 +86,8 @@ impl Derived {
 pub(super) fn follow(settings: &mut BTreeMap<String, Setting>) {
     let of = |(key, setting): (&String, &Setting)| {
         let derived = setting.derived.as_ref()?;
-        Some((key.clone(), derived.value(settings), derived.moved(settings)))
+        let was = setting.moved.as_ref().map_or(&setting.value, |moved| &moved.was);
+        Some((key.clone(), derived.value(settings), derived.moved(was, settings)))
     };
     let new: Vec<(String, Option<Duration>, Option<Moved>)> =
         settings.iter().filter_map(of).collect();
@@ -171,10 +175,11 @@ mod tests {
     fn a_value_that_leads_to_a_wrong_one_is_told_at_its_own_place() {
         let mut catalog = models::platform("tkgs-2024").expect("embedded").catalog;
         catalog.set("kubernetes.nodeLeaseDuration", "1ms").expect("a setting");
-        catalog.period("kubernetes.nodeLeaseRenewInterval");
+        catalog.rhythm("kubernetes.nodeLeaseRenewInterval");
         let shown = catalog.mistakes()[0].to_string();
         let words = "--set kubernetes.nodeLeaseDuration=1ms: kubernetes.nodeLeaseRenewInterval";
         assert!(shown.starts_with(words), "{shown}");
+        assert!(shown.contains("write at least 100ms"), "{shown}");
         // It is the user's number now, and the report says whence.
         let settings = catalog.into_settings();
         let given = settings["kubernetes.nodeLeaseRenewInterval"].given_by();

@@ -146,7 +146,7 @@ fn vsphere_provider(all: &Catalog) -> vsphere_provider::Settings {
             ..supervisor_shell(all, vsphere_provider::SHELL_RULES)
         },
         requeue: all.period("capv.requeue"),
-        resync: all.period("capv.resync"),
+        resync: all.rhythm("capv.resync"),
         resync_jitter_percent: all.count("capv.resyncJitterPercent", 0..=99),
         readiness_port: all.rule("capv.probesControlPlane").then_some(API_PORT.0),
     }
@@ -160,7 +160,7 @@ fn has_cloud(platform: &Platform) -> bool {
 fn cloud_controller(all: &Catalog) -> cloud_controller::Settings {
     cloud_controller::Settings {
         client: client(all),
-        monitor_period: all.period("kubernetes.cloudNodeMonitorPeriod"),
+        monitor_period: all.rhythm("kubernetes.cloudNodeMonitorPeriod"),
         provider_prefix: all.word("infra.providerIDPrefix"),
         initialization: cloud_controller::Initialization {
             backoff_first: all.period("kubernetes.cloudNodeBackoffFirst"),
@@ -181,11 +181,11 @@ fn vm_operator(all: &Catalog) -> vm_operator::Settings {
             workers: size(workers),
             ..supervisor_shell(all, vm_operator::SHELL_RULES)
         },
-        resync: all.period("vmOperator.resync"),
+        resync: all.rhythm("vmOperator.resync"),
         resync_jitter_percent: all.count("vmOperator.resyncJitterPercent", 0..=99),
         resync_at: None,
         probe: vm_operator::ProbeSettings {
-            period: all.period("vmOperator.probePeriod"),
+            period: all.rhythm("vmOperator.probePeriod"),
             timeout: all.period("vmOperator.probeTimeout"),
         },
         rules: vm_operator::Rules {

@@ -21,7 +21,7 @@ pub fn bootstrap_provider(all: &Catalog) -> bootstrap_provider::Settings {
         client: client(all),
         remote_timeout: all.period("clusterApi.remoteClientTimeout"),
         shell: shell(all),
-        resync: all.period("clusterApi.resync"),
+        resync: all.rhythm("clusterApi.resync"),
         resync_jitter_percent: all.percent("clusterApi.resyncJitterPercent"),
         probe: probe(all),
         reconnection_enqueues: all.rule("clusterApi.reconnectionEnqueues"),
@@ -93,7 +93,7 @@ pub fn cluster_api(platform: &Platform, infrastructure: Kind) -> cluster_api::Se
         drain: drain(all),
         node_deletion_poll: period("nodeDeletionPoll"),
         node_deletion_limit: duration("nodeDeletionLimit"),
-        resync: period("resync"),
+        resync: all.rhythm("clusterApi.resync"),
         resync_jitter_percent: all.percent("clusterApi.resyncJitterPercent"),
         probe: probe(all),
         conditions_grace: duration("remoteConditionsGrace"),
@@ -119,7 +119,7 @@ pub fn pauses(all: &Catalog) -> Pauses {
 /// How Cluster API's controllers probe a workload cluster.
 pub fn probe(all: &Catalog) -> ProbeSettings {
     ProbeSettings {
-        interval: all.period("clusterApi.probeInterval"),
+        interval: all.rhythm("clusterApi.probeInterval"),
         rhythm: match all.rule("clusterApi.probeCountsFromEnd") {
             true => Rhythm::AfterEnd,
             false => Rhythm::Ticker,

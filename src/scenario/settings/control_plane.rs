@@ -105,7 +105,7 @@ pub fn election(all: &Catalog) -> ElectionSettings {
         all.parsed(&key, &format!("a duration of more than {than}, {words}"), length)
             .unwrap_or_else(|| than + Duration::from_secs(1))
     };
-    let retry = all.period("kubernetes.leaderElectRetryPeriod");
+    let retry = all.rhythm("kubernetes.leaderElectRetryPeriod");
     let least = retry.scaled(12, 10);
     let deadline =
         longer("leaderElectRenewDeadline", least, "1.2 times `kubernetes.leaderElectRetryPeriod`");

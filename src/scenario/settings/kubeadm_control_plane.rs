@@ -46,7 +46,7 @@ fn controller(all: &Catalog, infrastructure: Kind) -> Settings {
         client: client(all),
         remote_timeout: all.period("clusterApi.remoteClientTimeout"),
         shell: shell(all),
-        resync: period("resync"),
+        resync: all.rhythm("clusterApi.resync"),
         resync_jitter_percent: all.percent("clusterApi.resyncJitterPercent"),
         probe: probe(all),
         conditions_grace: duration("remoteConditionsGrace"),

@@ -52,7 +52,7 @@ pub fn load_balancer(all: &Catalog) -> Rules {
             3 => Check::Get("/livez"),
             _ => Check::Connect,
         },
-        interval: period("checkInterval"),
+        interval: all.rhythm("loadBalancer.checkInterval"),
         connect_timeout: period("checkConnectTimeout"),
         answer_timeout: period("checkAnswerTimeout"),
         fall: tries("fall"),

@@ -52,7 +52,7 @@ fn probe(all: &Catalog, kind: ProbeKind, port: Port, path: &'static str) -> Prob
         port: port.0,
         path,
         initial_delay: all.duration(&key("Delay")),
-        period: all.period(&key("Period")),
+        period: all.rhythm(&key("Period")),
         timeout: all.period("kubernetes.probeTimeout"),
         failure_threshold: small(all.count(&key("Failures"), 1..=1000)),
     }
