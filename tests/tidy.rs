@@ -120,6 +120,7 @@ fn the_core_knows_no_clock_no_thread_and_no_hash_map() {
         "Instant::",
         "SystemTime",
         "std::thread",
+        "thread_local!",
         "thread_rng",
         "f64",
         "f32",
@@ -133,7 +134,9 @@ fn the_core_knows_no_clock_no_thread_and_no_hash_map() {
             continue;
         }
         for word in forbidden {
-            if code_lines(&text).any(|line| line.contains(word)) {
+            // What a thread remembers there are values of a function.
+            let is_memory = word == "thread_local!" && path.ends_with("engine/random.rs");
+            if !is_memory && code_lines(&text).any(|line| line.contains(word)) {
                 mistakes.push(format!("{path}: uses {word}"));
             }
         }

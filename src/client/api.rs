@@ -256,6 +256,8 @@ impl<T: Clone> Api<T> {
     }
 
     /// Notes that a connection is over; what was waiting on it fails, or is sent again.
+    ///
+    /// Simplified: one that the other end closed is told in the words of a reset.
     pub fn on_broken<E: From<Alarm>>(
         &mut self,
         ctx: &mut Ctx<E>,
@@ -270,8 +272,7 @@ impl<T: Clone> Api<T> {
             Broken::Refused => "connect: connection refused",
             Broken::Closed | Broken::Reset => "read: connection reset by peer",
             Broken::Unanswered => "net/http: TLS handshake timeout",
-            Broken::Lost if !self.proven => "dial tcp: i/o timeout",
-            Broken::Lost => CONNECTION_LOST,
+            Broken::Lost => self.words_of_loss(),
         });
         let mut failed = Vec::new();
         for (id, pending) in std::mem::take(&mut self.pending) {
@@ -361,11 +362,15 @@ impl<T: Clone> Api<T> {
         if let Some(connection) = self.connection.take() {
             ctx.close(connection);
         }
-        let error = ApiError::unreachable(CONNECTION_LOST);
+        let error = ApiError::unreachable(self.words_of_loss());
         let pending = std::mem::take(&mut self.pending).into_values();
         let mut failed = pending.map(|pending| pending.failed(error.clone())).collect();
         self.end_watches(&error, &mut failed);
         failed
+    }
+
+    fn words_of_loss(&self) -> &'static str {
+        if self.proven { CONNECTION_LOST } else { "dial tcp: i/o timeout" }
     }
 
     /// What led to the requests that still wait; for tests and for telling who waits for what.

@@ -134,6 +134,11 @@ impl Caches {
         self.informers.is_empty()
     }
 
+    /// True once the informer of a kind has had its first list.
+    pub fn is_synced(&self, kind: Kind) -> bool {
+        self.informers.iter().any(|informer| informer.kind == kind && informer.synced)
+    }
+
     /// True once every informer has had its first list.
     pub fn are_synced(&self) -> bool {
         self.informers.iter().all(|informer| informer.synced)

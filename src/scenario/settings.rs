@@ -228,7 +228,7 @@ pub fn add_volumes(blueprint: &mut Blueprint, all: &Catalog) {
         detach: delay("volumeDetach"),
     };
     blueprint.settings.kubelet.volumes = kubelet::VolumeSettings {
-        pass_period: period("volumePassPeriod"),
+        pass_period: all.rhythm("kubernetes.volumePassPeriod"),
         retry_first: period("volumeRetryFirst"),
         retry_limit: period("volumeRetryLimit"),
         mount: delay("volumeMount"),

@@ -90,8 +90,8 @@ pub(super) fn install_units(
     vm: VmId,
 ) {
     let name = core.datacenter.vm(vm).name.clone();
-    let is_plane = has_server(core, vm) || joins_control_plane(core.datacenter.vm_mut(vm));
-    let is_local = settings.kubeadm.local_mode && is_plane;
+    let is_local = settings.kubeadm.local_mode
+        && (has_server(core, vm) || joins_control_plane(core.datacenter.vm_mut(vm)));
     let server = if is_local { Address::Here(API_PORT) } else { Address::Endpoint(WORKLOAD) };
     let kubelet = kubelet::Kubelet::new(settings.kubelet.clone(), server, name);
     let kubeadm = kubeadm::Kubeadm::new(settings.kubeadm, Address::Endpoint(WORKLOAD))

@@ -129,7 +129,11 @@ impl Apiserver {
         if path == "/version" {
             return ctx.send(client, Message::Health(id, 200, Text::EMPTY));
         }
-        if !self.is_up || self.terminating {
+        // A probe dials, and its port is closed.
+        if self.terminating {
+            return self.send_away(client, ctx);
+        }
+        if !self.is_up {
             let failed =
                 Text::word("[-]poststarthook/rbac/bootstrap-roles failed: reason withheld");
             return ctx.send(client, Message::Health(id, 500, failed));

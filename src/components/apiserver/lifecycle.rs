@@ -78,7 +78,9 @@ impl Apiserver {
     pub(super) fn rise(&mut self, ctx: &mut Ctx<Event>) {
         if !self.is_up && self.hooks_over && self.reflector.was_filled {
             self.is_up = true;
-            ctx.trace(Trace::Up);
+            if !self.terminating {
+                ctx.trace(Trace::Up);
+            }
             self.tell_if_serves(ctx);
             self.serve_those(|stage| matches!(stage, Stage::Starting), ctx);
         }
@@ -128,8 +130,9 @@ impl Apiserver {
 
     /// A client asks on his old connection: he has been told to take another (GOAWAY).
     ///
-    /// Simplified: his watches end with it, where real ones go on beside it, so it is not for want of them
-    /// that the server ends.
+    /// Simplified: all else of his ends with it, watches and what is under way, where real ones go on beside
+    /// it, and where his transport sends what was refused elsewhere, writes too. It is not for want of his
+    /// watches that the server ends.
     pub(super) fn send_away(&mut self, client: ConnectionId, ctx: &mut Ctx<Event>) {
         ctx.close(client);
         self.on_client_gone(client, ctx);

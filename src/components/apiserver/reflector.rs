@@ -59,9 +59,10 @@ pub enum LatestLists {
 /// What becomes of lists and watches while the cache is filled anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfilled {
-    /// Lists are asked of etcd, watches wait.
+    /// Lists of what is newest or of anything are asked of etcd; those of a certain revision, and watches,
+    /// wait.
     Delegate,
-    /// Both are refused with 429 (1.31).
+    /// Both are refused with 429, but for lists in chunks of all there is: those are asked of etcd (1.31).
     Refuse,
 }
 

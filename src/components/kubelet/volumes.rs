@@ -272,7 +272,9 @@ impl Kubelet {
     /// or a claim has yet to be read nobody can tell, and what the Node says stays.
     pub(super) fn report_volumes(&self, node: &mut Node) -> bool {
         let held = &self.volumes.of;
-        if !self.client.caches.are_synced() || held.values().any(|held| held.volume.is_none()) {
+        if !self.client.caches.is_synced(Kind::Pod)
+            || held.values().any(|held| held.volume.is_none())
+        {
             return false;
         }
         let used = VolumeNames(held.values().filter_map(|held| held.volume.clone()).collect());
