@@ -54,7 +54,7 @@ fn where_nothing_comes_back_a_dial_has_its_time_and_where_nobody_listens_none() 
     cluster.kill(2);
     let after = begins_after(&mut cluster, 2);
     assert!((2_050..2_060).contains(&after), "the silent one alone cost time: {after}");
-    assert!(cluster.logs(2, "failed hash kv request vm-0: EOF"));
+    assert!(cluster.logs(2, "failed hash kv request vm-0: read: connection reset by peer"));
     assert!(cluster.logs(2, "failed hash kv request vm-1: dial tcp: i/o timeout"));
 }
 
