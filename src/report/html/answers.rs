@@ -11,7 +11,7 @@ use crate::scenario::{Game, Simulation};
 use crate::timeline::{Entry, Run};
 
 /// Who answers for whom: a kind that stands for its cluster's API, and the tables that come from it. Words that
-/// name the kind (`(get nodes)`) the page says with the table's own.
+/// name the kind (`(get nodes)`, the path that was asked for) the page says with the table's own.
 pub const SOURCES: [(Kind, &[&str]); 2] =
     [(Kind::Node, &["nodes", "pods"]), (Kind::Machine, &["machines"])];
 

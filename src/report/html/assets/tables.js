@@ -115,7 +115,8 @@ class Table {
       at += source.said[i];
       this.answers.times.push(at);
       // Nodes are asked for; who asks for Pods is told the same of Pods.
-      this.answers.words.push(run.text(source.said[i + 1]).replace(/\(get nodes\)$/, `(get ${data.name})`));
+      const said = run.text(source.said[i + 1]).replace(/\(get nodes\)$/, `(get ${data.name})`);
+      this.answers.words.push(data.name === 'pods' ? said.replace('/api/v1/nodes?', '/api/v1/namespaces/default/pods?') : said);
     }
   }
 
