@@ -371,3 +371,19 @@ fn a_connection_stays_with_its_backend_wherever_the_endpoint_leads() {
     assert_eq!(pair.datacenter.network.sessions(SERVER, pair.there), [id]);
     assert!(pair.datacenter.network.sessions(EndpointId(9), pair.there).is_empty());
 }
+
+#[test]
+fn what_ended_with_its_vm_counts_as_ended_when_the_runtime_is_back() {
+    let at = |seconds| SimTime::ZERO + Duration::from_secs(seconds);
+    let mut program = Program::new(ProcessId(0));
+    program.begin(at(1));
+    program.lose(at(10));
+    assert_eq!((program.running_since, program.ended), (None, Some(at(10))));
+    program.find(at(70));
+    assert_eq!(program.ended, Some(at(70)));
+    program.begin(at(71));
+    program.end(at(80));
+    program.lose(at(90));
+    program.find(at(150));
+    assert_eq!(program.ended, Some(at(80)), "it had ended before");
+}

@@ -125,6 +125,8 @@ pub struct Program {
     pub running_since: Option<SimTime>,
     /// When the last container that has ended did so, as long as the runtime keeps it.
     pub ended: Option<SimTime>,
+    /// It ended with its VM, which the runtime finds out when it runs again.
+    pub is_lost: bool,
     /// How many containers of it were started, as far as the runtime knows.
     pub starts: u32,
 }
@@ -244,7 +246,7 @@ pub fn is_under(path: &str, folder: &str) -> bool {
 impl Program {
     /// A program that runs in no container yet.
     pub fn new(process: ProcessId) -> Program {
-        Program { process, running_since: None, ended: None, starts: 0 }
+        Program { process, running_since: None, ended: None, is_lost: false, starts: 0 }
     }
 
     /// A container of it runs from now on.
@@ -256,6 +258,20 @@ impl Program {
     /// Its container has ended.
     pub fn end(&mut self, now: SimTime) {
         if self.running_since.take().is_some() {
+            self.ended = Some(now);
+        }
+    }
+
+    /// Its container has ended with its VM.
+    pub fn lose(&mut self, now: SimTime) {
+        self.is_lost |= self.running_since.is_some();
+        self.end(now);
+    }
+
+    /// The runtime has started: what it finds gone counts as ended now
+    /// (`containerd/containerd:internal/cri/server/restart.go`).
+    pub fn find(&mut self, now: SimTime) {
+        if std::mem::take(&mut self.is_lost) {
             self.ended = Some(now);
         }
     }

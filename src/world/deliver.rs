@@ -399,11 +399,13 @@ impl Core {
 
     /// The enabled units start; what runs at first boot only is a unit like any other.
     fn booted(&mut self, vm: VmId, starts: u32, cause: Cause) {
+        let now = self.now;
         let state = self.datacenter.vm_mut(vm);
         if !state.is_on() || state.starts != starts {
             return;
         }
         state.booted = true;
+        state.programs.values_mut().for_each(|program| program.find(now));
         let name = state.name.clone();
         match self.datacenter.host_on(vm) {
             Some(host) => self.host_booted(host, cause),

@@ -62,12 +62,16 @@ impl Core {
     pub(super) fn program_ended(&mut self, vm: VmId, process: ProcessId, cause: Cause) {
         let now = self.now;
         let host = self.datacenter.vm_mut(vm);
+        let is_on = host.is_on();
         let found = host.programs.iter_mut().find(|(_, program)| program.process == process);
         let Some((name, program)) = found else { return };
-        program.end(now);
+        match is_on {
+            true => program.end(now),
+            false => program.lose(now),
+        }
         let name = name.clone();
         let kubelet = host.units.get("kubelet").map(|unit| unit.process);
-        if let Some(kubelet) = kubelet.filter(|_| host.is_on()) {
+        if let Some(kubelet) = kubelet.filter(|_| is_on) {
             let what = What::ProgramEnded(name);
             self.push_to(now, kubelet, kubelet, purpose::HOST, (cause, NOW), what);
         }

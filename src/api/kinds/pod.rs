@@ -19,6 +19,8 @@ pub struct Pod {
     pub started: Option<SimTime>,
     pub pod_ip: Text,
     pub restarts: u32,
+    /// When its container last ended that was started again (`lastState.terminated.finishedAt`).
+    pub last_ended: Option<SimTime>,
     /// Why its container waits (`state.waiting.reason`); empty if it does not.
     pub waiting: Text,
 }
@@ -61,7 +63,7 @@ pub enum PodPhase {
 }
 
 merge_fields!(Pod { node_name, required_node, template, tolerations, phase, started, pod_ip, restarts,
-    waiting }
+    last_ended, waiting }
     deep { conditions });
 
 impl PodPhase {
@@ -94,6 +96,7 @@ impl Pod {
             started: None,
             pod_ip: Text::EMPTY,
             restarts: 0,
+            last_ended: None,
             waiting: Text::EMPTY,
         }
     }

@@ -36,6 +36,8 @@ struct Said {
     phase: PodPhase,
     ready: bool,
     restarts: u32,
+    /// When the container before the one that runs, or is waited for, ended.
+    last_ended: Option<SimTime>,
     waiting: Text,
 }
 
@@ -75,7 +77,13 @@ pub fn mirror_pod(manifest: &StaticPodManifest, node: &Meta) -> Object {
 
 /// Lets a mirror Pod show a container that has long been running; for the beginning of a run.
 pub fn show_running(pod: &mut Pod, now: SimTime) {
-    let said = Said { phase: PodPhase::Running, ready: true, restarts: 0, waiting: Text::EMPTY };
+    let said = Said {
+        phase: PodPhase::Running,
+        ready: true,
+        restarts: 0,
+        last_ended: None,
+        waiting: Text::EMPTY,
+    };
     show(&said, pod, now);
 }
 
@@ -173,10 +181,15 @@ impl Kubelet {
         };
         let has_run = program.starts > 0 || shown.pod().is_some_and(|pod| pod.started.is_some());
         let backs_off = pod.stage == Stage::Waiting { backing_off: true };
+        // Until then it is the container's own state that has the end, not the last one.
+        let is_over = backs_off || program.running_since.is_some();
+        let before = shown.pod().and_then(|pod| pod.last_ended);
+        let ended = program.ended.map(|at| wall_clock_at(at, ctx)).filter(|_| is_over);
         Some(Said {
             phase: if has_run { PodPhase::Running } else { PodPhase::Pending },
             ready,
             restarts: program.starts.saturating_sub(1),
+            last_ended: ended.or(before),
             waiting: if backs_off { Text::word("CrashLoopBackOff") } else { Text::EMPTY },
         })
     }
@@ -251,12 +264,18 @@ impl Kubelet {
     }
 }
 
-/// Lets a Pod show what runs; true if that is news.
+/// What the VM's clock showed at a time, or would have if nobody has set it since.
+fn wall_clock_at(at: SimTime, ctx: &Ctx<Event>) -> SimTime {
+    SimTime::ZERO + ctx.wall_clock().since(SimTime::ZERO + ctx.now().since(at))
+}
+
+/// Lets a Pod show what runs; true if that is news. When a container ended is none by itself: it is
+/// told with what came of it.
 fn show(said: &Said, pod: &mut Pod, now: SimTime) -> bool {
     let mut news =
         pod.phase != said.phase || pod.restarts != said.restarts || pod.waiting != said.waiting;
     pod.phase = said.phase;
-    pod.restarts = said.restarts;
+    (pod.restarts, pod.last_ended) = (said.restarts, said.last_ended);
     pod.waiting.clone_from(&said.waiting);
     if said.phase == PodPhase::Running {
         pod.started = pod.started.or(Some(now));

@@ -206,6 +206,8 @@ fn a_container_that_waits_shows_why_and_how_often_it_was_restarted() {
     let pod = object.pod().expect("a Pod");
     assert_eq!((pod.phase, pod.restarts, pod.is_ready()), (PodPhase::Running, 1, false));
     assert_eq!(pod.waiting, "CrashLoopBackOff");
+    let ended = bench.bed.vm.programs[&ETCD].ended;
+    assert_eq!(pod.last_ended, ended, "its last state is how it ended last");
 }
 
 fn running_at(since: SimTime) -> super::static_pods::Stage {

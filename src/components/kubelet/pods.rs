@@ -30,6 +30,8 @@ struct Taken {
     writing: bool,
     /// How often its containers were started again, once they run.
     restarts: u32,
+    /// When they were found gone that ran before.
+    ended: Option<SimTime>,
     /// This kubelet has said that it runs.
     reported: bool,
     /// What others wrote will be put right.
@@ -114,14 +116,19 @@ impl Kubelet {
         }
         let lost = stage == Stage::Stopped && !ctx.completed_container(uid);
         let (writing, reported, correcting, more_to_say) = (false, false, false, false);
+        // What has run, and does not run any more, is started again.
+        let again =
+            stage == Stage::Starting && object.pod().is_some_and(|pod| pod.started.is_some());
         let restarts = object.pod().map_or(0, |pod| {
-            // What has run, and does not run any more, is started again. Of what runs the runtime knows,
-            // though another kubelet has started it and not said so yet.
-            let again = u32::from(stage == Stage::Starting && pod.started.is_some());
-            ctx.restarts_of(uid).unwrap_or(pod.restarts + again).max(pod.restarts)
+            // Of what runs the runtime knows, though another kubelet has started it and not said so yet.
+            let counted = ctx.restarts_of(uid);
+            counted.unwrap_or(pod.restarts + u32::from(again)).max(pod.restarts)
         });
+        // The runtime takes containers that it finds gone for ended when it looks
+        // (`containerd/containerd:internal/cri/server/restart.go`).
+        let ended = again.then(|| ctx.wall_clock());
         let taken =
-            Taken { uid, stage, writing, restarts, reported, correcting, lost, more_to_say };
+            Taken { uid, stage, writing, restarts, ended, reported, correcting, lost, more_to_say };
         self.pods.taken.insert(key.clone(), taken);
     }
 
@@ -190,7 +197,7 @@ impl Kubelet {
                 self.put_right_later(key, &object, ctx);
             }
             (None, Stage::Running) => {
-                let say = |pod: &mut Pod, now| say_running(pod, taken.restarts, now);
+                let say = |pod: &mut Pod, now| say_running(pod, (taken.restarts, taken.ended), now);
                 self.report_pod(key, &object, say, ctx);
             }
             (None, Stage::Starting) if object.pod().is_some_and(Pod::is_ready) => {
@@ -211,8 +218,9 @@ impl Kubelet {
     /// Somebody else wrote into the status of a Pod that runs and was reported so: the status
     /// manager notices in its next round.
     fn put_right_later(&mut self, key: &ObjectKey, object: &Object, ctx: &mut Ctx<Event>) {
-        let restarts = self.pods.taken.get(key).map_or(0, |taken| taken.restarts);
-        let is_wrong = |pod: &Pod| say_running(&mut pod.clone(), restarts, ctx.wall_clock());
+        let ran = self.pods.taken.get(key).map(|taken| (taken.restarts, taken.ended));
+        let ran = ran.unwrap_or_default();
+        let is_wrong = |pod: &Pod| say_running(&mut pod.clone(), ran, ctx.wall_clock());
         if !object.pod().is_some_and(is_wrong) {
             return;
         }
@@ -329,10 +337,12 @@ impl Kubelet {
     }
 }
 
-/// What a kubelet says of a Pod that runs, after so many restarts; true if that is news.
-fn say_running(pod: &mut Pod, restarts: u32, now: SimTime) -> bool {
+/// What a kubelet says of a Pod that runs, after so many restarts, the last of them since its container had
+/// ended; true if that is news.
+fn say_running(pod: &mut Pod, (restarts, ended): (u32, Option<SimTime>), now: SimTime) -> bool {
     let mut news = (pod.phase, pod.restarts) != (PodPhase::Running, restarts);
     (pod.phase, pod.restarts) = (PodPhase::Running, restarts);
+    pod.last_ended = ended.or(pod.last_ended);
     pod.started = pod.started.or(Some(now));
     for kind in ["Initialized", "ContainersReady", "Ready"] {
         if !pod.conditions.is(kind, Status::True) {

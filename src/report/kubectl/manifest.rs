@@ -197,8 +197,10 @@ fn container_json(pod: &Pod) -> Value {
         PodPhase::Pending => json!({ "waiting": { "reason": "ContainerCreating" } }),
         PodPhase::Running => json!({ "running": {} }),
     };
+    let ended = |at| json!({ "terminated": { "finishedAt": time(at) } });
     json!({
         "image": pod.template.image,
+        "lastState": pod.last_ended.map_or_else(|| json!({}), ended),
         "name": pod.template.image,
         "ready": pod.conditions.is("ContainersReady", Status::True),
         "restartCount": pod.restarts,

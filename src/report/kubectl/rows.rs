@@ -72,7 +72,7 @@ pub fn row(now: SimTime, object: &Object, form: Form) -> Vec<String> {
     let mut row = vec![object.name().to_string()];
     row.extend(match &object.body {
         Body::Node(node) => node_cells(object, node, created),
-        Body::Pod(pod) => pod_cells(object, pod, created),
+        Body::Pod(pod) => pod_cells(now, object, pod, created),
         Body::Deployment(body) => deployment_cells(body, created),
         Body::StatefulSet(body) => stateful_set_cells(body, created),
         Body::DaemonSet(body) => daemon_set_cells(body, created),
@@ -101,17 +101,26 @@ fn node_cells(object: &Object, node: &Node, created: String) -> Vec<String> {
     ]
 }
 
-fn pod_cells(object: &Object, pod: &Pod, created: String) -> Vec<String> {
+fn pod_cells(now: SimTime, object: &Object, pod: &Pod, created: String) -> Vec<String> {
     vec![
         format!("{}/1", u8::from(pod.conditions.is("ContainersReady", Status::True))),
         object.status_column().unwrap_or_default(),
-        pod.restarts.to_string(),
+        restarts(now, pod),
         created,
         or_none(&pod.pod_ip),
         or_none(&pod.node_name),
         NONE.to_owned(),
         NONE.to_owned(),
     ]
+}
+
+/// How often its container was started again, and how long ago the one before ended (`printPod` of
+/// `k/k:pkg/printers/internalversion/printers.go`). Where the row is to stand for long, the count alone.
+fn restarts(now: SimTime, pod: &Pod) -> String {
+    match pod.last_ended.filter(|ended| pod.restarts > 0 && *ended <= now) {
+        Some(ended) => format!("{} ({} ago)", pod.restarts, human(now.since(ended).as_secs())),
+        None => pod.restarts.to_string(),
+    }
 }
 
 fn deployment_cells(body: &Deployment, created: String) -> Vec<String> {

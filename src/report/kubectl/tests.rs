@@ -5,7 +5,7 @@ use super::manifest::{base64, manifest, quantity};
 use super::rows::{columns, row};
 use super::table::{Table, age};
 use crate::api::kinds::{Condition, KubeadmControlPlane, Pod, PodPhase, PodTemplate, Status};
-use crate::api::{Deletion, Kind, Meta, Object};
+use crate::api::{Deletion, Kind, Meta, Object, rfc3339};
 use crate::engine::{Duration, SimTime, Text};
 use std::sync::Arc;
 
@@ -154,9 +154,34 @@ fn a_pod_has_one_container_whose_status_says_how_it_is() {
     let container = &runs["status"]["containerStatuses"][0];
     assert_eq!((&container["ready"], &container["restartCount"]), (&true.into(), &1.into()));
     assert!(container["state"]["running"].is_object(), "{container}");
+    assert_eq!(container["lastState"], serde_json::json!({}));
     let crashes = pod(|pod| {
         (pod.node_name, pod.waiting) = (Text::word("w"), Text::word("CrashLoopBackOff"));
+        pod.last_ended = Some(at(90));
     });
+    let last = &crashes["status"]["containerStatuses"][0]["lastState"];
+    assert_eq!(last["terminated"]["finishedAt"], rfc3339(at(90)));
     let state = &crashes["status"]["containerStatuses"][0]["state"];
     assert_eq!(state["waiting"]["reason"], "CrashLoopBackOff");
+}
+
+#[test]
+fn restarts_say_how_long_ago_the_last_container_ended() {
+    let mut pod = Pod::new(Arc::default());
+    let cell = |pod: &Pod, now| {
+        let object = Object::new(Meta::new(Kind::Pod, "default", "web-1"), pod.clone());
+        row(at(now), &object, Form::Table)[3].clone()
+    };
+    pod.last_ended = Some(at(100));
+    assert_eq!(cell(&pod, 190), "0", "it has ended, and was not started again");
+    pod.restarts = 2;
+    assert_eq!(cell(&pod, 190), "2 (90s ago)");
+    assert_eq!(cell(&pod, 730), "2 (10m ago)");
+    assert_eq!(cell(&pod, 0), "2", "a row that is to stand for long");
+    pod.last_ended = None;
+    assert_eq!(cell(&pod, 190), "2");
+}
+
+fn at(seconds: u64) -> SimTime {
+    SimTime::ZERO + Duration::from_secs(seconds)
 }
