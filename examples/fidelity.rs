@@ -53,7 +53,7 @@ fn campaign(scenario: &'static str, platform: &'static str, seeds: u64) -> Campa
 fn renewals(platform: &'static str, release: &str) -> Result<(), Box<dyn Error>> {
     let recording = read(&format!("heartbeats.k8s-{release}.jsonl"))?;
     let recorded = heartbeats::written_intervals(&recording);
-    let simulated = campaign("lab/heartbeats", platform, 20).renewals().map_err(words)?;
+    let simulated = campaign("lab/heartbeats", platform, 20).renewals()?;
     let test = heartbeats::compare(&recorded, &simulated).ok_or("no renewals")?;
     println!("## Lease renewals: Kubernetes {release}\n");
     println!("| | least | median | greatest | n |\n|---|---|---|---|---|");
@@ -68,9 +68,11 @@ fn renewals(platform: &'static str, release: &str) -> Result<(), Box<dyn Error>>
 }
 
 fn unknown(platform: &'static str, grace: u64, seeds: u64) -> Result<(), Box<dyn Error>> {
-    let times = campaign("worker-kubelet-stopped", platform, seeds)
-        .first("Node/worker-0", "Ready", "Unknown")
-        .map_err(words)?;
+    let times = campaign("worker-kubelet-stopped", platform, seeds).first(
+        "Node/worker-0",
+        "Ready",
+        "Unknown",
+    )?;
     let seconds: Vec<f64> =
         times.iter().flatten().map(|time| time.as_micros() as f64 / 1e6).collect();
     // The model's own pass: 5 s, and 10 to 100 ms of run time.
@@ -87,8 +89,4 @@ fn unknown(platform: &'static str, grace: u64, seeds: u64) -> Result<(), Box<dyn
 fn read(name: &str) -> Result<Recording, Box<dyn Error>> {
     let path = format!("{}/tests/measured/{name}", env!("CARGO_MANIFEST_DIR"));
     Ok(Recording::read(&fs::read_to_string(path)?)?)
-}
-
-fn words(mistakes: Vec<healsim::scenario::Mistake>) -> String {
-    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

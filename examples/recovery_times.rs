@@ -105,9 +105,7 @@ fn estimate(
 }
 
 fn game(scenario: &str, platform: &str, set: &[(String, String)]) -> Result<Game, Box<dyn Error>> {
-    let scenario = load(scenario).map_err(|mistakes| format!("{mistakes:?}"))?;
-    let game = Game::new(&scenario, Some(platform), set, None);
-    Ok(game.map_err(|mistakes| format!("{mistakes:?}"))?.free().until_recovered())
+    Ok(Game::new(&load(scenario)?, Some(platform), set, None)?.free().until_recovered())
 }
 
 fn row(scenario: &str, found: &Estimate) -> String {

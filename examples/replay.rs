@@ -3,10 +3,10 @@
 //! `cargo run --example replay -- FINDING.yaml`, with a file of `healsim fuzz` or one written by hand.
 
 use healsim::analysis::invariants;
-use healsim::scenario::{Game, Mistake, load};
+use healsim::scenario::{Game, Mistakes, load};
 use std::process::ExitCode;
 
-fn replay(file: &str) -> Result<bool, Vec<Mistake>> {
+fn replay(file: &str) -> Result<bool, Mistakes> {
     let scenario = load(file)?;
     let game = Game::new(&scenario, None, &[], None)?;
     let run = invariants::play(&game, scenario.seed().unwrap_or(1));

@@ -7,7 +7,7 @@
 
 use healsim::analysis::{Line, Observation, observations};
 use healsim::engine::Duration;
-use healsim::scenario::{Game, load, models};
+use healsim::scenario::{Game, Mistakes, load, models};
 use std::env;
 use std::error::Error;
 use std::thread;
@@ -23,11 +23,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let wanted: Vec<String> = env::args().skip(2).collect();
     let is_wanted = |name: &&str| wanted.is_empty() || wanted.iter().any(|it| it == name);
     for name in models::FOUNDING_PAGE.into_iter().filter(is_wanted) {
-        let scenario = load(name).map_err(|mistake| format!("{mistake:?}"))?;
+        let scenario = load(name)?;
         let mut of = PLATFORMS.iter().map(|platform| {
-            let game = Game::new(&scenario, Some(platform), &[], None);
-            let game = game.map_err(|mistakes| format!("{mistakes:?}"))?;
-            Ok::<_, String>(observations(&game, 1..seeds + 1, jobs))
+            let game = Game::new(&scenario, Some(platform), &[], None)?;
+            Ok::<_, Mistakes>(observations(&game, 1..seeds + 1, jobs))
         });
         let [then, now] = [of.next(), of.next()].map(|found| found.ok_or("two platforms"));
         let (then, now) = (then??, now??);

@@ -152,6 +152,6 @@ impl Both {
     }
 }
 
-fn first_of(mistakes: Vec<healsim::scenario::Mistake>) -> String {
+fn first_of(mistakes: healsim::scenario::Mistakes) -> String {
     mistakes[0].to_string()
 }

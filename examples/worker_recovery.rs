@@ -42,9 +42,7 @@ fn game(scenario: &str, platform: &str) -> Result<Game, Box<dyn Error>> {
     let text = models::scenario(scenario).ok_or("an embedded scenario")?.text;
     let text = text.replace("\n  faults:", "\n  cluster: { controlPlane: 1 }\n  faults:");
     let source = Source::embedded("one-control-plane.yaml", &text);
-    let scenario = Scenario::read(source).map_err(|mistakes| format!("{mistakes:?}"))?;
-    let game = Game::new(&scenario, Some(platform), &[], None);
-    Ok(game.map_err(|mistakes| format!("{mistakes:?}"))?.free())
+    Ok(Game::new(&Scenario::read(source)?, Some(platform), &[], None)?.free())
 }
 
 fn threads() -> usize {

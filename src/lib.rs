@@ -19,7 +19,7 @@
 //! Check::lasting(minute).holds(&schedule)?;
 //!
 //! // Or played, and looked at.
-//! let game = schedule.game(minute).map_err(|mistakes| mistakes[0].to_string())?;
+//! let game = schedule.game(minute)?;
 //! let run = game.play(1);
 //! let ended = run.timeline.happened().iter().find(|entry| entry.kind == *"Process");
 //! let ended = ended.expect("the fault has found its target");
@@ -43,7 +43,7 @@
 //!
 //! All else is public for this crate's own binary and tests, and changes without notice. Times are
 //! whole microseconds ([`engine::Duration`], [`engine::SimTime`]); what a user wrote wrongly is a
-//! [`scenario::Mistake`] with its place; what fails inside the simulation is data, never an error.
+//! [`scenario::Mistakes`] with their places; what fails inside the simulation is data, never an error.
 
 pub mod analysis;
 pub mod api;

@@ -1,7 +1,7 @@
 //! What a user can get wrong: each mistake is shown at its place, with the value and a way out.
 
 use healsim::engine::Duration;
-use healsim::scenario::{Game, Mistake, Scenario, Source, blueprint, models};
+use healsim::scenario::{Game, Mistakes, Scenario, Source, blueprint, models};
 use healsim::timeline::End;
 use healsim::world::World;
 use std::collections::BTreeSet;
@@ -17,14 +17,14 @@ spec:
 ";
 
 /// Reads a text, with these settings and another end, as the command line does.
-fn read(text: &str, set: &[(&str, &str)], until: Option<u64>) -> Result<Game, Vec<Mistake>> {
-    let scenario = Scenario::read(Source::embedded("mine.yaml", text)).map_err(|one| vec![one])?;
+fn read(text: &str, set: &[(&str, &str)], until: Option<u64>) -> Result<Game, Mistakes> {
+    let scenario = Scenario::read(Source::embedded("mine.yaml", text))?;
     let set: Vec<(String, String)> =
         set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     Game::new(&scenario, None, &set, until.map(Duration::from_secs))
 }
 
-fn shown(result: Result<Game, Vec<Mistake>>) -> String {
+fn shown(result: Result<Game, Mistakes>) -> String {
     match result {
         Ok(_) => "nothing is wrong".to_owned(),
         Err(mistakes) => mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),

@@ -1,15 +1,15 @@
 //! Which names an expectation may have: those that something can have in a run, and no others.
 
-use healsim::scenario::{Game, Mistake, Scenario, Source};
+use healsim::scenario::{Game, Mistakes, Scenario, Source};
 
 /// A scenario with this expectation, and with more in its `spec`.
-fn expecting(pattern: &str, more: &str) -> Result<Game, Vec<Mistake>> {
+fn expecting(pattern: &str, more: &str) -> Result<Game, Mistakes> {
     let text = format!(
         "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: mine }}\nspec:\n  platform: \
          tkgs-2024\n  expect: [{{ never: '{pattern}' }}]\n  faults:\n    - {{ at: 1m, kubectl: \
          \"create deployment late --image=x\" }}\n  until: 30m\n{more}"
     );
-    let scenario = Scenario::read(Source::embedded("mine.yaml", &text)).map_err(|one| vec![one])?;
+    let scenario = Scenario::read(Source::embedded("mine.yaml", &text))?;
     Game::new(&scenario, None, &[], None)
 }
 

@@ -7,7 +7,7 @@
 use super::fuzz::{LONG, Schedule, Then, chain, duration, line, watch};
 use super::invariants::{Laws, OwnLaw, Violation};
 use crate::engine::{Duration, SimTime};
-use crate::scenario::{Mistake, Observer, Simulation};
+use crate::scenario::{Mistakes, Observer, Simulation};
 use crate::timeline::Entry;
 use std::fmt::{self, Write as _};
 
@@ -52,7 +52,7 @@ enum ReadyMade {
 #[derive(Clone, Debug)]
 pub enum Failure {
     /// It cannot be played: what is wrong with it, each with its place in the scenario that it is.
-    NotAScenario(Vec<Mistake>),
+    NotAScenario(Mistakes),
     /// It breaks a law.
     Broken(Box<Broken>),
 }

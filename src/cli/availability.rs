@@ -6,7 +6,7 @@ use super::progress::{Progress, watch};
 use crate::analysis::Control;
 use crate::analysis::availability::{Asked, availability, beside};
 use crate::report::{Style, availability_json, write_availability};
-use crate::scenario::{Mistake, Plant, PlantCount};
+use crate::scenario::{Mistakes, Plant, PlantCount};
 use clap::ValueEnum;
 use std::thread;
 
@@ -108,11 +108,10 @@ pub(super) fn play_years(asked: &Availability) -> Result<Exit, Trouble> {
         if let Some((first, others)) = all.split_first_mut() {
             others.iter_mut().for_each(|other| other.beside = Some(beside(first, other)));
         }
-        Ok::<_, Vec<Mistake>>(all)
+        Ok::<_, Mistakes>(all)
     };
     let (found, interrupted) = watch(total, progress, work);
-    let found = found
-        .map_err(|mistakes| Trouble::Input(mistakes.iter().map(ToString::to_string).collect()))?;
+    let found = found.map_err(|mistakes| Trouble::Input(mistakes.texts()))?;
     let mut bytes = Vec::new();
     match asked.output {
         AvailabilityFormat::Table => {

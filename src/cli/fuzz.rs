@@ -321,9 +321,7 @@ fn write_findings(
             schedule: reduced.map_or(schedule, |shrunk| shrunk.schedule),
         };
         let path = asked.dir.join(finding.file_name());
-        let text = finding.text().map_err(|mistakes| {
-            Trouble::Failed(mistakes.iter().map(ToString::to_string).collect())
-        })?;
+        let text = finding.text().map_err(|wrong| Trouble::Failed(wrong.to_string()))?;
         write_file(&path, text.as_bytes()).map_err(|error| file(&path, &error))?;
         note(&format!("wrote {}", path.display()));
     }

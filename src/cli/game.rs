@@ -17,7 +17,7 @@ use crate::engine::SimTime;
 use crate::report::Listed;
 use crate::report::html::{self, Film};
 use crate::report::kubectl::{self, Got};
-use crate::scenario::{self, Changes, Game, Mistake, RangeEnd, at_end, models};
+use crate::scenario::{self, Changes, Game, RangeEnd, at_end, models};
 use crate::timeline::Run;
 use std::sync::Arc;
 
@@ -235,7 +235,7 @@ fn game_with_fault(command: &str, input: &str, options: &Options) -> Result<Game
 fn game(input: &str, options: &Options) -> Result<Game, Vec<String>> {
     let set: Vec<(String, String)> =
         options.set.iter().map(|set| (set.key.clone(), set.value.clone())).collect();
-    let scenario = scenario::load(input).map_err(texts)?;
+    let scenario = scenario::load(input).map_err(|wrong| wrong.texts())?;
     let scenario = if options.free { scenario.free() } else { scenario };
     let changes = Changes {
         platform: options.platform.as_deref(),
@@ -243,12 +243,8 @@ fn game(input: &str, options: &Options) -> Result<Game, Vec<String>> {
         until: options.until,
         manifests: &options.manifests,
     };
-    let game = Game::with(&scenario, changes).map_err(texts)?;
+    let game = Game::with(&scenario, changes).map_err(|wrong| wrong.texts())?;
     Ok(if options.dense { game.dense() } else { game })
-}
-
-fn texts(mistakes: Vec<Mistake>) -> Vec<String> {
-    mistakes.iter().map(ToString::to_string).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The blueprint of a lab of etcd alone, on one machine, of any release.
 
-use super::mistake::Mistake;
+use super::mistake::Mistakes;
 use super::{models, settings};
 use crate::world::Blueprint;
 
@@ -12,19 +12,17 @@ const BASE: &str = "lab-k8s-1.34-capi-1.14";
 ///
 /// # Errors
 /// There is no such release, lab or setting, or a setting cannot have its value.
-pub fn etcd_lab(release: &str, lab: &str, set: &[(&str, &str)]) -> Result<Blueprint, Vec<Mistake>> {
-    let mut platform = models::platform(BASE).map_err(|mistake| vec![mistake])?;
+pub fn etcd_lab(release: &str, lab: &str, set: &[(&str, &str)]) -> Result<Blueprint, Mistakes> {
+    let mut platform = models::platform(BASE)?;
     for (prefix, folder, name) in [("etcd", "etcd", release), ("", "labs", lab)] {
-        models::overlay(&mut platform, prefix, folder, name).map_err(|mistake| vec![mistake])?;
+        models::overlay(&mut platform, prefix, folder, name)?;
     }
     for (key, value) in set {
-        platform.catalog.set(key, value).map_err(|mistake| vec![mistake])?;
+        platform.catalog.set(key, value)?;
     }
     let blueprint = settings::blueprint(&platform, 1, 0);
-    match platform.catalog.mistakes() {
-        mistakes if mistakes.is_empty() => Ok(blueprint),
-        mistakes => Err(mistakes),
-    }
+    Mistakes::none_or(platform.catalog.mistakes())?;
+    Ok(blueprint)
 }
 
 #[cfg(test)]

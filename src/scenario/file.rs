@@ -9,7 +9,7 @@ use super::given::Given;
 use super::lesson::{Question, WrittenQuestion};
 use super::lines::{Reader, WrittenExpectation};
 use super::manifests::{Place, Warning};
-use super::mistake::{Mistake, crop, nearest};
+use super::mistake::{Mistake, Mistakes, crop, nearest};
 use super::models::{self, Platform, WrittenCluster};
 use super::own::Own;
 use super::probes::{self, WrittenProbe};
@@ -182,7 +182,7 @@ impl Scenario {
         platform: &Platform,
         own: &Own,
         until_instead: Option<Duration>,
-    ) -> Result<Resolved, Vec<Mistake>> {
+    ) -> Result<Resolved, Mistakes> {
         let mut mistakes = Vec::new();
         let mut note = |mistake: Mistake| mistakes.push(mistake);
         let shape = self.shape(platform, &mut note);
@@ -244,7 +244,8 @@ impl Scenario {
             questions,
             warnings,
         };
-        if mistakes.is_empty() { Ok(resolved) } else { Err(mistakes) }
+        Mistakes::none_or(mistakes)?;
+        Ok(resolved)
     }
 
     /// Puts its own settings in the place of a platform's; what is wrong here is a key.

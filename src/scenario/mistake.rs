@@ -3,7 +3,15 @@
 //! The first line is always `FILE:LINE:COLUMN: message`, so that editors and people find the place.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use std::error::Error;
 use std::fmt;
+use std::ops::Deref;
+
+/// All mistakes that were found in an input, in the order of their places; at least one.
+///
+/// An [`Error`], so that a program of one's own can pass it on with `?`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistakes(Vec<Mistake>);
 
 /// One mistake in the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +44,67 @@ impl Mistake {
         Mistake { file, place: Some((line, column)), message, picture }
     }
 }
+
+impl Mistakes {
+    /// An error if there is any.
+    pub(crate) fn none_or(all: Vec<Mistake>) -> Result<(), Mistakes> {
+        if all.is_empty() { Ok(()) } else { Err(Mistakes(all)) }
+    }
+
+    /// Each in its words.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+
+    /// These, after others.
+    pub(crate) fn after(self, mut others: Vec<Mistake>) -> Mistakes {
+        others.extend(self);
+        Mistakes(others)
+    }
+
+    /// The same mistakes, told in another way.
+    pub(crate) fn map(self, tell: impl FnMut(Mistake) -> Mistake) -> Mistakes {
+        Mistakes(self.0.into_iter().map(tell).collect())
+    }
+}
+
+impl Error for Mistakes {}
+
+impl fmt::Display for Mistakes {
+    /// Each on lines of its own.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, mistake) in self.0.iter().enumerate() {
+            let before = if place == 0 { "" } else { "\n" };
+            write!(f, "{before}{mistake}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Mistakes {
+    type Target = [Mistake];
+
+    fn deref(&self) -> &[Mistake] {
+        &self.0
+    }
+}
+
+impl IntoIterator for Mistakes {
+    type Item = Mistake;
+    type IntoIter = std::vec::IntoIter<Mistake>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl From<Mistake> for Mistakes {
+    fn from(one: Mistake) -> Mistakes {
+        Mistakes(vec![one])
+    }
+}
+
+impl Error for Mistake {}
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,6 +179,15 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_mistakes_are_one_error_that_tells_each_on_a_line_of_its_own() {
+        let both = vec![Mistake::of("a.yaml", "is empty"), Mistake::of("b.yaml", "is missing")];
+        let fails = || -> Result<(), Box<dyn Error>> { Ok(Mistakes::none_or(both)?) };
+        let told = fails().expect_err("there are two").to_string();
+        assert_eq!(told, "a.yaml: is empty\nb.yaml: is missing");
+        assert_eq!(Mistakes::none_or(Vec::new()), Ok(()));
+    }
 
     #[test]
     fn a_mistake_shows_file_line_column_and_the_marked_word() {

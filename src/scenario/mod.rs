@@ -63,7 +63,7 @@ pub use file::{Resolved, Scenario, not_until};
 pub use form::Form;
 pub use lacks::{SEEN_ON_THE_SPOT, SERVES_NOT, is_well, lacks};
 pub use lesson::{About, Because, Claim, Disaster, Instant, Question, STATUS, Table};
-pub use mistake::{Mistake, nearest};
+pub use mistake::{Mistake, Mistakes, nearest};
 pub use names::Known;
 pub use outages::{NotAnOutage, OutageKind, OutageRate, Quiet};
 pub use play::{Changes, Game, KnownSetting, load, play};

@@ -9,7 +9,7 @@ use super::form::Form;
 use super::given::Given;
 use super::lesson::Question;
 use super::manifests::Manifests;
-use super::mistake::Mistake;
+use super::mistake::{Mistake, Mistakes};
 use super::models::{self, Platform};
 use super::own::Own;
 use super::simulation::{Plan, Played, Simulation, default_budget};
@@ -70,28 +70,27 @@ pub struct Changes<'a> {
 }
 
 /// Plays an embedded scenario, or a file, on its own platform.
-pub fn play(input: &str, seed: u64) -> Result<Run, Vec<Mistake>> {
+pub fn play(input: &str, seed: u64) -> Result<Run, Mistakes> {
     Ok(Game::new(&load(input)?, None, &[], None)?.play(seed))
 }
 
 /// Reads the scenario or lesson of a name, or of a file.
-pub fn load(input: &str) -> Result<Scenario, Vec<Mistake>> {
+pub fn load(input: &str) -> Result<Scenario, Mistakes> {
     let looks_like_a_file = input.contains(std::path::MAIN_SEPARATOR)
         || input.ends_with(".yaml")
         || input.ends_with(".yml");
     let source = match models::scenario(input).or_else(|| models::lesson(input)) {
         Some(source) => source,
         None if looks_like_a_file || Path::new(input).exists() => {
-            Source::read(Path::new(input), "take a name of `healsim list scenarios`")
-                .map_err(|mistake| vec![mistake])?
+            Source::read(Path::new(input), "take a name of `healsim list scenarios`")?
         }
         None => {
             let unknown = models::unknown_scenario(input);
             let message = format!("{unknown}. A file is named by its path, as ./mine.yaml.");
-            return Err(vec![Mistake::of("scenario", message)]);
+            return Err(Mistake::of("scenario", message).into());
         }
     };
-    Scenario::read(source).map_err(|mistake| vec![mistake])
+    Ok(Scenario::read(source)?)
 }
 
 impl Game {
@@ -101,13 +100,13 @@ impl Game {
         platform: Option<&str>,
         set: &[(String, String)],
         until: Option<Duration>,
-    ) -> Result<Game, Vec<Mistake>> {
+    ) -> Result<Game, Mistakes> {
         Game::with(scenario, Changes { platform, set, until, manifests: &[] })
     }
 
     /// Sets a scenario up with what is changed of it. A setting of `set` wins over a manifest's
     /// value, that over the scenario's, and that over the platform's.
-    pub fn with(scenario: &Scenario, changes: Changes) -> Result<Game, Vec<Mistake>> {
+    pub fn with(scenario: &Scenario, changes: Changes) -> Result<Game, Mistakes> {
         let Changes { platform, set, until, manifests } = changes;
         let sources: Vec<Source> = scenario.beside.iter().chain(manifests).cloned().collect();
         let manifests = Manifests::read(&sources)?;
@@ -115,7 +114,7 @@ impl Game {
             Some(name) => models::platform(name),
             None => scenario.own_platform(),
         };
-        let mut platform: Platform = platform.map_err(|mistake| vec![mistake])?;
+        let mut platform: Platform = platform?;
         let mut mistakes = scenario.set_up(&mut platform);
         let mut check = manifests.set(&mut platform.catalog, platform.control_plane_nodes);
         for (key, value) in set {
@@ -131,9 +130,11 @@ impl Game {
         mistakes.extend(platform.catalog.mistakes());
         mistakes.extend(check.iter().flat_map(Catalog::mistakes));
         let resolved = match resolved {
-            Ok(resolved) if mistakes.is_empty() => resolved,
-            Ok(_) => return Err(mistakes),
-            Err(more) => return Err(mistakes.into_iter().chain(more).collect()),
+            Ok(resolved) => {
+                Mistakes::none_or(mistakes)?;
+                resolved
+            }
+            Err(more) => return Err(more.after(mistakes)),
         };
         let Resolved { mut blueprint, faults, awaited, until, outage, given, warnings, .. } =
             resolved;

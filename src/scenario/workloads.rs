@@ -256,11 +256,11 @@ mod tests {
              tkgs-2024\n  faults: []\n  until: 1m\n  workloads:\n{lines}"
         );
         let wrong = match Scenario::read(Source::embedded("w.yaml", &text)) {
-            Err(mistake) => vec![mistake],
-            Ok(scenario) => Game::new(&scenario, None, &[], None).err().unwrap_or_default(),
+            Err(mistake) => Some(mistake.into()),
+            Ok(scenario) => Game::new(&scenario, None, &[], None).err(),
         };
         let first_line = |mistake: &Mistake| mistake.to_string().lines().next().map(str::to_owned);
-        wrong.iter().filter_map(first_line).collect()
+        wrong.iter().flat_map(|all| all.iter()).filter_map(first_line).collect()
     }
 
     #[test]

@@ -10,7 +10,7 @@
 use super::year::Blow;
 use crate::analysis::fuzz::{Schedule, Shape, Strike, next_second};
 use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text};
-use crate::scenario::{Failure, Mistake, Plant, Simulation};
+use crate::scenario::{Failure, Mistake, Mistakes, Plant, Simulation};
 use crate::timeline::{Lack, Value};
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ const REBUILD: Purpose = Purpose(1);
 ///
 /// # Errors
 /// The cluster cannot be: a setting that does not go with another, for example.
-pub fn play(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mistake>> {
+pub fn play(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Mistakes> {
     let mut count = 1;
     loop {
         let (blows, later) = blows.split_at(count);
@@ -56,7 +56,7 @@ pub fn play(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mis
     }
 }
 
-fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mistake>> {
+fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Mistakes> {
     let first = blows[0].at;
     let strikes = |blow: &Blow| {
         let at = BEGINS + blow.at.saturating_sub(first);
@@ -67,7 +67,7 @@ fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mis
     let mut simulation = begin(plant, strikes, seed)?;
     simulation.run_until(SimTime::ZERO + BEGINS.scaled(1, 2));
     if let Some(lack) = simulation.lacks().first() {
-        return Err(vec![never_well(plant, lack)]);
+        return Err(never_well(plant, lack).into());
     }
     let mut people = People::called(plant, blows, seed);
     let given_up = people.work(&mut simulation);
@@ -98,7 +98,7 @@ fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Vec<Mis
 ///
 /// # Errors
 /// Which failure cannot strike what.
-pub fn check(plant: &Plant) -> Result<(), Vec<Mistake>> {
+pub fn check(plant: &Plant) -> Result<(), Mistakes> {
     let rates = plant.rates.iter().filter(|(_, rate)| *rate > 0);
     for failure in rates.map(|(failure, _)| *failure) {
         // A control-plane VM and a worker may differ; those of one kind are alike.
@@ -112,13 +112,13 @@ pub fn check(plant: &Plant) -> Result<(), Vec<Mistake>> {
             let name = failure.name();
             let message =
                 format!("{name} cannot strike on {}: {wrong}; write `{name}: 0`", plant.platform);
-            return Err(vec![Mistake::of(&plant.name, message)]);
+            return Err(Mistake::of(&plant.name, message).into());
         }
     }
     Ok(())
 }
 
-fn hits(plant: &Plant, words: &[String]) -> Result<bool, Vec<Mistake>> {
+fn hits(plant: &Plant, words: &[String]) -> Result<bool, Mistakes> {
     let strikes = words.iter().map(|words| Strike::at(BEGINS, words.clone()));
     // The cluster itself can be, so it is the failure that cannot.
     begin(plant, Vec::new(), 0)?;
@@ -132,7 +132,7 @@ fn hits(plant: &Plant, words: &[String]) -> Result<bool, Vec<Mistake>> {
 
 /// A cluster that will be struck so, before anything has happened. What is wrong with it is told of the
 /// user's file, and not of the scenario that is made of it here.
-fn begin(plant: &Plant, strikes: Vec<Strike>, seed: u64) -> Result<Simulation, Vec<Mistake>> {
+fn begin(plant: &Plant, strikes: Vec<Strike>, seed: u64) -> Result<Simulation, Mistakes> {
     let schedule = Schedule {
         platform: plant.platform.clone(),
         shape: Shape {
@@ -148,8 +148,7 @@ fn begin(plant: &Plant, strikes: Vec<Strike>, seed: u64) -> Result<Simulation, V
         seed,
     };
     let of_plant = |mistake: Mistake| Mistake::of(&plant.name, mistake.message);
-    let game = schedule.game(LONGEST);
-    let game = game.map_err(|wrong| wrong.into_iter().map(of_plant).collect::<Vec<_>>())?;
+    let game = schedule.game(LONGEST).map_err(|wrong| wrong.map(of_plant))?;
     Ok(game.begin(seed))
 }
 

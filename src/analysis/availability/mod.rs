@@ -20,7 +20,7 @@ pub use sums::{Availability, Cause, Service};
 pub use year::{Blow, YEAR, failures_of};
 
 use super::parallel::{Control, fold};
-use crate::scenario::{Mistake, Plant};
+use crate::scenario::{Mistakes, Plant};
 use std::sync::Mutex;
 use sums::Year;
 
@@ -38,7 +38,7 @@ pub struct Asked {
 /// # Errors
 /// The cluster cannot be: a setting that does not go with another, for example; or a failure cannot
 /// strike it.
-pub fn availability(asked: &Asked, control: &Control) -> Result<Availability, Vec<Mistake>> {
+pub fn availability(asked: &Asked, control: &Control) -> Result<Availability, Mistakes> {
     episode::check(&asked.plant)?;
     let wrong = Mutex::new(None);
     let add = |years: &mut Vec<Year>, seed: u64| match year(&asked.plant, seed) {
@@ -57,7 +57,7 @@ pub fn availability(asked: &Asked, control: &Control) -> Result<Availability, Ve
     Ok(Availability::of(asked, &years))
 }
 
-fn year(plant: &Plant, seed: u64) -> Result<Year, Vec<Mistake>> {
+fn year(plant: &Plant, seed: u64) -> Result<Year, Mistakes> {
     let blows = failures_of(plant, seed);
     let (mut year, mut done) = (Year::new(seed), 0);
     while done < blows.len() {

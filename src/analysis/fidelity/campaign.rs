@@ -4,7 +4,7 @@ use super::super::parallel::each;
 use super::steps::{Steps, of_timeline};
 use crate::api::{Kind, Object};
 use crate::engine::{Duration, SimTime, Text};
-use crate::scenario::{Game, Mistake, Observer, load};
+use crate::scenario::{Game, Mistakes, Observer, load};
 use crate::world::View;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -22,7 +22,7 @@ pub struct Campaign {
 
 impl Campaign {
     /// The steps of every fault of every run, in the order of seeds.
-    pub fn steps(&self) -> Result<Vec<Steps>, Vec<Mistake>> {
+    pub fn steps(&self) -> Result<Vec<Steps>, Mistakes> {
         let game = self.game()?;
         let played = self.each(|seed| of_timeline(game.play(seed).timeline.entries()));
         Ok(played.into_iter().flatten().collect())
@@ -34,7 +34,7 @@ impl Campaign {
         object: &str,
         field: &str,
         value: &str,
-    ) -> Result<Vec<Option<Duration>>, Vec<Mistake>> {
+    ) -> Result<Vec<Option<Duration>>, Mistakes> {
         let game = self.game()?;
         let fault = game.first_fault().unwrap_or_default();
         Ok(self.each(|seed| {
@@ -58,7 +58,7 @@ impl Campaign {
     }
 
     /// The distances between renewals of every Node's Lease, through an observer.
-    pub fn renewals(&self) -> Result<Vec<Duration>, Vec<Mistake>> {
+    pub fn renewals(&self) -> Result<Vec<Duration>, Mistakes> {
         let game = self.game()?;
         let played = self.each(|seed| {
             let mut observer = Renewals::default();
@@ -68,7 +68,7 @@ impl Campaign {
         Ok(played.into_iter().flatten().collect())
     }
 
-    fn game(&self) -> Result<Game, Vec<Mistake>> {
+    fn game(&self) -> Result<Game, Mistakes> {
         Game::new(&load(self.scenario)?, Some(self.platform), &self.set, None)
     }
 

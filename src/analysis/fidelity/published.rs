@@ -7,7 +7,7 @@
 use super::super::parallel::each;
 use super::statistics::percentile;
 use crate::engine::{Duration, Text};
-use crate::scenario::{Game, Mistake, load};
+use crate::scenario::{Game, Mistakes, load};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -248,7 +248,7 @@ impl Held {
 ///
 /// # Errors
 /// A scenario cannot be played.
-pub fn hold(seeds: Range<u64>, jobs: usize) -> Result<Vec<Held>, Vec<Mistake>> {
+pub fn hold(seeds: Range<u64>, jobs: usize) -> Result<Vec<Held>, Mistakes> {
     let mut played: BTreeMap<&str, Vec<BTreeMap<Text, Duration>>> = BTreeMap::new();
     for row in ROWS {
         if !played.contains_key(row.scenario) {

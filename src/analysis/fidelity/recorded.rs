@@ -434,9 +434,7 @@ impl Held {
         let set = self.set.iter().map(pair).collect();
         let campaign =
             Campaign { scenario: self.scenario, platform: self.platform, set, seeds, jobs };
-        let mut steps = campaign.steps().map_err(|mistakes| {
-            mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-        })?;
+        let mut steps = campaign.steps().map_err(|wrong| wrong.to_string())?;
         steps = self.alike(&steps).cloned().collect();
         if let Some((role, field, value)) = self.without {
             let gone =

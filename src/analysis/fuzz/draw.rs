@@ -6,7 +6,7 @@ use super::kinds::{KINDS, Kind, MOMENTS, NOT_THROWN, SPELLS, Stage};
 use super::schedule::{Moment, Schedule, Shape, Strike};
 use crate::analysis::tune::sides;
 use crate::engine::{Duration, Text};
-use crate::scenario::{KnownSetting, Mistake, models};
+use crate::scenario::{KnownSetting, models};
 
 /// What all schedules of a campaign are drawn from.
 #[derive(Clone, Debug)]
@@ -38,8 +38,7 @@ impl Deck {
         let read = models::platform(platform);
         let read = read.map_err(|mistake| vec![mistake.to_string()])?;
         let game = plain(platform).game(Duration::from_secs(60));
-        let texts = |all: Vec<Mistake>| all.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let game = game.map_err(texts)?;
+        let game = game.map_err(|wrong| wrong.texts())?;
         let mut kinds = chosen(kinds)?;
         kinds.retain(|kind| read.hosts > 0 || kind.name != "powerOffHost");
         if kinds.is_empty() {

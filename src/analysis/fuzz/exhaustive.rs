@@ -14,7 +14,7 @@ use super::trial::{Outcome, Then, Trial, watch};
 use crate::analysis::invariants::Laws;
 use crate::analysis::parallel::{Control, fold};
 use crate::engine::{Duration, SimTime, Text};
-use crate::scenario::{Mistake, Observer, Simulation, models};
+use crate::scenario::{Observer, Simulation, models};
 use crate::timeline::Entry;
 use crate::world::View;
 use std::collections::BTreeMap;
@@ -124,12 +124,11 @@ impl Question {
 /// # Errors
 /// There is no such platform or kind of fault.
 pub fn exhaust(question: &Question, control: &Control) -> Result<Exhausted, Vec<String>> {
-    let texts = |all: Vec<Mistake>| all.iter().map(ToString::to_string).collect::<Vec<String>>();
     let platform = models::platform(&question.platform).map_err(|wrong| vec![wrong.to_string()])?;
     let hosts = platform.hosts;
     let shape = Shape { control_planes: 3, workers: 3, zones: platform.zones, hosts };
     let schedule = Schedule { shape, seed: question.seed, ..plain(&question.platform) };
-    let game = schedule.game(LONG).map_err(texts)?;
+    let game = schedule.game(LONG).map_err(|wrong| wrong.texts())?;
     let mut beginning = game.begin(question.seed);
     beginning.run_until(SimTime::ZERO + BEGINS);
     let choices = Choices::of(beginning.view(), &schedule, question)?;

@@ -6,7 +6,7 @@ use super::schedule::{Moment, Schedule, Strike};
 use super::trial::{Outcome, Then, Trial, watch};
 use crate::analysis::invariants::{ALL, BOUND, Invariant, Kind, Laws};
 use crate::engine::{Duration, SimTime, counted};
-use crate::scenario::{Mistake, Simulation};
+use crate::scenario::{Mistakes, Simulation};
 use crate::timeline::{Entry, EntryId};
 use std::fmt::Write as _;
 
@@ -92,7 +92,7 @@ impl Finding {
     ///
     /// # Errors
     /// The schedule is no scenario.
-    pub fn text(&self) -> Result<String, Vec<Mistake>> {
+    pub fn text(&self) -> Result<String, Mistakes> {
         let game = self.schedule.game(super::draw::LONG)?;
         let begin = || game.begin(self.schedule.seed);
         let played = caught(|| watch(begin(), Laws::new(), self.shown.then()));

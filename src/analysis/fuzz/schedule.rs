@@ -2,7 +2,7 @@
 //! person could have written it, so a finding is a file that everybody can play.
 
 use crate::engine::{Duration, Text};
-use crate::scenario::{Game, Mistake, Scenario, Source};
+use crate::scenario::{Game, Mistakes, Scenario, Source};
 use std::fmt::Write as _;
 
 /// A cluster and its faults.
@@ -102,10 +102,10 @@ impl Schedule {
     ///
     /// # Errors
     /// Something of it cannot be: a setting that does not go with another, for example.
-    pub fn game(&self, until: Duration) -> Result<Game, Vec<Mistake>> {
+    pub fn game(&self, until: Duration) -> Result<Game, Mistakes> {
         let text = self.scenario("fuzz", until, "");
-        let scenario = Scenario::read(Source::embedded("fuzz.yaml", &text));
-        Game::new(&scenario.map_err(|mistake| vec![mistake])?, None, &[], None)
+        let scenario = Scenario::read(Source::embedded("fuzz.yaml", &text))?;
+        Game::new(&scenario, None, &[], None)
     }
 }
 

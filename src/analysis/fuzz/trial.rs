@@ -8,7 +8,7 @@ use super::phase::{self, Pair};
 use super::schedule::{Moment, Schedule, Strike};
 use crate::analysis::invariants::{BOUND, Laws, Violation};
 use crate::engine::{Duration, SimTime, Text};
-use crate::scenario::{Mistake, Observer, Repair, Simulation, moves};
+use crate::scenario::{Mistakes, Observer, Repair, Simulation, moves};
 use crate::timeline::Entry;
 
 /// What came of a schedule.
@@ -105,7 +105,7 @@ impl Trial {
 ///
 /// # Errors
 /// It is no scenario.
-pub fn play(schedule: &Schedule) -> Result<Trial, Vec<Mistake>> {
+pub fn play(schedule: &Schedule) -> Result<Trial, Mistakes> {
     let game = schedule.game(LONG)?;
     let played = caught(|| watch(game.begin(schedule.seed), Laws::new(), Then::Repair).0);
     Ok(played.unwrap_or_else(Trial::failed))

@@ -1,7 +1,7 @@
 //! What is refused in questions, each at its place.
 
 use crate::engine::Text;
-use crate::scenario::{About, Game, Mistake, Scenario, Source, models};
+use crate::scenario::{About, Game, Mistakes, Scenario, Source, models};
 
 const LESSON: &str = "apiVersion: healsim/v1
 kind: Scenario
@@ -15,13 +15,13 @@ spec:
     - { after: 5s, ask: 'What?', QUESTION }
 ";
 
-fn read(text: &str) -> Result<Game, Vec<Mistake>> {
+fn read(text: &str) -> Result<Game, Mistakes> {
     let source = Source::embedded("mine.yaml", text);
-    let scenario = Scenario::read(source).map_err(|mistake| vec![mistake])?;
+    let scenario = Scenario::read(source)?;
     Game::new(&scenario, None, &[], None)
 }
 
-fn asked(question: &str) -> Result<Game, Vec<Mistake>> {
+fn asked(question: &str) -> Result<Game, Mistakes> {
     read(&LESSON.replace("QUESTION", question))
 }
 
@@ -144,21 +144,21 @@ fn a_reason_is_one_text_or_one_for_each_truth() {
         assert_eq!([because.of(true), because.of(false)], ["x", "y"].map(Text::word));
         for (wrong, hint) in [("{ right: x }", "wrong"), ("{ rihgt: x, wrong: y }", "rihgt")] {
             let question = question.replace("{ right: x, wrong: y }", wrong);
-            let mistake = asked(&question).expect_err(&question).remove(0);
+            let mistake = asked(&question).expect_err(&question)[0].clone();
             assert_eq!(mistake.place.expect("a place").0, 10, "{mistake}");
             assert!(mistake.message.contains(hint), "{mistake}");
         }
     }
     let expected = LESSON.replace("QUESTION", "act: { within: 5m }")
         + &format!("  expect:\n    - {{ says: a, lines: [{{ see: recovered }}], {both} }}\n");
-    let mistake = read(&expected).expect_err("a mistake").remove(0);
+    let mistake = read(&expected).expect_err("a mistake")[0].clone();
     assert!(mistake.message.contains("has one reason"), "{mistake}");
 }
 
 #[test]
 fn an_answer_is_known_before_the_run_is_over() {
     let place = |question: &str| {
-        let mistake = asked(question).expect_err(question).remove(0);
+        let mistake = asked(question).expect_err(question)[0].clone();
         let (line, column) = mistake.place.expect("a place");
         let text = LESSON.replace("QUESTION", question);
         let line = text.lines().nth(line - 1).expect("a line");
@@ -195,7 +195,7 @@ fn a_question_needs_an_instant_within_the_run() {
     assert!(mistake[0].message.contains("only a question with `value`"), "{}", mistake[0].message);
     let unknown = LESSON.replace("What?", "What will {objct} be?");
     let question = value("Node/worker-0", "Ready", "1m");
-    let mistake = read(&unknown.replace("QUESTION", &question)).expect_err("a mistake").remove(0);
+    let mistake = read(&unknown.replace("QUESTION", &question)).expect_err("a mistake")[0].clone();
     assert_eq!(mistake.message, "nothing stands for `{objct}`; did you mean `{object}`?");
     assert_eq!(mistake.place, Some((10, 36)));
 }

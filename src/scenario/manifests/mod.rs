@@ -24,7 +24,7 @@ mod tests;
 mod tree;
 
 use super::catalog::Catalog;
-use super::mistake::{Mistake, crop, nearest};
+use super::mistake::{Mistake, Mistakes, crop, nearest};
 use super::yaml::Source;
 use crate::api::Labels;
 use crate::api::kinds::{UnhealthyCondition, Wanted};
@@ -142,7 +142,7 @@ const EXAMPLE: &str = "examples/my-health-check.yaml";
 
 impl Manifests {
     /// Reads all documents of all files; every mistake is told at once, one for each document.
-    pub fn read(sources: &[Source]) -> Result<Manifests, Vec<Mistake>> {
+    pub fn read(sources: &[Source]) -> Result<Manifests, Mistakes> {
         let (mut manifests, mut mistakes) = (Manifests::default(), Vec::new());
         for source in sources {
             match source.documents(EXAMPLE) {
@@ -154,7 +154,8 @@ impl Manifests {
             }
         }
         manifests.compare_labels();
-        if mistakes.is_empty() { Ok(manifests) } else { Err(mistakes) }
+        Mistakes::none_or(mistakes)?;
+        Ok(manifests)
     }
 
     /// Where the manifest stands of which there is one.

@@ -1,7 +1,7 @@
 //! Worlds with a user's manifests: what they do there, and what is said about them.
 
 use crate::engine::{Duration, SimTime};
-use crate::scenario::{Changes, Game, Mistake, Source, load};
+use crate::scenario::{Changes, Game, Mistakes, Source, load};
 
 /// The checks that every platform has, but for how long a Node may be Unknown.
 const CHECK: &str = "\
@@ -50,7 +50,7 @@ fn game(
     platform: Option<&str>,
     texts: &[&str],
     set: &[(&str, &str)],
-) -> Result<Game, Vec<Mistake>> {
+) -> Result<Game, Mistakes> {
     let scenario = load(scenario).expect("embedded");
     let text = texts.join("---\n");
     let manifests: Vec<Source> =

@@ -206,10 +206,8 @@ impl Held {
         trials: u64,
         jobs: usize,
     ) -> Result<Vec<Steps>, String> {
-        let machines =
-            machines(self.platform, self.experiment.shape(), set).map_err(|mistakes| {
-                mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-            })?;
+        let machines = machines(self.platform, self.experiment.shape(), set)
+            .map_err(|wrong| wrong.to_string())?;
         Ok(each(1..trials + 1, jobs, |seed| self.experiment.play(&machines, (self.busy, seed))))
     }
 

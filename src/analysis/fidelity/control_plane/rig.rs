@@ -7,7 +7,7 @@
 use super::driver::{DRIVER, Desk, Driver, Notes, Question};
 use crate::components::kubectl::Command;
 use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text};
-use crate::scenario::{Mistake, blueprint, models};
+use crate::scenario::{Mistakes, blueprint, models};
 use crate::timeline::Entry;
 use crate::world::{Blueprint, Infra, World};
 use std::sync::MutexGuard;
@@ -33,16 +33,14 @@ pub fn machines(
     platform: &str,
     (control_planes, workers): (u32, u32),
     set: &[(&str, &str)],
-) -> Result<Blueprint, Vec<Mistake>> {
-    let mut platform = models::platform(platform).map_err(|mistake| vec![mistake])?;
+) -> Result<Blueprint, Mistakes> {
+    let mut platform = models::platform(platform)?;
     for (key, value) in set {
-        platform.catalog.set(key, value).map_err(|mistake| vec![mistake])?;
+        platform.catalog.set(key, value)?;
     }
     let blueprint = blueprint(&platform, control_planes, workers);
-    match platform.catalog.mistakes() {
-        mistakes if mistakes.is_empty() => Ok(blueprint),
-        mistakes => Err(mistakes),
-    }
+    Mistakes::none_or(platform.catalog.mistakes())?;
+    Ok(blueprint)
 }
 
 /// The VM of an API server or member, by its number.

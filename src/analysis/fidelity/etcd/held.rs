@@ -10,7 +10,7 @@ use super::rig::Rig;
 use super::trial::Trial;
 use crate::analysis::parallel::each;
 use crate::engine::{Delay, Duration, Owner, Purpose, Random};
-use crate::scenario::{Mistake, etcd_lab};
+use crate::scenario::{Mistakes, etcd_lab};
 use crate::world::{Blueprint, History};
 use std::io;
 use std::path::Path;
@@ -113,7 +113,7 @@ impl Held {
         set: &[(&str, &str)],
         times: u64,
         jobs: usize,
-    ) -> Result<Vec<Trial>, Vec<Mistake>> {
+    ) -> Result<Vec<Trial>, Mistakes> {
         let plain = if self.release == "3.4" { PLAIN_3_4 } else { &[] };
         let lab =
             |more: &[(&str, &str)]| etcd_lab(self.release, self.lab, &[plain, set, more].concat());
