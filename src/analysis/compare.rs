@@ -421,7 +421,10 @@ mod tests {
         let ending = Ending { outcome: Outcome::Replaced, missing: Text::EMPTY };
         let after = after.map(|seconds| (Name::recovered(), Duration::from_secs(seconds)));
         let (figures, open) = (after.into_iter().collect(), BTreeSet::new());
-        with_recovery(Sample { seed, ending, figures, open }, Duration::from_secs(1800))
+        with_recovery(
+            Sample { seed, ending, figures, open, unstruck: false },
+            Duration::from_secs(1800),
+        )
     }
 
     #[test]

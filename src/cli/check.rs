@@ -130,7 +130,7 @@ fn check_one(
         return Ok(Checked { line, exit: Exit::Done, case, is_cut: false });
     }
     let (mut exit, mut failed, mut played) = (Exit::Done, 0, 0);
-    let mut samples = Vec::new();
+    let (mut samples, mut unstruck) = (Vec::new(), None);
     let seeds = asked.seeds.or(seed.map(Seeds::only)).unwrap_or_default();
     let of_this = |wrong: Vec<String>| -> Vec<String> {
         wrong.iter().map(|wrong| format!("{name}: {wrong}")).collect()
@@ -142,6 +142,9 @@ fn check_one(
         if asked.stats {
             stats(&run);
         }
+        if unstruck.is_none() {
+            unstruck = run.unstruck.first().map(|text| format!("{name}: with seed {seed} {text}"));
+        }
         let failures = failures(&run);
         failed += usize::from(!failures.is_empty());
         played += 1;
@@ -150,6 +153,7 @@ fn check_one(
         case.failures.extend(failures);
         samples.extend((!asked.threshold.is_empty()).then(|| Sample::of(&run)));
     }
+    unstruck.into_iter().for_each(|text| note(&format!("note: {text}")));
     let is_cut = played < seeds.count();
     if is_cut {
         // Nobody is to take what was not played for a test that has passed.

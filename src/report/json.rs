@@ -19,7 +19,7 @@ pub fn write_lines(run: &Run, to: &mut impl io::Write) -> io::Result<()> {
 
 /// The summary as one line.
 pub fn summary(run: &Run) -> String {
-    object([
+    let mut members = vec![
         ("summary", json!(true).to_string()),
         ("healsim", json!(env!("CARGO_PKG_VERSION")).to_string()),
         ("scenario", json!(run.scenario).to_string()),
@@ -39,7 +39,11 @@ pub fn summary(run: &Run) -> String {
         ("invariants", invariants(run)),
         ("assumptions", json!(keys(run)).to_string()),
         ("settings", list(run.changes.iter().map(changed))),
-    ])
+    ];
+    if !run.unstruck.is_empty() {
+        members.push(("unstruck", json!(run.unstruck).to_string()));
+    }
+    object(members)
 }
 
 fn milestone_list(run: &Run) -> String {

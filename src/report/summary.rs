@@ -42,6 +42,7 @@ pub fn title(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()>
 /// Everything that is known when the run is over.
 pub fn verdict(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     ending(run, style, to)?;
+    unstruck(run, style, to)?;
     milestone_table(run, style, to)?;
     expectations(run, style, to)?;
     availability(run, style, to)?;
@@ -72,6 +73,12 @@ fn ending(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     let counts = format!("{played} played, {entries} entries, hash {}", run.timeline.hash());
     let body = [Span::new(mood, text), Span::new(Mood::Quiet, counts)];
     hang(Line::default(), 0, &body, style, to)
+}
+
+/// What the scenario was to break and has not.
+fn unstruck(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let tell = |text: &Text| say(Mood::Bad, text, style, &mut *to);
+    run.unstruck.iter().try_for_each(tell)
 }
 
 /// That processes end and are started again moves nothing, and stands in the timeline all the same.

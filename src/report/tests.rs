@@ -119,6 +119,7 @@ fn sample() -> Run {
         ended_at: SimTime::from_micros(1_800_000_000),
         recovered_at: Some(SimTime::from_micros(850_123_456)),
         missing: Vec::new(),
+        unstruck: Vec::new(),
         timeline,
         availability: availability(),
         expectations: expectations(fault),

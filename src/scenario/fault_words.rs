@@ -63,7 +63,8 @@ pub struct WrittenFault {
 /// When a fault comes: at a time, or so long after something was seen.
 pub enum Moment {
     At(SimTime),
-    When(Pattern, Duration),
+    /// The pattern, as written too.
+    When(Pattern, Text, Duration),
 }
 
 #[derive(Debug, Deserialize)]
@@ -187,7 +188,8 @@ impl Scenario {
             (None, Some(when)) => {
                 let pattern = Pattern::read(&when.value, &|kind| stage.names(kind))
                     .map_err(|(at, message)| self.source.mistake_after(when, at, message))?;
-                Ok(Moment::When(pattern, after.map_or(Duration::ZERO, |(_, after)| after)))
+                let after = after.map_or(Duration::ZERO, |(_, after)| after);
+                Ok(Moment::When(pattern, Text::from(when.value.as_str()), after))
             }
             (Some(_), Some(when)) => {
                 Err(self.source.mistake(when, "`at` and `when` exclude each other"))

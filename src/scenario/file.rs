@@ -214,8 +214,8 @@ impl Scenario {
                     faults.push((at, fault));
                     self.target_that_is_not_there(written, &stage).into_iter().for_each(&mut note);
                 }
-                Ok((Moment::When(pattern, after), fault)) => {
-                    awaited.push(Awaited { pattern, after, fault });
+                Ok((Moment::When(pattern, seen, after), fault)) => {
+                    awaited.push(Awaited { seen, pattern, after, fault });
                 }
                 Err(mistake) => note(mistake),
             }

@@ -348,6 +348,7 @@ impl Game {
             ended_at: played.ended_at,
             recovered_at: played.recovered_at,
             missing: played.missing,
+            unstruck: played.unstruck,
             availability: played.availability,
             engine_events: played.engine_events,
             timeline: played.timeline,

@@ -4,7 +4,7 @@
 //! what the world does.
 
 use super::actions::{Action, repairs, waits_for};
-use super::awaited::{Awaited, Lookout};
+use super::awaited::{Awaited, Lookout, unstruck};
 use super::expect::Pattern;
 use super::faults::Fault;
 use super::founding::Founding;
@@ -70,6 +70,8 @@ pub struct Played {
     /// What a run that has not recovered still lacks.
     pub missing: Vec<Lack>,
     pub availability: BTreeMap<Text, Downtime>,
+    /// The faults that have not struck, or have hit nothing, a sentence each.
+    pub unstruck: Vec<Text>,
     pub engine_events: u64,
 }
 
@@ -243,7 +245,7 @@ impl Simulation {
                 None => faults.extend(action.faults),
                 Some(seen) => awaited.extend(action.faults.into_iter().map(|fault| {
                     let pattern = Pattern::read(seen, &|_| None).expect("words of our own");
-                    Awaited { pattern, after: Duration::ZERO, fault }
+                    Awaited { seen: seen.clone(), pattern, after: Duration::ZERO, fault }
                 })),
             }
             told.push(Repair { words: action.words, seen });
@@ -381,7 +383,7 @@ impl Simulation {
 
     /// True once it has recovered, if no fault waits for something that may yet be seen.
     pub fn has_recovered_for_good(&self) -> bool {
-        self.plan.awaited.is_empty() && self.health.has_recovered()
+        self.lookout.awaited().is_empty() && self.health.has_recovered()
     }
 
     /// What came of it.
@@ -408,6 +410,11 @@ impl Simulation {
             availability.extend(api.map(|downtime| (Text::word("api"), downtime)));
         }
         Played {
+            unstruck: unstruck(
+                &self.lookout,
+                &self.plan.faults[self.struck..],
+                self.world.timeline(),
+            ),
             first_fault: faults.first().map(|(at, _)| *at),
             last_fault: faults.last().map(|(at, _)| *at),
             end,

@@ -24,6 +24,8 @@ pub struct Run {
     pub recovered_at: Option<SimTime>,
     /// What it still lacks at its end if it has not recovered, what others mostly follow from first.
     pub missing: Vec<Lack>,
+    /// Faults that have not struck, or have hit nothing, a sentence each.
+    pub unstruck: Vec<Text>,
     pub timeline: Timeline,
     /// Per service (`api`, `app/web`), counted after the first fault.
     pub availability: BTreeMap<Text, Downtime>,

@@ -46,6 +46,8 @@ pub struct Estimate {
     pub cut: Option<Cut>,
     /// How the runs ended, the most frequent first.
     pub outcomes: Vec<(Ending, Count)>,
+    /// The runs in which not all faults of the scenario struck and hit something.
+    pub unstruck: Option<Count>,
     /// Milestones in the order of their medians, then availabilities by service.
     pub figures: Vec<Figure>,
     /// Runs with the assumed numbers at the low and at the high ends of their ranges, and how many
@@ -158,9 +160,10 @@ impl Estimate {
         let mut figures: Vec<Figure> = runs.figures.iter().map(figure).collect();
         figures.sort_by_cached_key(Figure::place);
         let played = runs.runs();
+        let unstruck = runs.unstruck;
         let mut outcomes = runs.endings;
         outcomes.sort_by_key(|(ending, count)| (Reverse(count.runs), ending.clone()));
-        Estimate { asked, seeds, runs: played, cut, outcomes, figures, ends }
+        Estimate { asked, seeds, runs: played, cut, outcomes, unstruck, figures, ends }
     }
 
     /// The figure of this name.

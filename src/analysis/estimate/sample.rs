@@ -18,6 +18,8 @@ pub struct Sample {
     /// Those of services that were still down when the run ended, or short of what they should be: of them is
     /// known only that they are not shorter.
     pub open: BTreeSet<Name>,
+    /// Not all of the scenario's faults have struck and hit something.
+    pub unstruck: bool,
 }
 
 /// The name of a figure.
@@ -63,7 +65,7 @@ impl Sample {
             open.extend((!has_ended).then(|| name.clone()));
             figures.insert(name, length);
         }
-        Sample { seed: run.seed, ending, figures, open }
+        Sample { seed: run.seed, ending, figures, open, unstruck: !run.unstruck.is_empty() }
     }
 }
 

@@ -16,6 +16,7 @@ const WORST: usize = 5;
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     endings: BTreeMap<Ending, Count>,
+    unstruck: Option<Count>,
     figures: BTreeMap<Name, Counted>,
 }
 
@@ -33,6 +34,9 @@ struct Counted {
 #[serde(deny_unknown_fields)]
 pub struct Sums {
     pub endings: Vec<(Ending, Count)>,
+    /// The runs in which not all faults struck and hit something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unstruck: Option<Count>,
     pub figures: Vec<Sum>,
 }
 
@@ -72,8 +76,10 @@ pub struct Seen {
 impl Tally {
     /// Adds one run.
     pub fn add(&mut self, sample: Sample) {
-        let Sample { seed, ending, figures, open } = sample;
-        self.count(ending, Count { runs: 1, seed });
+        let Sample { seed, ending, figures, open, unstruck } = sample;
+        let one = Count { runs: 1, seed };
+        self.count(ending, one);
+        self.count_unstruck(unstruck.then_some(one));
         for (name, length) in figures {
             let is_open = open.contains(&name);
             let counted = self.figures.entry(name).or_default();
@@ -96,6 +102,7 @@ impl Tally {
         for (ending, count) in &other.endings {
             self.count(ending.clone(), *count);
         }
+        self.count_unstruck(other.unstruck);
         for sum in &other.figures {
             let counted = self.figures.entry(sum.name.clone()).or_default();
             if sum.ended.is_some() {
@@ -118,14 +125,28 @@ impl Tally {
         };
         Sums {
             endings: self.endings.into_iter().collect(),
+            unstruck: self.unstruck,
             figures: self.figures.into_iter().map(sum).collect(),
         }
     }
 
     fn count(&mut self, ending: Ending, more: Count) {
-        let count = self.endings.entry(ending).or_insert(Count { runs: 0, seed: more.seed });
-        count.runs += more.runs;
-        count.seed = count.seed.min(more.seed);
+        self.endings.entry(ending).and_modify(|count| count.add(more)).or_insert(more);
+    }
+
+    fn count_unstruck(&mut self, more: Option<Count>) {
+        match (&mut self.unstruck, more) {
+            (Some(count), Some(more)) => count.add(more),
+            (none @ None, more) => *none = more,
+            (Some(_), None) => {}
+        }
+    }
+}
+
+impl Count {
+    fn add(&mut self, more: Count) {
+        self.runs += more.runs;
+        self.seed = self.seed.min(more.seed);
     }
 }
 

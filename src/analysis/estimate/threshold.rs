@@ -401,7 +401,7 @@ mod tests {
                 (name, Duration::from_millis(millis(seed)))
             };
             let figures = nodes.iter().map(figure).collect();
-            Sample { seed, ending, figures, open: BTreeSet::new() }
+            Sample { seed, ending, figures, open: BTreeSet::new(), unstruck: false }
         };
         let asked = Asked {
             scenario: Text::word("made-up"),

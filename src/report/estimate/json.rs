@@ -13,11 +13,11 @@ use serde_json::json;
 
 /// The document, as one line.
 pub fn document(estimate: &Estimate) -> String {
-    let Estimate { asked, seeds, runs, cut, outcomes, figures, ends } = estimate;
+    let Estimate { asked, seeds, runs, cut, outcomes, unstruck, figures, ends } = estimate;
     let of = |kind: Kind| {
         list(figures.iter().filter(|it| it.name.kind == kind).map(|it| figure(estimate, it)))
     };
-    object([
+    let mut members = vec![
         ("estimate", "true".to_owned()),
         ("healsim", json!(env!("CARGO_PKG_VERSION")).to_string()),
         ("scenario", json!(asked.scenario).to_string()),
@@ -29,7 +29,12 @@ pub fn document(estimate: &Estimate) -> String {
         ("assumed", ends.map_or_else(null, |[low, high]| ends_of(low, high))),
         ("milestones", of(Kind::Milestone)),
         ("availability", of(Kind::Availability)),
-    ])
+    ];
+    if let Some(Count { runs, seed }) = unstruck {
+        let count = [("runs", runs.to_string()), ("seed", seed.to_string())];
+        members.push(("unstruck", object(count)));
+    }
+    object(members)
 }
 
 fn outcome(estimate: &Estimate, ending: &Ending, count: Count) -> String {

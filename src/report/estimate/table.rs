@@ -54,6 +54,7 @@ fn outcomes(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::R
     for (ending, count) in &estimate.outcomes {
         outcome(ending, *count, estimate.runs, style, to)?;
     }
+    unstruck(estimate, style, to)?;
     let Some([low, high]) = estimate.ends else { return Ok(()) };
     let shares = [low, high].map(|end| tenths(end.recovered, end.runs));
     let text = format!(
@@ -65,6 +66,19 @@ fn outcomes(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::R
     let mut line = Line::default();
     line.pad_to(4).add(Mood::Quiet, text);
     line.write(style, to)
+}
+
+/// In how many runs not all struck that the scenario was to break.
+fn unstruck(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let Some(Count { runs, seed }) = estimate.unstruck else { return Ok(()) };
+    let replay = command(&estimate.replay(seed));
+    let text = format!(
+        "in {} a fault did not strike, or hit nothing; which:  {replay}",
+        counted(runs, "run")
+    );
+    let mut line = Line::default();
+    line.pad_to(4);
+    hang(line, 4, &[Span::new(Mood::Bad, text)], style, to)
 }
 
 fn outcome(

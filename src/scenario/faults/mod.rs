@@ -99,6 +99,9 @@ pub enum Fault {
     Etcdctl(Etcdctl),
 }
 
+/// What is written down as the target of a fault that hits nothing.
+pub const NO_TARGET: &str = "nothing: no such target";
+
 /// Every kind of fault with what it does, for `healsim list faults`.
 pub const KINDS: [(&str, &str); 32] = [
     ("powerOff", "cuts a VM's power, as in vCenter: { vm: worker-0 }"),
@@ -231,7 +234,7 @@ impl Fault {
     }
 
     /// What a person typed, if it is something that a person does with words.
-    fn words(&self) -> Text {
+    pub(super) fn words(&self) -> Text {
         match self {
             Fault::Kubectl(fault) => Text::from(format!("kubectl {}", fault.text)),
             Fault::Etcdctl(fault) => Text::from(format!("etcdctl {}", fault.text)),
@@ -295,7 +298,7 @@ impl Fault {
 
     fn strike_named(&self, world: &mut World) {
         let target = self.resolve(world.view());
-        let words = target.clone().unwrap_or_else(|| "nothing: no such target".to_owned());
+        let words = target.clone().unwrap_or_else(|| NO_TARGET.to_owned());
         world.inject_in_words(self.kind(), words, self.words(), |infra| {
             let Some(target) = &target else { return };
             match self {
