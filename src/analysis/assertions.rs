@@ -93,7 +93,7 @@ pub fn assert_law(schedule: &Schedule, own: OwnLaw) {
 
 impl Check {
     /// All ready-made laws, over a run as a campaign plays it: until it has healed, or nothing
-    /// changes for 20 minutes, or for 45 minutes after the last fault; then an operator repairs what
+    /// changes for 20 minutes, or for 62 minutes after the last fault; then an operator repairs what
     /// can be repaired, and it goes on for as long again.
     pub fn new() -> Check {
         Check::default()

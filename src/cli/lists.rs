@@ -3,7 +3,7 @@
 use super::player::Listing;
 use crate::analysis::invariants::{self, Invariant};
 use crate::report::{Listed, SettingRow};
-use crate::scenario::{self, KINDS, Source, models, nearest};
+use crate::scenario::{self, KINDS, models, nearest};
 
 /// The word that means all settings which who runs a cluster can set.
 const SETTABLE: &str = "settable";
@@ -11,15 +11,8 @@ const SETTABLE: &str = "settable";
 /// Everything of a kind whose name has the word in it; of settings, the flag or field counts too.
 pub fn list(what: Listing, platform: &str, word: &str) -> Result<Listed, Vec<String>> {
     let mut names: Vec<(String, String)> = match what {
-        Listing::Scenarios => {
-            let all = models::scenarios().into_iter();
-            all.map(|name| (name.to_owned(), annotation(models::scenario(name), "source")))
-                .collect()
-        }
-        Listing::Lessons => {
-            let all = models::lessons().into_iter();
-            all.map(|name| (name.to_owned(), annotation(models::lesson(name), "says"))).collect()
-        }
+        Listing::Scenarios => models::scenarios().into_iter().map(scenario).collect(),
+        Listing::Lessons => models::lessons().into_iter().map(scenario).collect(),
         Listing::Platforms => {
             let all = models::platforms().into_iter();
             let all = all.map(|name| Ok((name.to_owned(), description_of(name)?)));
@@ -34,6 +27,12 @@ pub fn list(what: Listing, platform: &str, word: &str) -> Result<Listed, Vec<Str
     let known: Vec<String> = names.iter().map(|(name, _)| name.clone()).collect();
     names.retain(|(name, _)| has(name, word));
     if names.is_empty() { Err(vec![nothing(word, &known)]) } else { Ok(Listed::Names(names)) }
+}
+
+/// The name of a scenario or lesson, and what it says of itself.
+fn scenario(name: &str) -> (String, String) {
+    let says = scenario::load(name).map(|scenario| scenario.says.to_string());
+    (name.to_owned(), says.unwrap_or_default())
 }
 
 /// The law's name; its kind, words and source.
@@ -95,15 +94,25 @@ fn nothing(word: &str, known: &[String]) -> String {
     }
 }
 
-/// What an annotation of a file says, which stands in one line.
-fn annotation(source: Option<Source>, name: &str) -> String {
-    let text = source.map(|source| source.text).unwrap_or_default();
-    let start = format!("{name}:");
-    let found = text.lines().find_map(|line| line.trim().strip_prefix(&start));
-    found.unwrap_or_default().trim().trim_matches('"').to_owned()
-}
-
 fn description_of(name: &str) -> Result<String, Vec<String>> {
     let platform = models::platform(name).map_err(|mistake| vec![mistake.to_string()])?;
     Ok(platform.description.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scenarios_say_what_happens_else_where_they_are_from_in_the_order_of_their_names() {
+        let Ok(Listed::Names(all)) = list(Listing::Scenarios, "tkgs-2024", "") else {
+            panic!("there are scenarios");
+        };
+        let place = |wanted: &str| all.iter().position(|(name, _)| name == wanted);
+        assert!(place("apiserver-removed") < place("apiserver-removed-repaired"));
+        let says = |wanted: &str| &all[place(wanted).expect("it is there")].1;
+        assert!(says("worker-vm-deleted").starts_with("The VM comes back under its name"));
+        assert!(says("lab/heartbeats").starts_with("recordings heartbeats"));
+        assert!(all.iter().all(|(_, says)| !says.is_empty()));
+    }
 }

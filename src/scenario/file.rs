@@ -26,6 +26,8 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct Scenario {
     pub name: Text,
+    /// In a sentence what happens, else where it is from, as its annotations say.
+    pub says: Text,
     pub platform: Spanned<String>,
     pub(super) source: Source,
     /// The user's own manifests that stand beside it in its file.
@@ -64,7 +66,6 @@ struct WrittenFile {
 struct Metadata {
     name: Spanned<String>,
     #[serde(default)]
-    #[expect(dead_code, reason = "annotations are for people; `show` prints the text itself")]
     annotations: BTreeMap<String, String>,
 }
 
@@ -140,7 +141,10 @@ impl Scenario {
         let WrittenFile { metadata, spec, .. } = source.parse()?;
         check_name(&source, &metadata.name)?;
         let name = Text::from(metadata.name.value.as_str());
-        Ok(Scenario { name, platform: spec.platform.clone(), source, beside, spec })
+        let annotations = &metadata.annotations;
+        let says = annotations.get("says").or_else(|| annotations.get("source"));
+        let says = Text::from(says.map_or("", |says| says.trim()));
+        Ok(Scenario { name, says, platform: spec.platform.clone(), source, beside, spec })
     }
 
     /// The same with nothing `given`: what is not pinned need not fit what is changed of it.

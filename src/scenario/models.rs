@@ -124,10 +124,12 @@ fn file(path: &str) -> Option<Source> {
 
 /// The names of the files directly in a folder, without their ending.
 fn names(folder: &str) -> Vec<&'static str> {
-    FILES
-        .iter()
-        .filter_map(|(name, _)| name.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".yaml"))
-        .collect()
+    let name =
+        |name: &'static str| name.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".yaml");
+    let mut names: Vec<&str> = FILES.iter().filter_map(|(file, _)| name(file)).collect();
+    // Files are in the order of names with their ending, which puts `a-b` before `a`.
+    names.sort_unstable();
+    names
 }
 
 /// The names of all platforms.

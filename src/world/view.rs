@@ -88,12 +88,6 @@ impl<'a> View<'a> {
         self.datacenter().all_hosts().map(|(_, host)| host)
     }
 
-    /// True if the host of this name is there and its own system runs.
-    pub fn is_host_up(self, name: &str) -> bool {
-        let datacenter = self.datacenter();
-        datacenter.host_named(name).is_some_and(|host| datacenter.is_up(host))
-    }
-
     /// True if the host of this name is there and has power.
     pub fn is_host_on(self, name: &str) -> bool {
         let mut all = self.hosts();

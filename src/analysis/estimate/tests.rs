@@ -26,7 +26,13 @@ fn sample(seed: u64) -> Sample {
     if !is_stuck {
         figures.insert(Name::recovered(), Duration::from_micros(10 * micros));
     }
-    Sample { seed, ending: Ending { outcome, missing }, figures, open: BTreeSet::new(), unstruck: false }
+    Sample {
+        seed,
+        ending: Ending { outcome, missing },
+        figures,
+        open: BTreeSet::new(),
+        unstruck: false,
+    }
 }
 
 fn asked(runs: u64) -> Asked {

@@ -25,7 +25,13 @@ fn sample(seed: u64, seconds: u64) -> Sample {
     if !stuck {
         figures.insert(Name::recovered(), Duration::from_secs(3000) + length);
     }
-    Sample { seed, ending: Ending { outcome, missing }, figures, open: BTreeSet::new(), unstruck: false }
+    Sample {
+        seed,
+        ending: Ending { outcome, missing },
+        figures,
+        open: BTreeSet::new(),
+        unstruck: false,
+    }
 }
 
 fn sums(runs: u64, seconds: u64) -> Sums {

@@ -118,9 +118,13 @@ impl Kubectl {
         matches!(action, Action::CreateDeployment { .. }).then_some(object.name.as_str())
     }
 
-    /// The object that is meant; a name without `*` is typed as it is, whether or not it exists.
+    /// The object that is meant; a name without `*` is typed as it is, whether or not it exists. Of a list it is
+    /// the kind.
     pub fn resolve(&self, view: View) -> Option<String> {
         let ObjectKey { kind, namespace, name } = &self.command.object;
+        if name.is_empty() {
+            return Some(kind.resource().to_owned());
+        }
         if !name.contains('*') {
             return Some(self.command.object.to_string());
         }

@@ -291,7 +291,7 @@ impl Core {
     /// Wakes all groups, with their processes as they are now.
     pub(super) fn wake_resting(&mut self) {
         let is_ahead = self.now <= self.rests.ahead_until && self.now > SimTime::ZERO;
-        debug_assert!(!is_ahead || self.rests.groups.is_empty(), "they were to be left alone");
+        assert!(!is_ahead || self.rests.groups.is_empty(), "they were to be left alone");
         for mut group in std::mem::take(&mut self.rests.groups) {
             for member in &mut group.members {
                 self.pass_ticks(member);
