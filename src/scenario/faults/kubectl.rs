@@ -35,18 +35,27 @@ const VERBS: [&str; 10] = [
     "get", "create", "delete", "patch", "cordon", "uncordon", "taint", "annotate", "label", "scale",
 ];
 
-/// What kubectl calls kinds for short.
-const SHORT: [(&str, Kind); 10] = [
+/// What kubectl calls kinds for short: `ShortNames` of the API server's storages and `shortName` of
+/// the CRDs; the other kinds have none.
+const SHORT: [(&str, Kind); 18] = [
     ("no", Kind::Node),
     ("po", Kind::Pod),
     ("deploy", Kind::Deployment),
     ("rs", Kind::ReplicaSet),
+    ("sts", Kind::StatefulSet),
+    ("ds", Kind::DaemonSet),
+    ("ev", Kind::Event),
+    ("cm", Kind::ConfigMap),
+    ("svc", Kind::Service),
+    ("pvc", Kind::PersistentVolumeClaim),
+    ("pdb", Kind::PodDisruptionBudget),
     ("cl", Kind::Cluster),
     ("md", Kind::MachineDeployment),
     ("ms", Kind::MachineSet),
     ("ma", Kind::Machine),
     ("kcp", Kind::KubeadmControlPlane),
     ("mhc", Kind::MachineHealthCheck),
+    ("vm", Kind::VirtualMachine),
 ];
 
 /// The kinds that `scale` knows.

@@ -41,6 +41,24 @@ fn each_verb_is_read_as_kubectl_would() {
 }
 
 #[test]
+fn a_kind_has_the_short_name_that_kubectl_api_resources_lists() {
+    for (short, kind) in [
+        ("ds", Kind::DaemonSet),
+        ("sts", Kind::StatefulSet),
+        ("ev", Kind::Event),
+        ("cm", Kind::ConfigMap),
+        ("svc", Kind::Service),
+        ("pvc", Kind::PersistentVolumeClaim),
+        ("pdb", Kind::PodDisruptionBudget),
+        ("mhc", Kind::MachineHealthCheck),
+        ("vm", Kind::VirtualMachine),
+    ] {
+        assert_eq!(read(&format!("get {short}")).command.object.kind, kind, "{short}");
+        assert_eq!(read(&format!("delete {short}/x")).command.object.kind, kind, "{short}");
+    }
+}
+
+#[test]
 fn a_kind_lives_in_its_cluster_and_namespace() {
     let (node, machine) = (read("delete node w"), read("delete machine w"));
     assert_eq!((node.command.context, machine.command.context), {
