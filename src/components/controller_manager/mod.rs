@@ -169,6 +169,8 @@ impl From<Work> for Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
     Flight(Flight),
+    /// A Node that was seen for the first time has lost its `NoExecute` taints.
+    Freed(Text),
     /// A Node's conditions were written Unknown.
     Health(Text),
     /// They could not be: how it is now.
@@ -446,6 +448,7 @@ impl ControllerManager {
             Token::Flight(Flight { controller, key }) => {
                 self.resume(controller, &key, answered, ctx);
             }
+            Token::Freed(node) => self.freed(&node, ctx),
             Token::Health(node) => self.health_written(&node, &answered, ctx),
             Token::HealthRead(node) => self.health_read(&node, answered, ctx),
             Token::PodMark(node) => self.pod_marked(node, &answered),

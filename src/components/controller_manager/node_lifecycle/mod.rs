@@ -5,7 +5,8 @@
 //! `k/k:pkg/controller/nodelifecycle/node_lifecycle_controller.go`.
 //!
 //! ```text
-//! monitor pass, every 5 s    heartbeat seen? ── no, for the grace period ─> status Unknown (`health`)
+//! monitor pass, every 5 s    seen for the first time ─> NoExecute taken off, before any is looked at
+//!                            heartbeat seen? ── no, for the grace period ─> status Unknown (`health`)
 //!                            not ready ─> queue of its zone        ready ─> taint and queue off
 //! taint pass, every 100 ms   queue ── limiter ─> NoExecute taint
 //! Node event                 conditions, cordon ─> NoSchedule taints
@@ -41,6 +42,11 @@ pub struct NodeLifecycle {
     steady: bool,
     /// Writes of health that are under way.
     writing: BTreeMap<Text, Writing>,
+    /// Nodes that are seen for the first time and whose taints are being taken off: the pass goes on
+    /// once all are answered.
+    freeing: BTreeSet<Text>,
+    /// What that pass looks at then: the Nodes as it listed them.
+    listed: Vec<Arc<Object>>,
     /// What the pass has found so far; its zones are judged when the last write has ended.
     counts: Option<zones::Counts>,
     /// Nodes of whose Pods not all could be marked: the next pass tries again.
@@ -101,7 +107,8 @@ impl ControllerManager {
         let run_time = ctx.draw_delay(PASS_TIME, self.settings.monitor_pass);
         ctx.after("kubernetes.nodeMonitorPass", run_time, Event::PassEnded);
         // A pass ends with its last write; until then there is no other.
-        let is_under_way = !self.node_lifecycle.writing.is_empty();
+        let NodeLifecycle { writing, freeing, .. } = &self.node_lifecycle;
+        let is_under_way = !writing.is_empty() || !freeing.is_empty();
         if is_under_way || !self.clients.local.caches.are_synced() {
             return;
         }
@@ -111,11 +118,31 @@ impl ControllerManager {
         // The real one ranges over a map, which begins anywhere: who is first is chance.
         let first = index_below(nodes.len() as u64, ctx.draw(FIRST_NODE));
         nodes.rotate_left(usize::try_from(first).expect("an index of a list"));
-        self.node_lifecycle.counts = Some(zones::Counts::default());
         for object in &nodes {
             let Some(node) = object.node() else { continue };
+            self.welcome(object, node, ctx);
+        }
+        self.node_lifecycle.steady = false;
+        self.node_lifecycle.listed = nodes;
+        if self.node_lifecycle.freeing.is_empty() {
+            self.look_at_listed(ctx);
+        }
+    }
+
+    /// A Node that was seen for the first time is free of its taints, or could not be freed: the pass
+    /// goes on with the last of them.
+    pub(super) fn freed(&mut self, name: &Text, ctx: &mut Ctx<Event>) {
+        if self.node_lifecycle.freeing.remove(name) && self.node_lifecycle.freeing.is_empty() {
+            self.look_at_listed(ctx);
+        }
+    }
+
+    /// Judges the Nodes of the pass, as they were listed.
+    fn look_at_listed(&mut self, ctx: &mut Ctx<Event>) {
+        self.node_lifecycle.counts = Some(zones::Counts::default());
+        for object in &std::mem::take(&mut self.node_lifecycle.listed) {
+            let Some(node) = object.node() else { continue };
             let zone = zones::zone_of(&object.meta.labels);
-            self.welcome(object, node, &zone, ctx);
             let judged = self.judge(object, node, ctx);
             if !self.node_lifecycle.writing.contains_key(object.name()) {
                 self.count(object, judged.current);
@@ -123,7 +150,6 @@ impl ControllerManager {
             self.queue_or_release(object, &zone, judged, ctx);
             self.mark_again(object.name(), judged.observed, ctx);
         }
-        self.node_lifecycle.steady = false;
         self.end_of_looks(ctx);
     }
 
@@ -146,7 +172,7 @@ impl ControllerManager {
     }
 
     /// A Node that is seen for the first time.
-    fn welcome(&mut self, object: &Arc<Object>, node: &Node, zone: &Text, ctx: &mut Ctx<Event>) {
+    fn welcome(&mut self, object: &Arc<Object>, node: &Node, ctx: &mut Ctx<Event>) {
         let name = object.name();
         if self.node_lifecycle.known.contains_key(name) {
             return;
@@ -163,11 +189,14 @@ impl ControllerManager {
             had_ready,
         };
         self.node_lifecycle.known.insert(name.clone(), health);
-        self.node_lifecycle.zones.add(zone, &self.settings);
+        let zone = zones::zone_of(&object.meta.labels);
+        self.node_lifecycle.zones.add(&zone, &self.settings);
         if !self.node_lifecycle.steady {
             let message = format!("Node {name} event: Registered Node {name} in Controller");
             self.say_of_node(object.key(), "RegisteredNode", message, ctx);
-            self.remove_no_execute(object, ctx);
+            if self.remove_no_execute(object, Token::Freed(name.clone()), ctx) {
+                self.node_lifecycle.freeing.insert(name.clone());
+            }
         }
     }
 

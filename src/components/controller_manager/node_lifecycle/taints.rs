@@ -27,7 +27,7 @@ impl ControllerManager {
             return;
         }
         let wanted: Vec<&'static str> = MANAGED.into_iter().filter(|key| wanted(key)).collect();
-        self.change_taints(object, ctx, |node, now| {
+        self.change_taints(object, Token::Unheeded, ctx, |node, now| {
             let managed = |taint: &Taint| MANAGED.iter().any(|key| taint.is(key, effect));
             node.taints
                 .retain(|taint| !managed(taint) || wanted.iter().any(|key| taint.is(key, effect)));
@@ -70,7 +70,8 @@ impl ControllerManager {
         if status == Status::True {
             if judged.current == Status::True {
                 self.node_lifecycle.zones.release(name);
-                return self.remove_no_execute(object, ctx);
+                self.remove_no_execute(object, Token::Unheeded, ctx);
+                return;
             }
             return self.node_lifecycle.zones.place(name, zone);
         }
@@ -119,6 +120,11 @@ impl ControllerManager {
         }
     }
 
+    /// Gives a Node its taint and takes the other one off.
+    ///
+    /// Whether it has the taint is for the API server to say: the cache may still show the one that
+    /// this controller has just taken off. Simplified: the real one reads the Node first
+    /// (`AddOrUpdateTaintOnNode`), and dates a taint anew that is there already.
     fn swap(
         &mut self,
         object: &Arc<Object>,
@@ -127,42 +133,48 @@ impl ControllerManager {
         ctx: &mut Ctx<Event>,
     ) {
         let effect = TaintEffect::NoExecute;
-        self.change_taints(object, ctx, |node, now| {
+        let mut without = Object::clone(object);
+        if let Some(node) = without.node_mut() {
+            node.taints.retain(|taint| !taint.is(mine, effect));
+        }
+        self.change_taints(&Arc::new(without), Token::Unheeded, ctx, |node, now| {
             node.taints.retain(|taint| !taint.is(other, effect));
-            if !node.has_taint(mine, effect) {
-                node.taints.push(Taint::new(mine, effect, Some(now)));
-            }
+            node.taints.push(Taint::new(mine, effect, Some(now)));
         });
     }
 
-    pub(super) fn remove_no_execute(&mut self, object: &Arc<Object>, ctx: &mut Ctx<Event>) {
+    /// True if it had any to take off.
+    pub(super) fn remove_no_execute(
+        &mut self,
+        object: &Arc<Object>,
+        token: Token,
+        ctx: &mut Ctx<Event>,
+    ) -> bool {
         let effect = TaintEffect::NoExecute;
-        let tainted = [taint::NOT_READY, taint::UNREACHABLE]
-            .iter()
-            .any(|key| object.node().is_some_and(|node| node.has_taint(key, effect)));
-        if tainted {
-            self.change_taints(object, ctx, |node, _| {
-                node.taints.retain(|taint| {
-                    !taint.is(taint::NOT_READY, effect) && !taint.is(taint::UNREACHABLE, effect)
-                });
+        self.change_taints(object, token, ctx, |node, _| {
+            node.taints.retain(|taint| {
+                !taint.is(taint::NOT_READY, effect) && !taint.is(taint::UNREACHABLE, effect)
             });
-        }
+        })
     }
 
+    /// True if that changes something, as far as is known.
     fn change_taints(
         &mut self,
         object: &Arc<Object>,
+        token: Token,
         ctx: &mut Ctx<Event>,
         change: impl FnOnce(&mut Node, crate::engine::SimTime),
-    ) {
+    ) -> bool {
         let mut changed = Object::clone(object);
-        let Some(node) = changed.node_mut() else { return };
+        let Some(node) = changed.node_mut() else { return false };
         change(node, ctx.wall_clock());
         if changed == **object {
-            return;
+            return false;
         }
         let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
-        self.ask(AGENT, verb, Token::Unheeded, ctx);
+        self.ask(AGENT, verb, token, ctx);
+        true
     }
 }
 
