@@ -254,6 +254,8 @@ fn kubeadm(all: &Catalog) -> kubeadm::Settings {
             false => kubeadm::Wording::WillTryAgain,
         },
         join: all.delay("infra.joinWorker"),
+        node_retry: all.period("kubernetes.nodePatchRetry"),
+        node_limit: duration("tlsBootstrapLimit"),
         etcd: kubeadm::EtcdJoin {
             learner: all.rule("kubernetes.etcdLearnerMode"),
             retry: all.period("kubernetes.etcdCallRetry"),

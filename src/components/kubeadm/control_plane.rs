@@ -2,9 +2,11 @@
 //! Node's label and taint.
 //!
 //! ```text
-//! manifests of API server and controllers ─> kubelet ─> member added ─> etcd's manifest
-//!   ─> (learner promoted) ─> Node labeled and tainted ─> done
+//! manifests of API server and controllers ─> kubelet ─> (Node is there) ─> member added
+//!   ─> etcd's manifest ─> (learner promoted) ─> Node labeled and tainted ─> done
 //! ```
+//! Without ControlPlaneKubeletLocalMode the kubelet asks the load balancer, and nothing goes on before it
+//! has made its Node; with it the kubelet needs the API server beside it, and that the etcd member.
 //! Follows `k/k:cmd/kubeadm/app/phases/etcd` and `cmd/phases/join`. Simplified: certificates come with
 //! the user data; etcd's flags lie beside its manifest, where the member reads them.
 
@@ -84,7 +86,36 @@ impl Kubeadm {
         }
         ctx.start_unit("kubelet");
         self.plane = ControlPlaneJoin { began: ctx.now(), ..ControlPlaneJoin::default() };
-        self.find_members(ctx);
+        if self.settings.local_mode {
+            return self.find_members(ctx);
+        }
+        ctx.log("[kubelet-start] Waiting for the kubelet to perform the TLS Bootstrap...");
+        self.seek_node(ctx);
+    }
+
+    /// Asks for the Node that the kubelet makes: kubeadm wants to annotate it.
+    ///
+    /// Simplified: a kubelet gets its certificate as it makes its Node, so the wait for both is one, as
+    /// long as that for the certificate. One that does not answer its health probe is given up
+    /// sooner by the real one (after 4 minutes since 1.30, after about 2 before).
+    pub(super) fn seek_node(&mut self, ctx: &mut Ctx<Event>) {
+        self.api.send(ctx, AGENT, Verb::Get(own_node(ctx)), Asked::Registered);
+    }
+
+    /// Any error is taken for something that passes.
+    pub(super) fn node_sought(&mut self, answered: &Answered, ctx: &mut Ctx<Event>) {
+        if answered.is_ok() {
+            self.plane.began = ctx.now();
+            return self.find_members(ctx);
+        }
+        if ctx.now() < self.plane.began + self.settings.node_limit {
+            return ctx.after(
+                "kubernetes.nodePatchRetry",
+                self.settings.node_retry,
+                Event::SeekNode,
+            );
+        }
+        self.kubelet_failed("timed out waiting for the condition", ctx);
     }
 
     /// Etcd's members are found by their Pods.
@@ -284,9 +315,7 @@ impl Kubeadm {
 
     /// The Node is one of the control plane's from now on.
     fn mark(&mut self, ctx: &mut Ctx<Event>) {
-        let name = ctx.host().clone();
-        let key = ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name };
-        self.api.send(ctx, AGENT, Verb::Get(key), Asked::Node);
+        self.api.send(ctx, AGENT, Verb::Get(own_node(ctx)), Asked::Node);
     }
 
     pub(super) fn node_read(&mut self, answered: Answered, ctx: &mut Ctx<Event>) {
@@ -354,6 +383,10 @@ impl Kubeadm {
             }
         }
     }
+}
+
+fn own_node(ctx: &Ctx<Event>) -> ObjectKey {
+    ObjectKey { kind: Kind::Node, namespace: Text::EMPTY, name: ctx.host().clone() }
 }
 
 /// The manifests of a control plane, as kubeadm writes them.

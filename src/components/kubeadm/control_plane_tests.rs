@@ -31,8 +31,20 @@ impl Join {
         Join::trusted_by(learner, None)
     }
 
-    /// The same, perhaps by a script.
+    /// The same, perhaps by a script, with its Node.
     pub fn trusted_by(learner: bool, retry: Option<RetryJoin>) -> Join {
+        let mut join = Join::begun(learner, retry, false);
+        assert!(join.asks_for_node(), "{:?}", join.asked);
+        join.answer(Ok(Answer::Object(Arc::new(node()))));
+        join
+    }
+
+    fn asks_for_node(&self) -> bool {
+        matches!(&self.asked[..], [(_, _, Verb::Get(key))] if key == node().key())
+    }
+
+    /// Its kubelet has just been started.
+    pub fn begun(learner: bool, retry: Option<RetryJoin>, local_mode: bool) -> Join {
         let secs = Duration::from_secs;
         let settings = Settings {
             checks: Delay::fixed(Duration::ZERO),
@@ -43,6 +55,8 @@ impl Join {
             limit: secs(300),
             wording: Wording::Retrying,
             join: Delay::fixed(secs(40)),
+            node_retry: Duration::from_millis(500),
+            node_limit: secs(300),
             etcd: EtcdJoin {
                 learner,
                 retry: Duration::from_millis(500),
@@ -50,7 +64,7 @@ impl Join {
                 list_retry: Duration::from_millis(500),
                 list_limit: secs(60),
             },
-            local_mode: false,
+            local_mode,
         };
         let manifest = |name| StaticPodManifest {
             name: Text::word(name),
@@ -135,16 +149,25 @@ impl Join {
 
     /// Plays the pause before the next try.
     pub fn again(&mut self) {
-        let due = |event: &Event| matches!(event, Event::AskMember(_));
+        self.next(|event| matches!(event, Event::AskMember(_)));
+    }
+
+    /// Plays a pause; how long it was.
+    fn next(&mut self, due: impl Fn(&Event) -> bool) -> Duration {
         let at = self.timers.iter().position(|(_, event)| due(event)).expect("a pause");
         let (pause, event) = self.timers.remove(at);
         self.bed.pass(pause);
         self.play(Input::Due(event));
+        pause
     }
 
     pub fn has(&mut self, file: &str) -> bool {
         self.bed.vm.disk.read(file).is_some()
     }
+}
+
+fn node() -> Object {
+    Object::new(Meta::new(Kind::Node, "", "cp-new"), Node::default())
 }
 
 fn member(id: u32, vm: &'static str, started: bool, learner: bool) -> MemberInfo {
@@ -166,6 +189,49 @@ pub(super) fn members(learner: bool) -> StoreAnswer {
 pub(super) fn failed(message: &'static str) -> StoreAnswer {
     StoreAnswer::Failed(StoreError::new(GrpcCode::Unavailable, message))
 }
+
+/// Looks for a Node that does not come until the wait for it is over.
+fn wait_in_vain(join: &mut Join) {
+    for _ in 0..600 {
+        join.answer(Err(ApiError::not_found(node().key())));
+        assert_eq!(join.next(|event| *event == Event::SeekNode), Duration::from_millis(500));
+    }
+    assert!(join.asks_for_node() && !join.exited, "for five minutes");
+    join.answer(Err(ApiError::not_found(node().key())));
+}
+
+#[test]
+fn without_local_mode_etcd_is_asked_for_nothing_before_the_node_is_there() {
+    let mut join = Join::begun(true, None, true);
+    join.listed(); // Its Node needs the API server beside it, and that the member.
+    let mut join = Join::begun(true, None, false);
+    wait_in_vain(&mut join);
+    assert!(join.exited && join.asked.is_empty() && join.calls.is_empty() && !join.has(ETCD));
+    let error = "error execution phase kubelet-start: timed out waiting for the condition";
+    assert!(join.logs.iter().any(|line| line == error), "{:?}", join.logs);
+}
+
+#[test]
+fn a_script_starts_a_kubelet_again_that_makes_no_node_then_takes_all_back() {
+    let mut join = Join::begun(true, SCRIPT, false);
+    for tries in 1..=5 {
+        wait_in_vain(&mut join);
+        assert_eq!(join.next(|event| *event == Event::StartKubelet), Duration::from_secs(15));
+        assert_eq!(join.ended.len(), tries.min(4), "{:?}", join.ended);
+    }
+    let listed = join.asked.iter().any(|(_, _, verb)| matches!(verb, Verb::List(Kind::Pod, ..)));
+    assert!(listed, "etcd may have its member: {:?}", join.asked);
+    assert!(join.logs.iter().any(|line| line.ends_with("too many errors, exiting")));
+    assert!(!join.exited && !join.has(ETCD));
+    // Once it makes its Node all goes on.
+    let mut join = Join::begun(true, SCRIPT, false);
+    wait_in_vain(&mut join);
+    join.next(|event| *event == Event::StartKubelet);
+    join.answer(Ok(Answer::Object(Arc::new(node()))));
+    join.listed();
+}
+
+const SCRIPT: Option<RetryJoin> = Some(RetryJoin { tries: 5, pause: Duration::from_secs(15) });
 
 #[test]
 fn a_list_of_members_that_fails_or_is_empty_is_asked_for_again_for_a_minute() {
@@ -228,8 +294,7 @@ fn the_components_come_before_the_member_and_the_label_last() {
     }
     join.again();
     join.stored(members(false));
-    let node = Object::new(Meta::new(Kind::Node, "", "cp-new"), Node::default());
-    join.answer(Ok(Answer::Object(Arc::new(node))));
+    join.answer(Ok(Answer::Object(Arc::new(node()))));
     let Verb::Patch { changed, .. } = join.asked[0].2.clone() else { panic!("a patch") };
     assert!(changed.meta.labels.contains_key(taint::CONTROL_PLANE));
     let tainted =

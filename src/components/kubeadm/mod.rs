@@ -48,6 +48,9 @@ pub struct Settings {
     pub wording: Wording,
     /// From trust in the cluster until the kubelet is started with its configuration.
     pub join: Delay,
+    /// Between two looks for the Node of a kubelet that was started, and for how long it is waited for.
+    pub node_retry: Duration,
+    pub node_limit: Duration,
     pub etcd: EtcdJoin,
     /// Whether the kubelet of a control plane that joins asks the API server beside it (feature gate
     /// ControlPlaneKubeletLocalMode): then its Node comes after its etcd member.
@@ -67,6 +70,10 @@ pub enum Event {
     /// The script's pause is over.
     Again,
     Joined,
+    /// Start the kubelet again, after a pause of the script.
+    StartKubelet,
+    /// Look for the kubelet's Node again.
+    SeekNode,
     /// List the Pods of etcd's members again.
     ListMembers,
     /// Ask an etcd member again, if nothing was asked since.
@@ -80,6 +87,8 @@ pub enum Event {
 enum Asked {
     /// `cluster-info`, and the try that it belongs to.
     Info(u32),
+    /// The Node that the kubelet makes.
+    Registered,
     /// The Pods of etcd's members.
     Members,
     Node,
@@ -107,6 +116,8 @@ pub struct Kubeadm {
     /// What a control plane has besides a kubelet is there: its certificates, and a way to the cluster.
     is_prepared: bool,
     plane: ControlPlaneJoin,
+    /// How often the kubelet was started in vain.
+    failed_starts: u32,
 }
 
 const JOIN: Purpose = Purpose(0);
@@ -136,6 +147,7 @@ impl Kubeadm {
             manifests: Arc::new([]),
             is_prepared: false,
             plane: ControlPlaneJoin::default(),
+            failed_starts: 0,
         }
     }
 
@@ -153,6 +165,8 @@ impl Kubeadm {
             Input::Due(Event::Limit(of)) if self.is_discovering(of) => self.give_up(ctx),
             Input::Due(Event::Again) => self.again(ctx),
             Input::Due(Event::Joined) => self.joined(ctx),
+            Input::Due(Event::StartKubelet) => self.start_kubelet_again(ctx),
+            Input::Due(Event::SeekNode) => self.seek_node(ctx),
             Input::Due(Event::ListMembers) => self.find_members(ctx),
             Input::Due(Event::AskMember(made)) => self.ask_member(made, ctx),
             Input::Due(Event::Mark) => self.mark_again(ctx),
@@ -219,6 +233,7 @@ impl Kubeadm {
         match asked {
             Asked::Info(of) if self.is_discovering(of) => self.looked(answered, ctx),
             Asked::Info(_) => {}
+            Asked::Registered => self.node_sought(&answered, ctx),
             Asked::Members => self.members_listed(answered, ctx),
             Asked::Node => self.node_read(answered, ctx),
             Asked::Marked => self.node_marked(&answered, ctx),
@@ -267,17 +282,38 @@ impl Kubeadm {
     }
 
     /// kubeadm cannot write a file.
-    ///
-    /// Simplified: a script around it does not try this phase again, but gives up at once.
     fn no_space(&mut self, phase: &str, path: &str, full: NoSpace, ctx: &mut Ctx<Event>) {
         self.api.disconnect(ctx);
         ctx.log(format!("error execution phase {phase}: failed to write {path}: {full}"));
+        self.kubelet_not_started(ctx);
+    }
+
+    /// The kubelet was started, and has not come into the cluster.
+    fn kubelet_failed(&mut self, error: &str, ctx: &mut Ctx<Event>) {
+        ctx.log(format!("error execution phase kubelet-start: {error}"));
+        self.kubelet_not_started(ctx);
+    }
+
+    /// The script, if there is one, tries this phase again too.
+    ///
+    /// Simplified: it does not look at `cluster-info` again before that.
+    fn kubelet_not_started(&mut self, ctx: &mut Ctx<Event>) {
         ctx.log("To see the stack trace of this error execute with --v=5 or higher");
-        if self.script().is_none() {
-            return finish(ctx);
-        }
+        let Some(RetryJoin { pause, .. }) = self.script() else { return finish(ctx) };
         self.say_failed(KUBELET_START, ctx);
-        self.die(TOO_MANY, ctx);
+        self.failed_starts += 1;
+        ctx.after("clusterApi.retryJoinPause", pause, Event::StartKubelet);
+    }
+
+    /// kubeadm stops a kubelet before it starts one with what it writes.
+    fn start_kubelet_again(&mut self, ctx: &mut Ctx<Event>) {
+        let limit = self.script().map_or(0, |script| script.tries);
+        if self.failed_starts >= limit {
+            return self.die(TOO_MANY, ctx);
+        }
+        self.say_phase("running", KUBELET_START, ctx);
+        ctx.stop_unit("kubelet");
+        self.joined(ctx);
     }
 
     fn script(&self) -> Option<RetryJoin> {

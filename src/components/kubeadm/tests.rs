@@ -35,6 +35,8 @@ fn settings() -> Settings {
         limit: secs(300),
         wording: Wording::Retrying,
         join: Delay::fixed(secs(40)),
+        node_retry: Duration::from_millis(500),
+        node_limit: secs(300),
         etcd: EtcdJoin {
             learner: true,
             retry: Duration::from_millis(500),
