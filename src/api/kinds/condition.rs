@@ -110,6 +110,16 @@ impl Conditions {
         true
     }
 
+    /// As `say`, but whatever is news moves the transition time, words too: so Cluster API has it with
+    /// its conditions of v1beta1 (`util/conditions/setter.go`, `hasSameState`).
+    pub fn say_anew(&mut self, condition: Condition) -> bool {
+        let is_news = !self.says(&condition);
+        if is_news {
+            self.set(condition);
+        }
+        is_news
+    }
+
     /// Says it and confirms it at its time, as a kubelet does with each report. True if it was
     /// news in more than that.
     pub fn confirm(&mut self, condition: Condition) -> bool {
@@ -153,6 +163,20 @@ mod tests {
         let before = conditions.clone();
         assert!(!conditions.say(at(9, Status::True)));
         assert_eq!(conditions, before, "else a controller would wake itself for ever");
+    }
+
+    #[test]
+    fn of_a_v1beta1_condition_the_transition_moves_with_its_words_too() {
+        let mut conditions = Conditions::default();
+        assert!(conditions.say_anew(at(1, Status::False)));
+        assert!(!conditions.say_anew(at(5, Status::False)));
+        assert_eq!(
+            conditions.get("Ready").expect("said").last_transition,
+            at(1, Status::True).last_transition
+        );
+        let other = Condition { message: Text::word("other"), ..at(9, Status::False) };
+        assert!(conditions.say_anew(other.clone()));
+        assert_eq!(conditions.get("Ready"), Some(&other));
     }
 
     #[test]

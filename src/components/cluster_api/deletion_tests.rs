@@ -113,6 +113,31 @@ fn a_drain_ends_with_its_timeout() {
     }
 }
 
+/// While the workload cluster answers now so, now so, the end of the time does not come nearer.
+#[test]
+fn with_each_new_error_the_older_release_begins_the_drains_timeout_anew() {
+    for (clock, drains) in [(DrainClock::Condition, true), (DrainClock::Beginning, false)] {
+        let mut rules = settings();
+        rules.drain.clock = clock;
+        let mut bench = going(rules, &alive(), |object| {
+            let Some(body) = object.machine_mut() else { return };
+            body.spec.node_drain_timeout = secs(150);
+            body.drain_started = Some(SimTime::ZERO);
+            let said = Condition::new("DrainingSucceeded", Status::False, "", "", SimTime::ZERO);
+            body.conditions.set(said);
+        });
+        refuse(&mut bench, "get Node/w");
+        let failed = bench.grant("patch Machine/w");
+        bench.shows(WatchKind::Modified, Object::clone(&failed));
+        bench.pass(secs(100));
+        for _ in 0..4 {
+            bench.pass(Duration::from_millis(1));
+        }
+        let asks = bench.waiting().contains(&"get Node/w".to_owned());
+        assert_eq!(asks, drains, "{clock:?}: {:?}", bench.waiting());
+    }
+}
+
 #[test]
 fn the_older_release_drains_again_while_the_machine_goes() {
     for repeats in [true, false] {

@@ -45,7 +45,7 @@ use machine_health_check::HealthCheckController;
 use machine_set::MachineSetController;
 use node_index::NodeIndex;
 pub use settings::{
-    Bootstrap, Counting, DeletePolicy, Drain, DrainStyle, Marking, Settings, Wording,
+    Bootstrap, Counting, DeletePolicy, Drain, DrainClock, DrainStyle, Marking, Settings, Wording,
 };
 use std::sync::Arc;
 

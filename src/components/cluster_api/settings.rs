@@ -89,6 +89,16 @@ pub struct Drain {
     pub retry: Duration,
     /// Whether each reconcile drains again, even while the provider's object goes.
     pub repeats: bool,
+    pub clock: DrainClock,
+}
+
+/// From when on a Machine's `nodeDrainTimeout` counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrainClock {
+    /// From the last change of the condition DrainingSucceeded: each error with other words begins it anew.
+    Condition,
+    /// From the first attempt.
+    Beginning,
 }
 
 /// Which Machines go first when a MachineSet shrinks, among healthy ones that nobody named.

@@ -62,6 +62,7 @@ pub(super) fn settings() -> Settings {
             unreachable_grace: None,
             retry: secs(20),
             repeats: true,
+            clock: super::DrainClock::Condition,
         },
         node_deletion_poll: secs(2),
         node_deletion_limit: secs(10),

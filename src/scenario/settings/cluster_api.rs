@@ -148,5 +148,9 @@ fn drain(all: &Catalog) -> cluster_api::Drain {
         unreachable_grace: (!grace.is_zero()).then_some(grace),
         retry: period("drainRetryInterval"),
         repeats: all.rule("clusterApi.drainRepeats"),
+        clock: match all.rule("clusterApi.drainTimeoutFromCondition") {
+            true => cluster_api::DrainClock::Condition,
+            false => cluster_api::DrainClock::Beginning,
+        },
     }
 }

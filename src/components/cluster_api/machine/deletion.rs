@@ -135,7 +135,7 @@ impl MachineController {
 
     fn may_drain(&self, object: &Object, machine: &Machine, view: &View) -> bool {
         object.meta.annotation(EXCLUDE_DRAINING).is_none()
-            && !drain_timed_out(machine, view.wall_clock())
+            && !drain_timed_out(machine, self.settings.drain.clock, view.wall_clock())
             && (self.settings.drain.repeats || !is_past_draining(object, machine, view))
     }
 
@@ -252,7 +252,8 @@ impl MachineController {
     pub(super) fn say_drained(&self, machine: &mut Machine, now: SimTime) {
         let excluded = machine.conditions.get(draining_condition(self.settings.wording)).is_none();
         // One that ran out of time has not succeeded.
-        if machine.node_ref.is_some() && !excluded && !drain_timed_out(machine, now) {
+        let too_late = drain_timed_out(machine, self.settings.drain.clock, now);
+        if machine.node_ref.is_some() && !excluded && !too_late {
             drained(machine, self.settings.wording, Status::True, ("", ""), now);
         }
     }
@@ -414,7 +415,7 @@ fn remove_finalizer(object: &Arc<Object>) -> Step<State> {
     Step::write(verb, State::Last(Outcome::done()))
 }
 
-/// Says how far the drain is, with a reason and a message.
+/// Says how far the drain is, with a reason and a message: a condition of v1beta1, in every release.
 pub fn drained(
     machine: &mut Machine,
     wording: Wording,
@@ -423,7 +424,7 @@ pub fn drained(
     now: SimTime,
 ) {
     let [kind, reason] = [draining_condition(wording), reason].map(Text::word);
-    machine.conditions.say(Condition::new(kind, status, reason, message, now));
+    machine.conditions.say_anew(Condition::new(kind, status, reason, message, now));
 }
 
 /// The Pods of a good answer to a list.

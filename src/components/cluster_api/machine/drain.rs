@@ -11,7 +11,7 @@
 //! Simplified: whether the DaemonSet of such a Pod still exists is not asked; without it the real
 //! drain evicts the Pod.
 
-use super::super::{DrainStyle, Wording, node_in};
+use super::super::{DrainClock, DrainStyle, Wording, node_in};
 use super::deletion::{NO_CLIENT, drained, draining_condition, listed};
 use super::status::finish;
 use super::{MachineController, State, node_name};
@@ -360,11 +360,17 @@ fn list_pods(attempt: Attempt) -> Step<State> {
     Step::ask_remote(verb, State::PodsListed(attempt))
 }
 
-/// True if the Machine's `nodeDrainTimeout` has passed since its drain began.
-pub fn drain_timed_out(machine: &Machine, now: SimTime) -> bool {
+/// True if the Machine's `nodeDrainTimeout` has passed since its drain began, by this clock.
+pub fn drain_timed_out(machine: &Machine, clock: DrainClock, now: SimTime) -> bool {
     let timeout = machine.spec.node_drain_timeout;
-    !timeout.is_zero()
-        && machine.drain_started.is_some_and(|started| started.to_whole_seconds() + timeout <= now)
+    let since = match clock {
+        DrainClock::Condition => {
+            let said = machine.conditions.get(draining_condition(Wording::V1Beta1));
+            said.map(|said| said.last_transition)
+        }
+        DrainClock::Beginning => machine.drain_started.map(SimTime::to_whole_seconds),
+    };
+    !timeout.is_zero() && since.is_some_and(|since| since + timeout <= now)
 }
 
 /// What the condition Deleting says while a drain goes on.
