@@ -93,6 +93,15 @@ impl Stage {
         })
     }
 
+    fn writer(&self) -> &'static str {
+        let view = self.world.view();
+        match (view.runs("writer", "worker-0"), view.works("writer", "worker-0")) {
+            (true, true) => "works",
+            (true, false) => "hangs",
+            (false, _) => "ended",
+        }
+    }
+
     fn noted(&self) -> Vec<String> {
         self.noted.lock().expect("one thread").clone()
     }
@@ -128,15 +137,89 @@ fn on_a_full_disk_writes_fail_at_once_and_what_was_written_is_flushed() {
     assert_eq!(stage.noted(), ["1.01 1", "2.00 no space left on device", "3.01 3"]);
 }
 
-#[test]
-fn a_flush_dies_with_the_process_that_waits_for_it() {
-    let mut stage = Stage::new(false);
-    stage.until(500).set_disk(DiskHealth::Stalled).until(2500).act(|infra| {
+/// What becomes of the writer that is killed after so many milliseconds.
+fn kill(stage: &mut Stage, millis: u64) -> &mut Stage {
+    stage.until(millis).act(|infra| {
         let writer = infra.process("writer", "worker-0").expect("it exists");
         infra.kill(writer);
+    })
+}
+
+#[test]
+fn a_process_that_is_killed_lives_on_in_the_kernel_until_its_disk_goes_on() {
+    for catches in [true, false] {
+        let mut stage = Stage::new(catches);
+        kill(stage.until(500).set_disk(DiskHealth::Stalled), 2500).until(4500);
+        assert_eq!(stage.writer(), "hangs");
+        stage.act(|infra| {
+            let writer = infra.process("writer", "worker-0").expect("it exists");
+            infra.thaw(writer);
+            infra.terminate(writer);
+            infra.kill(writer);
+        });
+        assert_eq!(stage.writer(), "hangs", "no signal reaches it");
+        stage.set_disk(DiskHealth::Well).until(4500);
+        assert_eq!((stage.writer(), stage.noted().len()), ("ended", 0));
+    }
+}
+
+#[test]
+fn a_process_that_ends_itself_waits_for_its_disk_too() {
+    let mut stage = Stage::new(true);
+    stage.until(500).set_disk(DiskHealth::Stalled).until(2500).act(|infra| {
+        let writer = infra.process("writer", "worker-0").expect("it exists");
+        infra.terminate(writer);
     });
-    stage.until(3000).set_disk(DiskHealth::Well).until(9000);
-    assert!(stage.noted().is_empty());
+    stage.until(3000);
+    assert_eq!((stage.writer(), stage.noted()), ("hangs", vec!["2.50 told to end".to_owned()]));
+    stage.set_disk(DiskHealth::Well).until(3000);
+    assert_eq!(stage.writer(), "ended");
+}
+
+#[test]
+fn a_process_that_is_killed_on_a_slow_disk_ends_with_its_flush() {
+    let slow = DiskHealth::Slow(Duration::from_millis(200));
+    let mut stage = Stage::new(false);
+    kill(stage.until(500).set_disk(slow), 1100).until(1209);
+    assert_eq!(stage.writer(), "hangs");
+    stage.until(1210);
+    assert_eq!((stage.writer(), stage.noted().len()), ("ended", 0));
+    let mut stage = Stage::new(false);
+    kill(stage.until(500).set_disk(slow), 1500);
+    assert_eq!(stage.writer(), "ended", "its disk has nothing to do for it");
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_is_frozen_waits_for_flushes_alone() {
+    let freeze = |stage: &mut Stage| {
+        stage.act(|infra| {
+            let writer = infra.process("writer", "worker-0").expect("it exists");
+            infra.freeze(writer);
+        });
+    };
+    let mut stage = Stage::new(false);
+    freeze(stage.until(500).set_disk(DiskHealth::Stalled).until(1005));
+    kill(&mut stage, 2000).until(3000);
+    assert_eq!(stage.writer(), "hangs");
+    stage.set_disk(DiskHealth::Well).until(3000);
+    assert_eq!(stage.writer(), "ended");
+    // It has not learned of the end of its flush, and nothing else is left.
+    let mut stage = Stage::new(false);
+    freeze(stage.until(1005));
+    kill(stage.until(1500).set_disk(DiskHealth::Stalled), 2000);
+    assert_eq!(stage.writer(), "ended");
+}
+
+#[test]
+fn a_vm_without_power_has_no_processes_that_wait_for_its_disk() {
+    let mut stage = Stage::new(false);
+    kill(stage.until(500).set_disk(DiskHealth::Stalled), 2500).act(|infra| {
+        let vm = infra.vm("worker-0").expect("it exists");
+        infra.power_off(vm);
+    });
+    assert_eq!(stage.writer(), "ended");
+    stage.set_disk(DiskHealth::Well).until(9000);
+    assert_eq!((stage.writer(), stage.noted().len()), ("ended", 0));
 }
 
 #[test]

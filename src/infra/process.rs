@@ -42,6 +42,10 @@ pub struct ProcessState {
     pub frozen: Option<SimTime>,
     /// The last time that it was frozen: from when to when.
     pub slept: Option<(SimTime, SimTime)>,
+    /// How many of its flushes have not ended.
+    pub flushes: u32,
+    /// It was killed, and lives in the kernel until its disk has done what it waits for.
+    pub is_killed: bool,
     /// It has a handler for SIGTERM.
     pub catches_term: bool,
     /// The folder whose files it wants to hear of (inotify).
@@ -85,6 +89,8 @@ impl ProcessState {
             ended: Cause::NONE,
             frozen: None,
             slept: None,
+            flushes: 0,
+            is_killed: false,
             catches_term: false,
             watched_folder: None,
             is_resting: false,
@@ -105,6 +111,8 @@ impl ProcessState {
         self.serves_only = None;
         self.frozen = None;
         self.slept = None;
+        self.flushes = 0;
+        self.is_killed = false;
         self.catches_term = false;
         self.watched_folder = None;
         self.activities.clear();
@@ -115,11 +123,17 @@ impl ProcessState {
         self.alive && self.has_begun && self.frozen.is_none()
     }
 
+    /// True if it is stopped, and goes on as soon as it is told to.
+    pub fn can_thaw(&self) -> bool {
+        self.frozen.is_some() && !self.is_killed
+    }
+
     /// Ends; its events are void from now on.
     pub fn end(&mut self, entry: Cause) {
         self.incarnation += 1;
         self.alive = false;
         self.frozen = None;
+        self.is_killed = false;
         self.ended = entry;
     }
 

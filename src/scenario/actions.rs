@@ -167,7 +167,7 @@ fn processes(view: View) -> Vec<Action> {
             let words = format!("startUnit: {{ vm: {name}, unit: {unit} }}");
             found.push(Action::new(words, Fault::StartUnit(fault)));
         }
-        for process in view.processes_on(name).filter(|process| process.frozen.is_some()) {
+        for process in view.processes_on(name).filter(|process| process.can_thaw()) {
             let process = process.program.clone();
             let fault = ThawProcess { vm: name.clone(), process: process.clone() };
             let words = format!("thawProcess: {{ vm: {name}, process: {process} }}");

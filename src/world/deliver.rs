@@ -46,7 +46,11 @@ impl World {
             return self.note_woken();
         }
         let id = ProcessId(key.target);
-        if self.core.is_frozen(id) {
+        if self.core.is_killed(id) {
+            return self.core.play_killed(id, key, payload);
+        }
+        let waits = self.core.waits_for_disk(id, &payload.what);
+        if self.core.is_frozen(id) && !waits {
             return self.core.hold(id, key, payload);
         }
         if self.goes_to_rest(id, &payload) || self.passes_over_probe(id, &payload) {
@@ -62,7 +66,7 @@ impl World {
             return self.pass_request(id, payload, exchange);
         }
         self.wake_for(id, &payload.what);
-        if self.core.waits_for_disk(id, &payload.what) {
+        if waits {
             self.core.wait_for_disk(id, key, payload);
             return self.note_rest(id);
         }
@@ -89,6 +93,7 @@ impl Core {
         match &payload.what {
             What::Tick(activity, generation) => return self.tick(id, *activity, *generation),
             What::Started(_) => process.has_begun = true,
+            What::Flushed(_) => process.flushes = process.flushes.saturating_sub(1),
             What::Message(connection, _) => self.datacenter.network.heard(*connection, now),
             What::Broken(connection, _) => self.told(id, *connection),
             // It was frozen when the signal came.
@@ -133,6 +138,7 @@ impl Core {
                 self.push_to(at, id, id, purpose::TIMER, (*cause, rule), What::Due(wrap(event)));
             }
             Effect::Flush(rule, takes, event) => {
+                self.datacenter.processes.get_mut(id).flushes += 1;
                 let at = self.now + self.flush_length(id, takes);
                 let led = self.step_on(*cause, self.now + takes, rule, id);
                 let what = What::Flushed(wrap(event));
@@ -221,9 +227,17 @@ impl Core {
         }
     }
 
-    /// Ends a process on a live host.
+    /// Ends a process on a live host: at once, unless its disk has to do something for it first.
     pub(super) fn end_process(&mut self, id: ProcessId, cause: Cause) {
         self.wake_resting();
+        if self.outlives_signal(id) {
+            return self.kill_in_flush(id, cause);
+        }
+        self.end_at_once(id, cause);
+    }
+
+    /// Ends a process of which no thread is left in the kernel.
+    pub(super) fn end_at_once(&mut self, id: ProcessId, cause: Cause) {
         let mut then = Vec::new();
         self.datacenter.end_process(id, self.now, &mut then);
         let mut cause = cause;

@@ -25,16 +25,21 @@ impl Core {
     /// SIGSTOP: nothing happens in the process any more. Its kernel keeps its connections; only a
     /// peer that pings at a higher level notices, as clients of an API server do.
     pub(super) fn freeze(&mut self, id: ProcessId, cause: Cause) {
-        let now = self.now;
         let process = self.datacenter.processes.get(id);
         if !process.alive || process.frozen.is_some() {
             return;
         }
         // A ticker's next pass waits for the thaw, whatever it would have found.
         self.wake_tickers(id);
-        self.datacenter.processes.get_mut(id).frozen = Some(now);
         let entry = self.record_frozen(id, true, cause);
-        self.datacenter.processes.get_mut(id).ended = cause.of(entry);
+        self.fall_silent(id, cause.of(entry));
+    }
+
+    /// From now on a process does nothing, and its kernel goes on for it; whoever pings it finds out.
+    pub(super) fn fall_silent(&mut self, id: ProcessId, led: Cause) {
+        let now = self.now;
+        let process = self.datacenter.processes.get_mut(id);
+        (process.frozen, process.ended) = (Some(now), led);
         for (connection, peer, _) in self.datacenter.network.of(id) {
             let Some(client) = peer.filter(|_| connection.client != id) else { continue };
             let keep_alive = self.datacenter.keep_alive(connection);
@@ -44,7 +49,7 @@ impl Core {
             }
             let asks = self.datacenter.asks_at(connection, now);
             let what = What::Unanswered(connection, (id, now), Broken::Lost);
-            let led = self.step_on(cause.of(entry), asks, keep_alive.rules[0], client);
+            let led = self.step_on(led, asks, keep_alive.rules[0], client);
             self.push_host(asks + keep_alive.answer, client, (led, keep_alive.rules[1]), what);
         }
     }
@@ -53,6 +58,9 @@ impl Core {
     pub(super) fn thaw(&mut self, id: ProcessId, cause: Cause) {
         let now = self.now;
         let process = self.datacenter.processes.get_mut(id);
+        if process.is_killed {
+            return;
+        }
         let Some(from) = process.frozen.take() else { return };
         process.slept = Some((from, now));
         self.record_frozen(id, false, cause);

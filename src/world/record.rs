@@ -33,6 +33,8 @@ struct Commits {
 /// What is told of a process that ended soon after each of its last starts, and does not now. It was started a
 /// while before.
 pub const OUT_OF_CRASH_LOOP: Text = Text::word("out of its crash loop");
+/// What is told of a process that was killed, and that its kernel keeps until its disk has done something.
+const KILLED_IN_FLUSH: Text = Text::word("killed, and waits for its disk");
 /// How many commits a member may lag behind and still know what led to what it applies.
 const REMEMBERED_COMMITS: usize = 1_000;
 
@@ -222,6 +224,22 @@ impl Recorder {
         entry.cluster = cluster.clone();
         entry.from = Value::Bool(!is);
         entry.to = Value::Bool(is);
+        self.push(entry)
+    }
+
+    /// A process was killed whose disk has yet to do something for it: until then it does nothing.
+    pub fn killed_in_flush(
+        &mut self,
+        at: SimTime,
+        cluster: &Text,
+        process: &Text,
+        cause: Option<EntryId>,
+    ) -> EntryId {
+        let mut entry = self.entry(at, "Process", process, "frozen", cause);
+        entry.cluster = cluster.clone();
+        entry.from = Value::Bool(false);
+        entry.to = Value::Bool(true);
+        entry.message = KILLED_IN_FLUSH;
         self.push(entry)
     }
 

@@ -231,9 +231,9 @@ impl<'a> View<'a> {
         })
     }
 
-    /// True if the program is frozen on the VM.
+    /// True if the program is frozen on the VM, and would go on if it was thawed.
     pub fn is_frozen(self, program: &str, vm: &'a str) -> bool {
-        self.processes_on(vm).any(|process| process.frozen.is_some() && process.program == *program)
+        self.processes_on(vm).any(|process| process.can_thaw() && process.program == *program)
     }
 
     /// True if a Pod's containers run on a VM that is on.
