@@ -3,7 +3,7 @@
 use healsim::analysis::estimate::{Kind, Name, Sample};
 use healsim::analysis::fuzz::Deck;
 use healsim::engine::Duration;
-use healsim::scenario::{Game, load, models};
+use healsim::scenario::{Game, Scenario, Source, load, models};
 use healsim::timeline::Run;
 
 /// What every build tries beside the founding page: hosts, and a quorum that is lost and made anew.
@@ -67,6 +67,23 @@ fn random_schedules_are_the_same_without_heartbeats_that_change_nothing() {
         let minutes = Duration::from_secs(45 * 60);
         let game = schedule.game(minutes).expect("what is drawn can be played");
         assert_equal(&game, seed, &schedule.scenario("drawn", minutes, ""));
+    }
+}
+
+#[test]
+fn disks_that_stall_or_are_slow_are_the_same_without_heartbeats_that_change_nothing() {
+    for (planes, seed) in [(3, 1), (3, 2), (1, 3)] {
+        let text = format!(
+            "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: disks }}\nspec:\n  platform: \
+             tkgs-current\n  cluster: {{ controlPlane: {planes}, workers: 2 }}\n  faults:\n    \
+             - {{ at: 61s, slowDisk: {{ vm: control-plane-0, flush: 150ms }} }}\n    \
+             - {{ at: 90s, stallDisk: {{ vm: control-plane-0 }} }}\n    \
+             - {{ at: 300s, killProcess: {{ vm: control-plane-0, process: etcd }} }}\n    \
+             - {{ at: 320s, healDisk: {{ vm: control-plane-0 }} }}\n  until: 12m\n"
+        );
+        let scenario = Scenario::read(Source::embedded("disks.yaml", &text)).expect("a scenario");
+        let game = Game::new(&scenario, None, &[], None).expect("valid");
+        assert_equal(&game, seed, &format!("{planes} control planes"));
     }
 }
 

@@ -34,6 +34,7 @@ mod probes;
 mod quorum;
 mod scenarios;
 mod sparse;
+mod stalled;
 mod static_pods;
 mod tidy;
 mod traces;

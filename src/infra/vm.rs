@@ -89,6 +89,8 @@ pub struct Disk {
     /// What somebody took away and can put back.
     taken: BTreeMap<Text, Text>,
     pub health: DiskHealth,
+    /// Since when it has not flushed at its own speed, if it does not.
+    pub ill_since: Option<SimTime>,
     /// Nothing can be written to it any more.
     pub is_full: bool,
     /// The files that were written or removed since anybody who watches was told.

@@ -38,7 +38,12 @@ impl Core {
     /// A disk gets slow, stalls or is well again.
     pub(super) fn set_disk(&mut self, vm: VmId, health: DiskHealth) {
         let now = self.now;
-        self.datacenter.vm_mut(vm).disk.health = health;
+        let disk = &mut self.datacenter.vm_mut(vm).disk;
+        disk.health = health;
+        disk.ill_since = match health {
+            DiskHealth::Well => None,
+            DiskHealth::Slow(_) | DiskHealth::Stalled => disk.ill_since.or(Some(now)),
+        };
         if health == DiskHealth::Stalled {
             return;
         }

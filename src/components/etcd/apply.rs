@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 impl Member {
     /// Applies what is committed.
     pub fn apply_all(&mut self, ready: &Ready<Proposal>, ctx: &mut Ctx<Event>) {
-        if ready.committed.is_empty() {
+        if ready.committed.is_empty() || self.puts_aside(&ready.committed) {
             return;
         }
         let cause = ctx.cause();
@@ -36,10 +36,14 @@ impl Member {
             Payload::Normal(proposal) => {
                 ctx.turn_of(proposal.cause, None);
                 let answer = self.carry_out(proposal, ctx);
+                if !matches!(answer, StoreAnswer::Conflict(_) | StoreAnswer::Failed(_)) {
+                    self.backend.touch(ctx.now());
+                }
                 self.answer_proposal(proposal.id, answer, ctx);
             }
             Payload::Change(change, proposal) => {
                 ctx.turn_of(proposal.cause, None);
+                self.backend.touch(ctx.now());
                 self.apply_change(*change, proposal, ctx);
             }
         }

@@ -4,6 +4,7 @@
 //! Follows `etcdserver/bootstrap.go`. A data directory is one file on the VM's disk: who has lost
 //! it has lost its vote, its log and its database.
 
+use super::backend::Backend;
 use super::group::first_snapshot;
 use super::{
     BACKUP, COMPACTION, COUNTED, DATA_DIR, Etcd, Event, FILLED, FLAGS, Life, Member, PEER_PORT,
@@ -407,6 +408,7 @@ impl Member {
     /// A new process: nobody has heard of it, and it knows no leader.
     fn begin(&mut self, others: &[MemberInfo], ctx: &mut Ctx<Event>) {
         (self.started, self.ticked) = (ctx.now(), ctx.now());
+        self.backend = Backend::opened(ctx.now());
         let members = self.store.members();
         let members = if members.is_empty() { others.to_vec() } else { members.to_vec() };
         self.set_peers(&members, ctx);

@@ -62,6 +62,7 @@ impl Member {
             compact_next: store.revision(),
             wal,
             store,
+            backend: Default::default(),
             backup: None,
             next: 0,
             raft,

@@ -12,15 +12,17 @@
 //! | `requests`, `proposals`, `reads`, `streams` | what clients get |
 //! | `apply` | what an entry does to the store |
 //! | `members`, `transfer`, `lessor` | the group, its leader's office, leases |
+//! | `backend` | what waits while the database is written to a disk that is ill |
 //! | `group` | members that have long agreed |
 //! | `rest` | ticks and heartbeats that are not played |
 //! | `undisturbed` | renewals that are not |
 //! | `store` | the data |
 //!
-//! Simplified: what is committed is applied at once, so nobody gets `too many requests`; there is
+//! Simplified: on a disk that is well what is committed is applied at once, and nobody gets `too many requests`; there is
 //! no space quota.
 
 mod apply;
+mod backend;
 mod boot;
 mod check;
 mod errors;
@@ -46,6 +48,7 @@ use crate::infra::{ActivityId, Ctx, Input, Port, Start};
 use crate::raft::{Disk, Index, MemberId, Raft, Ready, Role, Term};
 use crate::timeline::Cause;
 use crate::wire::{Database, MemberStatus, Message, Proposal};
+use backend::Backend;
 pub use boot::RESTORED;
 use lessor::Lessor;
 use peers::Peer;
@@ -86,6 +89,10 @@ pub enum Event {
     CheckLate(Generation),
     /// What a turn had to write is on disk.
     Flushed,
+    /// It is time to commit to the database what was applied.
+    CommitDue,
+    /// A flush of that has ended.
+    Committed,
     /// Some proposal may have taken too long.
     Deadline,
     /// The batch of reads has had no answer for a while.
@@ -145,6 +152,7 @@ struct Member {
     id: MemberId,
     wal: Disk<Proposal>,
     store: Store,
+    backend: Backend,
     /// What `etcdctl snapshot save` has written on this VM.
     backup: Option<Arc<Database>>,
     /// Makes the numbers of proposals, reads and leases unique.
@@ -206,6 +214,9 @@ const ELECTION: Purpose = Purpose(1);
 const BOOT: Purpose = Purpose(2);
 /// How long ago a leader has counted its quorum when the run begins.
 const COUNTED: Purpose = Purpose(4);
+/// Flushes of commits to the database, and when in a pause between two a disk gets ill.
+const COMMIT_FLUSH: Purpose = Purpose(5);
+const COMMIT_PHASE: Purpose = Purpose(6);
 /// The phase of the no-leader monitor.
 const MONITOR: Purpose = Purpose(3);
 
@@ -315,6 +326,7 @@ impl Member {
             }
             return;
         }
+        self.see_to_commit(ctx);
         match input {
             Input::Tick(TICK) => self.tick(ctx),
             Input::Tick(ALIVE) => self.keep_links(ctx),
@@ -341,11 +353,14 @@ impl Member {
         self.say_leader(ctx);
         self.turn(ctx);
         self.arm_reads(ctx);
+        self.see_to_commit(ctx);
     }
 
     fn on_timer(&mut self, event: Event, ctx: &mut Ctx<Event>) {
         match event {
             Event::Flushed => self.flushed(ctx),
+            Event::CommitDue => self.commit_due(ctx),
+            Event::Committed => self.committed(ctx),
             Event::Deadline => self.fail_late(ctx),
             Event::ReadRetry(due) => self.retry_reads(due, ctx),
             Event::Monitor(due) => self.monitor(due, ctx),

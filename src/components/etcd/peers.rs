@@ -279,7 +279,7 @@ impl Member {
                 let answer = PeerMessage::Members(members, self.store.history());
                 ctx.send(from, Message::Peer(answer));
             }
-            PeerMessage::AskHash => ctx.send(from, Message::Peer(PeerMessage::Hash)),
+            PeerMessage::AskHash => self.tell_hash(from, ctx),
             PeerMessage::Alive | PeerMessage::Members(..) | PeerMessage::Hash => {}
         }
     }

@@ -80,8 +80,7 @@ impl Member {
         let cause = ctx.cause();
         for read in batch.reads {
             ctx.turn_of(read.cause, None);
-            let answer = self.look_up(&read.query);
-            self.answer(read.client, answer, ctx);
+            self.look_at_once(read.client, read.query, ctx);
         }
         ctx.back_to(cause);
         self.begin_batch(ctx);

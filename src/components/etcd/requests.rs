@@ -3,6 +3,7 @@
 //! Nobody is answered before the member has published itself through the log. Follows
 //! `v3rpc/interceptor.go` for learners and `hasleader`, and the servers beside it.
 
+use super::backend::{Wants, needs_database};
 use super::errors::{FOR_LEARNER, NO_LEADER, NOT_LEADER, failed};
 use super::{Event, Member};
 use crate::api::{Kind, ObjectKey};
@@ -82,6 +83,9 @@ impl Member {
             return self.answer(client, failed(NO_LEADER), ctx);
         }
         if let StoreOperation::Watch(after) = request.operation {
+            if self.backend.is_committing() {
+                return self.keep_waiting(Wants::Ask(from, request), ctx);
+            }
             return self.watch(from, request.id, after, request.require_leader, ctx);
         }
         let address = (request.sender, request.count);
@@ -125,7 +129,10 @@ impl Member {
     }
 
     /// What does not go through the log as a client's data does.
-    fn serve(&mut self, client: Client, operation: StoreOperation, ctx: &mut Ctx<Event>) {
+    pub fn serve(&mut self, client: Client, operation: StoreOperation, ctx: &mut Ctx<Event>) {
+        if self.backend.is_committing() && needs_database(&operation) {
+            return self.keep_waiting(Wants::Serve(client, operation), ctx);
+        }
         match operation {
             StoreOperation::LeaseKeepAlive(_) | StoreOperation::MemberPromote(_)
                 if self.raft.role() != Role::Leader =>
@@ -209,7 +216,7 @@ impl Member {
             return self.read(probe, Query::Nothing, ctx);
         }
         match serializable || self.seen.1.is_some() {
-            true => self.answer(probe, StoreAnswer::Done, ctx),
+            true => self.look_at_once(probe, Query::Nothing, ctx),
             false => self.answer(probe, failed(NO_LEADER), ctx),
         }
     }
@@ -222,6 +229,7 @@ impl Member {
         self.forget_watches(connection);
         self.forget_proposals(connection);
         self.forget_reads(connection);
+        self.backend.forget(connection);
         self.early.retain(|early| early.from != connection);
         self.forwarded.retain(|forwarded| !forwarded.client.is_at(connection));
     }
@@ -229,8 +237,16 @@ impl Member {
     fn look(&mut self, client: Client, query: Query, how: Consistency, ctx: &mut Ctx<Event>) {
         match how {
             Consistency::Linearizable => self.read(client, query, ctx),
-            Consistency::Serializable => self.answer(client, self.look_up(&query), ctx),
+            Consistency::Serializable => self.look_at_once(client, query, ctx),
         }
+    }
+
+    /// Answers from what this member has applied, as soon as its database can be read.
+    pub fn look_at_once(&mut self, client: Client, query: Query, ctx: &mut Ctx<Event>) {
+        if self.backend.is_committing() && !matches!(query, Query::Members) {
+            return self.keep_waiting(Wants::Look(client, query), ctx);
+        }
+        self.answer(client, self.look_up(&query), ctx);
     }
 
     /// What the last turn made known: a member that waits for its disk says what was then.

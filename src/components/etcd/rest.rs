@@ -89,6 +89,7 @@ impl Etcd {
     pub fn is_idle(&self) -> bool {
         self.member.as_ref().is_some_and(|member| {
             let is_busy = member.writing.is_some()
+                || !member.backend.is_idle()
                 || member.is_stopping
                 || !member.is_serving
                 || member.raft.has_ready()
@@ -164,6 +165,7 @@ impl Member {
         let raft = &self.raft;
         let is_busy = self.is_stopping
             || self.writing.is_some()
+            || !self.backend.is_idle()
             || self.tick_pending
             || self.is_sending_database(now)
             || self.incoming.is_some()

@@ -24,6 +24,8 @@ pub struct Settings {
 
     /// A flush of the write-ahead log.
     pub wal_fsync: Delay,
+    /// `--backend-batch-interval`: how often what was applied is committed to the database.
+    pub backend_batch: Duration,
     /// From the start of a process until it has read its files.
     pub boot: Delay,
     /// A member that has data asks the others for hashes of theirs before it begins.

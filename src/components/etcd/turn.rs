@@ -25,6 +25,8 @@ pub struct Writing {
     since: SimTime,
     is_sent: bool,
     is_applied: bool,
+    /// The disk has it, and what is left waits for the database.
+    is_written: bool,
 }
 
 impl Writing {
@@ -55,17 +57,20 @@ impl Member {
             // is applied after it.
             let unwritten = ready.entries.first().map_or(Index::MAX, |first| first.index);
             let last = ready.committed.last().map_or(0, |last| last.index);
-            let is_applied = ready.snapshot.is_none() && last < unwritten;
+            let is_kept = self.is_kept_by_backend(&ready);
+            let is_applied = ready.snapshot.is_none() && last < unwritten && !is_kept;
             if is_applied {
                 self.apply_all(&ready, ctx);
             }
             self.answer_reads(ctx);
-            let writing = Writing { since: ctx.now(), is_sent, is_applied };
+            let writing = Writing { since: ctx.now(), is_sent, is_applied, is_written: !must_sync };
             if must_sync {
                 let takes = self.flush_time(&ready, ctx);
                 if let Err(full) = ctx.flush("etcd.walFsync", takes, Event::Flushed) {
                     return self.die_of_disk(full, ctx);
                 }
+            }
+            if must_sync || is_kept {
                 (self.ready, self.writing) = (ready, Some(writing));
                 return;
             }
@@ -85,7 +90,19 @@ impl Member {
 
     /// The disk has it.
     pub fn flushed(&mut self, ctx: &mut Ctx<Event>) {
-        let Some(writing) = self.writing.take() else { return };
+        if let Some(writing) = &mut self.writing {
+            writing.is_written = true;
+        }
+        self.go_on_writing(ctx);
+    }
+
+    /// What was written is done with, once the database takes what has to be in it first.
+    pub fn go_on_writing(&mut self, ctx: &mut Ctx<Event>) {
+        let is_over = |writing: &mut Writing| writing.is_written;
+        if self.is_kept_by_backend(&self.ready) {
+            return;
+        }
+        let Some(writing) = self.writing.take_if(is_over) else { return };
         let ready = std::mem::take(&mut self.ready);
         self.finish(ready, writing, ctx);
         if std::mem::take(&mut self.tick_pending) {
@@ -200,6 +217,10 @@ impl Member {
         let Settings { snapshot_count, compact_log_every, catch_up_entries, .. } = self.settings;
         let applied = self.raft.applied();
         if applied <= self.last_cut + compact_log_every {
+            return;
+        }
+        // The store is behind; once it has what is missing this is called again.
+        if self.backend.has_backlog() {
             return;
         }
         // One that came while the disk wrote takes the place of this log, with the next turn.

@@ -32,6 +32,7 @@ pub fn etcd(all: &Catalog) -> etcd::Settings {
         member_list_can_be_linearizable: rule("memberListCanBeLinearizable"),
         monitor_looks: small(count("noLeaderLooks")),
         wal_fsync: all.delay("etcd.walFsync"),
+        backend_batch: period("backendBatchInterval"),
         boot: all.delay("etcd.processStart"),
         initial_check: rule("initialCorruptCheck"),
         check_reads_database: rule("initialCheckReadsDatabase"),

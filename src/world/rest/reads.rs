@@ -11,7 +11,7 @@ use super::super::process::Process;
 use super::Group;
 use crate::components::etcd::Etcd;
 use crate::engine::{Duration, SimTime};
-use crate::infra::ProcessId;
+use crate::infra::{DiskHealth, ProcessId};
 use crate::wire::StoreOperation::{Get, Range};
 use crate::wire::{Consistency, Message, StoreOperation};
 
@@ -72,7 +72,11 @@ impl World {
         match &self.components[id.0 as usize] {
             Process::Etcd(etcd) if etcd.leads_alone() => {
                 let process = self.core.datacenter.processes.get(id);
-                let is_well = etcd.is_idle() && process.alive && process.frozen.is_none();
+                let disk = self.core.datacenter.vm(process.vm).disk.health;
+                let is_well = etcd.is_idle()
+                    && process.alive
+                    && process.frozen.is_none()
+                    && disk == DiskHealth::Well;
                 let read = Read { process: id, group: None, asked_at: came, answered_at: came };
                 is_well.then_some(read)
             }

@@ -32,6 +32,7 @@ pub fn settings() -> Settings {
         member_list_can_be_linearizable: true,
         monitor_looks: 3,
         wal_fsync: Delay { low: millis(1), high: millis(4) },
+        backend_batch: millis(100),
         boot: Delay { low: millis(50), high: millis(100) },
         initial_check: false,
         check_reads_database: false,
@@ -314,6 +315,13 @@ impl Cluster {
         for other in (0..self.hosts.len()).filter(|other| *other != number) {
             self.cut.insert((number, other));
         }
+    }
+
+    /// From now on each flush of a host takes so much longer, or no longer than on a good disk.
+    pub fn slow_disk(&mut self, number: usize, longer: Option<Duration>) {
+        let (now, host) = (self.now, &mut self.hosts[number]);
+        host.stall = longer.unwrap_or_default();
+        host.vm.disk.ill_since = longer.map(|_| now);
     }
 
     pub fn heal(&mut self) {

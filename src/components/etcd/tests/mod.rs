@@ -1,5 +1,6 @@
 //! Etcd: what one member commits, what several agree on, and what clients get when they cannot.
 
+mod backend;
 mod check;
 mod cluster;
 mod elections;
