@@ -6,6 +6,7 @@
 
 mod budgets;
 mod coverage;
+mod daemons;
 mod endpoint;
 mod facts;
 mod laws;
@@ -72,6 +73,7 @@ pub const ALL: &[Invariant] = &[
     remediation::MAX_IN_FLIGHT,
     remediation::ONE_CONTROL_PLANE,
     stateful::ONE_OF_AN_IDENTITY,
+    daemons::ONE_DAEMON_POD,
     budgets::BUDGETS_ARE_KEPT,
     budgets::BUDGETS_ARE_SPENT,
     budgets::BUDGETS_ALLOW_WHAT_IS_THERE,

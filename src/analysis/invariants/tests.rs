@@ -418,6 +418,44 @@ fn an_identity_runs_once() {
     assert_eq!(look_at(&mut named(true), view, &[ready]), Verdict::Holds);
 }
 
+#[test]
+fn a_daemon_pod_is_where_it_belongs_and_alone() {
+    let cluster =
+        "controlPlane: 1, workers: 3 }\n  workloads:\n    - { name: agent, kind: DaemonSet";
+    let stop = ["at: 1m, stopUnit: { vm: worker-2, unit: kubelet }"];
+    let simulation = world_on(NEW, cluster, &stop, &[], 10);
+    let view = simulation.view();
+    let pods = || view.objects(crate::api::Kind::Pod);
+    let is_on = |pod: &crate::api::Object, node: &str| {
+        let owned = pod.meta.controlled_by(crate::api::Kind::DaemonSet).is_some();
+        owned && pod.pod().is_some_and(|body| body.node_name == *node)
+    };
+    let mine = pods().find(|pod| is_on(pod, "worker-0")).expect("its Pod");
+    let bound = |node| entry(view, &format!("Pod/{} nodeName", mine.name()), text(node), "x");
+    let found = breach(judge("one-daemon-pod-per-node", view, &[bound("worker-1")]));
+    assert_eq!(found, format!("Pod/{} is bound to worker-1, and is for worker-0", mine.name()));
+    let made = entry(
+        view,
+        &format!("Pod/{} exists", mine.name()),
+        Value::Bool(true),
+        "daemonset-controller",
+    );
+    let ordinary = [bound("worker-0"), made];
+    assert_eq!(judge("one-daemon-pod-per-node", view, &ordinary), Verdict::Holds);
+    let rival = |other: &std::sync::Arc<crate::api::Object>| {
+        super::daemons::rival(std::iter::once(other), mine).is_some()
+    };
+    let mut other = std::sync::Arc::clone(mine);
+    assert!(!rival(&other), "it is itself");
+    let twin = std::sync::Arc::make_mut(&mut other);
+    twin.meta.uid = crate::api::Uid(1 << 40);
+    twin.pod_mut().expect("a Pod").node_name = Text::EMPTY;
+    assert!(rival(&other), "for the same Node");
+    let twin = std::sync::Arc::make_mut(&mut other);
+    twin.meta.deletion = Some(crate::api::Deletion { at: SimTime::ZERO, grace: Duration::ZERO });
+    assert!(!rival(&other), "it goes");
+}
+
 /// A whole disaster keeps all laws, and reaches what it is about.
 #[test]
 fn a_documented_disaster_keeps_the_laws() {

@@ -86,16 +86,7 @@ impl DaemonSetController {
             if suits == Suits::Run && there.is_empty() {
                 plan.create.push(node.name().clone());
             }
-            let leaves = there.iter().filter(|pod| !pod.meta.is_deleting());
-            for pod in leaves {
-                let ended = pod.pod().is_some_and(|body| body.phase.is_terminal());
-                if ended && suits != Suits::Not {
-                    warn_of_ended(object.key(), pod, node.name(), view);
-                }
-                if ended || suits == Suits::Not {
-                    plan.delete.push(pod.clone());
-                }
-            }
+            plan.delete.extend(leaving(object, node, suits, there, view));
         }
         // A Pod that was never bound, and whose Node is gone.
         let is_gone = |node: &Text| view.local.named(Kind::Node, &Text::EMPTY, node).is_none();
@@ -207,6 +198,33 @@ pub fn new_pod(object: &Object, set: &DaemonSet, name: Text, node: Text) -> Obje
     pod.tolerations = tolerations(set).into();
     pod.required_node = node;
     Object::new(meta, pod)
+}
+
+/// The Pods that are to go from a Node: all where none belongs, else those that have ended, and of
+/// those that live all but the oldest, one that is bound before one that is not
+/// (`podsShouldBeOnNode`).
+fn leaving(
+    set: &Object,
+    node: &Object,
+    suits: Suits,
+    there: &[Arc<Object>],
+    view: &mut View,
+) -> Vec<Arc<Object>> {
+    let staying = there.iter().filter(|pod| !pod.meta.is_deleting()).cloned();
+    if suits == Suits::Not {
+        return staying.collect();
+    }
+    let has_ended = |pod: &Arc<Object>| pod.pod().is_some_and(|body| body.phase.is_terminal());
+    let (mut leave, mut live): (Vec<Arc<Object>>, Vec<Arc<Object>>) = staying.partition(has_ended);
+    for pod in &leave {
+        warn_of_ended(set.key(), pod, node.name(), view);
+    }
+    live.sort_by_cached_key(|pod| {
+        let is_unbound = pod.pod().is_none_or(|body| body.node_name.is_empty());
+        (is_unbound, pod.meta.created.to_whole_seconds(), pod.name().clone())
+    });
+    leave.extend(live.into_iter().skip(1));
+    leave
 }
 
 fn warn_of_ended(set: &ObjectKey, pod: &Object, node: &Text, view: &mut View) {

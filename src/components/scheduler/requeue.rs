@@ -36,7 +36,7 @@ impl Refusals {
             *match misfit {
                 Misfit::Taint(..) => &mut refusals.taints,
                 Misfit::Unschedulable => &mut refusals.unschedulable,
-                Misfit::Selector => &mut refusals.selector,
+                Misfit::Elsewhere | Misfit::Selector => &mut refusals.selector,
                 Misfit::TooManyPods | Misfit::Insufficient(_) => &mut refusals.room,
                 Misfit::AntiAffinity | Misfit::UnwantedThere => &mut refusals.anti_affinity,
             } = true;
@@ -87,7 +87,7 @@ impl NodeChange<'_> {
             taint.effect == TaintEffect::NoSchedule && pod.tolerates(taint).is_none()
         };
         fit::lacks_room(pod, node, self.there).is_none()
-            && self.new.meta.matches(&pod.template.node_selector)
+            && fit::is_wanted(pod, self.new)
             && !node.taints.iter().any(repels)
             && (!node.unschedulable || fit::tolerates_cordon(pod))
     }
@@ -100,7 +100,7 @@ impl NodeChange<'_> {
         refusals: Refusals,
     ) -> bool {
         let repels = |node: &Node| node.taints.iter().any(|taint| pod.tolerates(taint).is_none());
-        let matches = |object: &Object| object.meta.matches(&pod.template.node_selector);
+        let matches = |object: &Object| fit::is_wanted(pod, object);
         let is_roomier = |old: &Node| {
             let (before, now) = (old.allocatable, new.allocatable);
             now.pods > before.pods

@@ -192,3 +192,47 @@ fn a_pod_that_is_bound_in_spite_of_an_error_is_not_tried_again() {
     bench.answer(connection, request.id, Err(error));
     assert!(bench.timers.is_empty() && bench.waiting().is_empty(), "{:?}", bench.waiting());
 }
+
+/// A DaemonSet's Pod: for the Node of this name.
+fn pod_for(node: &'static str) -> Object {
+    let mut pod = pod("agent", "");
+    pod.pod_mut().expect("a Pod").required_node = Text::word(node);
+    pod
+}
+
+#[test]
+fn a_pod_that_is_for_one_node_goes_to_no_other() {
+    let full = |node: &mut Node| node.allocatable.cpu_millis = 50;
+    let mut bench = scheduler(&[node("a", full), node("b", |_| {}), pod_for("a")]);
+    let told = decided(&mut bench);
+    let words = "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't satisfy plugin(s) \
+                 [NodeAffinity]. no new claims to deallocate, preemption: 0/2 nodes are available: \
+                 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for \
+                 scheduling.";
+    assert_eq!(told, [words]);
+    let mut bench = scheduler(&[node("a", |_| {}), node("b", |_| {}), pod_for("b")]);
+    bench.pass(Duration::from_millis(1));
+    let binding = bench.asked.iter().find_map(|(_, request)| match &request.verb {
+        Verb::Bind { node, .. } => Some(node.clone()),
+        _ => None,
+    });
+    assert_eq!(binding.as_deref(), Some("b"));
+}
+
+#[test]
+fn only_its_own_node_has_a_pod_tried_again_that_is_for_one() {
+    for requeue in [Requeue::Prechecks, Requeue::Hints] {
+        let settings = Settings { requeue, ..settings() };
+        let server = Address::Endpoint(EndpointId(1));
+        let scheduler = Scheduler::new(settings, server, Standing::Leader);
+        let react = Scheduler::on_event;
+        let objects = [node("b", |_| {}), pod_for("a")];
+        let mut bench = Bench::started(scheduler, "kube-scheduler", react, Start::Steady, &objects);
+        assert_eq!(decided(&mut bench).len(), 1, "its Node is not there");
+        bench.pass(Duration::from_secs(2));
+        bench.shows(WatchKind::Added, node("c", |_| {}));
+        assert!(decided(&mut bench).is_empty(), "{requeue:?}: another Node helps nobody");
+        bench.shows(WatchKind::Added, node("a", |_| {}));
+        assert_eq!(decided(&mut bench), ["bind Pod/agent"], "{requeue:?}");
+    }
+}

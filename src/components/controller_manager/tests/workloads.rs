@@ -204,6 +204,30 @@ fn a_daemon_pod_that_terminates_still_has_its_place() {
     assert_eq!(pod_writes(&mut manager).len(), 1);
 }
 
+/// Two were created while the watch lagged, say: the first stays, or the one that was bound.
+#[test]
+fn of_several_daemon_pods_on_a_node_the_oldest_stays() {
+    let set = daemon_set();
+    let aged = |name, node, seconds| {
+        let mut pod = owned(&set, name, node);
+        pod.meta.created = SimTime::ZERO + Duration::from_secs(seconds);
+        pod.pod_mut().expect("a Pod").required_node = Text::word("a");
+        pod
+    };
+    let all = [aged("agent-x", "a", 9), aged("agent-y", "a", 5), aged("agent-z", "", 1)];
+    let mut objects = vec![node("a"), lease("a", 1), set.clone()];
+    objects.extend(all.iter().cloned());
+    let mut manager = manager(settings(), &objects);
+    for gone in ["delete Pod/agent-z", "delete Pod/agent-x"] {
+        assert_eq!(pod_writes(&mut manager), [gone]);
+        manager.grant(gone);
+    }
+    assert!(pod_writes(&mut manager).is_empty());
+    let two = [node("a"), lease("a", 1), set.clone(), terminating(all[1].clone()), all[0].clone()];
+    let mut manager = super::manager(settings(), &two);
+    assert!(pod_writes(&mut manager).is_empty(), "one of them goes already");
+}
+
 fn job(backoff_limit: u32) -> Object {
     let job = Job { completions: 1, backoff_limit, template: template(), ..Job::default() };
     let mut object = Object::new(Meta::new(Kind::Job, "default", "backup"), job);
