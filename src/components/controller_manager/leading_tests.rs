@@ -2,6 +2,7 @@
 
 use super::tests::{node, settings};
 use super::*;
+use crate::api::Object;
 use crate::api::{Answer, ApiError, Reason};
 use crate::client::testing::Bench;
 use crate::infra::testbed::logs;
