@@ -143,6 +143,8 @@ impl ControllerManager {
         for object in &std::mem::take(&mut self.node_lifecycle.listed) {
             let Some(node) = object.node() else { continue };
             let zone = zones::zone_of(&object.meta.labels);
+            // A Node that is known may have got another zone's label.
+            self.node_lifecycle.zones.add(&zone, &self.settings);
             let judged = self.judge(object, node, ctx);
             if !self.node_lifecycle.writing.contains_key(object.name()) {
                 self.count(object, judged.current);
@@ -189,8 +191,6 @@ impl ControllerManager {
             had_ready,
         };
         self.node_lifecycle.known.insert(name.clone(), health);
-        let zone = zones::zone_of(&object.meta.labels);
-        self.node_lifecycle.zones.add(&zone, &self.settings);
         if !self.node_lifecycle.steady {
             let message = format!("Node {name} event: Registered Node {name} in Controller");
             self.say_of_node(object.key(), "RegisteredNode", message, ctx);

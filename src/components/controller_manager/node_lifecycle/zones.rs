@@ -82,10 +82,12 @@ impl Zones {
         });
     }
 
-    /// Notes in which zone a Node is that is not ready.
+    /// Notes in which zone a Node is that is not ready: the one that its labels say now.
     pub fn place(&mut self, node: &Text, zone: &Text) {
-        if !self.places.contains_key(node) {
-            self.places.insert(node.clone(), (zone.clone(), Cause::NONE));
+        let (known, _) =
+            self.places.entry(node.clone()).or_insert_with(|| (zone.clone(), Cause::NONE));
+        if known != zone {
+            known.clone_from(zone);
         }
     }
 

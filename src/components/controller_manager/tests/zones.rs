@@ -136,6 +136,28 @@ fn zones_have_a_pace_each() {
     assert_eq!(at, [0, 0], "one at a time in each");
 }
 
+/// A person labels it while it runs, or while it waits in a zone that lets nobody through.
+#[test]
+fn a_node_is_tainted_in_the_zone_that_its_labels_say_now() {
+    let mut all = names(&["a", "b"]);
+    let mut manager = healthy(&all);
+    all[0] = in_zone(node("a"), "new");
+    manager.shows(WatchKind::Modified, all[0].clone());
+    let (lost, alive) = all.split_at_mut(1);
+    pass_with(&mut manager, 41, alive, lost);
+    assert_eq!(tainted_within(&mut manager, 1), [(0, "a".to_owned())]);
+
+    let mut all = names(&["a", "b", "c", "d"]);
+    let mut manager = healthy(&all);
+    let (lost, alive) = all.split_at_mut(3);
+    pass_with(&mut manager, 41, alive, lost);
+    assert!(tainted_within(&mut manager, 20).is_empty(), "the zone is partly disrupted");
+    lost[0] = in_zone(lost[0].clone(), "new");
+    manager.shows(WatchKind::Modified, lost[0].clone());
+    pass_with(&mut manager, 5, alive, lost);
+    assert!(tainted_within(&mut manager, 1).contains(&(0, "a".to_owned())));
+}
+
 #[test]
 fn when_all_are_lost_nobody_is_and_when_one_returns_the_others_wait_for_their_turn() {
     let mut all = names(&["a", "b", "c"]);
