@@ -240,7 +240,7 @@ const WAYS: u64 = 4;
 
 /// Backoffs: the first pause and the limit, to how many percent each pause grows, and by how many
 /// percent one can be longer for chance. Without a limit a pause grows so many times.
-const BACKOFFS: [(&str, Growth, u64, u64); 12] = [
+const BACKOFFS: [(&str, Growth, u64, u64); 13] = [
     ("kubernetes.nodeLeaseBackoffFirst", UpTo("kubernetes.nodeLeaseBackoffLimit"), 200, 0),
     ("kubernetes.registrationBackoffFirst", UpTo("kubernetes.registrationBackoffLimit"), 200, 0),
     ("kubernetes.restartBackoffFirst", UpTo("kubernetes.restartBackoffLimit"), 200, 0),
@@ -250,6 +250,7 @@ const BACKOFFS: [(&str, Growth, u64, u64); 12] = [
     ("kubernetes.etcdBackoffFirst", UpTo("kubernetes.etcdBackoffLimit"), 160, 20),
     ("kubernetes.relistBackoffFirst", UpTo("kubernetes.relistBackoffLimit"), 200, 0),
     ("kubernetes.jobBackoffFirst", UpTo("kubernetes.jobBackoffLimit"), 200, 0),
+    ("kubernetes.endpointSliceBackoffFirst", UpTo("kubernetes.endpointSliceBackoffLimit"), 200, 0),
     ("clusterApi.backoffFirst", UpTo("clusterApi.backoffLimit"), 200, 0),
     ("kubernetes.csiNodeTryFirst", Times(2), 500, 10),
     ("kubernetes.csiNodeRoundFirst", Times(4), 600, 10),

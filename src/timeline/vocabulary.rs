@@ -41,6 +41,7 @@ pub const EVENTS: &[&str] = &[
     "FailedDrainNode",
     "FailedScaleUp",
     "FailedScheduling",
+    "FailedToUpdateEndpointSlices",
     "FailedWaitForVolumeDetach",
     "Killing",
     "LeaderElection",

@@ -39,8 +39,8 @@ pub use job::{Completion, Settings as JobSettings, TRACKING, Termination};
 
 use crate::api::{Answered, Kind, ObjectKey, Verb};
 use crate::client::{
-    Alarm, Client, ClientSettings, Clients, ElectionSettings, Flight, LeaderElection, News, Shell,
-    ShellSettings, Standing, Work,
+    Alarm, Backoff, Client, ClientSettings, Clients, ElectionSettings, Flight, LeaderElection,
+    News, Shell, ShellSettings, Standing, Work,
 };
 use crate::engine::{Delay, Duration, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input};
@@ -102,6 +102,8 @@ pub struct Settings {
     pub write_retry_pause: Duration,
     pub job: job::Settings,
     pub scaling_words: ScalingWords,
+    /// The pause after a Service whose endpoints could not all be written, and the longest.
+    pub endpoint_slice_backoff: Backoff,
     /// From a change of tokens or `cluster-info` until the new signatures are asked to be written.
     pub signing: Delay,
     pub election: ElectionSettings,
@@ -278,7 +280,15 @@ impl ControllerManager {
                 JobController::new(settings.job),
                 ShellSettings { backoff: settings.job.api_backoff, rules: job::RULES, ..shell },
             ),
-            endpoint_slices: Shell::new(ENDPOINT_SLICES, EndpointSliceController, shell),
+            endpoint_slices: Shell::new(
+                ENDPOINT_SLICES,
+                EndpointSliceController,
+                ShellSettings {
+                    backoff: settings.endpoint_slice_backoff,
+                    rules: endpoint_slice::RULES,
+                    ..shell
+                },
+            ),
             budgets: Shell::new(
                 BUDGETS,
                 DisruptionController::new(settings.disrupted_pod_timeout),

@@ -79,6 +79,7 @@ pub fn settings() -> Settings {
         startup: fixed(500),
         lookup_timeout: Some(Duration::from_secs(10)),
         scaling_words: ScalingWords::FromTo,
+        endpoint_slice_backoff: Backoff::new(secs(1), secs(1000)),
         job: JobSettings {
             backoff_first: secs(10),
             backoff_limit: secs(600),

@@ -51,6 +51,10 @@ pub fn controller_manager(all: &Catalog) -> controller_manager::Settings {
             true => controller_manager::ScalingWords::FromTo,
             false => controller_manager::ScalingWords::ToFrom,
         },
+        endpoint_slice_backoff: Backoff::new(
+            period("endpointSliceBackoffFirst"),
+            period("endpointSliceBackoffLimit"),
+        ),
         job: controller_manager::JobSettings {
             backoff_first: duration("jobBackoffFirst"),
             backoff_limit: duration("jobBackoffLimit"),
