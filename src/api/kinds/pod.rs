@@ -47,6 +47,8 @@ pub struct PodTemplate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Toleration {
     pub key: Text,
+    /// The value that the taint has to have (`operator: Equal`); any if absent (`Exists`).
+    pub value: Option<Text>,
     pub effect: Option<TaintEffect>,
     /// For how long a `NoExecute` taint is tolerated; for ever if absent.
     pub seconds: Option<Duration>,
@@ -108,7 +110,7 @@ impl Pod {
         for key in [taint::NOT_READY, taint::UNREACHABLE] {
             if self.tolerates(&Taint::new(key, TaintEffect::NoExecute, None)).is_none() {
                 let (key, effect) = (Text::word(key), Some(TaintEffect::NoExecute));
-                tolerations.push(Toleration { key, effect, seconds: Some(length) });
+                tolerations.push(Toleration { key, value: None, effect, seconds: Some(length) });
             }
         }
         self.tolerations = tolerations.into();
@@ -130,5 +132,6 @@ impl Toleration {
     pub fn covers(&self, taint: &Taint) -> bool {
         (self.key.is_empty() || self.key == taint.key)
             && self.effect.is_none_or(|effect| effect == taint.effect)
+            && self.value.as_ref().is_none_or(|value| *value == taint.value)
     }
 }

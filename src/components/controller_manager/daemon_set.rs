@@ -184,7 +184,8 @@ pub fn tolerations(set: &DaemonSet) -> Vec<Toleration> {
         (taint::PID_PRESSURE, TaintEffect::NoSchedule),
         (taint::UNSCHEDULABLE, TaintEffect::NoSchedule),
     ] {
-        all.push(Toleration { key: Text::word(key), effect: Some(effect), seconds: None });
+        let (key, effect) = (Text::word(key), Some(effect));
+        all.push(Toleration { key, value: None, effect, seconds: None });
     }
     all
 }

@@ -125,6 +125,7 @@ pub(super) fn pod(name: &'static str, node: &'static str) -> Object {
     pod.conditions.set(Condition::new("Ready", Status::True, "", "", SimTime::ZERO));
     pod.tolerations = Arc::new([Toleration {
         key: Text::word(taint::UNREACHABLE),
+        value: None,
         effect: Some(TaintEffect::NoExecute),
         seconds: Some(Duration::from_secs(300)),
     }]);

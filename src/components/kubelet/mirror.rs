@@ -65,6 +65,7 @@ pub fn mirror_pod(manifest: &StaticPodManifest, node: &Meta) -> Object {
         // The kubelet adds it to every Pod from a file.
         tolerations: vec![Toleration {
             key: Text::EMPTY,
+            value: None,
             effect: Some(TaintEffect::NoExecute),
             seconds: None,
         }],

@@ -3,7 +3,7 @@
 //! The words are those of `k/k:pkg/scheduler/framework/types.go` and of the plugins.
 
 use super::Wording;
-use crate::api::kinds::{Node, Pod, TaintEffect, taint};
+use crate::api::kinds::{Node, Pod, Taint, TaintEffect, taint};
 use crate::api::{Labels, Object};
 use crate::engine::Text;
 use std::collections::BTreeMap;
@@ -72,7 +72,7 @@ pub fn is_wanted(pod: &Pod, node: &Object) -> bool {
 
 /// True for a Pod that goes onto cordoned Nodes too.
 pub fn tolerates_cordon(pod: &Pod) -> bool {
-    pod.tolerations.iter().any(|toleration| toleration.key == taint::UNSCHEDULABLE)
+    pod.tolerates(&Taint::new(taint::UNSCHEDULABLE, TaintEffect::NoSchedule, None)).is_some()
 }
 
 /// Why there is no room for a Pod beside others, if there is none.

@@ -1,7 +1,7 @@
 //! Choosing a Node, and saying why there is none.
 
 use super::*;
-use crate::api::kinds::{PodTemplate, Resources, Taint, TaintEffect, taint};
+use crate::api::kinds::{PodTemplate, Resources, Taint, TaintEffect, Toleration, taint};
 use crate::api::{Labels, Meta, WatchKind, labels};
 use crate::client::testing::Bench;
 use crate::infra::EndpointId;
@@ -234,5 +234,42 @@ fn only_its_own_node_has_a_pod_tried_again_that_is_for_one() {
         assert!(decided(&mut bench).is_empty(), "{requeue:?}: another Node helps nobody");
         bench.shows(WatchKind::Added, node("a", |_| {}));
         assert_eq!(decided(&mut bench), ["bind Pod/agent"], "{requeue:?}");
+    }
+}
+
+/// A Pod that tolerates this.
+fn tolerant(key: &'static str, value: Option<&'static str>) -> Object {
+    let mut pod = pod("web", "");
+    let toleration = Toleration {
+        key: Text::word(key),
+        value: value.map(Text::word),
+        effect: None,
+        seconds: None,
+    };
+    pod.pod_mut().expect("a Pod").tolerations = Arc::new([toleration]);
+    pod
+}
+
+#[test]
+fn who_tolerates_every_taint_goes_onto_a_cordoned_node() {
+    let cordoned = node("a", |node| {
+        node.unschedulable = true;
+        node.taints.push(Taint::new(taint::UNSCHEDULABLE, TaintEffect::NoSchedule, None));
+    });
+    for (key, binds) in [("", true), (taint::UNSCHEDULABLE, true), (taint::NOT_READY, false)] {
+        let mut bench = scheduler(&[cordoned.clone(), tolerant(key, None)]);
+        let bound = decided(&mut bench) == ["bind Pod/web"];
+        assert_eq!(bound, binds, "`{key}`");
+    }
+}
+
+#[test]
+fn a_toleration_with_a_value_is_of_the_taint_with_that_value() {
+    let mine = Taint { value: Text::word("x"), ..Taint::new("mine", TaintEffect::NoExecute, None) };
+    for (value, binds) in [(None, true), (Some("x"), true), (Some("y"), false), (Some(""), false)] {
+        let tainted = node("a", |node| node.taints.push(mine.clone()));
+        let mut bench = scheduler(&[tainted, tolerant("mine", value)]);
+        let bound = decided(&mut bench) == ["bind Pod/web"];
+        assert_eq!(bound, binds, "{value:?}");
     }
 }

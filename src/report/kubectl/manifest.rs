@@ -155,7 +155,11 @@ fn pod_json(pod: &Pod) -> (Value, Value) {
                 map.insert("effect".to_owned(), json!(effect.name()));
             }
             map.insert("key".to_owned(), json!(toleration.key));
-            map.insert("operator".to_owned(), json!("Exists"));
+            let operator = if toleration.value.is_some() { "Equal" } else { "Exists" };
+            map.insert("operator".to_owned(), json!(operator));
+            if let Some(value) = &toleration.value {
+                map.insert("value".to_owned(), json!(value));
+            }
             if let Some(seconds) = toleration.seconds {
                 map.insert("tolerationSeconds".to_owned(), json!(seconds.as_secs()));
             }

@@ -273,14 +273,43 @@ impl Manifests {
                     return Err(pod.reader.mistake(item.place, message));
                 }
             };
-            one.finish(&[], &["operator", "value"]);
+            let value = wanted_value(&one, name, item)?;
+            one.finish(&[], &[]);
             let seconds = seconds.map(|seconds| seconds.value);
             let long = seconds.map_or("for ever".to_owned(), |seconds| format!("for {seconds}"));
-            let value = format!("{} {long}", if name.is_empty() { "every taint" } else { name });
-            self.take(pod, key("tolerations"), value, item.place);
-            all.push(Toleration { key: Text::from(name), effect, seconds });
+            let what = match &value {
+                _ if name.is_empty() => "every taint".to_owned(),
+                Some(value) if !value.is_empty() => format!("{name}={value}"),
+                _ => name.to_owned(),
+            };
+            self.take(pod, key("tolerations"), format!("{what} {long}"), item.place);
+            all.push(Toleration { key: Text::from(name), value, effect, seconds });
         }
         Ok(all)
+    }
+}
+
+/// The value that a toleration wants of its taint; nothing if it takes any. Without an operator it
+/// wants the taint's value to be its own (`k/k:staging/src/k8s.io/api/core/v1/toleration.go`).
+fn wanted_value(one: &Fields, key: &str, item: &Node) -> Result<Option<Text>, Mistake> {
+    let value = one.text("value")?;
+    let refused = |why: &str| {
+        Err(one.reader.mistake(item.place, format!("{why}; an API server refuses this")))
+    };
+    match one.text("operator")? {
+        Some("Exists") => match value.is_some_and(|value| !value.is_empty()) {
+            true => refused("a toleration with `operator: Exists` takes any value, so it has none"),
+            false => Ok(None),
+        },
+        None | Some("Equal") if key.is_empty() => {
+            refused("a toleration without a key is one of every taint: write `operator: Exists`")
+        }
+        None | Some("Equal") => Ok(Some(Text::from(value.unwrap_or_default()))),
+        Some(other) => {
+            let words =
+                format!("`{}` is no operator of a toleration; write Exists or Equal", crop(other));
+            Err(one.reader.mistake(item.place, words))
+        }
     }
 }
 

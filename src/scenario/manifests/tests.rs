@@ -361,11 +361,24 @@ fn a_deployment_is_read_with_what_decides_about_its_pods() {
         ("cpu: 0.5", "cpu: half", "25:41", "a quantity, as 500m of cpu"),
         ("Seconds: 60", "Seconds: 60s", "10:38", "whole seconds without a unit"),
         ("NoExecute", "NoExcute", "13:11", "`NoExcute` is no effect of a taint"),
+        ("Exists,", "Exist,", "13:11", "`Exist` is no operator of a toleration"),
+        ("Exists,", "Exists, value: \"1\",", "13:11", "takes any value, so it has none"),
+        ("key: node.kubernetes.io/unreachable, operator: Exists,", "", "13:11", "without a key"),
         ("name: shop,", "name: Shop_1,", "1:1", "cannot be named `Shop_1`"),
     ] {
         let found = refused(&WEB.replacen(from, to, 1));
         assert!(found.starts_with(&format!("m.yaml:{place}: ")), "{to}: {found}");
         assert!(found.contains(words), "{to}: {found}");
+    }
+    for (written, wanted) in [
+        ("operator: Exists", None),
+        ("operator: Equal, value: down", Some("down")),
+        ("value: \"7\"", Some("7")),
+        ("operator: Equal", Some("")),
+    ] {
+        let own = read(&WEB.replacen("operator: Exists", written, 1)).expect("a Deployment");
+        let found = &own.workloads[0].workload.tolerations[0].value;
+        assert_eq!(found.as_deref(), wanted, "{written}");
     }
     assert!(refused(&format!("{WEB}---\n{WEB}")).contains("a second Deployment `shop`"));
 }

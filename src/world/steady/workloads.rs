@@ -284,6 +284,7 @@ fn template(workload: &Workload, app: &Labels) -> PodTemplate {
     let on_control_plane = workload.runs_on == RunsOn::ControlPlane;
     let tolerate = Toleration {
         key: Text::word(taint::CONTROL_PLANE),
+        value: None,
         effect: Some(TaintEffect::NoSchedule),
         seconds: None,
     };
