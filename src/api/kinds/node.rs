@@ -70,6 +70,7 @@ pub mod taint {
     pub const DISK_PRESSURE: &str = "node.kubernetes.io/disk-pressure";
     pub const MEMORY_PRESSURE: &str = "node.kubernetes.io/memory-pressure";
     pub const PID_PRESSURE: &str = "node.kubernetes.io/pid-pressure";
+    pub const NETWORK_UNAVAILABLE: &str = "node.kubernetes.io/network-unavailable";
     /// Set by a person who knows that the Node is shut down for good.
     pub const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
     /// Of a Node that the cloud's controller has not confirmed yet.

@@ -8,32 +8,36 @@ use crate::engine::Text;
 use crate::infra::Ctx;
 use std::sync::Arc;
 
-/// The `NoSchedule` taints that follow from conditions and cordon.
-const MANAGED: [&str; 4] =
-    [taint::NOT_READY, taint::UNREACHABLE, taint::UNSCHEDULABLE, taint::DISK_PRESSURE];
+/// The `NoSchedule` taints that follow from conditions (`nodeConditionToTaintKeyStatusMap`); that of
+/// the cordon comes with them.
+const OF_CONDITIONS: [(&str, &str, Status); 6] = [
+    (taint::NOT_READY, "Ready", Status::False),
+    (taint::UNREACHABLE, "Ready", Status::Unknown),
+    (taint::DISK_PRESSURE, "DiskPressure", Status::True),
+    (taint::MEMORY_PRESSURE, "MemoryPressure", Status::True),
+    (taint::PID_PRESSURE, "PIDPressure", Status::True),
+    (taint::NETWORK_UNAVAILABLE, "NetworkUnavailable", Status::True),
+];
 
 impl ControllerManager {
     /// Makes the `NoSchedule` taints what the Node's conditions and cordon say.
     pub(super) fn sync_no_schedule(&mut self, object: &Arc<Object>, ctx: &mut Ctx<Event>) {
         let Some(node) = object.node() else { return };
-        let wanted = |key: &str| match key {
-            taint::NOT_READY => node.conditions.is("Ready", Status::False),
-            taint::UNREACHABLE => node.conditions.is("Ready", Status::Unknown),
-            taint::DISK_PRESSURE => node.conditions.is("DiskPressure", Status::True),
-            _ => node.unschedulable,
-        };
         let effect = TaintEffect::NoSchedule;
-        if MANAGED.iter().all(|key| node.has_taint(key, effect) == wanted(key)) {
+        let of_conditions =
+            OF_CONDITIONS.map(|(key, kind, at)| (key, node.conditions.is(kind, at)));
+        let managed =
+            || of_conditions.into_iter().chain([(taint::UNSCHEDULABLE, node.unschedulable)]);
+        if managed().all(|(key, wanted)| node.has_taint(key, effect) == wanted) {
             return;
         }
-        let wanted: Vec<&'static str> = MANAGED.into_iter().filter(|key| wanted(key)).collect();
+        let managed: Vec<(&'static str, bool)> = managed().collect();
         self.change_taints(object, Token::Unheeded, ctx, |node, now| {
-            let managed = |taint: &Taint| MANAGED.iter().any(|key| taint.is(key, effect));
-            node.taints
-                .retain(|taint| !managed(taint) || wanted.iter().any(|key| taint.is(key, effect)));
-            for key in &wanted {
-                if !node.has_taint(key, effect) {
-                    node.taints.push(Taint::new(key, effect, Some(now)));
+            for (key, wanted) in managed {
+                match wanted {
+                    false => node.taints.retain(|taint| !taint.is(key, effect)),
+                    true if node.has_taint(key, effect) => {}
+                    true => node.taints.push(Taint::new(key, effect, Some(now))),
                 }
             }
         });

@@ -228,6 +228,9 @@ fn conditions_and_cordon_are_mirrored_as_no_schedule_taints() {
         ("not-ready", Some(("Ready", Status::False))),
         ("unreachable", Some(("Ready", Status::Unknown))),
         ("disk-pressure", Some(("DiskPressure", Status::True))),
+        ("memory-pressure", Some(("MemoryPressure", Status::True))),
+        ("pid-pressure", Some(("PIDPressure", Status::True))),
+        ("network-unavailable", Some(("NetworkUnavailable", Status::True))),
         ("unschedulable", None),
     ] {
         let mut manager = manager(settings(), &[node("a"), lease("a", 1)]);
