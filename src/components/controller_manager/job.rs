@@ -402,7 +402,8 @@ fn uid(pod: &Arc<Object>) -> Uid {
     pod.meta.uid
 }
 
-fn holds(pod: &Arc<Object>) -> bool {
+/// True for a Pod that carries the finalizer.
+pub fn holds(pod: &Arc<Object>) -> bool {
     pod.meta.finalizers.contains(&TRACKING)
 }
 

@@ -20,6 +20,7 @@ mod endpoint_slice_tests;
 mod expectations;
 mod garbage;
 mod job;
+mod job_orphans;
 mod leading;
 #[cfg(test)]
 mod leading_tests;
@@ -53,6 +54,7 @@ use disruption::DisruptionController;
 use endpoint_slice::EndpointSliceController;
 use garbage::GarbageCollector;
 use job::JobController;
+use job_orphans::JobOrphans;
 use node_lifecycle::NodeLifecycle;
 use pod_gc::PodGc;
 use replica_set::ReplicaSetController;
@@ -216,6 +218,7 @@ pub struct ControllerManager {
     stateful_sets: Shell<StatefulSetController>,
     daemon_sets: Shell<DaemonSetController>,
     jobs: Shell<JobController>,
+    job_orphans: Shell<JobOrphans>,
     budgets: Shell<DisruptionController>,
     endpoint_slices: Shell<EndpointSliceController>,
 }
@@ -231,6 +234,7 @@ const DAEMON_SETS: u8 = 3;
 const JOBS: u8 = 4;
 const BUDGETS: u8 = 5;
 const ENDPOINT_SLICES: u8 = 6;
+const JOB_ORPHANS: u8 = 7;
 
 /// What the manager watches.
 const WATCHED: [Kind; 13] = [
@@ -280,6 +284,7 @@ impl ControllerManager {
                 JobController::new(settings.job),
                 ShellSettings { backoff: settings.job.api_backoff, rules: job::RULES, ..shell },
             ),
+            job_orphans: Shell::new(JOB_ORPHANS, JobOrphans, shell),
             endpoint_slices: Shell::new(
                 ENDPOINT_SLICES,
                 EndpointSliceController,
@@ -378,6 +383,7 @@ impl ControllerManager {
             DAEMON_SETS => self.daemon_sets.on_answer(ctx, key, answered, clients),
             BUDGETS => self.budgets.on_answer(ctx, key, answered, clients),
             ENDPOINT_SLICES => self.endpoint_slices.on_answer(ctx, key, answered, clients),
+            JOB_ORPHANS => self.job_orphans.on_answer(ctx, key, answered, clients),
             _ => self.jobs.on_answer(ctx, key, answered, clients),
         }
     }
@@ -391,6 +397,7 @@ impl ControllerManager {
             DAEMON_SETS => self.daemon_sets.on_work(ctx, work, clients),
             BUDGETS => self.budgets.on_work(ctx, work, clients),
             ENDPOINT_SLICES => self.endpoint_slices.on_work(ctx, work, clients),
+            JOB_ORPHANS => self.job_orphans.on_work(ctx, work, clients),
             _ => self.jobs.on_work(ctx, work, clients),
         }
     }

@@ -24,6 +24,7 @@ impl ControllerManager {
                 self.evictable_changed(delta, ctx);
                 self.budgeted_changed(delta, ctx);
                 self.endpoint_changed(delta, ctx);
+                self.orphan_changed(delta, ctx);
                 self.workload_of_pod(delta, ctx);
             }
             Kind::ReplicaSet => {
@@ -36,7 +37,10 @@ impl ControllerManager {
             Kind::Deployment => self.deployments.enqueue(ctx, delta.key()),
             Kind::StatefulSet => self.stateful_sets.enqueue(ctx, delta.key()),
             Kind::DaemonSet => self.daemon_sets.enqueue(ctx, delta.key()),
-            Kind::Job => self.jobs.enqueue(ctx, delta.key()),
+            Kind::Job => {
+                self.jobs.enqueue(ctx, delta.key());
+                self.job_ended(delta, ctx);
+            }
             Kind::PodDisruptionBudget => self.budgets.enqueue(ctx, delta.key()),
             Kind::Service => self.endpoint_slices.enqueue(ctx, delta.key()),
             Kind::EndpointSlice => {

@@ -2,6 +2,7 @@
 
 mod health;
 mod node_lifecycle;
+mod orphans;
 mod sizes;
 mod workloads;
 mod zones;

@@ -228,14 +228,14 @@ fn of_several_daemon_pods_on_a_node_the_oldest_stays() {
     assert!(pod_writes(&mut manager).is_empty(), "one of them goes already");
 }
 
-fn job(backoff_limit: u32) -> Object {
+pub(super) fn job(backoff_limit: u32) -> Object {
     let job = Job { completions: 1, backoff_limit, template: template(), ..Job::default() };
     let mut object = Object::new(Meta::new(Kind::Job, "default", "backup"), job);
     object.meta.uid = Uid(9);
     object
 }
 
-fn job_pod(job: &Object, name: &'static str, phase: PodPhase) -> Object {
+pub(super) fn job_pod(job: &Object, name: &'static str, phase: PodPhase) -> Object {
     let mut pod = with_phase(owned(job, name, "a"), phase);
     pod.meta.finalizers = Arc::new([TRACKING]);
     pod.pod_mut().expect("a Pod").conditions =
