@@ -5,6 +5,7 @@
 //! place. Follows `k/k:pkg/controller/daemon`; rolling updates and the pause before a failed Pod is
 //! replaced again and again are not modeled.
 
+use super::claims::{Claim, Claims};
 use super::expectations::Expectations;
 use crate::api::kinds::{DaemonSet, Node, Pod, TaintEffect, Toleration, taint};
 use crate::api::{Answered, Kind, Meta, Object, ObjectKey, Verb};
@@ -17,11 +18,13 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct DaemonSetController {
     expected: Expectations,
+    claims: Claims,
 }
 
 /// What is left to do in one turn, and the step that is under way.
 #[derive(Clone, Debug)]
 pub enum State {
+    Claim(Claim),
     Created(Plan),
     Deleted(ObjectKey, Plan),
     Counted,
@@ -50,6 +53,7 @@ const POD_NAME: Purpose = Purpose(11);
 impl DaemonSetController {
     /// The watch shows a Pod.
     pub fn observe(&mut self, delta: &Delta) {
+        self.claims.observe(delta);
         if let Some(set) = delta.object().meta.controlled_by(Kind::DaemonSet) {
             self.expected.observe(set, delta);
         }
@@ -72,12 +76,12 @@ impl DaemonSetController {
             let verb = Verb::Delete { key: key.clone(), grace: None, uid: Some(pod.meta.uid) };
             return Step::ask(verb, State::Deleted(key, plan));
         }
-        count(&object, set, view)
+        self.count(&object, set, view)
     }
 
     fn plan(&self, object: &Object, set: &DaemonSet, view: &mut View) -> Plan {
         let mut plan = Plan::default();
-        let pods = pods_by_node(object, view);
+        let pods = self.pods_by_node(object, view);
         let nodes: Vec<Arc<Object>> = view.local.list(Kind::Node).cloned().collect();
         for node in nodes.iter().rev() {
             let Some(body) = node.node() else { continue };
@@ -98,6 +102,47 @@ impl DaemonSetController {
         }
         plan
     }
+
+    /// The set's Pods by the Node that they are on, or meant for.
+    fn pods_by_node(&self, set: &Object, view: &View) -> BTreeMap<Text, Vec<Arc<Object>>> {
+        let mut all: BTreeMap<Text, Vec<Arc<Object>>> = BTreeMap::new();
+        let owned = view.local.list(Kind::Pod).filter(|pod| self.claims.has(set, pod));
+        for pod in owned {
+            let Some(body) = pod.pod() else { continue };
+            let node = match body.node_name.is_empty() {
+                true => &body.required_node,
+                false => &body.node_name,
+            };
+            all.entry(node.clone()).or_default().push(pod.clone());
+        }
+        all
+    }
+
+    fn count(&self, object: &Arc<Object>, set: &DaemonSet, view: &View) -> Step<State> {
+        let pods = self.pods_by_node(object, view);
+        let (mut desired, mut current, mut ready) = (0, 0, 0);
+        for node in view.local.list(Kind::Node) {
+            let Some(body) = node.node() else { continue };
+            if suits(set, node, body) != Suits::Run {
+                continue;
+            }
+            desired += 1;
+            if let Some(there) = pods.get(node.name()) {
+                current += 1;
+                ready += u32::from(there.iter().any(|pod| pod.pod().is_some_and(Pod::is_ready)));
+            }
+        }
+        let mut changed = Object::clone(object);
+        let Some(body) = changed.daemon_set_mut() else { return Step::done() };
+        (body.desired, body.current, body.ready, body.available) = (desired, current, ready, ready);
+        if changed == **object {
+            return Step::done();
+        }
+        Step::write(
+            Verb::Patch { base: object.clone(), changed: Arc::new(changed) },
+            State::Counted,
+        )
+    }
 }
 
 impl Reconciler for DaemonSetController {
@@ -112,6 +157,10 @@ impl Reconciler for DaemonSetController {
         let Some(set) = object.daemon_set().filter(|_| !object.meta.is_deleting()) else {
             return Step::done();
         };
+        let pods = view.local.list(Kind::Pod);
+        if let Some(step) = self.claims.next(&object, &set.selector, pods, State::Claim) {
+            return step;
+        }
         // While its own Pods are still on their way nothing new is begun.
         let plan = match self.expected.coming(&key.name) {
             0 => self.plan(&object, set, view),
@@ -130,6 +179,11 @@ impl Reconciler for DaemonSetController {
         let Reply::Answer(answered) = reply else { return Step::done() };
         let failed = |answered: Answered| answered.err().map(|error| error.message);
         match state {
+            State::Claim(claim) => {
+                let set = view.local.get(key).cloned();
+                let claimed = self.claims.resume(set.as_ref(), claim, answered, State::Claim);
+                claimed.or(|| self.begin(key, view))
+            }
             State::Created(plan) => {
                 let created = answered.as_ref().ok().and_then(|answer| answer.object());
                 if let Some(pod) = created {
@@ -240,45 +294,4 @@ fn warn_of_ended(set: &ObjectKey, pod: &Object, node: &Text, view: &mut View) {
             view.event(set, "SucceededDaemonPod", message);
         }
     }
-}
-
-/// The set's Pods by the Node that they are on, or meant for.
-fn pods_by_node(set: &Object, view: &View) -> BTreeMap<Text, Vec<Arc<Object>>> {
-    let mut all: BTreeMap<Text, Vec<Arc<Object>>> = BTreeMap::new();
-    let owned = view
-        .local
-        .list(Kind::Pod)
-        .filter(|pod| pod.meta.controller().is_some_and(|by| by.uid == set.meta.uid));
-    for pod in owned {
-        let Some(body) = pod.pod() else { continue };
-        let node = match body.node_name.is_empty() {
-            true => &body.required_node,
-            false => &body.node_name,
-        };
-        all.entry(node.clone()).or_default().push(pod.clone());
-    }
-    all
-}
-
-fn count(object: &Arc<Object>, set: &DaemonSet, view: &View) -> Step<State> {
-    let pods = pods_by_node(object, view);
-    let (mut desired, mut current, mut ready) = (0, 0, 0);
-    for node in view.local.list(Kind::Node) {
-        let Some(body) = node.node() else { continue };
-        if suits(set, node, body) != Suits::Run {
-            continue;
-        }
-        desired += 1;
-        if let Some(there) = pods.get(node.name()) {
-            current += 1;
-            ready += u32::from(there.iter().any(|pod| pod.pod().is_some_and(Pod::is_ready)));
-        }
-    }
-    let mut changed = Object::clone(object);
-    let Some(body) = changed.daemon_set_mut() else { return Step::done() };
-    (body.desired, body.current, body.ready, body.available) = (desired, current, ready, ready);
-    if changed == **object {
-        return Step::done();
-    }
-    Step::write(Verb::Patch { base: object.clone(), changed: Arc::new(changed) }, State::Counted)
 }

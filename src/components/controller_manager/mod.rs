@@ -9,6 +9,7 @@ mod attach_detach_tests;
 mod bootstrap;
 #[cfg(test)]
 mod bootstrap_tests;
+mod claims;
 mod daemon_set;
 mod deployment;
 mod disruption;
@@ -277,7 +278,7 @@ impl ControllerManager {
                 shell,
             ),
             replica_sets: Shell::new(REPLICA_SETS, ReplicaSetController::default(), shell),
-            stateful_sets: Shell::new(STATEFUL_SETS, StatefulSetController, shell),
+            stateful_sets: Shell::new(STATEFUL_SETS, StatefulSetController::default(), shell),
             daemon_sets: Shell::new(DAEMON_SETS, DaemonSetController::default(), shell),
             jobs: Shell::new(
                 JOBS,

@@ -5,9 +5,10 @@
 //! begins (`k/k:pkg/controller/*`).
 
 use super::{ControllerManager, Event, disruption, endpoint_slice, job, sibling};
-use crate::api::{Kind, Object, ObjectKey};
+use crate::api::{Kind, Labels, Object, ObjectKey, OwnerReference};
 use crate::client::Delta;
 use crate::infra::Ctx;
+use std::sync::Arc;
 
 impl ControllerManager {
     pub(super) fn on_change(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
@@ -71,20 +72,54 @@ impl ControllerManager {
         }
     }
 
-    /// Whose Pod came, changed or went is looked at.
+    /// Whose Pod came, changed or went is looked at, and who may adopt one that is nobody's.
     fn workload_of_pod(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
-        let Some(owner) = delta.object().meta.controller() else { return };
+        self.replica_sets.reconciler.observe(delta);
+        self.stateful_sets.reconciler.observe(delta);
+        self.daemon_sets.reconciler.observe(delta);
+        let of = |object: &Arc<Object>| object.meta.controller().cloned();
+        let (old, new) = (delta.old.as_ref().and_then(of), delta.new.as_ref().and_then(of));
+        if delta.new.is_some() && old != new {
+            // Its set has released it: that one counts anew.
+            old.into_iter().for_each(|owner| self.enqueue_owner(&owner, delta, ctx));
+        }
+        match delta.object().meta.controller().cloned() {
+            Some(owner) => self.enqueue_owner(&owner, delta, ctx),
+            None => self.offer(delta, ctx),
+        }
+    }
+
+    /// An orphan that is new, or looks new, is offered to the sets that select it.
+    fn offer(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
+        let looks = |pod: &Arc<Object>| (pod.meta.labels.clone(), pod.meta.owners.clone());
+        let Some(pod) = &delta.new else { return };
+        if delta.old.as_ref().is_some_and(|old| looks(old) == looks(pod)) {
+            return;
+        }
+        for kind in [Kind::ReplicaSet, Kind::StatefulSet, Kind::DaemonSet] {
+            let selects = |set: &&Arc<Object>| {
+                let selector = selector_of(set);
+                let is_near = set.key().namespace == pod.key().namespace;
+                is_near && selector.is_some_and(|it| !it.is_empty() && pod.meta.matches(it))
+            };
+            let sets = self.clients.local.caches.list(kind).filter(selects);
+            let sets: Vec<ObjectKey> = sets.map(|set| set.key().clone()).collect();
+            for set in sets {
+                match kind {
+                    Kind::ReplicaSet => self.replica_sets.enqueue(ctx, &set),
+                    Kind::StatefulSet => self.stateful_sets.enqueue(ctx, &set),
+                    _ => self.daemon_sets.enqueue(ctx, &set),
+                }
+            }
+        }
+    }
+
+    fn enqueue_owner(&mut self, owner: &OwnerReference, delta: &Delta, ctx: &mut Ctx<Event>) {
         let key = sibling(delta.key(), owner.kind, &owner.name);
         match owner.kind {
-            Kind::ReplicaSet => {
-                self.replica_sets.reconciler.observe(delta);
-                self.replica_sets.enqueue(ctx, &key);
-            }
+            Kind::ReplicaSet => self.replica_sets.enqueue(ctx, &key),
             Kind::StatefulSet => self.stateful_sets.enqueue(ctx, &key),
-            Kind::DaemonSet => {
-                self.daemon_sets.reconciler.observe(delta);
-                self.daemon_sets.enqueue(ctx, &key);
-            }
+            Kind::DaemonSet => self.daemon_sets.enqueue(ctx, &key),
             Kind::Job => {
                 self.jobs.reconciler.observe(delta);
                 match job::is_let_go(delta) {
@@ -121,4 +156,11 @@ impl ControllerManager {
             self.daemon_sets.enqueue(ctx, &set);
         }
     }
+}
+
+/// The labels by which a set knows its Pods.
+fn selector_of(set: &Object) -> Option<&Labels> {
+    let by_replicas = set.replica_set().map(|set| &set.selector);
+    let by_name = || set.stateful_set().map(|set| &set.selector);
+    by_replicas.or_else(by_name).or_else(|| set.daemon_set().map(|set| &set.selector))
 }

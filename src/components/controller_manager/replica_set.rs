@@ -4,6 +4,7 @@
 //! an eviction is accepted, wherever the old Pod's containers may still run. Follows
 //! `k/k:pkg/controller/replicaset`; Pods are created one after the other, not in growing batches.
 
+use super::claims::{Claim, Claims};
 use super::expectations::Expectations;
 use crate::api::kinds::{Pod, PodPhase, ReplicaSet};
 use crate::api::{Answer, Kind, Meta, Object, ObjectKey, Uid, Verb};
@@ -17,11 +18,13 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct ReplicaSetController {
     expected: Expectations,
+    claims: Claims,
 }
 
 /// Where a reconcile waits.
 #[derive(Clone, Debug)]
 pub enum State {
+    Claim(Claim),
     Created,
     Deleted(ObjectKey),
     Counted,
@@ -32,6 +35,7 @@ const POD_NAME: Purpose = Purpose(10);
 impl ReplicaSetController {
     /// The watch shows a Pod.
     pub fn observe(&mut self, delta: &Delta) {
+        self.claims.observe(delta);
         if let Some(set) = delta.object().meta.controlled_by(Kind::ReplicaSet) {
             self.expected.observe(set, delta);
         }
@@ -39,13 +43,9 @@ impl ReplicaSetController {
 
     /// The Pods of a set that count.
     fn active(&self, set: &Object, view: &View) -> Vec<Arc<Object>> {
-        view.local
-            .list(Kind::Pod)
-            .filter(|pod| pod.meta.controller().is_some_and(|by| by.uid == set.meta.uid))
-            .filter(|pod| !pod.meta.is_deleting() && !self.expected.is_leaving(pod.key()))
-            .filter(|pod| pod.pod().is_some_and(|body| !body.phase.is_terminal()))
-            .cloned()
-            .collect()
+        let pods = view.local.list(Kind::Pod).filter(|pod| self.claims.has(set, pod));
+        let stays = |pod: &&Arc<Object>| !self.expected.is_leaving(pod.key());
+        pods.filter(|pod| is_active(pod)).filter(stays).cloned().collect()
     }
 
     fn create(&mut self, object: &Object, set: &ReplicaSet, view: &mut View) -> Step<State> {
@@ -79,6 +79,10 @@ impl Reconciler for ReplicaSetController {
         let Some(set) = object.replica_set().filter(|_| !object.meta.is_deleting()) else {
             return Step::done();
         };
+        let pods = view.local.list(Kind::Pod).filter(|pod| is_active(pod));
+        if let Some(step) = self.claims.next(&object, &set.selector, pods, State::Claim) {
+            return step;
+        }
         let active = self.active(&object, view);
         let coming = self.expected.coming(&key.name);
         let have = active.len() + coming;
@@ -104,6 +108,11 @@ impl Reconciler for ReplicaSetController {
         view: &mut View,
     ) -> Step<State> {
         match (state, reply) {
+            (State::Claim(claim), Reply::Answer(answered)) => {
+                let set = view.local.get(key).cloned();
+                let claimed = self.claims.resume(set.as_ref(), claim, answered, State::Claim);
+                claimed.or(|| self.begin(key, view))
+            }
             (State::Created, Reply::Answer(Ok(Answer::Object(pod)))) => {
                 let message = format!("Created pod: {}", pod.name());
                 view.event(key, "SuccessfulCreate", message);
@@ -124,6 +133,10 @@ impl Reconciler for ReplicaSetController {
             _ => Step::done(),
         }
     }
+}
+
+fn is_active(pod: &Arc<Object>) -> bool {
+    !pod.meta.is_deleting() && pod.pod().is_some_and(|body| !body.phase.is_terminal())
 }
 
 /// On each Node the active Pods of all sets of the same owner; none if the set has no owner.

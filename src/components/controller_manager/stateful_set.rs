@@ -5,20 +5,24 @@
 //! ready holds up all that come after it. Follows
 //! `k/k:pkg/controller/statefulset/stateful_set_control.go`; revisions are not modeled.
 
+use super::claims::{Claim, Claims};
 use crate::api::kinds::{Pod, PodManagement, PodPhase, StatefulSet};
 use crate::api::{Kind, Meta, Object, ObjectKey, Verb};
-use crate::client::{Outcome, Reconciler, Reply, Step, View};
+use crate::client::{Delta, Outcome, Reconciler, Reply, Step, View};
 use crate::engine::Text;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The controller; what exists says all that it needs to know.
-#[derive(Clone, Debug)]
-pub struct StatefulSetController;
+/// The controller; but for claims, what exists says all that it needs to know.
+#[derive(Clone, Debug, Default)]
+pub struct StatefulSetController {
+    claims: Claims,
+}
 
 /// Where a reconcile waits.
 #[derive(Clone, Debug)]
 pub enum State {
+    Claim(Claim),
     /// The Pod of this ordinal is being created, or deleted.
     Created(u32),
     Deleted(u32),
@@ -33,7 +37,16 @@ impl Reconciler for StatefulSetController {
     }
 
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
-        sync(key, 0, view)
+        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        let Some(set) = object.stateful_set().filter(|_| !object.meta.is_deleting()) else {
+            return Step::done();
+        };
+        let members =
+            view.local.list(Kind::Pod).filter(|pod| ordinal_in(object.name(), pod).is_some());
+        if let Some(step) = self.claims.next(&object, &set.selector, members, State::Claim) {
+            return step;
+        }
+        self.sync(key, 0, view)
     }
 
     fn resume(
@@ -47,6 +60,12 @@ impl Reconciler for StatefulSetController {
             State::Created(ordinal) => (ordinal, "SuccessfulCreate", "create"),
             State::Deleted(ordinal) => (ordinal, "SuccessfulDelete", "delete"),
             State::Counted => return Step::done(),
+            State::Claim(claim) => {
+                let Reply::Answer(answered) = reply else { return Step::done() };
+                let set = view.local.get(key).cloned();
+                let claimed = self.claims.resume(set.as_ref(), claim, answered, State::Claim);
+                return claimed.or(|| self.begin(key, view));
+            }
         };
         let Reply::Answer(answered) = reply else { return Step::done() };
         if let Err(error) = answered {
@@ -56,43 +75,60 @@ impl Reconciler for StatefulSetController {
         view.event(key, reason, format!("{done} Pod {pod} in StatefulSet {set} successful"));
         let policy = view.local.get(key).and_then(|set| Some(set.stateful_set()?.policy));
         match policy {
-            Some(PodManagement::Parallel) => sync(key, ordinal + 1, view),
+            Some(PodManagement::Parallel) => self.sync(key, ordinal + 1, view),
             // The watch shows what was written, and that is the next turn.
             _ => Step::done(),
         }
     }
 }
 
-/// Looks at each ordinal from `first` on; in order, the first that needs something ends the turn.
-fn sync(key: &ObjectKey, first: u32, view: &mut View) -> Step<State> {
-    let Some(object) = view.local.get(key).cloned() else { return Step::done() };
-    let Some(set) = object.stateful_set().filter(|_| !object.meta.is_deleting()) else {
-        return Step::done();
-    };
-    let pods = owned_pods(&object, view);
-    let in_order = set.policy == PodManagement::OrderedReady;
-    for ordinal in first..set.replicas {
-        let Some(object_and_pod) = pods.get(&ordinal) else {
-            return create(&object, set, ordinal);
+impl StatefulSetController {
+    /// The watch shows a Pod.
+    pub fn observe(&mut self, delta: &Delta) {
+        self.claims.observe(delta);
+    }
+
+    /// Looks at each ordinal from `first` on; in order, the first that needs something ends the turn.
+    fn sync(&self, key: &ObjectKey, first: u32, view: &mut View) -> Step<State> {
+        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        let Some(set) = object.stateful_set().filter(|_| !object.meta.is_deleting()) else {
+            return Step::done();
         };
-        let (pod, body) = object_and_pod;
-        if body.phase.is_terminal() && !pod.meta.is_deleting() {
-            // However it ended: a new Pod comes when this one is gone.
-            return delete(pod, ordinal);
+        let pods = self.owned_pods(&object, view);
+        let in_order = set.policy == PodManagement::OrderedReady;
+        for ordinal in first..set.replicas {
+            let Some(object_and_pod) = pods.get(&ordinal) else {
+                return create(&object, set, ordinal);
+            };
+            let (pod, body) = object_and_pod;
+            if body.phase.is_terminal() && !pod.meta.is_deleting() {
+                // However it ended: a new Pod comes when this one is gone.
+                return delete(pod, ordinal);
+            }
+            if in_order && (pod.meta.is_deleting() || !is_running_and_ready(body)) {
+                return count(&object, &pods);
+            }
         }
-        if in_order && (pod.meta.is_deleting() || !is_running_and_ready(body)) {
-            return count(&object, &pods);
+        let condemned =
+            pods.iter().rev().filter(|(ordinal, _)| **ordinal >= set.replicas.max(first));
+        for (ordinal, (pod, _)) in condemned {
+            match pod.meta.is_deleting() {
+                false => return delete(pod, *ordinal),
+                true if in_order => break,
+                true => {}
+            }
         }
+        count(&object, &pods)
     }
-    let condemned = pods.iter().rev().filter(|(ordinal, _)| **ordinal >= set.replicas.max(first));
-    for (ordinal, (pod, _)) in condemned {
-        match pod.meta.is_deleting() {
-            false => return delete(pod, *ordinal),
-            true if in_order => break,
-            true => {}
-        }
+
+    /// The set's Pods by ordinal.
+    fn owned_pods(&self, set: &Object, view: &View) -> BTreeMap<u32, (Arc<Object>, Pod)> {
+        let pods = view.local.list(Kind::Pod).filter(|pod| self.claims.has(set, pod));
+        pods.filter_map(|pod| {
+            Some((ordinal_in(set.name(), pod)?, (pod.clone(), pod.pod()?.clone())))
+        })
+        .collect()
     }
-    count(&object, &pods)
 }
 
 fn create(object: &Object, set: &StatefulSet, ordinal: u32) -> Step<State> {
@@ -114,16 +150,10 @@ pub fn pod_name(set: &str, ordinal: u32) -> Text {
     Text::from(format!("{set}-{ordinal}"))
 }
 
-/// The set's Pods by ordinal.
-fn owned_pods(set: &Object, view: &View) -> BTreeMap<u32, (Arc<Object>, Pod)> {
-    view.local
-        .list(Kind::Pod)
-        .filter(|pod| pod.meta.controller().is_some_and(|by| by.uid == set.meta.uid))
-        .filter_map(|pod| {
-            let ordinal = pod.name().rsplit_once('-')?.1.parse().ok()?;
-            Some((ordinal, (pod.clone(), pod.pod()?.clone())))
-        })
-        .collect()
+/// The ordinal that a Pod's name gives it in a set; none if it is another's name.
+fn ordinal_in(set: &str, pod: &Object) -> Option<u32> {
+    let (name, ordinal) = pod.name().rsplit_once('-')?;
+    (name == set).then(|| ordinal.parse().ok())?
 }
 
 fn is_running_and_ready(pod: &Pod) -> bool {

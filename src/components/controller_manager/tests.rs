@@ -1,5 +1,6 @@
 //! The controllers of the manager, each with its events in and effects out.
 
+mod claims;
 mod health;
 mod node_lifecycle;
 mod orphans;

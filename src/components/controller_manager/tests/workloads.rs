@@ -8,6 +8,9 @@ use crate::api::labels;
 pub(super) fn owned(owner: &Object, name: &'static str, node: &'static str) -> Object {
     let mut pod = pod(name, node);
     pod.meta = pod.meta.owned_by(&owner.meta);
+    if let Some(set) = owner.replica_set() {
+        pod.meta.labels = set.selector.clone();
+    }
     pod.meta.uid = Uid(1000 + u64::from(name.as_bytes()[name.len() - 1]));
     pod
 }
@@ -27,7 +30,7 @@ pub(super) fn template() -> Arc<PodTemplate> {
     Arc::new(PodTemplate { grace: Duration::from_secs(30), ..PodTemplate::default() })
 }
 
-fn stateful_set(replicas: u32, policy: PodManagement) -> Object {
+pub(super) fn stateful_set(replicas: u32, policy: PodManagement) -> Object {
     let set = StatefulSet { replicas, policy, template: template(), ..StatefulSet::default() };
     let mut object = Object::new(Meta::new(Kind::StatefulSet, "default", "db"), set);
     object.meta.uid = Uid(7);
@@ -131,7 +134,7 @@ fn a_smaller_stateful_set_loses_its_last_pod_first() {
     assert_eq!(pod_writes(&mut manager), ["delete Pod/db-2"]);
 }
 
-fn daemon_set() -> Object {
+pub(super) fn daemon_set() -> Object {
     let set = DaemonSet { template: template(), ..DaemonSet::default() };
     let mut object = Object::new(Meta::new(Kind::DaemonSet, "default", "agent"), set);
     object.meta.uid = Uid(8);
