@@ -1,6 +1,7 @@
 //! All tests of whole worlds, as one program: it is linked once, and its tests fill both processors to
 //! the end. `cargo test --test suite NAME::` runs one file of them.
 
+mod away;
 mod budgets;
 mod campaign;
 mod cli;

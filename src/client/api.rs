@@ -2,11 +2,12 @@
 //!
 //! The connection is opened when it is first needed, and anew after it broke; who waits for an
 //! answer is told then, unless it is asked again (`retry`). Follows client-go's transport: one HTTP/2
-//! connection for everything.
+//! connection for everything, until the server sends the client away from it (`away`).
 //!
 //! Simplified: what is asked while it is being opened waits for this one dial, where the real client
 //! dials once for each request until a first connection is open.
 
+use super::away::Connections;
 use super::retry::{Attempts, RetrySettings};
 use crate::api::{Answered, ApiError, Request, Verb, WatchEvent};
 use crate::engine::{Duration, Earliest, Generation, Owner, Rule, SimTime};
@@ -58,28 +59,32 @@ pub struct Api<T> {
     timeout: Duration,
     patience: Patience,
     retries: RetrySettings,
-    connection: Option<ConnectionId>,
-    /// The server has spoken on this connection.
-    proven: bool,
+    pub(super) connections: Connections,
     next: u32,
     /// Requests that do not count for themselves.
     counted: u64,
-    pending: BTreeMap<u32, Pending<T>>,
-    watches: BTreeMap<u32, T>,
+    pub(super) pending: BTreeMap<u32, Pending<T>>,
+    pub(super) watches: BTreeMap<u32, OpenWatch<T>>,
     alarm: Earliest,
 }
 
 #[derive(Clone, Debug)]
-struct Pending<T> {
+pub(super) struct Pending<T> {
     token: T,
     asked: Asked,
     limit: Limit,
     /// Nothing if it is waited for as long as the connection lasts; else with the rule that says so.
     deadline: Option<(SimTime, Rule)>,
-    cause: Cause,
+    pub(super) cause: Cause,
     attempts: Attempts,
-    /// It is to be sent again, and nobody has been asked yet.
-    pauses: bool,
+    /// Nothing if it is to be sent again, and nobody has been asked yet.
+    pub(super) on: Option<ConnectionId>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct OpenWatch<T> {
+    token: T,
+    pub(super) on: ConnectionId,
 }
 
 /// What is asked, as long as it may have to be asked again.
@@ -114,8 +119,7 @@ impl<T: Clone> Api<T> {
             timeout,
             patience: Patience::Bounded,
             retries,
-            connection: None,
-            proven: false,
+            connections: Connections::default(),
             next: 0,
             counted: 0,
             pending: BTreeMap::new(),
@@ -179,29 +183,27 @@ impl<T: Clone> Api<T> {
     ) {
         let asked = Asked { agent, sender, count, verb };
         let (cause, attempts) = (ctx.cause(), Attempts::default());
-        let pending =
-            Pending { token, asked, limit, deadline: None, cause, attempts, pauses: false };
+        let pending = Pending { token, asked, limit, deadline: None, cause, attempts, on: None };
         self.transmit(ctx, pending);
     }
 
-    fn transmit<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, mut pending: Pending<T>) {
-        let dials = self.connection.is_none();
-        let connection = match self.connection {
-            Some(connection) => connection,
+    pub(super) fn transmit<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, mut pending: Pending<T>) {
+        let (connection, dials) = match self.connections.current() {
+            Some(connection) => (connection, false),
             None => {
-                self.proven = false;
                 let connection = ctx.connect(self.server);
                 ctx.await_handshake(connection, Handshake::Tls);
-                *self.connection.insert(connection)
+                self.connections.opened(connection);
+                (connection, true)
             }
         };
         self.next += 1;
         let is_patient = self.patience == Patience::Dial;
-        let bounded = !self.proven || !(is_patient || pending.is_watch());
+        let bounded = !self.connections.is_proven() || !(is_patient || pending.is_watch());
         let (rule, timeout) = pending.limit;
         let until = (ctx.now() + timeout, rule);
         pending.deadline = bounded.then(|| pending.deadline.unwrap_or(until));
-        pending.pauses = false;
+        pending.on = Some(connection);
         let (deadline, Asked { agent, count, verb, .. }) = (pending.deadline, &pending.asked);
         let sender = pending.attempts.address(pending.asked.sender);
         let request = Request { id: self.next, agent, sender, count: *count, verb: verb.clone() };
@@ -216,17 +218,28 @@ impl<T: Clone> Api<T> {
         }
     }
 
-    /// Takes a message, if it came on this client's connection.
+    /// Takes a message, if it came on one of this client's connections.
     pub fn on_message<E: From<Alarm>>(
         &mut self,
         ctx: &mut Ctx<E>,
         from: ConnectionId,
         message: Message,
     ) -> Option<Incoming<T>> {
-        if self.connection != Some(from) {
+        if !self.is_on(from) {
             return None;
         }
-        if !std::mem::replace(&mut self.proven, true) {
+        let incoming = self.take(ctx, from, message);
+        self.close_done(ctx);
+        incoming
+    }
+
+    fn take<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        from: ConnectionId,
+        message: Message,
+    ) -> Option<Incoming<T>> {
+        if self.connections.heard(from) {
             let patient = self.patience == Patience::Dial;
             let all = self.pending.values_mut();
             for pending in all.filter(|pending| patient || pending.is_watch()) {
@@ -240,16 +253,20 @@ impl<T: Clone> Api<T> {
                     return self.fail(ctx, pending, error);
                 }
                 if pending.is_watch() {
-                    self.watches.insert(id, pending.token.clone());
+                    self.watches.insert(id, OpenWatch { token: pending.token.clone(), on: from });
                 }
                 Some(Incoming::Answer(pending.token, answered))
             }
             Message::Watch(event) => {
-                let token = self.watches.get(&event.watch)?.clone();
+                let token = self.watches.get(&event.watch)?.token.clone();
                 Some(Incoming::Watch(token, event))
             }
             Message::WatchEnded(id, error) => {
-                Some(Incoming::WatchEnded(self.watches.remove(&id)?, error))
+                Some(Incoming::WatchEnded(self.watches.remove(&id)?.token, error))
+            }
+            Message::GoAway(last) => {
+                self.go_away(ctx, from, last);
+                None
             }
             _ => None,
         }
@@ -264,24 +281,25 @@ impl<T: Clone> Api<T> {
         connection: ConnectionId,
         how: Broken,
     ) -> Vec<Incoming<T>> {
-        if self.connection != Some(connection) {
+        if !self.is_on(connection) {
             return Vec::new();
         }
-        self.connection = None;
         let error = ApiError::unreachable(match how {
             Broken::Refused => "connect: connection refused",
             Broken::Closed | Broken::Reset => "read: connection reset by peer",
             Broken::Unanswered => "net/http: TLS handshake timeout",
+            Broken::Lost if self.connections.is_left(connection) => CONNECTION_LOST,
             Broken::Lost => self.words_of_loss(),
         });
+        self.connections.remove(connection);
         let mut failed = Vec::new();
         for (id, pending) in std::mem::take(&mut self.pending) {
-            match pending.pauses {
-                true => drop(self.pending.insert(id, pending)),
-                false => failed.extend(self.fail(ctx, pending, error.clone())),
+            match pending.on == Some(connection) {
+                false => drop(self.pending.insert(id, pending)),
+                true => failed.extend(self.fail(ctx, pending, error.clone())),
             }
         }
-        self.end_watches(&error, &mut failed);
+        self.end_watches(&error, Some(connection), &mut failed);
         failed
     }
 
@@ -300,7 +318,7 @@ impl<T: Clone> Api<T> {
         if self.patience == Patience::Dial || matches!(verb, Verb::List(..) | Verb::Watch(..)) {
             pending.deadline = None;
         }
-        pending.pauses = true;
+        pending.on = None;
         self.next += 1;
         self.pending.insert(self.next, pending);
         let alarm = Alarm { client: self.number, ring: Ring::Again(self.next) };
@@ -308,9 +326,19 @@ impl<T: Clone> Api<T> {
         None
     }
 
-    fn end_watches(&mut self, error: &ApiError, failed: &mut Vec<Incoming<T>>) {
-        let watches = std::mem::take(&mut self.watches).into_values();
-        failed.extend(watches.map(|token| Incoming::WatchEnded(token, error.clone())));
+    /// Ends the watches of one connection, or of all.
+    fn end_watches(
+        &mut self,
+        error: &ApiError,
+        on: Option<ConnectionId>,
+        failed: &mut Vec<Incoming<T>>,
+    ) {
+        for (id, watch) in std::mem::take(&mut self.watches) {
+            match on.is_none_or(|on| watch.on == on) {
+                true => failed.push(Incoming::WatchEnded(watch.token, error.clone())),
+                false => drop(self.watches.insert(id, watch)),
+            }
+        }
     }
 
     /// One of its timers rang: sends a request again, or gives up those whose time is over.
@@ -330,7 +358,7 @@ impl<T: Clone> Api<T> {
             self.pending.iter().filter(|(_, p)| is_late(p)).map(|(id, _)| *id).collect();
         let mut given_up = Vec::new();
         for pending in late.into_iter().filter_map(|id| self.pending.remove(&id)) {
-            let error = ApiError::unreachable(match pending.pauses {
+            let error = ApiError::unreachable(match pending.on.is_none() {
                 true => "context deadline exceeded",
                 false => TOO_LATE,
             });
@@ -340,37 +368,34 @@ impl<T: Clone> Api<T> {
         if let Some(next) = deadlines.min_by_key(|(at, _)| *at) {
             self.set_alarm(ctx, next);
         }
+        self.close_done(ctx);
         given_up
     }
 
-    /// True if this is the client's connection.
+    /// True if this is one of the client's connections.
     pub fn is_on(&self, connection: ConnectionId) -> bool {
-        self.connection == Some(connection)
+        self.connections.has(connection)
     }
 
     /// Drops the connection, so that the next request opens another.
     pub fn disconnect<E>(&mut self, ctx: &mut Ctx<E>) {
-        if let Some(connection) = self.connection.take() {
-            ctx.close(connection);
-        }
+        self.connections.close_all(ctx);
         self.watches.clear();
-        self.pending.retain(|_, pending| !pending.pauses);
+        self.pending.retain(|_, pending| pending.on.is_some());
     }
 
     /// Drops the connection; what was waiting fails.
     pub fn let_go<E>(&mut self, ctx: &mut Ctx<E>) -> Vec<Incoming<T>> {
-        if let Some(connection) = self.connection.take() {
-            ctx.close(connection);
-        }
+        self.connections.close_all(ctx);
         let error = ApiError::unreachable(self.words_of_loss());
         let pending = std::mem::take(&mut self.pending).into_values();
         let mut failed = pending.map(|pending| pending.failed(error.clone())).collect();
-        self.end_watches(&error, &mut failed);
+        self.end_watches(&error, None, &mut failed);
         failed
     }
 
     fn words_of_loss(&self) -> &'static str {
-        if self.proven { CONNECTION_LOST } else { "dial tcp: i/o timeout" }
+        if self.connections.is_proven() { CONNECTION_LOST } else { "dial tcp: i/o timeout" }
     }
 
     /// What led to the requests that still wait; for tests and for telling who waits for what.

@@ -4,6 +4,9 @@
 //! Knows how a client talks to an API server; what any particular controller wants is not known.
 
 mod api;
+mod away;
+#[cfg(test)]
+mod away_tests;
 mod clients;
 mod cluster;
 mod cluster_cache;

@@ -24,6 +24,8 @@ pub enum Message {
     Watch(WatchEvent),
     /// The API server ends the watch of this number.
     WatchEnded(u32, ApiError),
+    /// The API server takes no request on this connection after that of this number (GOAWAY).
+    GoAway(u32),
     /// An API server asks its etcd.
     Store(Box<StoreRequest>),
     /// Etcd answers the request of this number.

@@ -130,8 +130,8 @@ impl Apiserver {
             return ctx.send(client, Message::Health(id, 200, Text::EMPTY));
         }
         // A probe dials, and its port is closed.
-        if self.terminating {
-            return self.send_away(client, ctx);
+        if self.draining {
+            return ctx.close(client);
         }
         if !self.is_up {
             let failed =

@@ -3,11 +3,14 @@
 //! ```text
 //! started ── dials etcd, lists everything ── listens ── start hooks over ─> serves ── SIGTERM ─┐
 //!    ├ no connection for 20 s ─> exits                                                       │
-//!    └ a first read fails     ─> exits            refuses whoever connects, and goes on with <┘
+//!    └ a first read fails     ─> exits            refuses whoever connects, sends its clients <┘
+//!                                                 away (GOAWAY), and goes on with
 //!                                                 what is under way ── all over, or 60 s ─> exits
 //! ```
 //! Watches are under way too, and nobody ends them (`--shutdown-watch-termination-grace-period` is 0): a server
-//! that is watched takes its whole time, or until its kubelet kills it (30 s).
+//! that is watched takes its whole time, or until its kubelet kills it (30 s). Its clients ask on new
+//! connections meanwhile, and what was on its way to it too: it is not for them that an API server ends.
+//! `--shutdown-send-retry-after` is off, as it is unless somebody sets it.
 //!
 //! Follows `k/k:pkg/controlplane` (`Unable to perform initial IP allocation check`) and
 //! `staging/src/k8s.io/apiserver/pkg/server/genericapiserver.go`.
@@ -24,10 +27,12 @@
 use super::channel::Line;
 use super::health::Health;
 use super::reflector::Own;
-use super::{Apiserver, Event, Open, Stage};
+use super::{Apiserver, Event, Stage};
 use crate::api::Kind;
 use crate::engine::Purpose;
 use crate::infra::{ConnectionId, Ctx, Start, Trace};
+use crate::wire::Message;
+use std::collections::btree_map::Entry;
 
 /// What the users ask for by whom the API's availability is defined.
 pub const ASKED: Kind = Kind::ConfigMap;
@@ -78,7 +83,7 @@ impl Apiserver {
     pub(super) fn rise(&mut self, ctx: &mut Ctx<Event>) {
         if !self.is_up && self.hooks_over && self.reflector.was_filled {
             self.is_up = true;
-            if !self.terminating {
+            if !self.draining {
                 ctx.trace(Trace::Up);
             }
             self.tell_if_serves(ctx);
@@ -99,7 +104,7 @@ impl Apiserver {
     }
 
     fn is_at_work(&self) -> bool {
-        self.is_up && !self.terminating
+        self.is_up && !self.draining
     }
 
     /// Shows those who look on that this has changed, if it has.
@@ -110,36 +115,43 @@ impl Apiserver {
         }
     }
 
-    /// Refuses whoever connects, and ends when nothing is under way any more, or its time is over
-    /// (`RunServer` of `staging/src/k8s.io/apiserver/pkg/server/secure_serving.go`; its `ShutdownTimeout` is the
-    /// `RequestTimeout`).
+    /// SIGTERM.
     pub(super) fn terminate(&mut self, ctx: &mut Ctx<Event>) {
-        if std::mem::replace(&mut self.terminating, true) {
-            return;
+        if !std::mem::replace(&mut self.terminating, true) {
+            self.drain(ctx);
         }
-        self.is_watched = self.cache.is_watched() || self.open.values().any(Open::is_watch);
+    }
+
+    /// Refuses whoever connects, sends its clients away, and ends when nothing is under way any more, or its
+    /// time is over (`RunServer` of `staging/src/k8s.io/apiserver/pkg/server/secure_serving.go`; its
+    /// `ShutdownTimeout` is the `RequestTimeout`). `net/http` then tells each connection the last request that
+    /// is still served (`golang/net:http2/server.go`, `startGracefulShutdown`).
+    fn drain(&mut self, ctx: &mut Ctx<Event>) {
+        self.draining = true;
         if self.is_up {
             ctx.trace(Trace::Down);
         }
         self.tell_if_serves(ctx);
         ctx.close_ports();
+        for (client, last) in &self.clients {
+            ctx.send(*client, Message::GoAway(*last));
+        }
         let limit = self.settings.request_timeout;
         ctx.after("kubernetes.requestTimeout", limit, Event::ShutdownOver);
         self.end_if_idle(ctx);
     }
 
-    /// A client asks on his old connection: he has been told to take another (GOAWAY).
-    ///
-    /// Simplified: all else of his ends with it, watches and what is under way, where real ones go on beside
-    /// it, and where his transport sends what was refused elsewhere, writes too. It is not for want of his
-    /// watches that the server ends.
-    pub(super) fn send_away(&mut self, client: ConnectionId, ctx: &mut Ctx<Event>) {
-        ctx.close(client);
-        self.on_client_gone(client, ctx);
+    /// A request comes too late: its client asks elsewhere once he hears that he has been sent away. Who had
+    /// connected and not asked yet hears it now.
+    pub(super) fn leave_untaken(&mut self, client: ConnectionId, ctx: &mut Ctx<Event>) {
+        if let Entry::Vacant(unheard) = self.clients.entry(client) {
+            unheard.insert(0);
+            ctx.send(client, Message::GoAway(0));
+        }
     }
 
     pub(super) fn end_if_idle(&mut self, ctx: &mut Ctx<Event>) {
-        if self.terminating && !self.is_watched && self.open.is_empty() {
+        if self.draining && !self.cache.is_watched() && self.open.is_empty() {
             ctx.exit();
         }
     }

@@ -137,10 +137,12 @@ pub struct Apiserver {
     hooks_over: bool,
     /// It serves.
     is_up: bool,
-    /// It has been told to end, and serves what is under way.
+    /// It has been told to end.
     terminating: bool,
-    /// It was watched when it was told.
-    is_watched: bool,
+    /// Its port is closed: it serves what is under way.
+    draining: bool,
+    /// The last request that was taken on each connection.
+    clients: BTreeMap<ConnectionId, u32>,
     /// Whether it served all and some when that was last told.
     served: [bool; 2],
 }
@@ -206,7 +208,8 @@ impl Apiserver {
             hooks_over: true,
             is_up: true,
             terminating: false,
-            is_watched: false,
+            draining: false,
+            clients: BTreeMap::new(),
             served: [false; 2],
         }
     }
@@ -289,9 +292,10 @@ impl Apiserver {
     }
 
     fn accept(&mut self, client: ConnectionId, request: Request, ctx: &mut Ctx<Event>) {
-        if self.terminating {
-            return self.send_away(client, ctx);
+        if self.draining {
+            return self.leave_untaken(client, ctx);
         }
+        self.clients.insert(client, request.id);
         let timeout = match &request.verb {
             Verb::Watch(..) => None,
             verb if verb.is_mutating() => Some(self.settings.mutating_timeout),
@@ -434,28 +438,16 @@ impl Apiserver {
         let Verb::Watch(kind, selector, from) = open.request.verb else { return };
         let number = open.request.id;
         match self.cache.open(open.client, number, kind, selector, from) {
-            Err(error) => ctx.send(open.client, Message::Answer(number, Err(error))),
+            Err(error) => {
+                ctx.send(open.client, Message::Answer(number, Err(error)));
+                self.end_if_idle(ctx);
+            }
             Ok(missed) => {
                 ctx.send(open.client, Message::Answer(number, Ok(Answer::Watching)));
                 for event in missed {
                     ctx.send(open.client, Message::Watch(event));
                 }
             }
-        }
-    }
-
-    /// Who asked for a request, as the store notes it down.
-    fn author(&self, id: u32) -> Option<(&'static str, u32)> {
-        self.open.get(&id).map(|open| (open.request.agent, open.writer.0))
-    }
-
-    fn stage_of(&self, id: u32) -> Option<Stage> {
-        self.open.get(&id).map(|open| open.stage.clone())
-    }
-
-    fn wait_in(&mut self, id: u32, stage: Stage) {
-        if let Some(open) = self.open.get_mut(&id) {
-            open.stage = stage;
         }
     }
 
@@ -468,6 +460,7 @@ impl Apiserver {
 
     fn on_client_gone(&mut self, client: ConnectionId, ctx: &mut Ctx<Event>) {
         self.cache.close(client);
+        self.clients.remove(&client);
         let gone: Vec<u32> =
             self.open.iter().filter(|(_, open)| open.client == client).map(|(id, _)| *id).collect();
         for id in gone {
@@ -485,9 +478,5 @@ impl Apiserver {
             self.wait_in(id, Stage::Serving);
             self.serve(id, ctx);
         }
-    }
-
-    fn verb_of(&self, id: u32) -> Option<Verb> {
-        self.open.get(&id).map(|open| open.request.verb.clone())
     }
 }

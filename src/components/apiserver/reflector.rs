@@ -259,6 +259,7 @@ impl Apiserver {
         self.reflector.is_filled = false;
         self.reflector.given_up = ctx.now();
         self.cache.end_all(|to, message| ctx.send(to, message));
+        self.end_if_idle(ctx);
         ctx.after(CACHE_RETRY, self.settings.cache.retry_pause, Event::Refill);
     }
 

@@ -166,6 +166,25 @@ impl Apiserver {
             ctx.after("kubernetes.requestTimeout", left, Event::Deadline);
         }
     }
+
+    /// Who asked for a request, as the store notes it down.
+    pub(super) fn author(&self, id: u32) -> Option<(&'static str, u32)> {
+        self.open.get(&id).map(|open| (open.request.agent, open.writer.0))
+    }
+
+    pub(super) fn stage_of(&self, id: u32) -> Option<Stage> {
+        self.open.get(&id).map(|open| open.stage.clone())
+    }
+
+    pub(super) fn wait_in(&mut self, id: u32, stage: Stage) {
+        if let Some(open) = self.open.get_mut(&id) {
+            open.stage = stage;
+        }
+    }
+
+    pub(super) fn verb_of(&self, id: u32) -> Option<Verb> {
+        self.open.get(&id).map(|open| open.request.verb.clone())
+    }
 }
 
 impl Open {
@@ -182,11 +201,6 @@ impl Open {
 
     fn is_late(&self, now: SimTime) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= now)
-    }
-
-    /// True for a stream, which has no deadline.
-    pub(super) fn is_watch(&self) -> bool {
-        matches!(self.request.verb, Verb::Watch(..))
     }
 }
 

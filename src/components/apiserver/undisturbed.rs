@@ -62,6 +62,7 @@ impl Apiserver {
         ctx: &mut Ctx<Event>,
     ) {
         self.next = self.next.wrapping_add(1);
+        self.clients.insert(client, request.id);
         self.set_deadline(deadline, ctx);
         ctx.send(client, Message::Answer(request.id, answered));
     }

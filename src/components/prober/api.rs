@@ -108,6 +108,7 @@ impl ApiProber {
             }
             Input::Tick(_) => self.ask(ctx),
             Input::Message(_, Message::Answer(id, answered)) => self.answered(id, answered, ctx),
+            Input::Message(from, Message::GoAway(last)) => self.sent_away(from, last, ctx),
             Input::Broken(connection, how) => self.broken(connection, how, ctx),
             Input::Due(Event::GiveUp(id)) => {
                 let words = format!("no answer within {}", self.settings.timeout);
@@ -129,23 +130,43 @@ impl ApiProber {
         if ctx.now() < SimTime::ZERO + self.settings.interval {
             return;
         }
+        self.asked = self.asked.wrapping_add(1);
+        self.send(self.asked, ctx.now(), ctx);
+        ctx.after("users.apiTimeout", self.settings.timeout, Event::GiveUp(self.asked));
+    }
+
+    fn send(&mut self, id: u32, sent: SimTime, ctx: &mut Ctx<Event>) {
         let connection = match (&self.way, self.connection) {
             (Way::Pinned(..), Some(connection)) => connection,
             (Way::Pinned(vm, port), None) => ctx.connect_to_vm(vm.clone(), *port),
             (Way::Fresh(endpoint) | Way::Led(endpoint, _), _) => ctx.connect(*endpoint),
         };
         self.connection = Some(connection);
-        self.asked = self.asked.wrapping_add(1);
-        self.waiting.insert(self.asked, (connection, ctx.now()));
-        let request = Request {
-            id: self.asked,
-            agent: AGENT,
-            sender: ctx.owner(),
-            count: u64::from(self.asked),
-            verb: Verb::Get(asked_for()),
-        };
+        self.waiting.insert(id, (connection, sent));
+        let (sender, count, verb) = (ctx.owner(), u64::from(id), Verb::Get(asked_for()));
+        let request = Request { id, agent: AGENT, sender, count, verb };
         ctx.send(connection, Message::Request(Box::new(request)));
-        ctx.after("users.apiTimeout", self.settings.timeout, Event::GiveUp(self.asked));
+    }
+
+    /// A server takes nothing more on a connection: what it has not taken is asked again on a new one, as every
+    /// client has it (`client/away.rs`).
+    fn sent_away(&mut self, from: ConnectionId, last: u32, ctx: &mut Ctx<Event>) {
+        self.connection.take_if(|connection| *connection == from);
+        let later = self.waiting.range(last.saturating_add(1)..);
+        let untaken = later.filter(|(_, (on, _))| *on == from);
+        let untaken: Vec<(u32, SimTime)> = untaken.map(|(id, (_, sent))| (*id, *sent)).collect();
+        for (id, sent) in untaken {
+            self.send(id, sent, ctx);
+        }
+        self.close_if_done(from, ctx);
+    }
+
+    /// Closes a connection on which he asks nothing more, once nothing is open on it.
+    fn close_if_done(&self, connection: ConnectionId, ctx: &mut Ctx<Event>) {
+        let is_used = matches!(self.way, Way::Pinned(..)) && self.connection == Some(connection);
+        if !is_used && !self.waiting.values().any(|(on, _)| *on == connection) {
+            ctx.close(connection);
+        }
     }
 
     fn answered(&mut self, id: u32, answered: Answered, ctx: &mut Ctx<Event>) {
@@ -174,9 +195,7 @@ impl ApiProber {
     /// A request is over, if it still waits.
     fn ended(&mut self, id: u32, ctx: &mut Ctx<Event>, how: impl FnOnce(Duration) -> Outcome) {
         let Some((connection, sent)) = self.waiting.remove(&id) else { return };
-        if !matches!(self.way, Way::Pinned(..)) {
-            ctx.close(connection);
-        }
+        self.close_if_done(connection, ctx);
         let outcome = how(ctx.now().since(sent));
         self.tell(&outcome, ctx);
         if let Some(pause) = self.standing.note(&self.probe, outcome, ctx) {

@@ -263,6 +263,12 @@ impl CustomProcess for Driver {
             Input::Message(_, Message::Watch(WatchEvent { object, .. })) => {
                 self.note_lease(&object, ctx.now());
             }
+            // Over HTTP/1.1: what is not taken comes back with the end of its connection.
+            Input::Message(on, Message::GoAway(last))
+                if self.open.get(&on).is_some_and(|open| open.number > last) =>
+            {
+                self.broken(on, Broken::Closed, ctx);
+            }
             Input::Broken(connection, how) => self.broken(connection, how, ctx),
             _ => {}
         }
