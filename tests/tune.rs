@@ -78,3 +78,11 @@ fn what_cannot_be_varied_is_refused_with_what_would_be_right() {
         assert!(out(&output).is_empty(), "{range}");
     }
 }
+
+#[test]
+fn what_nobody_reads_is_not_varied_in_silence() {
+    let output = short(&[&["--vary", "kubernetes.forcedDetach=1m..3m/1m"], FEW, &["--runs", "1"]]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let said = "kubernetes.forcedDetach changes nothing here: nobody reads it";
+    assert_eq!(err(&output).matches(said).count(), 1, "{}", err(&output));
+}

@@ -1,9 +1,9 @@
 //! `tune`: what would shorten it, and what that costs in false alarms.
 
-use super::args::{Common, OutFile, can_begin_with, seed};
+use super::args::{Common, OutFile, Setting, can_begin_with, seed};
 use super::commands::{Exit, Trouble, can_write, file, stdout};
 use super::output::{note, print, write_file};
-use super::player::{Mention, Player, Tuned, Tuning};
+use super::player::{Mention, Options, Player, Tuned, Tuning};
 use super::progress::{Progress, watch};
 use crate::analysis::estimate::MOST_RUNS;
 use crate::analysis::tune::{OfMilestone, Played, Vary};
@@ -115,7 +115,7 @@ impl Tune {
 pub(super) fn tune(asked: &Tune, player: &impl Player) -> Result<Exit, Trouble> {
     asked.out.iter().try_for_each(|out| can_write(&out.path))?;
     let (tuning, options) = (asked.tuning(), asked.common.options()?);
-    player.lint(&asked.input, &options)?.notes.iter().for_each(|text| note(text));
+    notes(asked, &options, player)?.iter().for_each(|text| note(text));
     let object = asked.of.object.iter().cloned().map(Mention::OfMany);
     let named: Vec<Mention> = object.chain([Mention::Milestone(asked.of.name.clone())]).collect();
     player.knows(&asked.input, &options, asked.seed, &named)?;
@@ -133,6 +133,28 @@ pub(super) fn tune(asked: &Tune, player: &impl Player) -> Result<Exit, Trouble> 
         note(&format!("partial: interrupted after {runs} of {} of each", counted(*wanted, "run")));
     }
     Ok(if interrupted { Exit::Interrupted } else { Exit::Done })
+}
+
+/// What there is to know of the settings, and of those that are varied at the ends of their ranges: one that
+/// nobody reads has no front.
+fn notes(
+    asked: &Tune,
+    options: &Options,
+    player: &impl Player,
+) -> Result<Vec<String>, Vec<String>> {
+    let mut notes = player.lint(&asked.input, options)?.notes;
+    for vary in &asked.vary {
+        let values = vary.values();
+        for value in values.first().into_iter().chain(values.last()) {
+            let set = Setting { key: vary.key.clone(), value: value.clone() };
+            let set = [options.set.clone(), vec![set]].concat();
+            let varied = Options { set, ..options.clone() };
+            let all = player.lint(&asked.input, &varied)?.notes;
+            let new: Vec<String> = all.into_iter().filter(|it| !notes.contains(it)).collect();
+            notes.extend(new);
+        }
+    }
+    Ok(notes)
 }
 
 fn bytes(format: TuneFormat, found: &Tuned, style: Style) -> Result<Vec<u8>, Trouble> {

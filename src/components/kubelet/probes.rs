@@ -37,6 +37,8 @@ struct Probe {
     asked: Option<(u32, SimTime)>,
     /// Its end is set.
     timed: bool,
+    /// It was due while it waited for an answer: its ticker keeps one tick.
+    tick_pending: bool,
     /// Failures in a row.
     failures: u32,
     /// It has led to the container's end, and waits for the next.
@@ -136,6 +138,7 @@ impl Kubelet {
         };
         let Some(pod) = self.statics.pods.get_mut(&name) else { return };
         let probe = pod.probes.each.entry(spec.kind).or_default();
+        probe.tick_pending = probe.asked.is_some();
         if probe.asked.is_none() {
             let to = probe.connection.get_or_insert_with(|| {
                 ctx.connect(Address::Here(Port(spec.port))) //
@@ -294,6 +297,7 @@ impl Kubelet {
         let spec = pod.manifest.probes.iter().find(|spec| spec.kind == kind).copied();
         let probe = pod.probes.each.entry(kind).or_default();
         probe.asked = None;
+        let was_due = std::mem::take(&mut probe.tick_pending);
         let (Some(spec), Stage::Running { .. }) = (spec, pod.stage) else { return };
         match found {
             Ok(()) => {
@@ -313,6 +317,20 @@ impl Kubelet {
                     self.failed_too_often(name, kind, ctx);
                 }
             }
+        }
+        if was_due {
+            self.probe_at_once(name, kind, ctx);
+        }
+    }
+
+    /// The tick that has come meanwhile is taken (`k/k:pkg/kubelet/prober/worker.go`, run).
+    fn probe_at_once(&mut self, name: &Text, kind: ProbeKind, ctx: &mut Ctx<Event>) {
+        let mut slots = (FIRST..).zip(&self.statics.slots.slots);
+        let number = slots.find_map(|(number, (of, spec))| {
+            (of == name && spec.kind == kind).then_some(number) //
+        });
+        if let Some(number) = number {
+            self.probe(ActivityId(number), ctx);
         }
     }
 

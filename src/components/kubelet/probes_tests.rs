@@ -91,6 +91,23 @@ fn an_answer_that_does_not_come_in_time_is_a_failure() {
 }
 
 #[test]
+fn one_that_was_due_while_it_waited_asks_again_as_soon_as_it_may() {
+    let mut bench = running(vec![spec(ProbeKind::Liveness, 10, 2)]);
+    assert!(probe(&mut bench, 0, Reacts::Hangs).is_some());
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        bench.bed.pass(Duration::from_secs(10));
+        assert!(probe(&mut bench, 0, Reacts::Hangs).is_none(), "it waits for one answer at a time");
+        let late = bench.timers.iter().position(|(_, e)| matches!(e, Event::ProbeLate(..)));
+        let (left, late) = bench.timers.remove(late.expect("its end is set"));
+        bench.bed.pass(left);
+        let effects = bench.play(Input::Due(late));
+        ends.push((asked(&effects).is_some(), is_stopped(&effects)));
+    }
+    assert_eq!(ends, [(true, false), (false, true)], "two times 15 s, not 20 s and 15 s");
+}
+
+#[test]
 fn a_timeout_that_is_shorter_than_the_period_is_kept_too() {
     let spec = ProbeSpec { timeout: Duration::from_secs(2), ..spec(ProbeKind::Liveness, 10, 1) };
     let mut bench = running(vec![spec]);
