@@ -1,9 +1,9 @@
 //! The control plane's disasters on the page's platform and on today's: every expectation over seeds,
 //! and what makes each fail.
 
-use healsim::engine::Duration;
+use healsim::engine::{Duration, SimTime};
 use healsim::scenario::{Game, load};
-use healsim::timeline::{End, Run};
+use healsim::timeline::{End, Run, Value};
 
 const THEN: &str = "tkgs-2024";
 const NOW: &str = "tkgs-current";
@@ -183,6 +183,48 @@ fn a_deleted_control_plane_is_replaced_within_the_pages_time() {
     let median = times[times.len() / 2];
     let [low, high] = [13 * 60, 15 * 60 + 30].map(Duration::from_secs);
     assert!(low <= median && median <= high, "median {median}");
+}
+
+/// When something of the replacement is created for the first time after the fault.
+fn created(run: &Run, kind: &str) -> Duration {
+    let entries = run.timeline.entries().iter();
+    let mut news = entries.filter(|entry| {
+        entry.kind == *kind
+            && entry.name.starts_with("control-plane-")
+            && entry.field == *"exists"
+            && entry.to == Value::Bool(true)
+    });
+    news.find(|entry| entry.at > SimTime::ZERO).expect("it comes").at.since(SimTime::ZERO)
+}
+
+/// kubeadm's phase kubelet-start ends only with the Node, unless the kubelet needs the API server beside it.
+#[test]
+fn without_local_mode_the_node_of_a_control_plane_comes_before_its_member() {
+    for (platform, node_first) in [(THEN, true), (NOW, false)] {
+        let run = game("control-plane-vm-deleted", platform, &[], None).play(1);
+        let (node, member) = (created(&run, "Node"), created(&run, "EtcdMember"));
+        assert_eq!(node < member, node_first, "{platform}: Node {node}, member {member}");
+    }
+}
+
+/// Issue 14197 of Cluster API: the Machine has a Node, and the member that kubeadm has just added no name.
+#[test]
+fn without_local_mode_todays_cluster_api_may_remove_the_learner_that_joins() {
+    let removed = |local_mode: &str| {
+        let set = [("kubernetes.kubeletLocalMode", local_mode)];
+        let until = Some(Duration::from_secs(12 * 60));
+        let game = game("control-plane-vm-deleted", NOW, &set, until);
+        let is_nameless = |run: &Run| {
+            let mut entries = run.timeline.entries().iter();
+            entries.any(|entry| {
+                entry.field == *"log"
+                    && entry.message.contains("removed from the cluster")
+                    && entry.message.contains("(Name not yet assigned)")
+            })
+        };
+        (3..=5).filter(|seed| is_nameless(&game.play(*seed))).count()
+    };
+    assert_eq!((removed("false"), removed("true")), (3, 0));
 }
 
 #[test]
