@@ -38,6 +38,7 @@ pub use attach_detach::VolumeSettings;
 pub use daemon_set::{Suits, suits as daemon_suits, tolerations as daemon_tolerations};
 pub use deployment::ScalingWords;
 pub use job::{Completion, Settings as JobSettings, TRACKING, Termination};
+pub use node_lifecycle::NoExecute;
 
 use crate::api::{Answered, Kind, ObjectKey, Verb};
 use crate::client::{
@@ -114,13 +115,6 @@ pub struct Settings {
     pub startup: Delay,
     /// For how long it then waits for whom to trust; none if its manifest names the files.
     pub lookup_timeout: Option<Duration>,
-}
-
-/// When a Node that turned Unknown is queued for its `NoExecute` taint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoExecute {
-    SamePass,
-    NextPass,
 }
 
 /// What the manager reacts to besides messages and ticks.

@@ -16,7 +16,7 @@ mod health;
 mod taints;
 mod zones;
 
-use super::{ControllerManager, Event, MONITOR, NoExecute, TAINT_PASS, Token};
+use super::{ControllerManager, Event, MONITOR, TAINT_PASS, Token};
 use crate::api::kinds::{Condition, EventType, Node, Status, TaintEffect, taint};
 use crate::api::{Answered, Kind, Object, ObjectKey, Reason, Verb};
 use crate::client::Delta;
@@ -32,6 +32,13 @@ const AGENT: &str = "node-lifecycle";
 const EVENT_SOURCE: &str = "node-controller";
 const PASS_TIME: Purpose = Purpose(0);
 const FIRST_NODE: Purpose = Purpose(1);
+
+/// When a Node that turned Unknown is queued for its `NoExecute` taint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoExecute {
+    SamePass,
+    NextPass,
+}
 
 /// What the controller has in its memory.
 #[derive(Clone, Debug, Default)]
