@@ -75,6 +75,7 @@ pub fn settings() -> Settings {
         health_timeout: Duration::from_secs(2),
         startup: Delay::fixed(Duration::from_secs(10)),
         dial_timeout: Duration::from_secs(20),
+        removal_timeout: Duration::from_secs(20),
     }
 }
 

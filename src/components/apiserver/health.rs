@@ -2,7 +2,7 @@
 //!
 //! Follows `k/k:staging/src/k8s.io/apiserver/pkg/storage/storagebackend/factory/etcd3.go`: each of
 //! two checks asks etcd at most once in half its time-out, and tells whoever comes in between what
-//! it found last. A server that is still starting says 500.
+//! it found last. A server that is still starting says 500, and one that has been told to end is not ready.
 //!
 //! Simplified: the start-up's own checks (informers, post-start hooks) are one.
 
@@ -44,6 +44,11 @@ impl Caller {
     /// The check that is running.
     pub fn check(&self) -> usize {
         self.at
+    }
+
+    fn note_failed(&mut self, name: &str) {
+        let line = if self.failed.is_empty() { "" } else { "\n" };
+        self.failed.push_str(&format!("{line}[-]{name} failed: reason withheld"));
     }
 }
 
@@ -96,7 +101,8 @@ impl Apiserver {
 
     /// True for the end of a wait for something that has been answered.
     pub fn is_void(&self, event: &Event) -> bool {
-        matches!(event, Event::CheckOver(id) if !self.own.contains_key(id))
+        let (Event::CheckOver(id) | Event::RemovalOver(id)) = event else { return false };
+        !self.own.contains_key(id)
     }
 
     /// A health check was not played that has gone as foreseen.
@@ -179,13 +185,14 @@ impl Apiserver {
 
     fn judged(&mut self, mut caller: Caller, well: bool, ctx: &mut Ctx<Event>) {
         if !well {
-            let line = if caller.failed.is_empty() { "" } else { "\n" };
-            let name = NAMES[caller.at];
-            caller.failed.push_str(&format!("{line}[-]{name} failed: reason withheld"));
+            caller.note_failed(NAMES[caller.at]);
         }
         if caller.at < caller.last {
             caller.at += 1;
             return self.run_check(caller, ctx);
+        }
+        if self.terminating && caller.last > 0 {
+            caller.note_failed("shutdown");
         }
         let status = if caller.failed.is_empty() { 200 } else { 500 };
         ctx.send(caller.client, Message::Health(caller.id, status, Text::from(caller.failed)));

@@ -3,10 +3,15 @@
 //! ```text
 //! started ── dials etcd, lists everything ── listens ── start hooks over ─> serves ── SIGTERM ─┐
 //!    ├ no connection for 20 s ─> exits                                                       │
-//!    └ a first read fails     ─> exits            refuses whoever connects, sends its clients <┘
-//!                                                 away (GOAWAY), and goes on with
-//!                                                 what is under way ── all over, or 60 s ─> exits
+//!    └ a first read fails     ─> exits             removes itself from the endpoints of the <┘
+//!                                                  Service `kubernetes`, and serves ── done, or 20 s ─┐
+//!                                                  refuses whoever connects, sends its clients       <┘
+//!                                                  away (GOAWAY), and goes on with
+//!                                                  what is under way ── all over, or 60 s ─> exits
 //! ```
+//! It is not ready from SIGTERM on (`shutdown`, `/readyz`), and serves until its port is closed: at once, where
+//! etcd answers, since `--shutdown-delay-duration` is 0.
+//!
 //! Watches are under way too, and nobody ends them (`--shutdown-watch-termination-grace-period` is 0): a server
 //! that is watched takes its whole time, or until its kubelet kills it (30 s). Its clients ask on new
 //! connections meanwhile, and what was on its way to it too: it is not for them that an API server ends.
@@ -21,8 +26,8 @@
 //! A member of etcd that has yet to find its cluster lets it wait, one that has lost its leader does not.
 //!
 //! Simplified: what is asked before it is ready waits, where the real one answers some requests earlier.
-//! It has no entry of its own among the endpoints of the Service `kubernetes`, so none to remove before it
-//! refuses anybody, for which the real one takes up to 20 s without etcd.
+//! Its entry among the endpoints is nothing that anybody is led by. Of its removal there is the first read of
+//! etcd, which waits for a quorum; the five calls that follow take the real one some ten milliseconds more.
 
 use super::channel::Line;
 use super::health::Health;
@@ -31,7 +36,7 @@ use super::{Apiserver, Event, Stage};
 use crate::api::Kind;
 use crate::engine::Purpose;
 use crate::infra::{ConnectionId, Ctx, Start, Trace};
-use crate::wire::Message;
+use crate::wire::{Message, StoreError};
 use std::collections::btree_map::Entry;
 
 /// What the users ask for by whom the API's availability is defined.
@@ -115,10 +120,42 @@ impl Apiserver {
         }
     }
 
-    /// SIGTERM.
+    /// SIGTERM: nobody is to be led to it any more (`kubernetesservice/controller.go`, `Stop`, a pre-shutdown
+    /// hook for which `NotAcceptingNewRequest` waits). One that has not opened its port yet has no hooks.
     pub(super) fn terminate(&mut self, ctx: &mut Ctx<Event>) {
-        if !std::mem::replace(&mut self.terminating, true) {
-            self.drain(ctx);
+        if std::mem::replace(&mut self.terminating, true) {
+            return;
+        }
+        if self.is_dialling() {
+            return self.drain(ctx);
+        }
+        let id = self.ask_own(Own::Removal, ctx);
+        let limit = self.settings.removal_timeout;
+        ctx.after("kubernetes.endpointRemovalTimeout", limit, Event::RemovalOver(id));
+    }
+
+    /// It is no endpoint any more, or has given that up.
+    pub(super) fn removed(&mut self, id: u32, ctx: &mut Ctx<Event>) {
+        self.own.remove(&id);
+        self.channels.forget(id);
+        self.drain(ctx);
+    }
+
+    /// Etcd has failed the removal: it is tried again by etcd's client, or not at all.
+    pub(super) fn removal_failed(&mut self, id: u32, error: &StoreError, ctx: &mut Ctx<Event>) {
+        if self.repeats(false, error) {
+            let pause = self.settings.retry.pause;
+            return ctx.after("kubernetes.etcdRetryPause", pause, Event::AskAgain(id));
+        }
+        let why = super::storage::words(error);
+        ctx.log(format!("Unable to remove endpoints from kubernetes service: {why}"));
+        self.removed(id, ctx);
+    }
+
+    pub(super) fn removal_over(&mut self, id: u32, ctx: &mut Ctx<Event>) {
+        if self.own.contains_key(&id) {
+            ctx.log("RemoveEndpoints() timed out");
+            self.removed(id, ctx);
         }
     }
 

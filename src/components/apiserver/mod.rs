@@ -87,6 +87,8 @@ pub struct Settings {
     pub startup: Delay,
     /// After how long a new process ends that cannot connect to etcd.
     pub dial_timeout: Duration,
+    /// How long one that is told to end tries to remove itself from the endpoints.
+    pub removal_timeout: Duration,
 }
 
 /// What an API server reacts to besides messages.
@@ -116,7 +118,9 @@ pub enum Event {
     DialOver,
     /// A new process has waited long enough for its first reads.
     FirstReadOver,
-    /// It was told to end long enough ago.
+    /// It has tried for long enough to remove itself from the endpoints.
+    RemovalOver(u32),
+    /// Its port was closed long enough ago.
     ShutdownOver,
 }
 
@@ -266,6 +270,7 @@ impl Apiserver {
             }
             Event::DialOver => self.dial_over(ctx),
             Event::FirstReadOver => self.first_read_over(ctx),
+            Event::RemovalOver(id) => self.removal_over(id, ctx),
             Event::ShutdownOver => ctx.exit(),
         }
     }

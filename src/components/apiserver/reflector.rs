@@ -92,6 +92,8 @@ pub enum Own {
     Fill(Kind),
     Watch,
     Check(Caller),
+    /// It removes itself from the endpoints.
+    Removal,
 }
 
 /// Without a failure for so long, the next is a first one again (client-go, `minResetPeriod`).
@@ -150,6 +152,7 @@ impl Apiserver {
                 let get = StoreOperation::Get(health_key(), Consistency::Linearizable);
                 (Line::Check(caller.check()), get)
             }
+            Own::Removal => (Line::Kind(Kind::EndpointSlice), newest_of(Kind::EndpointSlice)),
         };
         let require_leader = matches!(own, Own::Watch);
         let (sender, count) = (ctx.owner(), u64::from(id));
@@ -180,6 +183,8 @@ impl Apiserver {
             (Own::Watch, StoreAnswer::Compacted(_)) => self.give_cache_up(id, ctx),
             (Own::Check(_), StoreAnswer::Failed(error)) => self.check_failed(id, &error, ctx),
             (Own::Check(_), _) => self.check_ended(id, true, ctx),
+            (Own::Removal, StoreAnswer::Failed(error)) => self.removal_failed(id, &error, ctx),
+            (Own::Removal, _) => self.removed(id, ctx),
             _ => {}
         }
     }
@@ -202,6 +207,7 @@ impl Apiserver {
             Some(Own::Fill(_)) if self.is_dialling() => self.ask_again(id, ctx),
             Some(Own::Fill(_)) => self.fill_failed(id, error, ctx),
             Some(Own::Check(_)) => self.check_failed(id, error, ctx),
+            Some(Own::Removal) => self.removal_failed(id, error, ctx),
             None => {}
         }
     }

@@ -71,6 +71,7 @@ pub fn apiserver(all: &Catalog) -> apiserver::Settings {
         health_timeout: all.period("kubernetes.etcdHealthcheckTimeout"),
         startup: all.delay("kubernetes.apiserverStartup"),
         dial_timeout: all.period("kubernetes.etcdDialTimeout"),
+        removal_timeout: all.period("kubernetes.endpointRemovalTimeout"),
     }
 }
 
