@@ -349,6 +349,29 @@ fn lists_have_the_name_first() {
 }
 
 #[test]
+fn get_looks_in_other_namespaces_and_at_what_controllers_say() {
+    let get = |args: &[&str]| {
+        out(&healsim(&[&["get"], args, &["--after", "7m", "worker-kubelet-stopped"]].concat()))
+    };
+    let system = get(&["pods", "-n", "kube-system"]);
+    assert!(system.contains("etcd-control-plane-0") && !system.contains("web-"), "{system}");
+    let all = get(&["pods", "-A"]);
+    assert!(all.starts_with("NAMESPACE     NAME"), "{all}");
+    assert!(all.contains("default       web-") && all.contains("kube-system   etcd-"), "{all}");
+    let events = get(&["events"]);
+    assert!(events.starts_with("LAST SEEN"), "{events}");
+    assert!(events.contains("NodeNotReady") && events.contains("node/worker-0"), "{events}");
+    let check = get(&["mhc"]);
+    assert!(check.contains("EXPECTEDMACHINES") && check.contains("workload"), "{check}");
+    let pools = get(&["machinedeployments", "-o", "yaml"]);
+    assert!(pools.contains("kind: MachineDeployment") && pools.contains("replicas: 3"), "{pools}");
+    let nowhere = healsim(&["get", "pods", "-n", "x", "--at", "1m", "worker-kubelet-stopped"]);
+    assert_eq!(err(&nowhere), "No resources found in x namespace.\n");
+    let both = healsim(&["get", "pods", "-n", "x", "-A", "--at", "1m", "worker-kubelet-stopped"]);
+    assert_eq!(both.status.code(), Some(2));
+}
+
+#[test]
 fn get_prints_what_kubectl_would() {
     let get = |args: &[&str]| out(&healsim(&[&["get"], args].concat()));
     let nodes = get(&["nodes", "--after", "6m", "worker-kubelet-stopped"]);

@@ -248,6 +248,7 @@ fn get_at(asked: &Get, player: &impl Player) -> Result<Exit, Trouble> {
     linted.notes.iter().for_each(|text| note(text));
     let question = Question {
         resource: asked.resource,
+        scope: asked.scope(),
         moment: asked.moment(),
         seed: linted.seed(asked.seed),
         view: asked.output,

@@ -6,14 +6,14 @@ use super::lists;
 use super::named::are_there;
 use super::player::{
     Answer, Asked as AskedWhy, Linted, Listing, Many, Mention, Options, Player, Question, Resource,
-    Shown, Tuned, Tuning, Versus, View,
+    Scope, Shown, Tuned, Tuning, Versus, View,
 };
 use crate::analysis::estimate::{self, Asked, Games, Part};
 use crate::analysis::lesson::{self, NothingAsked, Prepared};
 use crate::analysis::why::{self, Settings, Shares, Unanswered};
 use crate::analysis::{Comparison, Control, compare, invariants, tune};
 use crate::api::Kind;
-use crate::engine::SimTime;
+use crate::engine::{SimTime, Text};
 use crate::report::Listed;
 use crate::report::html::{self, Film};
 use crate::report::kubectl::{self, Got};
@@ -193,21 +193,7 @@ impl Player for Library {
         }
         let mut simulation = game.begin(asked.seed);
         simulation.run_until(at);
-        let resource = match asked.resource {
-            Resource::Vms => kubectl::Resource::Vms,
-            Resource::Hosts => kubectl::Resource::Hosts,
-            Resource::Etcd => kubectl::Resource::Etcd,
-            Resource::Nodes => kubectl::Resource::Kind(Kind::Node),
-            Resource::Machines => kubectl::Resource::Kind(Kind::Machine),
-            Resource::Pods => kubectl::Resource::Kind(Kind::Pod),
-            Resource::Deployments => kubectl::Resource::Kind(Kind::Deployment),
-            Resource::StatefulSets => kubectl::Resource::Kind(Kind::StatefulSet),
-            Resource::DaemonSets => kubectl::Resource::Kind(Kind::DaemonSet),
-            Resource::Jobs => kubectl::Resource::Kind(Kind::Job),
-            Resource::KubeadmControlPlanes => kubectl::Resource::Kind(Kind::KubeadmControlPlane),
-            Resource::VirtualMachines => kubectl::Resource::Kind(Kind::VirtualMachine),
-            Resource::Secrets => kubectl::Resource::Kind(Kind::Secret),
-        };
+        let resource = resource(asked);
         let form = match asked.view {
             None => kubectl::Form::Table,
             Some(View::Wide) => kubectl::Form::Wide,
@@ -215,7 +201,40 @@ impl Player for Library {
             Some(View::Json) => kubectl::Form::Json,
             Some(View::Name) => kubectl::Form::Name,
         };
-        Ok(kubectl::ask(&simulation, resource, form))
+        Ok(kubectl::ask(&simulation, &resource, form))
+    }
+}
+
+/// What is asked for, in kubectl's own terms.
+fn resource(asked: &Question) -> kubectl::Resource {
+    let kind = match asked.resource {
+        Resource::Vms => return kubectl::Resource::Vms,
+        Resource::Hosts => return kubectl::Resource::Hosts,
+        Resource::Etcd => return kubectl::Resource::Etcd,
+        Resource::Nodes => Kind::Node,
+        Resource::Machines => Kind::Machine,
+        Resource::Pods => Kind::Pod,
+        Resource::Deployments => Kind::Deployment,
+        Resource::StatefulSets => Kind::StatefulSet,
+        Resource::DaemonSets => Kind::DaemonSet,
+        Resource::Jobs => Kind::Job,
+        Resource::KubeadmControlPlanes => Kind::KubeadmControlPlane,
+        Resource::VirtualMachines => Kind::VirtualMachine,
+        Resource::Secrets => Kind::Secret,
+        Resource::Events => Kind::Event,
+        Resource::Leases => Kind::Lease,
+        Resource::ReplicaSets => Kind::ReplicaSet,
+        Resource::MachineDeployments => Kind::MachineDeployment,
+        Resource::MachineSets => Kind::MachineSet,
+        Resource::MachineHealthChecks => Kind::MachineHealthCheck,
+    };
+    match &asked.scope {
+        None => kubectl::Resource::Kind(kind),
+        Some(Scope::All) => kubectl::Resource::KindIn(kind, kubectl::Scope::All),
+        Some(Scope::Namespace(name)) => {
+            let scope = kubectl::Scope::Namespace(Text::from(name.as_str()));
+            kubectl::Resource::KindIn(kind, scope)
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub use fuzz::{Fuzz, FuzzFormat, Replay};
 pub use game::Library;
 pub use learn::Learn;
 pub use player::{
-    Answer, Asked, Linted, Listing, Many, Options, Player, Question, Resource, Shown, Tuned,
+    Answer, Asked, Linted, Listing, Many, Options, Player, Question, Resource, Scope, Shown, Tuned,
     Tuning, Versus, View,
 };
 pub use report::Report;
@@ -247,7 +247,9 @@ pub struct Show {
 #[command(after_help = "Examples:
   healsim get nodes --at 5m30s worker-kubelet-stopped
   healsim get etcd --after 8m etcd-one-of-three
-  healsim get pods --after 45s worker-kubelet-stopped -o wide")]
+  healsim get pods --after 45s worker-kubelet-stopped -o wide
+  healsim get pods -n kube-system --after 1m etcd-one-of-three
+  healsim get events -A --after 10m worker-vm-deleted")]
 pub struct Get {
     /// What to print
     pub resource: Resource,
@@ -263,11 +265,25 @@ pub struct Get {
     /// The draw of everything that is random: the scenario's `seed`, or 1
     #[arg(long, value_name = "N", value_parser = args::seed, allow_negative_numbers = true)]
     pub seed: Option<u64>,
+    /// The namespace to look in: default
+    #[arg(short = 'n', long, value_name = "NAMESPACE", conflicts_with = "all_namespaces")]
+    pub namespace: Option<String>,
+    /// Look in all namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
     /// More columns, or the objects themselves
     #[arg(short = 'o', value_name = "FORMAT")]
     pub output: Option<View>,
     #[command(flatten)]
     pub common: Common,
+}
+
+impl Get {
+    /// In which namespaces it looks, if not in `default`.
+    pub fn scope(&self) -> Option<Scope> {
+        let named = || self.namespace.clone().map(Scope::Namespace);
+        if self.all_namespaces { Some(Scope::All) } else { named() }
+    }
 }
 
 impl Run {

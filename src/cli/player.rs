@@ -254,6 +254,8 @@ impl Tuned {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     pub resource: Resource,
+    /// Absent for the namespace `default`.
+    pub scope: Option<Scope>,
     pub moment: Moment,
     pub seed: u64,
     /// Absent for kubectl's plain table.
@@ -305,6 +307,25 @@ pub enum Resource {
     VirtualMachines,
     #[value(alias = "secret")]
     Secrets,
+    #[value(aliases = ["event", "ev"])]
+    Events,
+    #[value(alias = "lease")]
+    Leases,
+    #[value(name = "replicasets", aliases = ["replicaset", "rs"])]
+    ReplicaSets,
+    #[value(name = "machinedeployments", aliases = ["machinedeployment", "md"])]
+    MachineDeployments,
+    #[value(name = "machinesets", aliases = ["machineset", "ms"])]
+    MachineSets,
+    #[value(name = "machinehealthchecks", aliases = ["machinehealthcheck", "mhc"])]
+    MachineHealthChecks,
+}
+
+/// In which namespaces `get` looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Namespace(String),
+    All,
 }
 
 /// How `get` prints it.

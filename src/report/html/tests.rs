@@ -211,7 +211,7 @@ fn the_filmed_tables_are_what_get_prints() {
         let at = SimTime::ZERO + Duration::from_secs(seconds);
         simulation.run_until(at);
         for (table, (name, kind)) in data::tables(&film).iter().zip(TABLES) {
-            let printed = kubectl::get(simulation.view(), Resource::Kind(kind), Form::Table);
+            let printed = kubectl::get(simulation.view(), &Resource::Kind(kind), Form::Table);
             assert_eq!(names(&printed), shown(table, at), "{name} at {seconds} s");
         }
     }
@@ -236,7 +236,7 @@ fn a_fork_is_filmed_as_it_was_played() {
             let shared = run.changes.iter().filter(|change| change.at <= posed.at);
             let changes = shared.chain(&own.changes).cloned().collect();
             let whole = Table { changes, ..own.clone() };
-            let printed = kubectl::get(fork.view(), Resource::Kind(kind), Form::Table);
+            let printed = kubectl::get(fork.view(), &Resource::Kind(kind), Form::Table);
             assert_eq!(names(&printed), shown(&whole, until), "{name}");
         }
     }

@@ -1,6 +1,6 @@
 //! Objects as kubectl prints them with `-o yaml` and `-o json`: a List of what is stored.
 
-use super::Form;
+use super::{Form, owners};
 use crate::api::kinds::{
     Conditions, DaemonSet, Deployment, Job, KubeadmControlPlane, Machine, Node, Pod, PodManagement,
     PodPhase, Resources, Secret, StatefulSet, Status, VirtualMachine,
@@ -42,20 +42,20 @@ fn to_json(object: &Object) -> Value {
         Body::VirtualMachine(body) => virtual_machine_json(body),
         Body::KubeadmControlPlane(body) => control_plane_json(body),
         Body::Secret(body) => return secret_json(object, body),
+        Body::Event(event) => return owners::event_json(object, event),
+        Body::Lease(lease) => return owners::lease_json(object, lease),
+        Body::MachineDeployment(body) => owners::machine_deployment_json(body),
+        Body::MachineHealthCheck(body) => owners::health_check_json(body),
+        Body::MachineSet(body) => owners::machine_set_json(body),
+        Body::ReplicaSet(body) => owners::replica_set_json(body),
         // `get` offers none of these.
         Body::Cluster(_)
         | Body::ConfigMap(_)
         | Body::EndpointSlice(_)
-        | Body::Event(_)
         | Body::InfraMachine(_)
         | Body::KubeadmConfig(_)
-        | Body::Lease(_)
-        | Body::MachineDeployment(_)
-        | Body::MachineHealthCheck(_)
-        | Body::MachineSet(_)
         | Body::PersistentVolumeClaim(_)
         | Body::PodDisruptionBudget(_)
-        | Body::ReplicaSet(_)
         | Body::Service(_)
         | Body::VSphereMachine(_)
         | Body::VolumeAttachment(_) => (json!({}), json!({})),
@@ -69,7 +69,7 @@ fn to_json(object: &Object) -> Value {
     })
 }
 
-fn meta_json(meta: &Meta) -> Value {
+pub(super) fn meta_json(meta: &Meta) -> Value {
     let mut map = Map::new();
     map.insert("creationTimestamp".to_owned(), time(meta.created));
     if let Some(deletion) = meta.deletion {
@@ -405,7 +405,7 @@ fn selector(labels: &Labels) -> Value {
     json!({ "matchLabels": **labels })
 }
 
-fn conditions(conditions: &Conditions, heartbeats: bool) -> Vec<Value> {
+pub(super) fn conditions(conditions: &Conditions, heartbeats: bool) -> Vec<Value> {
     conditions
         .iter()
         .map(|condition| {
@@ -426,7 +426,7 @@ fn conditions(conditions: &Conditions, heartbeats: bool) -> Vec<Value> {
         .collect()
 }
 
-fn time(at: SimTime) -> Value {
+pub(super) fn time(at: SimTime) -> Value {
     json!(rfc3339(at))
 }
 

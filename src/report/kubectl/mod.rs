@@ -7,6 +7,7 @@
 mod datacenter;
 mod etcd;
 pub(super) mod manifest;
+mod owners;
 mod rows;
 mod table;
 #[cfg(test)]
@@ -22,16 +23,27 @@ use std::sync::Arc;
 use table::Table;
 
 /// What to print.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// The objects of a kind: those in the namespace `default`, unless the kind has none.
     Kind(Kind),
+    /// The same in other namespaces.
+    KindIn(Kind, Scope),
     /// What the datacenter has.
     Vms,
     /// What they run on.
     Hosts,
     /// The members of etcd.
     Etcd,
+}
+
+/// In which namespaces objects are looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// `-n`
+    Namespace(Text),
+    /// `-A`
+    All,
 }
 
 /// How to print it.
@@ -46,20 +58,24 @@ pub enum Form {
 }
 
 /// The text that kubectl would print, on its standard output or, where nothing is found, beside it.
-pub fn get(view: View, resource: Resource, form: Form) -> String {
+pub fn get(view: View, resource: &Resource, form: Form) -> String {
     found(view, resource, form).unwrap_or_else(|| not_found(resource, form))
 }
 
 /// What goes to standard output; nothing where there is nothing to print.
-fn found(view: View, resource: Resource, form: Form) -> Option<String> {
-    let kind = match resource {
+fn found(view: View, resource: &Resource, form: Form) -> Option<String> {
+    let here = Scope::Namespace(Text::word(DEFAULT));
+    let (kind, scope) = match resource {
         Resource::Vms => return datacenter::vms(view, form),
         Resource::Hosts => return datacenter::hosts(view, form),
         Resource::Etcd => return etcd::members(view, form),
-        Resource::Kind(kind) => kind,
+        Resource::Kind(kind) => (*kind, &here),
+        Resource::KindIn(kind, scope) => (*kind, scope),
     };
-    let objects: Vec<&Arc<Object>> =
-        view.objects(kind).filter(|object| is_shown(object.key())).collect();
+    let mut objects: Vec<&Arc<Object>> =
+        view.objects(kind).filter(|object| scope.has(object.key())).collect();
+    // Those of two clusters are one list.
+    objects.sort_by(|one, other| one.key().cmp(other.key()));
     match form {
         Form::Yaml | Form::Json => Some(manifest(&objects, form)),
         _ if objects.is_empty() => None,
@@ -69,8 +85,12 @@ fn found(view: View, resource: Resource, form: Form) -> Option<String> {
         }
         _ => {
             let mut table = Table::new(rows::columns(kind, form));
-            for object in objects {
+            for object in &objects {
                 table.push(rows::row(view.now(), object, form));
+            }
+            if *scope == Scope::All && kind.is_namespaced() {
+                let namespaces = objects.iter().map(|object| object.key().namespace.to_string());
+                table = table.after_a_column("NAMESPACE", namespaces);
             }
             let is_bare = kind == Kind::Job && view.jobs_table() == JobsTable::WithoutStatus;
             Some(if is_bare { table.without("STATUS") } else { table }.to_string())
@@ -80,10 +100,13 @@ fn found(view: View, resource: Resource, form: Form) -> Option<String> {
 
 /// What kubectl says where nothing is found: with `-o name`, nothing (`printGeneric` of
 /// `kubernetes/kubectl:pkg/cmd/get/get.go`).
-fn not_found(resource: Resource, form: Form) -> String {
+fn not_found(resource: &Resource, form: Form) -> String {
     match (form, resource) {
         (Form::Name, _) => String::new(),
-        (_, Resource::Kind(kind)) => format!("{}\n", nothing(kind)),
+        (_, Resource::Kind(kind)) => format!("{}\n", nothing(*kind)),
+        (_, Resource::KindIn(kind, Scope::Namespace(name))) if kind.is_namespaced() => {
+            format!("No resources found in {name} namespace.\n")
+        }
         _ => "No resources found\n".to_owned(),
     }
 }
@@ -112,6 +135,16 @@ impl Row {
 /// The columns of a kind's plain table.
 pub fn head(kind: Kind) -> Vec<&'static str> {
     rows::columns(kind, Form::Table)
+}
+
+impl Scope {
+    /// True for an object that is in one of them, or in none.
+    fn has(&self, key: &ObjectKey) -> bool {
+        match self {
+            Scope::Namespace(name) => !key.kind.is_namespaced() || key.namespace == *name,
+            Scope::All => true,
+        }
+    }
 }
 
 /// True for what `get` prints without `-n`.
@@ -146,9 +179,9 @@ pub struct Got {
 }
 
 /// The text that a person gets who asks now, or what kubectl says if no API server answers.
-pub fn ask(simulation: &Simulation, resource: Resource, form: Form) -> Got {
+pub fn ask(simulation: &Simulation, resource: &Resource, form: Form) -> Got {
     let refused = match resource {
-        Resource::Kind(kind) => refusal(simulation.ask_for(kind)),
+        Resource::Kind(kind) | Resource::KindIn(kind, _) => refusal(simulation.ask_for(*kind)),
         _ => None,
     };
     match refused {

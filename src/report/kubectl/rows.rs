@@ -1,9 +1,9 @@
 //! The columns of each kind and what stands in them, as Kubernetes 1.34 serves them, Cluster
 //! API with v1beta1, and VM Operator with v1alpha2.
 
-use super::Form;
 use super::manifest::uid;
 use super::table::{age, human};
+use super::{Form, owners};
 use crate::api::kinds::{
     DaemonSet, Deployment, Job, KubeadmControlPlane, Node, Pod, PodTemplate, Secret, StatefulSet,
     Status, VirtualMachine, taint,
@@ -46,6 +46,12 @@ pub fn columns(kind: Kind, form: Form) -> Vec<&'static str> {
             &["CONTAINERS", "IMAGES", "SELECTOR"],
         ),
         Kind::Secret => (&["NAME", "TYPE", "DATA", "AGE"], &[]),
+        Kind::Event
+        | Kind::Lease
+        | Kind::MachineDeployment
+        | Kind::MachineHealthCheck
+        | Kind::MachineSet
+        | Kind::ReplicaSet => return owners::columns(kind, form),
         Kind::KubeadmControlPlane => return control_plane_columns(form),
         Kind::VirtualMachine if form == Form::Wide => {
             (&["NAME", "POWER-STATE", "CLASS", "IMAGE", "PRIMARY-IP4", "AGE"], &[])
@@ -69,6 +75,9 @@ fn control_plane_columns(form: Form) -> Vec<&'static str> {
 /// where `columns` has an order of their own for them.
 pub fn row(now: SimTime, object: &Object, form: Form) -> Vec<String> {
     let created = age(now, object.meta.created);
+    if let Body::Event(event) = &object.body {
+        return owners::event_cells(now, object, event, form);
+    }
     let mut row = vec![object.name().to_string()];
     row.extend(match &object.body {
         Body::Node(node) => node_cells(object, node, created),
@@ -80,6 +89,11 @@ pub fn row(now: SimTime, object: &Object, form: Form) -> Vec<String> {
         Body::Secret(body) => secret_cells(body, created),
         Body::VirtualMachine(body) => virtual_machine_cells(body, created, form),
         Body::KubeadmControlPlane(body) => control_plane_cells(body, created, form),
+        Body::Lease(body) => vec![body.holder.to_string(), created],
+        Body::MachineDeployment(body) => owners::machine_deployment_cells(body, created, form),
+        Body::MachineHealthCheck(body) => owners::health_check_cells(object, body, created),
+        Body::MachineSet(body) => owners::machine_set_cells(body, created, form),
+        Body::ReplicaSet(body) => owners::replica_set_cells(body, created),
         _ => machine_cells(object, created),
     });
     row
@@ -220,11 +234,11 @@ fn machine_cells(object: &Object, created: String) -> Vec<String> {
 }
 
 /// `CONTAINERS` and `IMAGES`: each Pod has one container, named for its image.
-fn containers(template: &PodTemplate) -> [String; 2] {
+pub(super) fn containers(template: &PodTemplate) -> [String; 2] {
     [or_none(&template.image), or_none(&template.image)]
 }
 
-fn selector(labels: &Labels) -> String {
+pub(super) fn selector(labels: &Labels) -> String {
     let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     or_none(&pairs.join(","))
 }

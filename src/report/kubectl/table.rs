@@ -22,6 +22,17 @@ impl Table {
         self.rows.push(row);
     }
 
+    /// The same after one more column.
+    pub fn after_a_column(
+        mut self,
+        column: &'static str,
+        cells: impl Iterator<Item = String>,
+    ) -> Table {
+        self.columns.insert(0, column);
+        self.rows.iter_mut().zip(cells).for_each(|(row, cell)| row.insert(0, cell));
+        self
+    }
+
     /// The same without a column.
     pub fn without(mut self, column: &str) -> Table {
         if let Some(place) = self.columns.iter().position(|name| *name == column) {

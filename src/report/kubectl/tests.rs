@@ -4,8 +4,11 @@ use super::Form;
 use super::manifest::{base64, manifest, quantity};
 use super::rows::{columns, row};
 use super::table::{Table, age};
-use crate::api::kinds::{Condition, KubeadmControlPlane, Pod, PodPhase, PodTemplate, Status};
-use crate::api::{Deletion, Kind, Meta, Object, rfc3339};
+use crate::api::kinds::{
+    Condition, EventType, KubeEvent, KubeadmControlPlane, Lease, MachineDeployment, Pod, PodPhase,
+    PodTemplate, ReplicaSet, Status,
+};
+use crate::api::{Deletion, Kind, Meta, Object, ObjectKey, rfc3339};
 use crate::engine::{Duration, SimTime, Text};
 use std::sync::Arc;
 
@@ -180,6 +183,51 @@ fn restarts_say_how_long_ago_the_last_container_ended() {
     assert_eq!(cell(&pod, 0), "2", "a row that is to stand for long");
     pod.last_ended = None;
     assert_eq!(cell(&pod, 190), "2");
+}
+
+#[test]
+fn what_owns_and_what_is_told_has_kubectls_columns() {
+    let cells = |kind: Kind, body: crate::api::Body, form: Form| {
+        let object = Object { meta: Meta::new(kind, "default", "one"), body };
+        let mut table = Table::new(columns(kind, form));
+        table.push(row(at(600), &object, form));
+        table.to_string()
+    };
+    let event = KubeEvent {
+        kind: EventType::Warning,
+        regarding: ObjectKey {
+            kind: Kind::Pod,
+            namespace: Text::word("default"),
+            name: Text::word("web-1"),
+        },
+        reason: Text::word("Unhealthy"),
+        message: Text::word("Liveness probe failed"),
+        source: Text::word("kubelet"),
+        count: 3,
+        first: at(420),
+        last: at(570),
+    };
+    let told = cells(Kind::Event, event.clone().into(), Form::Table);
+    assert_eq!(
+        told,
+        "LAST SEEN           TYPE      REASON      OBJECT      MESSAGE\n\
+         30s (x3 over 3m)   Warning   Unhealthy   pod/web-1   Liveness probe failed\n"
+            .replace("LAST SEEN           ", "LAST SEEN          ")
+    );
+    let once = cells(Kind::Event, KubeEvent { count: 1, ..event }.into(), Form::Wide);
+    assert!(once.contains("30s ") && once.contains("kubelet") && once.contains("   1       one"));
+    let set =
+        ReplicaSet { replicas: 3, status_replicas: 3, ready_replicas: 2, ..ReplicaSet::default() };
+    let set = cells(Kind::ReplicaSet, set.into(), Form::Table);
+    assert!(set.contains("NAME   DESIRED   CURRENT   READY   AGE"), "{set}");
+    assert!(set.contains("one    3         3         2"), "{set}");
+    let pool =
+        MachineDeployment { replicas: 3, phase: Text::word("ScalingUp"), ..Default::default() };
+    let wide = cells(Kind::MachineDeployment, pool.clone().into(), Form::Wide);
+    assert!(wide.contains("CLUSTER   DESIRED   REPLICAS"), "{wide}");
+    assert!(!cells(Kind::MachineDeployment, pool.into(), Form::Table).contains("DESIRED"));
+    let lease = Lease { holder: Text::word("cm-0"), ..Lease::default() };
+    assert!(cells(Kind::Lease, lease.into(), Form::Table).contains("one    cm-0"));
 }
 
 fn at(seconds: u64) -> SimTime {

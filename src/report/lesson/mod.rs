@@ -241,7 +241,7 @@ fn title(
 pub fn tables(posed: &Posed, stop: &Simulation) -> Vec<(String, String)> {
     let asked = posed.show.iter().map(|table| {
         let (command, resource, form) = shown(*table);
-        let got = kubectl::ask(stop, resource, form);
+        let got = kubectl::ask(stop, &resource, form);
         (command, got.text + &got.beside)
     });
     asked.collect()
