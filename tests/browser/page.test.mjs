@@ -144,6 +144,12 @@ const LOOKED_AT = [SCENARIO, 'control-plane-vm-deleted', 'etcd-one-of-three', 'a
 /** An instant at which an API server is asked and gives up, and says what it was asked for. */
 const GIVEN_UP = { words: ['etcd-one-of-three-repaired', '--seed', '3'], at: 372_466_356 };
 
+/** The page counts restarts, and does not say how long ago the last one was: without that the columns are as wide as they like. */
+function alike(page, printed) {
+  const plain = (table) => table.replace(/ \([^)]* ago\)/g, '').replace(/ {2,}/g, '  ');
+  return printed.includes(' ago)') ? [plain(page), plain(printed)] : [page, printed];
+}
+
 test('at any instant it prints what `healsim get` prints', async () => {
   const draw = dice();
   const words = new Set();
@@ -155,7 +161,7 @@ test('at any instant it prints what `healsim get` prints', async () => {
     for (const at of [0, ...somewhere, event, event - 1, end]) {
       const printed = await Promise.all(TABLES.map((table) => healsimBeside('get', table, '--at', `${at}us`, scenario)));
       for (const [i, table] of TABLES.entries()) {
-        assert.equal(await text(tab, table, at / 1e6), printed[i], `${table} of ${scenario} at ${at} µs`);
+        assert.equal(...alike(await text(tab, table, at / 1e6), printed[i]), `${table} of ${scenario} at ${at} µs`);
         words.add(printed[i].replace(/\d[\s\S]*/, ''));
       }
     }
