@@ -9,6 +9,7 @@
 
 use super::away::Connections;
 use super::retry::{Attempts, RetrySettings};
+use super::throttle::{Throttle, Turn};
 use crate::api::{Answered, ApiError, Request, Verb, WatchEvent};
 use crate::engine::{Duration, Earliest, Generation, Owner, Rule, SimTime};
 use crate::infra::{Address, Broken, ConnectionId, Ctx, Handshake};
@@ -28,7 +29,7 @@ pub struct Alarm {
 pub enum Ring {
     /// Some request may have taken too long.
     Deadline,
-    /// The request of this number is sent again.
+    /// The request of this number is sent again, or has its token.
     Again(u32),
     /// An informer lists again, after a pause, if this is still its timer.
     Relist(u8, Generation),
@@ -54,30 +55,34 @@ enum Patience {
 /// A client of one API server; `T` says what an answer is for.
 #[derive(Clone, Debug)]
 pub struct Api<T> {
-    number: u8,
+    pub(super) number: u8,
     server: Address,
     timeout: Duration,
     patience: Patience,
     retries: RetrySettings,
     pub(super) connections: Connections,
-    next: u32,
+    pub(super) next: u32,
     /// Requests that do not count for themselves.
     counted: u64,
     pub(super) pending: BTreeMap<u32, Pending<T>>,
     pub(super) watches: BTreeMap<u32, OpenWatch<T>>,
+    pub(super) throttle: Throttle,
     alarm: Earliest,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Pending<T> {
     token: T,
-    asked: Asked,
+    pub(super) asked: Asked,
     limit: Limit,
     /// Nothing if it is waited for as long as the connection lasts; else with the rule that says so.
     deadline: Option<(SimTime, Rule)>,
     pub(super) cause: Cause,
     attempts: Attempts,
-    /// Nothing if it is to be sent again, and nobody has been asked yet.
+    pub(super) turn: Turn,
+    /// It waits for its turn at its agent's limit.
+    pub(super) is_held: bool,
+    /// Nothing if it is to be sent again, or has not been sent yet: nobody has been asked.
     pub(super) on: Option<ConnectionId>,
 }
 
@@ -89,8 +94,8 @@ pub(super) struct OpenWatch<T> {
 
 /// What is asked, as long as it may have to be asked again.
 #[derive(Clone, Debug)]
-struct Asked {
-    agent: &'static str,
+pub(super) struct Asked {
+    pub agent: &'static str,
     sender: Owner,
     count: u64,
     verb: Verb,
@@ -124,6 +129,7 @@ impl<T: Clone> Api<T> {
             counted: 0,
             pending: BTreeMap::new(),
             watches: BTreeMap::new(),
+            throttle: Throttle::default(),
             alarm: Earliest::default(),
         }
     }
@@ -159,6 +165,21 @@ impl<T: Clone> Api<T> {
         self.send_as(ctx, agent, verb, token, limit, sender, count);
     }
 
+    /// Sends a request at its turn, where its agent's limit holds it back.
+    pub fn send_in_turn<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        agent: &'static str,
+        verb: Verb,
+        token: T,
+        turn: Turn,
+    ) {
+        let limit = self.limit_of(&verb);
+        let asked = Asked { agent, sender: ctx.owner(), count: self.counted, verb };
+        self.counted += 1;
+        self.put(ctx, asked, token, limit, turn);
+    }
+
     /// Whoever forwards a call knows how long he waits for it.
     pub fn limit_of(&self, verb: &Verb) -> Limit {
         let timeout = match verb {
@@ -181,10 +202,21 @@ impl<T: Clone> Api<T> {
         sender: Owner,
         count: u64,
     ) {
-        let asked = Asked { agent, sender, count, verb };
+        self.put(ctx, Asked { agent, sender, count, verb }, token, limit, Turn::FREE);
+    }
+
+    fn put<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        asked: Asked,
+        token: T,
+        limit: Limit,
+        turn: Turn,
+    ) {
         let (cause, attempts) = (ctx.cause(), Attempts::default());
-        let pending = Pending { token, asked, limit, deadline: None, cause, attempts, on: None };
-        self.transmit(ctx, pending);
+        let (deadline, is_held, on) = (None, false, None);
+        let pending = Pending { token, asked, limit, deadline, cause, attempts, turn, is_held, on };
+        self.send_paced(ctx, pending);
     }
 
     pub(super) fn transmit<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, mut pending: Pending<T>) {
@@ -204,6 +236,7 @@ impl<T: Clone> Api<T> {
         let until = (ctx.now() + timeout, rule);
         pending.deadline = bounded.then(|| pending.deadline.unwrap_or(until));
         pending.on = Some(connection);
+        pending.is_held = false;
         let (deadline, Asked { agent, count, verb, .. }) = (pending.deadline, &pending.asked);
         let sender = pending.attempts.address(pending.asked.sender);
         let request = Request { id: self.next, agent, sender, count: *count, verb: verb.clone() };
@@ -319,6 +352,7 @@ impl<T: Clone> Api<T> {
             pending.deadline = None;
         }
         pending.on = None;
+        pending.turn = Turn::FREE;
         self.next += 1;
         self.pending.insert(self.next, pending);
         let alarm = Alarm { client: self.number, ring: Ring::Again(self.next) };
@@ -347,7 +381,7 @@ impl<T: Clone> Api<T> {
         if let Ring::Again(id) = ring
             && let Some(pending) = self.pending.remove(&id)
         {
-            self.transmit(ctx, pending);
+            self.go_on(ctx, pending);
             return Vec::new();
         }
         if ring != Ring::Deadline || !self.alarm.has_come(now) {
@@ -381,12 +415,14 @@ impl<T: Clone> Api<T> {
     pub fn disconnect<E>(&mut self, ctx: &mut Ctx<E>) {
         self.connections.close_all(ctx);
         self.watches.clear();
+        self.throttle.forget_lines();
         self.pending.retain(|_, pending| pending.on.is_some());
     }
 
     /// Drops the connection; what was waiting fails.
     pub fn let_go<E>(&mut self, ctx: &mut Ctx<E>) -> Vec<Incoming<T>> {
         self.connections.close_all(ctx);
+        self.throttle.forget_lines();
         let error = ApiError::unreachable(self.words_of_loss());
         let pending = std::mem::take(&mut self.pending).into_values();
         let mut failed = pending.map(|pending| pending.failed(error.clone())).collect();

@@ -5,6 +5,7 @@ use super::api::{Alarm, Api, Incoming, Limit, Ring, USUAL};
 use super::informer::{Cache, Delta, Informer};
 use super::recorder::{Recorder, RecorderSettings, Sent};
 use super::retry::RetrySettings;
+use super::throttle::{Pace, Turn};
 use crate::api::{Answer, Answered, ApiError, Kind, Object, ObjectKey, Reason, Selector, Verb};
 use crate::engine::{Duration, Generation, Owner, Purpose, Text, below};
 use crate::infra::{Address, Broken, ConnectionId, Ctx};
@@ -158,6 +159,14 @@ impl<T: Clone> Client<T> {
         }
     }
 
+    /// The same, with limits for its agents; its informers have none.
+    ///
+    /// Simplified: those of the real managers share a limit of their own, which a few dozen of them reach for a
+    /// second at a start.
+    pub fn paced(self, pace: Pace) -> Client<T> {
+        Client { api: self.api.paced(pace), ..self }
+    }
+
     /// Starts an informer for a kind.
     pub fn watch<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, kind: Kind, selector: Selector) {
         let backoff = Backoff::new(self.settings.relist_first, self.settings.relist_limit);
@@ -175,6 +184,18 @@ impl<T: Clone> Client<T> {
         token: T,
     ) {
         self.api.send(ctx, agent, verb, Token::Own(token));
+    }
+
+    /// Asks likewise, at its turn.
+    pub fn ask_in_turn<E: From<Alarm>>(
+        &mut self,
+        ctx: &mut Ctx<E>,
+        agent: &'static str,
+        verb: Verb,
+        token: T,
+        turn: Turn,
+    ) {
+        self.api.send_in_turn(ctx, agent, verb, Token::Own(token), turn);
     }
 
     /// Asks likewise, and gives up after a time of its own.

@@ -31,6 +31,9 @@ mod shell;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod throttle;
+#[cfg(test)]
+mod throttle_tests;
 mod trust;
 mod vcenter;
 
@@ -49,5 +52,6 @@ pub use reconcile::{Ask, EventDraft, Ground, Outcome, Reconciler, Reply, Step, T
 pub use recorder::RecorderSettings;
 pub use retry::{BEFORE, RetrySettings, UnansweredPings};
 pub use shell::{Call, Flight, ManagerEvent, ManagerToken, Shell, ShellRules, ShellSettings, Work};
+pub use throttle::{Clientset, Pace, Turn};
 pub use trust::trusted_front_proxy;
 pub use vcenter::VcenterClient;

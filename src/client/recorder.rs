@@ -7,6 +7,7 @@
 
 use super::api::{Alarm, Ring};
 use super::cluster::{Client, Token};
+use super::throttle::{EVENTS as LINE, Turn};
 use crate::api::kinds::{EventType, KubeEvent};
 use crate::api::{Answered, Kind, Meta, Object, ObjectKey, Reason, Verb};
 use crate::engine::{Duration, Generation, Purpose, Text, Timer, below, name_suffix};
@@ -202,7 +203,8 @@ impl<T: Clone> Client<T> {
 
     fn send_event<E: From<Alarm>>(&mut self, ctx: &mut Ctx<E>, sent: Sent) {
         let (name, verb) = (self.recorder.source(sent.place).name, sent.verb.clone());
-        self.api.send(ctx, name, verb, Token::Event(Box::new(sent)));
+        let turn = Turn::after_others(LINE);
+        self.api.send_in_turn(ctx, name, verb, Token::Event(Box::new(sent)), turn);
     }
 }
 

@@ -66,7 +66,7 @@ impl Bootstrap {
     /// Controllers that know nothing yet.
     pub fn new(settings: &Settings, server: Address) -> Bootstrap {
         Bootstrap {
-            client: Client::new(CLIENT, server, settings.client),
+            client: Client::new(CLIENT, server, settings.client).paced(settings.pace()),
             signer: Signer::Idle,
             due: BTreeMap::new(),
             failures: BTreeMap::new(),

@@ -6,11 +6,11 @@
 
 use super::{ControllerManager, Event, Token};
 use crate::api::{Kind, ObjectKey, Uid, Verb};
-use crate::client::Delta;
+use crate::client::{Delta, Turn};
 use crate::infra::Ctx;
 use std::collections::{BTreeMap, BTreeSet};
 
-const AGENT: &str = "generic-garbage-collector";
+pub const AGENT: &str = "generic-garbage-collector";
 
 /// Who is owned by whom, by uid.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +43,8 @@ impl ControllerManager {
     fn collect(&mut self, key: ObjectKey, ctx: &mut Ctx<Event>) {
         let Some(object) = self.clients.local.caches.get(&key) else { return };
         let uid = Some(object.meta.uid);
-        self.ask(AGENT, Verb::Delete { key, grace: None, uid }, Token::Unheeded, ctx);
+        let verb = Verb::Delete { key, grace: None, uid };
+        // Simplified: `attemptToDeleteItem` reads the object first; only the limit hears of that.
+        self.ask_in_turn(AGENT, verb, Token::Unheeded, Turn::FREE.with_read(), ctx);
     }
 }

@@ -27,6 +27,7 @@ mod leading;
 mod leading_tests;
 mod news;
 mod node_lifecycle;
+mod pace;
 mod pod_gc;
 mod replica_set;
 mod stateful_set;
@@ -39,11 +40,12 @@ pub use daemon_set::{Suits, suits as daemon_suits, tolerations as daemon_tolerat
 pub use deployment::ScalingWords;
 pub use job::{Completion, Settings as JobSettings, TRACKING, Termination};
 pub use node_lifecycle::NoExecute;
+pub use pace::TaintEvictionClient;
 
 use crate::api::{Answered, Kind, ObjectKey, Verb};
 use crate::client::{
     Alarm, Backoff, Client, ClientSettings, Clients, ElectionSettings, Flight, LeaderElection,
-    News, Shell, ShellSettings, Standing, Work,
+    News, Shell, ShellSettings, Standing, Turn, Work,
 };
 use crate::engine::{Delay, Duration, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input};
@@ -101,6 +103,7 @@ pub struct Settings {
     /// Between two requests, and how many may go at once (`--kube-api-qps`, `--kube-api-burst`).
     pub request_interval: Duration,
     pub request_burst: u64,
+    pub taint_eviction_client: TaintEvictionClient,
     /// Tries of a write that fails, and the pause between them.
     pub write_retries: u32,
     pub write_retry_pause: Duration,
@@ -129,8 +132,6 @@ pub enum Event {
     RetryHealth(Text),
     /// A Pod's tolerated time is over, if this is still its timer.
     Evict(ObjectKey, u32),
-    /// The client's limit lets an eviction's requests through.
-    EvictNow(ObjectKey, u32),
     /// Some volume may not be where it is wanted.
     VolumePass,
     /// The attacher has done what it was to do with a volume on a Node.
@@ -256,12 +257,12 @@ impl ControllerManager {
             LeaderElection::new(leading::CLIENT, server, leading::PROGRAM, settings.election);
         ControllerManager {
             clients: Clients {
-                local: Client::new(0, server, settings.client),
+                local: Client::new(0, server, settings.client).paced(settings.pace()),
                 remote: None,
                 remote_limit: None,
             },
             node_lifecycle: NodeLifecycle::default(),
-            taint_eviction: TaintEviction::new(&settings),
+            taint_eviction: TaintEviction::default(),
             pod_gc: PodGc::default(),
             garbage: GarbageCollector::default(),
             volumes: AttachDetach::default(),
@@ -321,11 +322,10 @@ impl ControllerManager {
             Input::Broken(connection, how) => client.on_broken(ctx, connection, how, &mut news),
             Input::Due(Event::Client(alarm)) => client.on_alarm(ctx, alarm, &mut news),
             Input::Due(Event::Work(work)) => return self.work(&work, ctx),
-            Input::Due(Event::PassEnded) => return ctx.rest(MONITOR),
+            Input::Due(Event::PassEnded) => return self.pass_ended(ctx),
             Input::Due(Event::PodGcPassEnded) => return ctx.rest(POD_GC),
             Input::Due(Event::RetryHealth(node)) => return self.judge_again(&node, ctx),
-            Input::Due(Event::Evict(pod, timer)) => return self.eviction_due(&pod, timer, ctx),
-            Input::Due(Event::EvictNow(pod, timer)) => return self.evict(&pod, timer, ctx),
+            Input::Due(Event::Evict(pod, timer)) => return self.evict(&pod, timer, ctx),
             Input::Due(Event::Sign | Event::TokenDue(_)) => {}
             Input::Container(..)
             | Input::VmChanged(_)
@@ -354,7 +354,7 @@ impl ControllerManager {
             Token::Freed(node) => self.freed(&node, ctx),
             Token::Health(node) => self.health_written(&node, &answered, ctx),
             Token::HealthRead(node) => self.health_read(&node, answered, ctx),
-            Token::PodMark(node) => self.pod_marked(node, &answered),
+            Token::PodMark(node) => self.pod_marked(node, &answered, ctx),
             Token::Eviction(pod, asked) => self.eviction_answered(&pod, asked, &answered, ctx),
             Token::PodGc(asked) => self.pod_gc_answered(asked, &answered, ctx),
             Token::Volume(place, asked) => self.volume_answered(place, asked, &answered, ctx),
@@ -399,6 +399,18 @@ impl ControllerManager {
 
     fn ask(&mut self, agent: &'static str, verb: Verb, token: Token, ctx: &mut Ctx<Event>) {
         self.clients.local.ask(ctx, agent, verb, token);
+    }
+
+    /// Asks likewise, at its turn.
+    fn ask_in_turn(
+        &mut self,
+        agent: &'static str,
+        verb: Verb,
+        token: Token,
+        turn: Turn,
+        ctx: &mut Ctx<Event>,
+    ) {
+        self.clients.local.ask_in_turn(ctx, agent, verb, token, turn);
     }
 }
 

@@ -9,7 +9,7 @@
 use super::{ControllerManager, Event, POD_GC, Token};
 use crate::api::kinds::{Condition, PodPhase, Status, taint};
 use crate::api::{Answered, Kind, Object, ObjectKey, Reason, Verb};
-use crate::client::Delta;
+use crate::client::{Delta, Turn};
 use crate::engine::{Activity, Duration, Path, Phase, Purpose, Rhythm, Rule, SimTime, Text};
 use crate::infra::{Ctx, Start};
 use crate::timeline::Cause;
@@ -144,7 +144,9 @@ impl ControllerManager {
         }
         let key = pod.key().clone();
         let verb = Verb::Patch { base: pod.clone(), changed: Arc::new(changed) };
-        self.ask(AGENT, verb, Token::PodGc(Asked::Mark(key)), ctx);
+        // One Pod after the other.
+        let turn = Turn::after_others(Text::word("pods"));
+        self.ask_in_turn(AGENT, verb, Token::PodGc(Asked::Mark(key)), turn, ctx);
     }
 
     /// Pods that terminate on a Node that is not ready and has the out-of-service taint.

@@ -3,23 +3,22 @@
 //! A Pod's time counts from when this controller saw the taint, not from `timeAdded`, and is gone
 //! with the process. Budgets are not asked. Follows `k/k:pkg/controller/tainteviction`.
 
-use super::{ControllerManager, Event, Settings, Token};
+use super::{ControllerManager, Event, Token};
 use crate::api::kinds::{Condition, EventType, Node, Pod, Status, Taint, TaintEffect};
 use crate::api::{Answered, Kind, Object, ObjectKey, Reason, Verb};
-use crate::client::{Delta, TokenBucket};
+use crate::client::{Delta, Turn};
 use crate::engine::{Duration, SimTime, Text};
 use crate::infra::Ctx;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const AGENT: &str = "taint-eviction-controller";
+pub const AGENT: &str = "taint-eviction-controller";
 
 /// Timers of Pods on tainted Nodes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TaintEviction {
     timers: BTreeMap<ObjectKey, Timer>,
     generations: u32,
-    limit: TokenBucket,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,17 +37,6 @@ struct Timer {
 pub enum Asked {
     Mark,
     Delete,
-}
-
-impl TaintEviction {
-    /// No timers.
-    pub fn new(settings: &Settings) -> TaintEviction {
-        TaintEviction {
-            timers: BTreeMap::new(),
-            generations: 0,
-            limit: TokenBucket::new(settings.request_interval, settings.request_burst),
-        }
-    }
 }
 
 impl ControllerManager {
@@ -131,23 +119,7 @@ impl ControllerManager {
         }
     }
 
-    /// A Pod's time is over: its requests go as soon as the client's limit lets them.
-    pub(super) fn eviction_due(&mut self, key: &ObjectKey, timer: u32, ctx: &mut Ctx<Event>) {
-        if self.taint_eviction.timers.get(key).is_none_or(|t| t.generation != timer) {
-            return;
-        }
-        let limit = &mut self.taint_eviction.limit;
-        // An Event, a patch and a deletion.
-        let wait = (0..3).map(|_| limit.reserve(ctx.now())).max().unwrap_or_default();
-        match wait.is_zero() {
-            true => self.evict(key, timer, ctx),
-            false => {
-                let event = Event::EvictNow(key.clone(), timer);
-                ctx.after("kubernetes.controllerRequestInterval", wait, event);
-            }
-        }
-    }
-
+    /// A Pod's time is over.
     pub(super) fn evict(&mut self, key: &ObjectKey, generation: u32, ctx: &mut Ctx<Event>) {
         let Some(timer) = self.taint_eviction.timers.get_mut(key) else { return };
         if timer.generation != generation {
@@ -172,7 +144,9 @@ impl ControllerManager {
             ));
         }
         let verb = Verb::Patch { base: pod, changed: Arc::new(changed) };
-        self.ask(AGENT, verb, Token::Eviction(key.clone(), Asked::Mark), ctx);
+        let token = Token::Eviction(key.clone(), Asked::Mark);
+        // Simplified: `addConditionAndDeletePod` reads the Pod first; only the limit hears of that.
+        self.ask_in_turn(AGENT, verb, token, Turn::FREE.with_read(), ctx);
     }
 
     pub(super) fn eviction_answered(
@@ -198,7 +172,7 @@ impl ControllerManager {
                     ctx.after(
                         "kubernetes.nodeWriteRetryPause",
                         pause,
-                        Event::EvictNow(key.clone(), generation),
+                        Event::Evict(key.clone(), generation),
                     );
                 }
             }

@@ -2,6 +2,7 @@
 
 mod claims;
 mod health;
+mod limits;
 mod node_lifecycle;
 mod orphans;
 mod sizes;
@@ -74,6 +75,7 @@ pub fn settings() -> Settings {
         },
         request_interval: Duration::from_millis(50),
         request_burst: 30,
+        taint_eviction_client: TaintEvictionClient::Own,
         write_retries: 5,
         write_retry_pause: Duration::from_millis(20),
         signing: fixed(1),
@@ -119,7 +121,7 @@ fn lease(name: &'static str, renewed: u64) -> Object {
     Object::new(Meta::new(Kind::Lease, "kube-node-lease", name).owned_by(&node(name).meta), lease)
 }
 
-pub(super) fn pod(name: &'static str, node: &'static str) -> Object {
+pub(super) fn pod(name: impl Into<Text>, node: &'static str) -> Object {
     let mut pod =
         Pod::new(Arc::new(PodTemplate { grace: Duration::from_secs(30), ..Default::default() }));
     pod.node_name = Text::word(node);
@@ -204,6 +206,7 @@ fn with_lost_node(no_execute: NoExecute) -> Manager {
     pass(&mut manager, 41);
     let unknown = manager.grant("update Node/a");
     manager.shows(WatchKind::Modified, Object::clone(&unknown));
+    manager.grant("update Pod/web");
     manager
 }
 

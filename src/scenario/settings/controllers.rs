@@ -45,6 +45,10 @@ pub fn controller_manager(all: &Catalog) -> controller_manager::Settings {
         volumes: controller_manager::VolumeSettings::default(),
         request_interval: duration("controllerRequestInterval"),
         request_burst: count("controllerRequestBurst", 1),
+        taint_eviction_client: match all.rule("kubernetes.taintEvictionHasOwnClient") {
+            true => controller_manager::TaintEvictionClient::Own,
+            false => controller_manager::TaintEvictionClient::OfNodeLifecycle,
+        },
         write_retries: small(count("nodeWriteRetries", 1)),
         write_retry_pause: duration("nodeWriteRetryPause"),
         scaling_words: match all.rule("kubernetes.scalingSaysOldSizeFirst") {

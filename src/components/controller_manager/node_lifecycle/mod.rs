@@ -19,7 +19,7 @@ mod zones;
 use super::{ControllerManager, Event, MONITOR, TAINT_PASS, Token};
 use crate::api::kinds::{Condition, EventType, Node, Status, TaintEffect, taint};
 use crate::api::{Answered, Kind, Object, ObjectKey, Reason, Verb};
-use crate::client::Delta;
+use crate::client::{Delta, Turn};
 use crate::engine::{Activity, Path, Phase, Purpose, Rhythm, SimTime, Text, index_below};
 use crate::infra::{Ctx, Start};
 use health::{Writing, heartbeat_of};
@@ -27,9 +27,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use zones::Zones;
 
-const AGENT: &str = "node-lifecycle";
+pub const AGENT: &str = "node-lifecycle";
 /// The source of this controller's Events.
-const EVENT_SOURCE: &str = "node-controller";
+pub const EVENT_SOURCE: &str = "node-controller";
 const PASS_TIME: Purpose = Purpose(0);
 const FIRST_NODE: Purpose = Purpose(1);
 
@@ -58,6 +58,10 @@ pub struct NodeLifecycle {
     counts: Option<zones::Counts>,
     /// Nodes of whose Pods not all could be marked: the next pass tries again.
     to_retry: BTreeSet<Text>,
+    /// Marks of Pods that are not answered yet.
+    marking: usize,
+    /// The pass has gone on until its requests are no longer held back.
+    pass_waits: bool,
     removed: BTreeSet<Text>,
 }
 
@@ -82,6 +86,11 @@ impl NodeLifecycle {
     /// Forgets everything.
     pub fn begin(&mut self, start: Start) {
         *self = NodeLifecycle { steady: start == Start::Steady, ..NodeLifecycle::default() };
+    }
+
+    /// The pass has something to wait for.
+    fn is_under_way(&self) -> bool {
+        !self.writing.is_empty() || !self.freeing.is_empty() || self.marking > 0
     }
 }
 
@@ -114,9 +123,7 @@ impl ControllerManager {
         let run_time = ctx.draw_delay(PASS_TIME, self.settings.monitor_pass);
         ctx.after("kubernetes.nodeMonitorPass", run_time, Event::PassEnded);
         // A pass ends with its last write; until then there is no other.
-        let NodeLifecycle { writing, freeing, .. } = &self.node_lifecycle;
-        let is_under_way = !writing.is_empty() || !freeing.is_empty();
-        if is_under_way || !self.clients.local.caches.are_synced() {
+        if self.node_lifecycle.is_under_way() || !self.clients.local.caches.are_synced() {
             return;
         }
         self.forget_removed(ctx);
@@ -133,6 +140,25 @@ impl ControllerManager {
         self.node_lifecycle.listed = nodes;
         if self.node_lifecycle.freeing.is_empty() {
             self.look_at_listed(ctx);
+        }
+    }
+
+    /// A pass has run for its time. While the client's limit holds it back it goes on, and what is
+    /// to be done in the next one comes later by that.
+    pub(super) fn pass_ended(&mut self, ctx: &mut Ctx<Event>) {
+        let is_held = self.clients.local.api.holds_back(AGENT);
+        self.node_lifecycle.pass_waits = is_held && self.node_lifecycle.is_under_way();
+        if !self.node_lifecycle.pass_waits {
+            ctx.rest(MONITOR);
+        }
+    }
+
+    /// Ends a pass that has gone on beyond its time, if that was its last request.
+    fn end_late_pass(&mut self, ctx: &mut Ctx<Event>) {
+        if !self.node_lifecycle.is_under_way()
+            && std::mem::take(&mut self.node_lifecycle.pass_waits)
+        {
+            ctx.rest(MONITOR);
         }
     }
 
@@ -178,6 +204,7 @@ impl ControllerManager {
         {
             self.disrupt(&counts, ctx);
         }
+        self.end_late_pass(ctx);
     }
 
     /// A Node that is seen for the first time.
@@ -263,16 +290,22 @@ impl ControllerManager {
         }
         // A full update of the status: on a stale Pod it is refused, and the next pass tries again.
         let verb = Verb::Update(Arc::new(changed));
-        self.ask(AGENT, verb, Token::PodMark(node.clone()), ctx);
+        self.node_lifecycle.marking += 1;
+        // Of each Node one Pod after the other (`MarkPodsNotReady`). Simplified: all Nodes at the same time,
+        // where the real ones are eight; and where it waits, the condition is dated as of now all the same.
+        let turn = Turn::after_others(node.clone());
+        self.ask_in_turn(AGENT, verb, Token::PodMark(node.clone()), turn, ctx);
         let message = Text::word("Node is not ready");
         let client = &mut self.clients.local;
         client.record(ctx, EVENT_SOURCE, EventType::Warning, pod.key(), "NodeNotReady", message);
     }
 
-    pub(super) fn pod_marked(&mut self, node: Text, answered: &Answered) {
+    pub(super) fn pod_marked(&mut self, node: Text, answered: &Answered, ctx: &mut Ctx<Event>) {
+        self.node_lifecycle.marking = self.node_lifecycle.marking.saturating_sub(1);
         if answered.as_ref().is_err_and(|error| error.reason != Reason::NotFound) {
             self.node_lifecycle.to_retry.insert(node);
         }
+        self.end_late_pass(ctx);
     }
 
     /// A Node came, changed or went.

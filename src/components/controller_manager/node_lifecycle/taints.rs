@@ -4,6 +4,7 @@ use super::super::{ControllerManager, Event, NoExecute, TAINT_PASS, Token};
 use super::{AGENT, Judged};
 use crate::api::kinds::{Node, Status, Taint, TaintEffect, taint};
 use crate::api::{Kind, Object, Verb};
+use crate::client::Turn;
 use crate::engine::Text;
 use crate::infra::Ctx;
 use std::sync::Arc;
@@ -177,7 +178,8 @@ impl ControllerManager {
             return false;
         }
         let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
-        self.ask(AGENT, verb, token, ctx);
+        // Simplified: the real one reads the Node first; only the limit hears of that.
+        self.ask_in_turn(AGENT, verb, token, Turn::FREE.with_read(), ctx);
         true
     }
 }
