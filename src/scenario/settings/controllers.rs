@@ -59,26 +59,33 @@ pub fn controller_manager(all: &Catalog) -> controller_manager::Settings {
             period("endpointSliceBackoffFirst"),
             period("endpointSliceBackoffLimit"),
         ),
-        job: controller_manager::JobSettings {
-            backoff_first: duration("jobBackoffFirst"),
-            backoff_limit: duration("jobBackoffLimit"),
-            batch: duration("jobSyncBatch"),
-            api_backoff: Backoff::new(period("jobApiBackoffFirst"), period("jobApiBackoffLimit")),
-            completion: match all.rule("kubernetes.jobNamesCompletion") {
-                true => controller_manager::Completion::Reasoned,
-                false => controller_manager::Completion::Bare,
-            },
-            termination: match all.rule("kubernetes.jobAwaitsTermination") {
-                true => controller_manager::Termination::Awaited,
-                false => controller_manager::Termination::Ignored,
-            },
-        },
+        job: job(all),
         signing: all.delay("kubernetes.bootstrapSigning"),
         election: election(all),
         startup: all.delay("kubernetes.controllerManagerStartup"),
         lookup_timeout: all
             .rule("kubernetes.controllerManagerLooksUpTrust")
             .then(|| all.period("kubernetes.authenticationLookupTimeout")),
+    }
+}
+
+/// How its Job controller behaves.
+fn job(all: &Catalog) -> controller_manager::JobSettings {
+    let duration = |key: &str| all.duration(&format!("kubernetes.{key}"));
+    let period = |key: &str| all.period(&format!("kubernetes.{key}"));
+    controller_manager::JobSettings {
+        backoff_first: duration("jobBackoffFirst"),
+        backoff_limit: duration("jobBackoffLimit"),
+        batch: duration("jobSyncBatch"),
+        api_backoff: Backoff::new(period("jobApiBackoffFirst"), period("jobApiBackoffLimit")),
+        completion: match all.rule("kubernetes.jobNamesCompletion") {
+            true => controller_manager::Completion::Reasoned,
+            false => controller_manager::Completion::Bare,
+        },
+        termination: match all.rule("kubernetes.jobAwaitsTermination") {
+            true => controller_manager::Termination::Awaited,
+            false => controller_manager::Termination::Ignored,
+        },
     }
 }
 
