@@ -175,6 +175,11 @@ fn goldens_hold_the_whole_story() {
         }
         let run = game("lab/worker-killed", PLATFORMS[1], &[]).play(1);
         insta::assert_snapshot!("lab-worker-killed", text(&run, Format::Timeline));
+        // Those of workers are told in tests/workers.rs.
+        for (name, _) in PAGE.iter().filter(|(name, _)| !name.starts_with("worker-")) {
+            let run = game(name, "tkgs-2024", &[]).play(1);
+            insta::assert_snapshot!(format!("{name}.tkgs-2024"), text(&run, Format::Timeline));
+        }
     });
 }
 

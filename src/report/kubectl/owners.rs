@@ -9,8 +9,8 @@ use super::manifest::{conditions, meta_json, time};
 use super::rows;
 use super::table::human;
 use crate::api::kinds::{
-    EventType, KubeEvent, Lease, MachineDeployment, MachineHealthCheck, MachineSet, MaxUnhealthy,
-    ReplicaSet,
+    EventType, KubeEvent, Lease, MachineDeployment, MachineHealthCheck, MachineSet, MachineSpec,
+    MaxUnhealthy, ReplicaSet,
 };
 use crate::api::{Kind, Labels, Object};
 use crate::engine::SimTime;
@@ -180,13 +180,18 @@ pub fn replica_set_json(body: &ReplicaSet) -> (Value, Value) {
     (spec, status)
 }
 
+/// The `spec` of what owns Machines.
+fn machines_spec(replicas: u32, selector: &Labels, template: &MachineSpec) -> Value {
+    json!({
+        "clusterName": template.cluster,
+        "replicas": replicas,
+        "selector": labels(selector),
+        "template": { "spec": { "version": template.version } },
+    })
+}
+
 pub fn machine_deployment_json(body: &MachineDeployment) -> (Value, Value) {
-    let spec = json!({
-        "clusterName": body.template.cluster,
-        "replicas": body.replicas,
-        "selector": labels(&body.selector),
-        "template": { "spec": { "version": body.template.version } },
-    });
+    let spec = machines_spec(body.replicas, &body.selector, &body.template);
     let status = json!({
         "availableReplicas": body.available_replicas,
         "conditions": conditions(&body.conditions, false),
@@ -200,12 +205,7 @@ pub fn machine_deployment_json(body: &MachineDeployment) -> (Value, Value) {
 }
 
 pub fn machine_set_json(body: &MachineSet) -> (Value, Value) {
-    let spec = json!({
-        "clusterName": body.template.cluster,
-        "replicas": body.replicas,
-        "selector": labels(&body.selector),
-        "template": { "spec": { "version": body.template.version } },
-    });
+    let spec = machines_spec(body.replicas, &body.selector, &body.template);
     let status = json!({
         "availableReplicas": body.available_replicas,
         "conditions": conditions(&body.conditions, false),
