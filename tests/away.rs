@@ -1,5 +1,5 @@
-//! An API server that is told to end: who asks it asks another from then on, who watches it goes on to see what
-//! happens, and nobody sees a failure.
+//! An API server that is told to end: who asks it and reaches another asks that one from then on, who watches it
+//! hears of what happens, and none of them sees a failure.
 
 use healsim::api::Kind;
 use healsim::engine::{Duration, SimTime};
@@ -50,7 +50,8 @@ fn clients_of_an_api_server_that_ends_ask_another_without_a_failure() {
     assert!(lines.is_empty(), "{lines:#?}");
 }
 
-/// True for the line of a client that runs neither beside the server that ends nor says what it has changed.
+/// True for the line of a client that reaches another server: those on the VM of the one that ends do not. The
+/// laptop says what it has changed, and a new leader that it leads.
 fn tells_of_failure(entry: &Entry) -> bool {
     let is_elsewhere = !entry.name.ends_with("@control-plane-0");
     let is_busy =

@@ -6,7 +6,8 @@
 //! GOAWAY(n) ──┤
 //!             └─ later than n ─────────> asked again at once on a new one; nobody is told
 //! ```
-//! This is the only place that knows it: kubelets, informers, elections and kubectl ask through an `Api`.
+//! This is the one place for whoever asks through an `Api`: kubelets, informers, elections and kubectl. The user who
+//! tries the API (`components/prober`) has connections of his own, and the same rule.
 //!
 //! Follows `golang/net:http2/transport.go`: `setGoAway` ends streams above the last one that the server has
 //! taken with `errClientConnGotGoAway`, which `shouldRetryRequest` lets `RoundTripOpt` ask again, writes too:

@@ -12,7 +12,8 @@
 //! ```
 //! While there are tokens nothing of this shows: no timer, no event, no draw.
 //!
-//! Simplified: who goes after another does so when that one is sent, where the real loops await its answer; lines
+//! Simplified: who goes after another does so when that one is sent, where the real loops await its answer; who is
+//! sent again after a refusal has left its line; lines
 //! of Events have no end, where the real queue drops what comes after a thousand.
 
 use super::api::{Alarm, Api, Pending, Ring};
@@ -50,8 +51,8 @@ pub struct Turn {
     tokens: u8,
 }
 
-/// The line of all Events of a clientset: one goroutine sends them.
-pub(super) const EVENTS: Text = Text::word("events");
+/// The line of all Events of a clientset: one goroutine sends them. No object has this name.
+pub(super) const EVENTS: Text = Text::word("/events");
 
 impl Turn {
     /// Beside all others.

@@ -90,7 +90,8 @@ impl Core {
         let name = process.name.clone();
         let is_frozen = process.frozen.is_some();
         let cluster = self.clusters.get(&id).cloned().unwrap_or_default();
-        let entry = self.recorder.killed_in_flush(self.now, &cluster, &name, cause.entry);
+        let of = (&cluster, &name);
+        let entry = self.recorder.killed_in_flush(self.now, of, is_frozen, cause.entry);
         match is_frozen {
             true => self.datacenter.processes.get_mut(id).ended = cause.of(entry),
             false => self.fall_silent(id, cause.of(entry)),

@@ -231,13 +231,13 @@ impl Recorder {
     pub fn killed_in_flush(
         &mut self,
         at: SimTime,
-        cluster: &Text,
-        process: &Text,
+        (cluster, process): (&Text, &Text),
+        was_frozen: bool,
         cause: Option<EntryId>,
     ) -> EntryId {
         let mut entry = self.entry(at, "Process", process, "frozen", cause);
         entry.cluster = cluster.clone();
-        entry.from = Value::Bool(false);
+        entry.from = Value::Bool(was_frozen);
         entry.to = Value::Bool(true);
         entry.message = KILLED_IN_FLUSH;
         self.push(entry)

@@ -14,7 +14,8 @@
 //!
 //! Watches are under way too, and nobody ends them (`--shutdown-watch-termination-grace-period` is 0): a server
 //! that is watched takes its whole time, or until its kubelet kills it (30 s). Its clients ask on new
-//! connections meanwhile, and what was on its way to it too: it is not for them that an API server ends.
+//! connections meanwhile, and what was on its way to it too. Who reaches another server sees no failure; who can reach
+//! this one only (the controllers of its VM, its kubelet in local mode) is refused.
 //! `--shutdown-send-retry-after` is off, as it is unless somebody sets it.
 //!
 //! Follows `k/k:pkg/controlplane` (`Unable to perform initial IP allocation check`) and

@@ -5,16 +5,16 @@
 //! still exists is asked before each Pod that is adopted, not once in a sync; Jobs claim nothing: they
 //! select by the label with their own uid, which is not modeled.
 
-use crate::api::{Answered, Labels, Object, ObjectKey, OwnerReference, Verb};
+use crate::api::{Answered, Labels, Object, ObjectKey, OwnerReference, Reason, Uid, Verb};
 use crate::client::{Delta, Outcome, Step};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Pods that were released or adopted, and not yet heard to be.
+/// Pods that were released or adopted, each by which set, and not yet heard to be.
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
-    released: BTreeSet<ObjectKey>,
-    adopted: BTreeSet<ObjectKey>,
+    released: BTreeSet<(ObjectKey, Uid)>,
+    adopted: BTreeSet<(ObjectKey, Uid)>,
 }
 
 /// Where a reconcile waits that sees to its Pods' owners.
@@ -22,7 +22,8 @@ pub struct Claims {
 pub enum Claim {
     /// A look whether the set still is what it was, before it adopts this Pod.
     CanAdopt(Arc<Object>),
-    Written(ObjectKey),
+    /// By the set of this uid.
+    Written(ObjectKey, Uid),
 }
 
 /// How a claim went.
@@ -48,19 +49,18 @@ impl Claims {
     /// The watch shows a Pod.
     pub fn observe(&mut self, delta: &Delta) {
         let (key, new) = (delta.key(), delta.new.as_ref());
-        if new.is_none_or(|pod| pod.meta.controller().is_none()) {
-            self.released.remove(key);
-        }
-        if new.is_none_or(|pod| pod.meta.controller().is_some()) {
-            self.adopted.remove(key);
-        }
+        let owner = new.and_then(|pod| pod.meta.controller()).map(|owner| owner.uid);
+        let is_orphan = new.is_some() && owner.is_none();
+        self.released.retain(|(pod, by)| pod != key || owner == Some(*by));
+        self.adopted.retain(|(pod, _)| pod != key || is_orphan);
     }
 
     /// True for a Pod of this set, as far as the set is concerned.
     pub fn has(&self, set: &Object, pod: &Object) -> bool {
+        let of_set = || (pod.key().clone(), set.meta.uid);
         match pod.meta.controller() {
-            Some(owner) => owner.uid == set.meta.uid && !self.released.contains(pod.key()),
-            None => is_near(set, pod) && self.adopted.contains(pod.key()),
+            Some(owner) => owner.uid == set.meta.uid && !self.released.contains(&of_set()),
+            None => !self.adopted.is_empty() && self.adopted.contains(&of_set()),
         }
     }
 
@@ -85,10 +85,11 @@ impl Claims {
                 state(Claim::CanAdopt(pod.clone())),
             ));
         }
-        self.adopted.remove(pod.key());
-        self.released.insert(pod.key().clone());
+        let of_set = (pod.key().clone(), set.meta.uid);
+        self.adopted.remove(&of_set);
+        self.released.insert(of_set);
         let others = pod.meta.owners.iter().filter(|owner| owner.uid != set.meta.uid);
-        Some(write(pod, others.cloned().collect(), state))
+        Some(write(pod, set, others.cloned().collect(), state))
     }
 
     /// Goes on after an answer.
@@ -107,7 +108,7 @@ impl Claims {
                 let Some(set) = answer.object().filter(|live| is_same(live)) else {
                     return Claimed::Failed(format!("can't adopt Pod {}", pod.name()));
                 };
-                self.adopted.insert(pod.key().clone());
+                self.adopted.insert((pod.key().clone(), set.meta.uid));
                 let mine = OwnerReference {
                     kind: set.key().kind,
                     name: set.name().clone(),
@@ -115,24 +116,33 @@ impl Claims {
                     controller: true,
                 };
                 let owners = pod.meta.owners.iter().cloned().chain([mine]);
-                Claimed::Next(write(&pod, owners.collect(), state))
+                Claimed::Next(write(&pod, set, owners.collect(), state))
             }
-            (Claim::Written(_), Ok(_)) => Claimed::Done,
+            (Claim::Written(..), Ok(_)) => Claimed::Done,
             (Claim::CanAdopt(_), Err(error)) => Claimed::Failed(error.message.to_string()),
-            (Claim::Written(pod), Err(error)) => {
-                self.released.remove(&pod);
-                self.adopted.remove(&pod);
-                Claimed::Failed(error.message.to_string())
+            (Claim::Written(pod, by), Err(error)) => {
+                let of_set = (pod, by);
+                self.adopted.remove(&of_set);
+                match self.released.remove(&of_set) && error.reason == Reason::NotFound {
+                    // Who is gone is released.
+                    true => Claimed::Done,
+                    false => Claimed::Failed(error.message.to_string()),
+                }
             }
         }
     }
 }
 
-fn write<S>(pod: &Arc<Object>, owners: Arc<[OwnerReference]>, state: fn(Claim) -> S) -> Step<S> {
+fn write<S>(
+    pod: &Arc<Object>,
+    set: &Object,
+    owners: Arc<[OwnerReference]>,
+    state: fn(Claim) -> S,
+) -> Step<S> {
     let mut changed = Object::clone(pod);
     changed.meta.owners = owners;
     let verb = Verb::Patch { base: pod.clone(), changed: Arc::new(changed) };
-    Step::ask(verb, state(Claim::Written(pod.key().clone())))
+    Step::ask(verb, state(Claim::Written(pod.key().clone(), set.meta.uid)))
 }
 
 fn is_near(set: &Object, pod: &Object) -> bool {
@@ -143,4 +153,31 @@ fn is_near(set: &Object, pod: &Object) -> bool {
 fn is_free(set: &Object, selector: &Labels, pod: &Object) -> bool {
     let is_orphan = pod.meta.controller().is_none() && !pod.meta.is_deleting();
     is_orphan && !selector.is_empty() && is_near(set, pod)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::kinds::{Pod, ReplicaSet};
+    use crate::api::{Kind, Meta};
+
+    #[test]
+    fn what_one_set_has_released_or_adopted_is_no_other_sets_matter() {
+        let set = |name: &'static str, uid| {
+            let mut meta = Meta::new(Kind::ReplicaSet, "default", name);
+            meta.uid = Uid(uid);
+            Object::new(meta, ReplicaSet::default())
+        };
+        let (web, api) = (set("web", 1), set("api", 2));
+        let meta = Meta::new(Kind::Pod, "default", "web-x");
+        let orphan = Object::new(meta.clone(), Pod::new(Arc::default()));
+        let owned = Object::new(meta.owned_by(&api.meta), Pod::new(Arc::default()));
+        let mut claims = Claims::default();
+        claims.adopted.insert((orphan.key().clone(), api.meta.uid));
+        assert!(claims.has(&api, &orphan) && !claims.has(&web, &orphan));
+        claims.released.insert((orphan.key().clone(), web.meta.uid));
+        claims.observe(&Delta { old: None, new: Some(Arc::new(owned.clone())) });
+        assert!(claims.has(&api, &owned) && !claims.has(&web, &owned));
+        assert!(claims.released.is_empty() && claims.adopted.is_empty());
+    }
 }

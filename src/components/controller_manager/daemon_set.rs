@@ -113,6 +113,10 @@ impl DaemonSetController {
                 true => &body.required_node,
                 false => &body.node_name,
             };
+            // One that was adopted and is meant for no Node.
+            if node.is_empty() {
+                continue;
+            }
             all.entry(node.clone()).or_default().push(pod.clone());
         }
         all

@@ -12,7 +12,8 @@
 //!
 //! Simplified: a commit that is under way when the disk gets ill is over; one with a deletion in it waits for its
 //! time too, where releases since 3.4.30, 3.5.12 and 3.6 commit at once; a database that is sent to another
-//! member does not wait.
+//! member does not wait. The first commit of an ill disk begins with what the member hears next, which is a tick
+//! later at most, but may be long if it is alone and nobody asks it.
 
 use super::requests::{Client, Query};
 use super::{COMMIT_FLUSH, COMMIT_PHASE, Event, Member};

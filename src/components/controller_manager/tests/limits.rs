@@ -68,7 +68,7 @@ fn a_taint_does_not_wait_behind_all_pods() {
 }
 
 #[test]
-fn a_pass_ends_after_its_last_mark() {
+fn a_pass_that_the_limit_holds_back_ends_after_its_last_mark() {
     for (pods, goes_on) in [(5, false), (100, true)] {
         let mut manager = with_lost_pods(pods);
         let ends = |manager: &mut Manager| {
