@@ -185,7 +185,7 @@ fn wrong_usage_is_exit_code_2() {
         "check a --lint --seeds 1..2",
         "get nodes a",
         "get nodes --at 1m --after 1m a",
-        "get leases --at 1m a",
+        "get configmaps --at 1m a",
         "list things",
         "estimate",
         "estimate a b",
@@ -226,6 +226,12 @@ fn get_knows_the_names_that_kubectl_knows() {
         &["kubeadmcontrolplanes", "kubeadmcontrolplane", "kcp"],
         &["virtualmachines", "virtualmachine", "vm"],
         &["secrets", "secret"],
+        &["events", "event", "ev"],
+        &["leases", "lease"],
+        &["replicasets", "replicaset", "rs"],
+        &["machinedeployments", "machinedeployment", "md"],
+        &["machinesets", "machineset", "ms"],
+        &["machinehealthchecks", "machinehealthcheck", "mhc"],
     ] {
         let first = what(names[0]);
         assert!(names.iter().all(|name| what(name) == first), "{names:?}");
