@@ -235,12 +235,8 @@ impl Recorder {
         was_frozen: bool,
         cause: Option<EntryId>,
     ) -> EntryId {
-        let mut entry = self.entry(at, "Process", process, "frozen", cause);
-        entry.cluster = cluster.clone();
-        entry.from = Value::Bool(was_frozen);
-        entry.to = Value::Bool(true);
-        entry.message = KILLED_IN_FLUSH;
-        self.push(entry)
+        let entry = self.entry(at, "Process", process, "frozen", cause);
+        self.became_true(entry, cluster, was_frozen, KILLED_IN_FLUSH)
     }
 
     /// A process of whose start nothing was written down, after short lives, lives.
@@ -251,11 +247,21 @@ impl Recorder {
         process: &Text,
         cause: Option<EntryId>,
     ) -> EntryId {
-        let mut entry = self.entry(at, "Process", process, "running", cause);
+        let entry = self.entry(at, "Process", process, "running", cause);
+        self.became_true(entry, cluster, false, OUT_OF_CRASH_LOOP)
+    }
+
+    /// A truth about a process of a cluster holds from now on, and why.
+    fn became_true(
+        &mut self,
+        mut entry: Entry,
+        cluster: &Text,
+        before: bool,
+        why: Text,
+    ) -> EntryId {
         entry.cluster = cluster.clone();
-        entry.from = Value::Bool(false);
-        entry.to = Value::Bool(true);
-        entry.message = OUT_OF_CRASH_LOOP;
+        (entry.from, entry.to) = (Value::Bool(before), Value::Bool(true));
+        entry.message = why;
         self.push(entry)
     }
 
