@@ -28,12 +28,12 @@ const HANDS: &str = r#"
 
 /// Beside them: what ends the control plane for all, and a worker.
 const BLACKOUT: &str = r#"
-    - { at: 3m, deleteVm: { vm: worker-1 } }
-    - { at: 3m, powerOff: { vm: worker-0 } }
-    - { at: 3m, powerOff: { vm: worker-2 } }
-    - { at: 3m, powerOff: { vm: control-plane-0 } }
-    - { at: 3m, powerOff: { vm: control-plane-1 } }
-    - { at: 3m, powerOff: { vm: control-plane-2 } }"#;
+    - { at: 3m20s, deleteVm: { vm: worker-1 } }
+    - { at: 3m20s, powerOff: { vm: worker-0 } }
+    - { at: 3m20s, powerOff: { vm: worker-2 } }
+    - { at: 3m20s, powerOff: { vm: control-plane-0 } }
+    - { at: 3m20s, powerOff: { vm: control-plane-1 } }
+    - { at: 3m20s, powerOff: { vm: control-plane-2 } }"#;
 
 /// Beside them: what mends a control plane's broken parts.
 const REPAIR: &str = r#"
