@@ -29,9 +29,7 @@ impl Simulation {
         let before = copy.view().timeline().entries().len();
         let end = copy.view().now() + PATIENCE;
         copy.extend_until(end);
-        copy.inject("kubectl", kind.name().to_owned(), |infra| {
-            Kubectl::get(kind).inject(infra, "")
-        });
+        copy.inject("kubectl", kind.name().to_owned(), |infra| Kubectl::get(kind).inject(infra));
         loop {
             let entries = copy.view().timeline().entries();
             if let Some(entry) = entries[before..].iter().find(|entry| is_printed(entry)) {

@@ -127,35 +127,41 @@ impl Kubectl {
         matches!(action, Action::CreateDeployment { .. }).then_some(object.name.as_str())
     }
 
-    /// The object that is meant; a name without `*` is typed as it is, whether or not it exists. Of a list it is
-    /// the kind.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    /// Names the object that a name with `*` stands for at the moment; the name stays if none fits.
+    pub(super) fn aim(&mut self, view: View) {
         let ObjectKey { kind, namespace, name } = &self.command.object;
-        if name.is_empty() {
-            return Some(kind.resource().to_owned());
-        }
         if !name.contains('*') {
-            return Some(self.command.object.to_string());
+            return;
         }
+        let is_there = |object: &Object| {
+            let node = object.pod().map(|pod| &pod.node_name);
+            self.on.is_none() || self.on.as_ref() == node
+        };
         let fits = |object: &&Arc<Object>| {
             object.key().namespace == *namespace
                 && is_like(object.name(), name)
                 && !object.meta.is_deleting()
-                && self
-                    .on
-                    .as_ref()
-                    .is_none_or(|node| object.pod().is_some_and(|pod| pod.node_name == *node))
+                && is_there(object)
         };
-        view.objects(*kind).filter(fits).map(|object| object.key().to_string()).min()
+        let found = view.objects(*kind).filter(fits).map(|object| object.name().clone()).min();
+        if let Some(found) = found {
+            self.command.object.name = found;
+        }
     }
 
-    /// Types it, about the object that was found.
-    pub fn inject(&self, infra: &mut Infra, target: &str) {
-        let mut command = self.command.clone();
-        if let Some((_, name)) = target.split_once('/') {
-            command.object.name = Text::from(name);
+    /// The object that is meant, once it is named; it is typed whether or not it exists. Of a list it
+    /// is the kind.
+    pub fn resolve(&self, _: View) -> Option<String> {
+        let object = &self.command.object;
+        match object.name.as_str() {
+            "" => Some(object.kind.resource().to_owned()),
+            name => (!name.contains('*')).then(|| object.to_string()),
         }
-        infra.type_command(command);
+    }
+
+    /// Types it.
+    pub fn inject(&self, infra: &mut Infra) {
+        infra.type_command(self.command.clone());
     }
 }
 

@@ -280,27 +280,33 @@ impl Fault {
         }
     }
 
-    /// The same fault on the VMs that have the roles in it at the moment.
-    fn with_roles_filled(&self, view: View) -> Fault {
+    /// The same fault on what its roles and its `*` stand for at the moment.
+    fn aimed(&self, view: View) -> Fault {
         let mut fault = self.clone();
         for vm in fault.vms() {
             if let Some(holder) = role::holder(vm, view) {
                 *vm = holder;
             }
         }
+        if let Fault::Kubectl(fault) = &mut fault {
+            fault.aim(view);
+        }
         fault
     }
 
     /// Breaks the target, if it is there; the resolved target is recorded either way.
     pub fn strike(&self, world: &mut World) {
-        self.with_roles_filled(world.view()).strike_named(world);
+        self.aimed(world.view()).strike_aimed(world);
     }
 
-    fn strike_named(&self, world: &mut World) {
+    fn strike_aimed(&self, world: &mut World) {
         let target = self.resolve(world.view());
-        let words = target.clone().unwrap_or_else(|| NO_TARGET.to_owned());
-        world.inject_in_words(self.kind(), words, self.words(), |infra| {
-            let Some(target) = &target else { return };
+        let is_there = target.is_some();
+        let target = target.unwrap_or_else(|| NO_TARGET.to_owned());
+        world.inject_in_words(self.kind(), target, self.words(), |infra| {
+            if !is_there {
+                return;
+            }
             match self {
                 Fault::PowerOff(fault) => fault.inject(infra),
                 Fault::PowerOn(fault) => fault.inject(infra),
@@ -332,7 +338,7 @@ impl Fault {
                 Fault::FreeDisk(fault) => fault.inject(infra),
                 Fault::SkewClock(fault) => fault.inject(infra),
                 Fault::SyncClock(fault) => fault.inject(infra),
-                Fault::Kubectl(fault) => fault.inject(infra, target),
+                Fault::Kubectl(fault) => fault.inject(infra),
                 Fault::Etcdctl(fault) => fault.inject(infra),
             }
         });
