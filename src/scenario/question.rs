@@ -1,7 +1,7 @@
 //! What kubectl would get now: a person types it in a copy of the run, which goes on until it has
 //! printed something. The run itself does not notice.
 
-use super::faults::Kubectl;
+use super::faults::{Fault, Kubectl};
 use super::simulation::Simulation;
 use crate::api::Kind;
 use crate::engine::{Duration, Text};
@@ -29,7 +29,7 @@ impl Simulation {
         let before = copy.view().timeline().entries().len();
         let end = copy.view().now() + PATIENCE;
         copy.extend_until(end);
-        copy.inject("kubectl", kind.name().to_owned(), |infra| Kubectl::get(kind).inject(infra));
+        copy.strike(&Fault::Kubectl(Kubectl::get(kind)));
         loop {
             let entries = copy.view().timeline().entries();
             if let Some(entry) = entries[before..].iter().find(|entry| is_printed(entry)) {

@@ -12,7 +12,7 @@ use super::health::{Health, Services};
 use super::probes::{api_downtime, downtimes};
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Downtime, End, Entry, Lack, Ledger, Level, Timeline};
-use crate::world::{Blueprint, CustomProcess, Infra, View, WORKLOAD_CLUSTER, World};
+use crate::world::{Blueprint, CustomProcess, View, WORKLOAD_CLUSTER, World};
 use std::collections::BTreeMap;
 
 /// What is to be played.
@@ -212,13 +212,8 @@ impl Simulation {
     }
 
     /// Somebody does something that no scenario has told.
-    pub(super) fn inject(
-        &mut self,
-        kind: &'static str,
-        target: String,
-        act: impl FnOnce(&mut Infra),
-    ) {
-        self.world.inject(kind, target, act);
+    pub(super) fn strike(&mut self, fault: &Fault) {
+        fault.strike(&mut self.world);
     }
 
     /// One more fault will strike, at a time that has not come yet.

@@ -2,7 +2,8 @@
 //! retransmission, and what was sent after it waits for it.
 
 use super::Link;
-use crate::engine::Duration;
+use super::kind::{FaultKind, Strikes};
+use crate::engine::{Duration, Text};
 use crate::infra::Loss;
 use crate::world::{Infra, View};
 
@@ -22,26 +23,44 @@ pub struct LossyLink {
     pub loss: Loss,
 }
 
-impl SlowLink {
+impl FaultKind for SlowLink {
+    const DOES: &'static str = "packets take so much longer: \
+        { from: worker-0, to: control-plane-0, delay: 200ms }; without `to`, those to and from all others";
+}
+
+impl Strikes for SlowLink {
     /// The link, unless it is as slow already.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         self.link.find(view, |way| view.links().slowed(way) != Some(self.delay))
     }
 
     /// Slows it down.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         self.link.on_each(infra, |infra, way| infra.slow(way, self.delay));
+    }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        self.link.vms()
     }
 }
 
-impl LossyLink {
+impl FaultKind for LossyLink {
+    const DOES: &'static str = "loses a share of the packets, which TCP repeats: \
+        { from: worker-0, to: control-plane-0, loss: 30% }; without `to`, likewise";
+}
+
+impl Strikes for LossyLink {
     /// The link, unless it loses as much already.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         self.link.find(view, |way| view.links().loss_of(way) != Some(self.loss))
     }
 
     /// Has it lose packets.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         self.link.on_each(infra, |infra, way| infra.lose(way, self.loss));
+    }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        self.link.vms()
     }
 }

@@ -2,6 +2,7 @@
 //! and what a process measures itself, go on. What it writes is wrong, and so is what it makes of the
 //! times that others have written.
 
+use super::kind::{FaultKind, Strikes};
 use crate::engine::{Skew, Text};
 use crate::world::{Infra, View};
 
@@ -25,30 +26,46 @@ fn clock(view: View, vm: &str, skew: Skew) -> Option<String> {
     Some(format!("Clock/{}", vm.name))
 }
 
-impl SkewClock {
+impl FaultKind for SkewClock {
+    const DOES: &'static str = "sets a VM's wall clock wrong, at once: { vm: worker-0, by: -5s }";
+}
+
+impl Strikes for SkewClock {
     /// The clock, unless it is wrong by as much already.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         clock(view, &self.vm, self.by)
     }
 
     /// Sets it.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         if let Some(vm) = infra.vm(&self.vm) {
             infra.skew_clock(vm, self.by);
         }
     }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        vec![&mut self.vm]
+    }
 }
 
-impl SyncClock {
+impl FaultKind for SyncClock {
+    const DOES: &'static str = "sets it right: { vm: worker-0 }";
+}
+
+impl Strikes for SyncClock {
     /// The clock, if it is wrong.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         clock(view, &self.vm, Skew::NONE)
     }
 
     /// Sets it to true time, at once.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         if let Some(vm) = infra.vm(&self.vm) {
             infra.skew_clock(vm, Skew::NONE);
         }
+    }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        vec![&mut self.vm]
     }
 }

@@ -1,5 +1,6 @@
 //! A VM is deleted from disk by a person in vCenter: its power, its disk and its name go at once.
 
+use super::kind::{FaultKind, Strikes};
 use crate::engine::Text;
 use crate::world::{Infra, View};
 
@@ -9,18 +10,26 @@ pub struct DeleteVm {
     pub vm: Text,
 }
 
-impl DeleteVm {
+impl FaultKind for DeleteVm {
+    const DOES: &'static str = "deletes a VM from disk, as in vCenter: { vm: worker-0 }";
+}
+
+impl Strikes for DeleteVm {
     /// The VM, if it exists.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         view.vm(&self.vm)
             .filter(|vm| view.is_reachable(&vm.name))
             .map(|vm| format!("VM/{}", vm.name))
     }
 
     /// Deletes it.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         if let Some(vm) = infra.vm(&self.vm) {
             infra.delete(vm);
         }
+    }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        vec![&mut self.vm]
     }
 }

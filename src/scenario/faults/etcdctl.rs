@@ -7,6 +7,7 @@
 //! `--endpoints=VM` says whose member is asked; the first control plane's, if none is named.
 //! Members are named by their VMs.
 
+use super::kind::{FaultKind, Strikes};
 use super::words::{Words, Wrong, unknown};
 use crate::components::etcdctl::{Action, Command};
 use crate::engine::Text;
@@ -50,9 +51,26 @@ impl Etcdctl {
         words.end()?;
         Ok(Etcdctl { text: Text::from(text.trim()), command: Command { endpoint, action } })
     }
+}
 
-    /// The names of VMs in it, which may be roles.
-    pub fn vms(&mut self) -> Vec<&mut Text> {
+impl FaultKind for Etcdctl {
+    const DOES: &'static str =
+        "likewise, to a group of etcd members: \"member remove control-plane-0\"";
+}
+
+impl Strikes for Etcdctl {
+    /// The member that is asked, wherever it is.
+    fn resolve(&self, view: View) -> Option<String> {
+        let vm = view.vm(&self.command.endpoint)?;
+        Some(format!("EtcdMember/{}", vm.name))
+    }
+
+    /// Types it.
+    fn inject(&self, infra: &mut Infra) {
+        infra.type_etcdctl(self.command.clone());
+    }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
         let Command { endpoint, action } = &mut self.command;
         let about = match action {
             Action::MemberAdd { vm, .. }
@@ -64,15 +82,8 @@ impl Etcdctl {
         [endpoint].into_iter().chain(about).collect()
     }
 
-    /// The member that is asked, wherever it is.
-    pub fn resolve(&self, view: View) -> Option<String> {
-        let vm = view.vm(&self.command.endpoint)?;
-        Some(format!("EtcdMember/{}", vm.name))
-    }
-
-    /// Types it.
-    pub fn inject(&self, infra: &mut Infra) {
-        infra.type_etcdctl(self.command.clone());
+    fn words(&self) -> Text {
+        Text::from(format!("etcdctl {}", self.text))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A VM's disk is full: what is written to it fails, and each program makes of that what it does. What
 //! is on it stays, and can be read.
 
+use super::kind::{FaultKind, Strikes};
 use crate::engine::Text;
 use crate::world::{Infra, View};
 
@@ -22,30 +23,46 @@ fn disk(view: View, vm: &str, is_full: bool) -> Option<String> {
     Some(format!("Disk/{}", vm.name))
 }
 
-impl FillDisk {
+impl FaultKind for FillDisk {
+    const DOES: &'static str = "no space is left, what is written fails: { vm: control-plane-0 }";
+}
+
+impl Strikes for FillDisk {
     /// The disk, unless it is full already.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         disk(view, &self.vm, true)
     }
 
     /// Fills it.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         if let Some(vm) = infra.vm(&self.vm) {
             infra.fill_disk(vm, true);
         }
     }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        vec![&mut self.vm]
+    }
 }
 
-impl FreeDisk {
+impl FaultKind for FreeDisk {
+    const DOES: &'static str = "ends fillDisk: { vm: control-plane-0 }";
+}
+
+impl Strikes for FreeDisk {
     /// The disk, if it is full.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         disk(view, &self.vm, false)
     }
 
     /// Makes room; who failed to write is not told.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         if let Some(vm) = infra.vm(&self.vm) {
             infra.fill_disk(vm, false);
         }
+    }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        vec![&mut self.vm]
     }
 }

@@ -1,6 +1,7 @@
 //! A process is frozen (SIGSTOP) and thawed (SIGCONT): a hang, not a death. Its connections stay, its
 //! containers go on, and what falls due waits.
 
+use super::kind::{FaultKind, Strikes};
 use crate::engine::Text;
 use crate::world::{Infra, View};
 
@@ -18,32 +19,49 @@ pub struct ThawProcess {
     pub process: Text,
 }
 
-impl FreezeProcess {
+impl FaultKind for FreezeProcess {
+    const DOES: &'static str =
+        "kill -STOP: it hangs, its connections stay: { vm: worker-0, process: kubelet }";
+}
+
+impl Strikes for FreezeProcess {
     /// The process, if it runs and is not frozen yet.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         let works = view.works(&self.process, &self.vm);
         works.then(|| format!("Process/{}@{}", self.process, self.vm))
     }
 
     /// Freezes it.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         if let Some(process) = infra.process(&self.process, &self.vm) {
             infra.freeze(process);
         }
     }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        vec![&mut self.vm]
+    }
 }
 
-impl ThawProcess {
+impl FaultKind for ThawProcess {
+    const DOES: &'static str = "kill -CONT: { vm: worker-0, process: kubelet }";
+}
+
+impl Strikes for ThawProcess {
     /// The process, if it is frozen.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         let frozen = view.is_frozen(&self.process, &self.vm);
         frozen.then(|| format!("Process/{}@{}", self.process, self.vm))
     }
 
     /// Thaws it.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         if let Some(process) = infra.process(&self.process, &self.vm) {
             infra.thaw(process);
         }
+    }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        vec![&mut self.vm]
     }
 }

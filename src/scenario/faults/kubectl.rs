@@ -11,6 +11,7 @@
 //! object (by name, not being deleted) that fits when the command is typed; `on NODE` after it, for
 //! Pods, looks on one Node only. The person looks; what the command does is the API server's matter.
 
+use super::kind::{FaultKind, Strikes};
 use super::kubectl_patch;
 use super::words::{Words, Wrong, unknown};
 use crate::api::kinds::TaintEffect;
@@ -126,9 +127,16 @@ impl Kubectl {
         let Command { object, action, .. } = &self.command;
         matches!(action, Action::CreateDeployment { .. }).then_some(object.name.as_str())
     }
+}
 
+impl FaultKind for Kubectl {
+    const DOES: &'static str =
+        "what a person does, from a laptop: \"delete node worker-0\"; see docs/faults.md";
+}
+
+impl Strikes for Kubectl {
     /// Names the object that a name with `*` stands for at the moment; the name stays if none fits.
-    pub(super) fn aim(&mut self, view: View) {
+    fn aim(&mut self, view: View) {
         let ObjectKey { kind, namespace, name } = &self.command.object;
         if !name.contains('*') {
             return;
@@ -151,7 +159,7 @@ impl Kubectl {
 
     /// The object that is meant, once it is named; it is typed whether or not it exists. Of a list it
     /// is the kind.
-    pub fn resolve(&self, _: View) -> Option<String> {
+    fn resolve(&self, _: View) -> Option<String> {
         let object = &self.command.object;
         match object.name.as_str() {
             "" => Some(object.kind.resource().to_owned()),
@@ -160,8 +168,12 @@ impl Kubectl {
     }
 
     /// Types it.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         infra.type_command(self.command.clone());
+    }
+
+    fn words(&self) -> Text {
+        Text::from(format!("kubectl {}", self.text))
     }
 }
 

@@ -2,6 +2,7 @@
 //! told. Connections stay; only their ends' own timers notice. What heals a link ends whatever was done
 //! to it in the same words: `slowLink` and `lossyLink` too.
 
+use super::kind::{FaultKind, Strikes};
 use crate::engine::Text;
 use crate::infra::{VmId, Way};
 use crate::world::{Infra, View};
@@ -85,58 +86,92 @@ impl Link {
     }
 }
 
-impl CutLink {
+impl FaultKind for CutLink {
+    const DOES: &'static str = "drops packets silently, both ways or one: \
+        { from: worker-0, to: control-plane-0, oneWay: true }";
+}
+
+impl Strikes for CutLink {
     /// The link, if it carries in one of these ways.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         self.link.find(view, |way| !view.links().has_cut(way))
     }
 
     /// Cuts it.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         self.link.on_each(infra, |infra, way| infra.cut(way));
+    }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        self.link.vms()
     }
 }
 
-impl HealLink {
+impl FaultKind for HealLink {
+    const DOES: &'static str =
+        "ends cutLink, slowLink and lossyLink: { from: worker-0, to: control-plane-0 }";
+}
+
+impl Strikes for HealLink {
     /// The link, if something is wrong with one of these ways.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         self.link.find(view, |way| view.links().is_hurt(way))
     }
 
     /// Heals it.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         self.link.on_each(infra, |infra, way| infra.heal(way));
+    }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        self.link.vms()
     }
 }
 
-impl IsolateVm {
+impl FaultKind for IsolateVm {
+    const DOES: &'static str = "cuts a VM off from all others, both ways: { vm: worker-0 }";
+}
+
+impl Strikes for IsolateVm {
     /// The VM, if it is not cut off already.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         let vm = view.vm_id(&self.vm)?;
         (!view.has_cut(Way::From(vm))).then_some(format!("VM/{}", view.vm(&self.vm)?.name))
     }
 
     /// Cuts it off, both ways.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         if let Some(vm) = infra.vm(&self.vm) {
             infra.cut(Way::From(vm));
             infra.cut(Way::To(vm));
         }
     }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        vec![&mut self.vm]
+    }
 }
 
-impl RejoinVm {
+impl FaultKind for RejoinVm {
+    const DOES: &'static str = "ends isolateVm: { vm: worker-0 }";
+}
+
+impl Strikes for RejoinVm {
     /// The VM, if it is cut off.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         let vm = view.vm_id(&self.vm)?;
         view.has_cut(Way::From(vm)).then_some(format!("VM/{}", view.vm(&self.vm)?.name))
     }
 
     /// Takes back what was done to it and all others; what was done to single links stays.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         if let Some(vm) = infra.vm(&self.vm) {
             infra.heal(Way::From(vm));
             infra.heal(Way::To(vm));
         }
+    }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        vec![&mut self.vm]
     }
 }

@@ -1,5 +1,6 @@
 //! A host loses its power: its own system and its VMs end at once, and nobody is told.
 
+use super::kind::{FaultKind, Strikes};
 use crate::engine::Text;
 use crate::world::{Infra, View};
 
@@ -9,14 +10,18 @@ pub struct PowerOffHost {
     pub host: Text,
 }
 
-impl PowerOffHost {
+impl FaultKind for PowerOffHost {
+    const DOES: &'static str = "cuts a host's power, and its VMs with it: { host: esxi-0 }";
+}
+
+impl Strikes for PowerOffHost {
     /// The host, if it has power.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         view.is_host_on(&self.host).then(|| format!("Host/{}", self.host))
     }
 
     /// Cuts the power.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         infra.power_off_host(&self.host);
     }
 }

@@ -1,5 +1,6 @@
 //! A VM is powered on by a person in vCenter: it boots from the disk that it has.
 
+use super::kind::{FaultKind, Strikes};
 use crate::engine::Text;
 use crate::infra::Vm;
 use crate::world::{Infra, View};
@@ -10,17 +11,25 @@ pub struct PowerOn {
     pub vm: Text,
 }
 
-impl PowerOn {
+impl FaultKind for PowerOn {
+    const DOES: &'static str = "powers a VM on, as in vCenter: { vm: worker-0 }";
+}
+
+impl Strikes for PowerOn {
     /// The VM, if it exists and is off, and its host is not.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         let is_there = |vm: &&Vm| !vm.is_on() && view.is_reachable(&vm.name);
         view.vm(&self.vm).filter(is_there).map(|vm| format!("VM/{}", vm.name))
     }
 
     /// Powers it on.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         if let Some(vm) = infra.vm(&self.vm) {
             infra.power_on(vm);
         }
+    }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        vec![&mut self.vm]
     }
 }

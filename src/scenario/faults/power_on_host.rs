@@ -1,5 +1,6 @@
 //! A host gets power again: its own system boots; its VMs stay off until somebody powers them on.
 
+use super::kind::{FaultKind, Strikes};
 use crate::engine::Text;
 use crate::world::{Infra, View};
 
@@ -9,16 +10,20 @@ pub struct PowerOnHost {
     pub host: Text,
 }
 
-impl PowerOnHost {
+impl FaultKind for PowerOnHost {
+    const DOES: &'static str = "powers a host on; its VMs stay off by themselves: { host: esxi-0 }";
+}
+
+impl Strikes for PowerOnHost {
     /// The host, if there is one without power.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         let is_off =
             view.hosts().any(|host| host.name == self.host) && !view.is_host_on(&self.host);
         is_off.then(|| format!("Host/{}", self.host))
     }
 
     /// Powers it on.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         infra.power_on_host(&self.host);
     }
 }

@@ -1,5 +1,6 @@
 //! A file that `removeFile` took is put back as it was: what an operator does with a backup.
 
+use super::kind::{FaultKind, Strikes};
 use crate::engine::Text;
 use crate::world::{Infra, View};
 
@@ -10,17 +11,25 @@ pub struct RestoreFile {
     pub path: Text,
 }
 
-impl RestoreFile {
+impl FaultKind for RestoreFile {
+    const DOES: &'static str = "puts back what removeFile took: { vm: worker-0, path: ... }";
+}
+
+impl Strikes for RestoreFile {
     /// The file, if the VM runs, it was removed, and nobody has written another since.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         let vm = view.vm(&self.vm).filter(|vm| vm.booted)?;
         vm.disk.can_restore(&self.path).then(|| format!("File{}@{}", self.path, vm.name))
     }
 
     /// Puts it back.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         if let Some(vm) = infra.vm(&self.vm) {
             infra.restore_file(vm, &self.path);
         }
+    }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        vec![&mut self.vm]
     }
 }

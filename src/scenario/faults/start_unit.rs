@@ -1,5 +1,6 @@
 //! A systemd unit is started by hand: what ends an outage that `stopUnit` began.
 
+use super::kind::{FaultKind, Strikes};
 use crate::engine::Text;
 use crate::world::{Infra, View};
 
@@ -10,17 +11,25 @@ pub struct StartUnit {
     pub unit: Text,
 }
 
-impl StartUnit {
+impl FaultKind for StartUnit {
+    const DOES: &'static str = "systemctl start: { vm: worker-0, unit: kubelet }";
+}
+
+impl Strikes for StartUnit {
     /// The unit's process, if the VM runs and has the unit.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         let vm = view.vm(&self.vm).filter(|vm| vm.booted)?;
         vm.units.get(&self.unit).map(|_| format!("Process/{}@{}", self.unit, vm.name))
     }
 
     /// Starts it.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         if let Some(vm) = infra.vm(&self.vm) {
             infra.start_unit(vm, &self.unit);
         }
+    }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        vec![&mut self.vm]
     }
 }

@@ -1,5 +1,6 @@
 //! A systemd unit is stopped by hand and stays stopped; its containers run on.
 
+use super::kind::{FaultKind, Strikes};
 use crate::engine::Text;
 use crate::world::{Infra, View};
 
@@ -10,17 +11,25 @@ pub struct StopUnit {
     pub unit: Text,
 }
 
-impl StopUnit {
+impl FaultKind for StopUnit {
+    const DOES: &'static str = "systemctl stop, for good: { vm: worker-0, unit: kubelet }";
+}
+
+impl Strikes for StopUnit {
     /// The unit's process, if the VM exists and has the unit.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         let vm = view.vm(&self.vm)?;
         vm.units.get(&self.unit).map(|_| format!("Process/{}@{}", self.unit, vm.name))
     }
 
     /// Stops it.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         if let Some(vm) = infra.vm(&self.vm) {
             infra.stop_unit(vm, &self.unit);
         }
+    }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        vec![&mut self.vm]
     }
 }

@@ -1,6 +1,7 @@
 //! A file is written on a VM's disk, as a person with an editor does: a manifest, a unit's
 //! environment, a config. Who watches its folder sees it at once; who starts anew reads it.
 
+use super::kind::{FaultKind, Strikes};
 use crate::engine::Text;
 use crate::world::{Infra, View};
 
@@ -12,17 +13,26 @@ pub struct WriteFile {
     pub content: Text,
 }
 
-impl WriteFile {
+impl FaultKind for WriteFile {
+    const DOES: &'static str =
+        "as with an editor: { vm: worker-0, path: /etc/default/etcd, content: ... }";
+}
+
+impl Strikes for WriteFile {
     /// The file, be it there or not, if the VM runs and its disk is not full.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         let vm = view.vm(&self.vm).filter(|vm| vm.booted && !vm.disk.is_full)?;
         Some(format!("File{}@{}", self.path, vm.name))
     }
 
     /// Writes it; what stood there is gone.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         if let Some(vm) = infra.vm(&self.vm) {
             infra.write_file(vm, &self.path, &self.content);
         }
+    }
+
+    fn vms(&mut self) -> Vec<&mut Text> {
+        vec![&mut self.vm]
     }
 }

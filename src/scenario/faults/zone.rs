@@ -1,6 +1,7 @@
 //! A whole zone loses its power, or is cut off from all others and from what stands in none. A zone is
 //! named as in the label `topology.kubernetes.io/zone` of its Nodes.
 
+use super::kind::{FaultKind, Strikes};
 use crate::engine::Text;
 use crate::infra::Place;
 use crate::world::{Infra, View};
@@ -45,54 +46,71 @@ fn cut(view: View, zone: &Text, is_cut: bool) -> Option<String> {
     (found && view.links().has_cut_zone(zone) == is_cut).then(|| format!("Zone/{zone}"))
 }
 
-impl PowerOffZone {
+impl FaultKind for PowerOffZone {
+    const DOES: &'static str = "cuts the power of a zone's hosts, or of its VMs: { zone: zone-0 }";
+}
+
+impl Strikes for PowerOffZone {
     /// The zone, if something in it has power.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         powered(view, &self.zone, true)
     }
 
     /// Cuts the power of its hosts, and their VMs with them.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         let (hosts, vms) = infra.in_zone(&self.zone);
         hosts.iter().for_each(|host| infra.power_off_host(host));
         vms.into_iter().for_each(|vm| infra.power_off(vm));
     }
 }
 
-impl PowerOnZone {
+impl FaultKind for PowerOnZone {
+    const DOES: &'static str =
+        "powers them on; VMs on hosts stay off by themselves: { zone: zone-0 }";
+}
+
+impl Strikes for PowerOnZone {
     /// The zone, if something in it has no power.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         powered(view, &self.zone, false)
     }
 
     /// Powers its hosts on; their VMs wait for somebody. Where no hosts are known, its VMs.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         let (hosts, vms) = infra.in_zone(&self.zone);
         hosts.iter().for_each(|host| infra.power_on_host(host));
         vms.into_iter().for_each(|vm| infra.power_on(vm));
     }
 }
 
-impl CutZone {
+impl FaultKind for CutZone {
+    const DOES: &'static str = "cuts a zone off from all others, both ways: { zone: zone-0 }";
+}
+
+impl Strikes for CutZone {
     /// The zone, unless it is cut off already.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         cut(view, &self.zone, false)
     }
 
     /// Cuts it off, both ways; what is in it still reaches each other.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         infra.cut_zone(&self.zone, true);
     }
 }
 
-impl RejoinZone {
+impl FaultKind for RejoinZone {
+    const DOES: &'static str = "ends cutZone: { zone: zone-0 }";
+}
+
+impl Strikes for RejoinZone {
     /// The zone, if it is cut off.
-    pub fn resolve(&self, view: View) -> Option<String> {
+    fn resolve(&self, view: View) -> Option<String> {
         cut(view, &self.zone, true)
     }
 
     /// Joins it with the others; what was done to single links stays.
-    pub fn inject(&self, infra: &mut Infra) {
+    fn inject(&self, infra: &mut Infra) {
         infra.cut_zone(&self.zone, false);
     }
 }
