@@ -3,8 +3,7 @@
 use super::awaited::Awaited;
 use super::documents::{check_name, the_scenario_among};
 use super::expect::Expectation;
-use super::fault_words::{Moment, WrittenFault};
-use super::faults::Fault;
+use super::faults::{Fault, Moment, WrittenFault};
 use super::given::Given;
 use super::lesson::{Question, WrittenQuestion};
 use super::lines::{Reader, WrittenExpectation};

@@ -4,7 +4,7 @@
 //! the name is drawn; such a part is a `*` here. Kinds whose names nobody can tell beforehand have no
 //! list, and any name of them is taken as it is. It does not know what a pattern asks of an object.
 
-use super::fault_words::UNITS;
+use super::faults::UNITS;
 use crate::api::Kind;
 use crate::world::{ApiUser, Blueprint, Probe, View};
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,8 +3,12 @@
 //! times that others have written.
 
 use super::kind::{FaultKind, Strikes};
-use crate::engine::{Skew, Text};
+use super::reading::{OnVm, Reading};
+use crate::engine::{Duration, Skew, Text};
+use crate::scenario::mistake::Mistake;
+use crate::scenario::yaml::Spanned;
 use crate::world::{Infra, View};
+use serde::Deserialize;
 
 /// `skewClock: { vm: worker-0, by: -5s }`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +30,22 @@ fn clock(view: View, vm: &str, skew: Skew) -> Option<String> {
     Some(format!("Clock/{}", vm.name))
 }
 
+/// A wrong clock as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Skewed {
+    vm: Spanned<String>,
+    by: Spanned<String>,
+}
+
 impl FaultKind for SkewClock {
+    type Written = Skewed;
     const DOES: &'static str = "sets a VM's wall clock wrong, at once: { vm: worker-0, by: -5s }";
+
+    fn from_written(on: &Skewed, reading: &Reading) -> Result<SkewClock, Mistake> {
+        let (vm, by) = (reading.vm(&on.vm)?, skew(&on.by, reading)?);
+        Ok(SkewClock { vm, by })
+    }
 }
 
 impl Strikes for SkewClock {
@@ -49,7 +67,12 @@ impl Strikes for SkewClock {
 }
 
 impl FaultKind for SyncClock {
+    type Written = OnVm;
     const DOES: &'static str = "sets it right: { vm: worker-0 }";
+
+    fn from_written(on: &OnVm, reading: &Reading) -> Result<SyncClock, Mistake> {
+        Ok(SyncClock { vm: reading.vm(&on.vm)? })
+    }
 }
 
 impl Strikes for SyncClock {
@@ -67,5 +90,28 @@ impl Strikes for SyncClock {
 
     fn vms(&mut self) -> Vec<&mut Text> {
         vec![&mut self.vm]
+    }
+}
+
+/// A length with its sign: ahead, or behind.
+fn skew(written: &Spanned<String>, reading: &Reading) -> Result<Skew, Mistake> {
+    let text = written.value.as_str();
+    let (sign, length) = match text.strip_prefix('-') {
+        Some(length) => (-1, length),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let parsed = length.parse::<Duration>();
+    let length = parsed.map_err(|error| {
+        let hint = "by how much the clock is ahead, or with a minus behind: 5s, -10m";
+        reading.scenario.mistake(written, format!("{error}; write {hint}"))
+    })?;
+    let micros = i64::try_from(length.as_micros()).expect("a length is a century at most");
+    match micros {
+        0 => {
+            let message = "a clock that is wrong by nothing is right; write, for example, -5s, \
+                           or `syncClock`";
+            Err(reading.scenario.mistake(written, message))
+        }
+        micros => Ok(Skew::from_micros(sign * micros)),
     }
 }

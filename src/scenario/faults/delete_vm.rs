@@ -1,7 +1,9 @@
 //! A VM is deleted from disk by a person in vCenter: its power, its disk and its name go at once.
 
 use super::kind::{FaultKind, Strikes};
+use super::reading::{OnVm, Reading};
 use crate::engine::Text;
+use crate::scenario::mistake::Mistake;
 use crate::world::{Infra, View};
 
 /// `deleteVm: { vm: worker-0 }`
@@ -11,7 +13,12 @@ pub struct DeleteVm {
 }
 
 impl FaultKind for DeleteVm {
+    type Written = OnVm;
     const DOES: &'static str = "deletes a VM from disk, as in vCenter: { vm: worker-0 }";
+
+    fn from_written(on: &OnVm, reading: &Reading) -> Result<DeleteVm, Mistake> {
+        Ok(DeleteVm { vm: reading.vm(&on.vm)? })
+    }
 }
 
 impl Strikes for DeleteVm {

@@ -2,9 +2,13 @@
 //! before, and what needs no flush, goes on.
 
 use super::kind::{FaultKind, Strikes};
+use super::reading::{OnVm, Reading};
 use crate::engine::{Duration, Text};
 use crate::infra::DiskHealth;
+use crate::scenario::mistake::Mistake;
+use crate::scenario::yaml::Spanned;
 use crate::world::{Infra, View};
+use serde::Deserialize;
 
 /// `slowDisk: { vm: control-plane-0, flush: 200ms }`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +36,28 @@ fn disk(view: View, vm: &str, health: DiskHealth) -> Option<String> {
     Some(format!("Disk/{}", vm.name))
 }
 
+/// A slow disk as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Slowed {
+    vm: Spanned<String>,
+    flush: Spanned<String>,
+}
+
 impl FaultKind for SlowDisk {
+    type Written = Slowed;
     const DOES: &'static str =
         "each flush takes so much longer: { vm: control-plane-0, flush: 200ms }";
+
+    fn from_written(on: &Slowed, reading: &Reading) -> Result<SlowDisk, Mistake> {
+        let (vm, flush) = (reading.vm(&on.vm)?, reading.scenario.duration(&on.flush)?);
+        if flush.is_zero() {
+            let message = "a disk that is slower by nothing is well; write a length, for \
+                           example 200ms, or `healDisk`";
+            return Err(reading.scenario.mistake(&on.flush, message));
+        }
+        Ok(SlowDisk { vm, flush })
+    }
 }
 
 impl Strikes for SlowDisk {
@@ -56,7 +79,12 @@ impl Strikes for SlowDisk {
 }
 
 impl FaultKind for StallDisk {
+    type Written = OnVm;
     const DOES: &'static str = "flushes do not end: { vm: control-plane-0 }";
+
+    fn from_written(on: &OnVm, reading: &Reading) -> Result<StallDisk, Mistake> {
+        Ok(StallDisk { vm: reading.vm(&on.vm)? })
+    }
 }
 
 impl Strikes for StallDisk {
@@ -78,8 +106,13 @@ impl Strikes for StallDisk {
 }
 
 impl FaultKind for HealDisk {
+    type Written = OnVm;
     const DOES: &'static str =
         "ends slowDisk and stallDisk; what waits ends: { vm: control-plane-0 }";
+
+    fn from_written(on: &OnVm, reading: &Reading) -> Result<HealDisk, Mistake> {
+        Ok(HealDisk { vm: reading.vm(&on.vm)? })
+    }
 }
 
 impl Strikes for HealDisk {

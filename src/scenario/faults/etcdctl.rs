@@ -8,9 +8,12 @@
 //! Members are named by their VMs.
 
 use super::kind::{FaultKind, Strikes};
+use super::reading::Reading;
 use super::words::{Words, Wrong, unknown};
 use crate::components::etcdctl::{Action, Command};
 use crate::engine::Text;
+use crate::scenario::mistake::Mistake;
+use crate::scenario::yaml::Spanned;
 use crate::world::{Infra, View};
 
 /// `etcdctl: "member remove control-plane-0"`
@@ -54,8 +57,14 @@ impl Etcdctl {
 }
 
 impl FaultKind for Etcdctl {
+    type Written = Spanned<String>;
     const DOES: &'static str =
         "likewise, to a group of etcd members: \"member remove control-plane-0\"";
+
+    fn from_written(text: &Spanned<String>, reading: &Reading) -> Result<Etcdctl, Mistake> {
+        Etcdctl::read(&text.value)
+            .map_err(|(at, message)| reading.scenario.source.mistake_after(text, at, message))
+    }
 }
 
 impl Strikes for Etcdctl {

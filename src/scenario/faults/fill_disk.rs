@@ -2,7 +2,9 @@
 //! is on it stays, and can be read.
 
 use super::kind::{FaultKind, Strikes};
+use super::reading::{OnVm, Reading};
 use crate::engine::Text;
+use crate::scenario::mistake::Mistake;
 use crate::world::{Infra, View};
 
 /// `fillDisk: { vm: control-plane-0 }`
@@ -24,7 +26,12 @@ fn disk(view: View, vm: &str, is_full: bool) -> Option<String> {
 }
 
 impl FaultKind for FillDisk {
+    type Written = OnVm;
     const DOES: &'static str = "no space is left, what is written fails: { vm: control-plane-0 }";
+
+    fn from_written(on: &OnVm, reading: &Reading) -> Result<FillDisk, Mistake> {
+        Ok(FillDisk { vm: reading.vm(&on.vm)? })
+    }
 }
 
 impl Strikes for FillDisk {
@@ -46,7 +53,12 @@ impl Strikes for FillDisk {
 }
 
 impl FaultKind for FreeDisk {
+    type Written = OnVm;
     const DOES: &'static str = "ends fillDisk: { vm: control-plane-0 }";
+
+    fn from_written(on: &OnVm, reading: &Reading) -> Result<FreeDisk, Mistake> {
+        Ok(FreeDisk { vm: reading.vm(&on.vm)? })
+    }
 }
 
 impl Strikes for FreeDisk {

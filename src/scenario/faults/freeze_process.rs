@@ -2,8 +2,12 @@
 //! containers go on, and what falls due waits.
 
 use super::kind::{FaultKind, Strikes};
+use super::reading::Reading;
 use crate::engine::Text;
+use crate::scenario::mistake::Mistake;
+use crate::scenario::yaml::Spanned;
 use crate::world::{Infra, View};
+use serde::Deserialize;
 
 /// `freezeProcess: { vm: worker-0, process: kubelet }`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,9 +23,27 @@ pub struct ThawProcess {
     pub process: Text,
 }
 
+/// What a process is named with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OnProcess {
+    vm: Spanned<String>,
+    process: Spanned<String>,
+}
+
 impl FaultKind for FreezeProcess {
+    type Written = OnProcess;
     const DOES: &'static str =
         "kill -STOP: it hangs, its connections stay: { vm: worker-0, process: kubelet }";
+
+    fn from_written(on: &OnProcess, reading: &Reading) -> Result<FreezeProcess, Mistake> {
+        let (vm, process) = reading.process(&on.vm, &on.process)?;
+        Ok(FreezeProcess { vm, process })
+    }
+
+    fn not_there(on: &OnProcess, reading: &Reading) -> Option<Mistake> {
+        reading.no_process(&on.vm, &on.process)
+    }
 }
 
 impl Strikes for FreezeProcess {
@@ -44,7 +66,17 @@ impl Strikes for FreezeProcess {
 }
 
 impl FaultKind for ThawProcess {
+    type Written = OnProcess;
     const DOES: &'static str = "kill -CONT: { vm: worker-0, process: kubelet }";
+
+    fn from_written(on: &OnProcess, reading: &Reading) -> Result<ThawProcess, Mistake> {
+        let (vm, process) = reading.process(&on.vm, &on.process)?;
+        Ok(ThawProcess { vm, process })
+    }
+
+    fn not_there(on: &OnProcess, reading: &Reading) -> Option<Mistake> {
+        reading.no_process(&on.vm, &on.process)
+    }
 }
 
 impl Strikes for ThawProcess {

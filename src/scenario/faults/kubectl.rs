@@ -11,13 +11,17 @@
 //! object (by name, not being deleted) that fits when the command is typed; `on NODE` after it, for
 //! Pods, looks on one Node only. The person looks; what the command does is the API server's matter.
 
+use super::WrittenFault;
 use super::kind::{FaultKind, Strikes};
 use super::kubectl_patch;
+use super::reading::Reading;
 use super::words::{Words, Wrong, unknown};
 use crate::api::kinds::TaintEffect;
 use crate::api::{Kind, Object, ObjectKey};
 use crate::components::kubectl::{Action, Command, Context};
 use crate::engine::{Duration, Text, is_like};
+use crate::scenario::mistake::Mistake;
+use crate::scenario::yaml::Spanned;
 use crate::world::{Infra, View};
 use std::sync::Arc;
 
@@ -26,7 +30,7 @@ use std::sync::Arc;
 pub struct Kubectl {
     /// As it was written.
     pub text: Text,
-    /// The object's name may contain `*`.
+    /// The object's name may contain `*` until it is aimed.
     command: Command,
     /// Only Pods on this Node.
     on: Option<Text>,
@@ -130,8 +134,23 @@ impl Kubectl {
 }
 
 impl FaultKind for Kubectl {
+    type Written = Spanned<String>;
     const DOES: &'static str =
         "what a person does, from a laptop: \"delete node worker-0\"; see docs/faults.md";
+
+    fn from_written(text: &Spanned<String>, reading: &Reading) -> Result<Kubectl, Mistake> {
+        let context = match reading.cluster.map(|cluster| (cluster, cluster.value.as_str())) {
+            None => None,
+            Some((_, "management")) => Some(Context::Management),
+            Some((_, "workload")) => Some(Context::Workload),
+            Some((cluster, _)) => {
+                let known = ["management", "workload"];
+                return Err(reading.scenario.unknown(cluster, &known, "cluster"));
+            }
+        };
+        Kubectl::read(&text.value, context)
+            .map_err(|(at, message)| reading.scenario.source.mistake_after(text, at, message))
+    }
 }
 
 impl Strikes for Kubectl {
@@ -174,6 +193,21 @@ impl Strikes for Kubectl {
 
     fn words(&self) -> Text {
         Text::from(format!("kubectl {}", self.text))
+    }
+}
+
+impl WrittenFault {
+    /// The Deployment that it creates, if it does.
+    pub fn deploys(&self) -> Option<String> {
+        let read = Kubectl::read(&self.kubectl.as_ref()?.value, None).ok()?;
+        read.deploys().map(str::to_owned)
+    }
+
+    /// A mistake if it names a cluster, and nobody types kubectl.
+    pub(super) fn idle_cluster(&self, reading: &Reading) -> Option<Mistake> {
+        let cluster = reading.cluster.filter(|_| self.kubectl.is_none())?;
+        let message = "`cluster` says where `kubectl` goes; this is another fault";
+        Some(reading.scenario.mistake(cluster, message))
     }
 }
 

@@ -1,35 +1,13 @@
-//! A link between two VMs is cut, or a VM is cut off from all others: packets are lost, and nobody is
-//! told. Connections stay; only their ends' own timers notice. What heals a link ends whatever was done
-//! to it in the same words: `slowLink` and `lossyLink` too.
+//! A link between two VMs, or from one to all others, one way or both: what `cutLink`, `slowLink`,
+//! `lossyLink` and `healLink` are about.
 
-use super::kind::{FaultKind, Strikes};
+use super::reading::Reading;
 use crate::engine::Text;
 use crate::infra::{VmId, Way};
+use crate::scenario::mistake::Mistake;
+use crate::scenario::yaml::Spanned;
 use crate::world::{Infra, View};
-
-/// `cutLink: { from: worker-0, to: control-plane-0, oneWay: true }`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CutLink {
-    pub link: Link,
-}
-
-/// `healLink: { from: worker-0, to: control-plane-0, oneWay: true }`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HealLink {
-    pub link: Link,
-}
-
-/// `isolateVm: { vm: worker-0 }`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IsolateVm {
-    pub vm: Text,
-}
-
-/// `rejoinVm: { vm: worker-0 }`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RejoinVm {
-    pub vm: Text,
-}
+use serde::Deserialize;
 
 /// A VM and another, or all others, and which of the two ways between them is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +26,40 @@ pub enum Ways {
     One,
 }
 
+/// What a link is named with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct OnLink {
+    pub from: Spanned<String>,
+    pub to: Option<Spanned<String>>,
+    #[serde(default)]
+    one_way: bool,
+}
+
+impl OnLink {
+    /// The link.
+    pub(super) fn read(&self, reading: &Reading) -> Result<Link, Mistake> {
+        Link::read((&self.from, self.to.as_ref(), self.one_way), reading)
+    }
+}
+
 impl Link {
+    /// Two VMs, or one and all others.
+    pub(super) fn read(
+        (from, to, one_way): (&Spanned<String>, Option<&Spanned<String>>, bool),
+        reading: &Reading,
+    ) -> Result<Link, Mistake> {
+        let ways = if one_way { Ways::One } else { Ways::Both };
+        let name = reading.vm(from)?;
+        let Some(to) = to else { return Ok(Link { from: name, to: None, ways }) };
+        let other = reading.vm(to)?;
+        if name == other {
+            let message = format!("`{other}` is the VM that the link comes from; name another");
+            return Err(reading.scenario.mistake(to, message));
+        }
+        Ok(Link { from: name, to: Some(other), ways })
+    }
+
     /// Its ways, if its VMs are known by this.
     fn ways(&self, id_of: impl Fn(&str) -> Option<VmId>) -> Option<Vec<Way>> {
         let from = id_of(&self.from)?;
@@ -83,95 +94,5 @@ impl Link {
     /// The names of its VMs.
     pub(super) fn vms(&mut self) -> Vec<&mut Text> {
         std::iter::once(&mut self.from).chain(&mut self.to).collect()
-    }
-}
-
-impl FaultKind for CutLink {
-    const DOES: &'static str = "drops packets silently, both ways or one: \
-        { from: worker-0, to: control-plane-0, oneWay: true }";
-}
-
-impl Strikes for CutLink {
-    /// The link, if it carries in one of these ways.
-    fn resolve(&self, view: View) -> Option<String> {
-        self.link.find(view, |way| !view.links().has_cut(way))
-    }
-
-    /// Cuts it.
-    fn inject(&self, infra: &mut Infra) {
-        self.link.on_each(infra, |infra, way| infra.cut(way));
-    }
-
-    fn vms(&mut self) -> Vec<&mut Text> {
-        self.link.vms()
-    }
-}
-
-impl FaultKind for HealLink {
-    const DOES: &'static str =
-        "ends cutLink, slowLink and lossyLink: { from: worker-0, to: control-plane-0 }";
-}
-
-impl Strikes for HealLink {
-    /// The link, if something is wrong with one of these ways.
-    fn resolve(&self, view: View) -> Option<String> {
-        self.link.find(view, |way| view.links().is_hurt(way))
-    }
-
-    /// Heals it.
-    fn inject(&self, infra: &mut Infra) {
-        self.link.on_each(infra, |infra, way| infra.heal(way));
-    }
-
-    fn vms(&mut self) -> Vec<&mut Text> {
-        self.link.vms()
-    }
-}
-
-impl FaultKind for IsolateVm {
-    const DOES: &'static str = "cuts a VM off from all others, both ways: { vm: worker-0 }";
-}
-
-impl Strikes for IsolateVm {
-    /// The VM, if it is not cut off already.
-    fn resolve(&self, view: View) -> Option<String> {
-        let vm = view.vm_id(&self.vm)?;
-        (!view.has_cut(Way::From(vm))).then_some(format!("VM/{}", view.vm(&self.vm)?.name))
-    }
-
-    /// Cuts it off, both ways.
-    fn inject(&self, infra: &mut Infra) {
-        if let Some(vm) = infra.vm(&self.vm) {
-            infra.cut(Way::From(vm));
-            infra.cut(Way::To(vm));
-        }
-    }
-
-    fn vms(&mut self) -> Vec<&mut Text> {
-        vec![&mut self.vm]
-    }
-}
-
-impl FaultKind for RejoinVm {
-    const DOES: &'static str = "ends isolateVm: { vm: worker-0 }";
-}
-
-impl Strikes for RejoinVm {
-    /// The VM, if it is cut off.
-    fn resolve(&self, view: View) -> Option<String> {
-        let vm = view.vm_id(&self.vm)?;
-        view.has_cut(Way::From(vm)).then_some(format!("VM/{}", view.vm(&self.vm)?.name))
-    }
-
-    /// Takes back what was done to it and all others; what was done to single links stays.
-    fn inject(&self, infra: &mut Infra) {
-        if let Some(vm) = infra.vm(&self.vm) {
-            infra.heal(Way::From(vm));
-            infra.heal(Way::To(vm));
-        }
-    }
-
-    fn vms(&mut self) -> Vec<&mut Text> {
-        vec![&mut self.vm]
     }
 }

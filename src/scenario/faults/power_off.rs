@@ -1,7 +1,9 @@
 //! A VM's power is cut, as in vCenter: its guest notices nothing before it is gone.
 
 use super::kind::{FaultKind, Strikes};
+use super::reading::{OnVm, Reading};
 use crate::engine::Text;
+use crate::scenario::mistake::Mistake;
 use crate::world::{Infra, View};
 
 /// `powerOff: { vm: worker-0 }`
@@ -11,7 +13,12 @@ pub struct PowerOff {
 }
 
 impl FaultKind for PowerOff {
+    type Written = OnVm;
     const DOES: &'static str = "cuts a VM's power, as in vCenter: { vm: worker-0 }";
+
+    fn from_written(on: &OnVm, reading: &Reading) -> Result<PowerOff, Mistake> {
+        Ok(PowerOff { vm: reading.vm(&on.vm)? })
+    }
 }
 
 impl Strikes for PowerOff {

@@ -1,8 +1,10 @@
 //! A VM is powered on by a person in vCenter: it boots from the disk that it has.
 
 use super::kind::{FaultKind, Strikes};
+use super::reading::{OnVm, Reading};
 use crate::engine::Text;
 use crate::infra::Vm;
+use crate::scenario::mistake::Mistake;
 use crate::world::{Infra, View};
 
 /// `powerOn: { vm: worker-0 }`
@@ -12,7 +14,12 @@ pub struct PowerOn {
 }
 
 impl FaultKind for PowerOn {
+    type Written = OnVm;
     const DOES: &'static str = "powers a VM on, as in vCenter: { vm: worker-0 }";
+
+    fn from_written(on: &OnVm, reading: &Reading) -> Result<PowerOn, Mistake> {
+        Ok(PowerOn { vm: reading.vm(&on.vm)? })
+    }
 }
 
 impl Strikes for PowerOn {

@@ -1,7 +1,10 @@
 //! A host gets power again: its own system boots; its VMs stay off until somebody powers them on.
 
 use super::kind::{FaultKind, Strikes};
+use super::power_off_host::OnHost;
+use super::reading::Reading;
 use crate::engine::Text;
+use crate::scenario::mistake::Mistake;
 use crate::world::{Infra, View};
 
 /// `powerOnHost: { host: esxi-0 }`
@@ -11,7 +14,12 @@ pub struct PowerOnHost {
 }
 
 impl FaultKind for PowerOnHost {
+    type Written = OnHost;
     const DOES: &'static str = "powers a host on; its VMs stay off by themselves: { host: esxi-0 }";
+
+    fn from_written(on: &OnHost, reading: &Reading) -> Result<PowerOnHost, Mistake> {
+        Ok(PowerOnHost { host: on.read(reading)? })
+    }
 }
 
 impl Strikes for PowerOnHost {

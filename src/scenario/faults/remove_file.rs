@@ -1,8 +1,12 @@
 //! A file is removed from a VM's disk. Who has read it already goes on; who starts anew misses it.
 
 use super::kind::{FaultKind, Strikes};
+use super::reading::Reading;
 use crate::engine::Text;
+use crate::scenario::mistake::Mistake;
+use crate::scenario::yaml::Spanned;
 use crate::world::{Infra, View};
+use serde::Deserialize;
 
 /// `removeFile: { vm: worker-0, path: /var/lib/kubelet/config.yaml }`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +15,29 @@ pub struct RemoveFile {
     pub path: Text,
 }
 
+/// What a file is named with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OnFile {
+    vm: Spanned<String>,
+    path: Spanned<String>,
+}
+
+impl OnFile {
+    /// The VM and the whole path.
+    pub(super) fn read(&self, reading: &Reading) -> Result<(Text, Text), Mistake> {
+        Ok((reading.vm(&self.vm)?, reading.path(&self.path)?))
+    }
+}
+
 impl FaultKind for RemoveFile {
+    type Written = OnFile;
     const DOES: &'static str = "rm: { vm: worker-0, path: /var/lib/kubelet/config.yaml }";
+
+    fn from_written(on: &OnFile, reading: &Reading) -> Result<RemoveFile, Mistake> {
+        let (vm, path) = on.read(reading)?;
+        Ok(RemoveFile { vm, path })
+    }
 }
 
 impl Strikes for RemoveFile {

@@ -1,7 +1,10 @@
 //! A file that `removeFile` took is put back as it was: what an operator does with a backup.
 
 use super::kind::{FaultKind, Strikes};
+use super::reading::Reading;
+use super::remove_file::OnFile;
 use crate::engine::Text;
+use crate::scenario::mistake::Mistake;
 use crate::world::{Infra, View};
 
 /// `restoreFile: { vm: worker-0, path: /var/lib/kubelet/config.yaml }`
@@ -12,7 +15,13 @@ pub struct RestoreFile {
 }
 
 impl FaultKind for RestoreFile {
+    type Written = OnFile;
     const DOES: &'static str = "puts back what removeFile took: { vm: worker-0, path: ... }";
+
+    fn from_written(on: &OnFile, reading: &Reading) -> Result<RestoreFile, Mistake> {
+        let (vm, path) = on.read(reading)?;
+        Ok(RestoreFile { vm, path })
+    }
 }
 
 impl Strikes for RestoreFile {

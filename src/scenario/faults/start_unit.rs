@@ -1,7 +1,10 @@
 //! A systemd unit is started by hand: what ends an outage that `stopUnit` began.
 
 use super::kind::{FaultKind, Strikes};
+use super::reading::Reading;
+use super::stop_unit::OnUnit;
 use crate::engine::Text;
+use crate::scenario::mistake::Mistake;
 use crate::world::{Infra, View};
 
 /// `startUnit: { vm: worker-0, unit: kubelet }`
@@ -12,7 +15,17 @@ pub struct StartUnit {
 }
 
 impl FaultKind for StartUnit {
+    type Written = OnUnit;
     const DOES: &'static str = "systemctl start: { vm: worker-0, unit: kubelet }";
+
+    fn from_written(on: &OnUnit, reading: &Reading) -> Result<StartUnit, Mistake> {
+        let (vm, unit) = on.read(reading)?;
+        Ok(StartUnit { vm, unit })
+    }
+
+    fn not_there(on: &OnUnit, reading: &Reading) -> Option<Mistake> {
+        on.not_there(reading)
+    }
 }
 
 impl Strikes for StartUnit {

@@ -2,8 +2,12 @@
 //! environment, a config. Who watches its folder sees it at once; who starts anew reads it.
 
 use super::kind::{FaultKind, Strikes};
+use super::reading::Reading;
 use crate::engine::Text;
+use crate::scenario::mistake::Mistake;
+use crate::scenario::yaml::Spanned;
 use crate::world::{Infra, View};
+use serde::Deserialize;
 
 /// `writeFile: { vm: control-plane-0, path: /etc/default/etcd, content: ETCD_FORCE_NEW_CLUSTER=true }`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,9 +17,24 @@ pub struct WriteFile {
     pub content: Text,
 }
 
+/// As it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    vm: Spanned<String>,
+    path: Spanned<String>,
+    content: String,
+}
+
 impl FaultKind for WriteFile {
+    type Written = Written;
     const DOES: &'static str =
         "as with an editor: { vm: worker-0, path: /etc/default/etcd, content: ... }";
+
+    fn from_written(on: &Written, reading: &Reading) -> Result<WriteFile, Mistake> {
+        let (vm, path) = (reading.vm(&on.vm)?, reading.path(&on.path)?);
+        Ok(WriteFile { vm, path, content: Text::from(on.content.as_str()) })
+    }
 }
 
 impl Strikes for WriteFile {

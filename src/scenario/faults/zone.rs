@@ -2,9 +2,13 @@
 //! named as in the label `topology.kubernetes.io/zone` of its Nodes.
 
 use super::kind::{FaultKind, Strikes};
+use super::reading::Reading;
 use crate::engine::Text;
 use crate::infra::Place;
+use crate::scenario::mistake::Mistake;
+use crate::scenario::yaml::Spanned;
 use crate::world::{Infra, View};
+use serde::Deserialize;
 
 /// `powerOffZone: { zone: zone-0 }`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +34,29 @@ pub struct RejoinZone {
     pub zone: Text,
 }
 
+/// What a zone is named with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OnZone {
+    zone: Spanned<String>,
+}
+
+impl OnZone {
+    /// The zone.
+    fn read(&self, reading: &Reading) -> Result<Text, Mistake> {
+        match reading.stage.zones().as_slice() {
+            [] => {
+                let message = format!(
+                    "no zone `{}`: there are none here; write, for example, `cluster: {{ zones: 3 }}`",
+                    self.zone.value
+                );
+                Err(reading.scenario.mistake(&self.zone, message))
+            }
+            zones => reading.one_of(&self.zone, zones, "zone"),
+        }
+    }
+}
+
 /// The zone, if one of its hosts, or of its VMs without a host, has power or has not.
 fn powered(view: View, zone: &Text, is_on: bool) -> Option<String> {
     let here = |place: &Option<Place>| place.as_ref().is_some_and(|at| at.zone == *zone);
@@ -47,7 +74,12 @@ fn cut(view: View, zone: &Text, is_cut: bool) -> Option<String> {
 }
 
 impl FaultKind for PowerOffZone {
+    type Written = OnZone;
     const DOES: &'static str = "cuts the power of a zone's hosts, or of its VMs: { zone: zone-0 }";
+
+    fn from_written(on: &OnZone, reading: &Reading) -> Result<PowerOffZone, Mistake> {
+        Ok(PowerOffZone { zone: on.read(reading)? })
+    }
 }
 
 impl Strikes for PowerOffZone {
@@ -65,8 +97,13 @@ impl Strikes for PowerOffZone {
 }
 
 impl FaultKind for PowerOnZone {
+    type Written = OnZone;
     const DOES: &'static str =
         "powers them on; VMs on hosts stay off by themselves: { zone: zone-0 }";
+
+    fn from_written(on: &OnZone, reading: &Reading) -> Result<PowerOnZone, Mistake> {
+        Ok(PowerOnZone { zone: on.read(reading)? })
+    }
 }
 
 impl Strikes for PowerOnZone {
@@ -84,7 +121,12 @@ impl Strikes for PowerOnZone {
 }
 
 impl FaultKind for CutZone {
+    type Written = OnZone;
     const DOES: &'static str = "cuts a zone off from all others, both ways: { zone: zone-0 }";
+
+    fn from_written(on: &OnZone, reading: &Reading) -> Result<CutZone, Mistake> {
+        Ok(CutZone { zone: on.read(reading)? })
+    }
 }
 
 impl Strikes for CutZone {
@@ -100,7 +142,12 @@ impl Strikes for CutZone {
 }
 
 impl FaultKind for RejoinZone {
+    type Written = OnZone;
     const DOES: &'static str = "ends cutZone: { zone: zone-0 }";
+
+    fn from_written(on: &OnZone, reading: &Reading) -> Result<RejoinZone, Mistake> {
+        Ok(RejoinZone { zone: on.read(reading)? })
+    }
 }
 
 impl Strikes for RejoinZone {

@@ -1,7 +1,7 @@
 //! The words of a scenario's questions, read into questions or refused with their place.
 
 use super::super::expect::{Pattern, Subject};
-use super::super::fault_words::{Moment, WrittenFault};
+use super::super::faults::{Moment, WrittenFault};
 use super::super::file::Scenario;
 use super::super::lines::{Reader, WrittenBecause, WrittenExpectation, reasons};
 use super::super::mistake::{Mistake, crop};
