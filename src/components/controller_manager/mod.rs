@@ -178,6 +178,10 @@ enum Token {
     HealthRead(Text),
     /// A Pod of a Node that is not ready any more was marked as that.
     PodMark(Text),
+    /// A pass over the Nodes has changed `NoExecute` taints: it waits for that, and the next looks again.
+    PassTaint,
+    /// A Node's `NoSchedule` taints were made what they are to be.
+    NoSchedule(Text),
     Eviction(ObjectKey, taint_eviction::Asked),
     PodGc(pod_gc::Asked),
     Volume(attach_detach::Place, attach_detach::Asked),
@@ -355,6 +359,8 @@ impl ControllerManager {
             Token::Health(node) => self.health_written(&node, &answered, ctx),
             Token::HealthRead(node) => self.health_read(&node, answered, ctx),
             Token::PodMark(node) => self.pod_marked(node, &answered, ctx),
+            Token::PassTaint => self.pass_answered(ctx),
+            Token::NoSchedule(node) => self.no_schedule_changed(&node, ctx),
             Token::Eviction(pod, asked) => self.eviction_answered(&pod, asked, &answered, ctx),
             Token::PodGc(asked) => self.pod_gc_answered(asked, &answered, ctx),
             Token::Volume(place, asked) => self.volume_answered(place, asked, &answered, ctx),

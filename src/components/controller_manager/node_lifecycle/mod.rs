@@ -58,8 +58,10 @@ pub struct NodeLifecycle {
     counts: Option<zones::Counts>,
     /// Nodes of whose Pods not all could be marked: the next pass tries again.
     to_retry: BTreeSet<Text>,
-    /// Marks of Pods that are not answered yet.
-    marking: usize,
+    /// Marks of Pods, and taints that the pass itself changes, that are not answered yet.
+    asked: usize,
+    /// Nodes whose `NoSchedule` taints are being changed, and whether they have to be looked at again then.
+    scheduling: BTreeMap<Text, bool>,
     /// The pass has gone on until its requests are no longer held back.
     pass_waits: bool,
     removed: BTreeSet<Text>,
@@ -90,7 +92,7 @@ impl NodeLifecycle {
 
     /// The pass has something to wait for.
     fn is_under_way(&self) -> bool {
-        !self.writing.is_empty() || !self.freeing.is_empty() || self.marking > 0
+        !self.writing.is_empty() || !self.freeing.is_empty() || self.asked > 0
     }
 }
 
@@ -290,7 +292,7 @@ impl ControllerManager {
         }
         // A full update of the status: on a stale Pod it is refused, and the next pass tries again.
         let verb = Verb::Update(Arc::new(changed));
-        self.node_lifecycle.marking += 1;
+        self.node_lifecycle.asked += 1;
         // Of each Node one Pod after the other (`MarkPodsNotReady`). Simplified: all Nodes at the same time,
         // where the real ones are eight; and where it waits, the condition is dated as of now all the same.
         let turn = Turn::after_others(node.clone());
@@ -301,10 +303,15 @@ impl ControllerManager {
     }
 
     pub(super) fn pod_marked(&mut self, node: Text, answered: &Answered, ctx: &mut Ctx<Event>) {
-        self.node_lifecycle.marking = self.node_lifecycle.marking.saturating_sub(1);
         if answered.as_ref().is_err_and(|error| error.reason != Reason::NotFound) {
             self.node_lifecycle.to_retry.insert(node);
         }
+        self.pass_answered(ctx);
+    }
+
+    /// One of the requests for whose answers a pass waits has ended.
+    pub(super) fn pass_answered(&mut self, ctx: &mut Ctx<Event>) {
+        self.node_lifecycle.asked = self.node_lifecycle.asked.saturating_sub(1);
         self.end_late_pass(ctx);
     }
 

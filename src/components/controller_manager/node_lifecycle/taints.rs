@@ -21,9 +21,14 @@ const OF_CONDITIONS: [(&str, &str, Status); 6] = [
 ];
 
 impl ControllerManager {
-    /// Makes the `NoSchedule` taints what the Node's conditions and cordon say.
+    /// Makes the `NoSchedule` taints what the Node's conditions and cordon say, of each Node in one
+    /// request at a time: what changes meanwhile is looked at behind it.
     pub(super) fn sync_no_schedule(&mut self, object: &Arc<Object>, ctx: &mut Ctx<Event>) {
         let Some(node) = object.node() else { return };
+        if let Some(again) = self.node_lifecycle.scheduling.get_mut(object.name()) {
+            *again = true;
+            return;
+        }
         let effect = TaintEffect::NoSchedule;
         let of_conditions =
             OF_CONDITIONS.map(|(key, kind, at)| (key, node.conditions.is(kind, at)));
@@ -33,7 +38,8 @@ impl ControllerManager {
             return;
         }
         let managed: Vec<(&'static str, bool)> = managed().collect();
-        self.change_taints(object, Token::Unheeded, ctx, |node, now| {
+        let token = Token::NoSchedule(object.name().clone());
+        let is_asked = self.change_taints(object, token, ctx, |node, now| {
             for (key, wanted) in managed {
                 match wanted {
                     false => node.taints.retain(|taint| !taint.is(key, effect)),
@@ -42,6 +48,20 @@ impl ControllerManager {
                 }
             }
         });
+        if is_asked {
+            self.node_lifecycle.scheduling.insert(object.name().clone(), false);
+        }
+    }
+
+    /// A Node's `NoSchedule` taints were changed, or could not be.
+    pub(in super::super) fn no_schedule_changed(&mut self, node: &Text, ctx: &mut Ctx<Event>) {
+        let again = self.node_lifecycle.scheduling.remove(node);
+        let caches = &self.clients.local.caches;
+        if again == Some(true)
+            && let Some(object) = caches.named(Kind::Node, &Text::EMPTY, node).cloned()
+        {
+            self.sync_no_schedule(&object, ctx);
+        }
     }
 
     /// After the verdict: a Node that is not ready waits for its taint, a ready one loses it.
@@ -75,7 +95,7 @@ impl ControllerManager {
         if status == Status::True {
             if judged.current == Status::True {
                 self.node_lifecycle.zones.release(name);
-                self.remove_no_execute(object, Token::Unheeded, ctx);
+                self.remove_no_execute_in_pass(object, ctx);
                 return;
             }
             return self.node_lifecycle.zones.place(name, zone);
@@ -87,7 +107,8 @@ impl ControllerManager {
         let (mine, other) = keys(status);
         if node.has_taint(other, TaintEffect::NoExecute) {
             // Swapped at once: no rate limit.
-            return self.swap(object, mine, other, ctx);
+            self.node_lifecycle.asked += 1;
+            return self.swap(object, (mine, other), Token::PassTaint, ctx);
         }
         // The taint may be that of the leader before, and just be taken off.
         self.queue_for_taint(name, node.has_taint(mine, TaintEffect::NoExecute), ctx);
@@ -107,9 +128,8 @@ impl ControllerManager {
             if status == Status::True {
                 continue;
             }
-            let (mine, other) = keys(status);
             ctx.turn_of(cause.or(ctx.cause()), None);
-            self.swap(&object, mine, other, ctx);
+            self.swap(&object, keys(status), Token::Unheeded, ctx);
         }
         if !self.node_lifecycle.zones.have_waiting() {
             ctx.sleep(TAINT_PASS);
@@ -133,8 +153,8 @@ impl ControllerManager {
     fn swap(
         &mut self,
         object: &Arc<Object>,
-        mine: &'static str,
-        other: &'static str,
+        (mine, other): (&'static str, &'static str),
+        token: Token,
         ctx: &mut Ctx<Event>,
     ) {
         let effect = TaintEffect::NoExecute;
@@ -142,10 +162,17 @@ impl ControllerManager {
         if let Some(node) = without.node_mut() {
             node.taints.retain(|taint| !taint.is(mine, effect));
         }
-        self.change_taints(&Arc::new(without), Token::Unheeded, ctx, |node, now| {
+        self.change_taints(&Arc::new(without), token, ctx, |node, now| {
             node.taints.retain(|taint| !taint.is(other, effect));
             node.taints.push(Taint::new(mine, effect, Some(now)));
         });
+    }
+
+    /// Takes them off, and lets the pass wait for it.
+    pub(super) fn remove_no_execute_in_pass(&mut self, object: &Arc<Object>, ctx: &mut Ctx<Event>) {
+        if self.remove_no_execute(object, Token::PassTaint, ctx) {
+            self.node_lifecycle.asked += 1;
+        }
     }
 
     /// True if it had any to take off.

@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::super::{ControllerManager, Event, Settings, Token};
+use super::super::{ControllerManager, Event, Settings};
 use crate::api::kinds::label;
 use crate::api::{Kind, Labels};
 use crate::client::TokenBucket;
@@ -225,7 +225,7 @@ impl ControllerManager {
             zones.swap_limiter(&name, None, ctx.now());
         }
         for node in nodes {
-            self.remove_no_execute(&node, Token::Unheeded, ctx);
+            self.remove_no_execute_in_pass(&node, ctx);
         }
     }
 

@@ -102,3 +102,41 @@ fn evictions_for_taints_take_four_requests_each_and_deletions_come_last() {
     let first_deletion = all.iter().position(|words| count(words, "delete Pod") > 0);
     assert!(first_deletion.is_some_and(|tick| tick >= 10), "all reads come before: {all:?}");
 }
+
+#[test]
+fn a_nodes_taints_are_asked_for_once_until_that_is_answered() {
+    let mut manager = manager(settings(), &[node("a"), lease("a", 1)]);
+    let mut ill = node("a");
+    ill.node_mut().expect("a Node").unschedulable = true;
+    manager.shows(WatchKind::Modified, ill.clone());
+    let pressure = Condition::new("MemoryPressure", Status::True, "", "", SimTime::ZERO);
+    ill.node_mut().expect("a Node").conditions.set(pressure);
+    manager.shows(WatchKind::Modified, ill.clone());
+    assert_eq!(manager.waiting(), ["patch Node/a"]);
+    let cordoned = manager.grant("patch Node/a");
+    assert_eq!(taints(&cordoned), ["node.kubernetes.io/unschedulable:NoSchedule"]);
+    // What came meanwhile.
+    let written = manager.grant("patch Node/a");
+    assert!(taints(&written).contains(&"node.kubernetes.io/memory-pressure:NoSchedule".to_owned()));
+    assert!(manager.waiting().is_empty());
+}
+
+#[test]
+fn a_pass_waits_for_the_taints_that_it_takes_off() {
+    let mut back = node("a");
+    back.node_mut().expect("a Node").taints =
+        vec![Taint::new(taint::UNREACHABLE, TaintEffect::NoExecute, Some(SimTime::ZERO))];
+    let mut manager = manager(settings(), &[back, lease("a", 1)]);
+    pass(&mut manager, 1);
+    manager.play(Input::Due(Event::PassEnded));
+    let asked = |manager: &Manager| {
+        let waiting = manager.waiting();
+        waiting.iter().filter(|what| *what == "patch Node/a").count()
+    };
+    assert_eq!(asked(&manager), 1);
+    manager.play(Input::Tick(MONITOR));
+    assert_eq!(asked(&manager), 1, "not once more while that is under way");
+    manager.grant("patch Node/a");
+    manager.play(Input::Tick(MONITOR));
+    assert_eq!(asked(&manager), 1, "its cache still shows the taint");
+}

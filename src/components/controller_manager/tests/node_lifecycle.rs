@@ -299,7 +299,7 @@ fn a_node_waits_for_the_taint_that_its_status_asks_for_until_it_has_it() {
     for (ready, mine, key) in pairs {
         for is_shown in [true, false] {
             let mut manager = beside_a_ready_one(node_that_is("a", ready));
-            manager.writes();
+            manager.grant("patch Node/a");
             manager.play(Input::Tick(TAINT_PASS));
             assert_eq!(written_taints(&mut manager), Some(no_execute(mine)));
             // Else its write has failed: it is queued again, and the limiter lets it through.
