@@ -72,9 +72,7 @@ pub struct Lease {
 /// The state at an index of the log: a member's database.
 #[derive(Clone, Debug, Default)]
 pub struct Database {
-    /// When the cluster was made anew out of a copy; the beginning, if it never was. Revisions of
-    /// different histories have nothing to do with each other.
-    pub history: SimTime,
+    pub origin: Origin,
     /// The last entry that is in it.
     pub applied: Index,
     pub objects: BTreeMap<ObjectKey, Arc<Object>>,
@@ -89,12 +87,22 @@ pub struct Database {
     pub removed: BTreeSet<MemberId>,
 }
 
+/// Where a member's data come from. Times are those of a copy's first start; the beginning, if it is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Which cluster it is, in the place of etcd's cluster ID: only members of one talk to each other.
+    pub cluster: SimTime,
+    /// When it was last made anew, or one member's data were made those of the cluster. Revisions of
+    /// different histories have nothing to do with each other.
+    pub history: SimTime,
+}
+
 /// What members say to each other.
 #[derive(Clone, Debug)]
 pub enum PeerMessage {
     /// A member opens the stream on which the other is to send to it.
     Open {
-        history: SimTime,
+        cluster: SimTime,
         from: MemberId,
         to: MemberId,
     },
@@ -106,7 +114,7 @@ pub enum PeerMessage {
     /// Nothing to say for a while; the stream lives.
     Alive,
     Raft(RaftMessage<Proposal>),
-    /// The same on a connection of its own, for a member of the cluster with this history.
+    /// The same on a connection of its own, for a member of this cluster.
     Posted(SimTime, RaftMessage<Proposal>),
     /// A snapshot's message with the state that belongs to it.
     Snapshot(RaftMessage<Proposal>, Arc<Database>),
@@ -117,7 +125,7 @@ pub enum PeerMessage {
     Forwarded(u64, Box<StoreAnswer>),
     /// Whoever starts without data asks who belongs to the cluster.
     WhoIsMember,
-    Members(Vec<MemberInfo>, SimTime),
+    Members(Vec<MemberInfo>, Origin),
     /// Whoever starts with data asks for a hash of the other's.
     AskHash,
     Hash,

@@ -7,7 +7,7 @@ mod store;
 
 use crate::api::{Answered, ApiError, EtcdCall, EtcdReply, Request, WatchEvent};
 use crate::engine::Text;
-pub use members::{Database, Lease, MemberInfo, PeerMessage, Proposal, Proposed, Write};
+pub use members::{Database, Lease, MemberInfo, Origin, PeerMessage, Proposal, Proposed, Write};
 pub use store::{
     Committed, Consistency, GrpcCode, LeaseId, MemberStatus, StoreAnswer, StoreError,
     StoreOperation, StoreRequest,

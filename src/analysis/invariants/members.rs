@@ -118,7 +118,7 @@ impl Glimpse {
     pub fn of(raft: &Raft<Proposal>, store: &Store) -> Glimpse {
         let last = raft.last_index();
         Glimpse {
-            history: store.history(),
+            history: store.origin().history,
             term: raft.term(),
             role: raft.role(),
             committed: raft.committed(),

@@ -107,7 +107,7 @@ impl Member {
         ctx: &mut Ctx<Event>,
     ) {
         let Committed { revision, old, new } = committed.clone();
-        let history = self.store.history();
+        let history = self.store.origin().history;
         ctx.trace(Trace::Committed { history, revision, old, new, by, writer });
         self.publish_change(committed, ctx);
     }

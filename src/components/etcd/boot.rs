@@ -10,11 +10,11 @@ use super::{
     BACKUP, COMPACTION, COUNTED, DATA_DIR, Etcd, Event, FILLED, FLAGS, Life, Member, PEER_PORT,
     Settings, Store, ticker,
 };
-use crate::engine::{Duration, Phase, Rule, SimTime, Text, Timer, index_below};
+use crate::engine::{Duration, Phase, Rule, Text, Timer, index_below};
 use crate::infra::{ConnectionId, Ctx, Input};
 use crate::raft::{Disk, MemberId, Role};
 use crate::timeline::Cause;
-use crate::wire::{Database, MemberInfo, Message, PeerMessage, Proposal};
+use crate::wire::{Database, MemberInfo, Message, Origin, PeerMessage, Proposal};
 use std::sync::Arc;
 
 /// What the data directory is after `etcdutl snapshot restore`, until the next start.
@@ -29,7 +29,6 @@ pub struct Joining {
     asked: Option<ConnectionId>,
     /// How long it waits for the one that was asked.
     turn: Timer,
-    left: Left,
     /// What clients want: their connections wait until it serves, as in the kernel's backlog.
     held: Vec<(Input<Event>, Cause)>,
 }
@@ -49,13 +48,6 @@ impl Joining {
 enum ClusterState {
     New,
     Existing,
-}
-
-/// What an earlier process has left besides the data directory.
-#[derive(Clone, Debug, Default)]
-struct Left {
-    backup: Option<Arc<Database>>,
-    next: u32,
 }
 
 /// What a person has written for this start.
@@ -96,53 +88,39 @@ impl Etcd {
         if let Some(vms) = initial_cluster(written.as_ref()) {
             self.initial_cluster = vms;
         }
-        let dir = ctx.disk().read(DATA_DIR).cloned();
-        let has_backup = ctx.disk().read(BACKUP).is_some();
-        let old = self.member.take();
-        let mut left = Left::default();
-        if let Some(old) = &old {
-            left = Left { backup: old.backup.clone().filter(|_| has_backup), next: old.next };
+        if let Some(old) = self.member.take() {
+            self.set_aside = Some(old);
         }
-        match (dir.as_deref(), old) {
-            (Some(RESTORED), _) if left.backup.is_some() => {
-                let backup = left.backup.clone().expect("just seen");
-                self.restore(&backup, left, ctx);
-            }
-            (Some(_), Some(old)) => {
-                let Member { id, wal, store, .. } = *old;
-                // With all that it has: also who is to be dropped is asked.
-                let others = self.to_check(id, &wal, &store);
-                let (wal, store) = match flags.force_new_cluster {
-                    true => alone(id, wal, store, ctx),
-                    false => (wal, store),
-                };
-                self.resume((id, wal, store), others, left, ctx);
-            }
+        match ctx.disk().read(DATA_DIR).map(Text::as_str) {
+            Some(RESTORED) => self.restore(ctx),
+            Some(_) if self.set_aside.is_some() => self.resume(flags.force_new_cluster, ctx),
             // Without data, or with a directory that holds none.
-            _ => self.join(flags.state, left, ctx),
+            _ => self.join(flags.state, ctx),
         }
         self.serve_those_held(held, ctx);
     }
 
-    /// A process with data goes on where the last one was, once it has asked these.
-    fn resume(
-        &mut self,
-        (id, mut wal, store): (MemberId, Disk<Proposal>, Store),
-        others: Vec<Text>,
-        left: Left,
-        ctx: &mut Ctx<Event>,
-    ) {
-        if store.is_removed(id) {
+    /// A process with data goes on where the last one was, once it has asked the others for their hashes.
+    fn resume(&mut self, force_new_cluster: bool, ctx: &mut Ctx<Event>) {
+        let Some(old) = &self.set_aside else { return };
+        let id = old.id;
+        if old.store.is_removed(id) {
             ctx.log("the member has been permanently removed from the cluster");
             ctx.log("data-dir used by this member must be removed");
             return self.end(ctx);
         }
+        // With all that it has: also who is to be dropped is asked.
+        let others = self.to_check(id, &old.wal, &old.store);
+        let (mut wal, store) = match force_new_cluster {
+            true => alone(id, &old.wal, &old.store, ctx),
+            false => (old.wal.clone(), old.store.clone()),
+        };
         // The database has applied more of the log than its snapshot has: also of the changes of
         // the group.
         if store.applied() > wal.snapshot.index {
             wal.snapshot.membership = store.database().membership();
         }
-        if self.load((id, wal, store), left, ctx) {
+        if self.load((id, wal, store), ctx) {
             match others.is_empty() {
                 true => self.begin(&[], ctx),
                 false => self.begin_check(others, ctx),
@@ -153,41 +131,45 @@ impl Etcd {
     /// Starts a member with this on its disk, linked to those in its database and to these.
     fn run(
         &mut self,
-        (id, wal, store): (MemberId, Disk<Proposal>, Store),
+        data: (MemberId, Disk<Proposal>, Store),
         others: &[MemberInfo],
-        left: Left,
         ctx: &mut Ctx<Event>,
     ) {
-        if self.load((id, wal, store), left, ctx) {
+        if self.load(data, ctx) {
             self.begin(others, ctx);
         }
     }
 
-    /// Reads what is on a member's disk; false if that ends the process.
+    /// Reads what is on a member's disk; false if that ends the process, and what it had is as it was.
     fn load(
         &mut self,
         (id, wal, store): (MemberId, Disk<Proposal>, Store),
-        left: Left,
         ctx: &mut Ctx<Event>,
     ) -> bool {
-        match Member::new(self.settings, id, wal, store) {
-            Ok(mut member) => {
-                (member.backup, member.next) = (left.backup, left.next);
-                let has_dir = ctx.disk().read(DATA_DIR).is_some_and(|dir| *dir == *FILLED);
-                if !has_dir && let Err(full) = ctx.write(DATA_DIR, FILLED) {
-                    ctx.log(format!("failed to create WAL: mkdir {DATA_DIR}: {full}"));
-                    self.end(ctx);
-                    return false;
-                }
-                self.member = Some(Box::new(member));
-                true
-            }
+        let mut member = match Member::new(self.settings, id, wal, store) {
+            Ok(member) => member,
             Err(fatal) => {
                 ctx.log(format!("panic: {fatal}"));
                 self.end(ctx);
-                false
+                return false;
             }
+        };
+        let has_dir = ctx.disk().read(DATA_DIR).is_some_and(|dir| *dir == *FILLED);
+        if !has_dir && let Err(full) = ctx.write(DATA_DIR, FILLED) {
+            ctx.log(format!("failed to create WAL: mkdir {DATA_DIR}: {full}"));
+            self.end(ctx);
+            return false;
         }
+        member.backup = self.saved(ctx);
+        member.next = self.set_aside.take().map_or(0, |old| old.next);
+        self.member = Some(Box::new(member));
+        true
+    }
+
+    /// What `etcdctl snapshot save` has written on this VM, if the file is still there.
+    fn saved(&self, ctx: &Ctx<Event>) -> Option<Arc<Database>> {
+        let backup = self.set_aside.as_ref()?.backup.clone();
+        backup.filter(|_| ctx.disk().read(BACKUP).is_some())
     }
 
     /// The member that has been read takes part.
@@ -199,26 +181,30 @@ impl Etcd {
     }
 
     /// `etcdutl snapshot restore`: a new cluster of one, with new numbers and the old data.
-    fn restore(&mut self, backup: &Database, left: Left, ctx: &mut Ctx<Event>) {
-        let id = Store::of(backup).next_member();
+    fn restore(&mut self, ctx: &mut Ctx<Event>) {
+        let Some(backup) = self.saved(ctx) else {
+            ctx.log(format!("snapshot restore: open {BACKUP}: no such file or directory"));
+            return self.end(ctx);
+        };
+        let id = Store::of(&backup).next_member();
         let own = MemberInfo { id, vm: ctx.host().clone(), started: false, learner: false };
-        let mut store = Store::of(backup).made_anew(ctx.now(), vec![own]);
+        let mut store = Store::of(&backup).restored(ctx.now(), own);
         store.set_applied(1);
         let wal = Disk::with_snapshot(first_snapshot(store.database().membership()));
-        self.run((id, wal, store), &[], left, ctx);
+        self.run((id, wal, store), &[], ctx);
     }
 
     /// Asks the others who belongs to the cluster, one after the other in the order of their addresses
     /// (`cluster_util.go`, `getClusterFromRemotePeers`).
     ///
     /// Simplified: a member's address is its VM's name.
-    fn join(&mut self, state: ClusterState, left: Left, ctx: &mut Ctx<Event>) {
+    fn join(&mut self, state: ClusterState, ctx: &mut Ctx<Event>) {
         let host = ctx.host().clone();
         let others = self.initial_cluster.iter().filter(|vm| **vm != host);
         let mut unasked: Vec<Text> = others.cloned().collect();
         unasked.sort_unstable_by(|a, b| b.cmp(a));
         let (asked, turn, held) = (None, Timer::default(), Vec::new());
-        self.phase = Life::Joining(Joining { state, unasked, asked, turn, left, held });
+        self.phase = Life::Joining(Joining { state, unasked, asked, turn, held });
         self.ask_next(ctx);
     }
 
@@ -249,8 +235,8 @@ impl Etcd {
         let settings = self.settings;
         let Life::Joining(joining) = &mut self.phase else { return };
         match input {
-            Input::Message(_, Message::Peer(PeerMessage::Members(members, history))) => {
-                self.told(members, history, ctx);
+            Input::Message(_, Message::Peer(PeerMessage::Members(members, origin))) => {
+                self.told(members, origin, ctx);
             }
             // It is connected: now the whole request may take its time.
             Input::Message(from, Message::Handshake) if joining.asked == Some(from) => {
@@ -293,19 +279,17 @@ impl Etcd {
     }
 
     /// A running member has said who belongs to the cluster.
-    fn told(&mut self, members: Vec<MemberInfo>, history: SimTime, ctx: &mut Ctx<Event>) {
+    fn told(&mut self, members: Vec<MemberInfo>, origin: Origin, ctx: &mut Ctx<Event>) {
         let Life::Joining(joining) = std::mem::replace(&mut self.phase, Life::Over) else { return };
-        let Joining { state, asked, left, held, .. } = joining;
+        let Joining { state, asked, held, .. } = joining;
         if let Some(connection) = asked {
             ctx.close(connection);
         }
         let own = members.iter().find(|member| member.vm == *ctx.host());
         match (state, own) {
             (ClusterState::Existing, Some(own)) => {
-                let mut database = Database { history, ..Database::default() };
-                database.members = Vec::new();
-                let id = own.id;
-                self.run((id, Disk::default(), Store::of(&database)), &members, left, ctx);
+                let store = Store::of(&Database { origin, ..Database::default() });
+                self.run((own.id, Disk::default(), store), &members, ctx);
                 self.serve_those_held(held, ctx);
             }
             (ClusterState::New, Some(own)) => {
@@ -325,7 +309,7 @@ impl Etcd {
     /// Nobody has answered.
     fn ask_in_vain(&mut self, ctx: &mut Ctx<Event>) {
         let Life::Joining(joining) = std::mem::replace(&mut self.phase, Life::Over) else { return };
-        let Joining { state, asked, left, held, .. } = joining;
+        let Joining { state, asked, held, .. } = joining;
         if let Some(connection) = asked {
             ctx.close(connection);
         }
@@ -352,30 +336,32 @@ impl Etcd {
             ctx.log("couldn't find local name in the initial cluster configuration");
             return self.end(ctx);
         };
-        let mut store = Store::default().made_anew(SimTime::ZERO, members);
+        let mut store = Store::default().of_members(members);
         store.set_applied(1);
         let wal = Disk::with_snapshot(first_snapshot(store.database().membership()));
-        self.run((id, wal, store), &[], left, ctx);
+        self.run((id, wal, store), &[], ctx);
         self.serve_those_held(held, ctx);
     }
 
+    /// The start has failed: the disk has what it had.
     fn end(&mut self, ctx: &mut Ctx<Event>) {
+        self.member = self.set_aside.take();
         self.phase = Life::Over;
         ctx.exit();
     }
 }
 
-/// `--force-new-cluster`: keeps what it has of the data and drops everybody else. What was not
+/// `--force-new-cluster`: keeps what it has of the data and removes everybody else. What was not
 /// committed is lost.
 fn alone(
     id: MemberId,
-    wal: Disk<Proposal>,
-    store: Store,
+    wal: &Disk<Proposal>,
+    store: &Store,
     ctx: &Ctx<Event>,
 ) -> (Disk<Proposal>, Store) {
-    let Some(own) = store.member(id).cloned() else { return (wal, store) };
+    let Some(own) = store.member(id).cloned() else { return (wal.clone(), store.clone()) };
     let own = MemberInfo { learner: false, ..own };
-    let store = store.made_anew(ctx.now(), vec![own]);
+    let store = store.clone().without_others(ctx.now(), own);
     let snapshot = crate::raft::Snapshot {
         index: store.applied(),
         term: wal.hard_state.term,

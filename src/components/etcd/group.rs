@@ -24,8 +24,7 @@ impl Etcd {
     ) -> Vec<Etcd> {
         assert!(leader < vms.len(), "one of the members leads");
         let numbered = || (1..).map(MemberId).zip(vms);
-        let store = Store::holding(objects).made_anew(
-            SimTime::ZERO,
+        let store = Store::holding(objects).of_members(
             numbered()
                 .map(|(id, vm)| MemberInfo { id, vm: vm.clone(), started: true, learner: false })
                 .collect(),
@@ -39,6 +38,7 @@ impl Etcd {
                 settings,
                 initial_cluster: vms.to_vec(),
                 phase: Life::Running,
+                set_aside: None,
                 member: Some(Box::new(member)),
             })
             .collect()

@@ -130,6 +130,8 @@ pub struct Etcd {
     phase: Life,
     /// Its data survive the process, and are lost with the data directory.
     member: Option<Box<Member>>,
+    /// What was on the disk before this start, until a member has begun with it or in its place.
+    set_aside: Option<Box<Member>>,
 }
 
 /// How far a process has come.
@@ -227,7 +229,7 @@ const ALIVE: ActivityId = ActivityId(2);
 impl Etcd {
     /// A member that is to join a cluster of members on these VMs, without data as yet.
     pub fn joining(settings: Settings, initial_cluster: Vec<Text>) -> Etcd {
-        Etcd { settings, initial_cluster, phase: Life::Over, member: None }
+        Etcd { settings, initial_cluster, phase: Life::Over, member: None, set_aside: None }
     }
 
     /// The number of the member whose data these are; nothing without data.

@@ -155,8 +155,8 @@ impl Member {
 
     fn ask_to_open(&self, id: MemberId, ctx: &mut Ctx<Event>) {
         let Some(reader) = self.peer(id).and_then(|peer| peer.reader) else { return };
-        let (history, from) = (self.store.history(), self.id);
-        ctx.send(reader, Message::Peer(PeerMessage::Open { history, from, to: id }));
+        let (cluster, from) = (self.store.origin().cluster, self.id);
+        ctx.send(reader, Message::Peer(PeerMessage::Open { cluster, from, to: id }));
     }
 
     /// Nothing came of a dial so far: the handshake is tried once more, then the dial is over.
@@ -241,13 +241,13 @@ impl Member {
         }
         match message {
             PeerMessage::Raft(message) => self.step(message, ctx),
-            PeerMessage::Posted(history, message) => {
-                if history == self.store.history() && message.to == self.id {
+            PeerMessage::Posted(cluster, message) => {
+                if cluster == self.store.origin().cluster && message.to == self.id {
                     self.step(message, ctx);
                 }
             }
-            PeerMessage::Open { history, from: id, to } => {
-                let answer = self.admit(from, history, id, to);
+            PeerMessage::Open { cluster, from: id, to } => {
+                let answer = self.admit(from, cluster, id, to);
                 ctx.send(from, Message::Peer(answer));
             }
             PeerMessage::Opened => self.opened(from, ctx),
@@ -276,7 +276,7 @@ impl Member {
             PeerMessage::Forwarded(number, answer) => self.forwarded(number, *answer, ctx),
             PeerMessage::WhoIsMember => {
                 let members = self.store.members().to_vec();
-                let answer = PeerMessage::Members(members, self.store.history());
+                let answer = PeerMessage::Members(members, self.store.origin());
                 ctx.send(from, Message::Peer(answer));
             }
             PeerMessage::AskHash => self.tell_hash(from, ctx),
@@ -284,18 +284,22 @@ impl Member {
         }
     }
 
-    /// A member opens a stream to hear this one.
+    /// A member opens a stream to hear this one. First comes which cluster it is of: the numbers of another
+    /// one's members mean nothing here (`ServeHTTP` of `rafthttp/http.go`).
     fn admit(
         &mut self,
         stream: ConnectionId,
-        history: SimTime,
+        cluster: SimTime,
         id: MemberId,
         to: MemberId,
     ) -> PeerMessage {
+        if cluster != self.store.origin().cluster {
+            return PeerMessage::Refused;
+        }
         if self.store.is_removed(id) {
             return PeerMessage::Gone;
         }
-        let is_own = history == self.store.history() && to == self.id;
+        let is_own = to == self.id;
         match self.peer_mut(id).filter(|_| is_own) {
             Some(peer) => {
                 peer.writer = Some(stream);

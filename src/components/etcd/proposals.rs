@@ -164,9 +164,14 @@ impl Member {
         if self.raft.leader().is_none() {
             return self.proposals.waiting.push(payload);
         }
-        let id = number_of(&payload);
+        // Of a change of the group nobody hears that it was dropped (`ProposeConfChange` of
+        // `raft/node.go` does not wait): its client gives it up.
+        let told = match &payload {
+            Payload::Normal(proposal) => Some(proposal.id),
+            Payload::Empty | Payload::Change(..) => None,
+        };
         if self.raft.propose(payload).is_err()
-            && let Some(id) = id
+            && let Some(id) = told
         {
             self.answer_proposal(id, failed(DROPPED), ctx);
         }

@@ -9,7 +9,7 @@
 use crate::api::{Kind, Object, ObjectKey, Revision};
 use crate::engine::{SimTime, Text};
 use crate::raft::{Index, MemberId};
-use crate::wire::{Committed, Database, Lease, LeaseId, MemberInfo};
+use crate::wire::{Committed, Database, Lease, LeaseId, MemberInfo, Origin};
 use std::sync::{Arc, OnceLock};
 
 /// Committed objects and how they came about.
@@ -43,13 +43,13 @@ impl Store {
 
     /// True if it has applied what the other has not.
     pub fn is_ahead_of(&self, other: &Store) -> bool {
-        let place = |store: &Store| (store.database.history, store.database.applied);
+        let place = |store: &Store| (store.database.origin.history, store.database.applied);
         place(self) > place(other)
     }
 
-    /// When the cluster was made anew out of a copy.
-    pub fn history(&self) -> SimTime {
-        self.database.history
+    /// Which cluster's data these are, and since when.
+    pub fn origin(&self) -> Origin {
+        self.database.origin
     }
 
     /// The last entry of the log that is in it.
@@ -245,13 +245,28 @@ impl Store {
         found.map(change).is_some()
     }
 
-    /// The store of a new cluster made of this one's data, with other members.
-    pub fn made_anew(mut self, at: SimTime, members: Vec<MemberInfo>) -> Store {
-        let others = std::mem::replace(&mut self.database.members, members);
-        let own = |id: MemberId| self.database.members.iter().any(|member| member.id == id);
-        let left_out = others.iter().map(|member| member.id).filter(|id| !own(*id));
+    /// This store as that of a cluster of these members.
+    pub fn of_members(mut self, members: Vec<MemberInfo>) -> Store {
+        self.database.members = members;
+        self
+    }
+
+    /// The same data with this one member, and everybody else removed: the cluster stays the one that it is.
+    pub fn without_others(mut self, at: SimTime, own: MemberInfo) -> Store {
+        let id = own.id;
+        let others = std::mem::replace(&mut self.database.members, vec![own]);
+        let left_out = others.iter().map(|member| member.id).filter(|other| *other != id);
         self.database.removed.extend(left_out);
-        self.database.history = at;
+        self.database.origin.history = at;
+        self
+    }
+
+    /// The store of another cluster of one, made of these data: it knows nothing of their members
+    /// (`TrimMembershipFromBackend` of `membership/store.go`).
+    pub fn restored(mut self, at: SimTime, own: MemberInfo) -> Store {
+        self.database.removed.clear();
+        self.database.members = vec![own];
+        self.database.origin = Origin { cluster: at, history: at };
         self
     }
 }

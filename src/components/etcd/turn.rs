@@ -202,7 +202,7 @@ impl Member {
                 }
                 (None, _) => {
                     if let Some(vm) = post {
-                        let posted = PeerMessage::Posted(self.store.history(), message);
+                        let posted = PeerMessage::Posted(self.store.origin().cluster, message);
                         ctx.post(vm, PEER_PORT, Message::Peer(posted));
                     }
                     self.raft.report_unreachable(to);

@@ -206,3 +206,15 @@ fn what_a_client_asks_of_a_member_that_still_joins_waits_until_it_serves() {
     let unheard = asked.iter().filter(|id| cluster.words(**id) != "Value").count();
     assert_eq!(unheard, 0, "of {}: {}", asked.len(), cluster.words(asked[0]));
 }
+
+#[test]
+fn while_the_leader_hands_over_a_put_is_dropped_and_a_change_of_the_group_is_not_answered() {
+    let mut cluster = Cluster::of(3, 1);
+    cluster.isolate(2);
+    cluster.ask(0, StoreOperation::MoveLeader(MemberId(3)));
+    cluster.run_for(20);
+    assert_eq!(cluster.result(0, put("b", 0), 20), "Unknown raft proposal dropped");
+    let change = cluster.ask(0, add_learner("vm-3"));
+    cluster.run_for(20_000);
+    assert_eq!(cluster.words(change), "open");
+}

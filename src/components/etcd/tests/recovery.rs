@@ -192,3 +192,101 @@ fn without_anything_a_first_cluster_is_made() {
     assert_eq!(cluster.result(2, put("b", 0), 200), "Committed");
     assert_eq!([1, 2, 3].map(|number| cluster.revision(number)), [1, 1, 1]);
 }
+
+#[test]
+fn a_backup_restored_beside_a_living_quorum_makes_a_second_cluster() {
+    let mut cluster = Cluster::of(3, 1);
+    assert_eq!(cluster.result(2, StoreOperation::SnapshotSave, 20), "Done");
+    cluster.kill(2);
+    cluster.hosts[2].vm.disk.write(DATA_DIR, RESTORED);
+    cluster.start(2);
+    cluster.run_for(5_000);
+    assert!(
+        [0, 1, 2].iter().all(|number| cluster.is_alive(*number)),
+        "they leave each other alone"
+    );
+    assert_eq!(cluster.result(2, put("b", 0), 50), "Committed");
+    assert_eq!(cluster.result(0, put("c", 0), 50), "Committed");
+    assert!(cluster.store(2).get(&key("c")).is_none() && cluster.store(0).get(&key("b")).is_none());
+    assert_eq!([0, 2].map(|number| cluster.store(number).members().len()), [3, 1]);
+}
+
+#[test]
+fn a_member_made_a_cluster_of_its_own_ends_those_whom_it_has_removed() {
+    let mut cluster = Cluster::of(3, 1);
+    cluster.kill(1);
+    cluster.hosts[1].vm.disk.write(FLAGS, "ETCD_FORCE_NEW_CLUSTER=true");
+    cluster.start(1);
+    cluster.run_for(5_000);
+    assert_eq!([0, 1, 2].map(|number| cluster.is_alive(number)), [false, true, false]);
+    assert!(cluster.logs(0, "permanently removed"));
+}
+
+#[test]
+fn a_removed_member_says_so_at_each_start() {
+    let mut cluster = Cluster::of(3, 1);
+    let id = cluster.hosts[2].etcd.id().expect("it has data");
+    assert_eq!(cluster.result(0, StoreOperation::MemberRemove(id), 50), "Members");
+    cluster.run_for(3_000);
+    assert!(!cluster.is_alive(2));
+    let vm = vm_name(2);
+    let again = StoreOperation::MemberAdd { vm, learner: false };
+    assert_eq!(cluster.result(0, again, 50), "Members");
+    cluster.hosts[2].vm.disk.write(FLAGS, "ETCD_INITIAL_CLUSTER_STATE=existing");
+    for _ in 0..3 {
+        cluster.hosts[2].logs.clear();
+        cluster.start(2);
+        cluster.run_for(2_000);
+        assert!(!cluster.is_alive(2));
+        assert!(cluster.logs(2, "data-dir used by this member must be removed"));
+    }
+    cluster.hosts[2].vm.disk.remove(DATA_DIR);
+    cluster.start(2);
+    cluster.run_for(2_000);
+    assert!(cluster.is_alive(2), "without its old data it joins");
+    assert_ne!(cluster.hosts[2].etcd.id(), Some(id));
+}
+
+#[test]
+fn a_start_that_fails_loses_no_backup() {
+    let mut cluster = Cluster::of(3, 1);
+    assert_eq!(cluster.result(0, StoreOperation::SnapshotSave, 20), "Done");
+    cluster.kill(0);
+    cluster.hosts[0].vm.disk.remove(DATA_DIR);
+    cluster.start(0);
+    cluster.run_for(2_000);
+    assert!(!cluster.is_alive(0));
+    cluster.hosts[0].vm.disk.write(DATA_DIR, RESTORED);
+    cluster.start(0);
+    cluster.run_for(2_000);
+    assert_eq!(cluster.result(0, put("b", 0), 50), "Committed");
+    assert_eq!(cluster.store(0).members().len(), 1);
+}
+
+#[test]
+fn a_directory_that_is_put_back_has_its_data() {
+    let mut cluster = Cluster::of(3, 1);
+    cluster.kill(2);
+    let taken = cluster.hosts[2].vm.disk.read(DATA_DIR).cloned().expect("it has data");
+    cluster.hosts[2].vm.disk.remove(DATA_DIR);
+    cluster.start(2);
+    cluster.run_for(2_000);
+    assert!(!cluster.is_alive(2), "as a new member it is refused");
+    cluster.hosts[2].vm.disk.write(DATA_DIR, taken);
+    cluster.start(2);
+    many(&mut cluster, 5);
+    cluster.run_for(2_000);
+    assert_eq!(cluster.revision(2), cluster.revision(0));
+}
+
+#[test]
+fn what_was_never_saved_is_not_restored_and_nobody_joins_in_its_place() {
+    let mut cluster = Cluster::of(3, 1);
+    cluster.kill(2);
+    cluster.hosts[2].vm.disk.write(DATA_DIR, RESTORED);
+    cluster.hosts[2].vm.disk.write(FLAGS, "ETCD_INITIAL_CLUSTER_STATE=existing");
+    cluster.start(2);
+    cluster.run_for(2_000);
+    assert!(!cluster.is_alive(2));
+    assert!(cluster.logs(2, "no such file or directory"));
+}
