@@ -37,6 +37,7 @@ mod scenarios;
 mod sparse;
 mod stalled;
 mod static_pods;
+mod supervisors;
 mod throttled;
 mod tidy;
 mod traces;

@@ -133,10 +133,20 @@ impl LeaderElection {
         lease: &'static str,
         settings: ElectionSettings,
     ) -> LeaderElection {
+        LeaderElection::for_lock(number, server, lock(lease), settings)
+    }
+
+    /// The same for a Lease anywhere.
+    pub fn for_lock(
+        number: u8,
+        server: Address,
+        lock: ObjectKey,
+        settings: ElectionSettings,
+    ) -> LeaderElection {
         LeaderElection {
             number,
             settings,
-            lock: lock(lease),
+            lock,
             api: Api::new(number, server, settings.deadline.scaled(1, 2), settings.retries),
             identity: Text::EMPTY,
             role: Role::Idle,

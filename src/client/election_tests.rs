@@ -11,7 +11,7 @@ use crate::infra::{Address, Broken, ConnectionId, Ctx, Port, Start};
 use crate::wire::Message;
 use std::sync::Arc;
 
-const DEFAULTS: ElectionSettings = ElectionSettings {
+pub const DEFAULTS: ElectionSettings = ElectionSettings {
     lease: Duration::from_secs(15),
     deadline: Duration::from_secs(10),
     retry: Duration::from_secs(2),

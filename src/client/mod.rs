@@ -12,6 +12,9 @@ mod cluster;
 mod cluster_cache;
 #[cfg(test)]
 mod cluster_cache_tests;
+mod elected;
+#[cfg(test)]
+mod elected_tests;
 mod election;
 #[cfg(test)]
 mod election_tests;
@@ -41,6 +44,7 @@ pub use api::{Alarm, Api, Incoming, Limit, Ring, USUAL};
 pub use clients::Clients;
 pub use cluster::{Caches, Client, ClientSettings, News, Token};
 pub use cluster_cache::{ClusterCache, Contact, ProbeSettings};
+pub use elected::{Elected, Manager, manager_lock};
 pub use election::{
     ElectionSettings, Heard, LeaderElection, Renewal, Standing, lock as lease_lock, steady_identity,
 };

@@ -4,7 +4,7 @@
 
 use super::mistake::nearest;
 use crate::engine::{Duration, SimTime, Text};
-use crate::world::{Blueprint, Leaders, Provider};
+use crate::world::{Blueprint, Leaders, Management, Provider};
 use std::collections::BTreeMap;
 
 /// The pinned phases of a run, counted from its first fault.
@@ -16,26 +16,38 @@ pub struct Given {
 }
 
 /// Every phase that can be given, with what it is.
-pub const PHASES: [(&str, &str); 5] = [
+pub const PHASES: [(&str, &str); 6] = [
     ("vmOperatorResync", "how long after the first fault VM Operator's next resync comes"),
     ("etcdLeader", "the control-plane VM whose etcd member leads when the run begins"),
     ("controllerManagerLeader", "the control-plane VM whose kube-controller-manager leads"),
     ("schedulerLeader", "the control-plane VM whose kube-scheduler leads"),
     ("cloudControllerLeader", "the control-plane VM whose cloud-controller-manager leads"),
+    (
+        "clusterApiLeader",
+        "the Supervisor's VM whose capi-controller-manager leads; the other managers' leaders are on the next ones",
+    ),
 ];
 
 impl Given {
     /// Notes a phase, or says what is wrong with it on a platform of this blueprint.
     pub fn note(&mut self, key: &str, value: &str, blueprint: &Blueprint) -> Result<(), String> {
+        let plane = |name| number_of(name, "control-plane", blueprint.control_planes);
         match key {
             "vmOperatorResync" => self.note_resync(value, blueprint)?,
-            "etcdLeader" => self.leaders.etcd = Some(plane(value, blueprint)?),
+            "etcdLeader" => self.leaders.etcd = Some(plane(value)?),
             "controllerManagerLeader" => {
-                self.leaders.controller_manager = Some(plane(value, blueprint)?);
+                self.leaders.controller_manager = Some(plane(value)?);
             }
-            "schedulerLeader" => self.leaders.scheduler = Some(plane(value, blueprint)?),
+            "schedulerLeader" => self.leaders.scheduler = Some(plane(value)?),
             "cloudControllerLeader" => {
-                self.leaders.cloud_controller = Some(plane(value, blueprint)?);
+                self.leaders.cloud_controller = Some(plane(value)?);
+            }
+            "clusterApiLeader" => {
+                let supervisors = match blueprint.management {
+                    Management::Separate => blueprint.supervisors,
+                    Management::Own => 0,
+                };
+                self.leaders.first_manager = Some(number_of(value, "supervisor", supervisors)?);
             }
             _ => {
                 let known: Vec<&str> = PHASES.iter().map(|(name, _)| *name).collect();
@@ -83,10 +95,12 @@ impl Given {
     /// The phases in words, by name.
     pub fn words(self) -> BTreeMap<Text, Text> {
         let resync = self.vm_operator_resync.map(|away| away.to_string());
-        let Leaders { etcd, controller_manager, scheduler, cloud_controller } = self.leaders;
-        let leaders = [etcd, controller_manager, scheduler, cloud_controller]
-            .map(|leader| leader.map(plane_name));
-        let values = [resync].into_iter().chain(leaders);
+        let Leaders { etcd, controller_manager, scheduler, cloud_controller, first_manager } =
+            self.leaders;
+        let planes = [etcd, controller_manager, scheduler, cloud_controller]
+            .map(|leader| leader.map(|number| name_of("control-plane", number)));
+        let manager = first_manager.map(|number| name_of("supervisor", number));
+        let values = [resync].into_iter().chain(planes).chain([manager]);
         let words = PHASES.iter().zip(values);
         words
             .filter_map(|((name, _), value)| Some((Text::word(name), Text::from(value?))))
@@ -94,15 +108,16 @@ impl Given {
     }
 }
 
-fn plane_name(number: u32) -> String {
-    format!("control-plane-{number}")
+fn name_of(kind: &str, number: u32) -> String {
+    format!("{kind}-{number}")
 }
 
-/// The number of the control-plane VM of this name.
-fn plane(name: &str, blueprint: &Blueprint) -> Result<u32, String> {
-    let known: Vec<String> = (0..blueprint.control_planes).map(plane_name).collect();
-    match (0..).zip(&known).find(|(_, plane)| *plane == name) {
+/// The number of the VM of this name, of so many of its kind.
+fn number_of(name: &str, kind: &str, count: u32) -> Result<u32, String> {
+    let known: Vec<String> = (0..count).map(|number| name_of(kind, number)).collect();
+    match (0..).zip(&known).find(|(_, vm)| *vm == name) {
         Some((number, _)) => Ok(number),
-        None => Err(format!("no control-plane VM `{name}`; there: {}", known.join(", "))),
+        None if known.is_empty() => Err(format!("no {kind} VM `{name}`; there are none here")),
+        None => Err(format!("no {kind} VM `{name}`; there: {}", known.join(", "))),
     }
 }

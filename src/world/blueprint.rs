@@ -19,7 +19,7 @@ use crate::infra::{KeepAlives, Latency, Retransmission, bios_uuid};
 #[derive(Clone, Debug)]
 pub struct Blueprint {
     pub control_planes: u32,
-    /// VMs that serve the management cluster's API, each with an etcd member.
+    /// VMs that serve the management cluster's API, each with an etcd member and the managers of Machines.
     pub supervisors: u32,
     pub workers: u32,
     /// Over how many zones of one region the VMs are spread; none at all if 0.
@@ -49,6 +49,8 @@ pub struct Leaders {
     pub controller_manager: Option<u32>,
     pub scheduler: Option<u32>,
     pub cloud_controller: Option<u32>,
+    /// The Supervisor's VM whose manager is the first of Cluster API's; the others' leaders follow on the next.
+    pub first_manager: Option<u32>,
 }
 
 /// The hosts on which VMs run.

@@ -1,6 +1,6 @@
 //! Building a world: VMs, disks, processes, and who listens where.
 
-use super::blueprint::{ApiUser, Blueprint, ControlPlaneNodes, Management, Probe, Provider};
+use super::blueprint::{ApiUser, Blueprint, ControlPlaneNodes, Management, Probe};
 use super::control_plane::{CONTROLLER_MANAGER_PORT, SCHEDULER_PORT};
 use super::core::{Core, Runtime, What, World, empty_core};
 use super::furnish::install_units;
@@ -9,9 +9,8 @@ use super::steady;
 use crate::api::Object;
 use crate::client::Standing;
 use crate::components::{
-    apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
-    etcdctl, hypervisor, infra_provider, ingress, kubeadm_control_plane, kubectl, load_balancer,
-    prober, scheduler, vm_operator, vsphere_provider,
+    apiserver, cloud_controller, controller_manager, etcd, etcdctl, hypervisor, ingress, kubectl,
+    load_balancer, prober, scheduler,
 };
 use crate::engine::{Owner, Purpose, SimTime, Text, index_below};
 use crate::infra::{
@@ -94,10 +93,10 @@ impl World {
 }
 
 /// A world in the making.
-struct Builder {
+pub(super) struct Builder {
     core: Core,
     components: Vec<Process>,
-    blueprint: Blueprint,
+    pub(super) blueprint: Blueprint,
 }
 
 impl Builder {
@@ -114,8 +113,8 @@ impl Builder {
         } else {
             let supervisors = self.vms("supervisor", self.blueprint.supervisors);
             self.servers(&supervisors, MANAGEMENT, MANAGEMENT_CLUSTER, objects.management);
-            self.healers(supervisors[0], MANAGEMENT_CLUSTER);
-            for vm in supervisors {
+            for (number, vm) in (0..).zip(supervisors) {
+                self.healers((vm, number), &MANAGEMENT_CLUSTER);
                 self.started_at_boot(vm);
             }
         }
@@ -124,7 +123,7 @@ impl Builder {
         if own {
             let backends = planes.iter().map(|vm| (*vm, API_PORT)).collect();
             self.core.datacenter.network.set_endpoint(MANAGEMENT, backends);
-            self.healers(planes[0], WORKLOAD_CLUSTER);
+            self.healers((planes[0], 0), &WORKLOAD_CLUSTER);
         }
         for (number, plane) in (0..).zip(&planes) {
             self.apps_control(*plane, number);
@@ -165,6 +164,10 @@ impl Builder {
         draw(&mut self.blueprint.leaders.controller_manager, Purpose(0));
         draw(&mut self.blueprint.leaders.scheduler, Purpose(1));
         draw(&mut self.blueprint.leaders.cloud_controller, Purpose(2));
+        let supervisors = u64::from(self.blueprint.supervisors.max(1));
+        let drawn = index_below(supervisors, random.draw(Owner::named("leaders"), Purpose(3), 0));
+        let first = &mut self.blueprint.leaders.first_manager;
+        first.get_or_insert(u32::try_from(drawn).expect("fewer VMs than 2^32"));
     }
 
     /// VMs of one kind, numbered from 0.
@@ -183,7 +186,7 @@ impl Builder {
         self.core.datacenter.add_vm(vm)
     }
 
-    fn add(
+    pub(super) fn add(
         &mut self,
         vm: VmId,
         program: &'static str,
@@ -305,53 +308,6 @@ impl Builder {
         self.core.datacenter.vm_mut(vm).units.extend(units);
     }
 
-    /// What keeps the workload cluster's machines.
-    fn healers(&mut self, vm: VmId, cluster: Text) {
-        let management = Address::Endpoint(MANAGEMENT);
-        let workload = match self.blueprint.management {
-            Management::Separate => Some(Address::Endpoint(WORKLOAD)),
-            Management::Own => None,
-        };
-        let settings = self.blueprint.settings.cluster_api;
-        let manager = cluster_api::ClusterApi::new(settings, management, workload);
-        self.add(vm, "capi-controller-manager", None, Some(cluster.clone()), manager);
-        if self.blueprint.settings.cluster_api.bootstrap == cluster_api::Bootstrap::Kubeadm {
-            let settings = self.blueprint.settings.bootstrap_provider;
-            let provider =
-                bootstrap_provider::BootstrapProvider::new(settings, management, workload);
-            let program = "capi-kubeadm-bootstrap-controller-manager";
-            self.add(vm, program, None, Some(cluster.clone()), provider);
-        }
-        if let Some(plane) = self.blueprint.settings.control_plane {
-            let manager = kubeadm_control_plane::ControlPlaneManager::new(
-                plane.controller,
-                management,
-                workload,
-            );
-            let program = "capi-kubeadm-control-plane-controller-manager";
-            self.add(vm, program, None, Some(cluster.clone()), manager);
-        }
-        self.provider(vm, cluster);
-    }
-
-    /// What makes VMs of Machines.
-    fn provider(&mut self, vm: VmId, cluster: Text) {
-        let management = Address::Endpoint(MANAGEMENT);
-        let vcenter = Address::Endpoint(VCENTER);
-        match self.blueprint.settings.provider.clone() {
-            Provider::Delay(settings) => {
-                let provider = infra_provider::InfraProvider::new(settings, management, vcenter);
-                self.add(vm, "infra-provider", None, Some(cluster), provider);
-            }
-            Provider::VmOperator { provider, operator } => {
-                let capv = vsphere_provider::VSphereProvider::new(provider, management);
-                self.add(vm, "capv-controller-manager", None, Some(cluster.clone()), capv);
-                let vmop = vm_operator::VmOperator::new(operator, management, vcenter);
-                self.add(vm, "vmop-controller-manager", None, Some(cluster), vmop);
-            }
-        }
-    }
-
     /// The datacenter's management, out of the reach of faults.
     fn vcenter(&mut self) {
         let vm = self.core.datacenter.add_appliance("vcenter");
@@ -446,7 +402,7 @@ fn add_load_balancer(
 }
 
 /// How the process of the control plane of this number stands when the run begins.
-fn standing(leader: Option<u32>, number: u32) -> Standing {
+pub(super) fn standing(leader: Option<u32>, number: u32) -> Standing {
     if leader == Some(number) { Standing::Leader } else { Standing::Standby }
 }
 

@@ -16,6 +16,7 @@ mod freeze;
 mod furnish;
 mod hosts;
 mod infra;
+mod managers;
 mod messages;
 mod power;
 mod probing;

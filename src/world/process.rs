@@ -1,6 +1,7 @@
 //! The table of components: one line each.
 
 use super::core::{Core, What};
+use crate::client::Elected;
 use crate::components::{
     apiserver, bootstrap_provider, cloud_controller, cluster_api, controller_manager, etcd,
     etcdctl, fault_domain_manager, hypervisor, infra_provider, ingress, kubeadm,
@@ -117,16 +118,16 @@ processes! {
         controller_manager,
     CloudController(cloud_controller::CloudController, cloud_controller::Event) cloud_controller,
     Scheduler(scheduler::Scheduler, scheduler::Event) scheduler,
-    ClusterApi(cluster_api::ClusterApi, cluster_api::Event) cluster_api,
-    BootstrapProvider(bootstrap_provider::BootstrapProvider, bootstrap_provider::Event)
+    ClusterApi(Elected<cluster_api::ClusterApi>, cluster_api::Event) cluster_api,
+    BootstrapProvider(Elected<bootstrap_provider::BootstrapProvider>, bootstrap_provider::Event)
         bootstrap_provider,
     ControlPlaneManager(
-        kubeadm_control_plane::ControlPlaneManager,
+        Elected<kubeadm_control_plane::ControlPlaneManager>,
         kubeadm_control_plane::Event
     ) control_plane_manager,
-    InfraProvider(infra_provider::InfraProvider, infra_provider::Event) infra_provider,
-    VSphereProvider(vsphere_provider::VSphereProvider, vsphere_provider::Event) vsphere_provider,
-    VmOperator(vm_operator::VmOperator, vm_operator::Event) vm_operator,
+    InfraProvider(Elected<infra_provider::InfraProvider>, infra_provider::Event) infra_provider,
+    VSphereProvider(Elected<vsphere_provider::VSphereProvider>, vsphere_provider::Event) vsphere_provider,
+    VmOperator(Elected<vm_operator::VmOperator>, vm_operator::Event) vm_operator,
     Hypervisor(hypervisor::Hypervisor, hypervisor::Event) hypervisor,
     FaultDomainManager(
         fault_domain_manager::FaultDomainManager,

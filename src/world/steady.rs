@@ -4,6 +4,7 @@
 //! drawn by its owner when it starts.
 
 mod control_plane;
+mod leases;
 mod workloads;
 
 use super::blueprint::{Blueprint, ControlPlaneNodes, Provider, RunsOn, Settings};
@@ -17,8 +18,6 @@ use crate::api::kinds::{
     Node, PowerState, Secret, Status, Taint, TaintEffect, VSphereMachine, VirtualMachine, taint,
 };
 use crate::api::{Body, JoinConfiguration, Kind, Labels, Meta, Object, Uid, labels};
-use crate::client::{lease_lock, steady_identity};
-use crate::components::cloud_controller;
 use crate::components::cluster_api::Bootstrap;
 use crate::components::kubelet::mirror::{mirror_pod, show_running};
 use crate::components::kubelet::own_labels;
@@ -46,9 +45,10 @@ pub struct Objects {
 /// All objects of a healthy cluster of this shape.
 pub fn objects(blueprint: &Blueprint) -> Objects {
     let mut maker = Maker { blueprint, uids: 0 };
-    let (mut workload, management) = (maker.workload(), maker.management());
+    let (mut workload, mut management) = (maker.workload(), maker.management());
     workload.extend(maker.held_leases());
     maker.mirror_pods(&mut workload);
+    management.extend(maker.managers_leases());
     Objects { workload, management }
 }
 
@@ -163,29 +163,6 @@ impl Maker<'_> {
             self.add_service(&mut all, &app);
         }
         all
-    }
-
-    /// The Leases by which the leaders among the control plane's processes lead.
-    fn held_leases(&mut self) -> Vec<Object> {
-        let leaders = self.blueprint.leaders;
-        let cloud = self.blueprint.settings.cloud.as_ref();
-        let mut held = vec![
-            ("kube-controller-manager", leaders.controller_manager),
-            ("kube-scheduler", leaders.scheduler),
-        ];
-        held.extend(cloud.map(|_| (cloud_controller::PROGRAM, leaders.cloud_controller)));
-        let lease = |(program, leader): (&'static str, Option<u32>)| {
-            let host = Text::from(format!("control-plane-{}", leader.unwrap_or_default()));
-            let process = Owner::named(&format!("{program}@{host}"));
-            let lease = Lease {
-                holder: steady_identity(&host, process),
-                duration: self.blueprint.settings.scheduler.election.lease,
-                ..Lease::default()
-            };
-            let key = lease_lock(program);
-            self.object(Meta::new(Kind::Lease, key.namespace, key.name), lease)
-        };
-        held.into_iter().map(lease).collect()
     }
 
     /// What shows the control plane's static Pods; made last, so that all others have the numbers
