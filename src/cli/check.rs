@@ -8,7 +8,7 @@ use super::player::{Linted, Options, Player};
 use super::progress::{Progress, watch};
 use crate::analysis::estimate::{Asked, Sample, Threshold};
 use crate::analysis::{Control, Estimate};
-use crate::engine::{Text, counted};
+use crate::engine::{Duration, Text, counted};
 use crate::report::{self, Case};
 use crate::timeline;
 use std::collections::BTreeSet;
@@ -121,7 +121,7 @@ fn check_one(
     player: &impl Player,
     (control, told): (&Control, &mut BTreeSet<String>),
 ) -> Result<Checked, Vec<String>> {
-    let Linted { name, seed, notes } = player.lint(input, options)?;
+    let Linted { name, seed, reach, notes } = player.lint(input, options)?;
     let new = notes.into_iter().filter(|text| told.insert(text.clone()));
     new.for_each(|text| note(&text));
     let mut case = Case { name: name.clone(), ..Case::default() };
@@ -159,7 +159,7 @@ fn check_one(
         // Nobody is to take what was not played for a test that has passed.
         case.failures.push(format!("interrupted after {played} of {} seeds", seeds.count()));
     } else {
-        let broken = broken_bounds(asked, (&case, seeds), samples)?;
+        let broken = broken_bounds(asked, (&case, seeds, reach), samples)?;
         if !broken.is_empty() {
             exit = exit.max(Exit::Expectation);
             case.failures.splice(0..0, broken);
@@ -172,7 +172,7 @@ fn check_one(
 /// The bounds that the runs of a scenario do not keep together; how near it was is told of each.
 fn broken_bounds(
     asked: &Check,
-    (case, seeds): (&Case, Seeds),
+    (case, seeds, reach): (&Case, Seeds, Option<Duration>),
     samples: Vec<Sample>,
 ) -> Result<Vec<String>, Vec<String>> {
     if asked.threshold.is_empty() {
@@ -187,6 +187,7 @@ fn broken_bounds(
         runs: seeds.count(),
         assumed_runs: 0,
         until_recovered: false,
+        reach: reach.map(Duration::as_micros),
     };
     let estimate = Estimate::of_samples(question, samples);
     let mut broken = Vec::new();

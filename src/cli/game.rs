@@ -36,7 +36,8 @@ impl Player for Library {
     fn lint(&self, input: &str, options: &Options) -> Result<Linted, Vec<String>> {
         let game = game(input, options)?;
         let notes = game_notes(game.doubts(), game.warnings());
-        Ok(Linted { name: game.scenario.to_string(), seed: game.seed, notes })
+        let (seed, reach) = (game.seed, game.reach());
+        Ok(Linted { name: game.scenario.to_string(), seed, reach, notes })
     }
 
     fn knows(

@@ -118,6 +118,8 @@ pub struct Linted {
     pub name: String,
     /// With which it is played where nobody names another.
     pub seed: Option<u64>,
+    /// The longest recovery time that a run can show.
+    pub reach: Option<Duration>,
     /// What the user should know, each a line that says where it comes from.
     pub notes: Vec<String>,
 }

@@ -58,6 +58,7 @@ impl Player for Fake {
             runs: many.runs,
             assumed_runs: many.assumed_runs,
             until_recovered: false,
+            reach: None,
         };
         Ok(Part::new(asked, many.shard, Default::default()))
     }

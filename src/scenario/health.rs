@@ -13,7 +13,7 @@ use crate::world::View;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// For how long everything has to be well before that counts as recovered.
-const STAYS: Duration = Duration::from_secs(60);
+pub const STAYS: Duration = Duration::from_secs(60);
 
 /// Since when everything has been well.
 #[derive(Clone, Debug)]

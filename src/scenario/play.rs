@@ -7,6 +7,7 @@ use super::faults::Fault;
 use super::file::{Resolved, Scenario};
 use super::form::Form;
 use super::given::Given;
+use super::health::STAYS;
 use super::lesson::Question;
 use super::manifests::Manifests;
 use super::mistake::{Mistake, Mistakes};
@@ -305,6 +306,13 @@ impl Game {
     /// When the run ends.
     pub fn until(&self) -> SimTime {
         self.plan.until
+    }
+
+    /// The longest recovery time that a run can show: of one that has not recovered is known that it
+    /// takes longer. Nothing without a fault that has its time.
+    pub fn reach(&self) -> Option<Duration> {
+        let end = self.plan.until.since(SimTime::ZERO).saturating_sub(STAYS);
+        Some(end.saturating_sub(self.first_fault()?.since(SimTime::ZERO)))
     }
 
     /// Plays to the end and judges.

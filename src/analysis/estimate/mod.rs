@@ -14,12 +14,14 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod threshold;
+#[cfg(test)]
+mod threshold_tests;
 
 pub use interval::{Ranks, rank, ranks, runs_needed, wilson};
 pub use merge::{Merged, Missing, Named, Unread, merge};
 pub use outcome::{Ending, Outcome};
 pub use part::{Asked, Cut, MOST_RUNS, NotAPart, NotAShard, Part, Pass, Shard};
-pub use sample::{Kind, Name, Sample, names_over_runs};
+pub use sample::{Kind, Name, Sample, name_over_runs, names_over_runs};
 pub use spread::Spread;
 pub use tally::{Count, Seen, Sum, Sums, Tally};
 pub use threshold::{NotAThreshold, Threshold, Verdict};

@@ -3,7 +3,7 @@
 //! It is also the document that a shard writes and `merge` reads. It holds whole numbers only.
 
 use super::tally::Sums;
-use crate::engine::{Text, counted};
+use crate::engine::{Duration, Text, counted};
 use crate::scenario::Game;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -35,6 +35,9 @@ pub struct Asked {
     /// Whether each run ends when it has recovered for good.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub until_recovered: bool,
+    /// The longest recovery time that a run can show, in microseconds, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<u64>,
 }
 
 /// One of several parts; the number counts from 1.
@@ -116,6 +119,7 @@ impl Asked {
             runs,
             assumed_runs: 0,
             until_recovered: game.is_cut(),
+            reach: game.reach().map(Duration::as_micros),
         }
     }
 }

