@@ -135,7 +135,11 @@ pub(super) fn ask(asked: &WhyArgs, player: &impl Player) -> Result<Exit, Trouble
         .jobs
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let Of { milestone, object } = asked.of.clone();
-    let named = object.iter().cloned().map(Mention::Object);
+    let mention = |object: Text| match object.ends_with("/new") {
+        true => Mention::OfMany(object),
+        false => Mention::Object(object),
+    };
+    let named = object.iter().cloned().map(mention);
     let named: Vec<Mention> = named.chain([Mention::Milestone(milestone.clone())]).collect();
     player.knows(&asked.input, &options, seed, &named)?;
     let question = Question { milestone: Some(milestone), object };

@@ -1,6 +1,7 @@
 //! One question about one run, and its answer.
 
 use super::path::{self, Part};
+use crate::analysis::estimate::name_over_runs;
 use crate::analysis::{Milestone, milestones};
 use crate::engine::{Duration, Rule, SimTime, Text};
 use crate::scenario::{Game, Setting};
@@ -136,13 +137,33 @@ impl Why {
     }
 }
 
-/// The milestone that is asked for: the first of its name, or that of the object.
+/// The milestone that is asked for: the first of its name, or that of the object, which may have the name
+/// that it has over many runs: `VM/new` is the first that was not there at the beginning.
 pub(super) fn choose(run: &Run, question: &Question) -> Option<Milestone> {
+    let over_runs = name_over_runs(run);
     let fits = |milestone: &&Milestone| {
-        let object = question.object.as_ref();
-        object.is_none_or(|object| milestone.object == *object)
+        let (asked, object) = (question.object.as_ref(), &milestone.object);
+        asked.is_none_or(|asked| object == asked || over_runs(object) == *asked)
     };
     let all = milestones(run);
     let name = question.milestone.clone().unwrap_or(Text::word(LAST));
     all.iter().find(|milestone| milestone.name == name && fits(milestone)).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::play;
+
+    #[test]
+    fn what_came_new_is_asked_for_by_its_kind() {
+        let run = play("worker-kubelet-stopped", 1).expect("an embedded scenario");
+        let ask = |object: &'static str| {
+            let [milestone, object] = ["replacementReady", object].map(|it| Some(Text::word(it)));
+            choose(&run, &Question { milestone, object }).map(|found| found.object)
+        };
+        let found = ask("Machine/new").expect("a replacement");
+        assert!(found.starts_with("Machine/") && found != *"Machine/new", "{found}");
+        assert_eq!(ask("VM/new"), None, "no VM reaches that");
+    }
 }
