@@ -72,7 +72,12 @@ impl std::str::FromStr for Vary {
             _ => return Err(format!("`{what}` is none of controlPlane, workers, hosts, zones")),
         };
         let counts = counts.split(',').map(|count| count.parse().map_err(|_| shape()));
-        Ok(Vary { what, counts: counts.collect::<Result<Vec<u32>, String>>()? })
+        let counts = counts.collect::<Result<Vec<u32>, String>>()?;
+        let is_again = |(place, count): &(usize, &u32)| counts[..*place].contains(count);
+        match counts.iter().enumerate().find(is_again) {
+            Some((_, count)) => Err(format!("{count} is there twice; write each number once")),
+            None => Ok(Vary { what, counts }),
+        }
     }
 }
 
@@ -124,4 +129,17 @@ pub(super) fn play_years(asked: &Availability) -> Result<Exit, Trouble> {
         note("partial: interrupted before all years were played");
     }
     Ok(if interrupted { Exit::Interrupted } else { Exit::Done })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cluster_is_compared_with_itself() {
+        let read = |text: &str| text.parse::<Vary>();
+        assert!(read("hosts=3,4").is_ok());
+        let wrong = read("hosts=3,4,3").expect_err("twice");
+        assert_eq!(wrong, "3 is there twice; write each number once");
+    }
 }

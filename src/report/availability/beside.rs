@@ -2,7 +2,7 @@
 
 use super::{column, minutes, things};
 use crate::analysis::availability::{AS_LONG, Availability, Beside};
-use crate::engine::Duration;
+use crate::engine::{Duration, counted};
 use crate::report::json::{difference, list, object};
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
 use serde_json::json;
@@ -46,8 +46,8 @@ fn row(beside: &Beside, style: Style, to: &mut impl io::Write) -> io::Result<()>
     line.pad_to(4).add(Mood::Neutral, service.as_str());
     line.pad_to(column(0)).add(mood(*interval), more(*longer));
     line.pad_to(column(1)).add(Mood::Neutral, sure).pad_to(column(3));
-    let years = beside.played();
-    let text = format!("of {years} years: {less} less, {same} same, {greater} more");
+    let years = counted(beside.played(), "year");
+    let text = format!("of {years}: {less} less, {same} same, {greater} more");
     line.add(Mood::Quiet, text);
     line.write(style, to)
 }

@@ -7,9 +7,9 @@ mod beside;
 mod tests;
 
 use crate::analysis::availability::{Availability, Cause, Service};
-use crate::engine::{Duration, Text, counted};
+use crate::engine::{Delay, Duration, Text, counted};
 use crate::report::clock;
-use crate::report::json::{length, list, object};
+use crate::report::json::{difference, length, list, object};
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
 use crate::scenario::Failure;
 use beside::{differences, differences_json};
@@ -69,7 +69,8 @@ pub fn write_availability(
 fn played(one: &Availability) -> String {
     let Availability { years, asked, first_seed, events, .. } = one;
     let partial = if one.is_partial() { format!(" (partial: of {asked})") } else { String::new() };
-    format!("{years} years{partial} from seed {first_seed} on; {events} engine events")
+    let years = counted(*years, "year");
+    format!("{years}{partial} from seed {first_seed} on; {events} engine events")
 }
 
 /// What has a rate, and nothing in the cluster that could fail so.
@@ -226,6 +227,9 @@ pub fn availability_json(all: &[Availability]) -> String {
             ("years", one.years.to_string()),
             ("partial", one.is_partial().to_string()),
             ("engineEvents", one.events.to_string()),
+            ("ratesPerYear", object(plant.rates.iter().map(rate_json))),
+            ("repairAfter", list(ends(plant.response))),
+            ("rebuildTakes", list(ends(plant.rebuild))),
             ("assumed", json!(plant.assumed).to_string()),
             ("neverStrikes", list(never_strikes(one).map(|it| json!(it.name()).to_string()))),
             ("unseenPerYear", thousandths(one.unseen())),
@@ -247,7 +251,17 @@ fn service_json(service: &Service) -> String {
         ("yearsWithout", thousandths(service.clean)),
         ("worstYear", length(Some(service.worst.0))),
         ("worstSeed", service.worst.1.to_string()),
+        ("downByYear", list(service.each.iter().map(|micros| difference(*micros)))),
     ])
+}
+
+fn rate_json((failure, rate): &(Failure, u64)) -> (&'static str, String) {
+    (failure.name(), thousandths(*rate))
+}
+
+/// The shortest and the longest, in seconds.
+fn ends(delay: Delay) -> impl Iterator<Item = String> {
+    [delay.low, delay.high].into_iter().map(|end| length(Some(end)))
 }
 
 fn cause_json((failures, cause): &(Vec<Failure>, Cause)) -> String {
