@@ -377,7 +377,7 @@ impl Catalog {
         &setting.value
     }
 
-    fn note<'a>(&'a self, key: &'a str, message: String) {
+    pub(super) fn note<'a>(&'a self, key: &'a str, message: String) {
         let setting = self.settings.get(key);
         let moved = setting.and_then(|setting| setting.moved.as_ref());
         // Who has changed what this one follows from looks for it there.

@@ -60,6 +60,20 @@ pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blue
     blueprint
 }
 
+/// Its webhook refuses less: cluster-api, internal/webhooks, minNodeStartupTimeout.
+const SHORTEST_STARTUP: Duration = Duration::from_secs(30);
+
+fn node_startup_timeout(all: &Catalog) -> Duration {
+    let key = "machineHealthCheck.nodeStartupTimeout";
+    let timeout = all.duration(key);
+    if !timeout.is_zero() && timeout < SHORTEST_STARTUP {
+        let message =
+            format!("`{timeout}` is refused: write at least {SHORTEST_STARTUP}, or 0s for never");
+        all.note(key, message);
+    }
+    timeout
+}
+
 fn settings(platform: &Platform) -> Settings {
     let all = &platform.catalog;
     let provider = provider(platform);
@@ -283,7 +297,7 @@ pub fn health_check(all: &Catalog) -> MachineHealthCheck {
         .flatten()
         .collect(),
         max_unhealthy: max_unhealthy(all),
-        node_startup_timeout: all.duration("machineHealthCheck.nodeStartupTimeout"),
+        node_startup_timeout: node_startup_timeout(all),
         expected_machines: 0,
         current_healthy: 0,
         remediations_allowed: 0,

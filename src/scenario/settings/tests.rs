@@ -56,6 +56,21 @@ const ALL: &str = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: all
     faults: [{ at: 1m, kubectl: get nodes }]\n  until: 2m\n";
 
 /// A number that no code reads would be a promise that nobody keeps.
+/// As the webhook of Cluster API does.
+#[test]
+fn a_start_up_is_given_half_a_minute_or_no_limit() {
+    let mut platform = models::platform("tkgs-2024").expect("embedded");
+    let key = "machineHealthCheck.nodeStartupTimeout";
+    for (value, fits) in [("0s", true), ("1ms", false), ("29s", false), ("30s", true), ("3m", true)]
+    {
+        platform.catalog.set(key, value).expect("a duration");
+        blueprint(&platform, 3, 3);
+        let wrong = platform.catalog.mistakes();
+        assert_eq!(wrong.is_empty(), fits, "{value}");
+        assert!(wrong.iter().all(|it| it.message.contains("at least 30s, or 0s")), "{wrong:?}");
+    }
+}
+
 #[test]
 fn every_setting_is_read_on_some_platform() {
     let scenario = Scenario::read(Source::embedded("all.yaml", ALL)).expect("a scenario");
