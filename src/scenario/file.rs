@@ -44,6 +44,8 @@ pub struct Resolved {
     pub until: SimTime,
     pub outage: Duration,
     pub expectations: Vec<Expectation>,
+    /// With the numbers that it names.
+    pub introduction: Text,
     pub questions: Vec<Question>,
     /// What the user should know about manifests, and about the cluster's size.
     pub warnings: Vec<Warning>,
@@ -91,7 +93,7 @@ pub(super) struct Spec {
     #[serde(default)]
     probes: Vec<Spanned<WrittenProbe>>,
     /// What a lesson says before it begins.
-    introduction: Option<String>,
+    introduction: Option<Spanned<String>>,
     /// What it asks.
     #[serde(default)]
     questions: Vec<Spanned<WrittenQuestion>>,
@@ -163,11 +165,6 @@ impl Scenario {
         self.spec.seed
     }
 
-    /// What a lesson says before it begins; empty if it says nothing.
-    pub fn introduction(&self) -> &str {
-        self.spec.introduction.as_deref().unwrap_or_default().trim()
-    }
-
     /// The platform that the scenario names.
     pub fn own_platform(&self) -> Result<Platform, Mistake> {
         let name = &self.platform.value;
@@ -210,30 +207,18 @@ impl Scenario {
         blueprint.users = probes::users(wanted, &platform.catalog);
         let given = self.given(&blueprint, &mut note);
         let stage = Stage::of(blueprint.clone(), &self.deployed());
-        let (mut faults, mut awaited) = (Vec::new(), Vec::new());
-        for written in &self.spec.faults {
-            match self.fault(written, &stage, until) {
-                Ok((Moment::At(at), fault)) => {
-                    faults.push((at, fault));
-                    self.target_that_is_not_there(written, &stage).into_iter().for_each(&mut note);
-                }
-                Ok((Moment::When(pattern, seen, after), fault)) => {
-                    awaited.push(Awaited { seen, pattern, after, fault });
-                }
-                Err(mistake) => note(mistake),
-            }
-        }
-        faults.sort_by_key(|(at, _)| *at);
-        let waits =
-            self.spec.faults.first().filter(|first| first.value.waits() && faults.is_empty());
-        if let Some(waits) = waits {
-            note(self.in_fault(waits, "the first fault needs a time: `at` in the place of `when`"));
-        }
+        let (faults, awaited) = self.faults(&stage, until, &mut note);
         // With another end on the command line it is the user who cuts expectations short.
         let first = faults.first().map_or(SimTime::ZERO, |(at, _)| *at).since(SimTime::ZERO);
         let rest = if until_instead.is_some() { LONGEST_RUN } else { until.saturating_sub(first) };
-        let reader = Reader { source: &self.source, platform: &platform.name, stage: &stage, rest };
+        let (source, settings) = (&self.source, &platform.catalog);
+        let reader = Reader { source, platform: &platform.name, stage: &stage, settings, rest };
         let expectations = reader.read(&self.spec.expect, &mut note);
+        let introduction = self.spec.introduction.as_ref().map(|it| reader.text(it, &it.value));
+        let introduction = introduction.transpose().unwrap_or_else(|mistake| {
+            note(mistake);
+            None
+        });
         let questions = self.questions(&self.spec.questions, &reader, &mut note);
         let until = SimTime::ZERO + until;
         let resolved = Resolved {
@@ -244,6 +229,7 @@ impl Scenario {
             until,
             outage: platform.catalog.period("users.outage"),
             expectations,
+            introduction: introduction.unwrap_or_default(),
             questions,
             warnings,
         };
@@ -290,6 +276,35 @@ impl Scenario {
     fn deployed(&self) -> Vec<String> {
         let faults = self.spec.faults.iter();
         faults.filter_map(|fault| fault.value.deploys()).collect()
+    }
+
+    /// Its faults: those that have their time, in order of it, and those that wait.
+    fn faults(
+        &self,
+        stage: &Stage,
+        until: Duration,
+        note: &mut impl FnMut(Mistake),
+    ) -> (Vec<(SimTime, Fault)>, Vec<Awaited>) {
+        let (mut faults, mut awaited) = (Vec::new(), Vec::new());
+        for written in &self.spec.faults {
+            match self.fault(written, stage, until) {
+                Ok((Moment::At(at), fault)) => {
+                    faults.push((at, fault));
+                    self.target_that_is_not_there(written, stage).into_iter().for_each(&mut *note);
+                }
+                Ok((Moment::When(pattern, seen, after), fault)) => {
+                    awaited.push(Awaited { seen, pattern, after, fault });
+                }
+                Err(mistake) => note(mistake),
+            }
+        }
+        faults.sort_by_key(|(at, _)| *at);
+        let waits =
+            self.spec.faults.first().filter(|first| first.value.waits() && faults.is_empty());
+        if let Some(waits) = waits {
+            note(self.in_fault(waits, "the first fault needs a time: `at` in the place of `when`"));
+        }
+        (faults, awaited)
     }
 
     /// The phases that it pins.

@@ -1,8 +1,9 @@
 //! The lines of `expect` as they are written: alone, or several under one observation of a source.
 
+use super::catalog::Catalog;
 use super::expect::{Expectation, Names, Pattern, RECOVERED, Sight};
 use super::form;
-use super::lesson::{Because, Claim};
+use super::lesson::{Because, Claim, fill};
 use super::mistake::Mistake;
 use super::models;
 use super::stage::Stage;
@@ -65,14 +66,14 @@ impl<'de> Visitor<'de> for OneOrEach {
     }
 }
 
-/// What is told where something is right, and where it is wrong.
-pub fn reasons(written: Option<&Spanned<WrittenBecause>>) -> Because {
-    let (right, wrong) = match written.map(|written| &written.value) {
-        None => return Because::default(),
-        Some(WrittenBecause::Always(text)) => (text, text),
-        Some(WrittenBecause::Each(Reasons { right, wrong })) => (right, wrong),
-    };
-    Because { right: Text::from(right.trim()), wrong: Text::from(wrong.trim()) }
+impl WrittenBecause {
+    /// What is told where something is right, and where it is wrong.
+    fn texts(&self) -> [&str; 2] {
+        match self {
+            WrittenBecause::Always(text) => [text, text],
+            WrittenBecause::Each(Reasons { right, wrong }) => [right, wrong],
+        }
+    }
 }
 
 /// What the lines of a scenario are read with.
@@ -81,6 +82,8 @@ pub struct Reader<'a> {
     /// The platform that is played.
     pub platform: &'a str,
     pub stage: &'a Stage,
+    /// The numbers of its texts.
+    pub settings: &'a Catalog,
     /// How long the run goes on after the first fault.
     pub rest: Duration,
 }
@@ -132,7 +135,8 @@ impl Reader<'_> {
         match read {
             Ok(mut expectation) => {
                 expectation.says = says.map_or(Text::EMPTY, |it| Text::from(it.value.as_str()));
-                expectation.because = reasons(because).right;
+                let [because, _] = because.map_or_else(Default::default, |it| it.value.texts());
+                expectation.because = Text::from(because.trim());
                 found.push(expectation);
             }
             Err(mistake) => note(mistake),
@@ -192,8 +196,33 @@ impl Reader<'_> {
             return Err(self.source.mistake(lines, message));
         }
         let WrittenExpectation { says, because, .. } = &item.value;
-        let says = says.as_ref().map_or(Text::EMPTY, |says| Text::from(says.value.trim()));
-        Ok(Claim { says, is: self.line(item)?, because: reasons(because.as_ref()) })
+        let says = says.as_ref().map(|says| self.text(says, &says.value)).transpose()?;
+        let because = self.because(because.as_ref())?;
+        Ok(Claim { says: says.unwrap_or_default(), is: self.line(item)?, because })
+    }
+
+    /// What is told of something to choose, where it is right and where it is wrong.
+    pub fn because(&self, written: Option<&Spanned<WrittenBecause>>) -> Result<Because, Mistake> {
+        let Some(written) = written else { return Ok(Because::default()) };
+        let [right, wrong] = written.value.texts().map(|text| self.text(written, text));
+        Ok(Because { right: right?, wrong: wrong? })
+    }
+
+    /// A text that stands at a place, with the numbers that it names.
+    pub fn text<T>(&self, at: &Spanned<T>, text: &str) -> Result<Text, Mistake> {
+        self.filled(at, text, false)
+    }
+
+    /// A question's words, which may name its object.
+    pub fn ask(&self, words: &Spanned<String>, has_object: bool) -> Result<Text, Mistake> {
+        self.filled(words, &words.value, has_object)
+    }
+
+    fn filled<T>(&self, at: &Spanned<T>, text: &str, has_object: bool) -> Result<Text, Mistake> {
+        let filled = fill(text, self.settings, has_object);
+        let filled =
+            filled.map_err(|(word, message)| self.source.mistake_at(at, &word, message))?;
+        Ok(Text::from(filled.trim()))
     }
 
     /// What is to be seen: a pattern, or the recovery.

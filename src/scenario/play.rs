@@ -160,7 +160,7 @@ impl Game {
             is_cut: false,
             plan,
             expectations: resolved.expectations,
-            introduction: Text::from(scenario.introduction()),
+            introduction: resolved.introduction,
             questions: resolved.questions,
             given,
             assumptions,

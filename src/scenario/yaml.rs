@@ -123,6 +123,25 @@ impl Source {
         Mistake::at(&self.file, &self.text, place(at), message)
     }
 
+    /// A mistake at the first such word in a value, which may have many lines; at its beginning where
+    /// the word does not stand letter by letter in the file.
+    pub fn mistake_at<T>(
+        &self,
+        at: &Spanned<T>,
+        word: &str,
+        message: impl Into<String>,
+    ) -> Mistake {
+        let (line, column) = place(at);
+        let lines = self.text.lines().enumerate().skip(line - 1);
+        let found = lines.into_iter().find_map(|(number, content)| {
+            let before = if number == line - 1 { column - 1 } else { 0 };
+            let start = content.char_indices().nth(before).map_or(content.len(), |(at, _)| at);
+            let at = start + content[start..].find(word)?;
+            Some((number + 1, content[..at].chars().count() + 1))
+        });
+        Mistake::at(&self.file, &self.text, found.unwrap_or((line, column)), message)
+    }
+
     /// A mistake some letters after the beginning of a value; at its beginning where the value does
     /// not stand letter by letter in the file, as in a folded text.
     pub fn mistake_after(

@@ -3,10 +3,12 @@
 //! Answers are computed from the run (`analysis::lesson`); none stands in a file. How questions are
 //! written is in `docs/teaching.md`.
 
+mod figures;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub use figures::fill;
 pub use words::WrittenQuestion;
 
 use super::expect::{Expectation, Pattern, Sight, Subject};

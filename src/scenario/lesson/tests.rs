@@ -1,7 +1,8 @@
 //! What is refused in questions, each at its place.
 
-use crate::engine::Text;
-use crate::scenario::{About, Game, Mistakes, Scenario, Source, models};
+use crate::engine::{Duration, Text};
+use crate::scenario::{About, Because, Game, Mistakes, Question, Scenario, Source, models};
+use std::collections::{BTreeMap, BTreeSet};
 
 const LESSON: &str = "apiVersion: healsim/v1
 kind: Scenario
@@ -192,7 +193,8 @@ fn a_question_needs_an_instant_within_the_run() {
     assert!(read(&mute).is_err());
     let whose = LESSON.replace("What?", "What will {object} be?");
     let mistake = read(&whose.replace("QUESTION", "act: { within: 5m }")).expect_err("a mistake");
-    assert!(mistake[0].message.contains("only a question with `value`"), "{}", mistake[0].message);
+    let message = &mistake[0].message;
+    assert!(message.contains("only the `ask` of a question with `value`"), "{message}");
     let unknown = LESSON.replace("What?", "What will {objct} be?");
     let question = value("Node/worker-0", "Ready", "1m");
     let mistake = read(&unknown.replace("QUESTION", &question)).expect_err("a mistake")[0].clone();
@@ -208,11 +210,110 @@ fn a_lesson_has_a_name_that_no_scenario_has_and_says_what_it_is_about() {
         let source = models::lesson(name).expect("embedded");
         let scenario = Scenario::read(source).expect("a scenario");
         assert_eq!(scenario.name, *name, "it is named like its file");
-        assert!(!scenario.introduction().is_empty(), "{name}");
         let game = Game::new(&scenario, None, &[], None).expect("valid");
+        assert!(!game.introduction().is_empty(), "{name}");
         assert!((4..=8).contains(&game.questions().len()), "{name}");
         for question in game.questions() {
             assert!(!question.because.is_empty(), "{}: the mechanism is missing", question.place);
         }
     }
+}
+
+/// All texts of a game that name numbers.
+fn texts(game: &Game) -> Vec<Text> {
+    let of = |question: &Question| {
+        let mut texts = vec![question.ask.clone(), question.because.clone()];
+        let mut choice = |says: &Text, because: &Because| {
+            texts.extend([says.clone(), because.of(true), because.of(false)]);
+        };
+        match &question.about {
+            About::Which { claims } => claims.iter().for_each(|it| choice(&it.says, &it.because)),
+            About::Heals { disasters, .. } => {
+                disasters.iter().for_each(|it| choice(&it.says, &it.because));
+            }
+            _ => {}
+        }
+        texts
+    };
+    let questions = game.questions().iter().flat_map(of);
+    questions.chain([game.introduction().clone()]).collect()
+}
+
+#[test]
+fn lessons_tell_the_numbers_that_are_in_force() {
+    let keys = [
+        "kubernetes.nodeMonitorGracePeriod",
+        "machineHealthCheck.unknownTimeout",
+        "loadBalancer.checkInterval",
+    ];
+    let mut told = BTreeMap::new();
+    for name in models::lessons() {
+        let source = models::lesson(name).expect("embedded");
+        let scenario = Scenario::read(source.clone()).expect("a scenario");
+        for platform in models::platforms() {
+            for set in [None, Some("77s")] {
+                let set = set.map(|value| keys.map(|key| (key.to_owned(), value.to_owned())));
+                let set = set.as_ref().map_or(&[][..], |set| set);
+                let Ok(game) = Game::new(&scenario, Some(platform), set, None) else { continue };
+                let texts = texts(&game).join(" ");
+                assert!(!texts.replace("{object}", "").contains('{'), "{name}: {texts}");
+                for key in keys.iter().filter(|key| source.text.contains(&format!("{{{key}}}"))) {
+                    let value = game.setting(key).expect("a setting");
+                    let value = value.parse::<Duration>().expect("a length").to_string();
+                    let is_told = texts.split([' ', '(', ')', ';', '.', ',']).any(|it| it == value);
+                    assert!(is_told, "{name} on {platform}: {key}={value} is not in: {texts}");
+                    told.entry(*key).or_insert_with(BTreeSet::new).insert(value);
+                }
+            }
+        }
+    }
+    assert_eq!(told.len(), keys.len(), "{told:?}");
+    let of = |key: &str| told[key].iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(of(keys[0]), ["1m17s", "40s", "50s"]);
+}
+
+/// What a mechanism takes is a setting; what a question asks about is its own.
+#[test]
+fn no_lesson_writes_down_what_a_setting_says() {
+    for name in models::lessons() {
+        let source = models::lesson(name).expect("embedded");
+        let scenario = Scenario::read(source.clone()).expect("a scenario");
+        let game = Game::new(&scenario, None, &[], None).expect("valid");
+        let mechanisms = game.questions().iter().map(|question| &question.because);
+        for text in mechanisms.chain([game.introduction()]) {
+            let words: Vec<&str> = text.split([' ', '\n']).collect();
+            for pair in words.windows(2) {
+                let is_number = pair[0].parse::<u64>().is_ok();
+                let is_unit = ["s", "seconds", "minutes"].iter().any(|it| pair[1].starts_with(it));
+                let is_unit = is_unit && pair[1].len() < 9;
+                assert!(!(is_number && is_unit), "{name}: `{}` in: {text}", pair.join(" "));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_number_that_nobody_knows_is_refused_where_it_stands() {
+    let mistake = |text: &str| read(text).expect_err(text)[0].clone();
+    let question = "act: { within: 5m }, because: 'It takes {kubernetes.nodeMonitorGrace}.'";
+    let wrong = mistake(&LESSON.replace("QUESTION", question));
+    let words = "nothing stands for `{kubernetes.nodeMonitorGrace}`; did you mean `{";
+    assert!(wrong.message.starts_with(words), "{wrong}");
+    assert_eq!(wrong.place, Some((10, 74)), "{wrong}");
+    let text = "  introduction: |\n    Look.\n\n    In {foo} it is over.\n  until: 10m";
+    let text = LESSON.replace("  until: 10m", text).replace("QUESTION", "act: { within: 5m }");
+    let wrong = mistake(&text);
+    assert!(wrong.message.contains("`healsim list settings` names them all"), "{wrong}");
+    assert_eq!(wrong.place, Some((11, 8)), "{wrong}");
+    let reasons = "because: { right: 'x', wrong: 'y {object}' }";
+    let claims = which(&format!(
+        "{{ says: a, see: 'VM deleted', {reasons} }}, {{ says: b, never: 'VM deleted' }}"
+    ));
+    let wrong = mistake(&LESSON.replace("QUESTION", &claims));
+    assert!(wrong.message.contains("only the `ask`"), "{wrong}");
+    let (line, column) = wrong.place.expect("a place");
+    let text = LESSON.replace("QUESTION", &claims);
+    let rest: String =
+        text.lines().nth(line - 1).expect("a line").chars().skip(column - 1).collect();
+    assert!(rest.starts_with("{object}"), "{rest}");
 }

@@ -3,7 +3,7 @@
 use super::super::expect::{Pattern, Subject};
 use super::super::faults::{Moment, WrittenFault};
 use super::super::file::Scenario;
-use super::super::lines::{Reader, WrittenBecause, WrittenExpectation, reasons};
+use super::super::lines::{Reader, WrittenBecause, WrittenExpectation};
 use super::super::mistake::{Mistake, crop};
 use super::super::yaml::{Spanned, place};
 use super::{About, Disaster, Instant, Question, Table};
@@ -21,7 +21,7 @@ pub struct WrittenQuestion {
     /// How long after that.
     after: Option<Spanned<String>>,
     ask: Spanned<String>,
-    because: Option<String>,
+    because: Option<Spanned<String>>,
     show: Option<Vec<Spanned<String>>>,
     value: Option<Spanned<WrittenValue>>,
     which: Option<Spanned<Vec<Spanned<WrittenExpectation>>>>,
@@ -89,7 +89,7 @@ const TABLES: [(&str, Table); 9] = [
 
 const KINDS: &str = "a question has one of value, which, heals, act, howLong, cause";
 /// What stands for the object's name.
-const OBJECT: &str = "{object}";
+pub(super) const OBJECT: &str = "{object}";
 /// Fields that tell what happened, and hold nothing at other times.
 const MOMENTARY: [&str; 3] = ["log", "event", "injected"];
 /// A question with more to choose from is no longer read.
@@ -129,15 +129,8 @@ impl Words<'_> {
         if written.ask.value.trim().is_empty() {
             return Err(self.wrong(&written.ask, "the question has no words"));
         }
-        if let Some((at, name)) = placeholders(&written.ask.value).find(|(_, it)| *it != OBJECT) {
-            let message = format!("nothing stands for `{name}`; did you mean `{OBJECT}`?");
-            return Err(self.reader.source.mistake_after(&written.ask, at, message));
-        }
-        let has_object = written.ask.value.contains(OBJECT);
-        if has_object && written.value.is_none() {
-            let message = "only a question with `value` has an `{object}`; write its name";
-            return Err(self.wrong(&written.ask, message));
-        }
+        let ask = self.reader.ask(&written.ask, written.value.is_some())?;
+        let because = written.because.as_ref().map(|it| self.reader.text(it, &it.value));
         let show = match &written.show {
             None => vec![Table::Kind(Kind::Node), Table::Kind(Kind::Machine)],
             Some(names) => {
@@ -150,8 +143,8 @@ impl Words<'_> {
         Ok(Question {
             place: Text::from(format!("{}:{line}:{column}", self.reader.source.file)),
             when,
-            ask: Text::from(written.ask.value.trim()),
-            because: Text::from(written.because.as_deref().unwrap_or_default().trim()),
+            ask,
+            because: because.transpose()?.unwrap_or_default(),
             show,
             about: self.about(item, asked)?,
         })
@@ -296,8 +289,8 @@ impl Words<'_> {
             );
             return Err(self.wrong(item, message));
         }
-        let because = reasons(because.as_ref());
-        Ok(Disaster { says: Text::from(says.value.trim()), faults, because })
+        let because = self.reader.because(because.as_ref())?;
+        Ok(Disaster { says: self.reader.text(says, &says.value)?, faults, because })
     }
 
     fn enough<T>(&self, item: &Spanned<T>, choices: usize) -> Result<(), Mistake> {
@@ -356,13 +349,4 @@ impl Words<'_> {
     fn wrong<T>(&self, at: &Spanned<T>, message: impl Into<String>) -> Mistake {
         self.reader.source.mistake(at, message)
     }
-}
-
-/// The words in braces of a text, each with how many letters stand before it.
-fn placeholders(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.match_indices('{').filter_map(|(at, _)| {
-        let word = &text[at..=at + text[at..].find('}')?];
-        let is_word = word.len() > 2 && word[1..word.len() - 1].chars().all(char::is_alphanumeric);
-        is_word.then(|| (text[..at].chars().count(), word))
-    })
 }
