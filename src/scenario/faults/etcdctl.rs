@@ -9,7 +9,7 @@
 
 use super::kind::{FaultKind, Strikes};
 use super::reading::Reading;
-use super::words::{Words, Wrong, unknown};
+use super::words::{Flag, Takes, Words, Wrong, unknown};
 use crate::components::etcdctl::{Action, Command};
 use crate::engine::Text;
 use crate::scenario::mistake::Mistake;
@@ -32,9 +32,12 @@ impl Etcdctl {
     /// Reads a command.
     pub fn read(text: &str) -> Result<Etcdctl, Wrong> {
         let mut words = Words::of(text);
+        words.set_flags_apart(&[("--endpoints", Takes::Value), ("--learner", Takes::Nothing)])?;
         let endpoint = match words.flag("--endpoints") {
-            Some((_, Some(vm))) if !vm.is_empty() => Text::from(vm),
-            Some((at, _)) => return Err((at, "write --endpoints=VM".to_owned())),
+            Some(Flag { value: "", at, .. }) => {
+                return Err((at, "write --endpoints=VM".to_owned()));
+            }
+            Some(Flag { value, .. }) => Text::from(value),
             None => Text::word("control-plane-0"),
         };
         let (at, verb) = words.next("a command is missing, for example `member list`")?;
@@ -151,7 +154,7 @@ mod tests {
             ("endpoint hashkv", 9, "known: status, health"),
             ("snapshot restore", 9, "known: save"),
             ("member list now", 12, "`now` is not known here"),
-            ("--endpoints member list", 0, "write --endpoints=VM"),
+            ("--endpoints= member list", 0, "write --endpoints=VM"),
         ];
         for (text, at, words) in cases {
             let (place, message) = Etcdctl::read(text).expect_err(text);

@@ -7,7 +7,8 @@
 //! taint node NAME KEY[=VALUE]:EFFECT | KEY[:EFFECT]-                   scale KIND NAME --replicas=N
 //! annotate KIND NAME KEY=VALUE | KEY- [--overwrite]     label, likewise
 //! ```
-//! `KIND/NAME` is `KIND NAME`; `-n NAMESPACE` is understood. A name with `*` stands for the first
+//! `KIND/NAME` is `KIND NAME`; `-n NAMESPACE` is understood, and a flag stands where it likes, with `=` or a
+//! blank before its value. A name with `*` stands for the first
 //! object (by name, not being deleted) that fits when the command is typed; `on NODE` after it, for
 //! Pods, looks on one Node only. The person looks; what the command does is the API server's matter.
 
@@ -15,7 +16,7 @@ use super::WrittenFault;
 use super::kind::{FaultKind, Strikes};
 use super::kubectl_patch;
 use super::reading::Reading;
-use super::words::{Words, Wrong, unknown};
+use super::words::{Flag, Takes, Words, Wrong, unknown};
 use crate::api::kinds::TaintEffect;
 use crate::api::{Kind, Object, ObjectKey};
 use crate::components::kubectl::{Action, Command, Context};
@@ -38,6 +39,20 @@ pub struct Kubectl {
 
 const VERBS: [&str; 10] = [
     "get", "create", "delete", "patch", "cordon", "uncordon", "taint", "annotate", "label", "scale",
+];
+
+/// All flags of all verbs; which verb has which is seen when it takes its own.
+const FLAGS: [(&str, Takes); 10] = [
+    ("--namespace", Takes::Value),
+    ("-n", Takes::Value),
+    ("--replicas", Takes::Value),
+    ("--image", Takes::Value),
+    ("--type", Takes::Value),
+    ("--subresource", Takes::Value),
+    ("-p", Takes::Value),
+    ("--grace-period", Takes::Value),
+    ("--force", Takes::Nothing),
+    ("--overwrite", Takes::Nothing),
 ];
 
 /// What kubectl calls kinds for short: `ShortNames` of the API server's storages and `shortName` of
@@ -80,6 +95,7 @@ impl Kubectl {
         if !VERBS.contains(&verb) {
             return Err((at, unknown("verb", verb, &VERBS)));
         }
+        words.set_flags_apart(&FLAGS)?;
         let name_at = words.name_at();
         let (kind, name) = match verb {
             "cordon" | "uncordon" => (Kind::Node, words.node(verb)?),
@@ -280,12 +296,7 @@ impl<'a> Words<'a> {
 
     /// `KIND`, `KIND NAME` or `KIND/NAME`; without a name, all of the kind are meant.
     fn kind_and_perhaps_name(&mut self) -> Result<(Kind, &'a str), Wrong> {
-        let is_name = |word: &&(usize, &str)| !word.1.starts_with('-');
-        let is_one = |words: &[(usize, &str)]| {
-            words.first().is_some_and(|(_, kind)| kind.contains('/'))
-                || words.get(1).filter(is_name).is_some()
-        };
-        if is_one(&self.words) {
+        if self.words.len() > 1 || self.words.first().is_some_and(|(_, it)| it.contains('/')) {
             return self.object();
         }
         let (at, word) = self.next("a kind is missing, for example `nodes`")?;
@@ -302,35 +313,33 @@ impl<'a> Words<'a> {
         }
         let replicas = self.number("--replicas")?.unwrap_or(1);
         match self.flag("--image") {
-            Some((_, Some(image))) if !image.is_empty() => {
-                Ok(Action::CreateDeployment { image: Text::from(image), replicas })
+            Some(Flag { value: "", at, .. }) => {
+                Err((at, "an image's name is missing after `=`".to_owned()))
             }
-            Some((at, _)) => Err((at, "an image's name is missing after `=`".to_owned())),
+            Some(Flag { value, .. }) => {
+                Ok(Action::CreateDeployment { image: Text::from(value), replicas })
+            }
             None => Err((self.end, "--image=IMAGE is missing".to_owned())),
         }
     }
 
     fn patch(&mut self, kind: Kind) -> Result<Action, Wrong> {
         match self.flag("--type") {
-            Some((_, Some("merge"))) => {}
-            Some((at, _)) => return Err((at, "only --type=merge is known here".to_owned())),
+            Some(Flag { value: "merge", .. }) => {}
+            Some(Flag { at, .. }) => {
+                return Err((at, "only --type=merge is known here".to_owned()));
+            }
             None => return Err((self.end, "--type=merge is missing".to_owned())),
         }
         let of_status = match self.flag("--subresource") {
             None => false,
-            Some((_, Some("status"))) => true,
-            Some((at, _)) => return Err((at, "write --subresource=status".to_owned())),
+            Some(Flag { value: "status", .. }) => true,
+            Some(Flag { at, .. }) => return Err((at, "write --subresource=status".to_owned())),
         };
-        let missing = "-p '{...}' is missing".to_owned();
-        let Some(found) = self.words.iter().position(|(_, word)| *word == "-p") else {
-            return Err((self.end, missing));
+        let Some(Flag { value_at: at, value, .. }) = self.flag("-p") else {
+            return Err((self.end, "-p '{...}' is missing".to_owned()));
         };
-        self.words.remove(found);
-        if found >= self.words.len() {
-            return Err((self.end, missing));
-        }
-        let (at, json) = self.words.remove(found);
-        let patch = kubectl_patch::read(json, of_status).map_err(|message| (at, message))?;
+        let patch = kubectl_patch::read(value, of_status).map_err(|message| (at, message))?;
         match patch.misfit(kind) {
             Some(message) => Err((at, message)),
             None => Ok(Action::Patch(Box::new(patch))),
@@ -338,24 +347,17 @@ impl<'a> Words<'a> {
     }
 
     fn namespace(&mut self) -> Result<Option<&'a str>, Wrong> {
-        if let Some((at, value)) = self.flag("--namespace") {
-            let missing = "write --namespace=NAME".to_owned();
-            return value.map(Some).ok_or((at, missing));
+        let (long, short) = (self.flag("--namespace"), self.flag("-n"));
+        match long.or(short) {
+            Some(Flag { value: "", at, .. }) => Err((at, "write --namespace=NAME".to_owned())),
+            flag => Ok(flag.map(|flag| flag.value)),
         }
-        let Some(found) = self.words.iter().position(|(_, word)| *word == "-n") else {
-            return Ok(None);
-        };
-        self.words.remove(found);
-        if found >= self.words.len() {
-            return Err((self.end, "a namespace is missing after `-n`".to_owned()));
-        }
-        Ok(Some(self.words.remove(found).1))
     }
 
     fn delete(&mut self, kind: Kind) -> Result<Action, Wrong> {
         let force = self.flag("--force");
         let seconds = self.number("--grace-period")?;
-        if let (Some((at, _)), None | Some(1..)) = (force, seconds) {
+        if let (Some(Flag { at, .. }), None | Some(1..)) = (force, seconds) {
             return Err((at, "--force goes with --grace-period=0".to_owned()));
         }
         // As kubectl does it: without --force, a Pod's end is waited for, if only for a second.

@@ -38,6 +38,27 @@ fn each_verb_is_read_as_kubectl_would() {
     let label = Action::Label { key, value: Some(Text::word("v")), overwrite: false };
     assert_eq!(action("label node w a.b/c=v"), label);
     assert_eq!(action("scale md md-0 --replicas=4"), Action::Scale(4));
+    // A flag's value stands after `=` or a blank, and a flag before or after a name.
+    for words in
+        ["scale md md-0 --replicas 4", "scale --replicas 4 md md-0", "scale --replicas=4 md/md-0"]
+    {
+        let Command { object, action, .. } = read(words).command;
+        assert_eq!(
+            (object.to_string().as_str(), action),
+            ("MachineDeployment/md-0", Action::Scale(4))
+        );
+    }
+    assert_eq!(action("scale md md-0 --replicas 3 --replicas 4"), Action::Scale(4));
+    assert_eq!(action("delete --force pod a --grace-period 0"), Action::Delete { grace, force });
+    for words in
+        ["get pods -n kube-system", "get -n=kube-system pods", "get pods --namespace kube-system"]
+    {
+        let Command { object, action, .. } = read(words).command;
+        assert_eq!(
+            (object.namespace.as_str(), action),
+            ("kube-system", Action::Get { one: false })
+        );
+    }
 }
 
 #[test]
@@ -93,6 +114,21 @@ fn a_mistake_stands_at_its_letter() {
         ("create deployment a..b --image=i", 18, "cannot be named `a..b`"),
         ("create deployment web-* --image=i", 18, "cannot be named `web-*`"),
         ("delete node/", 12, "a name is missing"),
+        ("delete node -w", 12, "no flag `-w`; did you mean `-n`?"),
+        ("delete -worker-0", 7, "no flag `-worker-0`; known: --namespace, -n"),
+        ("delete node --worker-0", 12, "no flag `--worker-0`; known: "),
+        ("cordon -worker-0", 7, "no flag `-worker-0`"),
+        ("get node -worker-0", 9, "no flag `-worker-0`"),
+        ("label node w -a=b", 13, "no flag `-a`"),
+        ("taint node w -a:NoExecute", 13, "no flag `-a:NoExecute`"),
+        ("create deployment -a --image=i", 18, "no flag `-a`"),
+        ("scale md w --replica=4", 11, "no flag `--replica`; did you mean `--replicas`?"),
+        ("scale md w --replicas", 21, "a value is missing after `--replicas`"),
+        ("scale md w --replicas five", 22, "`five` is not a number"),
+        ("scale md w --replicas 4 5", 24, "`5` is not known here"),
+        ("delete node w --replicas=4", 14, "`--replicas` is not known here"),
+        ("delete node -n", 14, "a value is missing after `-n`"),
+        ("delete pod w --grace-period=0 --force=no", 38, "write `--force`"),
         ("delete node w now", 14, "`now` is not known here"),
         ("delete pod w --force", 13, "--grace-period=0"),
         ("delete pod w --grace-period=x", 28, "`x` is not a number"),

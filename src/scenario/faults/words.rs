@@ -10,8 +10,27 @@ pub type Wrong = (usize, String);
 pub struct Words<'a> {
     /// With the letter at which each begins.
     pub words: Vec<(usize, &'a str)>,
+    /// Those that begin with `-`, once they are set apart.
+    flags: Vec<Flag<'a>>,
     /// The letter after the last.
     pub end: usize,
+}
+
+/// A flag of a command, with the letters at which it and its value begin.
+#[derive(Clone, Copy, Debug)]
+pub struct Flag<'a> {
+    pub at: usize,
+    name: &'static str,
+    pub value_at: usize,
+    /// Empty for a flag that has none.
+    pub value: &'a str,
+}
+
+/// What comes after a flag: `--flag=VALUE` or `--flag VALUE`, or nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    Value,
+    Nothing,
 }
 
 impl<'a> Words<'a> {
@@ -34,7 +53,7 @@ impl<'a> Words<'a> {
             }
             from += length.max(1);
         }
-        Words { words, end: text.trim_end().chars().count() }
+        Words { words, flags: Vec::new(), end: text.trim_end().chars().count() }
     }
 
     /// Takes the first word that is left.
@@ -45,23 +64,58 @@ impl<'a> Words<'a> {
         Ok(self.words.remove(0))
     }
 
-    /// Takes a word that is one of these, or begins with it and `=`; the value after that.
-    pub fn flag(&mut self, flag: &str) -> Option<(usize, Option<&'a str>)> {
-        let found = self.words.iter().position(|(_, word)| {
-            word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
-        })?;
-        let (at, word) = self.words.remove(found);
-        Some((at, word[flag.len()..].strip_prefix('=')))
+    /// Sets all words apart that begin with `-`, wherever they stand, so that none is taken for a name;
+    /// the word after a flag that takes a value is its value, whatever it begins with.
+    pub fn set_flags_apart(&mut self, known: &[(&'static str, Takes)]) -> Result<(), Wrong> {
+        let mut words = std::mem::take(&mut self.words).into_iter();
+        while let Some((at, word)) = words.next() {
+            if !word.starts_with('-') {
+                self.words.push((at, word));
+                continue;
+            }
+            let (name, value) = match word.split_once('=') {
+                Some((name, value)) => (name, Some((at + name.chars().count() + 1, value))),
+                None => (word, None),
+            };
+            let Some((name, takes)) = known.iter().find(|(flag, _)| *flag == name) else {
+                let known: Vec<&str> = known.iter().map(|(flag, _)| *flag).collect();
+                return Err((at, unknown("flag", name, &known)));
+            };
+            let (value_at, value) = match (takes, value) {
+                (Takes::Value, Some(value)) => value,
+                (Takes::Value, None) => {
+                    let missing = || (self.end, format!("a value is missing after `{name}`"));
+                    words.next().ok_or_else(missing)?
+                }
+                (Takes::Nothing, None | Some((_, "true"))) => (at, ""),
+                (Takes::Nothing, Some((value_at, value))) => {
+                    return Err((
+                        value_at,
+                        format!("`{name}` cannot be `{value}`; write `{name}`"),
+                    ));
+                }
+            };
+            self.flags.push(Flag { at, name, value_at, value });
+        }
+        Ok(())
+    }
+
+    /// Takes a flag; of several of a name the last one counts.
+    pub fn flag(&mut self, name: &str) -> Option<Flag<'a>> {
+        let found = self.flags.iter().rfind(|flag| flag.name == name).copied();
+        self.flags.retain(|flag| flag.name != name);
+        found
     }
 
     /// The value of a flag that is a whole number.
-    pub fn number(&mut self, flag: &str) -> Result<Option<u32>, Wrong> {
-        let Some((at, value)) = self.flag(flag) else { return Ok(None) };
-        let value = value.unwrap_or_default();
-        let at = at + flag.len() + 1;
+    pub fn number(&mut self, name: &str) -> Result<Option<u32>, Wrong> {
+        let Some(Flag { value_at, value, .. }) = self.flag(name) else { return Ok(None) };
         match value.parse::<u32>() {
             Ok(number) if number <= LARGEST => Ok(Some(number)),
-            _ => Err((at, format!("`{value}` is not a number; write {flag}=N, up to {LARGEST}"))),
+            _ => {
+                let message = format!("`{value}` is not a number; write {name}=N, up to {LARGEST}");
+                Err((value_at, message))
+            }
         }
     }
 
@@ -74,8 +128,9 @@ impl<'a> Words<'a> {
 
     /// Nothing may be left.
     pub fn end(&self) -> Result<(), Wrong> {
-        match self.words.first() {
-            Some((at, word)) => Err((*at, format!("`{word}` is not known here"))),
+        let flags = self.flags.iter().map(|flag| (flag.at, flag.name));
+        match self.words.iter().copied().chain(flags).min() {
+            Some((at, word)) => Err((at, format!("`{word}` is not known here"))),
             None => Ok(()),
         }
     }
