@@ -92,13 +92,13 @@ impl ApiError {
 
     /// The object does not exist.
     pub fn not_found(key: &ObjectKey) -> ApiError {
-        let message = format!("{} \"{}\" not found", key.kind.resource(), key.name);
+        let message = format!("{} \"{}\" not found", key.kind.qualified_resource(), key.name);
         ApiError::new(Reason::NotFound, message)
     }
 
     /// An object of this name exists.
     pub fn already_exists(key: &ObjectKey) -> ApiError {
-        let message = format!("{} \"{}\" already exists", key.kind.resource(), key.name);
+        let message = format!("{} \"{}\" already exists", key.kind.qualified_resource(), key.name);
         ApiError::new(Reason::AlreadyExists, message)
     }
 
@@ -107,7 +107,7 @@ impl ApiError {
         let message = format!(
             "Operation cannot be fulfilled on {} \"{}\": the object has been modified; \
              please apply your changes to the latest version and try again",
-            key.kind.resource(),
+            key.kind.qualified_resource(),
             key.name
         );
         ApiError::new(Reason::Conflict, message)
@@ -133,5 +133,25 @@ impl ApiError {
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.message.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Kind;
+
+    #[test]
+    fn a_resource_is_named_with_its_group_unless_that_is_the_core_group() {
+        let key = |kind| ObjectKey { kind, namespace: Text::EMPTY, name: Text::word("w") };
+        let said = |error: ApiError| error.message.to_string();
+        let (node, deployment) = (key(Kind::Node), key(Kind::Deployment));
+        assert_eq!(said(ApiError::not_found(&node)), "nodes \"w\" not found");
+        assert_eq!(said(ApiError::not_found(&deployment)), "deployments.apps \"w\" not found");
+        let machine = ApiError::already_exists(&key(Kind::Machine));
+        assert_eq!(said(machine), "machines.cluster.x-k8s.io \"w\" already exists");
+        let lease = said(ApiError::conflict(&key(Kind::Lease)));
+        let words = "Operation cannot be fulfilled on leases.coordination.k8s.io \"w\": the object";
+        assert!(lease.starts_with(words), "{lease}");
     }
 }

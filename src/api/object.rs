@@ -130,6 +130,14 @@ impl Kind {
         format!("{}s", self.name().to_lowercase())
     }
 
+    /// The resource with its group, as `schema.GroupResource` prints it: `nodes`, `deployments.apps`.
+    pub fn qualified_resource(self) -> String {
+        match self.group() {
+            "" => self.resource(),
+            group => format!("{}.{group}", self.resource()),
+        }
+    }
+
     /// True if its objects live in namespaces.
     pub const fn is_namespaced(self) -> bool {
         !matches!(self, Kind::Node | Kind::VolumeAttachment)

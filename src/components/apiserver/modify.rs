@@ -232,7 +232,7 @@ fn wrong_uid(key: &ObjectKey) -> ApiError {
     let message = format!(
         "Operation cannot be fulfilled on {} \"{}\": the UID in the precondition does not match \
          the UID in record",
-        key.kind.resource(),
+        key.kind.qualified_resource(),
         key.name
     );
     ApiError::new(Reason::Conflict, message)

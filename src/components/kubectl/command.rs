@@ -263,15 +263,11 @@ impl Command {
     /// What it reads, as a client's error names it: `nodes`, `deployments.apps web`.
     fn asked_for(&self) -> String {
         let kind = self.object.kind;
-        let group = match kind.group() {
-            "" => String::new(),
-            group => format!(".{group}"),
-        };
         let name = match self.action {
             Action::Get { one: false } => String::new(),
             _ => format!(" {}", self.object.name),
         };
-        format!("{}{group}{name}", kind.resource())
+        format!("{}{name}", kind.qualified_resource())
     }
 }
 
