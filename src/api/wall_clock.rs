@@ -20,9 +20,10 @@ pub fn rfc3339(at: SimTime) -> String {
     jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX).to_string()
 }
 
-/// The microseconds of Unix time at which something happens in a run.
+/// The microseconds of Unix time that a clock shows, be it before the run's beginning; none of them before 1970.
 pub fn unix_micros(at: SimTime) -> u64 {
-    BEGIN.unsigned_abs() * 1_000_000 + at.as_micros()
+    let begin = BEGIN.saturating_mul(1_000_000);
+    u64::try_from(begin.saturating_add(at.micros_from_begin())).unwrap_or(0)
 }
 
 /// The time that a text of `rfc3339` says; the run's beginning for the first objects' age.
@@ -58,5 +59,6 @@ mod tests {
             assert_eq!(from_rfc3339(&rfc3339(at)), Some(at));
         }
         assert_eq!(rfc3339(SimTime::ZERO), "2024-08-13T14:00:00Z");
+        assert_eq!(unix_micros(then) + 3_300_000_000, unix_micros(SimTime::ZERO));
     }
 }

@@ -9,8 +9,8 @@ use super::api::{Alarm, Ring};
 use super::cluster::{Client, Token};
 use super::throttle::{EVENTS as LINE, Turn};
 use crate::api::kinds::{EventType, KubeEvent};
-use crate::api::{Answered, Kind, Meta, Object, ObjectKey, Reason, Verb};
-use crate::engine::{Duration, Generation, Purpose, Text, Timer, below, name_suffix};
+use crate::api::{Answered, Kind, Meta, Object, ObjectKey, Reason, Verb, unix_micros};
+use crate::engine::{Duration, Generation, Purpose, Text, Timer, below};
 use crate::infra::Ctx;
 use crate::timeline::Cause;
 use crate::timeline::vocabulary::EVENTS;
@@ -61,8 +61,6 @@ struct Source {
     timer: Timer,
 }
 
-/// Purpose of the draws for names of Events.
-const EVENT_NAME: Purpose = Purpose(60_000);
 /// Purpose of the draws for first pauses.
 const FIRST_PAUSE: Purpose = Purpose(60_001);
 
@@ -91,12 +89,14 @@ impl<T: Clone> Client<T> {
             self.recorder.recorded.insert(index, changed.clone());
             return self.hand_over(ctx, source, Verb::Patch { base, changed });
         }
-        let suffix = name_suffix(ctx.draw(EVENT_NAME));
         let namespace = match regarding.namespace.is_empty() {
             true => Text::word("default"),
             false => regarding.namespace.clone(),
         };
-        let name = format!("{}.{suffix}", regarding.name);
+        // As `makeEvent` names it: the nanoseconds of the clock in hex. What is recorded in one
+        // microsecond is a few nanoseconds apart.
+        let nanoseconds = unix_micros(now) * 1_000 + self.recorder.count % 1_000;
+        let name = format!("{}.{nanoseconds:x}", regarding.name);
         let event = KubeEvent {
             kind,
             regarding: regarding.clone(),

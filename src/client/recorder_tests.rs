@@ -160,3 +160,30 @@ fn more_than_a_queue_full_is_lost() {
     }
     assert!(sending(&bench).is_empty());
 }
+
+#[test]
+fn an_event_is_named_by_the_nanoseconds_of_the_clock() {
+    let mut bench = witness(RECORDER);
+    for source in ["kubelet", "scheduler", "kubelet"] {
+        say(&mut bench, source, if source == "kubelet" { "a" } else { "b" });
+    }
+    bench.pass(Duration::from_secs(1));
+    let before = bench.asked.len();
+    say(&mut bench, "kubelet", "c");
+    let names: Vec<String> = bench
+        .asked
+        .iter()
+        .map(|(_, request)| words(request).1)
+        .map(|object| object.expect("an Event").name().to_string())
+        .collect();
+    let nanoseconds = |name: &String| {
+        let (of, suffix) = name.split_once('.').expect("a suffix");
+        (of.to_owned(), u64::from_str_radix(suffix, 16).expect("hex"))
+    };
+    let (first, second, last) =
+        (nanoseconds(&names[0]), nanoseconds(&names[1]), nanoseconds(&names[before]));
+    assert_eq!((first.0.as_str(), second.0.as_str(), last.0.as_str()), ("a", "b", "c"));
+    assert_eq!(second.1 - first.1, 1, "one microsecond has room for both");
+    assert_eq!((last.1 - first.1) / 1_000, 1_000_000, "a second later");
+    assert_eq!(names[0].len(), "a.17f4817f8d1ca000".len(), "{names:?}");
+}
