@@ -253,7 +253,11 @@ fn shown(table: Table) -> (String, Resource, kubectl::Form) {
         Table::Vms => {
             ("healsim get vms   # as vCenter has them".into(), Resource::Vms, kubectl::Form::Table)
         }
-        Table::Etcd => ("etcdctl endpoint status".into(), Resource::Etcd, kubectl::Form::Table),
+        // Its columns are of `member list`, `endpoint status` and `endpoint health`, of all members.
+        Table::Etcd => {
+            let command = "healsim get etcd   # what etcdctl finds out, in one table".into();
+            (command, Resource::Etcd, kubectl::Form::Table)
+        }
         Table::Kind(kind) => {
             let (wide, form) = match kind {
                 Kind::Pod => (" -o wide", kubectl::Form::Wide),
