@@ -51,6 +51,13 @@ test('a lesson is taken from the first question to the score', async () => {
   await tab.locator('.card [type=submit]').first().click();
   assert.match(await tab.textContent('.card .hint'), /Choose something|Write a time/);
   for (const [i, question] of sheet.questions.entries()) {
+    if (question.form === 'length') {
+      const form = tab.locator('.card form').first();
+      assert.match(await form.textContent(), /A time from now on; [0-9hms.]+ more or less is right/);
+      await form.locator('[name=length]').fill('45');
+      await form.locator('[type=submit]').click();
+      assert.match(await form.locator('.hint').textContent(), /45 has no unit: write 45s/);
+    }
     if (i === 1) await tab.locator('.card .pass').first().click();
     else await answer(tab, question);
     await tab.evaluate(() => { window.healsim.pause(); window.healsim.seek(window.healsim.length); });

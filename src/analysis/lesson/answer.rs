@@ -109,6 +109,13 @@ pub fn letter(place: usize) -> char {
 
 const NEVER: &str = "never";
 
+fn is_number(words: &str) -> bool {
+    words.starts_with(|c: char| c.is_ascii_digit())
+        && words.ends_with(|c: char| c.is_ascii_digit())
+        && words.chars().all(|c| c.is_ascii_digit() || c == '.')
+        && words.matches('.').count() <= 1
+}
+
 impl Posed {
     /// Reads an answer, or says what one looks like.
     pub fn read(&self, words: &str) -> Result<Answer, String> {
@@ -117,6 +124,10 @@ impl Posed {
             Form::Length { .. } if words.eq_ignore_ascii_case(NEVER) => Ok(Answer::Length(None)),
             Form::Length { .. } => match words.parse::<Duration>() {
                 Ok(length) => Ok(Answer::Length(Some(length))),
+                // Seconds or minutes? Both are meant now and then.
+                Err(_) if is_number(words) => Err(format!(
+                    "`{words}` has no unit; write {words}s for seconds or {words}m for minutes"
+                )),
                 Err(_) => {
                     Err(format!("`{words}` is no time; write one as 45s or 5m30s, or `never`"))
                 }

@@ -89,6 +89,10 @@ fn a_time_is_right_within_the_tolerance_and_half_right_within_twice_of_it() {
     assert_eq!(["Never", "10h"].map(|words| points(&never, words)), [FULL, 0]);
     assert!(timed.read("soon").is_err_and(|hint| hint.contains("45s")));
     assert!(timed.read("").is_err());
+    let bare = timed.read("45").expect_err("no unit");
+    assert_eq!(bare, "`45` has no unit; write 45s for seconds or 45m for minutes");
+    assert!(timed.read("1.5").is_err_and(|hint| hint.contains("1.5m for minutes")));
+    assert!(timed.read("1.2.3").is_err_and(|hint| hint.contains("no time")));
 }
 
 fn change(seconds: u64, object: &str, word: &str) -> Change {

@@ -108,7 +108,7 @@ export class Lesson {
     card.element = document.createElement('li');
     card.element.className = 'card';
     card.element.innerHTML = `<form data-card="${this.cards.indexOf(card)}"><fieldset><legend><b>${question.number}</b> ${safe(question.ask)}</legend>${printed(question)}
-      ${question.form === 'all' ? '<p class="quiet">All that are true.</p>' : ''}<div class="choices">${form}</div></fieldset>
+      ${hintOf(question)}<div class="choices">${form}</div></fieldset>
       <div class="buttons"><button type="submit">Answer</button> <button type="button" class="pass">Pass</button><span class="hint" role="alert"></span></div></form>`;
     this.arrange();
     this.app.pause();
@@ -126,8 +126,7 @@ export class Lesson {
     if (form === 'length') answer = fields.get('never') ? 'never' : readLength(String(fields.get('length')));
     const isEmpty = form === 'length' ? answer === null : answer.length === 0;
     if (isEmpty) {
-      const hint = form === 'length' ? 'Write a time, as 45s or 5m30s, or choose never.' : 'Choose something, or pass.';
-      card.element.querySelector('.hint').textContent = hint;
+      card.element.querySelector('.hint').textContent = form === 'length' ? noLength(String(fields.get('length'))) : 'Choose something, or pass.';
       return;
     }
     this.answered(card, answer);
@@ -271,6 +270,20 @@ function foldOnPaper(element) {
     for (const fold of closed) fold.open = true;
   });
   addEventListener('afterprint', () => closed.forEach((fold) => { fold.open = false; }));
+}
+
+/** What an answer looks like, and how near a time has to be. */
+function hintOf({ form, tolerance }) {
+  if (form === 'all') return '<p class="quiet">All that are true.</p>';
+  if (form !== 'length') return '';
+  return `<p class="quiet">A time from now on; ${exactText(Math.round(tolerance * 1e6))} more or less is right.</p>`;
+}
+
+/** Why a text is no time, and what would be (the rule of `analysis/lesson/answer.rs`). */
+function noLength(text) {
+  const words = text.trim();
+  if (/^\d+(\.\d+)?$/.test(words)) return `${words} has no unit: write ${words}s for seconds or ${words}m for minutes.`;
+  return 'Write a time, as 45s or 5m30s, or choose never.';
 }
 
 /** A time as Go writes it, in seconds; null if it is none. */
