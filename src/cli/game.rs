@@ -222,6 +222,8 @@ fn resource(asked: &Question) -> kubectl::Resource {
         Resource::KubeadmControlPlanes => Kind::KubeadmControlPlane,
         Resource::VirtualMachines => Kind::VirtualMachine,
         Resource::Secrets => Kind::Secret,
+        Resource::ConfigMaps => Kind::ConfigMap,
+        Resource::PodDisruptionBudgets => Kind::PodDisruptionBudget,
         Resource::Events => Kind::Event,
         Resource::Leases => Kind::Lease,
         Resource::ReplicaSets => Kind::ReplicaSet,

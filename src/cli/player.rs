@@ -309,6 +309,10 @@ pub enum Resource {
     VirtualMachines,
     #[value(alias = "secret")]
     Secrets,
+    #[value(name = "configmaps", aliases = ["configmap", "cm"])]
+    ConfigMaps,
+    #[value(name = "poddisruptionbudgets", aliases = ["poddisruptionbudget", "pdb"])]
+    PodDisruptionBudgets,
     #[value(aliases = ["event", "ev"])]
     Events,
     #[value(alias = "lease")]

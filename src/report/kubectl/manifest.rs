@@ -1,9 +1,9 @@
 //! Objects as kubectl prints them with `-o yaml` and `-o json`: a List of what is stored.
 
-use super::{Form, owners};
+use super::{Form, budget, owners};
 use crate::api::kinds::{
-    Conditions, DaemonSet, Deployment, Job, KubeadmControlPlane, Machine, Node, Pod, PodManagement,
-    PodPhase, Resources, Secret, StatefulSet, Status, VirtualMachine,
+    Conditions, ConfigMap, DaemonSet, Deployment, Job, KubeadmControlPlane, Machine, Node, Pod,
+    PodManagement, PodPhase, Resources, Secret, StatefulSet, Status, VirtualMachine,
 };
 use crate::api::{Body, Labels, Meta, Object, rfc3339};
 use crate::engine::SimTime;
@@ -42,6 +42,8 @@ fn to_json(object: &Object) -> Value {
         Body::VirtualMachine(body) => virtual_machine_json(body),
         Body::KubeadmControlPlane(body) => control_plane_json(body),
         Body::Secret(body) => return secret_json(object, body),
+        Body::ConfigMap(body) => return config_map_json(object, body),
+        Body::PodDisruptionBudget(body) => budget::json(body),
         Body::Event(event) => return owners::event_json(object, event),
         Body::Lease(lease) => return owners::lease_json(object, lease),
         Body::MachineDeployment(body) => owners::machine_deployment_json(body),
@@ -50,12 +52,10 @@ fn to_json(object: &Object) -> Value {
         Body::ReplicaSet(body) => owners::replica_set_json(body),
         // `get` offers none of these.
         Body::Cluster(_)
-        | Body::ConfigMap(_)
         | Body::EndpointSlice(_)
         | Body::InfraMachine(_)
         | Body::KubeadmConfig(_)
         | Body::PersistentVolumeClaim(_)
-        | Body::PodDisruptionBudget(_)
         | Body::Service(_)
         | Body::VSphereMachine(_)
         | Body::VolumeAttachment(_) => (json!({}), json!({})),
@@ -385,6 +385,15 @@ fn secret_json(object: &Object, body: &Secret) -> Value {
     })
 }
 
+fn config_map_json(object: &Object, body: &ConfigMap) -> Value {
+    json!({
+        "apiVersion": object.key().kind.api_version(),
+        "data": body.data,
+        "kind": object.key().kind.name(),
+        "metadata": meta_json(&object.meta),
+    })
+}
+
 /// Bytes as Secrets hold them.
 pub fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -401,7 +410,7 @@ pub fn base64(bytes: &[u8]) -> String {
     bytes.chunks(3).flat_map(group).collect()
 }
 
-fn selector(labels: &Labels) -> Value {
+pub(super) fn selector(labels: &Labels) -> Value {
     json!({ "matchLabels": **labels })
 }
 

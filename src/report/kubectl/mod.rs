@@ -4,6 +4,7 @@
 //! asked here. Follows `k/k:pkg/printers/internalversion` and the printer columns of Cluster
 //! API and VM Operator.
 
+mod budget;
 mod datacenter;
 mod etcd;
 pub(super) mod manifest;

@@ -3,7 +3,7 @@
 
 use super::manifest::uid;
 use super::table::{age, human};
-use super::{Form, owners};
+use super::{Form, budget, owners};
 use crate::api::kinds::{
     DaemonSet, Deployment, Job, KubeadmControlPlane, Node, Pod, PodTemplate, Secret, StatefulSet,
     Status, VirtualMachine, taint,
@@ -46,6 +46,8 @@ pub fn columns(kind: Kind, form: Form) -> Vec<&'static str> {
             &["CONTAINERS", "IMAGES", "SELECTOR"],
         ),
         Kind::Secret => (&["NAME", "TYPE", "DATA", "AGE"], &[]),
+        Kind::ConfigMap => (&["NAME", "DATA", "AGE"], &[]),
+        Kind::PodDisruptionBudget => (&budget::COLUMNS, &[]),
         Kind::Event
         | Kind::Lease
         | Kind::MachineDeployment
@@ -87,6 +89,8 @@ pub fn row(now: SimTime, object: &Object, form: Form) -> Vec<String> {
         Body::DaemonSet(body) => daemon_set_cells(body, created),
         Body::Job(job) => job_cells(now, object, job, created),
         Body::Secret(body) => secret_cells(body, created),
+        Body::ConfigMap(body) => vec![body.data.len().to_string(), created],
+        Body::PodDisruptionBudget(body) => budget::cells(body, created),
         Body::VirtualMachine(body) => virtual_machine_cells(body, created, form),
         Body::KubeadmControlPlane(body) => control_plane_cells(body, created, form),
         Body::Lease(body) => vec![body.holder.to_string(), created],

@@ -5,10 +5,10 @@ use super::manifest::{base64, manifest, quantity};
 use super::rows::{columns, row};
 use super::table::{Table, age};
 use crate::api::kinds::{
-    Condition, EventType, KubeEvent, KubeadmControlPlane, Lease, MachineDeployment, Pod, PodPhase,
-    PodTemplate, ReplicaSet, Status,
+    Amount, Condition, ConfigMap, EventType, KubeEvent, KubeadmControlPlane, Lease,
+    MachineDeployment, Pod, PodDisruptionBudget, PodPhase, PodTemplate, ReplicaSet, Status, Wanted,
 };
-use crate::api::{Deletion, Kind, Meta, Object, ObjectKey, rfc3339};
+use crate::api::{Deletion, Kind, Labels, Meta, Object, ObjectKey, rfc3339};
 use crate::engine::{Duration, SimTime, Text};
 use std::sync::Arc;
 
@@ -232,4 +232,41 @@ fn what_owns_and_what_is_told_has_kubectls_columns() {
 
 fn at(seconds: u64) -> SimTime {
     SimTime::ZERO + Duration::from_secs(seconds)
+}
+
+#[test]
+fn a_budget_tells_what_it_allows() {
+    let object = |wanted: Wanted| {
+        let mut body = PodDisruptionBudget::new(Labels::default(), wanted);
+        (body.disruptions_allowed, body.current_healthy, body.desired_healthy) = (1, 3, 2);
+        let meta = Meta::new(Kind::PodDisruptionBudget, "default", "web");
+        Arc::new(Object { meta, body: body.into() })
+    };
+    let mut table = Table::new(columns(Kind::PodDisruptionBudget, Form::Table));
+    let all = [Wanted::MinAvailable(Amount::Count(2)), Wanted::MaxUnavailable(Amount::Percent(25))]
+        .map(object);
+    all.iter().for_each(|object| table.push(row(at(60), object, Form::Table)));
+    assert_eq!(
+        table.to_string(),
+        "NAME   MIN AVAILABLE   MAX UNAVAILABLE   ALLOWED DISRUPTIONS   AGE\n\
+         web    2               N/A               1                     30d\n\
+         web    N/A             25%               1                     30d\n"
+    );
+    let json = manifest(&all.each_ref(), Form::Json);
+    for part in ["\"minAvailable\": 2", "\"maxUnavailable\": \"25%\"", "\"disruptionsAllowed\": 1"]
+    {
+        assert!(json.contains(part), "{part} in {json}");
+    }
+}
+
+#[test]
+fn a_config_map_is_its_data() {
+    let data = [(Text::word("kubeconfig"), Text::word("apiVersion: v1"))].into();
+    let meta = Meta::new(Kind::ConfigMap, "kube-public", "cluster-info");
+    let object = Arc::new(Object { meta, body: ConfigMap { data }.into() });
+    let mut table = Table::new(columns(Kind::ConfigMap, Form::Table));
+    table.push(row(at(60), &object, Form::Table));
+    assert_eq!(table.to_string(), "NAME           DATA   AGE\ncluster-info   1      30d\n");
+    let yaml = manifest(&[&object], Form::Yaml);
+    assert!(yaml.contains("kubeconfig: ") && !yaml.contains("spec"), "{yaml}");
 }
