@@ -10,6 +10,7 @@ use super::faults::{
 };
 use crate::api::kinds::Status;
 use crate::api::{Kind, Object};
+use crate::components::etcd::DATA_DIR;
 use crate::engine::{Skew, Text};
 use crate::infra::{DiskHealth, Restart, Unit, Vm, Way};
 use crate::world::{EtcdMember, MANAGEMENT_CLUSTER, View, WORKLOAD_CLUSTER};
@@ -119,7 +120,8 @@ fn machines(view: View) -> Vec<Action> {
         }) {
             found.push(heal(name.clone(), None));
         }
-        for path in vm.disk.restorable() {
+        // Who has lost etcd's data has not moved them away.
+        for path in vm.disk.restorable().filter(|path| **path != *DATA_DIR) {
             let fault = RestoreFile { vm: name.clone(), path: path.clone() };
             let words = format!("restoreFile: {{ vm: {name}, path: {path} }}");
             found.push(Action::new(words, Fault::RestoreFile(fault)));

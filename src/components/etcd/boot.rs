@@ -93,7 +93,9 @@ impl Etcd {
         }
         match ctx.disk().read(DATA_DIR).map(Text::as_str) {
             Some(RESTORED) => self.restore(ctx),
-            Some(_) if self.set_aside.is_some() => self.resume(flags.force_new_cluster, ctx),
+            Some(FILLED) if self.set_aside.is_some() => {
+                self.resume(flags.force_new_cluster, ctx);
+            }
             // Without data, or with a directory that holds none.
             _ => self.join(flags.state, ctx),
         }
