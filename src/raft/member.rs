@@ -264,6 +264,13 @@ impl<E: Clone> Raft<E> {
         self.log.snapshot.clone()
     }
 
+    /// What a snapshot is of a state machine that is behind what it was given to apply; none if the log has no
+    /// such entry any more.
+    pub fn snapshot_at(&self, index: Index, membership: Membership) -> Option<Snapshot> {
+        let term = self.log.term(index).filter(|_| index <= self.log.applied)?;
+        Some(Snapshot { index, term, membership })
+    }
+
     /// Forgets entries up to `index`, or up to the latest snapshot if that is less.
     pub fn compact(&mut self, index: Index) {
         self.log.compact(index);

@@ -258,7 +258,10 @@ impl Member {
                 self.stop(ctx);
             }
             PeerMessage::Snapshot(message, database) => {
-                self.incoming = Some((database.applied, database));
+                // An older one that comes behind changes nothing: raft has taken more.
+                if self.incoming.as_ref().is_none_or(|(at, _)| *at <= database.applied) {
+                    self.incoming = Some((database.applied, database));
+                }
                 let to = message.from;
                 self.step(message, ctx);
                 self.tell_peer(to, PeerMessage::SnapshotTaken, ctx);
@@ -376,8 +379,15 @@ impl Member {
         ctx: &mut Ctx<Event>,
     ) {
         let to = message.to;
-        message.body = Body::Snapshot(Box::new(self.raft.take_snapshot()));
+        // While its database is written to an ill disk the store is behind Raft: it is the store that travels
+        // (`createMergedSnapshotMessage` takes what is applied to it).
         let database = Arc::new(self.store.database().clone());
+        let snapshot = match self.backend.has_backlog() {
+            true => self.raft.snapshot_at(database.applied, database.membership()),
+            false => Some(self.raft.take_snapshot()),
+        };
+        let snapshot = snapshot.expect("no log is cut behind what the store has");
+        message.body = Body::Snapshot(Box::new(snapshot));
         ctx.send(writer, Message::Peer(PeerMessage::Snapshot(message, database)));
         ctx.log(format!("sent database snapshot to {}", self.name_of(to)));
         self.sending.push(to);

@@ -1,6 +1,6 @@
 //! What waits while a member commits to its database on a slow disk.
 
-use super::cluster::{Cluster, get, key, put};
+use super::cluster::{Cluster, get, key, put, settings};
 use crate::components::etcd::*;
 use crate::engine::Duration;
 use crate::wire::{Consistency, StoreOperation};
@@ -125,4 +125,33 @@ fn a_new_process_commits_before_it_can_be_read() {
     assert_eq!(cluster.health.get(&probe), None);
     cluster.run_for(700);
     assert_eq!(cluster.health.get(&probe), Some(&200));
+}
+
+/// A leader whose database is committed for 800 ms at a time, and what its log takes meanwhile waits, sends
+/// its database to one who is far behind.
+#[test]
+fn a_snapshot_holds_what_the_database_has_and_no_more() {
+    let mut short = settings();
+    (short.snapshot_count, short.compact_log_every, short.catch_up_entries) = (20, 20, 5);
+    for healed in 0..20 {
+        let mut cluster = Cluster::with(short, 3, 1);
+        cluster.isolate(2);
+        for revision in 0..60 {
+            let expected = if revision == 0 { 0 } else { revision + 1 };
+            assert_eq!(cluster.result(0, put("many", expected), 10), "Committed");
+        }
+        assert!(cluster.first_log_index(0) > 20, "the log is cut");
+        cluster.slow_disk(0, Some(Duration::from_millis(400)));
+        for step in 0..60 {
+            cluster.ask(0, put(format!("new-{step}").leak(), 0));
+            if step == healed {
+                cluster.heal();
+            }
+            cluster.run_for(110);
+        }
+        assert!(cluster.logs(0, "sent database snapshot"), "{healed}");
+        cluster.slow_disk(0, None);
+        cluster.run_for(10_000);
+        assert_eq!(cluster.revision(2), cluster.revision(0), "{healed}");
+    }
 }
