@@ -40,7 +40,8 @@ const COPIED: [&str; 10] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1);
-    let folder = PathBuf::from(words.next().ok_or("write a FOLDER for the copy")?);
+    let folder = words.next().filter(|word| !word.starts_with('-'));
+    let folder = PathBuf::from(folder.ok_or("write a FOLDER for the copy, outside the checkout")?);
     let chosen = words.map(|word| word.parse()).collect::<Result<Vec<usize>, _>>()?;
     if fs::canonicalize(&folder).unwrap_or_default().starts_with(fs::canonicalize(".")?) {
         return Err("the FOLDER has to be outside the checkout".into());
