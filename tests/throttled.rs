@@ -10,6 +10,7 @@ fn game(pods: u32, set: &[(&str, &str)]) -> Game {
     let text = format!(
         "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: throttled }}\nspec:\n  \
          platform: tkgs-2024\n  cluster: {{ controlPlane: 1, workers: 1 }}\n  \
+         settings: {{ infra.nodeCpuMillis: 16000 }}\n  \
          workloads:\n    - {{ name: many, replicas: {pods} }}\n  faults:\n    \
          - {{ at: 1m, stopUnit: {{ vm: worker-0, unit: kubelet }} }}\n  until: 3m\n"
     );

@@ -12,7 +12,7 @@ use super::settings::health_check;
 use crate::api::Labels;
 use crate::engine::Text;
 use crate::timeline::Changed;
-use crate::world::{Blueprint, ControlPlaneNodes, RunsOn, Workload, WorkloadKind};
+use crate::world::{Blueprint, ControlPlaneNodes, WorkloadKind};
 
 /// A user's manifests as one platform takes them.
 #[derive(Clone, Debug)]
@@ -63,7 +63,6 @@ impl Own<'_> {
             warnings.extend(warning.map(|message| budget_warning(budget, message)));
         }
         self.checks(blueprint);
-        warnings.extend(self.crowded(blueprint));
         self.no_control_plane(platform, &mut warnings);
         self.versions(platform, &mut warnings);
         self.ignored(platform, &mut warnings);
@@ -97,30 +96,6 @@ impl Own<'_> {
             Some(Changed { key, value, instead_of, from })
         };
         self.manifests.taken.iter().filter_map(changed).collect()
-    }
-
-    /// Pods that ask for more than a worker has would find no place again once they have to move.
-    fn crowded(&self, blueprint: &Blueprint) -> Option<Warning> {
-        let room = blueprint.settings.kubelet.resources;
-        let workers = blueprint.workers;
-        // A run begins with the Pods of each workload spread evenly, the first Node with the most.
-        let on_the_first = |of: fn(&Workload) -> u64| {
-            let here = |it: &&Workload| it.runs_on == RunsOn::Workers;
-            let sum = |it: &Workload| u64::from(it.replicas.div_ceil(workers)) * of(it);
-            blueprint.workloads.iter().filter(here).map(sum).sum::<u64>()
-        };
-        let cpu = on_the_first(|it| it.requests.cpu_millis);
-        let memory = on_the_first(|it| it.requests.memory_mib);
-        if cpu <= room.cpu_millis && memory <= room.memory_mib {
-            return None;
-        }
-        let message = format!(
-            "a worker would have Pods that ask for {cpu}m of cpu and {memory}Mi of memory, and has \
-             {}m and {}Mi; --set infra.nodeCpuMillis and infra.nodeMemoryMib say how much",
-            room.cpu_millis, room.memory_mib
-        );
-        let place = self.manifests.workloads.first()?.place.clone();
-        Some(Warning { place, message })
     }
 
     fn checks(&self, blueprint: &mut Blueprint) {

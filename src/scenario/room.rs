@@ -3,41 +3,71 @@
 use super::file::Scenario;
 use super::manifests::{Place, Warning};
 use super::yaml::place;
-use crate::api::kinds::{Taint, TaintEffect, taint};
+use crate::api::kinds::{Resources, Taint, TaintEffect, taint};
 use crate::engine::Text;
 use crate::world::{Blueprint, RunsOn, Workload, WorkloadKind};
 
 impl Scenario {
-    /// Pods that repel each other need as many Nodes as there are of them. Where there are fewer, some
-    /// wait from the beginning on, and nothing counts as recovered until somebody changes that.
+    /// Where there are too few Nodes, some Pods wait from the beginning on, and nothing counts as recovered
+    /// until somebody changes that.
     pub(super) fn without_room(&self, blueprint: &Blueprint) -> Vec<Warning> {
-        let is_kept = |it: &&Workload| {
-            matches!(it.kind, WorkloadKind::Deployment | WorkloadKind::StatefulSet(_))
-        };
-        let apart = blueprint.workloads.iter().filter(is_kept).filter(|it| it.repel_each_other);
-        apart.filter_map(|workload| self.no_room(workload, blueprint)).collect()
+        let all = blueprint.without_room();
+        all.into_iter()
+            .filter_map(|(workload, missing)| {
+                self.too_few_nodes(workload, blueprint)
+                    .or_else(|| self.too_small_nodes(workload, missing, blueprint))
+            })
+            .collect()
     }
 
-    fn no_room(&self, workload: &Workload, blueprint: &Blueprint) -> Option<Warning> {
-        let (workers, planes) = (blueprint.workers, blueprint.control_planes);
-        let (there, what) = match workload.runs_on {
-            RunsOn::Workers if tolerates_planes(workload) => (workers + planes, "Nodes"),
-            RunsOn::Workers => (workers, "workers"),
-            RunsOn::ControlPlane => (planes, "control-plane VMs"),
-        };
+    /// Pods that repel each other need as many Nodes as there are of them.
+    fn too_few_nodes(&self, workload: &Workload, blueprint: &Blueprint) -> Option<Warning> {
+        let is_kept =
+            matches!(workload.kind, WorkloadKind::Deployment | WorkloadKind::StatefulSet(_));
+        if !is_kept || !workload.repel_each_other {
+            return None;
+        }
+        let (there, what) = nodes_for(workload, blueprint);
         if workload.replicas <= there {
             return None;
         }
+        let what = format!("{what} of their own, and there are {there}");
+        Some(self.never_well(workload, &format!("on {what}")))
+    }
+
+    /// All Pods together ask for no more than the Nodes have.
+    fn too_small_nodes(
+        &self,
+        workload: &Workload,
+        missing: u32,
+        blueprint: &Blueprint,
+    ) -> Option<Warning> {
+        // A Pod that waits may find a control-plane VM.
+        if missing == 0 || tolerates_planes(workload) {
+            return None;
+        }
+        let Resources { cpu_millis, memory_mib, pods } = blueprint.settings.kubelet.resources;
+        let what = format!(
+            "and {missing} of them find no room on Nodes with {cpu_millis}m of cpu, {memory_mib}Mi of memory \
+             and {pods} Pods each (--set infra.nodeCpuMillis, infra.nodeMemoryMib and kubernetes.maxPods \
+             say how much)"
+        );
+        Some(self.never_well(workload, &what))
+    }
+
+    fn never_well(&self, workload: &Workload, what: &str) -> Warning {
         let kind = match workload.kind {
             WorkloadKind::StatefulSet(_) => "StatefulSet",
-            _ => "Deployment",
+            WorkloadKind::Job { .. } => "Job",
+            WorkloadKind::Pod => "Pod",
+            WorkloadKind::Deployment | WorkloadKind::DaemonSet => "Deployment",
         };
         let message = format!(
-            "{kind}/{} wants {} Pods on {what} of their own, and there are {there}: the cluster is not well \
-             as it begins, and does not recover unless somebody changes either number",
+            "{kind}/{} wants {} Pods {what}: the cluster is not well as it begins, and does not recover unless \
+             somebody changes either number",
             workload.name, workload.replicas
         );
-        Some(Warning { place: self.place_of_the_size(workload.runs_on), message })
+        Warning { place: self.place_of_the_size(workload.runs_on), message }
     }
 
     /// Where the number of Nodes is written, or the platform that has one.
@@ -48,6 +78,16 @@ impl Scenario {
         });
         let (line, column) = written.map_or_else(|| place(&self.platform), place);
         Place { file: self.source.file.clone(), line, column }
+    }
+}
+
+/// How many Nodes a workload's Pods may run on, and what they are.
+fn nodes_for(workload: &Workload, blueprint: &Blueprint) -> (u32, &'static str) {
+    let (workers, planes) = (blueprint.workers, blueprint.control_planes);
+    match workload.runs_on {
+        RunsOn::Workers if tolerates_planes(workload) => (workers + planes, "Nodes"),
+        RunsOn::Workers => (workers, "workers"),
+        RunsOn::ControlPlane => (planes, "control-plane VMs"),
     }
 }
 
@@ -87,6 +127,16 @@ mod tests {
         assert!(told.starts_with("test.yaml:5:13: StatefulSet/api wants 5 Pods"), "{told}");
         let alone = own.replace("StatefulSet", "DaemonSet").replace("replicas: 5, ", "");
         assert_eq!(warnings(&alone), [""; 0]);
+    }
+
+    #[test]
+    fn whoever_finds_no_room_is_told_with_what_a_node_has() {
+        let own =
+            "  workloads:\n    - { name: api, kind: Deployment, replicas: 400, runsOn: workers }\n";
+        let [told] = &warnings(own)[..] else { panic!("{:?}", warnings(own)) };
+        // 40 Pods of 100m on each of three workers, less three of `web`.
+        assert!(told.contains("400 Pods and 283 of them find no room on Nodes with"), "{told}");
+        assert_eq!(warnings(&own.replace("400", "117")), [""; 0]);
     }
 
     #[test]

@@ -5,9 +5,10 @@
 
 mod control_plane;
 mod leases;
+mod room;
 mod workloads;
 
-use super::blueprint::{Blueprint, ControlPlaneNodes, Provider, RunsOn, Settings};
+use super::blueprint::{Blueprint, Provider, RunsOn, Settings};
 use super::build::WORKLOAD_CLUSTER;
 use super::core::Core;
 use super::process::Process;
@@ -44,7 +45,7 @@ pub struct Objects {
 
 /// All objects of a healthy cluster of this shape.
 pub fn objects(blueprint: &Blueprint) -> Objects {
-    let mut maker = Maker { blueprint, uids: 0 };
+    let mut maker = Maker { blueprint, uids: 0, room: room::Room::of(blueprint) };
     let (mut workload, mut management) = (maker.workload(), maker.management());
     workload.extend(maker.held_leases());
     maker.mirror_pods(&mut workload);
@@ -136,6 +137,8 @@ fn probe_of(component: &Process) -> Option<&Text> {
 struct Maker<'a> {
     blueprint: &'a Blueprint,
     uids: u64,
+    /// What the workloads that have been made so far have left.
+    room: room::Room,
 }
 
 impl Maker<'_> {
@@ -148,7 +151,7 @@ impl Maker<'_> {
 
     fn workload(&mut self) -> Vec<Object> {
         let mut all = Vec::new();
-        let (planes, workers) = self.node_names();
+        let (planes, workers) = self.blueprint.node_names();
         for name in planes {
             self.node(&mut all, &name, RunsOn::ControlPlane);
         }
@@ -168,7 +171,7 @@ impl Maker<'_> {
     /// What shows the control plane's static Pods; made last, so that all others have the numbers
     /// that they have without them.
     fn mirror_pods(&mut self, all: &mut Vec<Object>) {
-        let (planes, _) = self.node_names();
+        let (planes, _) = self.blueprint.node_names();
         let is_plane =
             |object: &&Object| object.key().kind == Kind::Node && planes.contains(object.name());
         let nodes: Vec<Meta> =
@@ -222,17 +225,6 @@ impl Maker<'_> {
         meta.labels = machine.labels.clone();
         let secret = self.object(meta, Secret::of_user_data(join.to_user_data()));
         all.extend([config, secret]);
-    }
-
-    fn node_names(&self) -> (Vec<Text>, Vec<Text>) {
-        let planes = match self.blueprint.control_plane_nodes {
-            ControlPlaneNodes::InCluster => self.blueprint.control_planes,
-            ControlPlaneNodes::External => 0,
-        };
-        let named = |kind: &str, count: u32| {
-            (0..count).map(|number| Text::from(format!("{kind}-{number}"))).collect()
-        };
-        (named("control-plane", planes), named("worker", self.blueprint.workers))
     }
 
     fn node(&mut self, all: &mut Vec<Object>, name: &Text, role: RunsOn) {
@@ -324,7 +316,7 @@ impl Maker<'_> {
         let mut meta = Meta::new(Kind::MachineSet, DEFAULT, POOL_SET).owned_by(&deployment.meta);
         meta.labels = set_labels(spec);
         let set = self.object(meta, set);
-        let (_, names) = self.node_names();
+        let (_, names) = self.blueprint.node_names();
         for name in names {
             self.machine(all, &name, spec, &set.meta, &set_labels(spec));
         }

@@ -166,7 +166,7 @@ fn pods_that_a_worker_cannot_hold_are_named() {
     };
     assert_eq!(ask("3"), [""; 0]);
     assert!(
-        ask("4")[0].contains("a worker would have Pods that ask for 4100m of cpu"),
+        ask("4")[0].contains("of them find no room on Nodes with 4000m of cpu"),
         "{:?}",
         ask("4")
     );

@@ -39,7 +39,7 @@ impl Maker<'_> {
         meta.labels = labels.clone();
         let body = self.healthy_plane(&template, plane);
         let plane_object = self.object(meta, body);
-        let (names, _) = self.node_names();
+        let (names, _) = self.blueprint.node_names();
         for name in names {
             let place = all.len();
             self.machine(all, &name, &template, &plane_object.meta, &labels);

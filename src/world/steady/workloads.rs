@@ -19,9 +19,9 @@ struct Making<'a> {
     workload: &'a Workload,
     app: Labels,
     template: Arc<PodTemplate>,
-    /// The Nodes on which it may run.
+    /// The Nodes that its Pods have found, in the order of their numbers.
     hosts: Vec<Text>,
-    /// How many of its Pods have found a Node.
+    /// How many have found one.
     placed: u32,
 }
 
@@ -29,17 +29,8 @@ impl Maker<'_> {
     pub(super) fn add_workload(&mut self, all: &mut Vec<Object>, workload: &Workload) {
         let app = labels([("app", workload.name.clone())]);
         let template = Arc::new(template(workload, &app));
-        let (planes, workers) = self.node_names();
-        let hosts = match workload.runs_on {
-            RunsOn::Workers => workers,
-            RunsOn::ControlPlane => planes,
-        };
-        // Pods that repel each other and find no Node of their own wait for one.
-        let placed = match workload.repel_each_other {
-            true => workload.replicas.min(hosts.len() as u32),
-            false if hosts.is_empty() => 0,
-            false => workload.replicas,
-        };
+        let hosts = self.room.place(workload, self.blueprint);
+        let placed = hosts.len() as u32;
         let making = Making { workload, app, template, hosts, placed };
         match workload.kind {
             WorkloadKind::Deployment => self.deployment(all, &making),
@@ -133,8 +124,7 @@ impl Maker<'_> {
 
     /// The Pod of this number, on the Node that it has found, if it has.
     fn pod(&mut self, making: &Making, number: u32, name: Text, owner: Option<&Meta>) -> Object {
-        let Making { hosts, placed, .. } = making;
-        let host = (number < *placed).then(|| hosts[number as usize % hosts.len()].clone());
+        let host = making.hosts.get(number as usize).cloned();
         let mut meta = Meta::new(Kind::Pod, DEFAULT, name);
         if let Some(owner) = owner {
             meta = meta.owned_by(owner);
@@ -206,7 +196,7 @@ impl Maker<'_> {
     }
 
     fn daemon_set(&mut self, all: &mut Vec<Object>, making: &Making) {
-        let nodes = making.hosts.len() as u32;
+        let nodes = making.placed;
         let set = DaemonSet {
             selector: making.app.clone(),
             template: making.template.clone(),
@@ -217,16 +207,9 @@ impl Maker<'_> {
         };
         let tolerations = daemon_tolerations(&set);
         let set = self.owner(Kind::DaemonSet, making, set);
-        let everywhere = Making {
-            workload: making.workload,
-            app: making.app.clone(),
-            template: making.template.clone(),
-            hosts: making.hosts.clone(),
-            placed: nodes,
-        };
         for number in 0..nodes {
             let name = suffixed(&making.workload.name, number);
-            let mut pod = self.pod(&everywhere, number, name, Some(&set.meta));
+            let mut pod = self.pod(making, number, name, Some(&set.meta));
             if let Some(body) = pod.pod_mut() {
                 body.tolerations = tolerations.clone().into();
                 body.required_node = body.node_name.clone();
