@@ -67,6 +67,15 @@ fn a_manager_that_is_killed_waits_for_its_own_lease_like_anybody() {
     assert!((10..25).contains(&after(taken).as_secs()), "{}", after(taken));
 }
 
+/// Its Lease lasts for a minute, and others look every 5 to 11 s.
+#[test]
+fn the_control_planes_manager_takes_its_time() {
+    let run = run(PLATFORMS[1], 3, "{ at: 1m, powerOff: { vm: supervisor-2 } }", 1);
+    let lease = "Lease/kubeadm-control-plane-manager-leader-election-capi";
+    let taken = entries(&run, lease, "holder").next().expect("somebody takes it");
+    assert!((50..80).contains(&after(taken).as_secs()), "{}", after(taken));
+}
+
 #[test]
 fn the_others_leaders_are_on_the_next_vms() {
     let run = run(PLATFORMS[0], 3, "{ at: 1m, powerOff: { vm: supervisor-1 } }", 1);

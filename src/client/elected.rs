@@ -1,11 +1,12 @@
 //! A manager of controllers of which several run, and one works: the one that leads.
 //!
-//! Follows `controllerManager.Start` of controller-runtime's `pkg/manager/internal.go`: caches and controllers
-//! start when the process is elected, and the process ends when it leads no more. It does not give its Lease
+//! Follows `controllerManager.Start` of controller-runtime's `pkg/manager/internal.go`: controllers start when the
+//! process is elected, and the process ends when it leads no more. It does not give its Lease
 //! away (`LeaderElectionReleaseOnCancel`, off by default), so who follows waits until that runs out.
 //!
-//! Simplified: a manager that runs once elects nobody, and works as soon as it is started; and with the times of
-//! the elections of the control plane's own processes, whose defaults are the same.
+//! Simplified: a manager that runs once elects nobody, and works as soon as it is started; all caches are filled
+//! after the election, where those that indexes ask for are filled before; and a manager whose caches are not
+//! filled after two minutes (`CacheSyncTimeout`) does not end.
 
 use super::api::Alarm;
 use super::election::{ElectionSettings, Heard, LeaderElection, Standing};

@@ -43,11 +43,11 @@ impl Given {
                 self.leaders.cloud_controller = Some(plane(value)?);
             }
             "clusterApiLeader" => {
-                let supervisors = match blueprint.management {
-                    Management::Separate => blueprint.supervisors,
-                    Management::Own => 0,
-                };
-                self.leaders.first_manager = Some(number_of(value, "supervisor", supervisors)?);
+                // A platform that manages itself has no such phase: there is nothing to pin.
+                if blueprint.management == Management::Separate {
+                    let leader = number_of(value, "supervisor", blueprint.supervisors)?;
+                    self.leaders.first_manager = Some(leader);
+                }
             }
             _ => {
                 let known: Vec<&str> = PHASES.iter().map(|(name, _)| *name).collect();
@@ -117,7 +117,6 @@ fn number_of(name: &str, kind: &str, count: u32) -> Result<u32, String> {
     let known: Vec<String> = (0..count).map(|number| name_of(kind, number)).collect();
     match (0..).zip(&known).find(|(_, vm)| *vm == name) {
         Some((number, _)) => Ok(number),
-        None if known.is_empty() => Err(format!("no {kind} VM `{name}`; there are none here")),
         None => Err(format!("no {kind} VM `{name}`; there: {}", known.join(", "))),
     }
 }

@@ -40,11 +40,13 @@ pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blue
     let workload = |written: &WrittenWorkload| {
         written.resolve(&source, control_planes).expect("a platform's workloads are tested")
     };
+    let supervisors = small(platform.catalog.count("infra.supervisors", 1..=7));
     let mut blueprint = Blueprint {
         control_planes,
-        supervisors: small(platform.catalog.count("infra.supervisors", 1..=7)),
+        supervisors,
         workers,
         load_balancer: (control_planes > 1).then(|| network::load_balancer(&platform.catalog)),
+        management_balancer: (supervisors > 1).then(|| network::load_balancer(&platform.catalog)),
         leaders: Leaders::default(),
         zones: platform.zones,
         hosts: HostPlan::default(),
@@ -90,6 +92,7 @@ fn settings(platform: &Platform) -> Settings {
         control_plane: (platform.control_plane_nodes == ControlPlaneNodes::InCluster)
             .then(|| kubeadm_control_plane::control_plane(all, provider.kind())),
         provider,
+        manager_elections: control_plane::manager_elections(all),
         cloud: has_cloud.then(|| cloud_controller(all)),
         hypervisor: hypervisor::Settings {
             find: all.delay("infra.findVm"),

@@ -1,5 +1,6 @@
 //! What a world is built from: machines, workloads and numbers. Data only.
 
+use super::managers::ManagerElections;
 use crate::api::kinds::{
     Condition, Conditions, InFlight, MachineHealthCheck, MachineSpec, PodManagement,
     RemediationStrategy, Resources, Status, Toleration, VolumeSource, Wanted,
@@ -27,6 +28,8 @@ pub struct Blueprint {
     pub hosts: HostPlan,
     /// How the load balancer before several API servers behaves; one alone has none.
     pub load_balancer: Option<load_balancer::Rules>,
+    /// The same before those of a Supervisor.
+    pub management_balancer: Option<load_balancer::Rules>,
     /// Who leads when the run begins; drawn where it is not given.
     pub leaders: Leaders,
     pub management: Management,
@@ -171,6 +174,8 @@ pub struct Settings {
     /// How the control plane's Machines are kept, where Cluster API keeps them.
     pub control_plane: Option<ControlPlaneMachines>,
     pub provider: Provider,
+    /// How managers elect who works, where several of a kind run.
+    pub manager_elections: ManagerElections,
     /// Who asks the provider about Nodes that are not Ready, where it has such a controller.
     pub cloud: Option<cloud_controller::Settings>,
     pub hypervisor: hypervisor::Settings,

@@ -144,13 +144,24 @@ impl Builder {
         self.core.add_agents(&self.blueprint, &mut self.components);
     }
 
-    /// Before the API servers of a control plane of several VMs.
+    /// Before the API servers of a control plane of several VMs, and before those of a Supervisor.
+    ///
+    /// Simplified: also the Supervisor's own Pods come by it, where they use the Service `kubernetes`, from which
+    /// an API server that has stopped renewing its Lease goes after 15 s.
     fn load_balancer(&mut self) {
-        let Some(rules) = self.blueprint.load_balancer else { return };
-        let (name, pool) = (WORKLOAD_CLUSTER, Text::word("control-plane-*"));
-        let (endpoint, port) = (WORKLOAD, API_PORT);
-        let settings = load_balancer::Settings { name, endpoint, pool, port, rules };
-        add_load_balancer(&mut self.core, &mut self.components, settings);
+        let blueprint = &self.blueprint;
+        let supervisors = blueprint.management_balancer;
+        let supervisors = supervisors.filter(|_| blueprint.management == Management::Separate);
+        let pools = [
+            (blueprint.load_balancer, WORKLOAD_CLUSTER, WORKLOAD, "control-plane-*"),
+            (supervisors, MANAGEMENT_CLUSTER, MANAGEMENT, "supervisor-*"),
+        ];
+        for (rules, name, endpoint, pool) in pools {
+            let Some(rules) = rules else { continue };
+            let (pool, port) = (Text::word(pool), API_PORT);
+            let settings = load_balancer::Settings { name, endpoint, pool, port, rules };
+            add_load_balancer(&mut self.core, &mut self.components, settings);
+        }
     }
 
     /// Who leads when the run begins, where it is not given.
@@ -396,7 +407,11 @@ fn add_load_balancer(
     components: &mut Vec<Process>,
     settings: load_balancer::Settings,
 ) -> ProcessId {
-    let vm = core.datacenter.add_appliance("load-balancer");
+    let appliance = match settings.endpoint {
+        MANAGEMENT => "management-load-balancer",
+        _ => "load-balancer",
+    };
+    let vm = core.datacenter.add_appliance(appliance);
     let component = Process::from(load_balancer::LoadBalancer::new(settings));
     add_process(core, components, vm, "load-balancer", None, component)
 }

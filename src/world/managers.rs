@@ -1,6 +1,6 @@
 //! The managers of Machines: what they are, and the Leases for which those on a Supervisor's VMs are candidates.
 
-use super::blueprint::{Blueprint, Management, Provider, Settings};
+use super::blueprint::{Blueprint, Management, Provider};
 use super::build::{Builder, MANAGEMENT, VCENTER, WORKLOAD, standing};
 use super::process::Process;
 use crate::api::ObjectKey;
@@ -73,7 +73,7 @@ impl Builder {
             None => Elected::alone(manager),
             leader => {
                 let lock = (Address::Endpoint(MANAGEMENT), kind.lock());
-                let settings = self.blueprint.settings.manager_election();
+                let settings = self.blueprint.settings.manager_elections.of(kind);
                 Elected::among_others(manager, lock, settings, standing(leader, number))
             }
         };
@@ -161,10 +161,18 @@ impl Blueprint {
     }
 }
 
-impl Settings {
-    /// How managers elect who works: with the times of the control plane's own processes.
-    pub fn manager_election(&self) -> ElectionSettings {
-        ElectionSettings { release_on_cancel: false, ..self.scheduler.election }
+/// How those of a Supervisor's VMs elect who works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ManagerElections {
+    pub usual: ElectionSettings,
+    /// That of the control plane takes its time.
+    pub control_plane: ElectionSettings,
+}
+
+impl ManagerElections {
+    /// Those of this kind.
+    pub fn of(self, kind: Kind) -> ElectionSettings {
+        if kind.program == CONTROL_PLANE.program { self.control_plane } else { self.usual }
     }
 }
 

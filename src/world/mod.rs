@@ -41,6 +41,7 @@ pub use etcd_lab::History;
 pub use etcd_view::{EtcdMember, EtcdProcess};
 pub use hosts::host_name;
 pub use infra::Infra;
+pub use managers::ManagerElections;
 pub use process::{CustomProcess, Process};
 pub use record::OUT_OF_CRASH_LOOP;
 pub use view::{EtcdRole, View};

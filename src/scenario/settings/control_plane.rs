@@ -8,6 +8,7 @@ use crate::components::apiserver;
 use crate::engine::Duration;
 use crate::scenario::catalog::Catalog;
 use crate::world::ETCD_PORT;
+use crate::world::ManagerElections;
 
 /// How every client of an API server behaves.
 pub fn client(all: &Catalog) -> ClientSettings {
@@ -97,22 +98,34 @@ fn watch_cache(all: &Catalog) -> apiserver::CacheSettings {
     }
 }
 
-/// How the controller-manager and the scheduler elect their leaders. They refuse to start with a lease
-/// that is not longer than the deadline, and with a deadline that is not longer than 1.2 retries.
+/// How the controller-manager and the scheduler elect their leaders.
 pub fn election(all: &Catalog) -> ElectionSettings {
-    let longer = |key: &str, than: Duration, words: &str| {
+    election_by(all, "kubernetes.leaderElect")
+}
+
+/// How managers of Cluster API elect theirs, and how that of the control plane does.
+pub fn manager_elections(all: &Catalog) -> ManagerElections {
+    ManagerElections {
+        usual: election_by(all, "clusterApi.leaderElect"),
+        control_plane: election_by(all, "clusterApi.controlPlaneLeaderElect"),
+    }
+}
+
+/// An election whose three flags are settings that begin so. Candidates refuse to start with a lease that is
+/// not longer than the deadline, and with a deadline that is not longer than 1.2 retries.
+fn election_by(all: &Catalog, flags: &str) -> ElectionSettings {
+    let key = |flag: &str| format!("{flags}{flag}");
+    let longer = |flag: &str, than: Duration, words: &str| {
         let length = |text: &str| text.parse().ok().filter(|length: &Duration| *length > than);
-        let key = format!("kubernetes.{key}");
-        all.parsed(&key, &format!("a duration of more than {than}, {words}"), length)
+        all.parsed(&key(flag), &format!("a duration of more than {than}, {words}"), length)
             .unwrap_or_else(|| than + Duration::from_secs(1))
     };
-    let retry = all.rhythm("kubernetes.leaderElectRetryPeriod");
-    let least = retry.scaled(12, 10);
-    let deadline =
-        longer("leaderElectRenewDeadline", least, "1.2 times `kubernetes.leaderElectRetryPeriod`");
-    let words = "`kubernetes.leaderElectRenewDeadline`";
+    let retry = all.rhythm(&key("RetryPeriod"));
+    let words = format!("1.2 times `{}`", key("RetryPeriod"));
+    let deadline = longer("RenewDeadline", retry.scaled(12, 10), &words);
+    let words = format!("`{}`", key("RenewDeadline"));
     ElectionSettings {
-        lease: longer("leaderElectLeaseDuration", deadline, words),
+        lease: longer("LeaseDuration", deadline, &words),
         deadline,
         retry,
         jitter_percent: all.count("kubernetes.leaderElectJitterPercent", 0..=1_000),
