@@ -92,6 +92,23 @@ fn a_control_plane_with_stacked_etcd_has_an_odd_number_of_machines() {
 }
 
 #[test]
+fn a_control_plane_skips_no_minor_version() {
+    let patch = |version: &str| {
+        let json = format!("{{\"spec\":{{\"version\":\"{version}\"}}}}");
+        let command = format!("patch kcp control-plane --type=merge -p '{json}'");
+        let fault =
+            format!("at: 1m, kubectl: {}", serde_json::to_string(&command).expect("a text"));
+        let run = play("tkgs-2024", &[], &[&fault], "2m");
+        (read(&run), seen(&run, "Process/kubectl@laptop", "log")[0].reason.to_string())
+    };
+    let invalid = "The KubeadmControlPlane \"control-plane\" is invalid: spec.version: Forbidden: \
+                   cannot update Kubernetes version from v1.28.8 to v1.30.14";
+    assert_eq!(patch("v1.30.14"), (vec![invalid.to_owned()], "exit 1".to_owned()));
+    let patched = "kubeadmcontrolplane.controlplane.cluster.x-k8s.io/control-plane patched";
+    assert_eq!(patch("v1.29.4"), (vec![patched.to_owned()], String::new()));
+}
+
+#[test]
 fn without_an_api_server_kubectl_changes_nothing_and_says_so() {
     let dead = "at: 50s, removeFile: { vm: control-plane-0, \
                 path: /etc/kubernetes/manifests/kube-apiserver.yaml }";

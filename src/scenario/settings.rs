@@ -59,7 +59,23 @@ pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blue
         settings: settings(platform),
     };
     add_hosts(&mut blueprint, platform.hosts, Vec::new(), &platform.catalog);
+    surge(&blueprint, &platform.catalog);
     blueprint
+}
+
+/// Its webhook refuses so few: cluster-api, controlplane/kubeadm, validateRolloutStrategy.
+const FEWEST_WITHOUT_SURGE: u32 = 3;
+
+fn surge(blueprint: &Blueprint, all: &Catalog) {
+    let Some(plane) = &blueprint.settings.control_plane else { return };
+    if plane.max_surge == 0 && blueprint.control_planes < FEWEST_WITHOUT_SURGE {
+        let message = format!(
+            "`0` is refused for a control plane of {}: one that deletes before it creates has at \
+             least {FEWEST_WITHOUT_SURGE}; write 1",
+            blueprint.control_planes
+        );
+        all.note("clusterApi.controlPlaneMaxSurge", message);
+    }
 }
 
 /// Its webhook refuses less: cluster-api, internal/webhooks, minNodeStartupTimeout.

@@ -46,9 +46,32 @@ impl Version {
         Some(Version { numbers, build })
     }
 
+    /// True of `v`, three numbers, and whatever follows the third: Cluster API's webhooks refuse
+    /// another text (`version.KubeSemver`).
+    pub fn is_semantic(text: &str) -> bool {
+        let mut parts = text.strip_prefix('v').unwrap_or("").splitn(3, '.');
+        let mut next = || parts.next().unwrap_or("");
+        let (major, minor, rest) = (next(), next(), next());
+        let is_number = |part: &str| {
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_digit())
+                && (part == "0" || !part.starts_with('0'))
+        };
+        is_number(major)
+            && is_number(minor)
+            && rest.starts_with(|first: char| first.is_ascii_digit())
+            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte))
+    }
+
     /// The number in the middle.
     pub const fn minor(&self) -> u64 {
         self.numbers[1]
+    }
+
+    /// True if there is a minor version between the two, and this is the later one; patches and builds
+    /// don't count.
+    pub fn skips_a_minor_after(&self, other: &Version) -> bool {
+        self.numbers >= [other.numbers[0], other.numbers[1].saturating_add(2), 0]
     }
 
     /// True if it is later. Of two builds whose names say nothing about their order each counts as

@@ -171,7 +171,13 @@ fn a_watch_from_before_the_window_has_expired() {
 #[test]
 fn an_even_size_of_a_control_plane_is_refused_where_it_is_new() {
     let plane = |replicas| {
-        let body = KubeadmControlPlane { replicas, ..KubeadmControlPlane::default() };
+        let version = Text::word("v1.30.0");
+        let body = KubeadmControlPlane {
+            replicas,
+            version,
+            max_surge: 1,
+            ..KubeadmControlPlane::default()
+        };
         Object::new(Meta::new(Kind::KubeadmControlPlane, "default", "p"), body)
     };
     let decide = |from: u32, to: u32| {

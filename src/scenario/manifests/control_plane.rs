@@ -4,8 +4,9 @@
 use super::fields::{Fields, Placed, Unit};
 use super::kinds::Version;
 use super::{Manifests, Versioned, VmCount};
+use crate::api::kinds::Version as Semantic;
 use crate::engine::Duration;
-use crate::scenario::mistake::Mistake;
+use crate::scenario::mistake::{Mistake, crop};
 
 /// A control plane of more VMs than this is refused by whoever counts them.
 const MOST: u32 = 100;
@@ -170,10 +171,16 @@ impl Manifests {
         Ok(())
     }
 
-    /// A version is compared with the platform's once that is known.
+    /// A version is compared with the platform's once that is known. The webhooks put a missing `v`
+    /// before it.
     pub(super) fn version(&mut self, spec: &Fields) -> Result<(), Mistake> {
         let Some(node) = spec.get("version") else { return Ok(()) };
         let version = spec.reader.text(node, &spec.path_of("version"))?.to_owned();
+        if !Semantic::is_semantic(&format!("v{}", version.strip_prefix('v').unwrap_or(&version))) {
+            let message =
+                format!("version `{}` is refused; write three numbers, as v1.30.2", crop(&version));
+            return Err(spec.reader.mistake(node.place, message));
+        }
         self.versions.push(Versioned { version, place: spec.reader.place(node.place) });
         Ok(())
     }

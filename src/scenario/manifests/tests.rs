@@ -305,6 +305,8 @@ fn a_control_plane_is_read_in_both_shapes_with_its_arguments() {
     assert!(wrong.contains("a number of seconds in quotes"), "{wrong}");
     let wrong = refused(&PLANE.replace("maxSurge: 0", "maxSurge: 2"));
     assert!(wrong.contains("maxSurge `2` is not possible; write 0 or 1"), "{wrong}");
+    let wrong = refused(&PLANE.replace("v1.28.8", "v1.28"));
+    assert!(wrong.starts_with("m.yaml:6:12: version `v1.28` is refused; write three"), "{wrong}");
 }
 
 const WEB: &str = "\

@@ -55,7 +55,6 @@ const ALL: &str = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: all
     probes: [{ app: db }, { deploy: 1m }, { api: each }]\n  \
     faults: [{ at: 1m, kubectl: get nodes }]\n  until: 2m\n";
 
-/// A number that no code reads would be a promise that nobody keeps.
 /// As the webhook of Cluster API does.
 #[test]
 fn a_start_up_is_given_half_a_minute_or_no_limit() {
@@ -71,6 +70,22 @@ fn a_start_up_is_given_half_a_minute_or_no_limit() {
     }
 }
 
+/// As the webhook of Cluster API does.
+#[test]
+fn one_control_plane_is_not_deleted_before_another_is_made() {
+    let mut platform = models::platform("tkgs-2024").expect("embedded");
+    let key = "clusterApi.controlPlaneMaxSurge";
+    for (planes, surge, fits) in [(1, "1", true), (1, "0", false), (3, "0", true)] {
+        platform.catalog.set(key, surge).expect("a count");
+        blueprint(&platform, planes, 3);
+        let wrong = platform.catalog.mistakes();
+        assert_eq!(wrong.is_empty(), fits, "{planes} and {surge}");
+        let words = format!("--set {key}=0: `0` is refused for a control plane of 1: one that");
+        assert!(wrong.iter().all(|it| it.to_string().starts_with(&words)), "{wrong:?}");
+    }
+}
+
+/// A number that no code reads would be a promise that nobody keeps.
 #[test]
 fn every_setting_is_read_on_some_platform() {
     let scenario = Scenario::read(Source::embedded("all.yaml", ALL)).expect("a scenario");
