@@ -310,6 +310,21 @@ fn a_mistake_in_an_expectation_is_shown_at_its_letter() {
 }
 
 #[test]
+fn help_is_a_command_too() {
+    let same = |command: &[&str], option: &[&str]| {
+        let [asked, known] = [command, option].map(healsim);
+        assert_eq!((asked.status.code(), known.status.code()), (Some(0), Some(0)), "{command:?}");
+        assert_eq!(out(&asked), out(&known), "{command:?}");
+    };
+    same(&["help"], &["--help"]);
+    same(&["help", "run"], &["run", "--help"]);
+    same(&["help", "availability"], &["availability", "--help"]);
+    let wrong = healsim(&["help", "walk"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(err(&wrong).contains("unrecognized subcommand 'walk'"), "{}", err(&wrong));
+}
+
+#[test]
 fn wrong_settings_and_usage_are_told_apart() {
     let set = |set: &str| healsim(&["run", "worker-kubelet-stopped", "--set", set]);
     let output = set("kubernetes.nodeMonitorGracePriod=1m");

@@ -55,7 +55,6 @@ invariant was violated, 130 interrupted.";
 /// Plays how a Kubernetes cluster heals, minute by minute, and says why.
 #[derive(Debug, Parser)]
 #[command(name = "healsim", version, max_term_width = 100, after_help = EXIT_CODES)]
-#[command(disable_help_subcommand = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
