@@ -150,7 +150,7 @@ fn wanted(expected: &str) -> String {
         "scalar" | "value" => "a single value",
         "non-scalar key" => "a plain word as the key",
         "boolean" | "bool expected" => "`true` or `false`",
-        "u32" | "u64" | "u16" | "usize" => "a whole number of 0 or more",
+        "u32" | "u64" | "u16" | "usize" => "a whole number without a sign",
         "i32" | "i64" => "a whole number",
         "floating point" => "a number",
         struct_of if struct_of.starts_with("struct ") => "keys with values",

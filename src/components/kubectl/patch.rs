@@ -35,8 +35,11 @@ pub struct PatchedCondition {
     pub message: Text,
 }
 
+/// They have a `spec.paused` that nothing here looks at.
+const PAUSABLE: [Kind; 2] = [Kind::Deployment, Kind::MachineDeployment];
+
 impl Patch {
-    /// Why this kind has not what the patch changes, if it has not.
+    /// Why nothing of this kind is what the patch changes, if it has it not, or it isn't modeled.
     pub fn misfit(&self, kind: Kind) -> Option<String> {
         let sized = matches!(
             kind,
@@ -48,10 +51,18 @@ impl Patch {
         );
         let misses = |field: &str| Some(format!("a {} has no {field}", kind.name()));
         match () {
+            () if self.replicas.is_some() && kind == Kind::StatefulSet => {
+                Some("another size of a StatefulSet isn't modeled".to_owned())
+            }
             () if self.replicas.is_some() && !sized => misses("spec.replicas"),
             () if self.unschedulable.is_some() && kind != Kind::Node => {
                 misses("spec.unschedulable")
             }
+            () if self.paused.is_some() && PAUSABLE.contains(&kind) => Some(format!(
+                "spec.paused of a {} isn't modeled: it holds a rollout back, and none begins here; \
+                 that of a Cluster stops the controllers of Cluster API",
+                kind.name()
+            )),
             () if self.paused.is_some() && kind != Kind::Cluster => misses("spec.paused"),
             () if self.version.is_some() && kind != Kind::KubeadmControlPlane => {
                 misses("spec.version")

@@ -193,6 +193,18 @@ fn what_is_read_created_and_patched_is_written_as_for_kubectl() {
 }
 
 #[test]
+fn what_an_object_has_and_nothing_here_looks_at_is_no_field_that_it_lacks() {
+    for (kind, spec, words) in [
+        ("md", "{\"paused\":true}", "spec.paused of a MachineDeployment isn't modeled"),
+        ("sts", "{\"replicas\":1}", "another size of a StatefulSet isn't modeled"),
+        ("node", "{\"paused\":true}", "a Node has no spec.paused"),
+    ] {
+        let (_, message) = wrong(&format!("patch {kind} w --type=merge -p '{{\"spec\":{spec}}}'"));
+        assert!(message.contains(words), "{message}");
+    }
+}
+
+#[test]
 fn a_star_stands_for_anything() {
     assert!(is_like("web-6d4-abc", "web-*") && is_like("web-6d4-abc", "*-6d4-*"));
     assert!(is_like("web", "web*") && is_like("web", "*") && is_like("web", "web"));

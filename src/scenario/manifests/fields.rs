@@ -118,13 +118,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A whole number within bounds.
+    /// A whole number up to a bound; whether it can be nothing is for who takes it to say.
     pub fn count(&self, node: &Node, path: &str, most: u32) -> Result<u32, Mistake> {
         let count = match &node.value {
             Value::Whole(number) => u32::try_from(*number).ok().filter(|count| *count <= most),
             _ => None,
         };
-        count.ok_or_else(|| self.wrong(node, path, &format!("a whole number from 0 to {most}")))
+        count.ok_or_else(|| self.wrong(node, path, &format!("a whole number up to {most}")))
     }
 
     /// A length of time: of so many seconds, or as Go writes it.

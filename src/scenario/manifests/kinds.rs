@@ -19,6 +19,8 @@ pub enum Found {
     LeftOut(&'static str),
     /// The kind is known, in these API versions.
     OtherVersion(&'static str),
+    /// Objects that are played are made from it, and these words say how to come by them.
+    Instead(&'static str),
     Unknown,
 }
 
@@ -166,6 +168,12 @@ const LEFT_OUT: [(&[&str], &str); 4] = [
     ),
 ];
 
+/// A kind from which somebody makes those that are played, and how to come by them.
+const BUILT_FROM: [(&str, &str); 1] = [(
+    "TanzuKubernetesCluster",
+    "give what the Supervisor has made of it: `kubectl get kcp,md,mhc -n NAMESPACE -o yaml`",
+)];
+
 /// What a kind and an API version mean.
 pub fn kind_of(kind: &str, api_version: &str) -> Found {
     if let Some(played) = PLAYED.iter().find(|played| played.kind == kind) {
@@ -175,6 +183,9 @@ pub fn kind_of(kind: &str, api_version: &str) -> Found {
     }
     if let Some((_, why)) = LEFT_OUT.iter().find(|(kinds, _)| kinds.contains(&kind)) {
         return Found::LeftOut(why);
+    }
+    if let Some((_, instead)) = BUILT_FROM.iter().find(|(built, _)| *built == kind) {
+        return Found::Instead(instead);
     }
     if api_version.starts_with("infrastructure.cluster.x-k8s.io/") {
         return Found::LeftOut(

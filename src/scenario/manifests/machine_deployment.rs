@@ -4,13 +4,16 @@ use super::control_plane::Timeouts;
 use super::fields::{Fields, Placed, Unit};
 use super::kinds::Version;
 use super::{Manifests, VmCount};
+use crate::scenario::file::MOST_WORKERS;
 use crate::scenario::mistake::{Mistake, crop, nearest};
 
-const MOST: u32 = 100_000;
 const POLICIES: [&str; 3] = ["Random", "Newest", "Oldest"];
 const READY: &str = "a Machine is available as soon as its Node is Ready";
 const GATES: &str = "a Machine is ready by its Node and its own conditions";
 const TAINTS: &str = "Nodes have the taints of kubeadm and of the node lifecycle controller";
+/// It leads to `sync`, which sizes MachineSets; those replace Machines as ever.
+const PAUSED: &str = "it holds a rollout back, and none begins here; a pool that is paused is still \
+                      sized, and its Machines are replaced";
 const ZONE: &str = "a scenario spreads VMs over zones by `cluster: { zones: N }`";
 /// From this annotation the replicas come where the autoscaler decides.
 const LEAST: &str = "cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size";
@@ -67,10 +70,7 @@ impl Manifests {
             MACHINE,
         );
         spec.finish(
-            &[
-                ("minReadySeconds", READY),
-                ("paused", "a pool that is paused makes no new Machines"),
-            ],
+            &[("minReadySeconds", READY), ("paused", PAUSED)],
             &[
                 "clusterName",
                 "selector",
@@ -102,7 +102,7 @@ impl Manifests {
             MACHINE,
         );
         spec.finish(
-            &[("paused", "a pool that is paused makes no new Machines")],
+            &[("paused", PAUSED)],
             &["clusterName", "selector", "rollout", "machineNaming"],
         );
         Ok(())
@@ -110,7 +110,7 @@ impl Manifests {
 
     /// `replicas`; without, what the autoscaler keeps at least, or 1.
     fn pool_size(&mut self, root: &Fields, spec: &Fields) -> Result<(), Mistake> {
-        let replicas = match spec.count("replicas", MOST)? {
+        let replicas = match spec.count("replicas", MOST_WORKERS)? {
             Some(replicas) => replicas,
             None => {
                 let metadata = root.fields("metadata")?;

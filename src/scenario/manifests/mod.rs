@@ -215,6 +215,10 @@ impl Manifests {
                     format!("apiVersion `{}` is not one of a {word}; write {right}", crop(group));
                 return Err(reader.mistake(api.place, message));
             }
+            kinds::Found::Instead(instead) => {
+                let message = format!("a {word} isn't read; {instead}");
+                return Err(reader.mistake(kind.place, message));
+            }
             kinds::Found::Unknown => {
                 let near = nearest(word, kinds::PLAYED.iter().map(|played| played.kind));
                 let hint = match near {

@@ -157,9 +157,12 @@ fn what_a_platform_does_not_have_is_a_warning_and_too_much_of_it_is_refused() {
     assert!(alone.starts_with("m.yaml:4:") && alone.contains(words), "{alone}");
     let many = refused(&pool.replace("replicas: 4", "replicas: 0"));
     assert!(many.starts_with("m.yaml:4:19: 0 workers are not possible"), "{many}");
-    // The scenario names a worker that is gone with the smaller pool.
-    let fewer = refused(&pool.replace("replicas: 4", "replicas: 100000"));
-    assert!(fewer.contains("100000 workers are not possible"), "{fewer}");
+    for wrong in ["100000", "-1"] {
+        let count = refused(&pool.replace("replicas: 4", &format!("replicas: {wrong}")));
+        let words =
+            format!("spec.replicas: `{wrong}` stands here; write a whole number up to 5000");
+        assert!(count.contains(&words), "{count}");
+    }
 }
 
 #[test]

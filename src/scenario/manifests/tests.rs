@@ -228,6 +228,9 @@ fn a_pool_is_read_in_both_shapes() {
     clusterApi.deletePolicy = Newest (9)
     cluster.workers = 4 (5)
     ");
+    let paused = POOL.replace("minReadySeconds: 10", "paused: true");
+    let told = "spec.paused isn't modeled: it holds a rollout back, and none begins here";
+    assert!(taken(&paused).contains(told), "{}", taken(&paused));
     let wrong = refused(&POOL.replace("Oldest", "Oldst"));
     assert!(wrong.starts_with("m.yaml:10:36: no order of deletion `Oldst`"), "{wrong}");
     assert!(refused(&format!("{POOL}---\n{POOL}")).contains("the first is at m.yaml:1."));
@@ -411,6 +414,11 @@ fn kinds_that_stand_beside_are_left_out_and_lists_are_opened() {
     assert!(none.starts_with("m.yaml:2:7: an empty list changes nothing"), "{none}");
     let scenario = refused("apiVersion: healsim/v1\nkind: Scenario\n");
     assert!(scenario.contains("kind `Scenario`"), "{scenario}");
+    let whole =
+        refused("apiVersion: run.tanzu.vmware.com/v1alpha3\nkind: TanzuKubernetesCluster\n");
+    let words = "m.yaml:2:7: a TanzuKubernetesCluster isn't read; give what the Supervisor has made of \
+                 it: `kubectl get kcp,md,mhc -n NAMESPACE -o yaml`";
+    assert!(whole.starts_with(words), "{whole}");
 }
 
 #[test]
