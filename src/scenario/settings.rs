@@ -70,7 +70,7 @@ fn surge(blueprint: &Blueprint, all: &Catalog) {
     let Some(plane) = &blueprint.settings.control_plane else { return };
     if plane.max_surge == 0 && blueprint.control_planes < FEWEST_WITHOUT_SURGE {
         let message = format!(
-            "`0` is refused for a control plane of {}: one that deletes before it creates has at \
+            "maxSurge `0` is refused for a control plane of {}: one that deletes before it creates has at \
              least {FEWEST_WITHOUT_SURGE}; write 1",
             blueprint.control_planes
         );

@@ -153,7 +153,7 @@ fn what_a_platform_does_not_have_is_a_warning_and_too_much_of_it_is_refused() {
     assert!(even.starts_with("m.yaml:4:19: a control plane of 4 is not possible"), "{even}");
     let surge = "replicas: 1, rolloutStrategy: { rollingUpdate: { maxSurge: 0 } }";
     let alone = refused(&plane.replace("replicas: 3", surge));
-    let words = "clusterApi.controlPlaneMaxSurge: `0` is refused for a control plane of 1";
+    let words = "clusterApi.controlPlaneMaxSurge: maxSurge `0` is refused for a control plane of 1";
     assert!(alone.starts_with("m.yaml:4:") && alone.contains(words), "{alone}");
     let many = refused(&pool.replace("replicas: 4", "replicas: 0"));
     assert!(many.starts_with("m.yaml:4:19: 0 workers are not possible"), "{many}");

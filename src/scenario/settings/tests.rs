@@ -80,7 +80,8 @@ fn one_control_plane_is_not_deleted_before_another_is_made() {
         blueprint(&platform, planes, 3);
         let wrong = platform.catalog.mistakes();
         assert_eq!(wrong.is_empty(), fits, "{planes} and {surge}");
-        let words = format!("--set {key}=0: `0` is refused for a control plane of 1: one that");
+        let words =
+            format!("--set {key}=0: maxSurge `0` is refused for a control plane of 1: one that");
         assert!(wrong.iter().all(|it| it.to_string().starts_with(&words)), "{wrong:?}");
     }
 }
