@@ -18,7 +18,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let faults = env::args().nth(2).map_or(Ok(2), |faults| faults.parse())?;
     let jobs = std::thread::available_parallelism().map_or(1, Into::into);
     let platform = Text::from(platform);
-    let question = Question { platform, faults, seed: 1, kinds: Vec::new(), jobs };
+    let (settings, kinds) = (Vec::new(), Vec::new());
+    let question = Question { platform, settings, faults, seed: 1, kinds, jobs };
     question.fits()?;
     let found = exhaust(&question, &Control::default()).map_err(|wrong| wrong.join("\n"))?;
     print!("{}\n```text\n", include_str!("exhaustive.md"));

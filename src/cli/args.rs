@@ -94,18 +94,7 @@ fn whole(path: &Path) -> PathBuf {
 impl Common {
     /// Fails if a setting is given two values.
     pub fn fits(&self) -> Result<(), String> {
-        let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
-        for Setting { key, value } in &self.set {
-            match taken.insert(key, value) {
-                Some(before) if before != value => {
-                    return Err(format!(
-                        "--set {key} is given twice, as {before} and as {value}; write it once"
-                    ));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        Setting::each_once(&self.set)
     }
 
     /// The options as the player takes them; files are read.
@@ -145,6 +134,36 @@ impl Seeds {
     /// All of them in order.
     pub fn iter(self) -> impl Iterator<Item = u64> {
         self.first..=self.last
+    }
+}
+
+impl Setting {
+    /// Fails if one is given two values.
+    pub fn each_once(all: &[Setting]) -> Result<(), String> {
+        let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
+        for Setting { key, value } in all {
+            match taken.insert(key, value) {
+                Some(before) if before != value => {
+                    return Err(format!(
+                        "--set {key} is given twice, as {before} and as {value}; write it once"
+                    ));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Each key with its value, as scenarios take them.
+    pub fn pairs(all: &[Setting]) -> Vec<(String, String)> {
+        all.iter().map(|Setting { key, value }| (key.clone(), value.clone())).collect()
+    }
+
+    /// The words that give these again.
+    pub fn words(all: &[Setting]) -> impl Iterator<Item = String> {
+        let words =
+            |Setting { key, value }: &Setting| ["--set".to_owned(), format!("{key}={value}")];
+        all.iter().flat_map(words)
     }
 }
 

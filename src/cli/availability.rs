@@ -1,11 +1,13 @@
 //! `availability`: how many minutes a year a cluster is down, over years of failures.
 
+use super::args::Setting;
 use super::commands::{Exit, Trouble, stdout};
 use super::output::{note, print};
 use super::progress::{Progress, watch};
 use crate::analysis::Control;
 use crate::analysis::availability::{Asked, availability, beside};
-use crate::report::{Style, availability_json, write_availability};
+use crate::engine::Text;
+use crate::report::{Style, availability_json, shell, write_availability};
 use crate::scenario::{Mistakes, Plant, PlantCount};
 use clap::ValueEnum;
 use std::thread;
@@ -20,11 +22,20 @@ use std::thread;
 #[command(after_help = "Examples:
   healsim availability three-and-three
   healsim availability three-and-three --vary controlPlane=1,3,5 --years 500
+  healsim availability three-and-three --platform tkgs-current
+  healsim availability three-and-three --set machineHealthCheck.unknownTimeout=3m
   healsim availability mine.yaml --vary zones=0,3 -o json")]
 pub struct Availability {
     /// The cluster and its rates: a name or a file
     #[arg(value_name = "FILE", default_value = "three-and-three")]
     pub input: String,
+    /// The platform, instead of the file's
+    #[arg(long, value_name = "P")]
+    pub platform: Option<String>,
+    /// Change a number (see `healsim list settings`), instead of the file's `settings`; may be given
+    /// several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<Setting>,
     /// How many years
     #[arg(long, value_name = "N", default_value_t = 100, allow_hyphen_values = true, value_parser = super::args::count::<u64>(1..=1_000_000))]
     pub years: u64,
@@ -59,18 +70,50 @@ pub struct Vary {
     counts: Vec<u32>,
 }
 
+impl Availability {
+    /// Fails with what would be right if the words do not fit one another.
+    pub fn fits(&self) -> Result<(), String> {
+        Setting::each_once(&self.set)
+    }
+
+    /// The command that plays these years again.
+    fn again(&self) -> String {
+        let mut words = vec!["availability".to_owned(), self.input.clone()];
+        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+        self.platform.iter().for_each(|platform| add("--platform", platform.clone()));
+        words.extend(Setting::words(&self.set));
+        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+        self.vary.iter().for_each(|vary| add("--vary", vary.to_string()));
+        add("--years", self.years.to_string());
+        add("--seed", self.seed.to_string());
+        shell::command(&words.into_iter().map(Text::from).collect::<Vec<Text>>())
+    }
+}
+
+/// What can be varied, by name.
+const VARIED: [(&str, PlantCount); 4] = [
+    ("controlPlane", PlantCount::ControlPlane),
+    ("workers", PlantCount::Workers),
+    ("hosts", PlantCount::Hosts),
+    ("zones", PlantCount::Zones),
+];
+
+impl std::fmt::Display for Vary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (name, _) = VARIED.iter().find(|(_, what)| *what == self.what).expect("all are there");
+        let counts: Vec<String> = self.counts.iter().map(u32::to_string).collect();
+        write!(f, "{name}={}", counts.join(","))
+    }
+}
+
 impl std::str::FromStr for Vary {
     type Err = String;
     fn from_str(text: &str) -> Result<Vary, String> {
         let shape = || format!("`{text}` is not WHAT=N,..., as controlPlane=1,3,5");
         let (what, counts) = text.split_once('=').ok_or_else(shape)?;
-        let what = match what {
-            "controlPlane" => PlantCount::ControlPlane,
-            "workers" => PlantCount::Workers,
-            "hosts" => PlantCount::Hosts,
-            "zones" => PlantCount::Zones,
-            _ => return Err(format!("`{what}` is none of controlPlane, workers, hosts, zones")),
-        };
+        let known = VARIED.iter().find(|(name, _)| *name == what).map(|(_, what)| *what);
+        let names = VARIED.map(|(name, _)| name).join(", ");
+        let what = known.ok_or_else(|| format!("`{what}` is none of {names}"))?;
         let counts = counts.split(',').map(|count| count.parse().map_err(|_| shape()));
         let counts = counts.collect::<Result<Vec<u32>, String>>()?;
         let is_again = |(place, count): &(usize, &u32)| counts[..*place].contains(count);
@@ -91,7 +134,8 @@ fn seed(text: &str) -> Result<u64, String> {
 
 /// The clusters that are asked for.
 fn plants(asked: &Availability) -> Result<Vec<Plant>, Trouble> {
-    let plant = Plant::load(&asked.input);
+    let set = Setting::pairs(&asked.set);
+    let plant = Plant::load_on(&asked.input, asked.platform.as_deref(), &set);
     let plant = plant.map_err(|mistake| Trouble::Input(vec![mistake.to_string()]))?;
     let Some(vary) = &asked.vary else { return Ok(vec![plant]) };
     let varied = |count: u32| plant.clone().with(vary.what, count);
@@ -120,7 +164,8 @@ pub(super) fn play_years(asked: &Availability) -> Result<Exit, Trouble> {
     let mut bytes = Vec::new();
     match asked.output {
         AvailabilityFormat::Table => {
-            write_availability(&found, Style::Colored, &mut bytes).map_err(stdout)?;
+            write_availability(&found, &asked.again(), Style::Colored, &mut bytes)
+                .map_err(stdout)?;
         }
         AvailabilityFormat::Json => bytes = format!("{}\n", availability_json(&found)).into_bytes(),
     }
@@ -134,6 +179,22 @@ pub(super) fn play_years(asked: &Availability) -> Result<Exit, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    #[test]
+    fn what_was_asked_is_told_as_a_command() {
+        let words = "healsim availability mine.yaml --set a.b=2m --vary workers=3,5 --years 7 \
+                     --platform tkgs-current";
+        let Ok(Cli { command: Command::Availability(asked) }) =
+            Cli::try_parse_from(words.split_whitespace())
+        else {
+            panic!("years")
+        };
+        let again = "healsim availability mine.yaml --platform tkgs-current --set a.b=2m --vary \
+                     workers=3,5 --years 7 --seed 1";
+        assert_eq!(asked.again(), again);
+    }
 
     #[test]
     fn no_cluster_is_compared_with_itself() {
@@ -141,5 +202,6 @@ mod tests {
         assert!(read("hosts=3,4").is_ok());
         let wrong = read("hosts=3,4,3").expect_err("twice");
         assert_eq!(wrong, "3 is there twice; write each number once");
+        assert_eq!(read("hosts=3,4").map(|vary| vary.to_string()), Ok("hosts=3,4".to_owned()));
     }
 }

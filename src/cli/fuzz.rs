@@ -1,7 +1,7 @@
 //! `fuzz` and `replay`: campaigns of random disasters, and what they found.
 
 use super::Run;
-use super::args::{Common, can_begin_with, seed};
+use super::args::{Common, Setting, can_begin_with, seed};
 use super::commands::{Exit, Trouble, file, play, stdout};
 use super::output::{note, print, try_file, write_file};
 use super::player::Player;
@@ -31,6 +31,7 @@ use std::thread;
 #[command(after_help = "Examples:
   healsim fuzz
   healsim fuzz --platform tkgs-current --runs 20000
+  healsim fuzz --set machineHealthCheck.unknownTimeout=3m
   healsim fuzz --for 10m --kinds powerOff,stopUnit --keep-going
   healsim fuzz --runs 2000 --gaps --dir found
   healsim fuzz --exhaustive --faults 2 --kinds powerOff,stopUnit
@@ -40,6 +41,10 @@ pub struct Fuzz {
     /// The platform
     #[arg(long, value_name = "P", default_value = "tkgs-2024")]
     pub platform: String,
+    /// Change a number in every run (see `healsim list settings`); the others are drawn as ever. May
+    /// be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<Setting>,
     /// How many runs; 1000 if nothing is said, with --for as many as there is time for
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = super::args::count::<u64>(1..=MOST_RUNS))]
     pub runs: Option<u64>,
@@ -95,6 +100,7 @@ pub enum FuzzFormat {
 impl Fuzz {
     /// Fails with what would be right if the words do not fit one another.
     pub fn fits(&self) -> Result<(), String> {
+        Setting::each_once(&self.set)?;
         if self.exhaustive {
             return self.question().fits();
         }
@@ -123,6 +129,7 @@ impl Fuzz {
     fn question(&self) -> Question {
         Question {
             platform: Text::from(self.platform.as_str()),
+            settings: Setting::pairs(&self.set),
             faults: self.faults.unwrap_or(1),
             seed: self.seed,
             kinds: self.kinds.clone(),
@@ -135,6 +142,8 @@ impl Fuzz {
         let mut words = vec!["fuzz".to_owned()];
         let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
         add("--platform", self.platform.clone());
+        words.extend(Setting::words(&self.set));
+        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
         add("--seed", seed.to_string());
         add("--runs", "1".to_owned());
         if let Some(faults) = self.faults {
@@ -195,7 +204,9 @@ pub(super) fn fuzz(asked: &Fuzz) -> Result<Exit, Trouble> {
     if asked.exhaustive {
         return try_all(asked);
     }
-    let mut deck = Deck::new(&asked.platform, &asked.kinds).map_err(Trouble::Input)?;
+    let deck = Deck::new(&asked.platform, &asked.kinds);
+    let deck = deck.and_then(|deck| deck.with_settings(&Setting::pairs(&asked.set)));
+    let mut deck = deck.map_err(Trouble::Input)?;
     let made = make_folder(&asked.dir)?;
     deck.strikes = asked.faults.map(u64::from);
     let question = Asked {
@@ -331,6 +342,20 @@ fn write_findings(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    #[test]
+    fn a_finding_names_the_words_that_find_it_again() {
+        let words = "healsim fuzz --set a.b=1..2s --set c.d=x --kinds powerOff --faults 2";
+        let Ok(Cli { command: Command::Fuzz(asked) }) = Cli::try_parse_from(words.split(' '))
+        else {
+            panic!("a campaign")
+        };
+        let again = "healsim fuzz --platform tkgs-2024 --set a.b=1..2s --set c.d=x --seed 7 --runs 1 \
+                     --faults 2 --kinds powerOff --gaps";
+        assert_eq!(asked.again(7, true), again);
+    }
 
     #[test]
     fn the_folder_for_what_is_found_is_made_or_named() {

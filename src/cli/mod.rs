@@ -92,6 +92,7 @@ impl Command {
             Command::Why(asked) => asked.fits(),
             Command::Tune(asked) => asked.fits(),
             Command::Fuzz(asked) => asked.fits(),
+            Command::Availability(asked) => asked.fits(),
             Command::Report(asked) => asked.fits(),
             _ => Ok(()),
         }

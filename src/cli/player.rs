@@ -154,7 +154,8 @@ impl Options {
         let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
         self.platform.iter().for_each(|platform| add("--platform", platform.clone()));
         self.until.iter().for_each(|until| add("--until", until.to_string()));
-        self.set.iter().for_each(|set| add("--set", format!("{}={}", set.key, set.value)));
+        words.extend(Setting::words(&self.set));
+        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
         self.files.iter().for_each(|file| add("-f", file.display().to_string()));
         words.extend(self.free.then(|| "--free".to_owned()));
         words

@@ -254,8 +254,10 @@ fn nothing_is_said_twice_and_differently() {
         let wrong = fits(line).expect_err(line);
         assert!(wrong.ends_with("is written twice; name two files"), "{line}: {wrong}");
     }
-    let wrong = fits("get nodes --at 1m a --set k.l=1s --set k.l=2s").expect_err("two values");
-    assert_eq!(wrong, "--set k.l is given twice, as 1s and as 2s; write it once");
+    for line in ["get nodes --at 1m a", "availability", "fuzz", "fuzz --exhaustive"] {
+        let wrong = fits(&format!("{line} --set k.l=1s --set k.l=2s")).expect_err("two values");
+        assert_eq!(wrong, "--set k.l is given twice, as 1s and as 2s; write it once", "{line}");
+    }
     for line in [
         "run a --out json=x --out jsonl=y",
         "run a --out json=/dev/null --out jsonl=/dev/null",

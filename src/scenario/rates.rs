@@ -218,18 +218,33 @@ impl Plant {
     /// # Errors
     /// There is no such thing, or something in the file cannot be: with its place.
     pub fn load(input: &str) -> Result<Plant, Mistake> {
-        match models::plant(input) {
-            Some(source) => Plant::read(&source),
+        Plant::load_on(input, None, &[])
+    }
+
+    /// The same on another platform than the file's, and with settings that win over the file's, each
+    /// with its value.
+    ///
+    /// # Errors
+    /// As [`Plant::load`]; or there is no such platform or setting.
+    pub fn load_on(
+        input: &str,
+        platform: Option<&str>,
+        set: &[(String, String)],
+    ) -> Result<Plant, Mistake> {
+        let source = match models::plant(input) {
+            Some(source) => source,
             None if input.contains(['/', '.']) => {
                 let instead = format!("take {}", models::plants().join(" or "));
-                Plant::read(&Source::read(Path::new(input), &instead)?)
+                Source::read(Path::new(input), &instead)?
             }
             None => {
                 let known = models::plants();
                 let words = models::unknown("cluster with rates", input, &known);
-                Err(Mistake::of("availability", format!("{words}; or a file, as ./mine.yaml")))
+                let message = format!("{words}; or a file, as ./mine.yaml");
+                return Err(Mistake::of("availability", message));
             }
-        }
+        };
+        Plant::read_on(&source, platform, set)
     }
 
     /// Reads a text.
@@ -237,6 +252,14 @@ impl Plant {
     /// # Errors
     /// Something in it cannot be, with its place.
     pub fn read(source: &Source) -> Result<Plant, Mistake> {
+        Plant::read_on(source, None, &[])
+    }
+
+    fn read_on(
+        source: &Source,
+        instead: Option<&str>,
+        set: &[(String, String)],
+    ) -> Result<Plant, Mistake> {
         let WrittenFile { api_version, kind, metadata, spec } = source.parse()?;
         for (written, right) in [(&api_version, "healsim/v1"), (&kind, "Availability")] {
             if written.value != right {
@@ -244,13 +267,14 @@ impl Plant {
                 return Err(source.mistake(written, message));
             }
         }
-        let platform = spec.platform.as_ref().map_or("tkgs-2024", |it| it.value.as_str());
+        let own = spec.platform.as_ref().map_or("tkgs-2024", |it| it.value.as_str());
+        let platform = instead.unwrap_or(own);
         let mut known = models::platform(platform).map_err(|mistake| match &spec.platform {
-            Some(written) => {
+            Some(written) if instead.is_none() => {
                 let words = models::unknown("platform", platform, &models::platforms());
                 source.mistake(written, words)
             }
-            None => mistake,
+            _ => mistake,
         })?;
         let mut plant = Plant {
             name: Text::from(metadata.name.value.as_str()),
@@ -266,7 +290,7 @@ impl Plant {
             assumed: Vec::new(),
         };
         plant.take_cluster(source, spec.cluster.as_ref())?;
-        plant.take_settings(source, &mut known, spec.settings)?;
+        plant.take_settings(source, &mut known, spec.settings, set)?;
         plant.take_rates(source, &spec.rates)?;
         plant.take_repair(source, spec.repair.as_ref())?;
         Ok(plant)
@@ -320,6 +344,7 @@ impl Plant {
         source: &Source,
         platform: &mut Platform,
         own: Mapping<Spanned<String>>,
+        instead: &[(String, String)],
     ) -> Result<(), Mistake> {
         for (key, value) in own.0 {
             let (line, column) = place(&value);
@@ -327,6 +352,11 @@ impl Plant {
             let set = platform.catalog.set_at(&key.value, &value.value, place);
             set.map_err(|wrong| source.mistake(&key, wrong.message))?;
             self.settings.push((key.value, value.value));
+        }
+        for (key, value) in instead {
+            platform.catalog.set(key, value)?;
+            self.settings.retain(|(other, _)| other != key);
+            self.settings.push((key.clone(), value.clone()));
         }
         // Only who takes a setting knows what it can be.
         let _ = blueprint(platform, self.control_planes, self.workers);

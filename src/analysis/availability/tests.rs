@@ -243,6 +243,20 @@ fn what_cannot_be_played_is_refused_with_its_place() {
 }
 
 #[test]
+fn another_platform_and_settings_stand_for_those_of_the_file() {
+    let key = "machineHealthCheck.unknownTimeout";
+    let set = |value: &str| [(key.to_owned(), value.to_owned())];
+    let load = |platform, set: &[_]| Plant::load_on("three-and-three", platform, set);
+    let plant = load(Some("tkgs-current"), &set("3m")).expect("it can be");
+    assert_eq!((plant.platform.as_str(), plant.workers), ("tkgs-current", 3));
+    assert_eq!(plant.settings, set("3m"));
+    let wrong = load(None, &set("soon")).expect_err("no duration").to_string();
+    assert!(wrong.starts_with(&format!("--set {key}=soon: `soon` is not a duration")), "{wrong}");
+    let wrong = load(Some("tkgs-2042"), &[]).expect_err("no such platform").to_string();
+    assert!(wrong.contains("tkgs-2042") && !wrong.contains("yaml"), "{wrong}");
+}
+
+#[test]
 fn what_two_clusters_both_have_fails_at_the_same_times() {
     let of = |planes: u32| plant(&format!("  cluster: {{ controlPlane: {planes}, workers: 4 }}\n"));
     let [three, five] = [of(3), of(5)];

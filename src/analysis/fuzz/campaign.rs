@@ -25,6 +25,8 @@ pub struct Asked {
 #[derive(Clone, Debug)]
 pub struct Campaign {
     pub platform: Text,
+    /// Those that every run had, each with its value.
+    pub settings: Vec<(String, String)>,
     pub first_seed: u64,
     pub asked: u64,
     pub played: u64,
@@ -82,6 +84,7 @@ impl Campaign {
         let all = ALL.iter().filter(|invariant| invariant.kind == Kind::Sometimes);
         let mut campaign = Campaign {
             platform: asked.deck.platform.clone(),
+            settings: asked.deck.fixed.clone(),
             first_seed: asked.first_seed,
             asked: asked.runs,
             played: 0,

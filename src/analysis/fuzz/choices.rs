@@ -207,7 +207,8 @@ mod tests {
         let mut simulation = game.begin(1);
         simulation.run_until(SimTime::ZERO + BEGINS);
         let kinds = ["deleteVm", "stopUnit", "killProcess"].map(ToOwned::to_owned).to_vec();
-        let question = Question { platform, faults: 2, seed: 1, kinds, jobs: 1 };
+        let settings = Vec::new();
+        let question = Question { platform, settings, faults: 2, seed: 1, kinds, jobs: 1 };
         let choices = Choices::of(simulation.view(), &schedule, &question).expect("kinds");
         (simulation, choices)
     }

@@ -6,7 +6,7 @@ use super::kinds::{KINDS, Kind, MOMENTS, NOT_THROWN, SPELLS, Stage};
 use super::schedule::{Moment, Schedule, Shape, Strike};
 use crate::analysis::tune::sides;
 use crate::engine::{Duration, Text};
-use crate::scenario::{KnownSetting, models};
+use crate::scenario::{Game, KnownSetting, Scenario, Source, models};
 
 /// What all schedules of a campaign are drawn from.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Deck {
     /// Those that who runs a cluster can change.
     settings: Vec<KnownSetting>,
     kinds: Vec<&'static Kind>,
+    /// Those that each run has, each with its value.
+    pub(super) fixed: Vec<(String, String)>,
     /// How many faults each run throws, instead of a number that is drawn.
     pub strikes: Option<u64>,
     has_cloud: bool,
@@ -50,21 +52,32 @@ impl Deck {
             platform: Text::from(platform),
             settings: game.user_settings().to_vec(),
             kinds,
+            fixed: Vec::new(),
             strikes: None,
             has_cloud: read.provider == models::WrittenProvider::VmOperator,
             has_hosts: read.hosts > 0,
         })
     }
 
+    /// The same with settings that each run has, each with its value; they are drawn no more.
+    ///
+    /// # Errors
+    /// There is no such setting, or it cannot be so; each of the words has its place.
+    pub fn with_settings(mut self, set: &[(String, String)]) -> Result<Deck, Vec<String>> {
+        self.fixed = fixed(&self.platform, set)?;
+        self.settings.retain(|setting| self.fixed.iter().all(|(key, _)| *key != setting.key));
+        Ok(self)
+    }
+
     /// The schedule of a seed.
     pub fn draw(&self, seed: u64) -> Schedule {
         let mut dice = Dice::new(seed);
-        let shape = self.shape(&mut dice);
+        let shape = self.possible(self.shape(&mut dice));
         let stage = Stage { shape, has_cloud: self.has_cloud };
         let mut schedule = Schedule {
             platform: self.platform.clone(),
             shape,
-            settings: self.settings(&mut dice),
+            settings: [self.fixed.clone(), self.settings(&mut dice)].concat(),
             workloads: workloads(&mut dice, shape.workers),
             // What he gets is judged by two laws.
             probes: vec!["{ api: endpoint }".to_owned()],
@@ -84,6 +97,16 @@ impl Deck {
         Shape { control_planes, workers, zones, hosts: if self.has_hosts { hosts } else { 0 } }
     }
 
+    /// A shape, or if it does not go with the settings that each run has, one that does.
+    fn possible(&self, shape: Shape) -> Shape {
+        let settings = self.fixed.clone();
+        let bare = Schedule { shape, settings, ..plain(&self.platform) };
+        match self.fixed.is_empty() || bare.game(LONG).is_ok() {
+            true => shape,
+            false => plain(&self.platform).shape,
+        }
+    }
+
     fn settings(&self, dice: &mut Dice) -> Vec<(String, String)> {
         let mut chosen: Vec<(String, String)> = Vec::new();
         let wanted = *dice.one(Topic::Settings, &[0, 0, 1, 1, 2, 4]);
@@ -93,6 +116,9 @@ impl Deck {
             let healing: Vec<&KnownSetting> = self.settings.iter().filter(heals).collect();
             let all: Vec<&KnownSetting> = self.settings.iter().collect();
             let from = if dice.percent(Topic::Settings, 50) { &healing } else { &all };
+            if from.is_empty() {
+                continue;
+            }
             let setting = *dice.one(Topic::Settings, from);
             let values: Vec<String> =
                 sides(&setting.value, &setting.form).into_iter().flatten().collect();
@@ -181,12 +207,32 @@ impl Deck {
         };
         schedule.strikes.retain(fits);
         while schedule.game(LONG).is_err() {
-            if schedule.settings.pop().is_none() && schedule.workloads.pop().is_none() {
+            let is_drawn = schedule.settings.len() > self.fixed.len();
+            let dropped = if is_drawn { schedule.settings.pop() } else { None };
+            if dropped.is_none() && schedule.workloads.pop().is_none() {
                 // What is left is a cluster of this platform and faults that fit it.
                 return;
             }
         }
     }
+}
+
+/// Settings that every run of a platform has, each key once.
+///
+/// # Errors
+/// There is no such setting, or it cannot be so.
+pub fn fixed(
+    platform: &str,
+    set: &[(String, String)],
+) -> Result<Vec<(String, String)>, Vec<String>> {
+    let read = plain(platform).scenario("fuzz", LONG, "");
+    let scenario = Scenario::read(Source::embedded("fuzz.yaml", &read));
+    let scenario = scenario.map_err(|wrong| vec![wrong.to_string()])?;
+    Game::new(&scenario, None, set, None).map_err(|wrong| wrong.texts())?;
+    let is_last = |(place, (key, _)): &(usize, &(String, String))| {
+        set[place + 1..].iter().all(|(other, _)| other != key)
+    };
+    Ok(set.iter().enumerate().filter(is_last).map(|(_, pair)| pair.clone()).collect())
 }
 
 /// A schedule without anything in it.

@@ -5,7 +5,7 @@
 //! instant; nothing is played again from the beginning.
 
 use super::choices::Choices;
-use super::draw::{BEGINS, LONG, plain};
+use super::draw::{BEGINS, LONG, fixed, plain};
 use super::failure::caught;
 use super::gap::Gap;
 use super::phase::Phase;
@@ -23,6 +23,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub struct Question {
     pub platform: Text,
+    /// Settings that are not the platform's, each with its value.
+    pub settings: Vec<(String, String)>,
     /// How many faults strike, at most.
     pub faults: u32,
     /// Of everything that is random.
@@ -122,12 +124,14 @@ impl Question {
 /// Tries everything, as long as `control` lets it.
 ///
 /// # Errors
-/// There is no such platform or kind of fault.
+/// There is no such platform, setting or kind of fault.
 pub fn exhaust(question: &Question, control: &Control) -> Result<Exhausted, Vec<String>> {
     let platform = models::platform(&question.platform).map_err(|wrong| vec![wrong.to_string()])?;
     let hosts = platform.hosts;
     let shape = Shape { control_planes: 3, workers: 3, zones: platform.zones, hosts };
-    let schedule = Schedule { shape, seed: question.seed, ..plain(&question.platform) };
+    let settings = fixed(&question.platform, &question.settings)?;
+    let seed = question.seed;
+    let schedule = Schedule { shape, settings, seed, ..plain(&question.platform) };
     let game = schedule.game(LONG).map_err(|wrong| wrong.texts())?;
     let mut beginning = game.begin(question.seed);
     beginning.run_until(SimTime::ZERO + BEGINS);

@@ -61,6 +61,29 @@ fn only_the_kinds_that_are_asked_for_are_thrown() {
 }
 
 #[test]
+fn settings_that_are_asked_for_are_in_every_run() {
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    // The second does not go with a control plane of one.
+    let set = [pair("clusterApi.maxInFlight", "1"), pair("clusterApi.controlPlaneMaxSurge", "0")];
+    let fixed = deck("tkgs-2024").with_settings(&set).expect("they can be");
+    for seed in 0..60 {
+        let schedule = fixed.draw(seed);
+        assert_eq!(schedule.settings[..2], set, "seed {seed}");
+        assert!(schedule.shape.control_planes >= 3, "seed {seed}");
+        let game = schedule.game(LONG);
+        assert!(game.is_ok(), "seed {seed}: {:?}", game.err());
+    }
+    let same = deck("tkgs-2024").with_settings(&[]).expect("nothing is changed");
+    assert!((0..20).all(|seed| same.draw(seed) == deck("tkgs-2024").draw(seed)));
+    let refused = |key: &str| deck("tkgs-2024").with_settings(&[pair(key, "soon")]).unwrap_err();
+    let key = "machineHealthCheck.unknownTimeout";
+    let wrong = refused(key);
+    assert!(wrong[0].starts_with(&format!("--set {key}=soon: `soon` is not")), "{wrong:?}");
+    let wrong = refused("machineHealthCheck.unknwnTimeout");
+    assert!(wrong[0].contains(&format!("did you mean `{key}`?")), "{wrong:?}");
+}
+
+#[test]
 fn a_campaign_is_the_same_at_any_number_of_threads() {
     let asked = |jobs| Asked {
         deck: Deck::new("tkgs-2024", &["killProcess".to_owned()]).expect("a kind"),

@@ -27,9 +27,10 @@ const SERVICE: usize = 12;
 /// Causes beyond these are told together.
 const MOST_CAUSES: usize = 12;
 
-/// Writes what came of each cluster.
+/// Writes what came of each cluster; `again` is the command that plays the same.
 pub fn write_availability(
     all: &[Availability],
+    again: &str,
     style: Style,
     to: &mut impl io::Write,
 ) -> io::Result<()> {
@@ -63,7 +64,10 @@ pub fn write_availability(
         let text = format!("Rests on assumed numbers: {}.", names.join(", "));
         hang(Line::default(), 0, &[Span::new(Mood::Quiet, text)], style, to)?;
     }
-    Ok(())
+    writeln!(to)?;
+    let mut line = Line::default();
+    line.add(Mood::Quiet, "Play it again:  ").add(Mood::Neutral, again);
+    line.write(style, to)
 }
 
 fn played(one: &Availability) -> String {
@@ -94,7 +98,16 @@ fn cluster(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Res
     let mut line = Line::default();
     line.add(Mood::Heading, plant.name.as_str());
     line.add(Mood::Neutral, format!(" on {}: {}", plant.platform, things(one)));
-    line.write(style, to)
+    line.write(style, to)?;
+    if plant.settings.is_empty() {
+        return Ok(());
+    }
+    let settings: Vec<String> =
+        plant.settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let text = format!("with {}", settings.join(", "));
+    let mut start = Line::default();
+    start.pad_to(2);
+    hang(start, 2, &[Span::new(Mood::Neutral, text)], style, to)
 }
 
 fn services(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Result<()> {

@@ -24,7 +24,8 @@ fn one(spec: &str, services: Vec<Service>, causes: Vec<(Vec<Failure>, Cause)>) -
 
 fn printed(one: Availability) -> String {
     let mut bytes = Vec::new();
-    write_availability(&[one], Style::Plain, &mut bytes).expect("memory holds it");
+    write_availability(&[one], "healsim availability mine.yaml", Style::Plain, &mut bytes)
+        .expect("memory holds it");
     String::from_utf8(bytes).expect("text")
 }
 
@@ -64,6 +65,10 @@ fn minutes_stand_by_service_and_by_what_they_come_from() {
         assert!(text.contains(line), "{line}in\n{text}");
     }
     assert!(!text.contains("vmDeleted"), "it has no rate\n{text}");
+    assert!(text.ends_with("\n\nPlay it again:  healsim availability mine.yaml\n"), "{text}");
+    let set = RATES.replace("  rates:", "  settings: { clusterApi.maxInFlight: 1 }\n  rates:");
+    let text = printed(one(&set, Vec::new(), Vec::new()));
+    assert!(text.contains("3 workers\n  with clusterApi.maxInFlight=1\n"), "{text}");
 }
 
 #[test]
@@ -88,7 +93,7 @@ fn several_clusters_stand_beside_the_first() {
     let mut none = Availability { years: 0, services: Vec::new(), ..other.clone() };
     none.beside = Some(beside(&first, &none));
     let mut bytes = Vec::new();
-    write_availability(&[first.clone(), other.clone(), none], Style::Plain, &mut bytes)
+    write_availability(&[first.clone(), other.clone(), none], "", Style::Plain, &mut bytes)
         .expect("memory");
     let text = String::from_utf8(bytes).expect("text");
     let head =

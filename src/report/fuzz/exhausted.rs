@@ -1,6 +1,7 @@
 //! All schedules of few faults, as tables: which single faults and which pairs a platform does not
 //! survive, and what then.
 
+use super::with;
 use crate::analysis::fuzz::{Case, Class, Exhausted, Phase};
 use crate::engine::{SimTime, Text};
 use crate::report::clock;
@@ -33,6 +34,7 @@ pub fn write_exhausted(found: &Exhausted, style: Style, to: &mut impl io::Write)
         found.merged
     );
     hang(Line::default(), 0, &[Span::new(Mood::Quiet, text)], style, to)?;
+    with(&found.question.settings, style, to)?;
     if found.partial {
         say(Mood::Bad, "partial: interrupted before all schedules were tried", style, to)?;
     }
@@ -268,6 +270,7 @@ mod tests {
         ];
         let question = Question {
             platform: Text::word("tkgs-2024"),
+            settings: vec![("clusterApi.maxInFlight".to_owned(), "1".to_owned())],
             faults: 2,
             seed: 1,
             kinds: Vec::new(),
@@ -293,6 +296,7 @@ mod tests {
             text.contains("\npartial: interrupted before all schedules were tried\n"),
             "{text}"
         );
+        assert!(text.contains("\nwith clusterApi.maxInFlight=1\n"), "{text}");
         assert!(exhausted_json(&found).contains("\"partial\":true"));
     }
 

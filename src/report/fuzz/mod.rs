@@ -60,12 +60,23 @@ fn title(campaign: &Campaign, style: Style, to: &mut impl io::Write) -> io::Resu
         counted(*struck, "fault")
     );
     say(Mood::Quiet, if *played > 0 { &runs } else { "no run" }, style, to)?;
+    with(&campaign.settings, style, to)?;
     // With so many only the clock was meant to end it.
     if played < asked && *asked < MOST_RUNS {
         let text = format!("ended after {played} of {}", counted(*asked, "run"));
         say(Mood::Bad, &text, style, to)?;
     }
     Ok(())
+}
+
+/// The settings that every run has, if any are asked for.
+fn with(settings: &[(String, String)], style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    if settings.is_empty() {
+        return Ok(());
+    }
+    let all: Vec<String> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let text = format!("with {}", all.join(", "));
+    hang(Line::default(), 0, &[Span::new(Mood::Neutral, text)], style, to)
 }
 
 fn outcomes(campaign: &Campaign, style: Style, to: &mut impl io::Write) -> io::Result<()> {
