@@ -86,6 +86,25 @@ impl<'a> View<'a> {
         leader.cloned()
     }
 
+    /// The name of which two clusters of etcd are at work, if there is one: one was restored beside the other.
+    pub fn split_cluster(self) -> Option<&'a Text> {
+        let core = &self.world.core;
+        let at_work =
+            core.etcd.iter().filter(|id| core.datacenter.processes.get(**id).is_at_work());
+        let mut seen: Vec<(&Text, SimTime)> = Vec::new();
+        for id in at_work {
+            let Process::Etcd(etcd) = &self.world.components[id.0 as usize] else { continue };
+            let (Some(store), Some(name)) = (etcd.store(), core.clusters.get(id)) else { continue };
+            let cluster = store.origin().cluster;
+            match seen.iter().find(|(other, _)| *other == name) {
+                Some((_, other)) if *other != cluster => return Some(name),
+                Some(_) => {}
+                None => seen.push((name, cluster)),
+            }
+        }
+        None
+    }
+
     /// True if the data of the member of this number are still there, on the disk of a VM that exists
     /// or open in a process that works, whether or not anybody can be asked for them.
     pub fn keeps_data(self, cluster: &str, id: MemberId) -> bool {

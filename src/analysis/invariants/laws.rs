@@ -15,6 +15,9 @@ pub struct Laws {
     members: Members,
     /// How many entries they have seen.
     seen: usize,
+    /// Since when two clusters of etcd have the same name, and which. What is true of the one is not of the other,
+    /// so only the laws of Raft are judged from then on.
+    split: Option<(SimTime, Text)>,
 }
 
 #[derive(Debug)]
@@ -48,6 +51,7 @@ pub fn play(game: &Game, seed: u64) -> Run {
     let mut run = game.judge(simulation.finish(), seed);
     run.invariants_checked = laws.checked();
     run.violated = violations.iter().map(Violation::told).collect();
+    run.warnings.extend(laws.not_judged());
     run
 }
 
@@ -67,7 +71,8 @@ impl Laws {
             was_reached: false,
             violation: None,
         };
-        Laws { watches: ALL.iter().map(watch).collect(), members: Members::default(), seen: 0 }
+        let watches = ALL.iter().map(watch).collect();
+        Laws { watches, members: Members::default(), seen: 0, split: None }
     }
 
     /// No law but those of one's own that are added.
@@ -98,6 +103,7 @@ impl Laws {
             watches: self.watches.iter().map(fork).collect(),
             members: self.members.clone(),
             seen: self.seen,
+            split: self.split.clone(),
         }
     }
 
@@ -105,6 +111,16 @@ impl Laws {
     pub fn checked(&self) -> u32 {
         let laws = self.watches.iter().filter(|watch| watch.kind != Kind::Sometimes);
         u32::try_from(laws.count()).expect("a list that people write")
+    }
+
+    /// What is not judged, and why.
+    pub fn not_judged(&self) -> Option<Text> {
+        let (at, name) = self.split.as_ref()?;
+        let since = at.since(SimTime::ZERO);
+        Some(Text::from(format!(
+            "two clusters of etcd called {name} are at work since {since}, one restored beside the other: of what \
+             follows only the laws of Raft are judged"
+        )))
     }
 
     /// True once a law was broken.
@@ -159,7 +175,7 @@ impl Laws {
         let at = ending.view.now();
         for watch in self.watches.iter_mut().filter(|watch| is_asked(watch.name)) {
             let verdict = watch.law.end(&ending);
-            watch.note(at, verdict);
+            watch.note(at, verdict, self.split.is_some());
         }
         self.violations()
     }
@@ -170,7 +186,7 @@ impl Observer for Laws {
         if let Some(moved) = self.members.look(view) {
             for watch in self.watches.iter_mut().filter(|watch| watch.wants_to_look()) {
                 let verdict = watch.law.look_at_member(&moved);
-                watch.note(view.now(), verdict);
+                watch.note(view.now(), verdict, false);
             }
         }
         let entries = view.timeline().entries();
@@ -181,9 +197,12 @@ impl Observer for Laws {
         self.seen = self.seen.max(view.timeline().beginning().len());
         let seen = Seen { view, news: &entries[self.seen..] };
         self.seen = entries.len();
+        if self.split.is_none() {
+            self.split = view.split_cluster().map(|name| (view.now(), name.clone()));
+        }
         for watch in self.watches.iter_mut().filter(|watch| watch.wants_to_look()) {
             let verdict = watch.law.look(seen);
-            watch.note(view.now(), verdict);
+            watch.note(view.now(), verdict, self.split.is_some());
         }
     }
 }
@@ -194,9 +213,10 @@ impl Watch {
         self.violation.is_none() && !self.was_reached
     }
 
-    fn note(&mut self, at: SimTime, verdict: Verdict) {
+    fn note(&mut self, at: SimTime, verdict: Verdict, is_split: bool) {
         match verdict {
             Verdict::Holds => {}
+            Verdict::Broken(_) if is_split => {}
             Verdict::Reached => self.was_reached = true,
             Verdict::Broken(breach) => {
                 let law = self.name;

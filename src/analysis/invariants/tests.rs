@@ -474,3 +474,20 @@ fn a_documented_disaster_keeps_the_laws() {
     assert_eq!(laws.checked() as usize, breakable);
     assert_eq!(laws.fork().reached().count(), reached.len());
 }
+
+#[test]
+fn of_two_clusters_of_one_name_only_rafts_laws_are_judged_and_that_is_said() {
+    let text = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: test }\nspec:\n  platform: \
+                tkgs-2024\n  faults:\n    - { at: 1m, etcdctl: \"--endpoints=control-plane-2 snapshot save\" }\n    \
+                - { at: 2m, writeFile: { vm: control-plane-2, path: /var/lib/etcd/member, content: restored } }\n    \
+                - { at: 2m, killProcess: { vm: control-plane-2, process: etcd } }\n  until: 40m\n";
+    let scenario = Scenario::read(Source::embedded("test.yaml", text)).expect("a scenario");
+    let game = Game::new(&scenario, None, &[], None).expect("valid");
+    for seed in 1..=3 {
+        let run = super::play(&game, seed);
+        assert_eq!(run.violated, [], "seed {seed}");
+        let told: Vec<&Text> =
+            run.warnings.iter().filter(|it| it.contains("two clusters")).collect();
+        assert!(told[0].contains("called workload"), "{told:?}");
+    }
+}
