@@ -16,7 +16,7 @@ mod record;
 mod release;
 mod settings;
 
-pub use settings::{ElectionSettings, Renewal};
+pub use settings::{ElectionRules, ElectionSettings, Renewal};
 
 use super::api::{Alarm, Api, Incoming, Ring, USUAL};
 use crate::api::{Answer, Answered, Kind, Object, ObjectKey, Reason, Verb};
@@ -448,7 +448,7 @@ impl LeaderElection {
             let left = (round.began + self.settings.deadline).since(now);
             let ring = Ring::RenewalOver(self.over.restart());
             let alarm = Alarm { client: self.number, ring };
-            ctx.after("kubernetes.leaderElectRenewDeadline", left, E::from(alarm));
+            ctx.after(self.settings.rules.deadline, left, E::from(alarm));
         }
         self.try_after(next.since(now), ctx);
     }
@@ -467,7 +467,7 @@ impl LeaderElection {
     fn try_after<E: From<Alarm>>(&mut self, pause: Duration, ctx: &mut Ctx<E>) {
         let ring = Ring::Attempt(self.attempt.restart());
         let alarm = Alarm { client: self.number, ring };
-        ctx.after("kubernetes.leaderElectRetryPeriod", pause, E::from(alarm));
+        ctx.after(self.settings.rules.retry, pause, E::from(alarm));
     }
 
     /// Each counts for itself: elections shift nobody's draws.

@@ -1,7 +1,9 @@
 //! Candidates and leaders in a small world of their own: one Lease, one API server that may be
 //! away, and how long it takes until somebody leads again.
 
-use super::election::{ElectionSettings, LeaderElection, Renewal, Standing, Verdict};
+use super::election::{
+    ElectionRules, ElectionSettings, LeaderElection, Renewal, Standing, Verdict,
+};
 use super::{Alarm, Ring};
 use crate::api::kinds::Lease;
 use crate::api::{Answer, Answered, ApiError, Kind, Meta, Object, Verb};
@@ -19,6 +21,7 @@ pub const DEFAULTS: ElectionSettings = ElectionSettings {
     retries: super::testing::RETRIES,
     release_on_cancel: false,
     renewal: Renewal::Unread("optimistically"),
+    rules: ElectionRules::KUBERNETES,
 };
 
 /// One candidate on a VM of its own.

@@ -46,7 +46,8 @@ pub use cluster::{Caches, Client, ClientSettings, News, Token};
 pub use cluster_cache::{ClusterCache, Contact, ProbeSettings};
 pub use elected::{Elected, Manager, manager_lock};
 pub use election::{
-    ElectionSettings, Heard, LeaderElection, Renewal, Standing, lock as lease_lock, steady_identity,
+    ElectionRules, ElectionSettings, Heard, LeaderElection, Renewal, Standing, lock as lease_lock,
+    steady_identity,
 };
 pub use informer::{Cache, Delta};
 pub use limiter::TokenBucket;

@@ -41,6 +41,7 @@ fn started(start: Start, standing: Standing, objects: &[Object]) -> Controller {
             retries: crate::client::testing::RETRIES,
             release_on_cancel: false,
             renewal: crate::client::Renewal::Unread("optimistically"),
+            rules: crate::client::ElectionRules::KUBERNETES,
         },
     };
     let [cluster, supervisor] = [EndpointId(1), EndpointId(0)].map(Address::Endpoint);

@@ -31,6 +31,7 @@ pub const ELECTION: ElectionSettings = ElectionSettings {
     retries: crate::client::testing::RETRIES,
     release_on_cancel: false,
     renewal: crate::client::Renewal::Unread("optimistically"),
+    rules: crate::client::ElectionRules::KUBERNETES,
 };
 
 pub fn settings() -> Settings {

@@ -35,6 +35,7 @@ pub(super) fn settings() -> Settings {
             retries: crate::client::testing::RETRIES,
             release_on_cancel: true,
             renewal: crate::client::Renewal::Unread("optimistically"),
+            rules: crate::client::ElectionRules::KUBERNETES,
         },
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{size, small};
 use crate::client::{
-    ClientSettings, ElectionSettings, RecorderSettings, Renewal, RetrySettings, UnansweredPings,
+    ClientSettings, ElectionRules, ElectionSettings, RecorderSettings, Renewal, RetrySettings,
+    UnansweredPings,
 };
 use crate::components::apiserver;
 use crate::engine::Duration;
@@ -100,20 +101,24 @@ fn watch_cache(all: &Catalog) -> apiserver::CacheSettings {
 
 /// How the controller-manager and the scheduler elect their leaders.
 pub fn election(all: &Catalog) -> ElectionSettings {
-    election_by(all, "kubernetes.leaderElect")
+    election_by(all, "kubernetes.leaderElect", ElectionRules::KUBERNETES)
 }
 
 /// How managers of Cluster API elect theirs, and how that of the control plane does.
 pub fn manager_elections(all: &Catalog) -> ManagerElections {
     ManagerElections {
-        usual: election_by(all, "clusterApi.leaderElect"),
-        control_plane: election_by(all, "clusterApi.controlPlaneLeaderElect"),
+        usual: election_by(all, "clusterApi.leaderElect", ElectionRules::CLUSTER_API),
+        control_plane: election_by(
+            all,
+            "clusterApi.controlPlaneLeaderElect",
+            ElectionRules::CONTROL_PLANE,
+        ),
     }
 }
 
 /// An election whose three flags are settings that begin so. Candidates refuse to start with a lease that is
 /// not longer than the deadline, and with a deadline that is not longer than 1.2 retries.
-fn election_by(all: &Catalog, flags: &str) -> ElectionSettings {
+fn election_by(all: &Catalog, flags: &str, rules: ElectionRules) -> ElectionSettings {
     let key = |flag: &str| format!("{flags}{flag}");
     let longer = |flag: &str, than: Duration, words: &str| {
         let length = |text: &str| text.parse().ok().filter(|length: &Duration| *length > than);
@@ -132,6 +137,7 @@ fn election_by(all: &Catalog, flags: &str) -> ElectionSettings {
         retries: retries(all),
         release_on_cancel: false,
         renewal: renewal(all),
+        rules,
     }
 }
 
