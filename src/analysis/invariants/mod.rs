@@ -15,6 +15,8 @@ mod members;
 mod mind;
 mod own;
 mod quorum;
+#[cfg(test)]
+mod quorum_tests;
 mod raft;
 #[cfg(test)]
 mod raft_tests;

@@ -16,7 +16,7 @@ fn world(faults: &[&str], set: &[(&str, &str)], seconds: u64) -> Simulation {
     world_on(NEW, "controlPlane: 1, workers: 3", faults, set, seconds)
 }
 
-fn world_on(
+pub fn world_on(
     platform: &str,
     cluster: &str,
     faults: &[&str],
@@ -38,7 +38,7 @@ fn world_on(
 }
 
 /// A made-up entry: `Kind/name field`, from nothing to this, by this program.
-fn entry(view: View, words: &str, to: Value, by: &str) -> Entry {
+pub fn entry(view: View, words: &str, to: Value, by: &str) -> Entry {
     let (object, field) = words.split_once(' ').expect("an object and a field");
     let (kind, name) = object.split_once('/').expect("a kind and a name");
     let latest = view.timeline().entries().last().expect("a beginning");
@@ -58,7 +58,7 @@ fn entry(view: View, words: &str, to: Value, by: &str) -> Entry {
     }
 }
 
-fn text(text: &str) -> Value {
+pub fn text(text: &str) -> Value {
     Value::text(text)
 }
 
@@ -67,7 +67,7 @@ fn law(name: &str) -> &'static Invariant {
 }
 
 /// What a law says of these entries, one after the other.
-fn judge(name: &str, view: View, entries: &[Entry]) -> Verdict {
+pub fn judge(name: &str, view: View, entries: &[Entry]) -> Verdict {
     let mut law: Box<dyn Law> = (law(name).begin)();
     look_at(&mut *law, view, entries)
 }
@@ -85,7 +85,7 @@ fn look_at(law: &mut dyn Law, view: View, entries: &[Entry]) -> Verdict {
 
 /// What a law finds wrong, as object and sentence.
 #[track_caller]
-fn breach(verdict: Verdict) -> String {
+pub fn breach(verdict: Verdict) -> String {
     match verdict {
         Verdict::Broken(breach) => format!("{} {}", breach.object, breach.says),
         other => panic!("{other:?}"),
