@@ -2,7 +2,8 @@
 //! what the campaign has reached. Prints its own time; fails if something that has to be reached was
 //! reached less than ten times in ten thousand runs.
 //!
-//! `cargo run --release --example campaign > docs/campaign.md`, or with another number of runs.
+//! `cargo run --release --example campaign > docs/campaign.md`, or with another number of runs, and after it
+//! with the name of one platform.
 
 use healsim::analysis::Control;
 use healsim::analysis::fuzz::{Asked, Campaign, Deck, campaign};
@@ -20,7 +21,13 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let jobs = std::thread::available_parallelism().map_or(1, Into::into);
     println!("{}", include_str!("campaign.md").trim_end());
     let mut is_rare = false;
-    for platform in PLATFORMS {
+    let only = env::args().nth(2);
+    let mut platforms = PLATFORMS.to_vec();
+    platforms.retain(|name| only.as_deref().is_none_or(|only| only == *name));
+    if platforms.is_empty() {
+        return Err(format!("a campaign is of {}", PLATFORMS.join(" or ")).into());
+    }
+    for platform in platforms {
         let begun = std::time::Instant::now();
         let deck = Deck::new(platform, &[]).map_err(|wrong| wrong.join("\n"))?;
         let asked = Asked { deck, first_seed: 1, runs, jobs, go_on: true };

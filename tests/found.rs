@@ -5,7 +5,7 @@ use healsim::analysis::fuzz::{Gap, Schedule, Shape, play};
 use healsim::analysis::invariants;
 use healsim::engine::Duration;
 use healsim::scenario::{Game, Scenario, Source, load};
-use healsim::timeline::Entry;
+use healsim::timeline::{Entry, Value};
 
 const FAILED: &str = "OwnerRemediated RemediationFailed: failed to get etcdStatus";
 const LAST: &str = "KCP can't remediate if current replicas are less or equal to";
@@ -83,6 +83,27 @@ fn who_has_not_heard_that_a_node_is_well_may_blame_it() {
             && entry.to.as_text() == Some("False")
     };
     assert!(entries.any(blames), "its Node was well again for two minutes");
+}
+
+/// Its maker lets the VSphereMachine go, whose cache does not show it yet; what is left is its owner's garbage.
+#[test]
+fn a_virtual_machine_without_an_owner_is_collected() {
+    let name = "orphaned-virtual-machine-6437";
+    let path = format!("{}/tests/found/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    let game = Game::new(&load(&path).expect("a scenario"), None, &[], None).expect("a game");
+    let run = invariants::play(&game, 6437);
+    assert!(run.violated.is_empty(), "{:?}", run.violated);
+    let by = "generic-garbage-collector@supervisor-0";
+    let collected = |entry: &&Entry| {
+        entry.kind == *"VirtualMachine" && entry.field == *"deletionTimestamp" && entry.by == *by
+    };
+    let entry = run.timeline.entries().iter().find(collected).expect("it is collected");
+    let gone = |other: &Entry| other.object() == entry.object() && other.to == Value::Null;
+    assert!(run.timeline.entries().iter().any(gone), "{}", entry.object());
+    let vm = format!("VM/{}", entry.name);
+    let comes = |other: &&Entry| other.object() == vm && other.field == *"exists";
+    let last = run.timeline.entries().iter().rfind(comes);
+    assert!(last.is_none_or(|last| last.to == Value::Null), "{vm} stays");
 }
 
 /// Two of three members wait for their disks, elections follow each other, and the kubelet's words about an

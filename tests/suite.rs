@@ -31,6 +31,7 @@ mod load_balancer;
 mod mechanism;
 mod mutants;
 mod names;
+mod owners;
 mod probes;
 mod quorum;
 mod scenarios;

@@ -28,7 +28,7 @@ use crate::engine::{Duration, Text};
 use crate::infra::Latency;
 use crate::world::{
     API_PORT, Blueprint, ControlPlaneNodes, DeletionTimeouts, ETCD_PORT, HostPlan, JobsTable,
-    Leaders, Provider, Settings,
+    Leaders, Management, Provider, Settings,
 };
 use control_plane::{client, election, retries};
 use controllers::{controller_manager, scheduler};
@@ -101,7 +101,7 @@ fn settings(platform: &Platform) -> Settings {
         apiserver: control_plane::apiserver(all),
         kubelet: node::kubelet(platform),
         kubeadm: kubeadm(all),
-        controller_manager: controller_manager(all),
+        controller_manager: controller_manager(all, platform.management == Management::Own),
         scheduler: scheduler(all),
         cluster_api: cluster_api::cluster_api(platform, provider.kind()),
         bootstrap_provider: cluster_api::bootstrap_provider(all),

@@ -6,8 +6,8 @@ use super::process::Process;
 use crate::api::ObjectKey;
 use crate::client::{Alarm, Elected, ElectionSettings, Manager, manager_lock};
 use crate::components::{
-    bootstrap_provider, cluster_api, infra_provider, kubeadm_control_plane, vm_operator,
-    vsphere_provider,
+    bootstrap_provider, cluster_api, controller_manager, infra_provider, kubeadm_control_plane,
+    vm_operator, vsphere_provider,
 };
 use crate::engine::Text;
 use crate::infra::{Address, Ctx, Input, VmId};
@@ -38,6 +38,11 @@ impl Builder {
             self.manager(vm, CONTROL_PLANE, cluster, manager);
         }
         self.provider(vm, cluster);
+        if self.blueprint.management == Management::Separate {
+            let settings = self.blueprint.settings.controller_manager.clone();
+            let manager = controller_manager::OfMachines::new(settings, management);
+            self.manager(vm, CONTROLLER_MANAGER, cluster, manager);
+        }
     }
 
     /// What makes VMs of Machines.
@@ -128,6 +133,14 @@ pub const VM_OPERATOR: Kind = Kind {
     place: 4,
 };
 
+/// Where the managers of Machines have a cluster of their own.
+pub const CONTROLLER_MANAGER: Kind = Kind {
+    program: "kube-controller-manager",
+    namespace: "kube-system",
+    lease: "kube-controller-manager",
+    place: 5,
+};
+
 impl Kind {
     /// The Lease's key.
     pub fn lock(self) -> ObjectKey {
@@ -149,6 +162,7 @@ impl Blueprint {
             Provider::Delay(_) => all.push(INFRA),
             Provider::VmOperator { .. } => all.extend([CAPV, VM_OPERATOR]),
         }
+        all.extend((self.management == Management::Separate).then_some(CONTROLLER_MANAGER));
         all
     }
 
@@ -177,18 +191,18 @@ impl ManagerElections {
 }
 
 macro_rules! managers {
-    ($($module:ident::$name:ident),* $(,)?) => {
+    ($($module:ident::$name:ident($event:ident)),* $(,)?) => {
         $(impl Manager for $module::$name {
-            type Event = $module::Event;
+            type Event = $module::$event;
 
-            fn alarm(event: &$module::Event) -> Option<Alarm> {
+            fn alarm(event: &$module::$event) -> Option<Alarm> {
                 match event {
-                    $module::Event::Client(alarm) => Some(*alarm),
+                    $module::$event::Client(alarm) => Some(*alarm),
                     _ => None,
                 }
             }
 
-            fn on_event(&mut self, input: Input<$module::Event>, ctx: &mut Ctx<$module::Event>) {
+            fn on_event(&mut self, input: Input<$module::$event>, ctx: &mut Ctx<$module::$event>) {
                 $module::$name::on_event(self, input, ctx);
             }
         })*
@@ -196,10 +210,11 @@ macro_rules! managers {
 }
 
 managers! {
-    cluster_api::ClusterApi,
-    bootstrap_provider::BootstrapProvider,
-    kubeadm_control_plane::ControlPlaneManager,
-    infra_provider::InfraProvider,
-    vsphere_provider::VSphereProvider,
-    vm_operator::VmOperator,
+    cluster_api::ClusterApi(Event),
+    bootstrap_provider::BootstrapProvider(Event),
+    kubeadm_control_plane::ControlPlaneManager(Event),
+    infra_provider::InfraProvider(Event),
+    vsphere_provider::VSphereProvider(Event),
+    vm_operator::VmOperator(Event),
+    controller_manager::OfMachines(OfMachinesEvent),
 }

@@ -116,6 +116,7 @@ processes! {
     Kubeadm(kubeadm::Kubeadm, kubeadm::Event) kubeadm,
     ControllerManager(controller_manager::ControllerManager, controller_manager::Event)
         controller_manager,
+    OfMachines(Elected<controller_manager::OfMachines>, controller_manager::OfMachinesEvent) of_machines,
     CloudController(cloud_controller::CloudController, cloud_controller::Event) cloud_controller,
     Scheduler(scheduler::Scheduler, scheduler::Event) scheduler,
     ClusterApi(Elected<cluster_api::ClusterApi>, cluster_api::Event) cluster_api,

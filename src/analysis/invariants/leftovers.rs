@@ -2,18 +2,23 @@
 
 use super::endpoint::Service;
 use super::facts::{HEARD, is_asked_for, is_gone, named};
-use super::{Breach, Invariant, Kind, Law, Seen, Verdict};
-use crate::api;
+use super::{Breach, Ending, Invariant, Kind, Law, Seen, Verdict};
+use crate::api::{self, Object};
+use crate::engine::Text;
 use crate::timeline::Entry;
 use crate::world::View;
+use std::sync::Arc;
 
 pub(super) const NOTHING_IS_LEFT: Invariant = Invariant {
     name: "nothing-is-left-behind",
     kind: Kind::Always,
-    law: "a Machine that is gone leaves no VM and no object of its infrastructure behind, and no \
-          Node that it had found, if the API has long been there to delete it, with disks of etcd that \
-          write: after nodeDeletionTimeout Cluster API goes without",
-    source: "Cluster API book, Machine deletion process; spec.nodeDeletionTimeout, 10 s by default",
+    law: "a Machine that is gone leaves no VM behind and no object of its infrastructure that it had taken \
+          over; what lost its owner before the owner's controller saw it is the garbage collector's, and \
+          once a run has recovered for two minutes there is none; and no Node that it had found, if the \
+          API has long been there to delete it, with disks of etcd that write: after nodeDeletionTimeout \
+          Cluster API goes without",
+    source: "Cluster API book, Machine deletion process, Owner References; spec.nodeDeletionTimeout, 10 s by \
+             default; Kubernetes documentation, Garbage Collection: owners and dependents",
     begin: || Box::new(NothingIsLeft::default()),
 };
 
@@ -31,10 +36,13 @@ impl NothingIsLeft {
             return None;
         }
         let name = &entry.name;
-        if let Some(kind) = INFRASTRUCTURE.iter().find(|kind| named(view, **kind, name).is_some()) {
-            return Some(Breach::shown_by(entry, format!("is gone, and {kind:?}/{name} is not")));
+        let left = || infrastructure(view).filter(|object| object.name() == name);
+        let mut own =
+            left().filter(|object| object.meta.controlled_by(api::Kind::Machine).is_some());
+        if let Some(object) = own.next() {
+            return Some(Breach::shown_by(entry, format!("is gone, and {} is not", object.key())));
         }
-        if view.vm(name).is_some() {
+        if left().next().is_none() && view.vm(name).is_some() {
             return Some(Breach::shown_by(entry, format!("is gone, and VM/{name} is not")));
         }
         let could_be_asked =
@@ -43,6 +51,19 @@ impl NothingIsLeft {
         let node = node.filter(|_| could_be_asked && had_found_its_node(view, name));
         node.map(|_| Breach::shown_by(entry, format!("is gone, and Node/{name} is not")))
     }
+}
+
+/// What providers have made of Machines.
+fn infrastructure(view: View<'_>) -> impl Iterator<Item = &Arc<Object>> {
+    INFRASTRUCTURE.into_iter().flat_map(move |kind| view.objects(kind))
+}
+
+/// True for an object whose owner is gone: it is the garbage collector's.
+fn is_orphan(view: View, object: &Object) -> bool {
+    object.meta.controller().is_some_and(|owner| {
+        let there = named(view, owner.kind, &owner.name);
+        there.is_none_or(|there| there.meta.uid != owner.uid)
+    })
 }
 
 /// True if the Machine has had a `nodeRef`: one that is given up while it starts knows of no Node to
@@ -62,6 +83,21 @@ impl Law for NothingIsLeft {
         self.service.look(seen);
         let broken = seen.news.iter().find_map(|entry| self.judge(seen.view, entry));
         broken.map_or(Verdict::Holds, Verdict::Broken)
+    }
+
+    fn end(&mut self, ending: &Ending) -> Verdict {
+        let view = ending.view;
+        if ending.recovered_at.is_none_or(|at| at + HEARD > view.now()) {
+            return Verdict::Holds;
+        }
+        let mut left = infrastructure(view).filter(|object| is_orphan(view, object));
+        left.find(|object| !object.meta.is_deleting()).map_or(Verdict::Holds, |object| {
+            Verdict::Broken(Breach {
+                object: Text::from(object.key().to_string()),
+                says: Text::word("is there, and its owner is gone"),
+                entries: super::facts::latest(view),
+            })
+        })
     }
 
     fn fork(&self) -> Box<dyn Law> {

@@ -5,8 +5,6 @@
 //! no Node    every 5 min: put the token's end off if it is near
 //! a Node     nothing, for ever: the token ends by itself, the user data stays as it is
 //! ```
-//! Simplified: data Secrets outlive their KubeadmConfig, because the garbage collector of the
-//! management cluster is not played.
 
 use super::Settings;
 use crate::api::kinds::{
@@ -150,7 +148,10 @@ impl Reconciler for ConfigController {
         let Some(config) = object.kubeadm_config().filter(|_| !object.meta.is_deleting()) else {
             return Step::done();
         };
-        // Until the Machine exists nobody asks for its data.
+        // Until the Machine exists, and has taken it over, nobody asks for its data.
+        if object.meta.controlled_by(Kind::Machine).is_none() {
+            return Step::done();
+        }
         let machine = view.local.named(Kind::Machine, &key.namespace, &key.name).cloned();
         let Some(machine) = machine.filter(|machine| !machine.meta.is_deleting()) else {
             return Step::done();

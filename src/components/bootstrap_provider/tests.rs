@@ -69,7 +69,8 @@ fn manager_by(settings: Settings, objects: &[Object]) -> Manager {
 fn config(change: impl FnOnce(&mut KubeadmConfig)) -> Object {
     let mut body = KubeadmConfig::default();
     change(&mut body);
-    Object::new(Meta::new(Kind::KubeadmConfig, "default", "w"), body)
+    let machine = Meta::new(Kind::Machine, "default", "w");
+    Object::new(Meta::new(Kind::KubeadmConfig, "default", "w").owned_by(&machine), body)
 }
 
 fn machine(node: Option<&'static str>) -> Object {
@@ -117,6 +118,13 @@ fn in_a_paused_cluster_nothing_is_made_until_the_pause_is_over() {
     manager.pass(TICK);
     manager.pass(TICK);
     assert!(waiting(&manager, "create Secret/bootstrap-token-").is_some());
+}
+
+#[test]
+fn until_its_machine_has_taken_it_over_it_is_left_alone() {
+    let mut of_set = config(|_| {});
+    of_set.meta = of_set.meta.owned_by(&Meta::new(Kind::MachineSet, "default", "ms"));
+    assert_eq!(waiting(&manager(&[of_set, machine(None)]), "create"), None);
 }
 
 #[test]

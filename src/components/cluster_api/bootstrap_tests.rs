@@ -2,8 +2,8 @@
 
 use super::tests::{Manager, machine, manager, settings};
 use super::*;
-use crate::api::kinds::{KubeadmConfig, Machine, MachinePhase, MachineSet, Status};
-use crate::api::{Deletion, Meta, WatchKind};
+use crate::api::kinds::{InfraMachine, KubeadmConfig, Machine, MachinePhase, MachineSet, Status};
+use crate::api::{Deletion, Meta, Uid, WatchKind};
 use crate::engine::{Duration, SimTime};
 
 fn kubeadm() -> Settings {
@@ -13,7 +13,8 @@ fn kubeadm() -> Settings {
 fn config(ready: bool) -> Object {
     let data_secret_name = if ready { Text::word("w-data") } else { Text::EMPTY };
     let body = KubeadmConfig { ready, data_secret_name, ..KubeadmConfig::default() };
-    Object::new(Meta::new(Kind::KubeadmConfig, "default", "w"), body)
+    let meta = Meta::new(Kind::KubeadmConfig, "default", "w");
+    Object::new(meta.owned_by(&machine(|_| {}).meta), body)
 }
 
 fn think(bench: &mut Manager) {
@@ -111,4 +112,39 @@ fn the_configuration_goes_after_the_providers_object_and_before_the_node() {
     assert!(waiting.contains(&"delete KubeadmConfig/w".to_owned()), "{waiting:?}");
     let waiting = going(&[]);
     assert_eq!(waiting, ["patch Machine/w"], "nothing but its own finalizer is left");
+}
+
+/// A new Machine whose parts are still the set's that made them.
+fn with_new_parts(change: impl FnOnce(&mut Object)) -> Manager {
+    let set = Meta { uid: Uid(7), ..Meta::new(Kind::MachineSet, "default", "ms") };
+    let mut config = config(false);
+    config.meta = config.meta.owned_by(&set);
+    let meta = Meta::new(Kind::InfraMachine, "default", "w").owned_by(&set);
+    let mut bench = manager(kubeadm(), &[config, Object::new(meta, InfraMachine::default())]);
+    let mut new = machine(|object| object.meta.uid = Uid(9));
+    change(&mut new);
+    bench.shows(WatchKind::Added, new);
+    think(&mut bench);
+    bench
+}
+
+#[test]
+fn a_machine_takes_over_what_was_made_before_it() {
+    let mut bench = with_new_parts(|_| {});
+    for part in ["patch KubeadmConfig/w", "patch InfraMachine/w"] {
+        let owners = bench.grant(part).meta.owners.clone();
+        let [owner] = &owners[..] else { panic!("{part}: {owners:?}") };
+        assert_eq!((owner.kind, owner.uid, owner.controller), (Kind::Machine, Uid(9), true));
+        think(&mut bench);
+    }
+    assert_eq!(bench.waiting(), ["patch Machine/w"]);
+}
+
+#[test]
+fn a_machine_that_goes_takes_over_nothing() {
+    let bench = with_new_parts(|new| {
+        new.meta.deletion = Some(Deletion { at: SimTime::ZERO, grace: Duration::ZERO });
+    });
+    let waiting = bench.waiting();
+    assert!(!waiting.iter().any(|what| what.starts_with("patch KubeadmConfig")), "{waiting:?}");
 }

@@ -1,12 +1,12 @@
-//! MachineDeployment: sizes its MachineSet and mirrors its counts. Remediation is not its business.
+//! MachineDeployment: makes and sizes its MachineSet and mirrors its counts. Remediation is not its business.
 //!
-//! Simplified: one MachineSet; a changed template does not roll out yet.
+//! Simplified: one MachineSet, and no other while an old one is left; a changed template does not roll out yet.
 
 use super::{Counting, Settings, Wording, cluster_of};
-use crate::api::kinds::{Condition, Machine, MachineDeployment, remediating};
-use crate::api::{Kind, Object, ObjectKey, Verb};
+use crate::api::kinds::{Condition, Machine, MachineDeployment, MachineSet, remediating};
+use crate::api::{Kind, Meta, Object, ObjectKey, Verb};
 use crate::client::{Reconciler, Reply, Step, View};
-use crate::engine::Text;
+use crate::engine::{Duration, Purpose, SimTime, Text, name_suffix};
 use std::sync::Arc;
 
 /// The controller; it remembers nothing.
@@ -19,14 +19,53 @@ pub struct MachineDeploymentController {
 #[derive(Clone, Debug)]
 pub enum State {
     Written,
+    /// It gets a MachineSet again, of this key.
+    Created(ObjectKey),
+    /// The cache does not show that yet; since when.
+    Catching(ObjectKey, SimTime),
     /// Its MachineSet has another size now; what is announced about it.
     Scaled(Text),
 }
+
+const SET_NAME: Purpose = Purpose(24);
+
+/// Between two looks at the cache (`createMachineSetAndWait`), in all releases.
+const CACHE_POLL: Duration = Duration::from_millis(100);
 
 impl MachineDeploymentController {
     /// A controller with these rules.
     pub fn new(settings: Settings) -> MachineDeploymentController {
         MachineDeploymentController { settings }
+    }
+
+    /// As `createMachineSetAndWait` does, whose name ends at random.
+    fn create(&self, object: &Object, body: &MachineDeployment, view: &mut View) -> Step<State> {
+        let suffix = name_suffix((view.draw)(SET_NAME));
+        let name = Text::from(format!("{}-{suffix}", object.name()));
+        let mut labels = (*body.selector).clone();
+        labels.insert(Text::word("cluster.x-k8s.io/set-name"), name.clone());
+        let labels = Arc::new(labels);
+        let namespace = object.key().namespace.clone();
+        let mut meta = Meta::new(Kind::MachineSet, namespace, name).owned_by(&object.meta);
+        meta.labels = labels.clone();
+        let set = MachineSet {
+            replicas: body.replicas,
+            selector: labels,
+            template: body.template.clone(),
+            ..MachineSet::default()
+        };
+        let key = meta.key.clone();
+        let verb = Verb::Create(Arc::new(Object::new(meta, set)));
+        Step::write(verb, State::Created(key))
+    }
+
+    /// Else the next look would make another.
+    fn await_set(&self, set: ObjectKey, since: SimTime, view: &View) -> Step<State> {
+        let limit = self.settings.cache_timeout;
+        match view.local.get(&set).is_some() || since + limit <= view.now {
+            true => Step::done(),
+            false => Step::Wait("clusterApi.cachePoll", CACHE_POLL, State::Catching(set, since)),
+        }
     }
 
     /// The words of the Event about another size.
@@ -81,7 +120,12 @@ impl Reconciler for MachineDeploymentController {
             .local
             .list(Kind::MachineSet)
             .find(|set| set.meta.controller().is_some_and(|owner| owner.uid == object.meta.uid));
-        let Some(set) = set.cloned() else { return Step::done() };
+        let Some(set) = set.cloned() else {
+            return match object.meta.is_deleting() {
+                true => Step::done(),
+                false => self.create(&object, deployment, view),
+            };
+        };
         if set.machine_set().is_some_and(|body| body.replicas != deployment.replicas) {
             let words = self.scaled(&set, deployment.replicas);
             let mut changed = Object::clone(&set);
@@ -106,8 +150,15 @@ impl Reconciler for MachineDeploymentController {
     }
 
     fn resume(&mut self, key: &ObjectKey, state: State, _: Reply, view: &mut View) -> Step<State> {
-        if let State::Scaled(words) = state {
-            view.event(key, "SuccessfulScale", words);
+        match state {
+            State::Created(set) => {
+                let words = format!("Created MachineSet {}/{}", set.namespace, set.name);
+                view.event(key, "SuccessfulCreate", words);
+                return self.await_set(set, view.now, view);
+            }
+            State::Catching(set, since) => return self.await_set(set, since, view),
+            State::Scaled(words) => view.event(key, "SuccessfulScale", words),
+            State::Written => {}
         }
         Step::done()
     }

@@ -19,6 +19,8 @@ mod deletion_tests;
 mod lost_tests;
 mod machine;
 mod machine_deployment;
+#[cfg(test)]
+mod machine_deployment_tests;
 mod machine_health_check;
 mod machine_set;
 mod node_index;

@@ -15,7 +15,7 @@
 //!
 //! Simplified: the Event `stopped leading` is not attempted; it dies with the process.
 
-use super::{ControllerManager, Event, Token, WATCHED};
+use super::{ControllerManager, Event, Token, WATCHED, of_machines};
 use crate::api::kinds::EventType;
 use crate::api::{Answered, Reason, Selector, Verb};
 use crate::client::{Heard, Standing, USUAL, trusted_front_proxy};
@@ -106,8 +106,9 @@ impl ControllerManager {
     }
 
     fn watch(&mut self, ctx: &mut Ctx<Event>) {
-        for kind in WATCHED {
-            self.clients.local.watch(ctx, kind, Selector::All);
+        let machines = if self.settings.has_machines { &of_machines::KINDS[..] } else { &[] };
+        for kind in WATCHED.iter().chain(machines) {
+            self.clients.local.watch(ctx, *kind, Selector::All);
         }
         self.start_bootstrap(ctx);
     }

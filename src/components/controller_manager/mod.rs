@@ -27,6 +27,7 @@ mod leading;
 mod leading_tests;
 mod news;
 mod node_lifecycle;
+mod of_machines;
 mod pace;
 mod pod_gc;
 mod replica_set;
@@ -40,6 +41,7 @@ pub use daemon_set::{Suits, suits as daemon_suits, tolerations as daemon_tolerat
 pub use deployment::ScalingWords;
 pub use job::{Completion, Settings as JobSettings, TRACKING, Termination};
 pub use node_lifecycle::NoExecute;
+pub use of_machines::{Event as OfMachinesEvent, OfMachines};
 pub use pace::TaintEvictionClient;
 
 use crate::api::{Answered, Kind, ObjectKey, Verb};
@@ -70,6 +72,10 @@ use taint_eviction::TaintEviction;
 pub struct Settings {
     pub client: ClientSettings,
     pub shell: ShellSettings,
+    /// How many objects the garbage collector looks at at once (`--concurrent-gc-syncs`).
+    pub garbage_workers: usize,
+    /// Whether the cluster has Machines of its own, which own each other.
+    pub has_machines: bool,
     /// `--node-monitor-period`, counted from the end of a pass.
     pub monitor_period: Duration,
     /// How long a pass runs.
@@ -210,7 +216,7 @@ pub struct ControllerManager {
     node_lifecycle: NodeLifecycle,
     taint_eviction: TaintEviction,
     pod_gc: PodGc,
-    garbage: GarbageCollector,
+    garbage: Shell<GarbageCollector>,
     volumes: AttachDetach,
     bootstrap: Bootstrap,
     deployments: Shell<DeploymentController>,
@@ -235,6 +241,7 @@ const JOBS: u8 = 4;
 const BUDGETS: u8 = 5;
 const ENDPOINT_SLICES: u8 = 6;
 const JOB_ORPHANS: u8 = 7;
+const GARBAGE: u8 = 8;
 
 /// What the manager watches.
 const WATCHED: [Kind; 13] = [
@@ -268,7 +275,7 @@ impl ControllerManager {
             node_lifecycle: NodeLifecycle::default(),
             taint_eviction: TaintEviction::default(),
             pod_gc: PodGc::default(),
-            garbage: GarbageCollector::default(),
+            garbage: Shell::new(GARBAGE, GarbageCollector::default(), settings.garbage_shell()),
             volumes: AttachDetach::default(),
             bootstrap: Bootstrap::new(&settings, server),
             deployments: Shell::new(
@@ -345,7 +352,10 @@ impl ControllerManager {
             match item {
                 News::Changed(delta) => self.on_change(&delta, ctx),
                 News::Answer(token, answered) => self.on_answer(token, answered, ctx),
-                News::Synced(_) => self.begin_passes(ctx),
+                News::Synced(_) => {
+                    self.garbage_synced(ctx);
+                    self.begin_passes(ctx);
+                }
             }
         }
     }
@@ -385,6 +395,7 @@ impl ControllerManager {
             BUDGETS => self.budgets.on_answer(ctx, key, answered, clients),
             ENDPOINT_SLICES => self.endpoint_slices.on_answer(ctx, key, answered, clients),
             JOB_ORPHANS => self.job_orphans.on_answer(ctx, key, answered, clients),
+            GARBAGE => self.garbage.on_answer(ctx, key, answered, clients),
             _ => self.jobs.on_answer(ctx, key, answered, clients),
         }
     }
@@ -399,6 +410,7 @@ impl ControllerManager {
             BUDGETS => self.budgets.on_work(ctx, work, clients),
             ENDPOINT_SLICES => self.endpoint_slices.on_work(ctx, work, clients),
             JOB_ORPHANS => self.job_orphans.on_work(ctx, work, clients),
+            GARBAGE => self.garbage.on_work(ctx, work, clients),
             _ => self.jobs.on_work(ctx, work, clients),
         }
     }

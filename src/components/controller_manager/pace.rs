@@ -4,7 +4,7 @@
 //! and `--kube-api-burst` for itself; informers and the election have others.
 
 use super::{Settings, garbage, node_lifecycle, taint_eviction};
-use crate::client::{Clientset, Pace};
+use crate::client::{Clientset, Pace, ShellRules, ShellSettings};
 
 /// With which clientset Pods are evicted for taints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,15 @@ pub enum TaintEvictionClient {
 }
 
 impl Settings {
+    /// How the garbage collector works off whom it looks at.
+    pub fn garbage_shell(&self) -> ShellSettings {
+        const RULES: &ShellRules = &ShellRules {
+            workers: "kubernetes.garbageCollectorWorkers",
+            ..*ShellRules::CONTROLLER_MANAGER
+        };
+        ShellSettings { workers: self.garbage_workers, rules: RULES, ..self.shell }
+    }
+
     /// The limit of each controller's clientset.
     pub fn pace(&self) -> Pace {
         Pace {

@@ -1,6 +1,7 @@
 //! The controllers of the manager, each with its events in and effects out.
 
 mod claims;
+mod garbage;
 mod health;
 mod limits;
 mod node_lifecycle;
@@ -53,6 +54,8 @@ pub fn settings() -> Settings {
             minimum_gap: Duration::ZERO,
             thinking: fixed(1),
         },
+        garbage_workers: 20,
+        has_machines: false,
         monitor_period: secs(5),
         monitor_pass: fixed(50),
         grace_period: secs(40),
@@ -439,5 +442,9 @@ fn a_node_that_exists_after_all_keeps_its_pods() {
 fn a_lease_goes_with_its_node() {
     let mut manager = manager(settings(), &[node("a"), lease("a", 1)]);
     manager.shows(WatchKind::Deleted, node("a"));
+    (0..3).for_each(|_| manager.pass(Duration::from_millis(1)));
+    assert_eq!(manager.waiting(), ["get Lease/a"]);
+    let (connection, request) = manager.asked.remove(0);
+    manager.answer(connection, request.id, Ok(Answer::Object(Arc::new(lease("a", 1)))));
     assert_eq!(manager.waiting(), ["delete Lease/a"]);
 }

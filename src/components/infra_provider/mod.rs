@@ -171,6 +171,9 @@ impl InfraProvider {
             return;
         }
         let Some(infra) = object.infra_machine() else { return };
+        if self.settings.waits_for_bootstrap && object.meta.controlled_by(Kind::Machine).is_none() {
+            return; // Its Machine has yet to take it over.
+        }
         let held = object.meta.finalizers.contains(&FINALIZER);
         if object.meta.is_deleting() {
             if held {

@@ -54,7 +54,8 @@ impl Provider {
 }
 
 fn infra(change: impl FnOnce(&mut Object)) -> Object {
-    let meta = Meta::new(Kind::InfraMachine, "default", "worker-0");
+    let machine = Meta::new(Kind::Machine, "default", "worker-0");
+    let meta = Meta::new(Kind::InfraMachine, "default", "worker-0").owned_by(&machine);
     let mut object = Object::new(meta, InfraMachine::default());
     object.meta.finalizers = Arc::new([FINALIZER]);
     change(&mut object);
@@ -80,6 +81,16 @@ fn a_new_object_gets_a_finalizer_before_anything_is_made_for_it() {
     let effects = Provider::new().listing(infra(|new| new.meta.finalizers = Arc::new([])));
     assert!(task(&effects).is_none());
     assert_eq!(patch(&effects).expect("a patch").meta.finalizers[..], [FINALIZER]);
+}
+
+#[test]
+fn until_its_machine_has_taken_it_over_it_is_left_alone() {
+    let set = Meta::new(Kind::MachineSet, "default", "ms");
+    let of_set = infra(|new| new.meta = new.meta.clone().owned_by(&set));
+    let effects = Provider::with(true).listing(of_set.clone());
+    assert!(task(&effects).is_none() && patch(&effects).is_none());
+    let effects = Provider::new().listing(of_set);
+    assert!(task(&effects).is_some(), "one that waits for nobody");
 }
 
 #[test]

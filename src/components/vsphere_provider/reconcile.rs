@@ -152,6 +152,10 @@ impl Reconciler for VSphereMachineController {
 
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
         let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        // "Waiting on Machine controller to set OwnerRef on infra machine".
+        if object.meta.controlled_by(Kind::Machine).is_none() {
+            return Step::done();
+        }
         if object.meta.is_deleting() {
             return self.delete(&object, view);
         }

@@ -60,7 +60,8 @@ fn machine() -> Object {
 }
 
 fn infra(change: impl FnOnce(&mut Object)) -> Object {
-    let meta = Meta::new(Kind::VSphereMachine, "default", "w");
+    let machine = Meta::new(Kind::Machine, "default", "w");
+    let meta = Meta::new(Kind::VSphereMachine, "default", "w").owned_by(&machine);
     let mut object = Object::new(meta, VSphereMachine::default());
     object.meta.finalizers = Arc::new([VSphereMachine::FINALIZER]);
     change(&mut object);
@@ -115,6 +116,15 @@ fn a_new_object_gets_a_finalizer_first_then_its_virtual_machine() {
 #[test]
 fn without_its_machine_nothing_is_made() {
     assert_eq!(provider(&[infra(|_| {})]).waiting(), [""; 0]);
+}
+
+#[test]
+fn until_its_machine_has_taken_it_over_it_is_left_alone() {
+    let of_set = infra(|new| {
+        new.meta.finalizers = Arc::new([]);
+        new.meta = new.meta.clone().owned_by(&Meta::new(Kind::MachineSet, "default", "ms"));
+    });
+    assert_eq!(provider(&[machine(), of_set]).waiting(), [""; 0]);
 }
 
 #[test]

@@ -33,6 +33,7 @@ const CONTROLLER_MANAGER: &[Argument] = &[
     ("node-monitor-grace-period", "kubernetes.nodeMonitorGracePeriod", Written::Go),
     ("node-startup-grace-period", "kubernetes.nodeStartupGracePeriod", Written::Go),
     ("large-cluster-size-threshold", "kubernetes.largeClusterSizeThreshold", Written::Count),
+    ("concurrent-gc-syncs", "kubernetes.garbageCollectorWorkers", Written::Count),
     ("kube-api-burst", "kubernetes.controllerRequestBurst", Written::Count),
 ];
 const ETCD: &[Argument] = &[

@@ -7,8 +7,8 @@ use crate::components::{controller_manager, scheduler};
 use crate::engine::Duration;
 use crate::scenario::catalog::Catalog;
 
-/// How kube-controller-manager behaves.
-pub fn controller_manager(all: &Catalog) -> controller_manager::Settings {
+/// How kube-controller-manager behaves, of a cluster that may have Machines of its own.
+pub fn controller_manager(all: &Catalog, has_machines: bool) -> controller_manager::Settings {
     let duration = |key: &str| all.duration(&format!("kubernetes.{key}"));
     let period = |key: &str| all.period(&format!("kubernetes.{key}"));
     let count = |key: &str, least| all.count(&format!("kubernetes.{key}"), least..=1_000_000);
@@ -24,6 +24,8 @@ pub fn controller_manager(all: &Catalog) -> controller_manager::Settings {
             thinking: all.delay("kubernetes.controllerThinking"),
             rules: ShellRules::CONTROLLER_MANAGER,
         },
+        garbage_workers: size(count("garbageCollectorWorkers", 1)),
+        has_machines,
         monitor_period: all.rhythm("kubernetes.nodeMonitorPeriod"),
         monitor_pass: all.delay("kubernetes.nodeMonitorPass"),
         grace_period: duration("nodeMonitorGracePeriod"),

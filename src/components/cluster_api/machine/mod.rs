@@ -8,17 +8,18 @@
 
 mod deletion;
 mod drain;
+mod parts;
 mod ready;
 #[cfg(test)]
 mod ready_tests;
 mod status;
 mod volumes;
 
-use super::{Settings, beside, cluster_of};
-use crate::api::{Kind, Object, ObjectKey};
+use super::{Settings, cluster_of};
+use crate::api::{Object, ObjectKey};
 use crate::client::{Contact, Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{SimTime, Text};
-use std::sync::Arc;
+use parts::{bootstrap_of, infra_of};
 
 /// The controller; it remembers nothing.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct MachineController {
 pub enum State {
     /// The last write: nothing follows but the outcome.
     Last(Outcome),
+    /// A part was taken over; from which place on the others follow.
+    TakenOver(usize),
     /// The Machine was told that its Node is being drained.
     DrainAnnounced,
     /// The Node is being looked up live.
@@ -84,7 +87,7 @@ impl Reconciler for MachineController {
         }
         match object.meta.is_deleting() {
             true => self.delete(&object, view),
-            false => self.sync(&object, view),
+            false => self.sync(&object, 0, view),
         }
     }
 
@@ -99,19 +102,14 @@ impl Reconciler for MachineController {
             return Step::Done(outcome);
         }
         let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        if let State::TakenOver(next) = state {
+            return match object.meta.is_deleting() {
+                true => Step::done(),
+                false => self.sync(&object, next, view),
+            };
+        }
         self.go_on(&object, state, reply, view)
     }
-}
-
-/// The provider's object of a Machine.
-fn infra_of<'a>(object: &Object, view: &View<'a>) -> Option<&'a Arc<Object>> {
-    let reference = &object.machine()?.spec.infrastructure;
-    view.local.get(&beside(object.key(), reference.kind, &reference.name))
-}
-
-/// The bootstrap configuration of a Machine, where it has one.
-fn bootstrap_of<'a>(object: &Object, view: &View<'a>) -> Option<&'a Arc<Object>> {
-    view.local.get(&beside(object.key(), Kind::KubeadmConfig, object.name()))
 }
 
 /// The name of the Node of a Machine.

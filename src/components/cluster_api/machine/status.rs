@@ -10,7 +10,17 @@ use crate::engine::{SimTime, Text};
 use std::sync::Arc;
 
 impl MachineController {
-    pub(super) fn sync(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
+    /// Takes its parts over, from this place on, and says how it stands.
+    pub(super) fn sync(
+        &mut self,
+        object: &Arc<Object>,
+        from: usize,
+        view: &mut View,
+    ) -> Step<State> {
+        self.take_over(object, from, view).unwrap_or_else(|| self.report(object, view))
+    }
+
+    fn report(&mut self, object: &Arc<Object>, view: &mut View) -> Step<State> {
         let mut changed = Object::clone(object);
         let infra = infra_of(object, view).and_then(|infra| infra.provided());
         let Some(machine) = changed.machine_mut() else { return Step::done() };
