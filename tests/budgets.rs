@@ -1,10 +1,11 @@
 //! Disruption budgets in whole worlds: what they hold back, and what they do not.
 
+use healsim::analysis::invariants;
 use healsim::api::kinds::{Amount, Wanted};
 use healsim::engine::{Duration, SimTime, Text};
-use healsim::scenario::{Fault, Kubectl, Plan, PowerOff, Simulation};
+use healsim::scenario::{Fault, Game, Kubectl, Plan, PowerOff, Scenario, Simulation, Source};
 use healsim::scenario::{blueprint, models};
-use healsim::timeline::{Entry, Timeline, Value};
+use healsim::timeline::{Entry, Run, Timeline, Value};
 
 const OLD: &str = "lab-k8s-1.30-capi-1.7";
 const NEW: &str = "lab-k8s-1.34-capi-1.14";
@@ -134,4 +135,36 @@ fn on_a_dead_node_taint_eviction_asks_no_budget_and_lets_the_drain_go_on() {
         let gone = seen(&timeline, "Machine/worker-0", "exists");
         assert_eq!(gone[0].to, Value::Null, "{platform}: the Machine goes for all that");
     }
+}
+
+/// A Machine is deleted; the API server dies when it has marked the first Pod and not yet deleted it, and
+/// nobody is left to drain on. Later nobody wants the Pods any more.
+fn half_an_eviction(scaled_at: &str) -> Run {
+    let text = format!(
+        "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: half }}\nspec:\n  platform: tkgs-2024\n  \
+         cluster: {{ controlPlane: 1, workers: 4 }}\n  workloads:\n    - {{ name: web, replicas: 3, runsOn: \
+         workers, repelEachOther: true, grace: 30s, minAvailable: 2 }}\n  faults:\n    - {{ at: 1m, kubectl: \
+         \"delete machine worker-0\" }}\n    - {{ when: \"Pod/web-* DisruptionTarget=True\", killProcess: {{ \
+         vm: control-plane-0, process: kube-apiserver }} }}\n    - {{ when: \"Pod/web-* \
+         DisruptionTarget=True\", powerOff: {{ vm: supervisor-0 }} }}\n    - {{ at: {scaled_at}, kubectl: \
+         \"scale deployment web --replicas=0\" }}\n  until: 12m\n"
+    );
+    let scenario = Scenario::read(Source::embedded("half.yaml", &text)).expect("a scenario");
+    let game = Game::new(&scenario, None, &[], None).expect("a game");
+    invariants::play(&game, 1)
+}
+
+#[test]
+fn a_pod_that_was_marked_and_not_deleted_loses_its_mark() {
+    let run = half_an_eviction("10m");
+    let marks: Vec<&Entry> =
+        run.timeline.happened().iter().filter(|e| e.field == *"DisruptionTarget").collect();
+    let [set, taken_back] = marks[..] else { panic!("{marks:#?}") };
+    assert!(set.by.starts_with("machine-controller@"), "{set:#?}");
+    assert!(taken_back.by.starts_with("disruption-controller@"), "{taken_back:#?}");
+    assert_eq!((taken_back.object(), &taken_back.to), (set.object(), &Value::text("False")));
+    // It has its time in whole seconds.
+    let stood = taken_back.at.since(set.at);
+    assert!(stood > Duration::from_secs(119) && stood < Duration::from_secs(121), "{stood}");
+    assert!(run.violated.is_empty(), "{:?}", run.violated);
 }

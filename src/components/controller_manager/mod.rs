@@ -31,6 +31,7 @@ mod of_machines;
 mod pace;
 mod pod_gc;
 mod replica_set;
+mod stale_disruptions;
 mod stateful_set;
 mod taint_eviction;
 #[cfg(test)]
@@ -64,6 +65,7 @@ use job_orphans::JobOrphans;
 use node_lifecycle::NodeLifecycle;
 use pod_gc::PodGc;
 use replica_set::ReplicaSetController;
+use stale_disruptions::StaleDisruptions;
 use stateful_set::StatefulSetController;
 use taint_eviction::TaintEviction;
 
@@ -106,6 +108,8 @@ pub struct Settings {
     pub pod_gc_hand_over: Delay,
     /// For how long a granted eviction may fail to show before its Pod counts again.
     pub disrupted_pod_timeout: Duration,
+    /// For how long a Pod that stays may be marked as one that is to be disrupted.
+    pub stale_pod_disruption_timeout: Duration,
     /// Between two requests, and how many may go at once (`--kube-api-qps`, `--kube-api-burst`).
     pub request_interval: Duration,
     pub request_burst: u64,
@@ -226,6 +230,7 @@ pub struct ControllerManager {
     jobs: Shell<JobController>,
     job_orphans: Shell<JobOrphans>,
     budgets: Shell<DisruptionController>,
+    stale_disruptions: Shell<StaleDisruptions>,
     endpoint_slices: Shell<EndpointSliceController>,
 }
 
@@ -242,6 +247,7 @@ const BUDGETS: u8 = 5;
 const ENDPOINT_SLICES: u8 = 6;
 const JOB_ORPHANS: u8 = 7;
 const GARBAGE: u8 = 8;
+const STALE_DISRUPTIONS: u8 = 9;
 
 /// What the manager watches.
 const WATCHED: [Kind; 13] = [
@@ -305,6 +311,11 @@ impl ControllerManager {
                 BUDGETS,
                 DisruptionController::new(settings.disrupted_pod_timeout),
                 shell,
+            ),
+            stale_disruptions: Shell::new(
+                STALE_DISRUPTIONS,
+                StaleDisruptions::new(settings.stale_pod_disruption_timeout),
+                ShellSettings { workers: 1, rules: stale_disruptions::RULES, ..shell },
             ),
             settings,
             server,
@@ -396,6 +407,7 @@ impl ControllerManager {
             ENDPOINT_SLICES => self.endpoint_slices.on_answer(ctx, key, answered, clients),
             JOB_ORPHANS => self.job_orphans.on_answer(ctx, key, answered, clients),
             GARBAGE => self.garbage.on_answer(ctx, key, answered, clients),
+            STALE_DISRUPTIONS => self.stale_disruptions.on_answer(ctx, key, answered, clients),
             _ => self.jobs.on_answer(ctx, key, answered, clients),
         }
     }
@@ -411,6 +423,7 @@ impl ControllerManager {
             ENDPOINT_SLICES => self.endpoint_slices.on_work(ctx, work, clients),
             JOB_ORPHANS => self.job_orphans.on_work(ctx, work, clients),
             GARBAGE => self.garbage.on_work(ctx, work, clients),
+            STALE_DISRUPTIONS => self.stale_disruptions.on_work(ctx, work, clients),
             _ => self.jobs.on_work(ctx, work, clients),
         }
     }

@@ -24,6 +24,7 @@ impl ControllerManager {
             Kind::Pod => {
                 self.evictable_changed(delta, ctx);
                 self.budgeted_changed(delta, ctx);
+                self.disruption_changed(delta, ctx);
                 self.endpoint_changed(delta, ctx);
                 self.orphan_changed(delta, ctx);
                 self.workload_of_pod(delta, ctx);

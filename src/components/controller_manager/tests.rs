@@ -7,6 +7,7 @@ mod limits;
 mod node_lifecycle;
 mod orphans;
 mod sizes;
+mod stale_disruptions;
 mod workloads;
 mod zones;
 
@@ -71,6 +72,7 @@ pub fn settings() -> Settings {
         pod_gc_pass: fixed(1),
         pod_gc_hand_over: fixed(0),
         disrupted_pod_timeout: secs(120),
+        stale_pod_disruption_timeout: secs(120),
         volumes: VolumeSettings {
             pass_period: Duration::from_millis(100),
             unmount_limit: secs(360),

@@ -44,6 +44,7 @@ pub fn controller_manager(all: &Catalog, has_machines: bool) -> controller_manag
         pod_gc_pass: all.delay("kubernetes.podGcPass"),
         pod_gc_hand_over: all.delay("kubernetes.podGcHandOver"),
         disrupted_pod_timeout: duration("disruptedPodTimeout"),
+        stale_pod_disruption_timeout: duration("stalePodDisruptionTimeout"),
         volumes: controller_manager::VolumeSettings::default(),
         request_interval: duration("controllerRequestInterval"),
         request_burst: count("controllerRequestBurst", 1),
