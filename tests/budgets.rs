@@ -1,6 +1,6 @@
 //! Disruption budgets in whole worlds: what they hold back, and what they do not.
 
-use healsim::analysis::invariants;
+use healsim::analysis::{invariants, milestones};
 use healsim::api::kinds::{Amount, Wanted};
 use healsim::engine::{Duration, SimTime, Text};
 use healsim::scenario::{Fault, Game, Kubectl, Plan, PowerOff, Scenario, Simulation, Source};
@@ -167,4 +167,22 @@ fn a_pod_that_was_marked_and_not_deleted_loses_its_mark() {
     let stood = taken_back.at.since(set.at);
     assert!(stood > Duration::from_secs(119) && stood < Duration::from_secs(121), "{stood}");
     assert!(run.violated.is_empty(), "{:?}", run.violated);
+}
+
+#[test]
+fn a_set_that_is_scaled_evicts_no_pod_that_somebody_else_has_marked() {
+    for (scaled_at, words) in [("2m30s", &["True"][..]), ("10m", &["True", "False"])] {
+        let run = half_an_eviction(scaled_at);
+        let happened = run.timeline.happened();
+        let marks = happened.iter().filter(|entry| entry.field == *"DisruptionTarget");
+        let said: Vec<&str> = marks.clone().filter_map(|entry| entry.to.as_text()).collect();
+        assert_eq!(said, words, "{scaled_at}");
+        let marked = marks.map(Entry::object).next();
+        let goes = |e: &&Entry| Some(e.object()) == marked && e.field == *"deletionTimestamp";
+        let deletion = happened.iter().find(goes).expect("it goes at last");
+        assert!(deletion.by.starts_with("replicaset-controller@"), "{deletion:#?}");
+        let names: Vec<Text> = milestones(&run).into_iter().map(|found| found.name).collect();
+        assert!(!names.contains(&Text::word("podEvicted")), "{scaled_at}: {names:?}");
+        assert!(run.violated.is_empty(), "{scaled_at}: {:?}", run.violated);
+    }
 }

@@ -215,14 +215,15 @@ fn finds_no_signature(entry: &Entry) -> bool {
 
 /// Evicted Pods, each paired with the new Pod that its controller made in its place.
 fn pods(changes: &[&Entry]) -> Vec<Milestone> {
-    let disrupted = disrupted(changes);
     let mut found = Vec::new();
+    let mut marked = BTreeMap::new();
     let mut evicted: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut in_place_of: BTreeMap<&str, String> = BTreeMap::new();
     for entry in changes.iter().filter(|entry| entry.kind == "Pod") {
+        note_mark(&mut marked, entry);
         let waiting = evicted.entry(controller(&entry.name)).or_default();
         let begins = entry.from == Value::Null && entry.to != Value::Null;
-        if entry.field == "deletionTimestamp" && begins && is_eviction(entry, &disrupted) {
+        if entry.field == "deletionTimestamp" && begins && is_eviction(entry, &marked) {
             found.push(reached("podEvicted", entry.object(), entry));
             waiting.push(entry.object());
         }
@@ -242,22 +243,29 @@ fn controller(pod: &str) -> &str {
     pod.rsplit_once('-').map_or(pod, |(controller, _)| controller)
 }
 
-/// When each Pod was first marked as disrupted by taint or eviction.
-fn disrupted<'a>(changes: &[&'a Entry]) -> BTreeMap<&'a str, SimTime> {
+/// The programs that have marked a Pod as one that goes, by taint or eviction, and mean it still.
+type Marks<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+
+/// A mark is taken back if its Pod stays, and goes with it.
+fn note_mark<'a>(marked: &mut Marks<'a>, entry: &'a Entry) {
     let reasons = ["DeletionByTaintManager", "EvictionByEvictionAPI"];
-    let mut since = BTreeMap::new();
-    for entry in changes.iter().filter(|entry| entry.kind == "Pod") {
-        if entry.field == "DisruptionTarget" && reasons.contains(&entry.reason.as_str()) {
-            since.entry(entry.name.as_str()).or_insert(entry.at);
+    let (pod, is_true) = (entry.name.as_str(), entry.to.as_text() == Some("True"));
+    match entry.field.as_str() {
+        "DisruptionTarget" if !is_true => drop(marked.remove(pod)),
+        "DisruptionTarget" if reasons.contains(&entry.reason.as_str()) => {
+            marked.entry(pod).or_default().insert(entry.program());
         }
+        "exists" => drop(marked.remove(pod)),
+        _ => {}
     }
-    since
 }
 
-/// A Pod's own condition says who wanted it gone; releases without the condition leave the writer.
-fn is_eviction(entry: &Entry, disrupted: &BTreeMap<&str, SimTime>) -> bool {
-    let marked = disrupted.get(entry.name.as_str()).is_some_and(|since| *since <= entry.at);
-    marked || entry.by.starts_with("taint-eviction")
+/// Who evicts a Pod marks it and deletes it then; anybody else who deletes it has reasons of his own.
+/// Releases without the condition leave the writer.
+fn is_eviction(entry: &Entry, marked: &Marks) -> bool {
+    let by = entry.program();
+    marked.get(entry.name.as_str()).is_some_and(|programs| programs.contains(by))
+        || by.starts_with("taint-eviction")
 }
 
 /// Machines that a machine set creates after the first fault, and the Nodes they become.

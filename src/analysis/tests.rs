@@ -101,6 +101,45 @@ fn an_evicted_pod_is_replaced_by_the_next_pod_of_its_controller() {
     assert_eq!(named(&run), ["401 podEvicted Pod/web-77-a #2", "405 podReplaced Pod/web-77-a #6"]);
 }
 
+/// Each line's last word is who wrote it.
+fn written(lines: &str) -> Run {
+    let (words, writers): (Vec<&str>, Vec<&str>) =
+        lines.trim().lines().filter_map(|line| line.trim().rsplit_once(" by ")).unzip();
+    let plain = run(&words.join("\n"));
+    let mut timeline = Timeline::default();
+    for (entry, by) in plain.timeline.entries().iter().zip(writers) {
+        timeline.push(Entry { by: Text::from(by), ..entry.clone() });
+    }
+    Run { timeline, ..plain }
+}
+
+#[test]
+fn a_pod_is_evicted_by_who_marked_it_while_the_mark_stands() {
+    let pod = |name: &str, end: &str| {
+        written(&format!(
+            "10 Pod/{name} DisruptionTarget - True EvictionByEvictionAPI by machine-controller@s-0\n{end}"
+        ))
+    };
+    let go = "deletionTimestamp - set grace=30 by";
+    // Another leader goes on with the drain.
+    let drained = format!("20 Pod/web-7-a {go} machine-controller@s-1");
+    assert_eq!(named(&pod("web-7-a", &drained)), ["20 podEvicted Pod/web-7-a #2"]);
+    let scaled = format!("20 Pod/web-7-a {go} replicaset-controller@c-0");
+    assert_eq!(named(&pod("web-7-a", &scaled)), [""; 0]);
+    let word = "15 Pod/web-7-a DisruptionTarget True";
+    let tainted = format!("{word} True DeletionByTaintManager by taint-eviction-controller@c-0\n");
+    assert_eq!(named(&pod("web-7-a", &(tainted + &drained))), ["20 podEvicted Pod/web-7-a #3"]);
+    let taken_back = format!("{word} False by disruption-controller@c-0\n");
+    assert_eq!(named(&pod("web-7-a", &(taken_back + &drained))), [""; 0]);
+    // A StatefulSet's next Pod has the name of the last.
+    let again =
+        "15 Pod/db-0 exists true - by kubelet@w-0\n16 Pod/db-0 exists - true by statefulset\n";
+    let rolled = format!("{again}20 Pod/db-0 {go} machine-controller@s-0");
+    assert_eq!(named(&pod("db-0", &rolled)), [""; 0]);
+    let unmarked = format!("20 Pod/web-7-a {go} taint-eviction-controller@c-0");
+    assert_eq!(named(&written(&unmarked)), ["20 podEvicted Pod/web-7-a #1"]);
+}
+
 #[test]
 fn a_machine_is_unhealthy_deleted_and_replaced() {
     let run = run("

@@ -109,6 +109,11 @@ impl Entry {
         format!("{}/{}", self.kind, self.name)
     }
 
+    /// The program that wrote it, without its VM; empty if nobody is named.
+    pub fn program(&self) -> &str {
+        self.by.split('@').next().unwrap_or_default()
+    }
+
     /// The entry as one line of JSON Lines, without the line's end.
     pub fn to_json_line(&self) -> String {
         let mut line = Vec::with_capacity(256);

@@ -5,7 +5,7 @@ use super::{Breach, Invariant, Kind};
 use crate::api::kinds::{Pod, PodDisruptionBudget};
 use crate::api::{self, Object};
 use crate::engine::SimTime;
-use crate::timeline::{Entry, Value};
+use crate::timeline::{Entry, Timeline, Value};
 use crate::world::{View, WORKLOAD_CLUSTER};
 use std::collections::BTreeSet;
 
@@ -48,14 +48,33 @@ fn evicted<'a>(
         return None;
     }
     let pod: &Object = named(view, api::Kind::Pod, &entry.name)?;
-    let target = pod.pod()?.conditions.get("DisruptionTarget");
-    let is_evicted = is_by(entry, "machine-controller")
-        || target.is_some_and(|target| target.reason == *"EvictionByEvictionAPI");
     let budgets = view.objects(api::Kind::PodDisruptionBudget).filter_map(|object| {
         let budget = object.pod_disruption_budget()?;
         selects(object, budget, pod).then_some((&**object, budget))
     });
-    is_evicted.then(|| (pod, budgets.collect()))
+    is_eviction(view.timeline(), entry).then(|| (pod, budgets.collect()))
+}
+
+/// True if the deletion of a Pod is an eviction's: Cluster API's drain deletes none by other means, and
+/// anybody else has marked the Pod himself, in the same request. A mark may be left of an eviction
+/// that failed: who deletes the Pod then, as the controller of a set that is scaled, evicts nobody.
+pub(super) fn is_eviction(timeline: &Timeline, deletion: &Entry) -> bool {
+    if is_by(deletion, "machine-controller") {
+        return true;
+    }
+    let is_word = |entry: &&Entry| {
+        entry.id < deletion.id
+            && entry.field == *"DisruptionTarget"
+            && entry.kind == *"Pod"
+            && entry.name == deletion.name
+    };
+    let not_long_ago = |entry: &&Entry| entry.at + HEARD >= deletion.at;
+    let last_word = timeline.happened().iter().rev().take_while(not_long_ago).find(is_word);
+    last_word.is_some_and(|mark| {
+        mark.to.as_text() == Some("True")
+            && mark.reason == *"EvictionByEvictionAPI"
+            && mark.program() == deletion.program()
+    })
 }
 
 fn selects(object: &Object, budget: &PodDisruptionBudget, pod: &Object) -> bool {
@@ -123,8 +142,7 @@ fn lost(view: View, budget: &Object, like: &str) -> usize {
     });
     let (mut evicted, mut lost) = (BTreeSet::new(), BTreeSet::new());
     for entry in since {
-        let by_eviction = is_by(entry, "machine-controller") || is_by(entry, "kubectl");
-        if is_deleted(entry, "Pod") && by_eviction {
+        if is_deleted(entry, "Pod") && is_eviction(view.timeline(), entry) {
             evicted.insert(&entry.name);
         }
         let unready = entry.field == *"Ready" && entry.to.as_text() != Some("True");

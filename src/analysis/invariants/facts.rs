@@ -73,7 +73,7 @@ pub fn is_deleted(entry: &Entry, kind: &str) -> bool {
 
 /// True if this program wrote the entry.
 pub fn is_by(entry: &Entry, program: &str) -> bool {
-    entry.by.split('@').next() == Some(program)
+    entry.program() == program
 }
 
 /// True if the writer of an entry, or another process beside it, was frozen not long ago: what has

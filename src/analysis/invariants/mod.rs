@@ -5,6 +5,8 @@
 //! what it needs of the past itself. Add one: its file, one line in [`ALL`].
 
 mod budgets;
+#[cfg(test)]
+mod budgets_tests;
 mod coverage;
 mod daemons;
 mod endpoint;
