@@ -204,7 +204,7 @@ impl People {
             }
             self.visits += 1;
             self.in_vain += 1;
-            simulation.repair_at(next_second(simulation.view().now()));
+            simulation.repair_at(next_second(simulation.view().now().max(comes)));
         }
     }
 
@@ -233,9 +233,10 @@ fn never_well(plant: &Plant, lack: &Lack) -> Mistake {
 /// Plays on up to a time; true once everything is back for good.
 fn heals_until(simulation: &mut Simulation, until: SimTime) -> bool {
     while !simulation.has_recovered_for_good() {
-        let limit = simulation.next_at().map_or(SimTime::ZERO, next_second);
-        if simulation.view().now() >= until || !simulation.step_within(limit) {
-            return false;
+        // Where everything is off, nothing may happen for hours, or ever again.
+        match simulation.next_at().filter(|next| *next < until) {
+            Some(next) if simulation.step_within(next_second(next)) => {}
+            _ => return false,
         }
     }
     true

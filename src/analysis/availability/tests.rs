@@ -127,6 +127,18 @@ fn he_comes_again_for_what_fails_behind_his_back_and_that_is_not_in_vain() {
 }
 
 #[test]
+fn where_nothing_is_on_a_person_comes_no_sooner_and_no_later() {
+    let spec = ONE_API_SERVER.replace("workers: 3", "workers: 3, hosts: 1");
+    let spec = spec.replace("10m..10m", "1h..1h");
+    let blow = Blow { at: Duration::ZERO, failure: Failure::HostDown, target: 0, draw: 1 };
+    let episode = play_episode(&plant(&spec), &[blow], 1).expect("a cluster that can be");
+    assert_eq!((episode.visits, episode.is_rebuilt), (1, false), "{episode:?}");
+    let down = episode.down[&Text::word("api")];
+    // The host, its VMs and what runs on them start one after the other.
+    assert!(Duration::from_secs(3_660) < down && down < Duration::from_secs(4_800), "{down}");
+}
+
+#[test]
 fn what_fails_while_a_cluster_is_built_anew_hits_the_old_one() {
     // A member has lost its data, which is found in vain to mend for four times ten minutes.
     let lost = (0, Failure::EtcdDataLost, 0);
