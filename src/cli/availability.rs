@@ -5,9 +5,9 @@ use super::commands::{Exit, Trouble, stdout};
 use super::output::{note, print};
 use super::progress::{Progress, watch};
 use crate::analysis::Control;
-use crate::analysis::availability::{Asked, availability, beside};
+use crate::analysis::availability::{Asked, EpisodeId, availability, beside, find};
 use crate::engine::Text;
-use crate::report::{Style, availability_json, shell, write_availability};
+use crate::report::{Again, Style, availability_json, shell, write_availability};
 use crate::scenario::{Mistakes, Plant, PlantCount};
 use clap::ValueEnum;
 use std::thread;
@@ -24,7 +24,8 @@ use std::thread;
   healsim availability three-and-three --vary controlPlane=1,3,5 --years 500
   healsim availability three-and-three --platform tkgs-current
   healsim availability three-and-three --set machineHealthCheck.unknownTimeout=3m
-  healsim availability mine.yaml --vary zones=0,3 -o json")]
+  healsim availability mine.yaml --vary zones=0,3 -o json
+  healsim availability three-and-three --episode 3/5 > episode.yaml")]
 pub struct Availability {
     /// The cluster and its rates: a name or a file
     #[arg(value_name = "FILE", default_value = "three-and-three")]
@@ -45,6 +46,10 @@ pub struct Availability {
     /// Compare clusters: controlPlane=1,3,5 or workers=..., hosts=..., zones=...
     #[arg(long, value_name = "WHAT=N,...")]
     pub vary: Option<Vary>,
+    /// Print one episode as a scenario instead, which `healsim run` plays: of the year of a seed the
+    /// one that begins with its N-th failure
+    #[arg(long, value_name = "SEED/N", conflicts_with_all = ["years", "seed", "jobs", "output", "progress"])]
+    pub episode: Option<EpisodeId>,
     /// How many years are played at once; by default as many as there are processors
     #[arg(long, value_name = "J", allow_hyphen_values = true, value_parser = super::args::count::<u16>(1..=1024))]
     pub jobs: Option<u16>,
@@ -73,20 +78,38 @@ pub struct Vary {
 impl Availability {
     /// Fails with what would be right if the words do not fit one another.
     pub fn fits(&self) -> Result<(), String> {
-        Setting::each_once(&self.set)
+        Setting::each_once(&self.set)?;
+        match (self.episode, &self.vary) {
+            (Some(_), Some(Vary { counts, .. })) if counts.len() > 1 => {
+                Err("an episode is of one cluster; name one with --vary".to_owned())
+            }
+            (Some(id), _) => seed(&id.seed.to_string()).map(|_| ()),
+            _ => Ok(()),
+        }
     }
 
     /// The command that plays these years again.
     fn again(&self) -> String {
-        let mut words = vec!["availability".to_owned(), self.input.clone()];
-        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
-        self.platform.iter().for_each(|platform| add("--platform", platform.clone()));
-        words.extend(Setting::words(&self.set));
-        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
-        self.vary.iter().for_each(|vary| add("--vary", vary.to_string()));
-        add("--years", self.years.to_string());
-        add("--seed", self.seed.to_string());
-        shell::command(&words.into_iter().map(Text::from).collect::<Vec<Text>>())
+        let vary = self.vary.iter().flat_map(|vary| ["--vary".to_owned(), vary.to_string()]);
+        let (years, seed) = (self.years.to_string(), self.seed.to_string());
+        let years = ["--years".to_owned(), years, "--seed".to_owned(), seed];
+        self.command(vary.chain(years))
+    }
+
+    /// The command that prints an episode of one of the clusters.
+    fn again_episode(&self, plant: &Plant, id: EpisodeId) -> String {
+        let vary = self.vary.iter().flat_map(|Vary { what, .. }| {
+            let one = Vary { what: *what, counts: vec![plant.count(*what)] };
+            ["--vary".to_owned(), one.to_string()]
+        });
+        self.command(vary.chain(["--episode".to_owned(), id.to_string()]))
+    }
+
+    fn command(&self, more: impl Iterator<Item = String>) -> String {
+        let platform = self.platform.iter().flat_map(|it| ["--platform".to_owned(), it.clone()]);
+        let words = ["availability".to_owned(), self.input.clone()].into_iter();
+        let words = words.chain(platform).chain(Setting::words(&self.set)).chain(more);
+        shell::command(&words.map(Text::from).collect::<Vec<Text>>())
     }
 }
 
@@ -148,6 +171,9 @@ pub(super) fn play_years(asked: &Availability) -> Result<Exit, Trouble> {
     let processors = || thread::available_parallelism().map_or(1, usize::from);
     let jobs = asked.jobs.map_or_else(processors, usize::from);
     let plants = plants(asked)?;
+    if let (Some(id), Some(plant)) = (asked.episode, plants.first()) {
+        return print_episode(asked, plant, id);
+    }
     let total = asked.years * plants.len() as u64;
     let question = |plant| Asked { plant, years: asked.years, first_seed: asked.seed, jobs };
     let progress = if asked.progress { Progress::Always } else { Progress::IfTerminal };
@@ -162,18 +188,29 @@ pub(super) fn play_years(asked: &Availability) -> Result<Exit, Trouble> {
     let (found, interrupted) = watch(total, progress, work);
     let found = found.map_err(|mistakes| Trouble::Input(mistakes.texts()))?;
     let mut bytes = Vec::new();
+    let episode = |plant: &Plant, id: EpisodeId| asked.again_episode(plant, id);
+    let again = Again { all: asked.again(), episode: &episode };
     match asked.output {
         AvailabilityFormat::Table => {
-            write_availability(&found, &asked.again(), Style::Colored, &mut bytes)
-                .map_err(stdout)?;
+            write_availability(&found, &again, Style::Colored, &mut bytes).map_err(stdout)?;
         }
-        AvailabilityFormat::Json => bytes = format!("{}\n", availability_json(&found)).into_bytes(),
+        AvailabilityFormat::Json => {
+            bytes = format!("{}\n", availability_json(&found, &again)).into_bytes();
+        }
     }
     print(&bytes).map_err(stdout)?;
     if interrupted {
         note("partial: interrupted before all years were played");
     }
     Ok(if interrupted { Exit::Interrupted } else { Exit::Done })
+}
+
+/// Plays a year up to an episode, and prints that as a scenario.
+fn print_episode(asked: &Availability, plant: &Plant, id: EpisodeId) -> Result<Exit, Trouble> {
+    let told = find(plant, id).map_err(|mistakes| Trouble::Input(mistakes.texts()))?;
+    let text = told.scenario(&asked.again_episode(plant, id));
+    print(text.as_bytes()).map_err(stdout)?;
+    Ok(Exit::Done)
 }
 
 #[cfg(test)]
@@ -194,6 +231,11 @@ mod tests {
         let again = "healsim availability mine.yaml --platform tkgs-current --set a.b=2m --vary \
                      workers=3,5 --years 7 --seed 1";
         assert_eq!(asked.again(), again);
+        let id = EpisodeId { seed: 17, failure: 5 };
+        let plant = Plant::load("three-and-three").expect("embedded");
+        let again = "healsim availability mine.yaml --platform tkgs-current --set a.b=2m --vary \
+                     workers=3 --episode 17/5";
+        assert_eq!(asked.again_episode(&plant, id), again);
     }
 
     #[test]

@@ -29,7 +29,7 @@ mod tune;
 mod why;
 mod words;
 
-pub use availability::{availability_json, write_availability};
+pub use availability::{Again, availability_json, write_availability};
 pub use compare::{comparison_json, write_comparison};
 pub use estimate::{EstimateFormat, NotAnEstimateFormat, write_estimate};
 pub use fuzz::{campaign_json, exhausted_json, write_campaign, write_exhausted};

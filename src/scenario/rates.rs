@@ -159,6 +159,16 @@ impl Failure {
         Failure::ALL[self as usize].3
     }
 
+    /// Those of an episode in words, of each kind how many.
+    pub fn together(failures: &[Failure]) -> String {
+        let kinds = failures.chunk_by(|one, next| one == next);
+        let words = kinds.map(|kind| match kind.len() {
+            1 => kind[0].name().to_owned(),
+            count => format!("{count} × {}", kind[0].name()),
+        });
+        words.collect::<Vec<_>>().join(" + ")
+    }
+
     /// How many things a cluster has that can fail so.
     pub fn targets(self, plant: &Plant) -> u32 {
         match self {
@@ -323,6 +333,16 @@ impl Plant {
             self.settings.push(("vsphere.highAvailability".to_owned(), on.to_string()));
         }
         Ok(())
+    }
+
+    /// How many there are of something.
+    pub fn count(&self, what: PlantCount) -> u32 {
+        match what {
+            PlantCount::ControlPlane => self.control_planes,
+            PlantCount::Workers => self.workers,
+            PlantCount::Hosts => self.hosts,
+            PlantCount::Zones => self.zones,
+        }
     }
 
     /// The same with another number of workers, hosts or zones.

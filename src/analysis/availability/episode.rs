@@ -12,7 +12,8 @@ use crate::analysis::fuzz::{Schedule, Shape, Strike, next_second};
 use crate::engine::{Delay, Duration, Owner, Purpose, Random, SimTime, Text};
 use crate::scenario::{Failure, Mistake, Mistakes, Plant, Simulation};
 use crate::timeline::{Lack, Value};
-use std::collections::BTreeMap;
+use crate::world::View;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,10 @@ pub struct Episode {
     pub is_rebuilt: bool,
     pub lasted: Duration,
     pub events: u64,
+    /// What was played, as a person could have written it: the failures, and what people mended.
+    pub schedule: Schedule,
+    /// For how long, from the run's beginning: to the end, or to the most that a run may last.
+    pub until: Duration,
 }
 
 /// When the first failure strikes: its controllers have then long been at work, each at a random
@@ -64,12 +69,13 @@ fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Mistake
         words.into_iter().map(move |words| Strike::at(at, words))
     };
     let strikes = blows.iter().flat_map(strikes).collect();
-    let mut simulation = begin(plant, strikes, seed)?;
+    let mut schedule = schedule(plant, strikes, seed);
+    let mut simulation = begin(plant, &schedule)?;
     simulation.run_until(SimTime::ZERO + BEGINS.scaled(1, 2));
     if let Some(lack) = simulation.lacks().first() {
         return Err(never_well(plant, lack).into());
     }
-    let mut people = People::called(plant, blows, seed);
+    let mut people = People::called(plant, blows, simulation.view(), seed);
     let given_up = people.work(&mut simulation);
     let mut failures: Vec<Failure> = blows.iter().map(|blow| blow.failure).collect();
     failures.sort_unstable();
@@ -79,6 +85,7 @@ fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Mistake
     };
     let (longer, services) = rest;
     let played = simulation.finish();
+    schedule.strikes.extend(people.mended);
     let down = played.availability.iter().map(|(name, downtime)| {
         let more = if services.contains(name) { longer } else { Duration::ZERO };
         (name.clone(), downtime.unavailable + more)
@@ -90,6 +97,8 @@ fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Mistake
         is_rebuilt: given_up.is_some(),
         lasted: played.ended_at.since(SimTime::ZERO + BEGINS) + longer,
         events: played.engine_events,
+        schedule,
+        until: played.ended_at.since(SimTime::ZERO),
     })
 }
 
@@ -121,8 +130,9 @@ pub fn check(plant: &Plant) -> Result<(), Mistakes> {
 fn hits(plant: &Plant, words: &[String]) -> Result<bool, Mistakes> {
     let strikes = words.iter().map(|words| Strike::at(BEGINS, words.clone()));
     // The cluster itself can be, so it is the failure that cannot.
-    begin(plant, Vec::new(), 0)?;
-    let Ok(mut simulation) = begin(plant, strikes.collect(), 0) else { return Ok(false) };
+    begin(plant, &schedule(plant, Vec::new(), 0))?;
+    let struck = schedule(plant, strikes.collect(), 0);
+    let Ok(mut simulation) = begin(plant, &struck) else { return Ok(false) };
     simulation.run_until(SimTime::ZERO + BEGINS);
     let timeline = simulation.finish().timeline;
     let injected = || timeline.entries().iter().filter(|entry| entry.field == *"injected");
@@ -130,10 +140,9 @@ fn hits(plant: &Plant, words: &[String]) -> Result<bool, Mistakes> {
     Ok(injected().count() == words.len() && !injected().any(|entry| misses(&entry.to)))
 }
 
-/// A cluster that will be struck so, before anything has happened. What is wrong with it is told of the
-/// user's file, and not of the scenario that is made of it here.
-fn begin(plant: &Plant, strikes: Vec<Strike>, seed: u64) -> Result<Simulation, Mistakes> {
-    let schedule = Schedule {
+/// A cluster that will be struck so.
+fn schedule(plant: &Plant, strikes: Vec<Strike>, seed: u64) -> Schedule {
+    Schedule {
         platform: plant.platform.clone(),
         shape: Shape {
             control_planes: plant.control_planes,
@@ -146,10 +155,15 @@ fn begin(plant: &Plant, strikes: Vec<Strike>, seed: u64) -> Result<Simulation, M
         probes: Vec::new(),
         strikes,
         seed,
-    };
+    }
+}
+
+/// The same before anything has happened. What is wrong with it is told of the user's file, and not of the
+/// scenario that is made of it here.
+fn begin(plant: &Plant, schedule: &Schedule) -> Result<Simulation, Mistakes> {
     let of_plant = |mistake: Mistake| Mistake::of(&plant.name, mistake.message);
     let game = schedule.game(LONGEST).map_err(|wrong| wrong.map(of_plant))?;
-    Ok(game.begin(seed))
+    Ok(game.begin(schedule.seed))
 }
 
 /// A new cluster is built until a time, and the old one goes on as it is. How much longer that takes than
@@ -170,11 +184,15 @@ struct People {
     visits: u64,
     /// Visits since a failure struck last.
     in_vain: u64,
+    /// What they did.
+    mended: Vec<Strike>,
+    /// The VMs that were there from the beginning.
+    first_vms: BTreeSet<Text>,
 }
 
 impl People {
     /// The first failure calls them.
-    fn called(plant: &Plant, blows: &[Blow], seed: u64) -> People {
+    fn called(plant: &Plant, blows: &[Blow], view: View, seed: u64) -> People {
         let begins = SimTime::ZERO + BEGINS;
         let strikes = blows.iter().map(|blow| begins + blow.at.saturating_sub(blows[0].at));
         People {
@@ -184,6 +202,8 @@ impl People {
             since: begins,
             visits: 0,
             in_vain: 0,
+            mended: Vec::new(),
+            first_vms: view.vms().map(|vm| vm.name.clone()).collect(),
         }
     }
 
@@ -204,8 +224,26 @@ impl People {
             }
             self.visits += 1;
             self.in_vain += 1;
-            simulation.repair_at(next_second(simulation.view().now().max(comes)));
+            self.mend(simulation, next_second(simulation.view().now().max(comes)));
         }
+    }
+
+    /// Mends all that is broken, and notes how a scenario would say it.
+    fn mend(&mut self, simulation: &mut Simulation, at: SimTime) {
+        let later: Vec<Text> = simulation.view().vms().map(|vm| vm.name.clone()).collect();
+        let later = later.iter().filter(|vm| !self.first_vms.contains(*vm));
+        let later: Vec<&Text> = later.collect();
+        self.mended.extend(simulation.repair_at(at).into_iter().map(|repair| {
+            let mut strike = Strike::of(repair, at);
+            // A scenario names a VM that does not exist when it begins by a part of its name.
+            for vm in &later {
+                for end in [" ", ","] {
+                    let (known, part) = (format!("vm: {vm}{end}"), format!("vm: {vm}*{end}"));
+                    strike.words = strike.words.replace(&known, &part);
+                }
+            }
+            strike
+        }));
     }
 
     fn drawn(&self, delay: Delay, purpose: Purpose, number: u64) -> Duration {

@@ -8,6 +8,7 @@
 
 mod beside;
 mod episode;
+mod named;
 mod resampled;
 mod sums;
 #[cfg(test)]
@@ -16,7 +17,8 @@ mod year;
 
 pub use beside::{AS_LONG, Beside, beside};
 pub use episode::{Episode, play as play_episode};
-pub use sums::{Availability, Cause, Service};
+pub use named::{EpisodeId, NotAnEpisode, Told, find};
+pub use sums::{Availability, Cause, Outage, Service};
 pub use year::{Blow, YEAR, failures_of};
 
 use super::parallel::{Control, fold};
@@ -61,10 +63,15 @@ fn year(plant: &Plant, seed: u64) -> Result<Year, Mistakes> {
     let blows = failures_of(plant, seed);
     let (mut year, mut done) = (Year::new(seed), 0);
     while done < blows.len() {
-        // Each episode has its own world, the same where another cluster has the same failure.
-        let episode = play_episode(plant, &blows[done..], blows[done].draw)?;
+        let episode = play_next(plant, &blows[done..])?;
+        year.add(EpisodeId { seed, failure: done as u64 + 1 }, &episode);
         done += episode.failures.len();
-        year.add(&episode);
     }
     Ok(year)
+}
+
+/// The episode that the first of these failures begins. It has its own world, the same where another
+/// cluster has the same failure.
+fn play_next(plant: &Plant, blows: &[Blow]) -> Result<Episode, Mistakes> {
+    play_episode(plant, blows, blows[0].draw)
 }

@@ -3,10 +3,12 @@
 use super::Asked;
 use super::beside::Beside;
 use super::episode::Episode;
+use super::named::EpisodeId;
 use super::resampled::{interval, mean_up};
 use super::year::YEAR;
 use crate::engine::{Duration, Text};
 use crate::scenario::{Failure, Plant};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one year came to.
@@ -15,7 +17,18 @@ pub struct Year {
     pub seed: u64,
     down: BTreeMap<Text, Duration>,
     causes: BTreeMap<Vec<Failure>, Cause>,
+    /// The worst episode for each service.
+    worst: BTreeMap<Text, Outage>,
     events: u64,
+}
+
+/// For how long a service was down in one episode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outage {
+    pub down: Duration,
+    pub episode: EpisodeId,
+    /// The failures that belong to it, by kind.
+    pub failures: Vec<Failure>,
 }
 
 /// What failures of the same kinds came to.
@@ -42,6 +55,8 @@ pub struct Service {
     pub clean: u64,
     /// The worst year, and its seed.
     pub worst: (Duration, u64),
+    /// The worst episode, and of several the first; nothing if it was never down.
+    pub worst_episode: Option<Outage>,
     /// Down in each year, in microseconds.
     pub each: Vec<i64>,
 }
@@ -64,11 +79,12 @@ pub struct Availability {
 impl Year {
     /// A year in which nothing has happened yet.
     pub fn new(seed: u64) -> Year {
-        Year { seed, down: BTreeMap::new(), causes: BTreeMap::new(), events: 0 }
+        let (down, causes, worst) = Default::default();
+        Year { seed, down, causes, worst, events: 0 }
     }
 
     /// Adds an episode to it.
-    pub fn add(&mut self, episode: &Episode) {
+    pub fn add(&mut self, id: EpisodeId, episode: &Episode) {
         self.events += episode.events;
         let cause = self.causes.entry(episode.failures.clone()).or_default();
         cause.episodes += 1;
@@ -76,6 +92,13 @@ impl Year {
         cause.rebuilt += u64::from(episode.is_rebuilt);
         add_all(&mut cause.down, &episode.down);
         add_all(&mut self.down, &episode.down);
+        for (name, down) in &episode.down {
+            let before = self.worst.get(name).map_or(Duration::ZERO, |worst| worst.down);
+            if *down > before {
+                let failures = episode.failures.clone();
+                self.worst.insert(name.clone(), Outage { down: *down, episode: id, failures });
+            }
+        }
     }
 }
 
@@ -134,6 +157,8 @@ impl Service {
         let each: Vec<i64> = years.iter().map(micros).collect();
         let worst = years.iter().map(|year| (down(year), u64::MAX - year.seed)).max();
         let worst = worst.map(|(down, seed)| (down, u64::MAX - seed));
+        let episodes = years.iter().filter_map(|year| year.worst.get(name));
+        let worst_episode = episodes.max_by_key(|it| (it.down, Reverse(it.episode))).cloned();
         let clean = each.iter().filter(|down| **down == 0).count() as u64;
         let length = |micros: i64| Duration::from_micros(micros.unsigned_abs());
         Service {
@@ -142,6 +167,7 @@ impl Service {
             interval: interval(&each).map(|ends| ends.map(length)),
             clean: (clean * 1000).checked_div(each.len() as u64).unwrap_or_default(),
             worst: worst.unwrap_or_default(),
+            worst_episode,
             each,
         }
     }

@@ -163,23 +163,21 @@ fn an_api_server_without_a_network_serves_nobody_until_a_person_comes() {
 
 #[test]
 fn a_few_bad_years_say_nothing_of_how_sure_their_average_is() {
+    let played = episode(1, "4h", &[(0, REMOVED, 0)]);
     let service = |down: &dyn Fn(u64) -> u64| {
         let years: Vec<Year> = (0..30)
             .map(|seed| {
                 let mut year = Year::new(seed);
                 let down = Duration::from_secs(down(seed));
-                year.add(&Episode {
-                    failures: vec![REMOVED],
-                    down: [(Text::word("api"), down)].into(),
-                    visits: 0,
-                    is_rebuilt: false,
-                    lasted: down,
-                    events: 1,
-                });
+                let down = [(Text::word("api"), down)].into();
+                let id = EpisodeId { seed, failure: 1 };
+                year.add(id, &Episode { down, ..played.clone() });
                 year
             })
             .collect();
         let found = Availability::of(&asked(plant(ONE_API_SERVER), 30, 1), &years);
+        let worst = found.services[0].worst_episode.as_ref();
+        assert_eq!(worst.map_or(0, |worst| worst.down.as_secs()), (0..30).map(down).max().unwrap());
         (found.services[0].interval, found.unseen(), found.unseen_down())
     };
     assert!(service(&|year| 60 + year).0.is_some());

@@ -1,8 +1,8 @@
 //! What a campaign plays in one run: a cluster, and what breaks in it when. It is a scenario, as a
 //! person could have written it, so a finding is a file that everybody can play.
 
-use crate::engine::{Duration, Text};
-use crate::scenario::{Game, Mistakes, Scenario, Source};
+use crate::engine::{Duration, SimTime, Text};
+use crate::scenario::{Game, Mistakes, Repair, Scenario, Source};
 use std::fmt::Write as _;
 
 /// A cluster and its faults.
@@ -53,6 +53,15 @@ impl Strike {
     /// At a time.
     pub fn at(at: Duration, words: impl Into<String>) -> Strike {
         Strike { moment: Moment::At(at), words: words.into() }
+    }
+
+    /// What an operator does at a time, or once he sees what he waits for.
+    pub fn of(repair: Repair, at: SimTime) -> Strike {
+        let moment = match repair.seen {
+            None => Moment::At(at.since(SimTime::ZERO)),
+            Some(seen) => Moment::Seen(seen.to_string(), Duration::ZERO),
+        };
+        Strike { moment, words: repair.words.to_string() }
     }
 
     /// The kind of the fault, as `stopUnit`.

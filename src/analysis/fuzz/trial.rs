@@ -8,7 +8,7 @@ use super::phase::{self, Pair};
 use super::schedule::{Moment, Schedule, Strike};
 use crate::analysis::invariants::{BOUND, Laws, Violation};
 use crate::engine::{Duration, SimTime, Text};
-use crate::scenario::{Mistakes, Observer, Repair, Simulation, moves};
+use crate::scenario::{Mistakes, Observer, Simulation, moves};
 use crate::timeline::Entry;
 
 /// What came of a schedule.
@@ -226,14 +226,7 @@ impl Watched {
             }
             let at = next_second(self.simulation.view().now());
             let repairs = self.simulation.repair_at(at);
-            let strike = |repair: Repair| {
-                let moment = match repair.seen {
-                    None => Moment::At(at.since(SimTime::ZERO)),
-                    Some(seen) => Moment::Seen(seen.to_string(), Duration::ZERO),
-                };
-                Strike { moment, words: repair.words.to_string() }
-            };
-            trial.repairs.extend(repairs.into_iter().map(strike));
+            trial.repairs.extend(repairs.into_iter().map(|repair| Strike::of(repair, at)));
             last = self.play();
             let is_over = self.simulation.last_fault().is_none_or(|fault| fault <= at);
             if is_over || !last.can_be_repaired() {

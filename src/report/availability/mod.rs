@@ -6,12 +6,12 @@ mod beside;
 #[cfg(test)]
 mod tests;
 
-use crate::analysis::availability::{Availability, Cause, Service};
+use crate::analysis::availability::{Availability, Cause, EpisodeId, Outage, Service};
 use crate::engine::{Delay, Duration, Text, counted};
 use crate::report::clock;
 use crate::report::json::{difference, length, list, object};
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
-use crate::scenario::Failure;
+use crate::scenario::{Failure, Plant};
 use beside::{differences, differences_json};
 use serde_json::json;
 use std::cmp::Reverse;
@@ -27,10 +27,18 @@ const SERVICE: usize = 12;
 /// Causes beyond these are told together.
 const MOST_CAUSES: usize = 12;
 
-/// Writes what came of each cluster; `again` is the command that plays the same.
+/// The commands that play again what is told here.
+pub struct Again<'a> {
+    /// All of it.
+    pub all: String,
+    /// One episode of a cluster, which it writes as a scenario.
+    pub episode: &'a dyn Fn(&Plant, EpisodeId) -> String,
+}
+
+/// Writes what came of each cluster.
 pub fn write_availability(
     all: &[Availability],
-    again: &str,
+    again: &Again,
     style: Style,
     to: &mut impl io::Write,
 ) -> io::Result<()> {
@@ -64,10 +72,47 @@ pub fn write_availability(
         let text = format!("Rests on assumed numbers: {}.", names.join(", "));
         hang(Line::default(), 0, &[Span::new(Mood::Quiet, text)], style, to)?;
     }
+    worst(all, again, style, to)?;
     writeln!(to)?;
     let mut line = Line::default();
-    line.add(Mood::Quiet, "Play it again:  ").add(Mood::Neutral, again);
+    line.add(Mood::Quiet, "Play it again:  ").add(Mood::Neutral, again.all.as_str());
     line.write(style, to)
+}
+
+/// The worst episode for each service, and the command that writes it as a scenario.
+fn worst(
+    all: &[Availability],
+    again: &Again,
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    let of = |one: &'_ Availability| one.services.iter().any(|it| it.worst_episode.is_some());
+    if !all.iter().any(of) {
+        return Ok(());
+    }
+    writeln!(to)?;
+    let mut line = Line::default();
+    line.add(Mood::Heading, "The worst episode for each");
+    line.add(Mood::Neutral, ", down so long, as a scenario for `healsim run`, `why` and its page");
+    line.write(style, to)?;
+    for one in all {
+        if all.len() > 1 {
+            say(Mood::Neutral, &format!("  {}", things(one)), style, to)?;
+        }
+        for service in &one.services {
+            let Some(outage) = &service.worst_episode else { continue };
+            let mut line = Line::default();
+            line.add(Mood::Neutral, format!("  {}", service.name));
+            line.pad_to(NAME).add(Mood::Neutral, minutes(outage.down));
+            line.pad_to(NAME + NUMBER).add(Mood::Neutral, Failure::together(&outage.failures));
+            line.write(style, to)?;
+            let Outage { episode, .. } = outage;
+            let file = format!("episode-{}-{}.yaml", episode.seed, episode.failure);
+            let command = (again.episode)(&one.plant, *episode);
+            say(Mood::Quiet, &format!("      {command} > {file}"), style, to)?;
+        }
+    }
+    Ok(())
 }
 
 fn played(one: &Availability) -> String {
@@ -190,7 +235,7 @@ fn causes(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Resu
     causes.sort_by_key(|(_, cause)| Reverse(cause.down.values().copied().max()));
     for (failures, cause) in causes.iter().take(MOST_CAUSES) {
         let mut line = Line::default();
-        line.add(Mood::Neutral, format!("  {}", together(failures)));
+        line.add(Mood::Neutral, format!("  {}", Failure::together(failures)));
         line.pad_to(NAME + 10).add(Mood::Neutral, hundredths(cause.episodes, one.years));
         let by_people = cause.mended + cause.rebuilt;
         let share = (by_people * 100).checked_div(cause.episodes).unwrap_or_default();
@@ -214,18 +259,8 @@ fn causes(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Resu
     Ok(())
 }
 
-/// The failures of an episode, those of a kind counted.
-fn together(failures: &[Failure]) -> String {
-    let kinds = failures.chunk_by(|one, next| one == next);
-    let words = kinds.map(|kind| match kind.len() {
-        1 => kind[0].name().to_owned(),
-        count => format!("{count} × {}", kind[0].name()),
-    });
-    words.collect::<Vec<_>>().join(" + ")
-}
-
 /// Everything as one line of JSON.
-pub fn availability_json(all: &[Availability]) -> String {
+pub fn availability_json(all: &[Availability], again: &Again) -> String {
     list(all.iter().map(|one| {
         let plant = &one.plant;
         object([
@@ -238,6 +273,8 @@ pub fn availability_json(all: &[Availability]) -> String {
             ("zones", plant.zones.to_string()),
             ("firstSeed", one.first_seed.to_string()),
             ("years", one.years.to_string()),
+            ("settings", list(plant.settings.iter().map(setting_json))),
+            ("command", json!(again.all).to_string()),
             ("partial", one.is_partial().to_string()),
             ("engineEvents", one.events.to_string()),
             ("ratesPerYear", object(plant.rates.iter().map(rate_json))),
@@ -246,15 +283,22 @@ pub fn availability_json(all: &[Availability]) -> String {
             ("assumed", json!(plant.assumed).to_string()),
             ("neverStrikes", list(never_strikes(one).map(|it| json!(it.name()).to_string()))),
             ("unseenPerYear", thousandths(one.unseen())),
-            ("services", list(one.services.iter().map(service_json))),
+            ("services", list(one.services.iter().map(|it| service_json(it, one, again)))),
             ("besideFirst", differences_json(one)),
             ("causes", list(one.causes.iter().map(cause_json))),
         ])
     }))
 }
 
-fn service_json(service: &Service) -> String {
+fn setting_json((key, value): &(String, String)) -> String {
+    object([("key", json!(key).to_string()), ("value", json!(value).to_string())])
+}
+
+fn service_json(service: &Service, one: &Availability, again: &Again) -> String {
     let share = |share: u64| format!("0.{share:09}").replace("0.1000000000", "1.0");
+    let worst = service.worst_episode.as_ref();
+    let worst =
+        worst.map(|outage| outage_json(outage, &(again.episode)(&one.plant, outage.episode)));
     let ends = service.share_interval().map(|ends| list(ends.map(share).into_iter()));
     object([
         ("service", json!(service.name).to_string()),
@@ -264,7 +308,18 @@ fn service_json(service: &Service) -> String {
         ("yearsWithout", thousandths(service.clean)),
         ("worstYear", length(Some(service.worst.0))),
         ("worstSeed", service.worst.1.to_string()),
+        ("worstEpisode", worst.unwrap_or_else(|| "null".to_owned())),
         ("downByYear", list(service.each.iter().map(|micros| difference(*micros)))),
+    ])
+}
+
+fn outage_json(outage: &Outage, command: &str) -> String {
+    object([
+        ("down", length(Some(outage.down))),
+        ("seed", outage.episode.seed.to_string()),
+        ("failure", outage.episode.failure.to_string()),
+        ("failures", names(&outage.failures)),
+        ("command", json!(command).to_string()),
     ])
 }
 
@@ -278,17 +333,21 @@ fn ends(delay: Delay) -> impl Iterator<Item = String> {
 }
 
 fn cause_json((failures, cause): &(Vec<Failure>, Cause)) -> String {
-    let names: Vec<&str> = failures.iter().map(|failure| failure.name()).collect();
     let down = cause.down.iter().map(|(name, down)| {
         object([("service", json!(name).to_string()), ("down", length(Some(*down)))])
     });
     object([
-        ("failures", json!(names).to_string()),
+        ("failures", names(failures)),
         ("episodes", cause.episodes.to_string()),
         ("mended", cause.mended.to_string()),
         ("rebuilt", cause.rebuilt.to_string()),
         ("down", list(down)),
     ])
+}
+
+fn names(failures: &[Failure]) -> String {
+    let names: Vec<&str> = failures.iter().map(|failure| failure.name()).collect();
+    json!(names).to_string()
 }
 
 /// Parts of 10^9 as a percentage, rounded down: nobody is promised more. With four decimals, or as many as

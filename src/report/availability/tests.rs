@@ -22,10 +22,21 @@ fn one(spec: &str, services: Vec<Service>, causes: Vec<(Vec<Failure>, Cause)>) -
     }
 }
 
+fn command(plant: &Plant, id: EpisodeId) -> String {
+    format!("healsim availability mine.yaml --vary workers={} --episode {id}", plant.workers)
+}
+
+fn again(episode: &dyn Fn(&Plant, EpisodeId) -> String) -> Again<'_> {
+    Again { all: "healsim availability mine.yaml".to_owned(), episode }
+}
+
+fn json_of(all: &[Availability]) -> String {
+    availability_json(all, &again(&command))
+}
+
 fn printed(one: Availability) -> String {
     let mut bytes = Vec::new();
-    write_availability(&[one], "healsim availability mine.yaml", Style::Plain, &mut bytes)
-        .expect("memory holds it");
+    write_availability(&[one], &again(&command), Style::Plain, &mut bytes).expect("memory");
     String::from_utf8(bytes).expect("text")
 }
 
@@ -44,13 +55,18 @@ fn minutes_stand_by_service_and_by_what_they_come_from() {
         interval: Some([minutes(20), minutes(40)]),
         clean: 750,
         worst: (minutes(700), 17),
+        worst_episode: Some(Outage {
+            down: minutes(600),
+            episode: EpisodeId { seed: 17, failure: 5 },
+            failures: vec![Failure::VmOff, Failure::VmOff],
+        }),
         each: Vec::new(),
     };
     let down = BTreeMap::from([(Text::word("api"), minutes(3000))]);
     let cause = Cause { episodes: 400, mended: 100, rebuilt: 0, down };
     let causes = [vec![Failure::VmOff], vec![Failure::VmOff, Failure::VmOff, Failure::HostDown]];
     let causes = causes.map(|failures| (failures, cause.clone())).to_vec();
-    let text = printed(one(RATES, vec![api], causes));
+    let text = printed(one(RATES, vec![api.clone()], causes));
     let wanted = [
         "mine on lab-k8s-1.30-capi-1.7: 1 control-plane VM, 3 workers\n",
         "  100 years from seed 1 on; 4200 engine events\n",
@@ -61,12 +77,26 @@ fn minutes_stand_by_service_and_by_what_they_come_from() {
         "  2 × vmOff + hostDown              4.00    25 %          30.00 min\n",
         "  not seen in 100 years: what comes 0.030 times a year or less (95 %); of outages",
     ];
+    let wanted = wanted.into_iter().chain([
+        "  api                     10h0m0s        2 × vmOff\n",
+        "      healsim availability mine.yaml --vary workers=3 --episode 17/5 > episode-17-5.yaml\n",
+    ]);
     for line in wanted {
         assert!(text.contains(line), "{line}in\n{text}");
     }
     assert!(!text.contains("vmDeleted"), "it has no rate\n{text}");
     assert!(text.ends_with("\n\nPlay it again:  healsim availability mine.yaml\n"), "{text}");
     let set = RATES.replace("  rates:", "  settings: { clusterApi.maxInFlight: 1 }\n  rates:");
+    let json = json_of(&[one(&set, vec![api], Vec::new())]);
+    let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(read[0]["command"], json!("healsim availability mine.yaml"));
+    assert_eq!(read[0]["settings"], json!([{ "key": "clusterApi.maxInFlight", "value": "1" }]));
+    let worst = &read[0]["services"][0]["worstEpisode"];
+    assert_eq!((&worst["seed"], &worst["failure"]), (&json!(17), &json!(5)));
+    assert_eq!(
+        worst["command"],
+        json!(command(&one(&set, vec![], vec![]).plant, EpisodeId { seed: 17, failure: 5 }))
+    );
     let text = printed(one(&set, Vec::new(), Vec::new()));
     assert!(text.contains("3 workers\n  with clusterApi.maxInFlight=1\n"), "{text}");
 }
@@ -81,6 +111,7 @@ fn several_clusters_stand_beside_the_first() {
             interval: None,
             clean: 0,
             worst: (Duration::from_secs(60), 1),
+            worst_episode: None,
             each,
         };
         let planes = format!("controlPlane: {planes}");
@@ -93,8 +124,8 @@ fn several_clusters_stand_beside_the_first() {
     let mut none = Availability { years: 0, services: Vec::new(), ..other.clone() };
     none.beside = Some(beside(&first, &none));
     let mut bytes = Vec::new();
-    write_availability(&[first.clone(), other.clone(), none], "", Style::Plain, &mut bytes)
-        .expect("memory");
+    let all = [first.clone(), other.clone(), none];
+    write_availability(&all, &again(&command), Style::Plain, &mut bytes).expect("memory");
     let text = String::from_utf8(bytes).expect("text");
     let head =
         "Beside the first: more or less down a year; what both have fails at the same times\n";
@@ -104,7 +135,7 @@ fn several_clusters_stand_beside_the_first() {
     let wanted =
         format!("{head}{three}{row}{three}    no year that both have played\n  years that");
     assert!(text.contains(&wanted), "{wanted}in\n{text}");
-    let json = availability_json(&[first, other]);
+    let json = json_of(&[first, other]);
     let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(read[0]["besideFirst"], json!(null));
     let row = &read[1]["besideFirst"][0];
@@ -119,7 +150,7 @@ fn several_clusters_stand_beside_the_first() {
 fn a_year_in_which_nothing_failed_has_no_services() {
     let text = printed(one(RATES, Vec::new(), Vec::new()));
     assert!(text.contains("  nothing ever failed\n"), "{text}");
-    let json = availability_json(&[one(RATES, Vec::new(), Vec::new())]);
+    let json = json_of(&[one(RATES, Vec::new(), Vec::new())]);
     let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(read[0]["neverStrikes"], json!(["hostDown", "zoneDown"]));
     assert_eq!((&read[0]["years"], &read[0]["services"]), (&json!(100), &json!([])));
@@ -144,12 +175,13 @@ fn who_is_down_for_an_instant_does_not_serve_all_year() {
         interval: Some([Duration::from_micros(micros / 2), Duration::from_micros(micros)]),
         clean: 999,
         worst: (Duration::from_micros(micros), 17),
+        worst_episode: None,
         each: Vec::new(),
     };
     let told = |micros: u64| {
         let one = one(RATES, vec![api(micros)], Vec::new());
         let read: serde_json::Value =
-            serde_json::from_str(&availability_json(std::slice::from_ref(&one))).expect("JSON");
+            serde_json::from_str(&json_of(std::slice::from_ref(&one))).expect("JSON");
         (printed(one), read[0]["services"][0].clone())
     };
     let (text, json) = told(2_250_000);
