@@ -6,8 +6,9 @@
 use super::changed::{By, Change};
 use super::derived::{self, Derived, Moved};
 use super::form::{Form, delay, span};
+use super::keys;
 use super::manifests::{Place, Wish, WishSource};
-use super::mistake::{Mistake, nearest};
+use super::mistake::Mistake;
 use super::yaml::Spanned;
 use crate::engine::{Delay, Duration, NotADuration, Text};
 use crate::timeline::{Assumption, Changed};
@@ -119,13 +120,10 @@ impl Catalog {
     /// takes it; see [`Catalog::mistakes`].
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Mistake> {
         let Some(setting) = self.settings.get(key) else {
-            let near = nearest(key, self.settings.keys().map(String::as_str));
-            let hint = near.map_or_else(
-                || "; `healsim list settings` names them all".to_owned(),
-                |near| format!("; did you mean `{near}`?"),
-            );
+            let known: Vec<&str> = self.settings.keys().map(String::as_str).collect();
             let place = format!("--set {key}={value}");
-            return Err(Mistake::of(&place, format!("no setting `{key}`{hint}")));
+            let message = format!("no setting `{key}`; {}", keys::hint(key, &known));
+            return Err(Mistake::of(&place, message));
         };
         if let Some(derived) = &setting.derived {
             let from = derived.from().join("` or `");

@@ -20,6 +20,7 @@ mod founding;
 mod given;
 mod health;
 mod hosts;
+mod keys;
 mod lacks;
 mod lesson;
 mod lines;
