@@ -322,6 +322,10 @@ fn help_is_a_command_too() {
     let wrong = healsim(&["help", "walk"]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(err(&wrong).contains("unrecognized subcommand 'walk'"), "{}", err(&wrong));
+    let wrong = healsim(&["help", "runn"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(err(&wrong).contains("a similar subcommand exists: 'run'"), "{}", err(&wrong));
+    assert_eq!(err(&wrong), err(&healsim(&["runn"])));
 }
 
 #[test]

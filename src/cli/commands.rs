@@ -13,6 +13,7 @@ use crate::report::{self, Format, ListFormat, Listed, Style};
 use crate::timeline;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
@@ -38,7 +39,8 @@ pub enum Trouble {
 
 /// Reads the arguments and does what they say. Wrong usage ends here, with exit code 2.
 pub fn main(player: &impl Player) -> ExitCode {
-    let cli = Cli::parse();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let cli = Cli::try_parse_from(&words).unwrap_or_else(|wrong| unread(wrong, &words).exit());
     if let Err(wrong) = cli.command.fits() {
         let mut program = Cli::command();
         program.build();
@@ -47,6 +49,18 @@ pub fn main(player: &impl Player) -> ExitCode {
         command.error(ErrorKind::ValueValidation, wrong).exit();
     }
     ExitCode::from(execute(&cli.command, player) as u8)
+}
+
+/// What is said of words that are no command. Who asks for help with one that there is not hears what he
+/// would who types it: which one is meant.
+fn unread(wrong: clap::Error, words: &[OsString]) -> clap::Error {
+    let asks = words.get(1).is_some_and(|word| word == "help");
+    match words.get(2).filter(|_| asks && wrong.kind() == ErrorKind::InvalidSubcommand) {
+        Some(command) if !Cli::command().get_subcommands().any(|it| *command == *it.get_name()) => {
+            Cli::try_parse_from([&words[0], command]).err().unwrap_or(wrong)
+        }
+        _ => wrong,
+    }
 }
 
 /// Does one command and says what went wrong.
