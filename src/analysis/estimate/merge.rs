@@ -68,7 +68,10 @@ pub fn merge(files: Vec<Named>) -> Merged {
         if let Some(cut) = part.cut() {
             merged.unusable.push(format!("{file}: {cut}; play shard {shard} again"));
         } else if let Some((other, _)) = parts.get(&shard.number) {
-            let why = format!("shard {shard} again, which {other} holds; leave one of them out");
+            let why = match *other == file {
+                true => format!("named twice, with shard {shard}; name each file once"),
+                false => format!("shard {shard}, which {other} holds too; leave one of them out"),
+            };
             merged.mistakes.push(format!("{file}: {why}"));
         } else {
             parts.insert(shard.number, (file, part));

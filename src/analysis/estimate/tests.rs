@@ -174,8 +174,10 @@ fn what_does_not_belong_together_is_refused_by_name() {
     };
     assert_eq!(
         mistake(shard(1, 3)),
-        "b.json: shard 1/3 again, which a.json holds; leave one of them out"
+        "b.json: shard 1/3, which a.json holds too; leave one of them out"
     );
+    let merged = merge(vec![named("a.json", shard(1, 3)), named("a.json", shard(1, 3))]);
+    assert_eq!(merged.mistakes, ["a.json: named twice, with shard 1/3; name each file once"]);
     assert_eq!(mistake(shard(2, 4)), "b.json: the number of shards is 4, not 3 (in a.json)");
     let longer = part(33, Shard { number: 2, of: 3 });
     assert_eq!(mistake(longer), "b.json: --runs is 33, not 30 (in a.json)");
