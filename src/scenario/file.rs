@@ -197,7 +197,7 @@ impl Scenario {
         blueprint.workloads.retain(|workload| !replaced(&workload.name));
         blueprint.workloads.extend(written);
         let manifests = own.furnish(platform, &mut blueprint);
-        let warnings = [manifests, self.without_room(&blueprint)].concat();
+        let warnings = [manifests, self.without_room(&blueprint, own)].concat();
         blueprint.zones = self.zones(platform, &mut note);
         self.hosts(platform, &mut blueprint, &mut note);
         add_volumes(&mut blueprint, &platform.catalog);
@@ -251,6 +251,11 @@ impl Scenario {
     /// What the scenario asks for in the place of the platform's VMs.
     pub(super) fn cluster(&self) -> Option<&WrittenCluster> {
         self.spec.cluster.as_ref()
+    }
+
+    /// True if a file is its own.
+    pub(super) fn is_in(&self, file: &str) -> bool {
+        self.source.file == file
     }
 
     /// A mistake at a place of the file.

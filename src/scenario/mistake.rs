@@ -62,6 +62,17 @@ impl Mistakes {
         Mistakes(others)
     }
 
+    /// One mistake in the place of some, if there are such; the others come after it.
+    pub(crate) fn instead(
+        self,
+        of: impl Fn(&Mistake) -> bool,
+        tell: impl FnOnce(&[Mistake]) -> Mistake,
+    ) -> Mistakes {
+        let (some, others): (Vec<_>, Vec<_>) = self.0.into_iter().partition(of);
+        let told = (!some.is_empty()).then(|| tell(&some));
+        Mistakes(told.into_iter().chain(others).collect())
+    }
+
     /// The same mistakes, told in another way.
     pub(crate) fn map(self, tell: impl FnMut(Mistake) -> Mistake) -> Mistakes {
         Mistakes(self.0.into_iter().map(tell).collect())

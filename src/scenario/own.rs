@@ -5,14 +5,14 @@
 
 use super::catalog::Catalog;
 use super::file::{MOST_WORKERS, Scenario, possible_control_planes};
-use super::manifests::{Budget, Manifests, OwnWorkload, Taken, Warning};
-use super::mistake::Mistake;
+use super::manifests::{Budget, Manifests, OwnWorkload, Place, Taken, VmCount, Warning};
+use super::mistake::{Mistake, Mistakes};
 use super::models::Platform;
 use super::settings::health_check;
 use crate::api::Labels;
-use crate::engine::Text;
+use crate::engine::{Text, counted};
 use crate::timeline::Changed;
-use crate::world::{Blueprint, ControlPlaneNodes, WorkloadKind};
+use crate::world::{Blueprint, ControlPlaneNodes, RunsOn, Workload, WorkloadKind};
 
 /// A user's manifests as one platform takes them.
 #[derive(Clone, Debug)]
@@ -48,6 +48,33 @@ impl Own<'_> {
             }
         }
         (control_planes, workers)
+    }
+
+    /// Tells at a size that stands in them what only this size makes wrong in a scenario: the scenario is
+    /// not theirs to mend.
+    pub fn blame(
+        &self,
+        scenario: &Scenario,
+        found: Mistakes,
+        resolve: impl Fn(&Own) -> Result<(), Mistakes>,
+    ) -> Mistakes {
+        let Manifests { control_planes, workers, .. } = self.manifests;
+        let mut without = [self.manifests.clone(), self.manifests.clone()];
+        without[0].control_planes = None;
+        without[1].workers = None;
+        let sizes = [(control_planes, "control-plane VM"), (workers, "worker")];
+        sizes.iter().zip(&without).fold(found, |found, ((size, noun), without)| match size {
+            Some(VmCount { count, place }) if !scenario.is_in(&place.file) => {
+                let without = resolve(&Own { manifests: without, check: self.check });
+                let others: Vec<Mistake> = without.err().into_iter().flatten().collect();
+                let is_due = |it: &Mistake| scenario.is_in(&it.file) && !others.contains(it);
+                let size = counted(u64::from(*count), noun);
+                found.instead(is_due, |due| {
+                    Mistake::of(&place.with_column(), not_with(scenario, &size, due))
+                })
+            }
+            _ => found,
+        })
     }
 
     /// Puts workloads, budgets and checks into a blueprint; yields what the user should know.
@@ -96,6 +123,17 @@ impl Own<'_> {
             Some(Changed { key, value, instead_of, from })
         };
         self.manifests.taken.iter().filter_map(changed).collect()
+    }
+
+    /// Where it stands in them that there are so few machines, or so many Pods, if it does.
+    pub fn place_of_too_few(&self, workload: &Workload) -> Option<&Place> {
+        let size = match workload.runs_on {
+            RunsOn::Workers => &self.manifests.workers,
+            RunsOn::ControlPlane => &self.manifests.control_planes,
+        };
+        let key = format!("Deployment/{} replicas", workload.name);
+        let replicas = self.manifests.taken.iter().find(|taken| taken.key == key);
+        size.as_ref().map(|size| &size.place).or(replicas.map(|taken| &taken.place))
     }
 
     fn checks(&self, blueprint: &mut Blueprint) {
@@ -160,6 +198,20 @@ impl Own<'_> {
     }
 }
 
+/// Why a scenario cannot be played with so many machines.
+fn not_with(scenario: &Scenario, size: &str, due: &[Mistake]) -> String {
+    let first = due.first().expect("something is due");
+    // What could be written there instead is not what is asked for here.
+    let wrong = first.message.split(';').next().unwrap_or_default();
+    let (line, column) = first.place.unwrap_or_default();
+    let more = match due.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let place = format!("{}:{line}:{column}{more}", first.file);
+    format!("scenario {} cannot be played with {size}: {wrong} ({place})", scenario.name)
+}
+
 fn budget_warning(budget: &Budget, message: String) -> Warning {
     Warning { place: budget.place.clone(), message }
 }
@@ -207,5 +259,48 @@ fn put_budget(
                 names.join(", ")
             ))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scenario::{Changes, Game, Mistakes, Source, load};
+
+    const PLANE: &str = "apiVersion: controlplane.cluster.x-k8s.io/v1beta1\nkind: KubeadmControlPlane\n\
+                         metadata: { name: cp }\nspec:\n  replicas: 1\n";
+    const POOL: &str = "apiVersion: cluster.x-k8s.io/v1beta1\nkind: MachineDeployment\nmetadata: { name: \
+                        md-0 }\nspec:\n  clusterName: workload\n  replicas: 1\n  selector: {}\n  template: { \
+                        spec: { clusterName: workload } }\n";
+
+    fn game(scenario: &str, manifests: &[&str]) -> Result<Game, Mistakes> {
+        let scenario = load(scenario).expect("embedded");
+        let named =
+            |(number, text): (usize, &&str)| Source::embedded(&format!("mine-{number}.yaml"), text);
+        let manifests: Vec<Source> = manifests.iter().enumerate().map(named).collect();
+        Game::with(&scenario, Changes { manifests: &manifests, ..Changes::default() })
+    }
+
+    #[test]
+    fn a_size_with_which_a_scenario_cannot_be_played_is_told_where_it_stands() {
+        let wrong = game("etcd-one-of-three", &[POOL, PLANE]).expect_err("three are named");
+        let told: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+        let begins = "mine-1.yaml:5:13: scenario etcd-one-of-three cannot be played with 1 control-plane VM: \
+                      no control-plane VM `control-plane-2` (models/scenarios/etcd-one-of-three.yaml:";
+        assert!(matches!(&told[..], [one] if one.starts_with(begins)), "{told:?}");
+        assert!(told[0].ends_with(" more)"), "{told:?}");
+        let none = PLANE.replace("replicas: 1", "replicas: 2");
+        let wrong = game("etcd-one-of-three", &[&none]).expect_err("an even number")[0].to_string();
+        assert!(wrong.starts_with("mine-0.yaml:5:13: a control plane of 2"), "{wrong}");
+        game("worker-power-off", &[PLANE]).expect("it names none of them");
+    }
+
+    #[test]
+    fn too_few_nodes_are_told_where_their_number_stands() {
+        let warning = |manifest: &str| {
+            let game = game("worker-power-off", &[manifest]).expect("valid");
+            game.warnings().first().map(ToString::to_string).unwrap_or_default()
+        };
+        let told = warning(POOL);
+        assert!(told.starts_with("mine-0.yaml:6:13: Deployment/web wants 3 Pods on"), "{told}");
     }
 }

@@ -135,11 +135,14 @@ impl Game {
                 Mistakes::none_or(mistakes)?;
                 resolved
             }
-            Err(more) => return Err(more.after(mistakes)),
+            Err(more) => {
+                let resolve = |own: &Own| scenario.resolve(&platform, own, until).map(drop);
+                return Err(own.blame(scenario, more, resolve).after(mistakes));
+            }
         };
         let Resolved { mut blueprint, faults, awaited, until, outage, given, warnings, .. } =
             resolved;
-        let has_room = scenario.without_room(&blueprint).is_empty();
+        let has_room = scenario.without_room(&blueprint, &own).is_empty();
         let first_fault = faults.first().map_or(SimTime::ZERO, |(at, _)| *at);
         given.pin(&mut blueprint, first_fault);
         let budget = default_budget(blueprint.control_planes, blueprint.workers, until);

@@ -2,6 +2,7 @@
 
 use super::file::Scenario;
 use super::manifests::{Place, Warning};
+use super::own::Own;
 use super::yaml::place;
 use crate::api::kinds::{Resources, Taint, TaintEffect, taint};
 use crate::engine::Text;
@@ -10,64 +11,17 @@ use crate::world::{Blueprint, RunsOn, Workload, WorkloadKind};
 impl Scenario {
     /// Where there are too few Nodes, some Pods wait from the beginning on, and nothing counts as recovered
     /// until somebody changes that.
-    pub(super) fn without_room(&self, blueprint: &Blueprint) -> Vec<Warning> {
+    pub(super) fn without_room(&self, blueprint: &Blueprint, own: &Own) -> Vec<Warning> {
         let all = blueprint.without_room();
         all.into_iter()
             .filter_map(|(workload, missing)| {
-                self.too_few_nodes(workload, blueprint)
-                    .or_else(|| self.too_small_nodes(workload, missing, blueprint))
+                let what = too_few_nodes(workload, blueprint)
+                    .or_else(|| too_small_nodes(workload, missing, blueprint))?;
+                let place = own.place_of_too_few(workload).cloned();
+                let place = place.unwrap_or_else(|| self.place_of_the_size(workload.runs_on));
+                Some(never_well(workload, &what, place))
             })
             .collect()
-    }
-
-    /// Pods that repel each other need as many Nodes as there are of them.
-    fn too_few_nodes(&self, workload: &Workload, blueprint: &Blueprint) -> Option<Warning> {
-        let is_kept =
-            matches!(workload.kind, WorkloadKind::Deployment | WorkloadKind::StatefulSet(_));
-        if !is_kept || !workload.repel_each_other {
-            return None;
-        }
-        let (there, what) = nodes_for(workload, blueprint);
-        if workload.replicas <= there {
-            return None;
-        }
-        let what = format!("{what} of their own, and there are {there}");
-        Some(self.never_well(workload, &format!("on {what}")))
-    }
-
-    /// All Pods together ask for no more than the Nodes have.
-    fn too_small_nodes(
-        &self,
-        workload: &Workload,
-        missing: u32,
-        blueprint: &Blueprint,
-    ) -> Option<Warning> {
-        // A Pod that waits may find a control-plane VM.
-        if missing == 0 || tolerates_planes(workload) {
-            return None;
-        }
-        let Resources { cpu_millis, memory_mib, pods } = blueprint.settings.kubelet.resources;
-        let what = format!(
-            "and {missing} of them find no room on Nodes with {cpu_millis}m of cpu, {memory_mib}Mi of memory \
-             and {pods} Pods each (--set infra.nodeCpuMillis, infra.nodeMemoryMib and kubernetes.maxPods \
-             say how much)"
-        );
-        Some(self.never_well(workload, &what))
-    }
-
-    fn never_well(&self, workload: &Workload, what: &str) -> Warning {
-        let kind = match workload.kind {
-            WorkloadKind::StatefulSet(_) => "StatefulSet",
-            WorkloadKind::Job { .. } => "Job",
-            WorkloadKind::Pod => "Pod",
-            WorkloadKind::Deployment | WorkloadKind::DaemonSet => "Deployment",
-        };
-        let message = format!(
-            "{kind}/{} wants {} Pods {what}: the cluster is not well as it begins, and does not recover unless \
-             somebody changes either number",
-            workload.name, workload.replicas
-        );
-        Warning { place: self.place_of_the_size(workload.runs_on), message }
     }
 
     /// Where the number of Nodes is written, or the platform that has one.
@@ -79,6 +33,48 @@ impl Scenario {
         let (line, column) = written.map_or_else(|| place(&self.platform), place);
         Place { file: self.source.file.clone(), line, column }
     }
+}
+
+/// Pods that repel each other need as many Nodes as there are of them.
+fn too_few_nodes(workload: &Workload, blueprint: &Blueprint) -> Option<String> {
+    let is_kept = matches!(workload.kind, WorkloadKind::Deployment | WorkloadKind::StatefulSet(_));
+    if !is_kept || !workload.repel_each_other {
+        return None;
+    }
+    let (there, what) = nodes_for(workload, blueprint);
+    if workload.replicas <= there {
+        return None;
+    }
+    Some(format!("on {what} of their own, and there are {there}"))
+}
+
+/// All Pods together ask for no more than the Nodes have.
+fn too_small_nodes(workload: &Workload, missing: u32, blueprint: &Blueprint) -> Option<String> {
+    // A Pod that waits may find a control-plane VM.
+    if missing == 0 || tolerates_planes(workload) {
+        return None;
+    }
+    let Resources { cpu_millis, memory_mib, pods } = blueprint.settings.kubelet.resources;
+    Some(format!(
+        "and {missing} of them find no room on Nodes with {cpu_millis}m of cpu, {memory_mib}Mi of memory \
+         and {pods} Pods each (--set infra.nodeCpuMillis, infra.nodeMemoryMib and kubernetes.maxPods \
+         say how much)"
+    ))
+}
+
+fn never_well(workload: &Workload, what: &str, place: Place) -> Warning {
+    let kind = match workload.kind {
+        WorkloadKind::StatefulSet(_) => "StatefulSet",
+        WorkloadKind::Job { .. } => "Job",
+        WorkloadKind::Pod => "Pod",
+        WorkloadKind::Deployment | WorkloadKind::DaemonSet => "Deployment",
+    };
+    let message = format!(
+        "{kind}/{} wants {} Pods {what}: the cluster is not well as it begins, and does not recover unless \
+         somebody changes either number",
+        workload.name, workload.replicas
+    );
+    Warning { place, message }
 }
 
 /// How many Nodes a workload's Pods may run on, and what they are.
