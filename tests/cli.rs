@@ -404,6 +404,15 @@ fn get_prints_what_kubectl_would() {
     assert!(names.contains("\nmachine.cluster.x-k8s.io/worker-0\n"), "{names}");
     let yaml = get(&["nodes", "--at", "1m", "-o", "yaml", "worker-kubelet-stopped"]);
     assert!(yaml.contains("kind: List") && yaml.contains("kubelet is posting ready status"));
+    let one = get(&["node/worker-0", "--at", "1m", "worker-kubelet-stopped"]);
+    assert_eq!((one.lines().count(), row(&one, "worker-0").len()), (2, 5), "{one}");
+    let itself = get(&["node", "worker-0", "--at", "1m", "-o", "yaml", "worker-kubelet-stopped"]);
+    assert!(itself.starts_with("apiVersion: v1\nkind: Node\n"), "{itself}");
+    let clusters = get(&["clusters", "--at", "1m", "worker-kubelet-stopped"]);
+    assert_eq!(row(&clusters, "workload"), ["workload", "Provisioned", "30d"], "{clusters}");
+    let missing = healsim(&["get", "pods", "x", "--at", "1m", "worker-kubelet-stopped"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert_eq!(err(&missing), "Error from server (NotFound): pods \"x\" not found\n");
     let late = healsim(&["get", "nodes", "--at", "31m", "worker-kubelet-stopped"]);
     assert_eq!(late.status.code(), Some(3));
 }

@@ -258,16 +258,18 @@ fn show_one(asked: &Show, player: &impl Player) -> Result<Exit, Trouble> {
 
 fn get_at(asked: &Get, player: &impl Player) -> Result<Exit, Trouble> {
     let options = asked.common.options()?;
-    let linted = player.lint(&asked.input, &options)?;
+    let input = asked.input();
+    let linted = player.lint(input, &options)?;
     linted.notes.iter().for_each(|text| note(text));
     let question = Question {
-        resource: asked.resource,
+        resource: asked.what.resource,
+        name: asked.name().map(str::to_owned),
         scope: asked.scope(),
         moment: asked.moment(),
         seed: linted.seed(asked.seed),
         view: asked.output,
     };
-    let got = player.get(&asked.input, &options, &question)?;
+    let got = player.get(input, &options, &question)?;
     print(got.text.as_bytes()).map_err(stdout)?;
     got.beside.lines().for_each(note);
     // As kubectl itself ends.

@@ -12,7 +12,7 @@ use crate::analysis::estimate::{self, Asked, Games, Part};
 use crate::analysis::lesson::{self, NothingAsked, Prepared};
 use crate::analysis::why::{self, Settings, Shares, Unanswered};
 use crate::analysis::{Comparison, Control, compare, invariants, tune};
-use crate::api::Kind;
+use crate::api::{Kind, ObjectKey};
 use crate::engine::{SimTime, Text};
 use crate::report::Listed;
 use crate::report::html::{self, Film};
@@ -223,6 +223,8 @@ fn resource(asked: &Question) -> kubectl::Resource {
         Resource::VirtualMachines => Kind::VirtualMachine,
         Resource::Secrets => Kind::Secret,
         Resource::ConfigMaps => Kind::ConfigMap,
+        Resource::Services => Kind::Service,
+        Resource::Clusters => Kind::Cluster,
         Resource::PodDisruptionBudgets => Kind::PodDisruptionBudget,
         Resource::Events => Kind::Event,
         Resource::Leases => Kind::Lease,
@@ -231,6 +233,15 @@ fn resource(asked: &Question) -> kubectl::Resource {
         Resource::MachineSets => Kind::MachineSet,
         Resource::MachineHealthChecks => Kind::MachineHealthCheck,
     };
+    if let Some(name) = &asked.name {
+        let namespace = match &asked.scope {
+            _ if !kind.is_namespaced() => Text::EMPTY,
+            Some(Scope::Namespace(namespace)) => Text::from(namespace.as_str()),
+            _ => Text::word("default"),
+        };
+        let name = Text::from(name.as_str());
+        return kubectl::Resource::One(ObjectKey { kind, namespace, name });
+    }
     match &asked.scope {
         None => kubectl::Resource::Kind(kind),
         Some(Scope::All) => kubectl::Resource::KindIn(kind, kubectl::Scope::All),

@@ -11,6 +11,7 @@ mod compare;
 mod estimate;
 mod fuzz;
 mod game;
+mod get;
 mod learn;
 mod lists;
 mod named;
@@ -33,6 +34,7 @@ pub use compare::{Compare, CompareFormat};
 pub use estimate::{Estimate, Merge};
 pub use fuzz::{Fuzz, FuzzFormat, Replay};
 pub use game::Library;
+pub use get::{Get, What};
 pub use learn::Learn;
 pub use player::{
     Answer, Asked, Linted, Listing, Many, Options, Player, Question, Resource, Scope, Shown, Tuned,
@@ -93,6 +95,7 @@ impl Command {
             Command::Tune(asked) => asked.fits(),
             Command::Fuzz(asked) => asked.fits(),
             Command::Availability(asked) => asked.fits(),
+            Command::Get(asked) => asked.fits(),
             Command::Report(asked) => asked.fits(),
             _ => Ok(()),
         }
@@ -241,51 +244,6 @@ pub struct Show {
     pub name: String,
 }
 
-/// Print what kubectl would print at an instant of a run
-#[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("moment").required(true).args(["at", "after"]))]
-#[command(after_help = "Examples:
-  healsim get nodes --at 5m30s worker-kubelet-stopped
-  healsim get etcd --after 8m etcd-one-of-three
-  healsim get pods --after 45s worker-kubelet-stopped -o wide
-  healsim get pods -n kube-system --after 1m etcd-one-of-three
-  healsim get events -A --after 10m worker-vm-deleted")]
-pub struct Get {
-    /// What to print
-    pub resource: Resource,
-    /// The scenario: a name or a file
-    #[arg(value_name = "NAME|FILE")]
-    pub input: String,
-    /// The instant, counted from the run's beginning
-    #[arg(long, value_name = "D", allow_hyphen_values = true)]
-    pub at: Option<crate::engine::Duration>,
-    /// The instant, counted from the first fault
-    #[arg(long, value_name = "D", allow_hyphen_values = true)]
-    pub after: Option<crate::engine::Duration>,
-    /// The draw of everything that is random: the scenario's `seed`, or 1
-    #[arg(long, value_name = "N", value_parser = args::seed, allow_negative_numbers = true)]
-    pub seed: Option<u64>,
-    /// The namespace to look in: default
-    #[arg(short = 'n', long, value_name = "NAMESPACE", conflicts_with = "all_namespaces")]
-    pub namespace: Option<String>,
-    /// Look in all namespaces
-    #[arg(short = 'A', long)]
-    pub all_namespaces: bool,
-    /// More columns, or the objects themselves
-    #[arg(short = 'o', value_name = "FORMAT")]
-    pub output: Option<View>,
-    #[command(flatten)]
-    pub common: Common,
-}
-
-impl Get {
-    /// In which namespaces it looks, if not in `default`.
-    pub fn scope(&self) -> Option<Scope> {
-        let named = || self.namespace.clone().map(Scope::Namespace);
-        if self.all_namespaces { Some(Scope::All) } else { named() }
-    }
-}
-
 impl Run {
     /// Fails with what would be right if the words do not fit one another: a document that holds one
     /// run cannot be asked of several, and a run cannot be played where there is no terminal.
@@ -324,16 +282,6 @@ impl Run {
                 Err("--play needs a terminal".to_owned())
             }
             () => Ok(()),
-        }
-    }
-}
-
-impl Get {
-    /// The instant asked for.
-    fn moment(&self) -> Moment {
-        match (self.at, self.after) {
-            (_, Some(after)) => Moment::After(after),
-            (at, None) => Moment::At(at.unwrap_or_default()),
         }
     }
 }

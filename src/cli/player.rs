@@ -257,6 +257,8 @@ impl Tuned {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     pub resource: Resource,
+    /// The one object that is asked for.
+    pub name: Option<String>,
     /// Absent for the namespace `default`.
     pub scope: Option<Scope>,
     pub moment: Moment,
@@ -312,6 +314,8 @@ pub enum Resource {
     Secrets,
     #[value(name = "configmaps", aliases = ["configmap", "cm"])]
     ConfigMaps,
+    #[value(aliases = ["service", "svc"])]
+    Services,
     #[value(name = "poddisruptionbudgets", aliases = ["poddisruptionbudget", "pdb"])]
     PodDisruptionBudgets,
     #[value(aliases = ["event", "ev"])]
@@ -320,6 +324,8 @@ pub enum Resource {
     Leases,
     #[value(name = "replicasets", aliases = ["replicaset", "rs"])]
     ReplicaSets,
+    #[value(aliases = ["cluster", "cl"])]
+    Clusters,
     #[value(name = "machinedeployments", aliases = ["machinedeployment", "md"])]
     MachineDeployments,
     #[value(name = "machinesets", aliases = ["machineset", "ms"])]

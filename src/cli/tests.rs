@@ -186,7 +186,7 @@ fn wrong_usage_is_exit_code_2() {
         "check a --lint --seeds 1..2",
         "get nodes a",
         "get nodes --at 1m --after 1m a",
-        "get services --at 1m a",
+        "get endpoints --at 1m a",
         "list things",
         "estimate",
         "estimate a b",
@@ -212,7 +212,7 @@ fn wrong_usage_is_exit_code_2() {
 #[test]
 fn get_knows_the_names_that_kubectl_knows() {
     let what = |name: &str| match parse(&format!("get {name} --at 1m a")).unwrap().command {
-        Command::Get(asked) => asked.resource,
+        Command::Get(asked) => asked.what.resource,
         _ => unreachable!("it is `get`"),
     };
     for names in [
@@ -228,6 +228,8 @@ fn get_knows_the_names_that_kubectl_knows() {
         &["virtualmachines", "virtualmachine", "vm"],
         &["secrets", "secret"],
         &["configmaps", "configmap", "cm"],
+        &["services", "service", "svc"],
+        &["clusters", "cluster", "cl"],
         &["poddisruptionbudgets", "poddisruptionbudget", "pdb"],
         &["events", "event", "ev"],
         &["leases", "lease"],
@@ -239,6 +241,33 @@ fn get_knows_the_names_that_kubectl_knows() {
         let first = what(names[0]);
         assert!(names.iter().all(|name| what(name) == first), "{names:?}");
     }
+}
+
+#[test]
+fn get_asks_for_one_object_by_its_name() {
+    let get = |words: &str| match parse(&format!("get {words} --at 1m")).unwrap().command {
+        Command::Get(asked) => {
+            let name = asked.name().map(str::to_owned);
+            asked.fits().map(|()| (asked.what.resource, name, asked.input().to_owned()))
+        }
+        _ => unreachable!("it is `get`"),
+    };
+    let one = |name: &str| Ok((Resource::Pods, Some(name.to_owned()), "a.yaml".to_owned()));
+    assert_eq!(get("pods web-1 a.yaml"), one("web-1"));
+    assert_eq!(get("pod/web-1 a.yaml"), one("web-1"));
+    assert_eq!(get("po a.yaml"), Ok((Resource::Pods, None, "a.yaml".to_owned())));
+    for (words, wrong) in [
+        ("pod/web-1 web-2 a", "`web-1` is one object; name no other beside it"),
+        ("pod/ a", "a name is missing after the `/`"),
+        ("vms worker-0 a", "of these, all are printed; leave the name out"),
+        ("pods web-1 a -A", "a resource cannot be retrieved by name across all namespaces"),
+    ] {
+        assert_eq!(get(words), Err(wrong.to_owned()), "{words}");
+    }
+    let refused = |words: &str| parse(&format!("get {words} a --at 1m")).unwrap_err().to_string();
+    assert!(refused("ns").contains("there are no Namespace objects here"), "{}", refused("ns"));
+    let near = refused("pod5/web-1");
+    assert!(near.contains("'pod5'") && near.contains("[possible values: nodes,"), "{near}");
 }
 
 #[test]

@@ -52,10 +52,10 @@ pub use etcd_lab::etcd_lab;
 pub use expect::{Expectation, Names, Pattern, Seen, Sight, Subject};
 pub use faults::{
     CutLink, CutZone, DeleteVm, Fault, FillDisk, FreeDisk, FreezeProcess, HealDisk, HealLink,
-    IsolateVm, KINDS, KillProcess, Kubectl, Link, LossyLink, PowerOff, PowerOffHost, PowerOffZone,
-    PowerOn, PowerOnHost, PowerOnZone, RejoinVm, RejoinZone, RemoveFile, RestoreFile, Signal,
-    SkewClock, SlowDisk, SlowLink, StallDisk, StartUnit, StopUnit, SyncClock, ThawProcess, Ways,
-    WriteFile,
+    IsolateVm, KINDS, KillProcess, Kubectl, Link, LossyLink, NO_NAMESPACES, PowerOff, PowerOffHost,
+    PowerOffZone, PowerOn, PowerOnHost, PowerOnZone, RejoinVm, RejoinZone, RemoveFile, RestoreFile,
+    Signal, SkewClock, SlowDisk, SlowLink, StallDisk, StartUnit, StopUnit, SyncClock, ThawProcess,
+    Ways, WriteFile,
 };
 pub use file::{Resolved, Scenario, not_until};
 pub use form::Form;

@@ -3,7 +3,7 @@
 
 use super::faults::{Fault, Kubectl};
 use super::simulation::Simulation;
-use crate::api::Kind;
+use crate::api::{Kind, ObjectKey};
 use crate::engine::{Duration, Text};
 use crate::timeline::Entry;
 
@@ -25,11 +25,20 @@ impl Simulation {
     /// What kubectl prints if a person asks for the objects of a kind now, through the endpoint of
     /// the cluster that has it. What the scenario has in store happens while they wait.
     pub fn ask_for(&self, kind: Kind) -> Printed {
+        self.typed(Kubectl::get(kind))
+    }
+
+    /// The same if he asks for one object.
+    pub fn ask_for_one(&self, key: &ObjectKey) -> Printed {
+        self.typed(Kubectl::get_one(key))
+    }
+
+    fn typed(&self, command: Kubectl) -> Printed {
         let mut copy = self.fork();
         let before = copy.view().timeline().entries().len();
         let end = copy.view().now() + PATIENCE;
         copy.extend_until(end);
-        copy.strike(&Fault::Kubectl(Kubectl::get(kind)));
+        copy.strike(&Fault::Kubectl(command));
         loop {
             let entries = copy.view().timeline().entries();
             if let Some(entry) = entries[before..].iter().find(|entry| is_printed(entry)) {

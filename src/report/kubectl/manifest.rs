@@ -1,6 +1,6 @@
 //! Objects as kubectl prints them with `-o yaml` and `-o json`: a List of what is stored.
 
-use super::{Form, budget, owners};
+use super::{Form, budget, cluster, owners};
 use crate::api::kinds::{
     Conditions, ConfigMap, DaemonSet, Deployment, Job, KubeadmControlPlane, Machine, Node, Pod,
     PodManagement, PodPhase, Resources, Secret, StatefulSet, Status, VirtualMachine,
@@ -16,6 +16,11 @@ pub fn manifest(objects: &[&Arc<Object>], form: Form) -> String {
     list(items, form)
 }
 
+/// One object, as it is printed by its name.
+pub fn one(object: &Object, form: Form) -> String {
+    written(&to_json(object), form)
+}
+
 /// These items as one List.
 pub fn list(items: Vec<Value>, form: Form) -> String {
     let list = json!({
@@ -24,9 +29,13 @@ pub fn list(items: Vec<Value>, form: Form) -> String {
         "kind": "List",
         "metadata": { "resourceVersion": "" },
     });
+    written(&list, form)
+}
+
+fn written(value: &Value, form: Form) -> String {
     match form {
-        Form::Json => format!("{list:#}\n"),
-        _ => serde_saphyr::to_string(&list).expect("a JSON value can be written as YAML"),
+        Form::Json => format!("{value:#}\n"),
+        _ => serde_saphyr::to_string(value).expect("a JSON value can be written as YAML"),
     }
 }
 
@@ -50,13 +59,13 @@ fn to_json(object: &Object) -> Value {
         Body::MachineHealthCheck(body) => owners::health_check_json(body),
         Body::MachineSet(body) => owners::machine_set_json(body),
         Body::ReplicaSet(body) => owners::replica_set_json(body),
+        Body::Cluster(body) => cluster::cluster_json(object, body),
+        Body::Service(body) => cluster::service_json(body),
         // `get` offers none of these.
-        Body::Cluster(_)
-        | Body::EndpointSlice(_)
+        Body::EndpointSlice(_)
         | Body::InfraMachine(_)
         | Body::KubeadmConfig(_)
         | Body::PersistentVolumeClaim(_)
-        | Body::Service(_)
         | Body::VSphereMachine(_)
         | Body::VolumeAttachment(_) => (json!({}), json!({})),
     };

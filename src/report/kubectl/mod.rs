@@ -5,6 +5,7 @@
 //! API and VM Operator.
 
 mod budget;
+mod cluster;
 mod datacenter;
 mod etcd;
 pub(super) mod manifest;
@@ -14,7 +15,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::api::{Kind, Object, ObjectKey};
+use crate::api::{ApiError, Kind, Object, ObjectKey};
 use crate::engine::{SimTime, Text};
 use crate::scenario::{Printed, Simulation};
 use crate::world::{JobsTable, View};
@@ -30,6 +31,8 @@ pub enum Resource {
     Kind(Kind),
     /// The same in other namespaces.
     KindIn(Kind, Scope),
+    /// One object.
+    One(ObjectKey),
     /// What the datacenter has.
     Vms,
     /// What they run on.
@@ -72,9 +75,31 @@ fn found(view: View, resource: &Resource, form: Form) -> Option<String> {
         Resource::Etcd => return etcd::members(view, form),
         Resource::Kind(kind) => (*kind, &here),
         Resource::KindIn(kind, scope) => (*kind, scope),
+        Resource::One(key) => return one(view, key, form),
     };
-    let mut objects: Vec<&Arc<Object>> =
-        view.objects(kind).filter(|object| scope.has(object.key())).collect();
+    let objects = view.objects(kind).filter(|object| scope.has(object.key())).collect();
+    printed(view, (kind, scope), objects, form)
+}
+
+/// One object, by itself.
+fn one(view: View, key: &ObjectKey, form: Form) -> Option<String> {
+    let found = view.objects(key.kind).find(|object| object.key() == key)?;
+    match form {
+        Form::Yaml | Form::Json => Some(manifest::one(found, form)),
+        _ => {
+            let scope = Scope::Namespace(key.namespace.clone());
+            printed(view, (key.kind, &scope), vec![found], form)
+        }
+    }
+}
+
+/// These objects of a kind.
+fn printed(
+    view: View,
+    (kind, scope): (Kind, &Scope),
+    mut objects: Vec<&Arc<Object>>,
+    form: Form,
+) -> Option<String> {
     // Those of two clusters are one list.
     objects.sort_by(|one, other| one.key().cmp(other.key()));
     match form {
@@ -103,14 +128,21 @@ fn found(view: View, resource: &Resource, form: Form) -> Option<String> {
 /// `kubernetes/kubectl:pkg/cmd/get/get.go`).
 fn not_found(resource: &Resource, form: Form) -> String {
     match (form, resource) {
-        (Form::Name, _) => String::new(),
+        (Form::Name, Resource::Kind(_) | Resource::KindIn(..)) => String::new(),
         (_, Resource::Kind(kind)) => format!("{}\n", nothing(*kind)),
         (_, Resource::KindIn(kind, Scope::Namespace(name))) if kind.is_namespaced() => {
             format!("No resources found in {name} namespace.\n")
         }
+        (_, Resource::One(key)) => {
+            let error = ApiError::not_found(key);
+            format!("{NOT_FOUND}{}\n", error.message)
+        }
         _ => "No resources found\n".to_owned(),
     }
 }
+
+/// How kubectl begins to say that there is no such object.
+const NOT_FOUND: &str = "Error from server (NotFound): ";
 
 /// A row of a plain table. What stands under `AGE` is left empty, for it goes on by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,6 +215,10 @@ pub struct Got {
 pub fn ask(simulation: &Simulation, resource: &Resource, form: Form) -> Got {
     let refused = match resource {
         Resource::Kind(kind) | Resource::KindIn(kind, _) => refusal(simulation.ask_for(*kind)),
+        // One that only the other cluster has is found all the same, as in a list.
+        Resource::One(key) => refusal(simulation.ask_for_one(key)).filter(|words| {
+            !words.starts_with(NOT_FOUND) || one(simulation.view(), key, form).is_none()
+        }),
         _ => None,
     };
     match refused {

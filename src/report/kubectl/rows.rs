@@ -3,7 +3,7 @@
 
 use super::manifest::uid;
 use super::table::{age, human};
-use super::{Form, budget, owners};
+use super::{Form, budget, cluster, owners};
 use crate::api::kinds::{
     DaemonSet, Deployment, Job, KubeadmControlPlane, Node, Pod, PodTemplate, Secret, StatefulSet,
     Status, VirtualMachine, taint,
@@ -48,6 +48,8 @@ pub fn columns(kind: Kind, form: Form) -> Vec<&'static str> {
         Kind::Secret => (&["NAME", "TYPE", "DATA", "AGE"], &[]),
         Kind::ConfigMap => (&["NAME", "DATA", "AGE"], &[]),
         Kind::PodDisruptionBudget => (&budget::COLUMNS, &[]),
+        Kind::Cluster => (&cluster::CLUSTER, &[]),
+        Kind::Service => (&cluster::SERVICE, &["SELECTOR"]),
         Kind::Event
         | Kind::Lease
         | Kind::MachineDeployment
@@ -91,6 +93,8 @@ pub fn row(now: SimTime, object: &Object, form: Form) -> Vec<String> {
         Body::Secret(body) => secret_cells(body, created),
         Body::ConfigMap(body) => vec![body.data.len().to_string(), created],
         Body::PodDisruptionBudget(body) => budget::cells(body, created),
+        Body::Cluster(body) => cluster::cluster_cells(object, body, created),
+        Body::Service(body) => cluster::service_cells(body, created),
         Body::VirtualMachine(body) => virtual_machine_cells(body, created, form),
         Body::KubeadmControlPlane(body) => control_plane_cells(body, created, form),
         Body::Lease(body) => vec![body.holder.to_string(), created],
@@ -251,6 +255,6 @@ fn or_none(text: &str) -> String {
     if text.is_empty() { NONE.to_owned() } else { text.to_owned() }
 }
 
-const NONE: &str = "<none>";
+pub(super) const NONE: &str = "<none>";
 /// What the model does not have.
-const UNKNOWN: &str = "<unknown>";
+pub(super) const UNKNOWN: &str = "<unknown>";

@@ -5,8 +5,9 @@ use super::manifest::{base64, manifest, quantity};
 use super::rows::{columns, row};
 use super::table::{Table, age};
 use crate::api::kinds::{
-    Amount, Condition, ConfigMap, EventType, KubeEvent, KubeadmControlPlane, Lease,
-    MachineDeployment, Pod, PodDisruptionBudget, PodPhase, PodTemplate, ReplicaSet, Status, Wanted,
+    Amount, Cluster, Condition, ConfigMap, EventType, KubeEvent, KubeadmControlPlane, Lease,
+    MachineDeployment, Pod, PodDisruptionBudget, PodPhase, PodTemplate, ReplicaSet, Service,
+    Status, Wanted,
 };
 use crate::api::{Deletion, Kind, Labels, Meta, Object, ObjectKey, rfc3339};
 use crate::engine::{Duration, SimTime, Text};
@@ -257,6 +258,33 @@ fn a_budget_tells_what_it_allows() {
     {
         assert!(json.contains(part), "{part} in {json}");
     }
+}
+
+#[test]
+fn clusters_and_services_have_kubectls_columns() {
+    let meta = |kind, name| Meta::new(kind, "default", name);
+    let mut cluster = Object::new(meta(Kind::Cluster, "one"), Cluster::default());
+    let told = |object: &Object, form: Form| {
+        let mut table = Table::new(columns(object.key().kind, form));
+        table.push(row(at(60), object, form));
+        table.to_string()
+    };
+    assert_eq!(
+        told(&cluster, Form::Table),
+        "NAME   CLUSTERCLASS   PHASE          AGE   VERSION\none                   Provisioning   30d\n"
+    );
+    cluster.meta.deletion = Some(Deletion { at: at(30), grace: Duration::ZERO });
+    assert!(told(&cluster, Form::Wide).contains("   Deleting   "));
+    let selector: Labels = Arc::new([(Text::word("app"), Text::word("web"))].into());
+    let service = Object::new(meta(Kind::Service, "web"), Service { selector });
+    assert_eq!(
+        told(&service, Form::Wide),
+        "NAME   TYPE        CLUSTER-IP   EXTERNAL-IP   PORT(S)     AGE   SELECTOR\n\
+         web    ClusterIP   <unknown>    <none>        <unknown>   30d   app=web\n"
+    );
+    assert!(!told(&service, Form::Table).contains("SELECTOR"));
+    let json = printed(service);
+    assert_eq!(json["spec"]["selector"]["app"], "web", "{json}");
 }
 
 #[test]

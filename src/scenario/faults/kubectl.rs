@@ -78,6 +78,10 @@ const SHORT: [(&str, Kind); 18] = [
     ("vm", Kind::VirtualMachine),
 ];
 
+/// What is said to who asks for Namespaces.
+pub const NO_NAMESPACES: &str = "there are no Namespace objects here: a namespace is a word that \
+objects have, as `default` and `kube-system`";
+
 /// The kinds that `scale` knows.
 const SCALABLE: [Kind; 5] = [
     Kind::Deployment,
@@ -132,14 +136,17 @@ impl Kubectl {
     /// are started.
     pub fn get(kind: Kind) -> Kubectl {
         let namespace = if kind.is_namespaced() { Text::word("default") } else { Text::EMPTY };
-        let context = if kind == Kind::Secret { Context::Management } else { home_of(kind) };
-        let object = ObjectKey { kind, namespace, name: Text::EMPTY };
-        let text = Text::from(format!("get {}", kind.resource()));
-        Kubectl {
-            text,
-            command: Command { context, object, action: Action::Get { one: false } },
-            on: None,
-        }
+        Kubectl::get_one(&ObjectKey { kind, namespace, name: Text::EMPTY })
+    }
+
+    /// `get KIND NAME`, likewise; without a name, `get KIND`.
+    pub fn get_one(object: &ObjectKey) -> Kubectl {
+        let ObjectKey { kind, name, .. } = object;
+        let context = if *kind == Kind::Secret { Context::Management } else { home_of(*kind) };
+        let text = format!("get {} {name}", kind.resource());
+        let action = Action::Get { one: !name.is_empty() };
+        let command = Command { context, object: object.clone(), action };
+        Kubectl { text: Text::from(text.trim_end()), command, on: None }
     }
 
     /// The name of the Deployment that it creates, if it does.
@@ -455,6 +462,9 @@ fn kind_of(word: &str) -> Result<Kind, String> {
     let lower = word.to_lowercase();
     if let Some((_, kind)) = SHORT.iter().find(|(short, _)| *short == lower) {
         return Ok(*kind);
+    }
+    if ["namespaces", "namespace", "ns"].contains(&lower.as_str()) {
+        return Err(NO_NAMESPACES.to_owned());
     }
     let is = |kind: &&Kind| [kind.name().to_lowercase(), kind.resource()].contains(&lower);
     let singular: Vec<String> = Kind::ALL.iter().map(|kind| kind.name().to_lowercase()).collect();

@@ -101,6 +101,7 @@ fn a_mistake_stands_at_its_letter() {
         ("destroy node w", 0, "known: get, create, delete"),
         ("delet node w", 0, "did you mean `delete`?"),
         ("delete nod w", 7, "did you mean `node`?"),
+        ("get namespaces", 4, "there are no Namespace objects here"),
         ("delete", 6, "a kind is missing, for example `node`"),
         ("cordon", 6, "a Node's name is missing"),
         ("cordon node/", 12, "a name is missing"),

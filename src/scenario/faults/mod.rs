@@ -53,7 +53,7 @@ pub use freeze_process::{FreezeProcess, ThawProcess};
 pub use isolate_vm::{IsolateVm, RejoinVm};
 pub use item::Moment;
 pub use kill_process::{KillProcess, Signal};
-pub use kubectl::Kubectl;
+pub use kubectl::{Kubectl, NO_NAMESPACES};
 pub use link::{Link, Ways};
 pub use lossy_link::LossyLink;
 pub use power_off::PowerOff;
