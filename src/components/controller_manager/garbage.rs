@@ -3,21 +3,23 @@
 //! Follows `k/k:pkg/controller/garbagecollector` for background deletion.
 //!
 //! ```text
-//! an owner's end was seen ─> each dependent ─┐
-//! an owner is not known ───> the dependent ──┴─ owners ─ one is there ──> nothing
-//!                                               └ of who is not known the API server is asked
-//!                                                  └ all are gone ─> read ─> deleted, by its uid
+//! an owner's end was seen ──────────────> each dependent ─┐
+//! an owner is not known ─> asked for ─ gone ─> dependent ──┴─ read ─ its owners ─ one is there ─> nothing
+//!                                    └ there ─> again, until an informer shows it      └ all gone ─> deleted,
+//!                                                                                                  by its uid
 //! ```
 //! Nobody is looked at before all informers have had their first lists.
 //!
 //! Simplified: it knows of the kinds that the manager watches anyway; foreground deletion and orphaning are
-//! not modeled; of an object that keeps one of its owners the references to the others stay.
+//! not modeled; of an object that keeps one of its owners the references to the others stay; and the deletion
+//! carries no `resourceVersion`, which the latest releases add.
 
 use super::{ControllerManager, Event};
 use crate::api::{Answered, Object, ObjectKey, OwnerReference, Reason, Uid, Verb};
 use crate::client::{Caches, Delta, Outcome, Reconciler, Reply, Step, View};
 use crate::infra::Ctx;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 pub const AGENT: &str = "generic-garbage-collector";
 
@@ -41,6 +43,8 @@ pub enum State {
     Owner(Uid),
     /// It is being read.
     Item(Uid),
+    /// It was read, and its owner of this uid is being looked for.
+    OwnerOf(Arc<Object>, Uid),
     /// It is being deleted.
     Deleted,
 }
@@ -55,8 +59,10 @@ impl GarbageCollector {
             return Vec::new();
         }
         for owner in old.iter().flat_map(|owners| owners.iter()) {
-            if let Some(dependents) = self.dependents.get_mut(&owner.uid) {
-                dependents.remove(key);
+            let Some(dependents) = self.dependents.get_mut(&owner.uid) else { continue };
+            dependents.remove(key);
+            if dependents.is_empty() {
+                self.dependents.remove(&owner.uid);
             }
         }
         for owner in new.iter().flat_map(|owners| owners.iter()) {
@@ -93,22 +99,34 @@ impl GarbageCollector {
     }
 
     fn remember(&mut self, uid: Uid) {
+        if self.absent.contains(&uid) {
+            return;
+        }
         if self.absent.len() == REMEMBERED {
             self.absent.pop_front();
         }
         self.absent.push_back(uid);
     }
 
-    /// What to do about an object whose owners are these.
-    fn judge(&self, object: &Object, caches: &Caches) -> Step<State> {
-        if object.meta.is_deleting() || has_known_owner(object, caches) {
+    fn unknown<'a>(&self, object: &'a Object) -> Option<&'a OwnerReference> {
+        object.meta.owners.iter().find(|owner| !self.absent.contains(&owner.uid))
+    }
+
+    /// What to do about an object that was read: it may have other owners than a cache shows.
+    fn judge(&self, item: Arc<Object>, caches: &Caches) -> Step<State> {
+        if item.meta.owners.is_empty() || has_known_owner(&item, caches) {
             return Step::done();
         }
-        let key = object.key();
-        let unknown = object.meta.owners.iter().find(|owner| !self.absent.contains(&owner.uid));
-        match unknown {
-            Some(owner) => Step::ask(Verb::Get(key_of(owner, key)), State::Owner(owner.uid)),
-            None => Step::ask(Verb::Get(key.clone()), State::Item(object.meta.uid)),
+        let key = item.key().clone();
+        match self.unknown(&item) {
+            Some(owner) => {
+                let (verb, uid) = (Verb::Get(key_of(owner, &key)), owner.uid);
+                Step::ask(verb, State::OwnerOf(item, uid))
+            }
+            None => {
+                let verb = Verb::Delete { key, grace: None, uid: Some(item.meta.uid) };
+                Step::ask(verb, State::Deleted)
+            }
         }
     }
 }
@@ -125,8 +143,15 @@ impl Reconciler for GarbageCollector {
     }
 
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
-        let owned = view.local.get(key).filter(|object| !object.meta.owners.is_empty());
-        owned.map_or(Step::done(), |object| self.judge(object, view.local))
+        let Some(object) = view.local.get(key) else { return Step::done() };
+        let is_owned = has_known_owner(object, view.local);
+        if object.meta.owners.is_empty() || object.meta.is_deleting() || is_owned {
+            return Step::done();
+        }
+        match self.unknown(object) {
+            Some(owner) => Step::ask(Verb::Get(key_of(owner, key)), State::Owner(owner.uid)),
+            None => Step::ask(Verb::Get(key.clone()), State::Item(object.meta.uid)),
+        }
     }
 
     fn resume(
@@ -137,26 +162,37 @@ impl Reconciler for GarbageCollector {
         view: &mut View,
     ) -> Step<State> {
         let Reply::Answer(answered) = reply else { return Step::done() };
-        match (state, found(answered)) {
-            (_, Err(why)) => Step::Done(Outcome::error(why)),
-            (State::Owner(uid), Ok(Some(owner))) if owner == uid => Step::done(),
-            (State::Owner(uid), Ok(_)) => {
+        let found = match found(answered) {
+            Ok(found) => found,
+            Err(why) => return Step::Done(Outcome::error(why)),
+        };
+        let is = |uid: Uid| found.as_ref().is_some_and(|found| found.meta.uid == uid);
+        match state {
+            // It may be gone again before an informer shows it.
+            State::Owner(uid) if is(uid) => {
+                Step::Done(Outcome::error("its owner hasn't been observed via informer yet"))
+            }
+            State::Owner(uid) => {
                 self.remember(uid);
                 self.begin(key, view)
             }
-            (State::Item(uid), Ok(Some(item))) if item == uid => {
-                let verb = Verb::Delete { key: key.clone(), grace: None, uid: Some(uid) };
-                Step::ask(verb, State::Deleted)
+            State::OwnerOf(_, uid) if is(uid) => Step::done(),
+            State::OwnerOf(item, uid) => {
+                self.remember(uid);
+                self.judge(item, view.local)
             }
-            (State::Item(_) | State::Deleted, Ok(_)) => Step::done(),
+            State::Item(uid) if is(uid) => {
+                found.map_or(Step::done(), |item| self.judge(item, view.local))
+            }
+            State::Item(_) | State::Deleted => Step::done(),
         }
     }
 }
 
-/// The uid of what an answer shows; nothing if there is no such object, or nothing to show.
-fn found(answered: Answered) -> Result<Option<Uid>, String> {
+/// What an answer shows; nothing if there is no such object, or nothing to show.
+fn found(answered: Answered) -> Result<Option<Arc<Object>>, String> {
     match answered {
-        Ok(answer) => Ok(answer.object().map(|object| object.meta.uid)),
+        Ok(answer) => Ok(answer.object().cloned()),
         Err(error) if error.reason == Reason::NotFound => Ok(None),
         Err(error) => Err(error.to_string()),
     }

@@ -1,35 +1,15 @@
 //! The kube-controller-manager of a management cluster: of its controllers only the garbage collector has
 //! anything to do with Machines.
 //!
-//! Simplified: its other controllers are not played, since nothing of what they look after is there.
+//! Simplified: its other controllers are not played, since nothing of what they look after is there; and it stands
+//! for election, or works, as soon as it is started, as the other managers do.
 
 use super::Settings;
 use super::garbage::GarbageCollector;
 use crate::api::{Kind, Selector};
-use crate::client::{Alarm, Client, Clients, Flight, News, Shell, Work};
-use crate::engine::Purpose;
-use crate::infra::{Address, Ctx, Input, Start};
-
-/// What it reacts to besides messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    Client(Alarm),
-    Work(Work),
-    /// It has read its settings.
-    Initialized,
-}
-
-impl From<Alarm> for Event {
-    fn from(alarm: Alarm) -> Event {
-        Event::Client(alarm)
-    }
-}
-
-impl From<Work> for Event {
-    fn from(work: Work) -> Event {
-        Event::Work(work)
-    }
-}
+pub use crate::client::ManagerEvent as Event;
+use crate::client::{Client, Clients, Flight, News, Shell};
+use crate::infra::{Address, Ctx, Input};
 
 /// The kinds of a management cluster that own or are owned; owners come first.
 pub const KINDS: [Kind; 11] = [
@@ -55,8 +35,6 @@ pub struct OfMachines {
     garbage: Shell<GarbageCollector>,
 }
 
-const STARTUP: Purpose = Purpose(42);
-
 impl OfMachines {
     /// A manager with the management cluster's API server.
     pub fn new(settings: Settings, server: Address) -> OfMachines {
@@ -77,8 +55,7 @@ impl OfMachines {
         let mut news = Vec::new();
         let client = &mut self.clients.local;
         match input {
-            Input::Started(start) => return self.start(start, ctx),
-            Input::Due(Event::Initialized) => return self.watch(ctx),
+            Input::Started(_) => return self.start(ctx),
             Input::Due(Event::Work(work)) => {
                 return self.garbage.on_work(ctx, &work, &mut self.clients);
             }
@@ -98,18 +75,8 @@ impl OfMachines {
         }
     }
 
-    fn start(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+    fn start(&mut self, ctx: &mut Ctx<Event>) {
         *self = OfMachines::new(self.settings.clone(), self.server);
-        match start {
-            Start::Steady => self.watch(ctx),
-            Start::Fresh => {
-                let startup = ctx.draw_delay(STARTUP, self.settings.startup);
-                ctx.after("kubernetes.controllerManagerStartup", startup, Event::Initialized);
-            }
-        }
-    }
-
-    fn watch(&mut self, ctx: &mut Ctx<Event>) {
         for kind in KINDS {
             self.clients.local.watch(ctx, kind, Selector::All);
         }
