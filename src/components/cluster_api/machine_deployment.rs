@@ -1,11 +1,12 @@
 //! MachineDeployment: makes and sizes its MachineSet and mirrors its counts. Remediation is not its business.
 //!
-//! Simplified: one MachineSet, and no other while an old one is left; a changed template does not roll out yet.
+//! Simplified: one MachineSet, and no other while an old one is left; of two that a slow cache led to neither is
+//! scaled down; a changed template does not roll out yet.
 
 use super::{Counting, Settings, Wording, cluster_of};
 use crate::api::kinds::{Condition, Machine, MachineDeployment, MachineSet, remediating};
 use crate::api::{Kind, Meta, Object, ObjectKey, Verb};
-use crate::client::{Reconciler, Reply, Step, View};
+use crate::client::{Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{Duration, Purpose, SimTime, Text, name_suffix};
 use std::sync::Arc;
 
@@ -61,11 +62,14 @@ impl MachineDeploymentController {
 
     /// Else the next look would make another.
     fn await_set(&self, set: ObjectKey, since: SimTime, view: &View) -> Step<State> {
-        let limit = self.settings.cache_timeout;
-        match view.local.get(&set).is_some() || since + limit <= view.now {
-            true => Step::done(),
-            false => Step::Wait("clusterApi.cachePoll", CACHE_POLL, State::Catching(set, since)),
+        if view.local.get(&set).is_some() {
+            return Step::done();
         }
+        if since + self.settings.cache_timeout <= view.now {
+            let words = format!("failed to wait for {set} to be in the cache");
+            return Step::Done(Outcome::error(words));
+        }
+        Step::Wait("clusterApi.cachePoll", CACHE_POLL, State::Catching(set, since))
     }
 
     /// The words of the Event about another size.

@@ -4,13 +4,17 @@
 //! then their own controllers begin. Follows `ensureExternalOwnershipAndWatch` and
 //! `removeOnCreateOwnerRefs` of `internal/controllers/machine`.
 //!
-//! Simplified: one that is being deleted takes over nothing more.
+//! Simplified: one that is being deleted takes over nothing more, which is so up to Cluster API 1.8; and their
+//! controllers look at the reference alone, not whether the Machine is there.
 
 use super::super::beside;
 use super::{MachineController, State};
-use crate::api::{Kind, Object, Verb};
+use crate::api::{Kind, Object, OwnerReference, Verb};
 use crate::client::{Step, View};
 use std::sync::Arc;
+
+/// Who makes parts before their Machine.
+const MAKERS: [Kind; 2] = [Kind::MachineSet, Kind::KubeadmControlPlane];
 
 /// The provider's object of a Machine.
 pub(super) fn infra_of<'a>(object: &Object, view: &View<'a>) -> Option<&'a Arc<Object>> {
@@ -39,7 +43,11 @@ impl MachineController {
         });
         let (place, part) = others.next()?;
         let mut changed = Object::clone(part);
-        changed.meta = changed.meta.owned_by(&object.meta);
+        let is_others =
+            |owner: &&OwnerReference| !MAKERS.contains(&owner.kind) && !owner.controller;
+        let others = part.meta.owners.iter().filter(is_others).cloned();
+        let mine = changed.meta.clone().owned_by(&object.meta).owners;
+        changed.meta.owners = others.chain(mine.iter().cloned()).collect();
         let verb = Verb::Patch { base: part.clone(), changed: Arc::new(changed) };
         Some(Step::write(verb, State::TakenOver(place + 1)))
     }
