@@ -80,6 +80,8 @@ impl KubeadmControlPlane {
     pub const IN_PROGRESS: &str = "controlplane.cluster.x-k8s.io/remediation-in-progress";
     /// The annotation of a Machine that replaces another.
     pub const REMEDIATION_FOR: &str = "controlplane.cluster.x-k8s.io/remediation-for";
+    /// Holds it until its Machines are gone.
+    pub const FINALIZER: Text = Text::word("kubeadm.controlplane.cluster.x-k8s.io");
     /// The label of its Machines.
     pub const LABEL: &str = "cluster.x-k8s.io/control-plane";
     /// Its hook on each of its Machines: nobody ends one before its etcd member has gone.

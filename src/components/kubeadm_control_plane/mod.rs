@@ -6,8 +6,9 @@
 //! VMs. Follows `kubernetes-sigs/cluster-api:controlplane/kubeadm`, releases 1.7 and 1.14; where they
 //! differ, a setting named for the rule says which.
 //!
-//! Simplified: a single instance that always leads; a control plane that is deleted or not yet
-//! initialized does not occur.
+//! Simplified: a single instance that always leads; a control plane that is deleted waits for its workers to be
+//! deleted first, as `reconcileDelete` does, and stays after that; one that is not yet initialized does
+//! not occur.
 
 mod aggregate;
 mod hook;
@@ -324,6 +325,9 @@ impl Reconciler for Controller {
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<Box<Pass>> {
         let Some(object) = view.local.get(key).cloned() else { return Step::done() };
         let cluster = cluster_of(&object, view);
+        if object.meta.is_deleting() {
+            view.logs.push("Waiting for worker nodes to be deleted first".into());
+        }
         if object.meta.is_deleting() || cluster.is_none() {
             return Step::done();
         }

@@ -10,6 +10,7 @@ use crate::components::cluster_api::Wording;
 use crate::components::kubeadm_control_plane::MemberRemoval;
 use crate::engine::{SimTime, Text};
 use crate::world::{ControlPlaneMachines, Provider};
+use std::sync::Arc;
 
 /// The KubeadmControlPlane, and the check over its Machines.
 const PLANE: &str = "control-plane";
@@ -37,6 +38,7 @@ impl Maker<'_> {
         let template = MachineSpec { infrastructure, ..template.clone() };
         let mut meta = Meta::new(Kind::KubeadmControlPlane, DEFAULT, PLANE);
         meta.labels = labels.clone();
+        meta.finalizers = Arc::new([KubeadmControlPlane::FINALIZER]);
         let body = self.healthy_plane(&template, plane);
         let plane_object = self.object(meta, body);
         let (names, _) = self.blueprint.node_names();
