@@ -17,8 +17,8 @@ mod tests;
 
 use crate::api::{ApiError, Kind, Object, ObjectKey};
 use crate::engine::{SimTime, Text};
-use crate::scenario::{Printed, Simulation};
-use crate::world::{JobsTable, View};
+use crate::scenario::{Kubectl, Printed, Simulation};
+use crate::world::{JobsTable, MANAGEMENT_CLUSTER, View, WORKLOAD_CLUSTER};
 use manifest::manifest;
 pub(super) use manifest::uid;
 use std::sync::Arc;
@@ -81,9 +81,12 @@ fn found(view: View, resource: &Resource, form: Form) -> Option<String> {
     printed(view, (kind, scope), objects, form)
 }
 
-/// One object, by itself.
+/// One object, by itself: that of the cluster that is asked, if it has it.
 fn one(view: View, key: &ObjectKey, form: Form) -> Option<String> {
-    let found = view.objects(key.kind).find(|object| object.key() == key)?;
+    let asks_workload = Kubectl::get_one(key).asks_workload();
+    let asked = if asks_workload { WORKLOAD_CLUSTER } else { MANAGEMENT_CLUSTER };
+    let here = view.objects_in(&asked, key.kind);
+    let found = here.chain(view.objects(key.kind)).find(|object| object.key() == key)?;
     match form {
         Form::Yaml | Form::Json => Some(manifest::one(found, form)),
         _ => {

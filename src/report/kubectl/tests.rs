@@ -11,6 +11,7 @@ use crate::api::kinds::{
 };
 use crate::api::{Deletion, Kind, Labels, Meta, Object, ObjectKey, rfc3339};
 use crate::engine::{Duration, SimTime, Text};
+use crate::scenario::{Game, Scenario, Source};
 use std::sync::Arc;
 
 #[test]
@@ -297,4 +298,17 @@ fn a_config_map_is_its_data() {
     assert_eq!(table.to_string(), "NAME           DATA   AGE\ncluster-info   1      30d\n");
     let yaml = manifest(&[&object], Form::Yaml);
     assert!(yaml.contains("kubeconfig: ") && !yaml.contains("spec"), "{yaml}");
+}
+
+#[test]
+fn one_object_is_that_of_the_cluster_that_is_asked() {
+    let text = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: leases }\nspec:\n  platform: tkgs-2024\n  \
+                settings: { infra.supervisors: \"3\" }\n  faults: []\n  until: 10m\n";
+    let scenario = Scenario::read(Source::embedded("leases.yaml", text)).expect("a scenario");
+    let mut simulation = Game::new(&scenario, None, &[], None).expect("a game").begin(1);
+    simulation.run_until(at(60));
+    let (namespace, name) = ("kube-system".into(), "kube-controller-manager".into());
+    let lease = super::Resource::One(ObjectKey { kind: Kind::Lease, namespace, name });
+    let got = super::ask(&simulation, &lease, Form::Table);
+    assert!(got.text.contains("control-plane-0_"), "{}", got.text);
 }

@@ -149,6 +149,11 @@ impl Kubectl {
         Kubectl { text: Text::from(text.trim_end()), command, on: None }
     }
 
+    /// True if the workload cluster's API is asked, else the one that manages it, which may be the same.
+    pub fn asks_workload(&self) -> bool {
+        self.command.context == Context::Workload
+    }
+
     /// The name of the Deployment that it creates, if it does.
     pub fn deploys(&self) -> Option<&str> {
         let Command { object, action, .. } = &self.command;
