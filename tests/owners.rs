@@ -67,3 +67,28 @@ fn with_a_machinedeployment_all_goes() {
         assert!(machines.iter().all(|name| vms.contains(name)), "{platform}: {vms:?}");
     }
 }
+
+#[test]
+fn a_control_plane_waits_for_the_workers_to_be_deleted_first() {
+    for platform in ["tkgs-2024", "tkgs-current"] {
+        let run = play(platform, "delete kcp control-plane");
+        assert_eq!(of(&run, "KubeadmControlPlane", goes), [""; 0], "{platform}");
+        let asked = |e: &Entry| e.field == *"deletionTimestamp";
+        assert_eq!(of(&run, "KubeadmControlPlane", asked).len(), 1, "{platform}");
+        assert_eq!(of(&run, "Machine", asked), [""; 0], "{platform}");
+        let says = |e: &Entry| e.message.contains("Waiting for worker nodes to be deleted first");
+        assert_eq!(of(&run, "Process", says).len(), 1, "{platform}");
+    }
+}
+
+/// The Supervisor has a kube-controller-manager too, which writes down nothing of the workload cluster.
+#[test]
+fn nobody_has_to_read_what_the_workloads_own_manager_would_have_written() {
+    let text = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: unread }\nspec:\n  platform: \
+                tkgs-2024\n  cluster: { controlPlane: 1, workers: 3 }\n  faults:\n    - { at: 1m, stopUnit: \
+                { vm: control-plane-0, unit: kubelet } }\n    - { at: 1m1s, killProcess: { vm: \
+                control-plane-0, process: kube-controller-manager } }\n  until: 5h\n";
+    let scenario = Scenario::read(Source::embedded("unread.yaml", text)).expect("a scenario");
+    let run = invariants::play(&Game::new(&scenario, None, &[], None).expect("a game"), 1);
+    assert!(run.violated.is_empty(), "{:?}", run.violated);
+}

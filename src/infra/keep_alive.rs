@@ -64,6 +64,14 @@ impl KeepAlive {
         KeepAlive { by: Asker::Program, idle, answer, rules }
     }
 
+    /// For how long a connection may be silent before it is given up, at most; nothing ends one that nobody asks on.
+    pub fn silence(self) -> Duration {
+        match self.by {
+            Asker::Program => self.idle + self.answer,
+            Asker::Kernel { probes } => self.idle + self.answer.scaled(u64::from(probes), 1),
+        }
+    }
+
     /// When an end that last heard of the other at `heard`, and whose questions have been answered
     /// since, asks next; never without an idle time.
     pub fn next_ping(self, heard: SimTime, now: SimTime) -> Option<SimTime> {

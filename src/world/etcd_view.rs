@@ -4,7 +4,7 @@
 use super::process::Process;
 use super::view::{View, leading_stores};
 use crate::components::etcd;
-use crate::engine::{SimTime, Text};
+use crate::engine::{Duration, SimTime, Text};
 use crate::infra::ProcessId;
 use crate::raft::{Index, MemberId};
 use crate::wire::{MemberInfo, MemberStatus};
@@ -47,6 +47,14 @@ impl<'a> View<'a> {
         let core = &self.world.core;
         let cluster = core.clusters.get(&id).cloned().unwrap_or_default();
         (cluster, &core.datacenter.vm(core.datacenter.processes.get(id).vm).name)
+    }
+
+    /// For how long a member of etcd takes another for connected that fell silent: until the kernel gives their stream
+    /// up.
+    pub fn stream_silence(self) -> Duration {
+        let keep_alives = &self.world.core.datacenter.keep_alives;
+        let of_peers = keep_alives.to_port.get(&etcd::PEER_PORT);
+        of_peers.unwrap_or(&keep_alives.usual).silence()
     }
 
     /// The clusters that have an etcd, whether or not any member of it lives.

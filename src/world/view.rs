@@ -245,15 +245,26 @@ impl<'a> View<'a> {
 
     /// The VMs that should run a program, because it was placed on them when the world was built.
     pub fn hosts_of(self, program: &'static str) -> impl Iterator<Item = &'a Text> {
+        self.placed(program).map(|(_, vm)| vm)
+    }
+
+    /// Those of them on which it is the workload cluster's.
+    pub fn workload_hosts_of(self, program: &'static str) -> impl Iterator<Item = &'a Text> {
+        let clusters = &self.world.core.clusters;
+        let of_workload = |id: &ProcessId| clusters.get(id) == Some(&WORKLOAD_CLUSTER);
+        self.placed(program).filter(move |(id, _)| of_workload(id)).map(|(_, vm)| vm)
+    }
+
+    fn placed(self, program: &'static str) -> impl Iterator<Item = (ProcessId, &'a Text)> {
         let datacenter = self.datacenter();
         datacenter
             .processes
             .iter()
             .filter(move |(_, process)| process.program == *program)
-            .map(|(_, process)| (process.vm, &datacenter.vm(process.vm).name))
+            .map(|(id, process)| (id, process.vm, &datacenter.vm(process.vm).name))
             // What ran on a VM that was there before under the name is gone with it.
-            .filter(|(vm, name)| datacenter.vm_like(name).is_none_or(|now| now == *vm))
-            .map(|(_, name)| name)
+            .filter(|(_, vm, name)| datacenter.vm_like(name).is_none_or(|now| now == *vm))
+            .map(|(id, _, name)| (id, name))
     }
 
     /// Where the load balancer of the workload cluster's API leads now; none if there is no load balancer.

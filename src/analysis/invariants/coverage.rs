@@ -5,7 +5,7 @@ use super::members::Moved;
 use super::{Invariant, Kind, Law, Seen, Verdict};
 use crate::engine::Text;
 use crate::timeline::{Entry, Value};
-use crate::world::View;
+use crate::world::{View, WORKLOAD_CLUSTER};
 use std::collections::BTreeSet;
 
 /// A law that is reached with an entry.
@@ -95,6 +95,7 @@ sometimes! {
 
 fn holder_changes(entry: &Entry, lease: &str) -> bool {
     entry.kind == *"Lease"
+        && entry.cluster == WORKLOAD_CLUSTER
         && entry.name == *lease
         && entry.field == *"holder"
         && entry.from != Value::Null

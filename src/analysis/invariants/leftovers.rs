@@ -13,8 +13,9 @@ pub(super) const NOTHING_IS_LEFT: Invariant = Invariant {
     name: "nothing-is-left-behind",
     kind: Kind::Always,
     law: "a Machine that is gone leaves no VM behind and no object of its infrastructure that it had taken \
-          over; what lost its owner before the owner's controller saw it is the garbage collector's, and \
-          once a run has recovered for two minutes there is none; and no Node that it had found, if the \
+          over; what lost its owner before the owner's controller saw it (a part, its user data, a Machine) \
+          is the garbage collector's, and once a run has recovered for two minutes there is none; and no \
+          Node that it had found, if the \
           API has long been there to delete it, with disks of etcd that write: after nodeDeletionTimeout \
           Cluster API goes without",
     source: "Cluster API book, Machine deletion process, Owner References; spec.nodeDeletionTimeout, 10 s by \
@@ -29,6 +30,10 @@ struct NothingIsLeft {
 
 const INFRASTRUCTURE: [api::Kind; 3] =
     [api::Kind::InfraMachine, api::Kind::VSphereMachine, api::Kind::VirtualMachine];
+
+/// What else has owners beside Machines.
+const OWNED: [api::Kind; 4] =
+    [api::Kind::MachineSet, api::Kind::Machine, api::Kind::KubeadmConfig, api::Kind::Secret];
 
 impl NothingIsLeft {
     fn judge(&self, view: View, entry: &Entry) -> Option<Breach> {
@@ -90,7 +95,8 @@ impl Law for NothingIsLeft {
         if ending.recovered_at.is_none_or(|at| at + HEARD > view.now()) {
             return Verdict::Holds;
         }
-        let mut left = infrastructure(view).filter(|object| is_orphan(view, object));
+        let owned = OWNED.into_iter().flat_map(|kind| view.objects(kind));
+        let mut left = owned.chain(infrastructure(view)).filter(|object| is_orphan(view, object));
         left.find(|object| !object.meta.is_deleting()).map_or(Verdict::Holds, |object| {
             Verdict::Broken(Breach {
                 object: Text::from(object.key().to_string()),

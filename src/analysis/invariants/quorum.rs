@@ -15,18 +15,14 @@ pub(super) const QUORUM_IS_KEPT: Invariant = Invariant {
     law: "no controller removes a voter of etcd, or the VM of one that is listed, if too few of the \
           other voters work for a quorum, as far as it can have heard; a user may. From Cluster API \
           1.13 a dead member that is listed counts as healthy and a Machine may be deleted all the \
-          same: then etcd refuses, and the Machine waits, unless the dead one's VM fell silent less \
-          than five minutes ago: so long etcd may take it for connected",
+          same: then etcd refuses, and the Machine waits, unless the dead one fell silent only now: \
+          etcd takes it for connected for 165 s (300 s in 3.5)",
     source: "Cluster API, kubeadm control plane: canSafelyRemoveEtcdMember (up to 1.12), \
              targetEtcdClusterHealthy (from 1.13), reconcilePreTerminateHook; etcd \
              --strict-reconfig-check, which counts whose streams are open: a silent one is until the \
              kernel's tenth probe (models: etcd.peerKeepAlive*)",
     begin: || Box::new(EachEntry(quorum_is_thrown_away)),
 };
-
-/// For how long a member of etcd may take another for connected whose VM fell silent: the kernel gives
-/// a stream up at the tenth probe, 30 s apart in 3.5 and 15 s, after 30 s, from 3.6 on.
-const STREAM_IS_OPEN: Duration = Duration::from_secs(300);
 
 fn quorum_is_thrown_away(view: View, entry: &Entry) -> Option<Breach> {
     let is_removed = is_gone(entry, "EtcdMember") && entry.cluster == WORKLOAD_CLUSTER;
@@ -51,8 +47,8 @@ fn quorum_is_thrown_away(view: View, entry: &Entry) -> Option<Breach> {
         let vm = &member.info.vm;
         // A process that ends closes its streams; a VM that is off or cut off leaves them open.
         let is_on = view.vm(vm).is_some_and(Vm::is_on);
-        let is_silent = is_removed && !(is_on && view.hears_users(vm));
-        let heard = if is_silent { STREAM_IS_OPEN } else { HEARD };
+        let is_silent = is_removed && !(is_on && view.are_links_whole());
+        let heard = if is_silent { HEARD.max(view.stream_silence()) } else { HEARD };
         member.leader.is_some() || has_just_changed(view, vm, heard)
     };
     // One whose VM alone goes stays listed, and counts among those of whom a quorum is needed.

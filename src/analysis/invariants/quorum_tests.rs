@@ -5,24 +5,37 @@ use super::tests::{breach, entry, judge, text, world_on};
 use crate::timeline::{Entry, Value};
 use crate::world::WORKLOAD_CLUSTER;
 
+/// What the law says when a controller takes a control-plane VM's member, or the VM, from three, so many seconds
+/// after these faults.
+fn judged(platform: &str, faults: &[&str], seconds: u64, (words, by): (&str, &str)) -> Verdict {
+    let simulation = world_on(platform, "controlPlane: 3, workers: 1", faults, &[], 60 + seconds);
+    let view = simulation.view();
+    let to = if by == "etcd" { Value::Null } else { text("set") };
+    let taken = Entry { cluster: WORKLOAD_CLUSTER, ..entry(view, words, to, by) };
+    judge("healers-keep-quorum", view, &[taken])
+}
+
+const REMOVED: (&str, &str) = ("EtcdMember/control-plane-0 exists", "etcd");
+const DESTROYED: (&str, &str) =
+    ("VSphereMachine/control-plane-0 deletionTimestamp", "machine-controller");
+const SAYS: &str = "is taken from etcd by a controller, and of the 2 voters besides it 1 work";
+
 #[test]
 fn a_stream_that_fell_silent_is_open_for_a_while() {
-    let cut = ["at: 1m, isolateVm: { vm: control-plane-1 }"];
-    let after = |seconds: u64| {
-        world_on("tkgs-2024", "controlPlane: 3, workers: 1", &cut, &[], 60 + seconds)
-    };
-    let judged = |seconds: u64, words: &str, by: &str| {
-        let simulation = after(seconds);
-        let view = simulation.view();
-        let to = if by == "etcd" { Value::Null } else { text("set") };
-        let taken = Entry { cluster: WORKLOAD_CLUSTER, ..entry(view, words, to, by) };
-        judge("healers-keep-quorum", view, &[taken])
-    };
-    let removed = |seconds| judged(seconds, "EtcdMember/control-plane-0 exists", "etcd");
-    assert_eq!(removed(290), Verdict::Holds);
-    let says = "is taken from etcd by a controller, and of the 2 voters besides it 1 work";
-    assert_eq!(breach(removed(310)), format!("EtcdMember/control-plane-0 {says}"));
-    // Who takes the VM asks no member of etcd, and hears of the cut sooner.
-    let (words, by) = ("VSphereMachine/control-plane-0 deletionTimestamp", "machine-controller");
-    assert_eq!(breach(judged(130, words, by)), format!("VSphereMachine/control-plane-0 {says}"));
+    let isolated: &[&str] = &["at: 1m, isolateVm: { vm: control-plane-1 }"];
+    let from_peers: &[&str] = &[
+        "at: 1m, cutLink: { from: control-plane-1, to: control-plane-0 }",
+        "at: 1m, cutLink: { from: control-plane-1, to: control-plane-2 }",
+    ];
+    for (platform, silence) in [("tkgs-2024", 300), ("tkgs-current", 165)] {
+        for faults in [isolated, from_peers] {
+            let early = judged(platform, faults, silence - 10, REMOVED);
+            assert_eq!(early, Verdict::Holds, "{platform}");
+            let late = breach(judged(platform, faults, silence + 10, REMOVED));
+            assert_eq!(late, format!("EtcdMember/control-plane-0 {SAYS}"), "{platform}");
+        }
+        // Who takes the VM asks no member of etcd, and hears of the cut sooner.
+        let destroyed = breach(judged(platform, isolated, 130, DESTROYED));
+        assert_eq!(destroyed, format!("VSphereMachine/control-plane-0 {SAYS}"));
+    }
 }

@@ -198,7 +198,7 @@ impl Law for RecoversOrSaysWhy {
 /// True if those who write down what they see are at work, controllers of both clusters with clocks that
 /// are right, and what they write gets through.
 fn is_seen(view: View) -> bool {
-    let mut managers = view.hosts_of("kube-controller-manager");
+    let mut managers = view.workload_hosts_of("kube-controller-manager");
     can_heal(view)
         && were_clocks_right(view)
         && have_kept_leaders(view)
