@@ -83,3 +83,30 @@ fn the_others_leaders_are_on_the_next_vms() {
     let bootstrap = "Lease/kubeadm-bootstrap-manager-leader-election-capi";
     assert_eq!(entries(&run, bootstrap, "holder").count(), 1);
 }
+
+/// Two leaders in turn lose their VMs, each named by what it does.
+#[test]
+fn a_leader_is_named_by_its_program() {
+    let off = "{ at: 1m, powerOff: { vm: leader(capi-controller-manager) } }, \
+               { at: 5m, killProcess: { vm: leader(kube-scheduler), process: kube-scheduler } }, \
+               { at: 6m, powerOff: { vm: leader(capi-controller-manager) } }";
+    let run = run(PLATFORMS[0], 3, off, 1);
+    let hit: Vec<String> =
+        entries(&run, "Fault/powerOff", "injected").map(|entry| entry.to.to_string()).collect();
+    let [first, second] = &hit[..] else { panic!("{hit:?}") };
+    assert_eq!(first, "VM/supervisor-0");
+    assert!(second != first && second.starts_with("VM/supervisor-"), "{second}");
+    let killed = entries(&run, "Fault/killProcess", "injected").next().expect("it strikes");
+    let by = entries(&run, "Lease/kube-scheduler", "holder").next().expect("another leads");
+    let vm = killed.to.to_string().rsplit('@').next().map(str::to_owned).expect("a VM");
+    assert!(by.from.to_string().starts_with(&vm), "{vm}: {}", by.from);
+}
+
+/// One that is alone elects nobody, and is where it is.
+#[test]
+fn the_only_one_leads() {
+    let off = "{ at: 1m, powerOff: { vm: leader(vmop-controller-manager) } }";
+    let run = run(PLATFORMS[0], 1, off, 1);
+    let hit = entries(&run, "Fault/powerOff", "injected").next().expect("it strikes");
+    assert_eq!(hit.to.to_string(), "VM/supervisor-0");
+}

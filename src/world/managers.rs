@@ -1,10 +1,13 @@
 //! The managers of Machines: what they are, and the Leases for which those on a Supervisor's VMs are candidates.
 
 use super::blueprint::{Blueprint, Management, Provider};
-use super::build::{Builder, MANAGEMENT, VCENTER, WORKLOAD, standing};
+use super::build::{
+    Builder, MANAGEMENT, MANAGEMENT_CLUSTER, VCENTER, WORKLOAD, WORKLOAD_CLUSTER, standing,
+};
 use super::process::Process;
+use super::view::View;
 use crate::api::ObjectKey;
-use crate::client::{Alarm, Elected, ElectionSettings, Manager, manager_lock};
+use crate::client::{Alarm, Elected, ElectionSettings, Manager, lease_lock, manager_lock};
 use crate::components::{
     bootstrap_provider, cluster_api, controller_manager, infra_provider, kubeadm_control_plane,
     vm_operator, vsphere_provider,
@@ -172,6 +175,32 @@ impl Blueprint {
         let several = self.management == Management::Separate && self.supervisors > 1;
         let first = self.leaders.first_manager.unwrap_or_default();
         several.then(|| (first + kind.place) % self.supervisors)
+    }
+}
+
+/// The programs of a control plane of which one leads, each with a Lease of its own name.
+const ELECTED: [&str; 3] =
+    ["kube-controller-manager", "kube-scheduler", "cloud-controller-manager"];
+
+impl<'a> View<'a> {
+    /// The VM on which a program's leader is, by its Lease: of one of the workload cluster's control plane, or of
+    /// a manager of Machines. Where that is alone, and so elects nobody, the VM on which it is.
+    pub fn leader_of(self, program: &str) -> Option<Text> {
+        if let Some(elected) = ELECTED.into_iter().find(|elected| *elected == program) {
+            return self.holder(&WORKLOAD_CLUSTER, &lease_lock(elected));
+        }
+        let blueprint = &self.world.blueprint;
+        let kind = blueprint.managers().into_iter().find(|kind| kind.program == program)?;
+        match blueprint.leader_of(kind) {
+            Some(_) => self.holder(&MANAGEMENT_CLUSTER, &kind.lock()),
+            None => self.hosts_of(kind.program).next().cloned(),
+        }
+    }
+
+    fn holder(self, cluster: &str, lock: &ObjectKey) -> Option<Text> {
+        let lease = self.object_in(cluster, lock)?;
+        let vm = lease.lease()?.holder.split('_').next()?;
+        (!vm.is_empty()).then(|| Text::from(vm))
     }
 }
 
