@@ -10,7 +10,7 @@ use crate::analysis::estimate::{Asked, Sample, Threshold};
 use crate::analysis::{Control, Estimate};
 use crate::engine::{Duration, Text, counted};
 use crate::report::{self, Case};
-use crate::timeline;
+use crate::timeline::{self, End};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -203,11 +203,14 @@ fn broken_bounds(
 fn line(case: &Case, failed: usize, played: u64) -> String {
     let Case { name, class, failures } = case;
     match failures.first() {
-        None => format!("ok     {name} on {class}: {played} seeds"),
+        None => format!("ok     {name} on {class}: {}", counted(played, "seed")),
         Some(first) if class.is_empty() => format!("FAILED {name}: {first}"),
         // Together they miss a bound, and each of them holds what is expected.
         Some(first) if failed == 0 => format!("FAILED {name} on {class}: {first}"),
-        Some(first) => format!("FAILED {name} on {class}: {failed} of {played} seeds; {first}"),
+        Some(first) => {
+            let all = counted(played, "seed");
+            format!("FAILED {name} on {class}: {failed} of {all}; {first}")
+        }
     }
 }
 
@@ -220,7 +223,9 @@ fn failures(run: &timeline::Run) -> Vec<String> {
         let why = if why.is_empty() { String::new() } else { format!(" — {why}") };
         format!("seed {seed}: {}{why}", expectation.text)
     });
-    broken.chain(failed).collect()
+    let is_cut =
+        (run.end == End::Budget).then(|| format!("seed {seed}: {}", report::out_of_events(run)));
+    broken.chain(failed).chain(is_cut).collect()
 }
 
 fn write_cases(asked: &Check, cases: &[Case]) -> Result<(), Trouble> {

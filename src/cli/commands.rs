@@ -10,7 +10,7 @@ use super::{availability, check, compare, estimate, fuzz, learn, report as pages
 use crate::engine::{SimTime, Text};
 use crate::report::html::Film;
 use crate::report::{self, Format, ListFormat, Listed, Style};
-use crate::timeline;
+use crate::timeline::{self, End};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
@@ -223,6 +223,9 @@ pub(super) fn verdict(run: &timeline::Run) -> Exit {
         Exit::Invariant
     } else if run.failed().next().is_some() {
         Exit::Expectation
+    } else if run.end == End::Budget {
+        // What it was to show was not played.
+        Exit::Failed
     } else {
         Exit::Done
     }

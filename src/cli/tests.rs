@@ -9,7 +9,7 @@ use crate::analysis::{Comparison, Control};
 use crate::engine::{Duration, Text};
 use crate::report::Listed;
 use crate::report::kubectl::Got;
-use crate::timeline::{Expectation, Run as Played, Violated};
+use crate::timeline::{End, Expectation, Run as Played, Violated};
 use clap::CommandFactory;
 
 /// Plays nothing: `wrong` is a mistake, `fails` misses its expectation, `broken` an invariant, and
@@ -24,6 +24,7 @@ impl Player for Fake {
             scenario: name.clone().into(),
             seed,
             expectations: if name == "fails" && seed > 2 { vec![failed] } else { Vec::new() },
+            end: if name == "runaway" { End::Budget } else { End::default() },
             violated: if name == "broken" { vec![Violated::default()] } else { Vec::new() },
             ..Played::default()
         })
@@ -350,6 +351,9 @@ fn the_exit_code_tells_the_worst() {
     assert_eq!(exit("run broken fails --seed 3"), Exit::Invariant);
     assert_eq!(exit("check good"), Exit::Done);
     assert_eq!(exit("check fails"), Exit::Expectation);
+    for command in ["run runaway", "check runaway"] {
+        assert_eq!(exit(command), Exit::Failed, "{command}: what was to come was not played");
+    }
     assert_eq!(exit("check fails --seeds 1..2"), Exit::Done);
     assert_eq!(exit("check fails broken --lint"), Exit::Done);
     assert_eq!(exit("check wrong fails"), Exit::Input);

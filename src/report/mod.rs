@@ -36,6 +36,7 @@ pub use fuzz::{campaign_json, exhausted_json, write_campaign, write_exhausted};
 pub use junit::{Case, write_junit};
 pub use list::{ListFormat, Listed, NotAListFormat, SettingRow, write_list};
 pub use page::{Mood, Style};
+pub use summary::out_of_events;
 pub use told::{Told, told};
 pub use tune::{
     sensitivity_csv, sensitivity_json, sensitivity_svg, sweep_csv, sweep_json, sweep_svg,

@@ -7,7 +7,7 @@ use super::clock;
 use super::page::{Line, Mood, Span, Style, hang, say};
 use super::shell;
 use crate::analysis::{Milestone, milestones};
-use crate::engine::{Duration, SimTime, Text};
+use crate::engine::{Duration, SimTime, Text, counted};
 use crate::scenario::STUCK_AFTER;
 use crate::timeline::{Assumption, Changed, Downtime, End, Expectation, Level, Run};
 use std::io;
@@ -55,6 +55,7 @@ pub fn verdict(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<(
 fn ending(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     let played = clock::length(run.ended_at.since(SimTime::ZERO));
     let (mood, text) = match (run.end, run.recovery_time()) {
+        (End::Budget, _) => (Mood::Fault, format!("{}.", out_of_events(run))),
         (_, Some(Duration::ZERO)) => (
             Mood::Good,
             "Nothing was lacking at the first fault, nor for a minute after it.".to_owned(),
@@ -65,14 +66,21 @@ fn ending(run: &Run, style: Style, to: &mut impl io::Write) -> io::Result<()> {
         (End::Recovered, None) => (Mood::Good, "Nothing broke.".to_owned()),
         (End::Stuck, _) => (Mood::Fault, stuck(run)),
         (End::Horizon, _) => (Mood::Fault, format!("Not recovered within {played}.")),
-        (End::Budget, _) => {
-            (Mood::Fault, format!("Stopped by the budget of engine events after {played}."))
-        }
     };
     let entries = run.timeline.entries().len();
     let counts = format!("{played} played, {entries} entries, hash {}", run.timeline.hash());
     let body = [Span::new(mood, text), Span::new(Mood::Quiet, counts)];
     hang(Line::default(), 0, &body, style, to)
+}
+
+/// Why a run was stopped that has used up its engine events.
+pub fn out_of_events(run: &Run) -> String {
+    let at = clock::length(run.ended_at.since(SimTime::ZERO));
+    let events = counted(run.engine_events, "engine event");
+    format!(
+        "Stopped after {at} and {events}, more than ten times what a cluster of the scenario's size takes: \
+         what was to come was not played"
+    )
 }
 
 /// What the scenario was to break and has not.

@@ -115,6 +115,24 @@ fn worst(
     Ok(())
 }
 
+/// How often people could do no more than build another cluster, which counts as theirs.
+fn built_anew(
+    causes: &[&(Vec<Failure>, Cause)],
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    let rebuilt: u64 = causes.iter().map(|(_, cause)| cause.rebuilt).sum();
+    let all: u64 = causes.iter().map(|(_, cause)| cause.episodes).sum();
+    if rebuilt == 0 {
+        return Ok(());
+    }
+    let text = format!(
+        "  of {}, {rebuilt} ended with another cluster: people bring no data back",
+        counted(all, "episode")
+    );
+    say(Mood::Quiet, &text, style, to)
+}
+
 fn played(one: &Availability) -> String {
     let Availability { years, asked, first_seed, events, .. } = one;
     let partial = if one.is_partial() { format!(" (partial: of {asked})") } else { String::new() };
@@ -247,6 +265,7 @@ fn causes(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Resu
         }
         line.write(style, to)?;
     }
+    built_anew(&causes, style, to)?;
     if causes.len() > MOST_CAUSES {
         let more = causes.len() - MOST_CAUSES;
         say(
