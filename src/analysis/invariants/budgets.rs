@@ -174,7 +174,9 @@ fn counts_now(view: View) -> bool {
 fn more_is_allowed_than_there_is(view: View, entry: &Entry) -> Option<Breach> {
     let is_it = entry.kind == *"PodDisruptionBudget" && entry.field == *"disruptionsAllowed";
     let Value::Count(allowed) = entry.to else { return None };
-    if !is_it || allowed == 0 || !is_by(entry, "disruption-controller") {
+    let is_judged = is_it && allowed > 0 && is_by(entry, "disruption-controller");
+    // How old a granted eviction is tells the clock of who counts.
+    if !is_judged || !were_clocks_right(view) {
         return None;
     }
     let object = named(view, api::Kind::PodDisruptionBudget, &entry.name)?;

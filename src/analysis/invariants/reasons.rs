@@ -81,7 +81,14 @@ fn can_heal(view: View) -> bool {
     let controllers = ["capi-controller-manager", "capi-kubeadm-control-plane-controller-manager"];
     let mut hosts =
         controllers.iter().flat_map(|program| view.hosts_of(program).map(move |vm| (program, vm)));
-    view.etcd_clusters().into_iter().all(|cluster| view.etcd_leader(cluster).is_some())
+    let serves = |vm: &&Text| view.works("kube-apiserver", vm);
+    let workload: Vec<&Text> = view.workload_hosts_of("kube-apiserver").collect();
+    let mut management =
+        view.hosts_of("kube-apiserver").filter(|vm| !workload.contains(vm)).peekable();
+    let is_served = workload.iter().any(serves)
+        && (management.peek().is_none() || management.any(|vm| serves(&vm)));
+    is_served
+        && view.etcd_clusters().into_iter().all(|cluster| view.etcd_leader(cluster).is_some())
         && hosts.all(|(program, vm)| view.works(program, vm))
         && view.are_links_whole()
 }

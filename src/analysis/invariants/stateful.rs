@@ -4,18 +4,21 @@ use super::facts::{is_by, is_gone};
 use super::{Breach, Ending, Invariant, Kind, Law, Seen, Verdict};
 use crate::api::{self, Uid};
 use crate::engine::Text;
-use crate::timeline::Entry;
-use crate::world::View;
-use std::collections::BTreeMap;
+use crate::infra::Vm;
+use crate::timeline::{Entry, Value};
+use crate::world::{View, WORKLOAD_CLUSTER};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const ONE_OF_AN_IDENTITY: Invariant = Invariant {
     name: "one-pod-of-an-identity",
     kind: Kind::Always,
     law: "containers of two Pods of one StatefulSet identity do not run at once, unless the first \
           Pod's object was removed by force: by a user, or by the Pod garbage collector because \
-          its Node is gone or tainted out-of-service, though its VM may run on",
+          its Node is gone or tainted out-of-service, though its VM may run on; or a kubelet that begins \
+          hears of the first Pod from an API server that has lost its etcd, and so of what was then",
     source: "Kubernetes documentation, Force Delete StatefulSet Pods: at most one semantics; \
-             Non-graceful node shutdown",
+             Non-graceful node shutdown; kubernetes/kubernetes#59848: a list at resourceVersion 0 comes \
+             out of a watch cache, however old",
     begin: || Box::new(OneOfAnIdentity::default()),
 };
 
@@ -23,6 +26,8 @@ pub(super) const ONE_OF_AN_IDENTITY: Invariant = Invariant {
 pub(super) struct OneOfAnIdentity {
     /// By name, all Pods that have had it since the run began, in order.
     pods: BTreeMap<Text, Vec<Known>>,
+    /// The VMs whose kubelets began while an API server without etcd could tell them of the past.
+    misled: BTreeSet<Text>,
     has_begun: bool,
 }
 
@@ -38,7 +43,8 @@ impl OneOfAnIdentity {
     #[cfg(test)]
     pub(super) fn holding(name: &str, uids: &[Uid], by_force: bool) -> OneOfAnIdentity {
         let known = uids.iter().map(|uid| Known { uid: *uid, by_force }).collect();
-        OneOfAnIdentity { pods: BTreeMap::from([(Text::from(name), known)]), has_begun: true }
+        let pods = BTreeMap::from([(Text::from(name), known)]);
+        OneOfAnIdentity { pods, has_begun: true, ..OneOfAnIdentity::default() }
     }
 
     fn meet(&mut self, view: View) {
@@ -58,14 +64,18 @@ impl OneOfAnIdentity {
         if known.len() < 2 {
             return None;
         }
-        let runs = |pod: &&Known| {
-            view.vms().filter(|vm| vm.is_on()).any(|vm| {
+        let where_it_runs = |pod: &Known| {
+            let mut vms = view.vms().filter(|vm| vm.is_on());
+            let runs = |vm: &&Vm| {
                 vm.containers.get(&pod.uid).is_some_and(|held| held.is_running(view.now()))
-            })
+            };
+            vms.find(runs).map(|vm| &vm.name)
         };
-        let running: Vec<&Known> = known.iter().filter(runs).collect();
+        let running: Vec<(&Known, &Text)> =
+            known.iter().filter_map(|pod| Some((pod, where_it_runs(pod)?))).collect();
         let (_, earlier) = running.split_last()?;
-        earlier.iter().any(|pod| !pod.by_force).then(|| Breach {
+        let is_wrong = |(pod, vm): &(&Known, &Text)| !pod.by_force && !self.misled.contains(*vm);
+        earlier.iter().any(is_wrong).then(|| Breach {
             object: Text::from(format!("Pod/{name}")),
             says: Text::word("runs twice: an earlier Pod of its identity has not stopped"),
             entries: super::facts::latest(view),
@@ -79,6 +89,11 @@ impl Law for OneOfAnIdentity {
         let is_about_pods = seen.news.iter().any(|entry| entry.kind == *"Pod");
         if begins || is_about_pods {
             self.meet(seen.view);
+        }
+        for vm in seen.news.iter().filter_map(kubelet_that_begins) {
+            if is_told_of_the_past(seen.view) {
+                self.misled.insert(Text::from(vm));
+            }
         }
         for entry in seen.news.iter().filter(|entry| entry.kind == *"Pod") {
             let Some(last) = self.pods.get_mut(&entry.name).and_then(|known| known.last_mut())
@@ -103,6 +118,22 @@ impl Law for OneOfAnIdentity {
     fn fork(&self) -> Box<dyn Law> {
         Box::new(self.clone())
     }
+}
+
+/// The VM of a kubelet that begins with this entry.
+fn kubelet_that_begins(entry: &Entry) -> Option<&str> {
+    let begins =
+        entry.kind == *"Process" && entry.field == *"running" && entry.to == Value::Bool(true);
+    entry.name.strip_prefix("kubelet@").filter(|_| begins)
+}
+
+/// True if an API server works whose member of etcd does not, or follows nobody.
+fn is_told_of_the_past(view: View) -> bool {
+    let members = view.etcd_members(&WORKLOAD_CLUSTER);
+    let follows =
+        |vm: &Text| members.iter().any(|member| member.info.vm == *vm && member.leader.is_some());
+    let mut servers = view.workload_hosts_of("kube-apiserver");
+    servers.any(|vm| view.works("kube-apiserver", vm) && !follows(vm))
 }
 
 fn is_by_force(entry: &Entry) -> bool {
