@@ -158,7 +158,7 @@ fn shards_of_other_questions_are_refused_with_what_would_be_right() {
         (&set, "--set infra.boot=20s..30s`, not `worker-kubelet-stopped --until 2m0s`"),
         (&summary, "not a shard: no member `kind` says that it is one"),
         (&other, "the platform is tkgs-current, not tkgs-2024"),
-        (&first, "shard 1/2 again"),
+        (&first, "named twice, with shard 1/2; name each file once"),
     ] {
         let output = healsim(&["merge", &first, file]);
         assert_eq!(output.status.code(), Some(3));
