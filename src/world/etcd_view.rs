@@ -57,6 +57,11 @@ impl<'a> View<'a> {
         of_peers.unwrap_or(&keep_alives.usual).silence()
     }
 
+    /// True if etcd refuses to be left without a quorum by a change of its members (`--strict-reconfig-check`).
+    pub fn is_etcd_strict(self) -> bool {
+        self.world.blueprint.settings.etcd.strict_reconfig
+    }
+
     /// The clusters that have an etcd, whether or not any member of it lives.
     pub fn etcd_clusters(self) -> BTreeSet<&'a Text> {
         let core = &self.world.core;

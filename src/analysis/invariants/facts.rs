@@ -3,6 +3,7 @@
 use super::{Breach, Law, Seen, Verdict};
 use crate::api::{Kind, Object};
 use crate::engine::{Duration, SimTime, Text};
+use crate::infra::ProcessState;
 use crate::timeline::{Entry, EntryId, Timeline, Value};
 use crate::world::View;
 use std::sync::Arc;
@@ -122,6 +123,30 @@ pub fn have_kept_leaders(view: View) -> bool {
         entry.kind == *"EtcdMember" && entry.field == *"leader" && entry.to == Value::Null
     };
     !lately(view, HEARD).any(is_left)
+}
+
+/// True if each API server that has lately answered has long had a member of etcd beside it. One without it goes on
+/// answering watches out of what it knows, for as long as nobody ends it; who then comes from it to
+/// another hears all that he missed played back, and acts on what was true for a moment of it.
+pub fn have_servers_heard(view: View) -> bool {
+    let now = view.now();
+    let ended = |process: &ProcessState| {
+        let entry = process.ended.entry.and_then(|id| view.timeline().get(id));
+        entry.filter(|_| !process.alive).map_or(now, |entry| entry.at)
+    };
+    let has_fed = |etcd: &ProcessState, until: SimTime| {
+        let woke = etcd.slept.map_or(etcd.started, |(_, woke)| woke.max(etcd.started));
+        let is_at_work = ended(etcd) >= until && etcd.frozen.is_none();
+        is_at_work && (woke == SimTime::ZERO || woke + HEARD <= until)
+    };
+    let is_left = |server: &ProcessState| {
+        let until = ended(server);
+        let mut beside = view.processes().filter(|process| process.vm == server.vm);
+        let is_fed = beside.any(|process| process.program == *"etcd" && has_fed(process, until));
+        (server.alive || until + HEARD > now) && !is_fed
+    };
+    let mut servers = view.processes().filter(|process| process.program == *"kube-apiserver");
+    !servers.any(is_left)
 }
 
 /// True if no clock was wrong so far: what is written in objects can be held against true time.

@@ -24,6 +24,8 @@ mod raft;
 mod raft_tests;
 mod reasons;
 mod remediation;
+#[cfg(test)]
+mod remediation_tests;
 mod stateful;
 #[cfg(test)]
 mod tests;

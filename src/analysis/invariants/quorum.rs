@@ -16,7 +16,8 @@ pub(super) const QUORUM_IS_KEPT: Invariant = Invariant {
           other voters work for a quorum, as far as it can have heard; a user may. From Cluster API \
           1.13 a dead member that is listed counts as healthy and a Machine may be deleted all the \
           same: then etcd refuses, and the Machine waits, unless the dead one fell silent only now: \
-          etcd takes it for connected for 165 s (300 s in 3.5)",
+          etcd takes it for connected for 165 s (300 s in 3.5), and one that is frozen for ever; \
+          without --strict-reconfig-check it refuses nothing",
     source: "Cluster API, kubeadm control plane: canSafelyRemoveEtcdMember (up to 1.12), \
              targetEtcdClusterHealthy (from 1.13), reconcilePreTerminateHook; etcd \
              --strict-reconfig-check, which counts whose streams are open: a silent one is until the \
@@ -29,7 +30,9 @@ fn quorum_is_thrown_away(view: View, entry: &Entry) -> Option<Breach> {
     let is_destroyed = is_by(entry, "machine-controller")
         && (is_deleted(entry, "VSphereMachine") || is_deleted(entry, "InfraMachine"));
     let is_asked = || is_asked_for(view.timeline(), entry) || is_unwanted(view, &entry.name);
-    if !(is_removed || is_destroyed) || is_asked() {
+    // Which control planes rely on (Cluster API 1.13); who has switched it off has nobody who refuses.
+    let is_unguarded = is_removed && !view.is_etcd_strict();
+    if !(is_removed || is_destroyed) || is_unguarded || is_asked() {
         return None;
     }
     let members = view.etcd_members(&WORKLOAD_CLUSTER);
@@ -45,11 +48,13 @@ fn quorum_is_thrown_away(view: View, entry: &Entry) -> Option<Breach> {
         .collect();
     let counts = |member: &&&EtcdMember| {
         let vm = &member.info.vm;
-        // A process that ends closes its streams; a VM that is off or cut off leaves them open.
+        // A process that ends closes its streams; a VM that is off or cut off leaves them open, and of one
+        // that is frozen the kernel answers every probe.
+        let is_frozen = is_removed && view.is_frozen("etcd", vm);
         let is_on = view.vm(vm).is_some_and(Vm::is_on);
         let is_silent = is_removed && !(is_on && view.are_links_whole());
         let heard = if is_silent { HEARD.max(view.stream_silence()) } else { HEARD };
-        member.leader.is_some() || has_just_changed(view, vm, heard)
+        member.leader.is_some() || is_frozen || has_just_changed(view, vm, heard)
     };
     // One whose VM alone goes stays listed, and counts among those of whom a quorum is needed.
     let all = others.len() + usize::from(is_destroyed);

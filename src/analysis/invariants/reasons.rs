@@ -6,6 +6,7 @@ use crate::api::kinds::{Condition, Pod, Status};
 use crate::api::{self, Object};
 use crate::client::PAUSED;
 use crate::engine::{Duration, Text};
+use crate::infra::{DiskHealth, ProcessState, Vm};
 use crate::scenario::{SEEN_ON_THE_SPOT, SERVES_NOT};
 use crate::timeline::{Entry, Lack};
 use crate::world::View;
@@ -24,7 +25,8 @@ pub(super) const WAITING_HAS_A_REASON: Invariant = Invariant {
     name: "waiting-has-a-reason",
     kind: Kind::Always,
     law: "at the end of a run a Machine that has been unhealthy for ten minutes while its \
-          controllers work is going, or some condition or annotation says what it waits for",
+          controllers work is going, or some condition or annotation says what it waits for, unless \
+          something was frozen in the last 1000 s: who failed by it may pause for so long",
     source: "Cluster API, conditions OwnerRemediated and RemediationAllowed, annotation \
              remediation-in-progress",
     begin: || Box::new(WaitingHasAReason),
@@ -60,7 +62,7 @@ const LONG: Duration = Duration::from_secs(600);
 impl Law for WaitingHasAReason {
     fn end(&mut self, ending: &Ending) -> Verdict {
         let view = ending.view;
-        if !can_heal(view) || !were_clocks_right(view) {
+        if !can_heal(view) || !were_clocks_right(view) || may_back_off(view) {
             return Verdict::Holds;
         }
         let broken = silent(view).next().map(|machine| Breach {
@@ -91,6 +93,15 @@ fn can_heal(view: View) -> bool {
         && view.etcd_clusters().into_iter().all(|cluster| view.etcd_leader(cluster).is_some())
         && hosts.all(|(program, vm)| view.works(program, vm))
         && view.are_links_whole()
+}
+
+/// The longest pause of a controller between two tries that fail: client-go, DefaultControllerRateLimiter.
+const PAUSE: Duration = Duration::from_secs(1000);
+
+/// True if something was frozen so lately that who failed because of it may not have tried again.
+fn may_back_off(view: View) -> bool {
+    let woke = |process: &ProcessState| process.slept.map(|(_, woke)| woke);
+    view.processes().filter_map(woke).any(|woke| woke + PAUSE > view.now())
 }
 
 /// Machines that wait though nothing says what for.
@@ -182,8 +193,8 @@ impl Law for RecoversOrSaysWhy {
         if is_well || due >= view.now() {
             return Verdict::Holds;
         }
+        // What lacks nothing at the end, though not for long, is well on and off.
         let (object, lack) = match ending.missing {
-            [] => (Text::word("Cluster/workload"), "nothing"),
             [first, ..] if is_seen(view) && !ending.missing.iter().any(|it| shows(view, it)) => {
                 (first.object.clone(), &*first.what)
             }
@@ -209,7 +220,21 @@ fn is_seen(view: View) -> bool {
     can_heal(view)
         && were_clocks_right(view)
         && have_kept_leaders(view)
+        && are_written_in_time(view)
         && managers.any(|vm| view.works("kube-controller-manager", vm))
+}
+
+/// True if what is written is there before who writes gives up: a leader of controllers waits 5 s for its
+/// Lease (half of client-go's renewDeadline), and on a disk that takes as long for each flush nobody
+/// ever leads.
+fn are_written_in_time(view: View) -> bool {
+    let is_late = |vm: &Vm| match vm.disk.health {
+        DiskHealth::Well => false,
+        DiskHealth::Slow(flush) => flush >= Duration::from_secs(5),
+        DiskHealth::Stalled => true,
+    };
+    let leaders = view.etcd_clusters().into_iter().filter_map(|cluster| view.etcd_leader(cluster));
+    !leaders.filter_map(|leader| view.vm(&leader.info.vm)).any(is_late)
 }
 
 /// True if a lack can be read without a key to the VMs. That a VM or a kubelet is off only somebody on

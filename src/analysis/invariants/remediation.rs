@@ -1,8 +1,8 @@
 //! What the controllers that heal may do to Machines: whom they may mark, and how many at once.
 
 use super::facts::{
-    EachEntry, HEARD, has_just_woken, has_long_been_going, have_kept_leaders, is_asked_for, is_by,
-    is_deleted, is_gone, named, turns, were_clocks_right,
+    EachEntry, HEARD, has_just_woken, has_long_been_going, have_kept_leaders, have_servers_heard,
+    is_asked_for, is_by, is_deleted, is_gone, lately, named, turns, were_clocks_right,
 };
 use super::{Breach, Invariant, Kind, Law, Seen, Verdict};
 use crate::api::kinds::{MachineHealthCheck, Status};
@@ -143,7 +143,8 @@ fn is_surely_unhealthy(view: View, check: &MachineHealthCheck, object: &Object) 
 }
 
 fn a_healthy_node_is_blamed(view: View, entry: &Entry) -> Option<Breach> {
-    let machine = marked(view, entry).filter(|_| has_heard(view, entry))?;
+    let has_heard = has_heard(view, entry) && have_servers_heard(view);
+    let machine = marked(view, entry).filter(|_| has_heard)?;
     let name = machine.machine()?.node_ref.as_ref()?;
     let node = named(view, api::Kind::Node, name)?;
     let body = node.node()?;
@@ -155,7 +156,11 @@ fn a_healthy_node_is_blamed(view: View, entry: &Entry) -> Option<Breach> {
             })
         })
     };
-    let is_new = node.meta.created + HEARD > view.now();
+    // Where the management cluster hears of a Node late, the health check hears of it by that.
+    let was_found = |entry: &Entry| {
+        entry.kind == *"Machine" && entry.field == *"nodeRef" && entry.name == *machine.name()
+    };
+    let is_new = node.meta.created + HEARD > view.now() || lately(view, HEARD).any(was_found);
     let fine = !is_new && checks(view, machine).all(is_fine);
     let says = format!("is marked for remediation while Node {name} has long been healthy");
     fine.then(|| Breach::shown_by(entry, says))

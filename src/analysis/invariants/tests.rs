@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 const NEW: &str = "lab-k8s-1.34-capi-1.14";
 
 /// A world with one control plane and three workers, at an instant.
-fn world(faults: &[&str], set: &[(&str, &str)], seconds: u64) -> Simulation {
+pub fn world(faults: &[&str], set: &[(&str, &str)], seconds: u64) -> Simulation {
     world_on(NEW, "controlPlane: 1, workers: 3", faults, set, seconds)
 }
 
@@ -92,7 +92,7 @@ pub fn breach(verdict: Verdict) -> String {
     }
 }
 
-fn mark(view: View, machine: &str) -> Entry {
+pub fn mark(view: View, machine: &str) -> Entry {
     let words = format!("Machine/{machine} OwnerRemediated");
     entry(view, &words, text("False"), "machinehealthcheck-controller")
 }
@@ -129,35 +129,6 @@ fn the_documented_laws_are_those_of_the_code() {
     let (_, rest) = page.split_once("<!-- laws -->\n").expect("where they begin");
     let (written, _) = rest.split_once("<!-- end of laws -->").expect("where they end");
     assert!(written == table(), "docs/invariants.md is to have\n{}", table());
-}
-
-#[test]
-fn marks_are_limited_and_blame_nobody_who_is_well() {
-    let off = ["at: 1m, powerOff: { vm: worker-0 }", "at: 1m, powerOff: { vm: worker-1 }"];
-    let limit = [("machineHealthCheck.maxUnhealthy", "1")];
-    let simulation = world(&off, &limit, 600);
-    let view = simulation.view();
-    let found = breach(judge("max-unhealthy-is-kept", view, &[mark(view, "worker-0")]));
-    assert!(found.starts_with("Machine/worker-0 is marked for remediation while 2 of"), "{found}");
-    let found = breach(judge("healthy-nodes-stay", view, &[mark(view, "worker-2")]));
-    assert!(found.ends_with("while Node worker-2 has long been healthy"), "{found}");
-    assert_eq!(judge("healthy-nodes-stay", view, &[mark(view, "worker-0")]), Verdict::Holds);
-    let limit = [("machineHealthCheck.maxUnhealthy", "2")];
-    let simulation = world(&off, &limit, 380);
-    let view = simulation.view();
-    assert_eq!(judge("max-unhealthy-is-kept", view, &[mark(view, "worker-0")]), Verdict::Holds);
-}
-
-#[test]
-fn a_machine_has_time_to_start() {
-    let simulation = world(&["at: 1m, kubectl: \"delete machine worker-0\""], &[], 90);
-    let view = simulation.view();
-    let mut machines = view.objects(crate::api::Kind::Machine);
-    let new = machines.find(|machine| machine.meta.created > SimTime::ZERO);
-    let new = new.expect("a replacement").name().clone();
-    let found = breach(judge("start-up-is-waited-for", view, &[mark(view, &new)]));
-    assert!(found.contains("after it was created, though nodeStartupTimeout is"), "{found}");
-    assert_eq!(judge("start-up-is-waited-for", view, &[mark(view, "worker-1")]), Verdict::Holds);
 }
 
 #[test]
@@ -361,8 +332,7 @@ fn the_end_tells_stuck_from_well() {
         let ending = Ending { view, last_fault, recovered_at, well_since, missing, bound };
         (law("recovers-or-says-why").begin)().end(&ending)
     };
-    let found = breach(end(&[], None, None));
-    assert!(found.ends_with("nobody can read it: nothing"), "{found}");
+    assert_eq!(end(&[], None, None), Verdict::Holds, "it has just become well again");
     assert_eq!(end(std::slice::from_ref(&lack), None, None), Verdict::Holds);
     // What only somebody on the spot sees has to show elsewhere as well.
     let hidden = |object, what| Lack { object: Text::word(object), what: Text::word(what) };
