@@ -6,7 +6,7 @@
 use super::expect::{Age, Pattern, State};
 use super::faults::{Fault, NO_TARGET};
 use crate::engine::{Duration, SimTime, Text};
-use crate::timeline::Timeline;
+use crate::timeline::{Entry, Timeline};
 
 /// A fault and what it waits for.
 #[derive(Clone, Debug)]
@@ -76,8 +76,8 @@ impl Lookout {
     }
 }
 
-/// The faults that have hit nothing, those that were still to come when the run ended, and those that wait
-/// for what was never seen, a sentence each.
+/// The faults that have hit nothing, commands that an API server refused, the faults that were still to come when
+/// the run ended, and those that wait for what was never seen, a sentence each.
 pub fn unstruck(lookout: &Lookout, left: &[(SimTime, Fault)], timeline: &Timeline) -> Vec<Text> {
     let seconds = |at: SimTime| at.since(SimTime::ZERO);
     let faults = timeline.entries().iter().filter(|entry| entry.kind == *"Fault");
@@ -85,6 +85,7 @@ pub fn unstruck(lookout: &Lookout, left: &[(SimTime, Fault)], timeline: &Timelin
     let in_vain = in_vain.map(|entry| {
         format!("{} at {} has hit nothing: there was no such target", entry.name, seconds(entry.at))
     });
+    let refused = timeline.happened().iter().filter_map(|entry| refused(entry, timeline));
     let late = left.iter().map(|(at, fault)| {
         let at = seconds(*at);
         format!("{} did not strike: it was to come at {at}, after the run's end", name(fault))
@@ -93,7 +94,28 @@ pub fn unstruck(lookout: &Lookout, left: &[(SimTime, Fault)], timeline: &Timelin
         let Awaited { seen, fault, .. } = awaited;
         format!("{} did not strike: `{seen}` was never seen", name(fault))
     });
-    in_vain.chain(late).chain(waiting).map(Text::from).collect()
+    in_vain.chain(refused).chain(late).chain(waiting).map(Text::from).collect()
+}
+
+/// What an API server did not do for a person who asked it to change something. That it did not answer is what a
+/// disaster does, and who only looks changes nothing.
+fn refused(entry: &Entry, timeline: &Timeline) -> Option<String> {
+    const REASONS: [&str; 6] =
+        ["NotFound", "Invalid", "BadRequest", "AlreadyExists", "Forbidden", "MethodNotAllowed"];
+    let is_answer = |reason: &&str| {
+        let words = entry.message.strip_prefix("Error from server (");
+        words
+            .and_then(|words| words.strip_prefix(*reason))
+            .is_some_and(|rest| rest.starts_with(')'))
+    };
+    if !entry.by.starts_with("kubectl@") || !REASONS.iter().any(is_answer) {
+        return None;
+    }
+    let asked = timeline.get(entry.cause?).filter(|fault| fault.kind == *"Fault")?;
+    let looks = ["kubectl get ", "kubectl describe "];
+    let changes = !looks.iter().any(|verb| asked.message.starts_with(verb));
+    let at = asked.at.since(SimTime::ZERO);
+    changes.then(|| format!("{} at {at} has changed nothing: {}", asked.message, entry.message))
 }
 
 /// What a person typed, or the kind of the fault.
@@ -134,6 +156,20 @@ mod tests {
             "stopUnit did not strike: `Node/worker-0 Ready=False` was never seen",
         ];
         assert_eq!(unstruck(&run), told);
+    }
+
+    #[test]
+    fn a_command_that_was_refused_is_told_and_one_that_only_looks_is_not() {
+        let faults = "    - { at: 10s, kubectl: 'delete machine worker-9' }
+    - { at: 12s, kubectl: 'get machine worker-9' }
+    - { at: 14s, kubectl: 'cordon worker-0' }
+    - { at: 20s, powerOff: { vm: control-plane-0 } }
+    - { at: 30s, kubectl: 'delete deployment nosuch' }
+";
+        let run = game(faults, "3m").play(1);
+        let told = "kubectl delete machine worker-9 at 10s has changed nothing: Error from server \
+                    (NotFound): machines.cluster.x-k8s.io \"worker-9\" not found";
+        assert_eq!(unstruck(&run), [told]);
     }
 
     #[test]
