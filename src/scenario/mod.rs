@@ -7,6 +7,8 @@ mod api_health;
 mod assumed;
 mod awaited;
 mod catalog;
+#[cfg(test)]
+mod catalog_tests;
 mod changed;
 mod derived;
 mod documents;

@@ -3,7 +3,7 @@
 //! What names something that is not there is told as a warning; the settings among their values are
 //! the catalog's affair.
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, PLANE_CHECK};
 use super::file::{MOST_WORKERS, Scenario, possible_control_planes};
 use super::manifests::{Budget, Manifests, OwnWorkload, Place, Taken, VmCount, Warning};
 use super::mistake::{Mistake, Mistakes};
@@ -18,8 +18,6 @@ use crate::world::{Blueprint, ControlPlaneNodes, RunsOn, Workload, WorkloadKind}
 #[derive(Clone, Debug)]
 pub struct Own<'a> {
     pub manifests: &'a Manifests,
-    /// The settings of the control plane's health check, if they are not the workers'.
-    pub check: Option<&'a Catalog>,
 }
 
 impl Own<'_> {
@@ -65,7 +63,7 @@ impl Own<'_> {
         let sizes = [(control_planes, "control-plane VM"), (workers, "worker")];
         sizes.iter().zip(&without).fold(found, |found, ((size, noun), without)| match size {
             Some(VmCount { count, place }) if !scenario.is_in(&place.file) => {
-                let without = resolve(&Own { manifests: without, check: self.check });
+                let without = resolve(&Own { manifests: without });
                 let others: Vec<Mistake> = without.err().into_iter().flatten().collect();
                 let is_due = |it: &Mistake| scenario.is_in(&it.file) && !others.contains(it);
                 let size = counted(u64::from(*count), noun);
@@ -89,7 +87,7 @@ impl Own<'_> {
             let warning = put_budget(budget, earlier, own, blueprint);
             warnings.extend(warning.map(|message| budget_warning(budget, message)));
         }
-        self.checks(blueprint);
+        self.checks(&platform.catalog, blueprint);
         self.no_control_plane(platform, &mut warnings);
         self.versions(platform, &mut warnings);
         self.ignored(platform, &mut warnings);
@@ -136,14 +134,15 @@ impl Own<'_> {
         size.as_ref().map(|size| &size.place).or(replicas.map(|taken| &taken.place))
     }
 
-    fn checks(&self, blueprint: &mut Blueprint) {
+    fn checks(&self, catalog: &Catalog, blueprint: &mut Blueprint) {
         let pool = &mut blueprint.health_check.unhealthy_conditions;
         pool.extend(self.manifests.conditions.iter().cloned());
-        if let Some(catalog) = self.check {
-            let mut check = health_check(catalog);
+        if catalog.tells_checks_apart() {
+            let mut check = health_check(catalog, PLANE_CHECK);
             let own = self.manifests.control_plane_conditions.iter().cloned();
             check.unhealthy_conditions.extend(own);
             blueprint.control_plane_check = Some(check);
+            blueprint.settings.cluster_api.tells_checks_apart = true;
         }
     }
 

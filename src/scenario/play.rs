@@ -117,19 +117,13 @@ impl Game {
         };
         let mut platform: Platform = platform?;
         let mut mistakes = scenario.set_up(&mut platform);
-        let mut check = manifests.set(&mut platform.catalog, platform.control_plane_nodes);
-        for (key, value) in set {
-            mistakes.extend(platform.catalog.set(key, value).err());
-            if let Some(check) = check.as_mut().filter(|_| key.starts_with("machineHealthCheck.")) {
-                // An unknown key was told of already.
-                let _ = check.set(key, value);
-            }
-        }
-        let own = Own { manifests: &manifests, check: check.as_ref() };
+        manifests.set(&mut platform.catalog, platform.control_plane_nodes);
+        let set = set.iter().map(|(key, value)| platform.catalog.set(key, value));
+        mistakes.extend(set.filter_map(Result::err));
+        let own = Own { manifests: &manifests };
         let resolved = scenario.resolve(&platform, &own, until);
         // Only who takes a setting knows what it can be.
         mistakes.extend(platform.catalog.mistakes());
-        mistakes.extend(check.iter().flat_map(Catalog::mistakes));
         let resolved = match resolved {
             Ok(resolved) => {
                 Mistakes::none_or(mistakes)?;
@@ -149,7 +143,7 @@ impl Game {
         let graces = blueprint.workloads.iter().map(|workload| workload.grace);
         let grace = pod_grace(graces, &manifests);
         let plan = Plan { blueprint, faults, awaited, until, outage, budget };
-        let users = Arc::new(user_settings(&platform.catalog, check.as_ref()));
+        let users = Arc::new(user_settings(&platform.catalog));
         let changes = platform.catalog.changes().into_iter();
         let changes = changes.chain(own.taken(scenario, &platform)).collect();
         let assumptions = platform.catalog.assumptions();
@@ -368,18 +362,13 @@ impl Game {
     }
 }
 
-/// What a user can change; health checks as a user's own one has them, if there is one.
-fn user_settings(catalog: &Catalog, check: Option<&Catalog>) -> Vec<KnownSetting> {
-    let own = |key: &str| check.filter(|_| key.starts_with("machineHealthCheck."));
-    let known = |(key, setting): (&String, &Setting)| {
-        let catalog = own(key).unwrap_or(catalog);
-        let value = catalog.value(key).unwrap_or(&setting.value);
-        KnownSetting {
-            key: key.clone(),
-            value: value.to_owned(),
-            flag: setting.flag.clone(),
-            form: catalog.form(key),
-        }
+/// What a user can change.
+fn user_settings(catalog: &Catalog) -> Vec<KnownSetting> {
+    let known = |(key, setting): (&String, &Setting)| KnownSetting {
+        key: key.clone(),
+        value: setting.value.clone(),
+        flag: setting.flag.clone(),
+        form: catalog.form(key),
     };
     catalog.user_settings().map(known).collect()
 }

@@ -12,7 +12,7 @@ mod static_pods;
 #[cfg(test)]
 mod tests;
 
-use super::catalog::Catalog;
+use super::catalog::{CHECK, Catalog};
 use super::models::{self, Platform, WrittenProvider};
 use super::workloads::WrittenWorkload;
 use crate::api::kinds::{
@@ -53,7 +53,7 @@ pub fn blueprint(platform: &Platform, control_planes: u32, workers: u32) -> Blue
         management: platform.management,
         control_plane_nodes: platform.control_plane_nodes,
         workloads: platform.workloads.iter().map(workload).collect(),
-        health_check: health_check(&platform.catalog),
+        health_check: health_check(&platform.catalog, CHECK),
         control_plane_check: None,
         users: None,
         settings: settings(platform),
@@ -81,8 +81,8 @@ fn surge(blueprint: &Blueprint, all: &Catalog) {
 /// Its webhook refuses less: cluster-api, internal/webhooks, minNodeStartupTimeout.
 const SHORTEST_STARTUP: Duration = Duration::from_secs(30);
 
-fn node_startup_timeout(all: &Catalog) -> Duration {
-    let key = "machineHealthCheck.nodeStartupTimeout";
+fn node_startup_timeout(all: &Catalog, prefix: &str) -> Duration {
+    let key = &format!("{prefix}nodeStartupTimeout");
     let timeout = all.duration(key);
     if !timeout.is_zero() && timeout < SHORTEST_STARTUP {
         let message =
@@ -300,10 +300,10 @@ fn kubeadm(all: &Catalog) -> kubeadm::Settings {
     }
 }
 
-/// The check over Machines, but its selector.
-pub fn health_check(all: &Catalog) -> MachineHealthCheck {
+/// A check over Machines, but its selector; its settings begin with the prefix.
+pub fn health_check(all: &Catalog, prefix: &str) -> MachineHealthCheck {
     let rule = |status, key: &str| {
-        let timeout = all.optional_duration(&format!("machineHealthCheck.{key}"))?;
+        let timeout = all.optional_duration(&format!("{prefix}{key}"))?;
         Some(UnhealthyCondition { kind: Text::word("Ready"), status, timeout })
     };
     MachineHealthCheck {
@@ -315,8 +315,8 @@ pub fn health_check(all: &Catalog) -> MachineHealthCheck {
         .into_iter()
         .flatten()
         .collect(),
-        max_unhealthy: max_unhealthy(all),
-        node_startup_timeout: node_startup_timeout(all),
+        max_unhealthy: max_unhealthy(all, prefix),
+        node_startup_timeout: node_startup_timeout(all, prefix),
         expected_machines: 0,
         current_healthy: 0,
         remediations_allowed: 0,
@@ -325,9 +325,9 @@ pub fn health_check(all: &Catalog) -> MachineHealthCheck {
 }
 
 /// `unhealthyRange` wins over `maxUnhealthy`.
-fn max_unhealthy(all: &Catalog) -> MaxUnhealthy {
+fn max_unhealthy(all: &Catalog, prefix: &str) -> MaxUnhealthy {
     let range = all.parsed(
-        "machineHealthCheck.unhealthyRange",
+        &format!("{prefix}unhealthyRange"),
         "`none` or a range of numbers of Machines, for example [3-5]",
         |text| match text {
             "none" => Some(None),
@@ -340,7 +340,7 @@ fn max_unhealthy(all: &Catalog) -> MaxUnhealthy {
         },
     );
     let most = all.parsed(
-        "machineHealthCheck.maxUnhealthy",
+        &format!("{prefix}maxUnhealthy"),
         "a number of Machines or a percentage up to 100%, for example 2 or 40%",
         |text| count_or_percent(text, MaxUnhealthy::Count, MaxUnhealthy::Percent),
     );

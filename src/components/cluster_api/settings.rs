@@ -11,6 +11,8 @@ pub struct Settings {
     /// How long an answer of the workload cluster is waited for.
     pub remote_timeout: Duration,
     pub shell: ShellSettings,
+    /// Whether the control plane's MachineHealthCheck has limits of its own.
+    pub tells_checks_apart: bool,
     /// Between two reconciles of one MachineHealthCheck.
     pub health_check_gap: Duration,
     /// Added to a MachineHealthCheck's next look.

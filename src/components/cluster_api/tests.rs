@@ -17,6 +17,7 @@ pub(super) type Manager = Bench<ClusterApi, Event>;
 pub(super) fn settings() -> Settings {
     let (secs, millis) = (Duration::from_secs, Duration::from_millis);
     Settings {
+        tells_checks_apart: false,
         client: ClientSettings {
             request_timeout: secs(60),
             retries: crate::client::testing::RETRIES,

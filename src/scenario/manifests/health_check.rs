@@ -32,6 +32,21 @@ const HEALED_ELSEWHERE: &str = "a remediation by somebody else than the Machine'
                                 is played";
 const MACHINE_CONDITIONS: &str = "only conditions of Nodes are looked at";
 
+/// The settings of a check, and what they are called where the control plane has one of its own.
+const KEYS: [(&str, &str); 5] = [
+    ("machineHealthCheck.unknownTimeout", "controlPlaneHealthCheck.unknownTimeout"),
+    ("machineHealthCheck.falseTimeout", "controlPlaneHealthCheck.falseTimeout"),
+    ("machineHealthCheck.maxUnhealthy", "controlPlaneHealthCheck.maxUnhealthy"),
+    ("machineHealthCheck.unhealthyRange", "controlPlaneHealthCheck.unhealthyRange"),
+    ("machineHealthCheck.nodeStartupTimeout", "controlPlaneHealthCheck.nodeStartupTimeout"),
+];
+
+/// What a check wishes, for the control plane's own; none if it is no wish of a check.
+pub(super) fn of_plane(wish: &Wish) -> Option<Wish> {
+    let (_, key) = KEYS.iter().find(|(key, _)| *key == wish.key)?;
+    Some(Wish { key, ..wish.clone() })
+}
+
 impl Manifests {
     pub(super) fn health_check(&mut self, root: &Fields, version: Version) -> Result<(), Mistake> {
         let name = self.name(root)?.to_owned();
@@ -77,32 +92,27 @@ impl Manifests {
         let startup = check.startup.or(Some(Placed { value: STARTUP, place: root.place }));
         let all = Placed { value: "100%".to_owned(), place: root.place };
         let values = [
-            ("machineHealthCheck.unknownTimeout", length(check.unknown)),
-            ("machineHealthCheck.falseTimeout", length(check.not_ready)),
-            ("machineHealthCheck.maxUnhealthy", check.most.unwrap_or(all)),
-            ("machineHealthCheck.unhealthyRange", check.range.unwrap_or(none.clone())),
-            ("machineHealthCheck.nodeStartupTimeout", length(startup)),
+            length(check.unknown),
+            length(check.not_ready),
+            check.most.unwrap_or(all),
+            check.range.unwrap_or(none.clone()),
+            length(startup),
         ];
         for Placed { value, place } in &check.others {
             let UnhealthyCondition { kind, status, timeout } = value;
             let key = format!("MachineHealthCheck/{name} {kind}={}", status.name());
             self.take(root, key, timeout.to_string(), *place);
         }
-        let wishes = values
-            .into_iter()
-            .map(|(key, Placed { value, place })| Wish::of(root, key, value, place));
+        let wishes = KEYS
+            .iter()
+            .zip(values)
+            .map(|((key, _), Placed { value, place })| Wish::of(root, key, value, place));
         let others: Vec<UnhealthyCondition> =
             check.others.into_iter().map(|condition| condition.value).collect();
         match over {
             Over::ControlPlane => {
-                let wishes: Vec<Wish> = wishes.collect();
-                for Wish { key, value, place, .. } in &wishes {
-                    let field = key.rsplit('.').next().unwrap_or(key);
-                    let key = format!("MachineHealthCheck/{name} {field}");
-                    let (value, place) = (value.clone(), place.clone());
-                    self.taken.push(super::Taken { key, value, place });
-                }
-                self.control_plane_check = Some(wishes);
+                self.control_plane_check =
+                    Some(wishes.filter_map(|wish| of_plane(&wish)).collect());
                 self.control_plane_conditions = others;
             }
             Over::Workers => {

@@ -163,19 +163,21 @@ impl Manifests {
         self.seen.iter().find(|(seen, _)| *seen == what).map(|(_, place)| place)
     }
 
-    /// Changes a platform's settings; yields those of its control plane's health check if they are
-    /// not the workers'.
-    pub fn set(&self, catalog: &mut Catalog, planes: ControlPlaneNodes) -> Option<Catalog> {
-        let own = self.control_plane_check.as_ref().map(|wishes| {
-            let mut own = catalog.clone();
-            wishes.iter().for_each(|wish| own.wish(wish));
-            own
-        });
-        self.wishes.iter().for_each(|wish| catalog.wish(wish));
+    /// Changes a platform's settings. Where one of the two health checks is a user's own, the other stays as the
+    /// platform has it.
+    pub fn set(&self, catalog: &mut Catalog, planes: ControlPlaneNodes) {
+        if let Some(wishes) = &self.control_plane_check {
+            catalog.tell_checks_apart();
+            wishes.iter().for_each(|wish| catalog.wish(wish));
+        }
+        // One over all Machines wins over what a scenario tells apart.
+        let is_over_all = self.control_plane_check.is_none() && catalog.tells_checks_apart();
+        let of_plane = self.wishes.iter().filter(|_| is_over_all);
+        let of_plane: Vec<Wish> = of_plane.filter_map(health_check::of_plane).collect();
+        self.wishes.iter().chain(&of_plane).for_each(|wish| catalog.wish(wish));
         if planes == ControlPlaneNodes::InCluster {
             self.plane_wishes.iter().for_each(|wish| catalog.wish(wish));
         }
-        own
     }
 
     fn document(&mut self, source: &Source) -> Result<(), Mistake> {

@@ -97,6 +97,56 @@ fn a_check_of_two_minutes_plays_as_the_setting_does() {
 }
 
 #[test]
+fn each_of_two_checks_has_settings_of_its_own() {
+    const POOL: &str = "machineHealthCheck.unknownTimeout";
+    const PLANE: &str = "controlPlaneHealthCheck.unknownTimeout";
+    let plane = CHECK.replace("cluster-name: prod", "control-plane: \"\"").replace("120", "600");
+    let workers = CHECK.replace("cluster-name: prod", "deployment-name: pool");
+    let of = |texts: &[&str], set: &[(&str, &str)]| {
+        let game = game("control-plane-vm-deleted", None, texts, set).expect("valid");
+        let known = |key: &str| game.user_settings().iter().find(|known| known.key == key);
+        let value = |key: &str| known(key).map(|known| known.value.clone());
+        let changed = game.changes().iter().filter(|it| it.key.ends_with("unknownTimeout"));
+        let changed = changed.map(|it| format!("{} {} {}", it.key, it.value, it.from)).collect();
+        (value(POOL).expect("a setting"), value(PLANE), changed)
+    };
+    let none: Vec<String> = Vec::new();
+    assert_eq!(of(&[], &[]), ("5m".to_owned(), None, none), "one setting for both");
+    let (pool, own, changed) = of(&[&workers], &[]);
+    assert_eq!((&*pool, own.as_deref()), ("2m0s", Some("5m")));
+    assert_eq!(changed, [format!("{POOL} 2m0s m.yaml:10")]);
+    let (pool, own, changed) = of(&[&plane], &[(POOL, "3m")]);
+    assert_eq!((&*pool, own.as_deref()), ("3m", Some("10m0s")));
+    assert_eq!(changed, [format!("{PLANE} 10m0s m.yaml:10"), format!("{POOL} 3m --set")]);
+    let (pool, own, changed) = of(&[&plane], &[(PLANE, "3m")]);
+    assert_eq!((&*pool, own.as_deref()), ("5m", Some("3m")));
+    assert_eq!(changed, [format!("{PLANE} 3m --set")]);
+    // Whoever sets one tells the two apart.
+    let (pool, own, _) = of(&[], &[(POOL, "4m"), (PLANE, "3m")]);
+    assert_eq!((&*pool, own.as_deref()), ("4m", Some("3m")));
+    let wrong = game("worker-power-off", None, &[], &[("controlPlaneHealthCheck.timeout", "1m")]);
+    let wrong = wrong.expect_err("no such setting").to_string();
+    assert!(wrong.contains("no setting `controlPlaneHealthCheck.timeout`"), "{wrong}");
+    assert!(wrong.contains("unknownTimeout"), "{wrong}");
+}
+
+#[test]
+fn a_setting_of_the_workers_check_moves_no_control_plane() {
+    let plane = CHECK.replace("cluster-name: prod", "control-plane: \"\"");
+    let marked = |set: &[(&str, &str)]| {
+        let run = game("control-plane-vm-deleted", None, &[&plane], set).expect("valid").play(3);
+        let marks = |it: &&crate::timeline::Entry| it.field == "OwnerRemediated";
+        run.timeline.happened().iter().find(marks).map(|it| it.at)
+    };
+    let as_it_is = marked(&[]).expect("within twelve minutes");
+    assert_eq!(marked(&[("machineHealthCheck.unknownTimeout", "5m")]), Some(as_it_is));
+    let later =
+        marked(&[("controlPlaneHealthCheck.unknownTimeout", "3m")]).expect("a minute later");
+    let by = later.since(as_it_is);
+    assert!((Duration::from_secs(55)..Duration::from_secs(65)).contains(&by), "{by}");
+}
+
+#[test]
 fn pods_go_when_their_own_toleration_ends() {
     let game = game("worker-power-off", None, &[SHOP], &[]).expect("valid");
     let run = game.play(2);

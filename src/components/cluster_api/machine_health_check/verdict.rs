@@ -14,14 +14,35 @@ use crate::engine::{Duration, Rule, SimTime, Text};
 use crate::infra::Written;
 use std::sync::Arc;
 
-/// Where the time is set in which a new Machine gets its Node.
-const STARTUP: Rule = "machineHealthCheck.nodeStartupTimeout";
+/// Where the limits of a check are set.
+#[derive(Debug)]
+struct Limits {
+    /// The time in which a new Machine gets its Node.
+    startup: Rule,
+    /// The times after which a Node of this status is unhealthy.
+    unknown: Rule,
+    not_ready: Rule,
+}
 
-/// Where the time is set after which a Node of this status is unhealthy.
-fn key(status: Status) -> Rule {
-    match status {
-        Status::Unknown => "machineHealthCheck.unknownTimeout",
-        _ => "machineHealthCheck.falseTimeout",
+const LIMITS: Limits = Limits {
+    startup: "machineHealthCheck.nodeStartupTimeout",
+    unknown: "machineHealthCheck.unknownTimeout",
+    not_ready: "machineHealthCheck.falseTimeout",
+};
+
+/// Those of a check that is the control plane's alone.
+const OF_PLANE: Limits = Limits {
+    startup: "controlPlaneHealthCheck.nodeStartupTimeout",
+    unknown: "controlPlaneHealthCheck.unknownTimeout",
+    not_ready: "controlPlaneHealthCheck.falseTimeout",
+};
+
+impl Limits {
+    fn of(&self, status: Status) -> Rule {
+        match status {
+            Status::Unknown => self.unknown,
+            _ => self.not_ready,
+        }
     }
 }
 
@@ -156,6 +177,11 @@ impl<'a> Bench<'a> {
             check,
             now,
         })
+    }
+
+    fn limits(&self) -> &'static Limits {
+        let is_planes = self.check.selector.contains_key(CONTROL_PLANE);
+        if self.settings.tells_checks_apart && is_planes { &OF_PLANE } else { &LIMITS }
     }
 
     /// Judges one Machine.
@@ -293,11 +319,11 @@ impl<'a> Bench<'a> {
                     format!("Health check failed:\n  * Node failed to report startup in {timeout}")
                 }
             };
-            let over = Some(Box::new(Over { began, rule: STARTUP, limit: timeout }));
+            let over = Some(Box::new(Over { began, rule: self.limits().startup, limit: timeout }));
             let message = message.into();
             return Verdict::Unhealthy { reason: "NodeStartupTimeout", message, over };
         }
-        Verdict::Waiting(self.clock(STARTUP, start, timeout))
+        Verdict::Waiting(self.clock(self.limits().startup, start, timeout))
     }
 
     /// The configured conditions that a Node has, in the order of the check.
@@ -321,14 +347,15 @@ impl<'a> Bench<'a> {
                 }
                 continue;
             }
-            let clock = self.clock(key(rule.status), found.last_transition, rule.timeout);
+            let clock =
+                self.clock(self.limits().of(rule.status), found.last_transition, rule.timeout);
             next = Some(next.map_or(clock, |sooner| sooner.min(clock)));
         }
         let Some((rule, found)) = over.iter().min_by_key(|ill| end(ill)) else {
             return next.map_or(Verdict::Healthy, Verdict::Waiting);
         };
         let began = written(object.key(), found);
-        let limit = Over { began, rule: key(rule.status), limit: rule.timeout };
+        let limit = Over { began, rule: self.limits().of(rule.status), limit: rule.timeout };
         let (message, over) = (self.words(&over), Some(Box::new(limit)));
         Verdict::Unhealthy { reason: "UnhealthyNode", message, over }
     }
