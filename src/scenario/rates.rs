@@ -325,6 +325,17 @@ impl Plant {
             possible(what, count.value).map_err(|words| source.mistake(count, words))?;
             *own = count.value;
         }
+        match &cluster.hosts {
+            Some(few) if few.value < self.zones => {
+                let (hosts, zones) = (few.value, self.zones);
+                let words =
+                    format!("{hosts} hosts cannot stand in {zones} zones; write at least {zones}");
+                return Err(source.mistake(few, words));
+            }
+            // As in a scenario.
+            None if self.hosts > 0 => self.hosts = self.hosts.max(self.zones),
+            _ => {}
+        }
         if let Some(host) = cluster.placement.first().map(|placed| &placed.host) {
             let words = "availability places VMs itself, each beside as few others as it can";
             return Err(source.mistake(host, words));

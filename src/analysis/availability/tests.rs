@@ -234,6 +234,8 @@ fn what_cannot_be_played_is_refused_with_its_place() {
     assert!(placed.contains("availability places VMs itself"), "{placed}");
     let none = refused("  cluster: { hosts: 0 }\n");
     assert!(none.contains("mine.yaml:5:21") && none.contains("0 hosts are not possible"), "{none}");
+    let few = refused("  cluster: { hosts: 2, zones: 3 }\n");
+    assert!(few.contains("mine.yaml:5:21: 2 hosts cannot stand in 3 zones"), "{few}");
     for (what, least, most, words) in [
         (PlantCount::Workers, 1, 1_000, "workers are not possible; write 1 to 1000"),
         (PlantCount::Hosts, 1, 96, "hosts are not possible; write 1 to 96, or nothing"),
