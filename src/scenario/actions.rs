@@ -24,7 +24,7 @@ pub struct Action {
 }
 
 impl Action {
-    fn new(words: String, fault: Fault) -> Action {
+    pub(super) fn new(words: String, fault: Fault) -> Action {
         Action { words: Text::from(words), faults: vec![fault] }
     }
 

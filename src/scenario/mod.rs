@@ -27,6 +27,7 @@ mod lacks;
 mod lesson;
 mod lines;
 mod manifests;
+mod members_anew;
 mod mistake;
 pub mod models;
 mod names;

@@ -9,6 +9,7 @@ use super::expect::Pattern;
 use super::faults::Fault;
 use super::founding::Founding;
 use super::health::{Health, Services};
+use super::members_anew::{anew, lost_members};
 use super::probes::{api_downtime, downtimes};
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Downtime, End, Entry, Lack, Ledger, Level, Timeline};
@@ -247,6 +248,22 @@ impl Simulation {
         }
         self.add_faults(at, faults);
         self.lookout.add(awaited, self.world.timeline());
+        told
+    }
+
+    /// An operator will delete these Machines whose members of etcd have lost their data, from a time on that has not
+    /// come yet, if the others are a quorum.
+    pub fn replace_members_at(
+        &mut self,
+        at: SimTime,
+        on: impl Fn(&Text) -> bool,
+    ) -> Vec<(SimTime, Repair)> {
+        let lost: Vec<Text> = lost_members(self.view()).into_iter().filter(on).collect();
+        let mut told = Vec::new();
+        for (after, action) in anew(&lost) {
+            self.add_faults(at + after, action.faults);
+            told.push((at + after, Repair { words: action.words, seen: None }));
+        }
         told
     }
 

@@ -41,6 +41,8 @@ const BEGINS: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(7 * 86_400 - 60);
 /// After so many visits in vain a cluster is given up.
 const VISITS: u64 = 3;
+/// Machines whose members of etcd have lost their data are deleted so long after all else is mended.
+const MEMBERS: Duration = Duration::from_secs(60);
 const RESPONSE: Purpose = Purpose(0);
 const REBUILD: Purpose = Purpose(1);
 
@@ -244,6 +246,10 @@ impl People {
             }
             strike
         }));
+        // A scenario can name only what is there when it begins.
+        let known = |vm: &Text| self.first_vms.contains(vm);
+        let replaced = simulation.replace_members_at(at + MEMBERS, known);
+        self.mended.extend(replaced.into_iter().map(|(at, repair)| Strike::of(repair, at)));
     }
 
     fn drawn(&self, delay: Delay, purpose: Purpose, number: u64) -> Duration {

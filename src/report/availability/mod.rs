@@ -127,7 +127,7 @@ fn built_anew(
         return Ok(());
     }
     let text = format!(
-        "  of {}, {rebuilt} ended with another cluster: people bring no data back",
+        "  of {}, {rebuilt} ended with another cluster: nothing that people mend had helped",
         counted(all, "episode")
     );
     say(Mood::Quiet, &text, style, to)
