@@ -121,7 +121,7 @@ fn check_one(
     player: &impl Player,
     (control, told): (&Control, &mut BTreeSet<String>),
 ) -> Result<Checked, Vec<String>> {
-    let Linted { name, seed, reach, notes } = player.lint(input, options)?;
+    let Linted { name, seed, reach, notes, .. } = player.lint(input, options)?;
     let new = notes.into_iter().filter(|text| told.insert(text.clone()));
     new.for_each(|text| note(&text));
     let mut case = Case { name: name.clone(), ..Case::default() };

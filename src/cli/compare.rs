@@ -7,7 +7,7 @@ use super::player::{Linted, Options, Player, Versus};
 use super::progress::{Progress, watch};
 use super::report::{PageFormat, page, write_pages};
 use crate::analysis::estimate::MOST_RUNS;
-use crate::engine::counted;
+use crate::engine::{Text, counted};
 use crate::report::{Style, comparison_json, write_comparison};
 use crate::scenario::models;
 use clap::ValueEnum;
@@ -133,6 +133,8 @@ pub(super) fn play_both(asked: &Compare, player: &impl Player) -> Result<Exit, T
     let linted = [lint(&sides[0])?, lint(&sides[1])?];
     let notes: BTreeSet<&String> = linted.iter().flat_map(|side| &side.notes).collect();
     notes.into_iter().for_each(|text| note(text));
+    let labels = sides.each_ref().map(|(_, _, label)| label.as_str());
+    measured_apart(&linted, &labels).iter().for_each(|text| note(text));
     let seed = asked.seed_of(&linted);
     can_begin_with(seed, asked.runs).map_err(|wrong| vec![wrong])?;
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -146,7 +148,6 @@ pub(super) fn play_both(asked: &Compare, player: &impl Player) -> Result<Exit, T
     let (found, interrupted) =
         watch(asked.runs, progress, |control| player.compare([a, b], &versus, control));
     let found = found?;
-    let labels = sides.each_ref().map(|(_, _, label)| label.as_str());
     let bytes = match asked.output {
         CompareFormat::Json => format!("{}\n", comparison_json(&found, labels)).into_bytes(),
         CompareFormat::Table => {
@@ -175,10 +176,38 @@ pub(super) fn play_both(asked: &Compare, player: &impl Player) -> Result<Exit, T
     Ok(if interrupted { Exit::Interrupted } else { Exit::Done })
 }
 
+/// What a user finds and what his app's containers do are two things: their difference says nothing of the clusters.
+fn measured_apart([a, b]: &[Linted; 2], [one, other]: &[&str; 2]) -> Vec<String> {
+    let told = |service: &Text| {
+        let (asks, counts) = if a.asked.contains(service) { (one, other) } else { (other, one) };
+        format!(
+            "{service} is what a user finds with {asks}, and what is up and running with {counts}: give both the same \
+             `probes`, or do not compare it"
+        )
+    };
+    a.asked.symmetric_difference(&b.asked).map(told).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::Parser;
+
+    #[test]
+    fn a_service_that_only_one_side_asks_is_not_to_be_compared() {
+        let side = |asked: &[&'static str]| {
+            let asked = asked.iter().map(|name| Text::word(name)).collect();
+            Linted { asked, ..Linted::default() }
+        };
+        let labels = ["one.yaml", "two.yaml"];
+        let told =
+            |a: &[&'static str], b: &[&'static str]| measured_apart(&[side(a), side(b)], &labels);
+        assert_eq!(told(&["api", "app/web"], &["api", "app/web"]), [""; 0]);
+        let words = "app/web is what a user finds with two.yaml, and what is up and running with one.yaml: give \
+                     both the same `probes`, or do not compare it";
+        assert_eq!(told(&["api"], &["api", "app/web"]), [words]);
+        assert_eq!(told(&["api"], &[]).len(), 1);
+    }
 
     fn asked(line: &str) -> Compare {
         let words = std::iter::once("healsim").chain(line.split_whitespace());

@@ -37,7 +37,8 @@ impl Player for Library {
         let game = game(input, options)?;
         let notes = game_notes(game.doubts(), game.warnings());
         let (seed, reach) = (game.seed, game.reach());
-        Ok(Linted { name: game.scenario.to_string(), seed, reach, notes })
+        let asked = game.asked_services();
+        Ok(Linted { name: game.scenario.to_string(), seed, reach, notes, asked })
     }
 
     fn knows(

@@ -15,6 +15,7 @@ use crate::report::kubectl::Got;
 use crate::scenario::{OutageRate, Source};
 use crate::timeline::Run;
 use clap::ValueEnum;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Reads scenarios and plays them. An input is a name or a file, as typed. Each mistake in the
@@ -122,6 +123,8 @@ pub struct Linted {
     pub reach: Option<Duration>,
     /// What the user should know, each a line that says where it comes from.
     pub notes: Vec<String>,
+    /// The services whose downtime is what a user of `probes` finds; that of others is counted by their containers.
+    pub asked: BTreeSet<Text>,
 }
 
 impl Linted {

@@ -17,8 +17,8 @@ use super::simulation::{Plan, Played, Simulation, default_budget};
 use super::yaml::Source;
 use crate::engine::{Duration, SimTime, Text};
 use crate::timeline::{Assumption, Changed, Run};
-use crate::world::Blueprint;
-use std::collections::BTreeMap;
+use crate::world::{Blueprint, Probe};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -225,6 +225,17 @@ impl Game {
         let all = format!("{:?} {:?}{cut}", self.plan, self.given);
         let hash = blake3::hash(all.as_bytes()).to_hex();
         Text::from(&hash[..16])
+    }
+
+    /// The services that a user of `probes` asks, as in the run's availability.
+    pub fn asked_services(&self) -> BTreeSet<Text> {
+        let probes = self.plan.blueprint.users.iter().flat_map(|users| &users.probes);
+        let service = |probe: &Probe| match probe {
+            Probe::App(app) => Some(Text::from(format!("app/{app}"))),
+            Probe::Api(_) => Some(Text::word("api")),
+            Probe::Deploy(_) => None,
+        };
+        probes.filter_map(service).collect()
     }
 
     /// The assumed numbers that its runs rely on.
