@@ -161,6 +161,44 @@ fn changes(before: &[Share], after: &[Share]) -> BTreeMap<Rule, i64> {
 }
 
 #[test]
+fn who_only_looks_again_and_again_is_not_blamed_and_who_is_blamed_moves_it() {
+    let mut untold = 0;
+    for (name, platform, seed) in [
+        // A load balancer's check, a requeue, a probe of the cluster, an API server's members that dial each other.
+        ("control-plane-vm-deleted", "tkgs-2024", 1),
+        ("control-plane-vm-deleted", "tkgs-2024", 4),
+        ("control-plane-upgrade-vm-dies", "tkgs-2024", 1),
+        ("worker-vm-deleted", "tkgs-current", 2),
+        ("host-down", "tkgs-current", 2),
+    ] {
+        let of = |set: &[(String, String)]| {
+            let scenario = load(name).expect("embedded");
+            let game = Game::new(&scenario, Some(platform), set, None).expect("valid");
+            recovery(&game, seed)
+        };
+        let before = of(&[]);
+        let shares = sum_up(&before.parts);
+        let is_blamed =
+            |share: &&Share| share.count > 10 && share.length.scaled(4, 1) > before.whole();
+        let blamed = shares.iter().find(is_blamed);
+        assert!(blamed.is_none(), "{name} {seed}: {blamed:?}");
+        let top = &shares[0];
+        let Some(setting) = before.settings.get(top.rule) else {
+            untold += 1;
+            continue;
+        };
+        let more = top.length.scaled(3, 10).scaled(1, u64::try_from(top.count).expect("few"));
+        let Some(value) = raised(&setting.value, more) else { continue };
+        let after = of(&[(top.rule.to_owned(), value)]);
+        let moved = signed(after.whole()) - signed(before.whole());
+        let takes_over = sum_up(&after.parts)[0].rule != top.rule;
+        let moves = moved.abs() * 10 > signed(more);
+        assert!(moves || takes_over, "{name} {seed}: {} by {more}: {moved}", top.rule);
+    }
+    assert!(untold < 2, "of {untold} nothing tells what they waited for");
+}
+
+#[test]
 fn for_what_never_heals_it_names_what_was_tried_and_helped() {
     let patience = Duration::from_secs(20 * 60);
     let found = never(&game("apiserver-removed", &[]), 1, &Question::default(), patience, 2);

@@ -1,5 +1,6 @@
 //! One question about one run, and its answer.
 
+use super::news::News;
 use super::path::{self, Part};
 use crate::analysis::estimate::name_over_runs;
 use crate::analysis::{Milestone, milestones};
@@ -72,12 +73,10 @@ pub fn why(game: &Game, seed: u64, question: &Question) -> Result<Why, Unanswere
     let Some(milestone) = choose(&run, question) else {
         return Err(Unanswered::Never(Box::new(run)));
     };
-    let name = |process: u32| {
-        let place = usize::try_from(process).ok();
-        place.and_then(|place| names.get(place)).cloned().unwrap_or_default()
-    };
-    let end = ledger.of_entry(milestone.entry).expect("every entry since the beginning is noted");
-    let (mut parts, steps) = path::way(&ledger, end, first);
+    let end = last_that_matters(&run, &milestone);
+    let end = ledger.of_entry(end).expect("every entry since the beginning is noted");
+    let news = News::of(&run.timeline, &ledger, names, game.settings());
+    let (mut parts, steps) = path::way(&ledger, &news, end, first);
     // Everything may be well only when nothing is written: when a member of etcd has caught up, or an API
     // server has its connections to etcd again.
     let from = parts.last().map_or(first, |part| part.to);
@@ -85,7 +84,7 @@ pub fn why(game: &Game, seed: u64, question: &Question) -> Result<Why, Unanswere
         parts.push(Part { from, to: milestone.at, rule: UNWRITTEN, step: end });
     }
     let who =
-        parts.iter().map(|part| ledger.process(part.step).map_or(Text::EMPTY, name)).collect();
+        parts.iter().map(|part| ledger.process(part.step)).map(|who| news.name(who)).collect();
     // Where a silence began, the fault is no step of the way itself.
     let fault = run.timeline.happened().iter().find(|entry| entry.kind == *"Fault");
     let mut entries: BTreeSet<EntryId> = ledger.entries_of(&steps).collect();
@@ -135,6 +134,25 @@ impl Why {
         }
         led
     }
+}
+
+/// The entry that a milestone came with. Of a recovery that nothing was written of, the last that tells of what can be
+/// lacking: where a load balancer leads, who leads and what conditions say changes nothing of that.
+fn last_that_matters(run: &Run, milestone: &Milestone) -> EntryId {
+    let matters = |entry: &Entry| match entry.kind.as_str() {
+        "VM" | "Process" | "EtcdMember" | "Node" | "Pod" => {
+            !["log", "event"].contains(&entry.field.as_str())
+        }
+        "Machine" => ["exists", "phase", "nodeRef"].contains(&entry.field.as_str()),
+        _ => false,
+    };
+    let written = run.timeline.get(milestone.entry).map(|entry| entry.at);
+    if written == Some(milestone.at) {
+        return milestone.entry;
+    }
+    let upto = run.timeline.happened().iter().take_while(|entry| entry.id <= milestone.entry);
+    let last = upto.filter(|entry| matters(entry) && Some(entry.at) >= run.first_fault).last();
+    last.map_or(milestone.entry, |entry| entry.id)
 }
 
 /// The milestone that is asked for: the first of its name, or that of the object, which may have the name

@@ -7,6 +7,7 @@
 mod ask;
 mod graph;
 mod never;
+mod news;
 mod path;
 mod shares;
 

@@ -2,9 +2,10 @@
 //!
 //! Knows the ledger's steps only. What a rule is, and where it can be changed, is not known here.
 
-use crate::engine::{Duration, Rule, SimTime};
+use super::news::News;
+use crate::engine::{Duration, Rule, SimTime, Text};
 use crate::timeline::{Ledger, Step, StepId, Turn};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A stretch of time that was waited because of one rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,19 +27,66 @@ impl Part {
 /// The parts from a time to the event at the end of a step, in order. They add up to just the time
 /// between the two: each begins where the one before it ends.
 /// Beside them the steps that were taken.
-pub fn way(ledger: &Ledger, end: StepId, from: SimTime) -> (Vec<Part>, BTreeSet<StepId>) {
+pub fn way(
+    ledger: &Ledger,
+    news: &News,
+    end: StepId,
+    from: SimTime,
+) -> (Vec<Part>, BTreeSet<StepId>) {
     let at = ledger.at(end).unwrap_or(from);
-    let steps = BTreeSet::from([end]);
-    let faults = ledger.faults().collect();
-    let mut walk = Walk { ledger, from, upto: at, parts: Vec::new(), steps, faults };
+    let mut walk = Walk {
+        ledger,
+        news,
+        from,
+        upto: at,
+        parts: Vec::new(),
+        steps: BTreeSet::from([end]),
+        faults: ledger.faults().collect(),
+        places: BTreeSet::new(),
+        looks: BTreeMap::new(),
+        last: None,
+    };
     walk.back(end, from);
     walk.parts.reverse();
-    (walk.parts, walk.steps)
+    (honest(walk.parts, ledger), walk.steps)
+}
+
+/// How many looks in a row may be what somebody counts: a probe that has to fail eight times.
+const COUNTED: usize = 10;
+
+/// Who has looked more often than anybody counts, and did nothing else for long in between, waited for something that
+/// is not told apart.
+fn honest(parts: Vec<Part>, ledger: &Ledger) -> Vec<Part> {
+    let who = |part: &Part| (part.rule, ledger.process(part.step));
+    let mut told = Vec::new();
+    let mut rest = &parts[..];
+    while let Some((first, after)) = rest.split_first() {
+        if first.length() < DIAL {
+            told.push(*first);
+            rest = after;
+            continue;
+        }
+        let is_brief = |part: &Part| part.length() < LOOK || who(part) == who(first);
+        let row = 1 + after.iter().take_while(|part| is_brief(part)).count();
+        let looks =
+            rest[..row].iter().rposition(|part| who(part) == who(first)).unwrap_or_default();
+        let count = rest[..=looks].iter().filter(|part| who(part) == who(first)).count();
+        let taken = if count > COUNTED {
+            told.push(Part { from: first.from, rule: UNTOLD, ..rest[looks] });
+            looks + 1
+        } else {
+            told.push(*first);
+            1
+        };
+        rest = &rest[taken..];
+    }
+    told
 }
 
 /// A walk back through the ledger.
 struct Walk<'a> {
     ledger: &'a Ledger,
+    news: &'a News,
     /// Where it ends.
     from: SimTime,
     /// What is later is explained.
@@ -48,6 +96,12 @@ struct Walk<'a> {
     steps: BTreeSet<StepId>,
     /// When the scenario did something, and by which step.
     faults: Vec<(SimTime, StepId)>,
+    /// Of whom the way has told, from its end on.
+    places: BTreeSet<Text>,
+    /// When who looks by which rule was met last on the way.
+    looks: BTreeMap<(Rule, u32), SimTime>,
+    /// The wait that was met last.
+    last: Option<(Rule, u32)>,
 }
 
 impl Walk<'_> {
@@ -57,8 +111,13 @@ impl Walk<'_> {
         let mut asks = false;
         while self.upto > low {
             self.steps.insert(step);
+            self.meet(step);
             step = match self.ledger.step(step) {
-                Some(Step::Wait { before, at, rule, .. }) => {
+                Some(Step::Wait { before, at, rule, process }) => {
+                    if let Some(found) = self.found(*before, *at, (rule, *process)) {
+                        step = found;
+                        continue;
+                    }
                     // Where another time is to be reached, what had waited is known already.
                     asks |= *rule == ASKS && low == self.from;
                     let (began, before) = self.set_off(*before, *at, asks);
@@ -77,6 +136,52 @@ impl Walk<'_> {
             };
         }
         step
+    }
+
+    /// Notes of whom a step tells.
+    fn meet(&mut self, step: StepId) {
+        if let Some(Step::Wait { process, .. }) = self.ledger.step(step) {
+            self.places.extend(self.news.place(*process).map(Text::from));
+        }
+        let told: Vec<Text> = self.news.places_of(step).cloned().collect();
+        if !told.is_empty() {
+            // Something came of this look.
+            self.looks.clear();
+        }
+        self.places.extend(told);
+    }
+
+    /// Who has looked again by a timer of his own, after a look of which nothing came, has found what changed in
+    /// between: the step by which it did, from which the time is his who looked so late.
+    fn found(&mut self, before: StepId, at: SimTime, who: (Rule, u32)) -> Option<StepId> {
+        let began = self.ledger.at(before)?;
+        let is_own = self.ledger.process(before) == Some(who.1);
+        let shortest = if self.last == Some(who) { DIAL } else { LOOK };
+        self.last = Some(who);
+        if !is_own || at.since(began) < shortest || !self.news.may_pause(who.0) {
+            return None;
+        }
+        let next = self.looks.insert(who, at)?;
+        let change = self.news.between((at, next), &self.places, who.1)?;
+        if self.steps.contains(&change.step) {
+            return None;
+        }
+        let (step, at) = (change.step, change.at);
+        self.looks.clear();
+        self.forget_until(at);
+        Some(step)
+    }
+
+    /// What was explained before a time is not, after all.
+    fn forget_until(&mut self, at: SimTime) {
+        while let Some(last) = self.parts.last_mut().filter(|last| last.from < at) {
+            if last.to > at {
+                last.from = at;
+                break;
+            }
+            self.parts.pop();
+        }
+        self.upto = at;
     }
 
     /// When a wait began, and the step that set it off. Who asks again and again asks whatever happens: what
@@ -125,6 +230,14 @@ impl Walk<'_> {
 /// The rule of those who ask again and again, whatever they find.
 const ASKS: Rule = "users.askInterval";
 
+/// The shortest pause of one who looks again: what is shorter is on its way, or at work.
+const LOOK: Duration = Duration::from_millis(500);
+/// The same of one who does nothing else in between, as a member of etcd that dials another.
+const DIAL: Duration = Duration::from_millis(50);
+
+/// The rule of one who looked again and again, and of whose find nothing tells what it was.
+pub const UNTOLD: Rule = "somebody looked again and again; for what is not told apart";
+
 /// The rule of what was under way already when the ledger was opened.
 const BEFORE: Rule = "what was under way before";
 
@@ -142,7 +255,7 @@ mod tests {
     }
 
     fn read(ledger: &Ledger, end: StepId) -> Vec<(u64, u64, Rule)> {
-        let (found, _) = way(ledger, end, at(10));
+        let (found, _) = way(ledger, &News::default(), end, at(10));
         let seconds = |at: SimTime| at.since(SimTime::ZERO).as_secs();
         let whole = |part: &Part| (seconds(part.from), seconds(part.to), part.rule);
         assert!(found.windows(2).all(|two| two[0].to == two[1].from), "{found:?}");
@@ -173,6 +286,57 @@ mod tests {
         let due = wait(&mut ledger, sent, 15, "timer");
         assert_eq!(read(&ledger, due), [(10, 11, "message"), (11, 15, "timer")]);
         assert_eq!(read(&ledger, fault), []);
+    }
+
+    /// A wait that falls due for a process.
+    fn due(ledger: &mut Ledger, before: StepId, seconds: u64, of: (Rule, u32)) -> StepId {
+        let (rule, process) = of;
+        ledger.push(Step::Wait { before, at: at(seconds), rule, process })
+    }
+
+    /// A controller on a VM `s` looks every two seconds, from 12 to its find at `until`, of what a server on `c`
+    /// tells it.
+    fn looked(ledger: &mut Ledger, until: u64) -> StepId {
+        let mut tick = due(ledger, StepId::default(), 12, ("look", 1));
+        for seconds in (14..=until).step_by(2) {
+            tick = due(ledger, tick, seconds, ("look", 1));
+        }
+        let asked = due(ledger, tick, until, ("message", 2));
+        due(ledger, asked, until, ("message", 1))
+    }
+
+    const PROCESSES: [&str; 3] = ["other@o", "controller@s", "server@c"];
+
+    fn read_with(ledger: &Ledger, news: &News, end: StepId) -> Vec<(u64, u64, Rule)> {
+        let seconds = |at: SimTime| at.since(SimTime::ZERO).as_secs();
+        let (found, _) = way(ledger, news, end, at(10));
+        found.iter().map(|part| (seconds(part.from), seconds(part.to), part.rule)).collect()
+    }
+
+    #[test]
+    fn who_looks_again_and_again_has_waited_for_what_changed_before_his_find() {
+        let (mut ledger, fault) = opened();
+        let boot = due(&mut ledger, fault, 15, ("boot", 2));
+        let end = looked(&mut ledger, 20);
+        // Two more looks are what somebody counts, perhaps; of another place is no news.
+        let told = [(at(13), fault, "o"), (at(15), boot, "c"), (at(19), fault, "o")];
+        let news = News::made_up(&told, &PROCESSES);
+        let found = [(10, 15, "boot"), (15, 16, "look"), (16, 18, "look"), (18, 20, "look")];
+        assert_eq!(read_with(&ledger, &news, end), found);
+    }
+
+    #[test]
+    fn of_whose_find_nothing_tells_that_is_said_and_his_looks_are_not_blamed() {
+        let (mut ledger, _) = opened();
+        let end = looked(&mut ledger, 60);
+        let news = News::made_up(&[], &PROCESSES);
+        assert_eq!(read_with(&ledger, &news, end), [(10, 60, UNTOLD)]);
+        let few = looked(&mut ledger, 24);
+        let found = read_with(&ledger, &news, few);
+        assert!(
+            found.iter().all(|(_, _, rule)| *rule == "look"),
+            "a few may be counted: {found:?}"
+        );
     }
 
     #[test]

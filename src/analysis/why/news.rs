@@ -1,0 +1,129 @@
+//! What happened to whom, as the timeline tells it: where one who looks again and again has found something
+//! at last, that is what he had waited for.
+
+use super::ask::Settings;
+use crate::engine::{Rule, SimTime, Text};
+use crate::timeline::{Entry, Ledger, StepId, Timeline};
+use std::collections::BTreeSet;
+
+/// What was written down of a place: a VM, or who has its name (its Machine, its Node, its member of etcd).
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub at: SimTime,
+    pub step: StepId,
+    places: Vec<Text>,
+    /// The process that wrote it, as `kubelet@worker-0`, if one did.
+    by: Text,
+    /// Whether it says that a program runs, serves or leads, or that a VM is on.
+    is_of_program: bool,
+}
+
+/// All changes, in order.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    changes: Vec<Change>,
+    /// The names of all processes, by their numbers.
+    processes: Vec<Text>,
+    settings: Settings,
+}
+
+/// Where nothing of what is looked for is: what runs there serves all.
+const COMMON: [&str; 3] = ["laptop", "load-balancer", "vcenter"];
+
+impl News {
+    /// What a timeline tells, with the steps that it came by.
+    pub fn of(
+        timeline: &Timeline,
+        ledger: &Ledger,
+        processes: Vec<Text>,
+        settings: &Settings,
+    ) -> News {
+        let change = |entry: &Entry| {
+            let is_change = !["log", "event"].contains(&entry.field.as_str());
+            let is_of_program = ["Process", "EtcdMember", "VM"].contains(&entry.kind.as_str());
+            let step = ledger.of_entry(entry.id)?;
+            let places = places_of(entry);
+            let is_told = is_change && !places.is_empty();
+            is_told.then(|| Change {
+                at: entry.at,
+                step,
+                places,
+                by: entry.by.clone(),
+                is_of_program,
+            })
+        };
+        let changes = timeline.happened().iter().filter_map(change).collect();
+        News { changes, processes, settings: settings.clone() }
+    }
+
+    /// True if a rule may be a pause between two looks. What is drawn from a range each time is work, or on its way.
+    pub fn may_pause(&self, rule: Rule) -> bool {
+        self.settings.get(rule).is_none_or(|setting| !setting.value.contains(".."))
+    }
+
+    /// News that a test makes up: when, by which step, of which place.
+    #[cfg(test)]
+    pub fn made_up(told: &[(SimTime, StepId, &'static str)], processes: &[&'static str]) -> News {
+        let change = |(at, step, place): &(SimTime, StepId, &'static str)| Change {
+            at: *at,
+            step: *step,
+            places: vec![Text::word(place)],
+            by: Text::EMPTY,
+            is_of_program: true,
+        };
+        let processes = processes.iter().map(|name| Text::word(name)).collect();
+        News { changes: told.iter().map(change).collect(), processes, ..News::default() }
+    }
+
+    /// The name of a process, empty if there is none.
+    pub fn name(&self, process: Option<u32>) -> Text {
+        let place = process.and_then(|process| usize::try_from(process).ok());
+        place.and_then(|place| self.processes.get(place)).cloned().unwrap_or_default()
+    }
+
+    /// The place of a process.
+    pub fn place(&self, process: u32) -> Option<&str> {
+        let name = self.processes.get(usize::try_from(process).ok()?)?;
+        Some(place_of(name)).filter(|place| !COMMON.contains(place))
+    }
+
+    /// The latest change between two times, the second one included, of one of these places: first of a program
+    /// there, then of anything. What the process itself wrote is nothing that it had waited for.
+    pub fn between(
+        &self,
+        (after, until): (SimTime, SimTime),
+        places: &BTreeSet<Text>,
+        looks: u32,
+    ) -> Option<&Change> {
+        let own = usize::try_from(looks).ok().and_then(|place| self.processes.get(place));
+        let begin = self.changes.partition_point(|change| change.at <= after);
+        let end = self.changes.partition_point(|change| change.at <= until);
+        let fits = |change: &&Change| {
+            change.places.iter().any(|place| places.contains(place)) && Some(&change.by) != own
+        };
+        let all = || self.changes[begin..end].iter().rev().filter(fits);
+        all().find(|change| change.is_of_program).or_else(|| all().next())
+    }
+
+    /// The places that these entries' steps tell of.
+    pub fn places_of(&self, step: StepId) -> impl Iterator<Item = &Text> {
+        let all = self.changes.iter().filter(move |change| change.step == step);
+        all.flat_map(|change| &change.places)
+    }
+}
+
+/// Whom an entry tells of: of a load balancer's backends, who came or went.
+fn places_of(entry: &Entry) -> Vec<Text> {
+    if entry.kind == *"Endpoint" {
+        let [from, to] = [&entry.from, &entry.to].map(|value| value.as_text().unwrap_or_default());
+        let [from, to] = [from, to].map(|names| names.split(',').collect::<BTreeSet<&str>>());
+        return from.symmetric_difference(&to).map(|name| Text::from(*name)).collect();
+    }
+    let place = place_of(&entry.name);
+    Some(Text::from(place)).filter(|_| !COMMON.contains(&place)).into_iter().collect()
+}
+
+/// `control-plane-0` of `etcd@control-plane-0`, and a name without a place itself.
+fn place_of(name: &str) -> &str {
+    name.rsplit('@').next().unwrap_or(name)
+}
