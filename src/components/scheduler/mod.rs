@@ -3,9 +3,9 @@
 //! It knows Nodes and Pods as its watch shows them, and the Pods that it has bound itself and not
 //! heard of yet. Follows `k/k:pkg/scheduler`.
 //!
-//! Simplified: one Pod at a time, no preemption, no priorities; the score is the least allocated
-//! Node with the fewest Pods of the same labels.
+//! Simplified: one Pod at a time, no preemption, no priorities.
 
+mod choose;
 mod fit;
 mod leading;
 #[cfg(test)]
@@ -14,20 +14,21 @@ mod queue;
 mod requeue;
 #[cfg(test)]
 mod requeue_tests;
+mod score;
+#[cfg(test)]
+mod score_tests;
 #[cfg(test)]
 mod tests;
 
-use crate::api::kinds::{Condition, EventType, Node, Pod, Status};
+use crate::api::kinds::{Condition, EventType, Status};
 use crate::api::{Answered, ApiError, Kind, Object, ObjectKey, Selector, Verb};
 use crate::client::{
     Alarm, Client, ClientSettings, Delta, ElectionSettings, LeaderElection, News, Standing,
 };
-use crate::engine::{
-    Activity, Delay, Duration, Path, Phase, Purpose, Rhythm, Rule, Text, index_below,
-};
+use crate::engine::{Activity, Delay, Duration, Path, Phase, Purpose, Rhythm, Rule, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use crate::wire::Message;
-use fit::{Misfits, Occupied};
+use fit::Misfits;
 use queue::Queue;
 pub use requeue::Requeue;
 use requeue::{NodeChange, Refusals};
@@ -306,50 +307,6 @@ impl Scheduler {
         self.take_next(ctx);
     }
 
-    /// The Node with the best score among those that fit; ties are drawn.
-    fn choose(&self, object: &Object, pod: &Pod, ctx: &mut Ctx<Event>) -> Result<Text, Misfits> {
-        let mut misfits = Misfits::default();
-        let mut best: Vec<(u64, Text)> = Vec::new();
-        let nodes = self.client.caches.list(Kind::Node);
-        for (node, body) in nodes.filter_map(|node| Some((node, node.node()?))) {
-            let there = self.pods_on(node.name());
-            match fit::why_not(pod, object, node, body, &there) {
-                Some(why) => misfits.add(why),
-                None => {
-                    let score = score(object, body, &there);
-                    if best.first().is_none_or(|(top, _)| score > *top) {
-                        best.clear();
-                    }
-                    if best.first().is_none_or(|(top, _)| score == *top) {
-                        best.push((score, node.name().clone()));
-                    }
-                }
-            }
-        }
-        match best.len() {
-            0 => Err(misfits),
-            1 => Ok(best.swap_remove(0).1),
-            many => {
-                let chosen = index_below(many as u64, ctx.draw(TIE));
-                Ok(best.swap_remove(usize::try_from(chosen).expect("an index of a list")).1)
-            }
-        }
-    }
-
-    /// The Pods that take up room on a Node, bound or assumed.
-    fn pods_on(&self, node: &Text) -> Vec<Occupied<'_>> {
-        self.client
-            .caches
-            .list(Kind::Pod)
-            .filter_map(|object| Some((object, object.pod()?)))
-            .filter(|(object, pod)| {
-                let bound = self.assumed.get(object.key()).unwrap_or(&pod.node_name);
-                bound == node && !pod.phase.is_terminal()
-            })
-            .map(|(object, pod)| Occupied { object, pod })
-            .collect()
-    }
-
     fn bind(&mut self, object: &Arc<Object>, node: Text, ctx: &mut Ctx<Event>) {
         let key = object.key().clone();
         self.assumed.insert(key.clone(), node.clone());
@@ -433,13 +390,4 @@ fn has_left_its_node(delta: &Delta) -> bool {
         object.pod().is_some_and(|pod| !pod.node_name.is_empty() && !pod.phase.is_terminal())
     };
     delta.old.as_ref().is_some_and(is_there) && !delta.new.as_ref().is_some_and(is_there)
-}
-
-/// How good a Node is: free room in thousandths, less what it has of the same Pods.
-fn score(object: &Object, node: &Node, there: &[Occupied]) -> u64 {
-    let used: u64 = there.iter().map(|other| other.pod.template.requests.cpu_millis).sum();
-    let free = node.allocatable.cpu_millis.saturating_sub(used) * 1000
-        / node.allocatable.cpu_millis.max(1);
-    let same = there.iter().filter(|o| o.object.meta.labels == object.meta.labels).count() as u64;
-    (free + 10_000).saturating_sub(same * 1000)
 }

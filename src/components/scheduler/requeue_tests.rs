@@ -3,7 +3,7 @@
 use super::tests::{node, pod, settings};
 use super::*;
 use crate::api::WatchKind;
-use crate::api::kinds::{Taint, TaintEffect, taint};
+use crate::api::kinds::{Node, Taint, TaintEffect, taint};
 use crate::client::testing::Bench;
 use crate::infra::EndpointId;
 
