@@ -62,6 +62,7 @@ fn a_period_of_nothing_is_refused() {
         "kubernetes.noExecuteTaintPassPeriod",
         "kubernetes.nodeMonitorPeriod",
         "kubernetes.unschedulableCheck",
+        "kubernetes.backoffCheck",
         "kubernetes.controllerBackoffFirst",
         "kubernetes.relistBackoffFirst",
         "etcd.compactionInterval",

@@ -70,6 +70,7 @@ impl Scheduler {
         let message = Text::from(format!("{} became leader", self.election.identity()));
         let (lock, kind) = (self.election.lock().clone(), EventType::Normal);
         self.client.record(ctx, AGENT, kind, &lock, "LeaderElection", message);
+        self.run_queue(Start::Fresh, ctx);
         self.take_next(ctx);
     }
 }

@@ -7,6 +7,9 @@
 
 mod choose;
 mod fit;
+mod flushing;
+#[cfg(test)]
+mod flushing_tests;
 mod leading;
 #[cfg(test)]
 mod leading_tests;
@@ -25,7 +28,7 @@ use crate::api::{Answered, ApiError, Kind, Object, ObjectKey, Selector, Verb};
 use crate::client::{
     Alarm, Client, ClientSettings, Delta, ElectionSettings, LeaderElection, News, Standing,
 };
-use crate::engine::{Activity, Delay, Duration, Path, Phase, Purpose, Rhythm, Rule, Text};
+use crate::engine::{Delay, Duration, Purpose, Text};
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use crate::wire::Message;
 use fit::Misfits;
@@ -48,6 +51,8 @@ pub struct Settings {
     pub requeue: Requeue,
     /// Rule: a Pod that may fit now is tried in spite of its backoff while no other is to be.
     pub pops_backoff: bool,
+    /// How often it looks whose backoff is over.
+    pub backoff_check: Duration,
     /// After how long an unschedulable Pod is tried again without a reason, and how often it looks.
     pub unschedulable_timeout: Duration,
     pub unschedulable_check: Duration,
@@ -73,8 +78,6 @@ pub enum Event {
     Client(Alarm),
     /// Thinking about the Pod is over.
     Decide(ObjectKey),
-    /// A Pod's backoff is over.
-    BackoffOver(ObjectKey),
 }
 
 impl Event {
@@ -134,6 +137,7 @@ const UNSEEN: [Kind; 7] = [Kind::PersistentVolumeClaim; 7];
 const CYCLE: Purpose = Purpose(0);
 const TIE: Purpose = Purpose(1);
 const FLUSH: ActivityId = ActivityId(0);
+const FLUSH_BACKOFF: ActivityId = ActivityId(1);
 
 impl Scheduler {
     /// A scheduler with its API server, and how it stands if the run begins with it.
@@ -171,10 +175,7 @@ impl Scheduler {
             }
             Input::Due(Event::Client(alarm)) => self.client.on_alarm(ctx, alarm, &mut news),
             Input::Due(Event::Decide(pod)) => self.decide(&pod, ctx),
-            Input::Due(Event::BackoffOver(pod)) => {
-                self.queue.activate(&pod, ctx.now());
-                self.take_next(ctx);
-            }
+            Input::Tick(FLUSH_BACKOFF) => self.flush_backoff(ctx),
             Input::Tick(_) => self.flush(ctx),
             Input::Container(..)
             | Input::VmChanged(_)
@@ -211,15 +212,9 @@ impl Scheduler {
         for kind in UNSEEN {
             self.client.watch(ctx, kind, Selector::Named(Text::EMPTY));
         }
-        let activity = Activity {
-            rule: "kubernetes.unschedulableCheck",
-            period: self.settings.unschedulable_check,
-            jitter_percent: 0,
-            rhythm: Rhythm::Ticker,
-            path: Path::Own,
-        };
-        let phase = if start == Start::Steady { Phase::Stationary } else { Phase::AfterPause };
-        ctx.every(FLUSH, activity, phase);
+        if start == Start::Steady && self.election.is_leader() {
+            self.run_queue(start, ctx);
+        }
     }
 
     fn on_change(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
@@ -264,22 +259,14 @@ impl Scheduler {
         };
         let fit: Vec<ObjectKey> =
             self.queue.unschedulable_pods().filter(may_fit).map(|(key, _)| key.clone()).collect();
-        let woken = self.queue.wake(ctx.now(), ctx.cause(), |key, _| fit.contains(key));
-        self.wait_out(woken, ctx);
+        self.queue.wake(ctx.now(), ctx.cause(), |key, _| fit.contains(key));
+        self.take_woken(ctx);
     }
 
     /// Pods that have waited for very long are tried again without a reason.
     fn flush(&mut self, ctx: &mut Ctx<Event>) {
-        let woken = self.queue.flush(ctx.now(), self.settings.unschedulable_timeout);
-        self.wait_out(woken, ctx);
-    }
-
-    /// Some that may fit now have a backoff to wait out; the others are tried at once.
-    fn wait_out(&mut self, woken: Vec<(ObjectKey, (Rule, Duration))>, ctx: &mut Ctx<Event>) {
-        for (key, (rule, pause)) in woken {
-            ctx.after(rule, pause, Event::BackoffOver(key));
-        }
-        self.take_next(ctx);
+        self.queue.flush(ctx.now(), self.settings.unschedulable_timeout);
+        self.take_woken(ctx);
     }
 
     fn take_next(&mut self, ctx: &mut Ctx<Event>) {
@@ -337,8 +324,10 @@ impl Scheduler {
     fn not_bound(&mut self, key: ObjectKey, error: &ApiError, ctx: &mut Ctx<Event>) {
         self.assumed.remove(&key);
         self.room_is_free(ctx);
-        let Some((rule, pause)) = self.queue.fail(&key, ctx.now()) else { return };
-        ctx.after(rule, pause, Event::BackoffOver(key.clone()));
+        if !self.queue.fail(&key, ctx.now(), ctx.cause()) {
+            return;
+        }
+        self.take_woken(ctx);
         if let Some(object) = self.client.caches.get(&key).cloned() {
             let why = format!("running Bind plugin \"DefaultBinder\": {}", error.message);
             self.say_why(&object, "SchedulerError", why.into(), ctx);
@@ -348,8 +337,8 @@ impl Scheduler {
     /// A Pod takes up no room any more: who waits for that is tried.
     fn room_is_free(&mut self, ctx: &mut Ctx<Event>) {
         let may_fit = |_: &ObjectKey, refusals: Refusals| refusals.end_of_a_pod_may_help();
-        let woken = self.queue.wake(ctx.now(), ctx.cause(), may_fit);
-        self.wait_out(woken, ctx);
+        self.queue.wake(ctx.now(), ctx.cause(), may_fit);
+        self.take_woken(ctx);
     }
 
     fn give_up(&mut self, object: &Arc<Object>, misfits: &Misfits, ctx: &mut Ctx<Event>) {

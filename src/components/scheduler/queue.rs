@@ -21,6 +21,16 @@ pub struct Queue {
     pops_backoff: bool,
 }
 
+/// A Pod's turn comes after its backoff.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// What it goes back to.
+    pub cause: Cause,
+    /// What it has waited for, and until when.
+    pub rule: Rule,
+    pub until: SimTime,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     place: Place,
@@ -39,9 +49,6 @@ enum Place {
     Backoff,
     Unschedulable,
 }
-
-/// What is left of a pause, and what it is there for.
-type Left = (Rule, Duration);
 
 const BACKOFF: BackoffRules =
     BackoffRules { first: "kubernetes.podInitialBackoff", limit: "kubernetes.podMaxBackoff" };
@@ -104,40 +111,56 @@ impl Queue {
         }
     }
 
-    /// It could not be bound: the pause until the next try, unless the Pod is gone or bound all the
-    /// same. It grows with every try of this Pod that failed, whatever the reason.
+    /// It could not be bound: it is tried after a pause, unless the Pod is gone or bound all the same; true if
+    /// it is. The pause grows with every try of this Pod that failed, whatever the reason.
     ///
     /// Simplified: from 1.33 errors in a row count for themselves.
-    pub fn fail(&mut self, key: &ObjectKey, now: SimTime) -> Option<(Rule, Duration)> {
-        let waiting = self.pods.get_mut(key).filter(|w| w.place == Place::Binding)?;
+    pub fn fail(&mut self, key: &ObjectKey, now: SimTime, cause: Cause) -> bool {
+        let waiting = self.pods.get_mut(key).filter(|w| w.place == Place::Binding);
+        let Some(waiting) = waiting else { return false };
         (waiting.place, waiting.last_try) = (Place::Backoff, now);
-        Some(waiting.backoff.fail(&BACKOFF))
+        waiting.pause = waiting.backoff.fail(&BACKOFF);
+        waiting.cause.step = cause.step;
+        true
     }
 
-    /// Pods that may fit now, each with what is left of its backoff: those that are in it. The others
-    /// are tried as soon as their turn comes.
+    /// Pods that may fit now: those whose backoff is not over go on waiting for that, the others are
+    /// tried as soon as their turn comes.
     pub fn wake(
         &mut self,
         now: SimTime,
         cause: Cause,
         mut may_fit: impl FnMut(&ObjectKey, Refusals) -> bool,
-    ) -> Vec<(ObjectKey, Left)> {
-        self.leave_unschedulable(now, |key, waiting| may_fit(key, waiting.refusals), cause)
+    ) {
+        self.leave_unschedulable(now, |key, waiting| may_fit(key, waiting.refusals), cause);
     }
 
     /// Pods that have been unschedulable for too long.
-    pub fn flush(&mut self, now: SimTime, timeout: Duration) -> Vec<(ObjectKey, Left)> {
+    pub fn flush(&mut self, now: SimTime, timeout: Duration) {
         let has_waited = |_: &ObjectKey, waiting: &Waiting| waiting.last_try + timeout < now;
-        self.leave_unschedulable(now, has_waited, Cause::NONE)
+        self.leave_unschedulable(now, has_waited, Cause::NONE);
     }
 
-    /// A backoff is over: the Pod is tried as soon as its turn comes.
-    pub fn activate(&mut self, key: &ObjectKey, now: SimTime) {
-        if let Some(waiting) = self.pods.get_mut(key).filter(|w| w.place == Place::Backoff) {
-            waiting.place = Place::Active;
-            waiting.last_try = now;
-            self.active.push_back(key.clone());
+    /// Pods whose backoff is over when somebody looks are tried, in the order in which it ended;
+    /// `turn` says what each then goes back to.
+    pub fn flush_backoff(&mut self, now: SimTime, mut turn: impl FnMut(Turn) -> Cause) {
+        let in_backoff = self.pods.iter().filter(|(_, waiting)| waiting.place == Place::Backoff);
+        let over = in_backoff.filter(|(_, waiting)| !self.backs_off(waiting, now));
+        let mut over: Vec<(SimTime, ObjectKey)> =
+            over.map(|(key, waiting)| (waiting.until(), key.clone())).collect();
+        over.sort();
+        for (until, key) in over {
+            let Some(waiting) = self.pods.get_mut(&key) else { continue };
+            let (cause, (rule, _)) = (waiting.cause, waiting.pause);
+            waiting.cause = turn(Turn { cause, rule, until });
+            (waiting.place, waiting.last_try) = (Place::Active, now);
+            self.active.push_back(key);
         }
+    }
+
+    /// True while some Pod waits for the end of its backoff.
+    pub fn has_backoff(&self) -> bool {
+        self.pods.values().any(|waiting| waiting.place == Place::Backoff)
     }
 
     /// The Pod is bound, or gone.
@@ -157,23 +180,35 @@ impl Queue {
         now: SimTime,
         mut leaves: impl FnMut(&ObjectKey, &Waiting) -> bool,
         cause: Cause,
-    ) -> Vec<(ObjectKey, Left)> {
-        let mut left = Vec::new();
+    ) {
+        let pops_backoff = self.pops_backoff;
         for (key, waiting) in &mut self.pods {
             if waiting.place != Place::Unschedulable || !leaves(key, waiting) {
                 continue;
             }
             waiting.cause = cause;
-            if self.pops_backoff {
-                waiting.place = Place::Active;
-                waiting.last_try = now;
-                self.active.push_back(key.clone());
+            if waiting.until() > now && !pops_backoff {
+                waiting.place = Place::Backoff;
                 continue;
             }
-            waiting.place = Place::Backoff;
-            let (rule, pause) = waiting.pause;
-            left.push((key.clone(), (rule, (waiting.last_try + pause).since(now))));
+            (waiting.place, waiting.last_try) = (Place::Active, now);
+            self.active.push_back(key.clone());
         }
-        left
+    }
+
+    /// With `pops_backoff` the end of a backoff counts only with the end of the second that it is in
+    /// (`alignToWindow`), and looks come with whole seconds.
+    fn backs_off(&self, waiting: &Waiting, now: SimTime) -> bool {
+        match self.pops_backoff {
+            true => waiting.until() >= now,
+            false => waiting.until() > now,
+        }
+    }
+}
+
+impl Waiting {
+    /// When its backoff is over.
+    fn until(&self) -> SimTime {
+        self.last_try + self.pause.1
     }
 }

@@ -31,10 +31,13 @@ fn small(node: &mut Node) {
     node.allocatable.cpu_millis = 50;
 }
 
-/// What a timer starts falls due with the next step.
+/// What a timer starts falls due with the next step; with each second it looks who is out of backoff.
 fn pass(bench: &mut Bench<Scheduler, Event>, millis: u64) {
     for _ in 0..millis {
         bench.pass(Duration::from_millis(1));
+        if bench.bed.now.as_micros().is_multiple_of(1_000_000) {
+            bench.play(Input::Tick(FLUSH_BACKOFF));
+        }
     }
 }
 

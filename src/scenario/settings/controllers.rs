@@ -104,6 +104,7 @@ pub fn scheduler(all: &Catalog) -> scheduler::Settings {
             false => scheduler::Requeue::Prechecks,
         },
         pops_backoff: all.rule("kubernetes.schedulerPopFromBackoffQ"),
+        backoff_check: all.period("kubernetes.backoffCheck"),
         unschedulable_timeout: all.duration("kubernetes.unschedulableTimeout"),
         unschedulable_check: all.period("kubernetes.unschedulableCheck"),
         wording: match all.rule("kubernetes.schedulerNamesTaints") {
