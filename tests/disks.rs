@@ -1,8 +1,10 @@
-//! A process that writes to its disk, and what faults on the disk and signals do to it.
+//! A process that writes to its disk, and what faults on the disk and signals do to it; and what a
+//! cluster makes of a worker whose disk is full.
 
 use healsim::engine::{Duration, SimTime};
 use healsim::infra::{Ctx, DiskHealth, Input};
-use healsim::scenario::{blueprint, models};
+use healsim::scenario::{Game, Scenario, Source, blueprint, models};
+use healsim::timeline::{End, Entry, EntryId, Run};
 use healsim::world::{CustomProcess, Infra, World};
 use std::sync::{Arc, Mutex};
 
@@ -245,5 +247,89 @@ fn who_catches_sigterm_ends_in_its_own_way() {
         stage.until(9000);
         assert_eq!(stage.noted(), told);
         assert!(!stage.world.view().runs("writer", "worker-0"));
+    }
+}
+
+const FULL: &str = "
+apiVersion: healsim/v1
+kind: Scenario
+metadata: { name: full }
+spec:
+  platform: tkgs-2024
+  cluster: { workers: 4 }
+  workloads:
+    - { name: agent, kind: DaemonSet }
+    - { name: db, kind: StatefulSet, replicas: 3, repelEachOther: true }
+    - { name: dns, kind: DaemonSet, priorityClassName: system-node-critical }
+  faults:
+    - { at: 1m, fillDisk: { vm: worker-0 } }
+    - { at: 4m, freeDisk: { vm: worker-0 } }
+  until: 30m
+";
+
+/// The entries of Pods in which this field becomes this.
+fn pods<'a>(run: &'a Run, field: &'a str, to: &'a str) -> impl Iterator<Item = &'a Entry> {
+    let entries = run.timeline.entries().iter();
+    entries.filter(move |entry| {
+        entry.kind == *"Pod" && entry.field == *field && entry.to.as_text() == Some(to)
+    })
+}
+
+/// When something of worker-0 became this after the faults, and what led to it.
+fn worker(run: &Run, field: &str, to: &str) -> (SimTime, Option<EntryId>) {
+    let entries = run.timeline.entries().iter();
+    let mut found = entries.filter(|entry| {
+        (entry.kind.as_str(), entry.name.as_str()) == ("Node", "worker-0")
+            && entry.field == *field
+            && entry.to.as_text() == Some(to)
+            && Some(entry.at) > run.first_fault
+    });
+    let entry = found.next().unwrap_or_else(|| panic!("worker-0 {field} {to}"));
+    (entry.at, entry.cause)
+}
+
+/// The entry with which a fault struck.
+fn fault(run: &Run, kind: &str) -> EntryId {
+    let mut entries = run.timeline.entries().iter();
+    entries.find(|entry| entry.kind == *"Fault" && entry.name == *kind).expect("it struck").id
+}
+
+#[test]
+fn a_worker_with_a_full_disk_loses_its_pods_and_gets_them_back_five_minutes_after_there_is_room() {
+    for platform in ["tkgs-2024", "tkgs-current"] {
+        let scenario = Scenario::read(Source::embedded("full.yaml", FULL)).expect("a scenario");
+        let game = Game::new(&scenario, Some(platform), &[], None).expect("it fits");
+        for seed in 1..=3 {
+            let run = game.play(seed);
+            let what = format!("{platform}, seed {seed}");
+            assert_eq!((run.end, run.violated.len()), (End::Recovered, 0), "{what}");
+            let filled = fault(&run, "fillDisk");
+            // One of each that ran there and is not spared.
+            let ended = pods(&run, "DisruptionTarget", "True").filter(|entry| {
+                entry.reason == *"TerminationByKubelet" && entry.cause == Some(filled)
+            });
+            let mut ended: Vec<&str> = ended.map(|entry| &entry.name[..2]).collect();
+            ended.sort_unstable();
+            assert_eq!(ended, ["ag", "db", "we"], "{what}");
+            let dns = pods(&run, "phase", "Failed").find(|entry| entry.name.starts_with("dns"));
+            assert_eq!(dns, None, "{what}");
+            let failed = pods(&run, "phase", "Failed");
+            let agents = failed.filter(|entry| entry.name.starts_with("agent")).count();
+            assert!((8..=12).contains(&agents), "{what}: its pause doubles, {agents}");
+            // The next report of the Node says it, and the one after the pressure is over.
+            let (full, cause) = worker(&run, "DiskPressure", "True");
+            assert_eq!(cause, Some(filled), "{what}");
+            let (free, cause) = worker(&run, "DiskPressure", "False");
+            assert_eq!(cause, Some(fault(&run, "freeDisk")), "{what}");
+            let at = |minute: u64| SimTime::ZERO + Duration::from_secs(60 * minute);
+            let late = [full.since(at(1)), free.since(at(4))].map(|late| late.as_secs());
+            assert!(late[0] < 21 && (290..321).contains(&late[1]), "{what}: {late:?}");
+            let on_worker = pods(&run, "nodeName", "worker-0").last().expect("one comes back");
+            assert!(on_worker.at > free && run.recovered_at > Some(free), "{what}");
+            let web = run.availability.get("app/web").expect("it serves").unavailable;
+            assert!(web < Duration::from_secs(1), "{what}: it goes elsewhere");
+            let dense = game.clone().dense().play(seed);
+            assert_eq!(run.timeline.entries(), dense.timeline.entries(), "{what}");
+        }
     }
 }

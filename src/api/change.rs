@@ -218,7 +218,10 @@ impl Found {
 
     fn pod(&mut self, old: Option<&Pod>, new: &Pod) {
         let phase = |phase: PodPhase| Value::Text(Text::word(phase.name()));
-        self.field("phase", old.map_or(Value::Null, |old| phase(old.phase)), phase(new.phase));
+        let (before, after) = (old.map_or(Value::Null, |old| phase(old.phase)), phase(new.phase));
+        if before != after {
+            self.push("phase", before, after, new.reason.clone(), new.message.clone());
+        }
         self.field(
             "nodeName",
             text_of(old.map(|old| &old.node_name)),

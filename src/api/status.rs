@@ -27,9 +27,13 @@ fn node_status(node: &Node) -> String {
 }
 
 /// One word for phase, deletion and what the container says.
+///
+/// Simplified: of an evicted Pod whose container has run, `printPod` prints how that ended (`Error`,
+/// `Completed`), which nobody knows here.
 fn pod_status<'a>(object: &Object, pod: &'a Pod) -> &'a str {
     match pod.phase {
         PodPhase::Succeeded => "Completed",
+        PodPhase::Failed if !pod.reason.is_empty() => &pod.reason,
         PodPhase::Failed => pod.phase.name(),
         _ if object.meta.is_deleting() => "Terminating",
         _ if !pod.waiting.is_empty() => &pod.waiting,

@@ -6,6 +6,7 @@
 use super::{HostId, ProcessId};
 use crate::api::Uid;
 use crate::engine::{Duration, Owner, SimTime, Skew, Text};
+use crate::timeline::Cause;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -93,6 +94,8 @@ pub struct Disk {
     pub ill_since: Option<SimTime>,
     /// Nothing can be written to it any more.
     pub is_full: bool,
+    /// What filled it, or made room again, last.
+    pub room_changed: Cause,
     /// The files that were written or removed since anybody who watches was told.
     changed: Vec<Text>,
 }

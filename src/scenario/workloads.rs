@@ -29,6 +29,8 @@ pub struct WrittenWorkload {
     volume: Option<Spanned<bool>>,
     /// A StatefulSet's: `OrderedReady` if absent.
     pod_management_policy: Option<Spanned<String>>,
+    /// `priorityClassName`, if it is one of the system's.
+    priority_class_name: Option<Spanned<String>>,
     /// A Job's: for how long each of its Pods works.
     run_time: Option<Spanned<String>>,
     /// A Job's: 6 if absent.
@@ -40,6 +42,8 @@ const KINDS: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", "Job", "Pod"
 /// `terminationGracePeriodSeconds` and `backoffLimit` where nothing is said, as in Kubernetes.
 pub const GRACE: Duration = Duration::from_secs(30);
 const BACKOFF_LIMIT: u32 = 6;
+/// The priority classes whose Pods no kubelet evicts.
+pub const CRITICAL: [&str; 2] = ["system-cluster-critical", "system-node-critical"];
 /// More Pods of one workload are not a scenario of this release.
 pub const MOST_REPLICAS: u32 = 10_000;
 
@@ -63,6 +67,11 @@ impl WrittenWorkload {
             volume: self.volume(source, kind)?,
             requests: Resources { cpu_millis: 100, memory_mib: 128, pods: 1 },
             tolerations: Vec::new(),
+            is_critical: match self.priority_class_name.as_ref() {
+                None => false,
+                Some(class) => one_of(source, class, &CRITICAL, "priority class of the system")
+                    .map(|_| true)?,
+            },
             kind,
         })
     }
@@ -269,6 +278,7 @@ mod tests {
             "name: web, replicas: 2",
             "name: db, kind: StatefulSet, replicas: 3, podManagementPolicy: Parallel",
             "name: agent, kind: DaemonSet, runsOn: controlPlane",
+            "name: dns, replicas: 1, priorityClassName: system-cluster-critical",
             "name: backup, kind: Job, runTime: 5m, backoffLimit: 0",
             "name: lone, kind: Pod",
         ];
@@ -293,6 +303,11 @@ mod tests {
                 "only a StatefulSet",
             ),
             ("name: w, replicas: 1, runsOn: nodes", "nodes", "known: workers, controlPlane"),
+            (
+                "name: w, kind: Pod, priorityClassName: high",
+                "high",
+                "known: system-cluster-critical",
+            ),
             ("name: Web_1, replicas: 1", "Web", "lower-case letters"),
         ] {
             let column = 9 + line.find(at).expect("a part of the line");

@@ -34,6 +34,8 @@ pub const EVENTS: &[&str] = &[
     "ControlPlaneUnhealthy",
     "DeletingNode",
     "DetectedUnhealthy",
+    "Evicted",
+    "EvictionThresholdMet",
     "FailedAttachVolume",
     "FailedCreate",
     "FailedDaemonPod",

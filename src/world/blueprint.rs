@@ -136,6 +136,8 @@ pub struct Workload {
     pub requests: Resources,
     /// Beside those that every Pod gets.
     pub tolerations: Vec<Toleration>,
+    /// Its Pods' priority class is one of the system's two.
+    pub is_critical: bool,
 }
 
 /// Who looks after a workload's Pods.

@@ -54,9 +54,14 @@ impl Core {
         }
     }
 
-    /// A disk has no room left, or some again. What was written before is safe.
-    pub(super) fn fill_disk(&mut self, vm: VmId, is_full: bool) {
-        self.datacenter.vm_mut(vm).disk.is_full = is_full;
+    /// A disk has no room left, or some again. What was written before is safe. Who looks at it now and
+    /// then, and need not as long as there is room, looks again.
+    pub(super) fn fill_disk(&mut self, vm: VmId, is_full: bool, cause: Cause) {
+        let disk = &mut self.datacenter.vm_mut(vm).disk;
+        (disk.is_full, disk.room_changed) = (is_full, cause);
+        let processes = self.datacenter.processes.iter().filter(|(_, process)| process.vm == vm);
+        let ids: Vec<ProcessId> = processes.map(|(id, _)| id).collect();
+        ids.into_iter().for_each(|id| self.wake_tickers(id));
     }
 
     /// True for a process that was killed, and whose disk has not done what it waits for.

@@ -114,7 +114,7 @@ impl Infra<'_> {
 
     /// Fills a VM's disk, or makes room on it.
     pub fn fill_disk(&mut self, vm: VmId, is_full: bool) {
-        self.core.fill_disk(vm, is_full);
+        self.core.fill_disk(vm, is_full, self.cause);
     }
 
     /// Cuts a way: its packets are lost from now on.

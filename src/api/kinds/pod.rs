@@ -23,6 +23,9 @@ pub struct Pod {
     pub last_ended: Option<SimTime>,
     /// Why its container waits (`state.waiting.reason`); empty if it does not.
     pub waiting: Text,
+    /// Why the whole Pod is as it is (`status.reason`), and in which words; empty if nobody says.
+    pub reason: Text,
+    pub message: Text,
 }
 
 /// The part of a Pod's `spec` that its controller wrote.
@@ -41,6 +44,8 @@ pub struct PodTemplate {
     pub completes_after: Option<Duration>,
     /// Its exclusive volume, if it has one.
     pub volume: Option<VolumeSource>,
+    /// Its priority class is one of the system's two: no kubelet evicts it.
+    pub is_critical: bool,
 }
 
 /// Which taints a Pod tolerates; an empty key means every key.
@@ -65,7 +70,7 @@ pub enum PodPhase {
 }
 
 merge_fields!(Pod { node_name, required_node, template, tolerations, phase, started, pod_ip, restarts,
-    last_ended, waiting }
+    last_ended, waiting, reason, message }
     deep { conditions });
 
 impl PodPhase {
@@ -100,6 +105,8 @@ impl Pod {
             restarts: 0,
             last_ended: None,
             waiting: Text::EMPTY,
+            reason: Text::EMPTY,
+            message: Text::EMPTY,
         }
     }
 

@@ -2,24 +2,36 @@
 //!
 //! Its Pods are placed by the scheduler like all others, each with an affinity to its Node, and
 //! tolerate what their Node suffers: no eviction, no cordon. A Pod that terminates still has the
-//! place. Follows `k/k:pkg/controller/daemon`; rolling updates and the pause before a failed Pod is
-//! replaced again and again are not modeled.
+//! place. A Pod that has failed is deleted at once, and one that fails again on the same Node after a
+//! pause that doubles. Follows `k/k:pkg/controller/daemon`; rolling updates are not modeled.
 
 use super::claims::{Claim, Claims};
 use super::expectations::Expectations;
-use crate::api::kinds::{DaemonSet, Node, Pod, TaintEffect, Toleration, taint};
+use crate::api::kinds::{DaemonSet, Node, Pod, PodPhase, TaintEffect, Toleration, taint};
 use crate::api::{Answered, Kind, Meta, Object, ObjectKey, Verb};
-use crate::client::{Delta, Outcome, Reconciler, Reply, Step, View};
-use crate::engine::{Purpose, Text, name_suffix};
+use crate::client::{BackoffRules, Delta, Outcome, Reconciler, Reply, Step, View};
+use crate::engine::{Duration, Purpose, Rule, SimTime, Text, name_suffix};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The controller, with what it expects its watch to show soon.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct DaemonSetController {
+    settings: Settings,
     expected: Expectations,
     claims: Claims,
+    failures: Failures,
 }
+
+/// The pauses before a Pod is deleted that has failed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub failed_pods_first: Duration,
+    pub failed_pods_limit: Duration,
+}
+
+/// When a failed Pod of a set was deleted on a Node last, and the pause that began with that.
+type Failures = BTreeMap<(ObjectKey, Text), (SimTime, Duration)>;
 
 /// What is left to do in one turn, and the step that is under way.
 #[derive(Clone, Debug)]
@@ -27,7 +39,8 @@ pub enum State {
     Claim(Claim),
     Created(Plan),
     Deleted(ObjectKey, Plan),
-    Counted,
+    /// What is looked at again, and why.
+    Counted(Option<(Rule, Duration)>),
 }
 
 /// What one turn does, last first.
@@ -36,6 +49,8 @@ pub struct Plan {
     /// Nodes that need a Pod.
     create: Vec<Text>,
     delete: Vec<Arc<Object>>,
+    /// The shortest of the pauses that failed Pods are in.
+    look_again: Option<Duration>,
 }
 
 /// What a Node is to a DaemonSet.
@@ -49,8 +64,22 @@ pub enum Suits {
 }
 
 const POD_NAME: Purpose = Purpose(11);
+const FAILED_PODS: BackoffRules = BackoffRules {
+    first: "kubernetes.failedPodsBackoffFirst",
+    limit: "kubernetes.failedPodsBackoffLimit",
+};
 
 impl DaemonSetController {
+    /// A controller that has seen nothing.
+    pub fn new(settings: Settings) -> DaemonSetController {
+        DaemonSetController {
+            settings,
+            expected: Expectations::default(),
+            claims: Claims::default(),
+            failures: Failures::new(),
+        }
+    }
+
     /// The watch shows a Pod.
     pub fn observe(&mut self, delta: &Delta) {
         self.claims.observe(delta);
@@ -76,10 +105,11 @@ impl DaemonSetController {
             let verb = Verb::Delete { key: key.clone(), grace: None, uid: Some(pod.meta.uid) };
             return Step::ask(verb, State::Deleted(key, plan));
         }
-        self.count(&object, set, view)
+        let look_again = plan.look_again.map(|pause| (self.rule_of(pause), pause));
+        self.count(&object, set, look_again, view)
     }
 
-    fn plan(&self, object: &Object, set: &DaemonSet, view: &mut View) -> Plan {
+    fn plan(&mut self, object: &Object, set: &DaemonSet, view: &mut View) -> Plan {
         let mut plan = Plan::default();
         let pods = self.pods_by_node(object, view);
         let nodes: Vec<Arc<Object>> = view.local.list(Kind::Node).cloned().collect();
@@ -90,7 +120,7 @@ impl DaemonSetController {
             if suits == Suits::Run && there.is_empty() {
                 plan.create.push(node.name().clone());
             }
-            plan.delete.extend(leaving(object, node, suits, there, view));
+            self.plan_leaving(object, node, suits, there, &mut plan, view);
         }
         // A Pod that was never bound, and whose Node is gone.
         let is_gone = |node: &Text| view.local.named(Kind::Node, &Text::EMPTY, node).is_none();
@@ -122,7 +152,73 @@ impl DaemonSetController {
         all
     }
 
-    fn count(&self, object: &Arc<Object>, set: &DaemonSet, view: &View) -> Step<State> {
+    /// The Pods that are to go from a Node: all where none belongs, else those that have ended, and of
+    /// those that live all but the oldest, one that is bound before one that is not
+    /// (`podsShouldBeOnNode`).
+    fn plan_leaving(
+        &mut self,
+        set: &Object,
+        node: &Object,
+        suits: Suits,
+        there: &[Arc<Object>],
+        plan: &mut Plan,
+        view: &mut View,
+    ) {
+        let staying = there.iter().filter(|pod| !pod.meta.is_deleting()).cloned();
+        if suits == Suits::Not {
+            return plan.delete.extend(staying);
+        }
+        let has_ended = |pod: &Arc<Object>| pod.pod().is_some_and(|body| body.phase.is_terminal());
+        let (ended, mut live): (Vec<Arc<Object>>, Vec<Arc<Object>>) = staying.partition(has_ended);
+        for pod in ended {
+            let has_failed = pod.pod().is_some_and(|body| body.phase == PodPhase::Failed);
+            if has_failed && let Some(pause) = self.fails_again(set, node.name(), view.now) {
+                let shortest = plan.look_again.map_or(pause, |other| other.min(pause));
+                plan.look_again = Some(shortest);
+                continue;
+            }
+            warn_of_ended(set.key(), &pod, node.name(), view);
+            plan.delete.push(pod);
+        }
+        live.sort_by_cached_key(|pod| {
+            let is_unbound = pod.pod().is_none_or(|body| body.node_name.is_empty());
+            (is_unbound, pod.meta.created.to_whole_seconds(), pod.name().clone())
+        });
+        plan.delete.extend(live.into_iter().skip(1));
+    }
+
+    /// The pause that a Pod which has failed on a Node is in, if it is in one; else the next begins.
+    /// Whoever looks while it lasts looks again after as much as the whole pause, as `syncNodes` does.
+    fn fails_again(&mut self, set: &Object, node: &Text, now: SimTime) -> Option<Duration> {
+        let Settings { failed_pods_first: first, failed_pods_limit: limit } = self.settings;
+        let key = (set.key().clone(), node.clone());
+        let before = self.failures.get(&key).copied();
+        if let Some((since, pause)) = before
+            && now.since(since) < pause
+        {
+            return Some(pause);
+        }
+        let pause = match before {
+            // After two of the longest pauses it is forgotten.
+            Some((since, pause)) if now.since(since) <= limit * 2 => pause.doubled_up_to(limit),
+            _ => first,
+        };
+        self.failures.insert(key, (now, pause));
+        None
+    }
+
+    fn rule_of(&self, pause: Duration) -> Rule {
+        let Settings { failed_pods_first: first, failed_pods_limit: limit } = self.settings;
+        FAILED_PODS.of(pause, first, limit)
+    }
+
+    fn count(
+        &self,
+        object: &Arc<Object>,
+        set: &DaemonSet,
+        look_again: Option<(Rule, Duration)>,
+        view: &View,
+    ) -> Step<State> {
         let pods = self.pods_by_node(object, view);
         let (mut desired, mut current, mut ready) = (0, 0, 0);
         for node in view.local.list(Kind::Node) {
@@ -140,12 +236,10 @@ impl DaemonSetController {
         let Some(body) = changed.daemon_set_mut() else { return Step::done() };
         (body.desired, body.current, body.ready, body.available) = (desired, current, ready, ready);
         if changed == **object {
-            return Step::done();
+            return look_later(look_again);
         }
-        Step::write(
-            Verb::Patch { base: object.clone(), changed: Arc::new(changed) },
-            State::Counted,
-        )
+        let verb = Verb::Patch { base: object.clone(), changed: Arc::new(changed) };
+        Step::write(verb, State::Counted(look_again))
     }
 }
 
@@ -208,7 +302,7 @@ impl Reconciler for DaemonSetController {
                 view.event(key, "SuccessfulDelete", format!("Deleted pod: {}", pod.name));
                 self.go_on(key, plan, view)
             }
-            State::Counted => Step::done(),
+            State::Counted(look_again) => look_later(look_again),
         }
     }
 }
@@ -259,31 +353,9 @@ pub fn new_pod(object: &Object, set: &DaemonSet, name: Text, node: Text) -> Obje
     Object::new(meta, pod)
 }
 
-/// The Pods that are to go from a Node: all where none belongs, else those that have ended, and of
-/// those that live all but the oldest, one that is bound before one that is not
-/// (`podsShouldBeOnNode`).
-fn leaving(
-    set: &Object,
-    node: &Object,
-    suits: Suits,
-    there: &[Arc<Object>],
-    view: &mut View,
-) -> Vec<Arc<Object>> {
-    let staying = there.iter().filter(|pod| !pod.meta.is_deleting()).cloned();
-    if suits == Suits::Not {
-        return staying.collect();
-    }
-    let has_ended = |pod: &Arc<Object>| pod.pod().is_some_and(|body| body.phase.is_terminal());
-    let (mut leave, mut live): (Vec<Arc<Object>>, Vec<Arc<Object>>) = staying.partition(has_ended);
-    for pod in &leave {
-        warn_of_ended(set.key(), pod, node.name(), view);
-    }
-    live.sort_by_cached_key(|pod| {
-        let is_unbound = pod.pod().is_none_or(|body| body.node_name.is_empty());
-        (is_unbound, pod.meta.created.to_whole_seconds(), pod.name().clone())
-    });
-    leave.extend(live.into_iter().skip(1));
-    leave
+/// Ends a turn; the object is looked at again after this.
+fn look_later(look_again: Option<(Rule, Duration)>) -> Step<State> {
+    Step::Done(look_again.map_or_else(Outcome::done, |(rule, pause)| Outcome::after(rule, pause)))
 }
 
 fn warn_of_ended(set: &ObjectKey, pod: &Object, node: &Text, view: &mut View) {

@@ -38,7 +38,8 @@ mod taint_eviction;
 mod tests;
 
 pub use attach_detach::VolumeSettings;
-pub use daemon_set::{Suits, suits as daemon_suits, tolerations as daemon_tolerations};
+pub use daemon_set::{Settings as DaemonSetSettings, Suits};
+pub use daemon_set::{suits as daemon_suits, tolerations as daemon_tolerations};
 pub use deployment::ScalingWords;
 pub use job::{Completion, Settings as JobSettings, TRACKING, Termination};
 pub use node_lifecycle::NoExecute;
@@ -117,6 +118,7 @@ pub struct Settings {
     /// Tries of a write that fails, and the pause between them.
     pub write_retries: u32,
     pub write_retry_pause: Duration,
+    pub daemon_set: daemon_set::Settings,
     pub job: job::Settings,
     pub scaling_words: ScalingWords,
     /// The pause after a Service whose endpoints could not all be written, and the longest.
@@ -291,7 +293,11 @@ impl ControllerManager {
             ),
             replica_sets: Shell::new(REPLICA_SETS, ReplicaSetController::default(), shell),
             stateful_sets: Shell::new(STATEFUL_SETS, StatefulSetController::default(), shell),
-            daemon_sets: Shell::new(DAEMON_SETS, DaemonSetController::default(), shell),
+            daemon_sets: Shell::new(
+                DAEMON_SETS,
+                DaemonSetController::new(settings.daemon_set),
+                shell,
+            ),
             jobs: Shell::new(
                 JOBS,
                 JobController::new(settings.job),

@@ -90,6 +90,7 @@ pub fn settings() -> Settings {
         lookup_timeout: Some(Duration::from_secs(10)),
         scaling_words: ScalingWords::FromTo,
         endpoint_slice_backoff: Backoff::new(secs(1), secs(1000)),
+        daemon_set: DaemonSetSettings { failed_pods_first: secs(1), failed_pods_limit: secs(900) },
         job: JobSettings {
             backoff_first: secs(10),
             backoff_limit: secs(600),

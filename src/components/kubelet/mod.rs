@@ -8,8 +8,12 @@
 //! lease loop     tick ── PUT ─ ok ─> rest      5 failures ─> GET, 200 ms .. 7 s apart ─> PUT
 //! status loop    tick ── GET ── PATCH if anything changed, or 5 min have passed ─> rest
 //! pods           watch ─> pull, start ─> Running        deleted ─> stop ─> DELETE grace 0
+//! evictions      tick ── disk is full ─> stop a Pod ─> Failed
 //! ```
 
+mod eviction;
+#[cfg(test)]
+mod eviction_tests;
 mod forward;
 #[cfg(test)]
 mod forward_tests;
@@ -37,6 +41,7 @@ mod volumes;
 #[cfg(test)]
 mod volumes_tests;
 
+pub use eviction::EvictionSettings;
 pub use restarts::{Rechecks, RestartSettings};
 pub use static_pods::StaticPodSettings;
 pub use status::own_labels;
@@ -49,6 +54,7 @@ use crate::engine::{
 };
 use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use crate::wire::Message;
+use eviction::Evictions;
 use forward::Forwards;
 use lease::LeaseLoop;
 use pods::Pods;
@@ -80,8 +86,7 @@ pub struct Settings {
     pub status_report: Duration,
     pub status_report_jitter_percent: u64,
     pub status_retries: u32,
-    /// `evictionPressureTransitionPeriod`.
-    pub pressure_transition: Duration,
+    pub eviction: EvictionSettings,
     pub status_reads: StatusReads,
     /// A runtime that was not looked at for longer than this is not healthy.
     pub pleg_threshold: Duration,
@@ -135,7 +140,7 @@ pub enum StatusReads {
     OwnWatch,
 }
 
-/// How long the containers of a Pod have that was deleted with a grace period of 0.
+/// How long the containers of a Pod have that was deleted with a grace period of 0, or is evicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForcedGrace {
     /// As long as if nobody had said so: 0 counts as no answer.
@@ -171,6 +176,8 @@ pub enum Event {
     ProgramSeen(Text),
     /// The grace period of a container without a Pod is over.
     KillOrphan(Text),
+    /// Look whether what an evicted Pod has left is cleared away.
+    LookAtEvicted(Uid),
     /// A probe has had its time.
     ProbeLate(Text, ProbeKind, u32),
     /// Try to write a mirror Pod again.
@@ -206,6 +213,7 @@ pub struct Kubelet {
     pods: Pods,
     volumes: Volumes,
     statics: StaticPods,
+    evictions: Evictions,
     forwards: Forwards,
     /// When this process was started.
     started: SimTime,
@@ -244,6 +252,7 @@ impl Kubelet {
             pods: Pods::default(),
             volumes: Volumes::default(),
             statics: StaticPods::default(),
+            evictions: Evictions::default(),
             forwards: Forwards::default(),
             started: SimTime::ZERO,
             storage_asked: SimTime::ZERO,
@@ -261,6 +270,7 @@ impl Kubelet {
             Input::Started(start) => return self.start(start, ctx),
             Input::Tick(LEASE) => return self.renew_lease(ctx),
             Input::Tick(STATUS) => return self.sync_status(ctx),
+            Input::Tick(eviction::PASS) => return self.eviction_pass(ctx),
             Input::Tick(activity) => return self.probe(activity, ctx),
             Input::Message(from, Message::Forward(id, call)) => {
                 return self.forward(from, id, call, ctx);
@@ -292,6 +302,7 @@ impl Kubelet {
             Input::FileChanged(_) => return self.read_manifests(Start::Fresh, ctx),
             Input::Due(Event::StaticPod(name, due)) => self.static_pod_due(&name, due, ctx),
             Input::Due(Event::ProgramSeen(name)) => self.program_seen(&name, ctx),
+            Input::Due(Event::LookAtEvicted(pod)) => self.look_at_evicted(pod, ctx),
             Input::Due(Event::KillOrphan(name)) => self.kill_orphan(name, ctx),
             Input::Due(Event::ProbeLate(name, kind, number)) => {
                 self.probe_late(&name, kind, number, ctx);
@@ -329,6 +340,7 @@ impl Kubelet {
     }
 
     fn begin(&mut self, start: Start, ctx: &mut Ctx<Event>) {
+        self.start_evictions(start, ctx);
         self.start_status(start, ctx);
         self.start_lease(start, ctx);
         self.start_pods(start, ctx);

@@ -4,6 +4,7 @@
 //! when it returns. Simplified: one container per Pod, which never crashes; a Job's ends well; a Pod
 //! that is stopped goes without a last `Succeeded`.
 
+use super::eviction::{Evicted, say_failed_for};
 use super::{AGENT, Asked, Event, ForcedGrace, Kubelet, Start};
 use crate::api::kinds::{Condition, Pod, PodPhase, Status};
 use crate::api::{Object, ObjectKey, Uid, Verb};
@@ -41,6 +42,8 @@ struct Taken {
     lost: bool,
     /// What is being written is not the last word.
     more_to_say: bool,
+    /// It was ended, or never begun, for the sake of the Node.
+    evicted: Option<Evicted>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,10 +104,16 @@ impl Kubelet {
         }
         let terminal = object.pod().is_some_and(|pod| pod.phase.is_terminal());
         let runs = ctx.runs_container(uid);
+        let mut evicted = None;
         let stage = match () {
             () if runs => Stage::Running,
             () if ctx.completed_container(uid) || is_lost(object) => Stage::Stopped,
             () if terminal || object.meta.is_deleting() => Stage::Stopped,
+            () if !object.pod().is_some_and(|pod| self.admits(pod)) => {
+                evicted = Some(Evicted::Refused);
+                self.say_evicted(key, Evicted::Refused, ctx);
+                Stage::Stopped
+            }
             () => {
                 let delay = ctx.draw_delay(POD_SYNC, self.settings.pod_sync);
                 ctx.after("kubernetes.podSync", delay, Event::StartPod(key.clone()));
@@ -114,7 +123,7 @@ impl Kubelet {
         if stage != Stage::Stopped {
             self.hold_volume(object, runs, ctx);
         }
-        let lost = stage == Stage::Stopped && !ctx.completed_container(uid);
+        let lost = stage == Stage::Stopped && !ctx.completed_container(uid) && evicted.is_none();
         let (writing, reported, correcting, more_to_say) = (false, false, false, false);
         // What has run, and does not run any more, is started again.
         let again =
@@ -127,9 +136,42 @@ impl Kubelet {
         // The runtime takes containers that it finds gone for ended when it looks
         // (`containerd/containerd:internal/cri/server/restart.go`).
         let ended = again.then(|| ctx.wall_clock());
-        let taken =
-            Taken { uid, stage, writing, restarts, ended, reported, correcting, lost, more_to_say };
+        let taken = Taken {
+            uid,
+            stage,
+            writing,
+            restarts,
+            ended,
+            reported,
+            correcting,
+            lost,
+            more_to_say,
+            evicted,
+        };
         self.pods.taken.insert(key.clone(), taken);
+    }
+
+    /// The Pods that may be ended for the Node's sake.
+    pub(super) fn evictable(&self) -> Vec<(ObjectKey, Uid)> {
+        let may_end = |key: &ObjectKey| {
+            let object = self.client.caches.get(key).filter(|object| !object.meta.is_deleting());
+            object.and_then(|it| it.pod()).is_some_and(|pod| !pod.template.is_critical)
+        };
+        let active = self.pods.taken.iter().filter(|(key, taken)| {
+            matches!(taken.stage, Stage::Starting | Stage::Running) && may_end(key)
+        });
+        active.map(|(key, taken)| (key.clone(), taken.uid)).collect()
+    }
+
+    /// Ends a Pod for the Node's sake; its object stays, and is told when nothing runs any more.
+    pub(super) fn evict(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
+        let object = self.client.caches.get(key).cloned();
+        let grace = self.grace_of_forced(object.as_deref());
+        if let Some(taken) = self.pods.taken.get_mut(key) {
+            taken.evicted = Some(Evicted::ForRoom);
+            let uid = taken.uid;
+            self.stop(key, uid, grace, ctx);
+        }
     }
 
     pub(super) fn start_pod(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
@@ -155,6 +197,9 @@ impl Kubelet {
 
     /// The container runtime reports.
     pub(super) fn container_changed(&mut self, pod: Uid, running: bool, ctx: &mut Ctx<Event>) {
+        if !running {
+            self.evicted_ended(pod, ctx);
+        }
         let found = self.pods.taken.iter_mut().find(|(_, taken)| taken.uid == pod);
         let Some((key, taken)) = found else {
             if !running {
@@ -207,8 +252,15 @@ impl Kubelet {
                 self.report_pod(key, &object, say_lost, ctx);
             }
             (None, Stage::Stopped) => {
+                if taken.evicted.is_some() {
+                    self.must_unmount(taken.uid, ctx);
+                }
                 let completed = ctx.completed_container(taken.uid);
-                let say = if completed { say_succeeded } else { say_failed };
+                let say = |pod: &mut Pod, now| match taken.evicted {
+                    Some(why) => say_failed_for(pod, why, now),
+                    None if completed => say_succeeded(pod, now),
+                    None => say_failed(pod, now),
+                };
                 self.report_pod(key, &object, say, ctx);
             }
             _ => {}
@@ -247,6 +299,7 @@ impl Kubelet {
         }
         ctx.stop_container(uid, "kubernetes.containerStop", time);
         if !runs {
+            self.evicted_ended(uid, ctx);
             self.sync_pod(key, ctx);
         }
     }
@@ -314,7 +367,7 @@ impl Kubelet {
         }
     }
 
-    /// How long a Pod has that was deleted with a grace period of 0, by this release.
+    /// How long a Pod has that was deleted with a grace period of 0, or is evicted, by this release.
     fn grace_of_forced(&self, last: Option<&Object>) -> Duration {
         let least = self.settings.static_pods.orphan_grace;
         let own = last.and_then(Object::pod).map(|pod| pod.template.grace);

@@ -29,8 +29,6 @@ pub struct StatusLoop {
     /// How long after the report that is under way that will be.
     next_report: Duration,
     tries: u32,
-    /// Until when it says that its disk is full, as it was when it last looked.
-    pressed_until: SimTime,
     /// True while a pass is under way.
     busy: bool,
     /// Something changed while a pass was under way.
@@ -71,7 +69,6 @@ impl Default for StatusLoop {
             report_at: SimTime::ZERO,
             next_report: Duration::ZERO,
             tries: 0,
-            pressed_until: SimTime::ZERO,
             busy: false,
             again: false,
         }
@@ -120,7 +117,6 @@ impl Kubelet {
         // The admission plugin TaintNodesByCondition puts it on every new Node.
         let added = Some(ctx.wall_clock());
         node.taints.push(Taint::new(taint::NOT_READY, TaintEffect::NoSchedule, added));
-        self.look_at_disk(ctx);
         self.set_conditions(&mut node, None, ctx);
         let verb = Verb::Create(Arc::new(Object::new(meta, node)));
         self.beat(verb, Beat::Status(Asked::Registration), STATUS, ctx);
@@ -222,7 +218,7 @@ impl Kubelet {
     fn report(&mut self, node: Arc<Object>, ctx: &mut Ctx<Event>) {
         self.status.is_gone = false;
         let mut changed = Object::clone(&node);
-        self.look_at_disk(ctx);
+        self.name_cause_of_pressure(&node, ctx);
         let unknown = self.runtime_unchecked(&node, ctx).map(Text::word);
         let stale = unknown.or(self.pleg_silence(ctx).map(Text::from));
         let news = changed.node_mut().is_some_and(|body| {
@@ -276,7 +272,7 @@ impl Kubelet {
                 "KubeletHasSufficientMemory",
                 "kubelet has sufficient memory available",
             ),
-            match ctx.now() < self.status.pressed_until {
+            match self.disk_pressure().0 {
                 true => (
                     "DiskPressure",
                     Status::True,
@@ -309,14 +305,12 @@ impl Kubelet {
         news
     }
 
-    /// The eviction manager's look (`k/k:pkg/kubelet/eviction/eviction_manager.go`): a full disk is
-    /// under pressure, and stays so for a while after there is room again.
-    ///
-    /// Simplified: it looks when a report is due, where the real one has its own passes every 10 s;
-    /// the disk is full of what is not its own, so no Pod is evicted and no image removed for it.
-    fn look_at_disk(&mut self, ctx: &Ctx<Event>) {
-        if ctx.disk().is_full {
-            self.status.pressed_until = ctx.now() + self.settings.pressure_transition;
+    /// If a report says that its disk has become full, or has room again, it goes back to that.
+    fn name_cause_of_pressure(&self, node: &Object, ctx: &mut Ctx<Event>) {
+        let (is_pressed, cause) = self.disk_pressure();
+        let said = node.node().is_some_and(|node| node.conditions.is("DiskPressure", Status::True));
+        if said != is_pressed {
+            ctx.turn_of(cause, None);
         }
     }
 

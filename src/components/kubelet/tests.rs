@@ -33,7 +33,12 @@ pub(super) fn settings() -> Settings {
         status_jitter_percent: 4,
         status_report: secs(300),
         status_report_jitter_percent: 0,
-        pressure_transition: secs(300),
+        eviction: EvictionSettings {
+            period: secs(10),
+            transition: secs(300),
+            cleanup_period: secs(1),
+            cleanup_limit: secs(30),
+        },
         status_retries: 5,
         registration_first: millis(100),
         registration_limit: secs(7),

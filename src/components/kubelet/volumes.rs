@@ -229,6 +229,11 @@ impl Kubelet {
         }
     }
 
+    /// True if a volume is mounted for a Pod, or is to be.
+    pub(super) fn holds_volume(&self, pod: Uid) -> bool {
+        self.volumes.of.contains_key(&pod)
+    }
+
     /// True while a stopped Pod's volume has to be unmounted, which begins now.
     pub(super) fn must_unmount(&mut self, pod: Uid, ctx: &mut Ctx<Event>) -> bool {
         let Some(held) = self.volumes.of.get_mut(&pod) else { return false };

@@ -189,11 +189,18 @@ fn pod_json(pod: &Pod) -> (Value, Value) {
         "conditions": conditions(&pod.conditions, false),
         "phase": pod.phase.name(),
     });
-    if let (false, Some(status)) = (pod.node_name.is_empty(), status.as_object_mut()) {
+    // Of a Pod that its kubelet refused no container is known.
+    let is_refused = pod.phase == PodPhase::Failed && pod.started.is_none();
+    let has_container = !pod.node_name.is_empty() && !is_refused;
+    if let (true, Some(status)) = (has_container, status.as_object_mut()) {
         status.insert("containerStatuses".to_owned(), json!([container_json(pod)]));
     }
     if let (Some(started), Some(status)) = (pod.started, status.as_object_mut()) {
         status.insert("startTime".to_owned(), time(started));
+    }
+    if let (false, Some(status)) = (pod.reason.is_empty(), status.as_object_mut()) {
+        status.insert("message".to_owned(), json!(pod.message));
+        status.insert("reason".to_owned(), json!(pod.reason));
     }
     (spec, status)
 }

@@ -72,6 +72,9 @@ fn a_pods_status_is_one_word_for_phase_deletion_and_container() {
         object.meta.deletion = deleted.then_some(deletion);
         let cells = row(SimTime::ZERO, &object, Form::Table);
         assert_eq!(cells[2], status, "{} on {node:?}, deleted: {deleted}", phase.name());
+        object.pod_mut().expect("a Pod").reason = Text::word("Evicted");
+        let cells = row(SimTime::ZERO, &object, Form::Table);
+        assert_eq!(cells[2] == "Evicted", phase == PodPhase::Failed, "{}", phase.name());
     }
 }
 
@@ -168,6 +171,16 @@ fn a_pod_has_one_container_whose_status_says_how_it_is() {
     assert_eq!(last["terminated"]["finishedAt"], rfc3339(at(90)));
     let state = &crashes["status"]["containerStatuses"][0]["state"];
     assert_eq!(state["waiting"]["reason"], "CrashLoopBackOff");
+    let refused = pod(|pod| {
+        (pod.node_name, pod.phase) = (Text::word("w"), PodPhase::Failed);
+        (pod.reason, pod.message) = (Text::word("Evicted"), Text::word("Pod was rejected"));
+    });
+    let status = &refused["status"];
+    assert_eq!(
+        (&status["reason"], &status["message"]),
+        (&"Evicted".into(), &"Pod was rejected".into())
+    );
+    assert!(status["containerStatuses"].is_null(), "it never had one: {status}");
 }
 
 #[test]

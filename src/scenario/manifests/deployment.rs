@@ -58,6 +58,7 @@ impl Manifests {
             volume: taken.volume,
             requests: taken.requests,
             tolerations: taken.tolerations,
+            is_critical: taken.is_critical,
         };
         self.workloads.push(OwnWorkload { workload, labels, place: reader.place(root.place) });
         Ok(())

@@ -188,6 +188,15 @@ impl<'a> Fields<'a> {
         node.map(|node| self.reader.text(node, &self.path_of(name))).transpose()
     }
 
+    /// A text within, if it is one of these; any other stays unread.
+    pub fn one_of(&self, name: &str, known: &[&str]) -> Option<Placed<&'a str>> {
+        let at = self.entries.iter().position(|(key, _)| key.name == name)?;
+        let node = &self.entries[at].1;
+        let value = self.reader.text(node, name).ok().filter(|value| known.contains(value))?;
+        self.read[at].set(true);
+        Some(Placed { value, place: node.place })
+    }
+
     /// A list within; empty if it is absent.
     pub fn list(&self, name: &str) -> Result<&'a [Node], Mistake> {
         let node = self.get(name);

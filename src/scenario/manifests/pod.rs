@@ -8,7 +8,7 @@ use crate::api::Labels;
 use crate::api::kinds::{Resources, TaintEffect, Toleration, VolumeSource, label, taint};
 use crate::engine::{Duration, Text};
 use crate::scenario::mistake::{Mistake, crop};
-use crate::scenario::workloads::GRACE;
+use crate::scenario::workloads::{CRITICAL, GRACE};
 use crate::world::RunsOn;
 
 /// What is played of a Pod.
@@ -20,6 +20,7 @@ pub struct TakenPod {
     pub volume: Option<VolumeSource>,
     pub requests: Resources,
     pub tolerations: Vec<Toleration>,
+    pub is_critical: bool,
 }
 
 const PREFERENCE: &str = "preferences of the scheduler are left out; only what is required counts";
@@ -97,6 +98,10 @@ impl Manifests {
             let value = grace.value.to_string();
             self.take(pod, key("terminationGracePeriodSeconds"), value, grace.place);
         }
+        let critical = pod.one_of("priorityClassName", &CRITICAL);
+        if let Some(class) = &critical {
+            self.take(pod, key("priorityClassName"), class.value.to_owned(), class.place);
+        }
         let taken = TakenPod {
             runs_on: self.runs_on(pod, key)?,
             repel_each_other: self.repels(pod, key, labels)?,
@@ -104,6 +109,7 @@ impl Manifests {
             volume: self.volume(pod, key, replicas)?,
             requests: self.requests(pod, key)?,
             tolerations: self.tolerations(pod, key)?,
+            is_critical: critical.is_some(),
         };
         pod.finish(MATTERS, HARMLESS);
         Ok(taken)

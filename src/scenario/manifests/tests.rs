@@ -354,7 +354,14 @@ fn a_deployment_is_read_with_what_decides_about_its_pods() {
     ");
     let own = &read(WEB).expect("a Deployment").workloads[0].workload;
     assert_eq!((own.requests.cpu_millis, own.requests.memory_mib), (750, 1024));
-    assert!(own.repel_each_other && own.tolerations.len() == 1);
+    assert!(own.repel_each_other && own.tolerations.len() == 1 && !own.is_critical);
+    let critical = WEB.replacen("high", "system-node-critical", 1);
+    let words = taken(&critical);
+    assert!(
+        words.contains("Deployment/shop priorityClassName = system-node-critical (11)"),
+        "{words}"
+    );
+    assert!(read(&critical).expect("a Deployment").workloads[0].workload.is_critical);
     for (from, to, place, words) in [
         ("replicas: 4", "replicas: four", "5:13", "`four` stands here; write a whole number"),
         (

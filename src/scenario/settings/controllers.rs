@@ -62,6 +62,10 @@ pub fn controller_manager(all: &Catalog, has_machines: bool) -> controller_manag
             period("endpointSliceBackoffFirst"),
             period("endpointSliceBackoffLimit"),
         ),
+        daemon_set: controller_manager::DaemonSetSettings {
+            failed_pods_first: period("failedPodsBackoffFirst"),
+            failed_pods_limit: period("failedPodsBackoffLimit"),
+        },
         job: job(all),
         signing: all.delay("kubernetes.bootstrapSigning"),
         election: election(all),

@@ -30,7 +30,7 @@ pub fn kubelet(platform: &Platform) -> kubelet::Settings {
         status_report: duration("nodeStatusReportFrequency"),
         status_report_jitter_percent: percent("nodeStatusReportJitterPercent"),
         status_retries: tries("nodeStatusUpdateRetry"),
-        pressure_transition: period("evictionPressureTransitionPeriod"),
+        eviction: eviction(all),
         registration_first: period("registrationBackoffFirst"),
         registration_limit: period("registrationBackoffLimit"),
         start: delay("kubeletStart"),
@@ -77,6 +77,16 @@ pub fn kubelet(platform: &Platform) -> kubelet::Settings {
             orphan_grace: duration("orphanGrace"),
             resync: delay("podResync"),
         },
+    }
+}
+
+fn eviction(all: &Catalog) -> kubelet::EvictionSettings {
+    let period = |key: &str| all.period(&format!("kubernetes.{key}"));
+    kubelet::EvictionSettings {
+        period: period("evictionMonitoringPeriod"),
+        transition: period("evictionPressureTransitionPeriod"),
+        cleanup_period: period("podCleanupPollFreq"),
+        cleanup_limit: period("podCleanupTimeout"),
     }
 }
 

@@ -289,6 +289,7 @@ fn template(workload: &Workload, app: &Labels) -> PodTemplate {
             WorkloadKind::Job { run_time, .. } => Some(run_time),
             _ => None,
         },
+        is_critical: workload.is_critical,
     }
 }
 

@@ -207,6 +207,38 @@ fn a_daemon_pod_that_terminates_still_has_its_place() {
     assert_eq!(pod_writes(&mut manager).len(), 1);
 }
 
+/// After how many seconds each of so many Pods is deleted that fail on one Node, each made for the last.
+fn deleted_after(count: u64) -> Vec<u64> {
+    let set = daemon_set();
+    let mut failed = with_phase(owned(&set, "agent-x", "a"), PodPhase::Failed);
+    let mut manager = manager(settings(), &[node("a"), lease("a", 1), set, failed.clone()]);
+    let mut waits = Vec::new();
+    for number in 0..count {
+        let delete = format!("delete Pod/{}", failed.name());
+        let mut seconds = 0;
+        while !pod_writes(&mut manager).contains(&delete) {
+            // Together with the settling it is a second.
+            manager.pass(Duration::from_millis(994));
+            seconds += 1;
+            assert!(seconds < 2000, "it stays: {:?}", manager.waiting());
+        }
+        waits.push(seconds);
+        manager.grant(&delete);
+        manager.shows(WatchKind::Deleted, failed);
+        let creates = pod_writes(&mut manager);
+        let [create] = &creates[..] else { panic!("another in its place: {creates:?}") };
+        failed = with_phase(Object::clone(&manager.grant(create)), PodPhase::Failed);
+        failed.meta.uid = Uid(2000 + number);
+        manager.shows(WatchKind::Added, failed.clone());
+    }
+    waits
+}
+
+#[test]
+fn a_daemon_pod_that_fails_again_and_again_is_deleted_after_pauses_that_double() {
+    assert_eq!(deleted_after(12), [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900]);
+}
+
 /// Two were created while the watch lagged, say: the first stays, or the one that was bound.
 #[test]
 fn of_several_daemon_pods_on_a_node_the_oldest_stays() {
