@@ -6,7 +6,7 @@ use crate::api::kinds::{Node, Status, Taint, TaintEffect, taint};
 use crate::api::{Kind, Object, Verb};
 use crate::client::Turn;
 use crate::engine::Text;
-use crate::infra::Ctx;
+use crate::infra::{Ctx, Written};
 use std::sync::Arc;
 
 /// The `NoSchedule` taints that follow from conditions (`nodeConditionToTaintKeyStatusMap`); that of
@@ -75,7 +75,7 @@ impl ControllerManager {
         let before = ctx.cause();
         ctx.saw(self.clients.local.caches.heard_of(object.key()).unwrap_or_default());
         self.queue_or_release_seen(object, zone, judged, ctx);
-        ctx.back_to_step(before);
+        ctx.back_to(before);
     }
 
     fn queue_or_release_seen(
@@ -95,6 +95,7 @@ impl ControllerManager {
         if status == Status::True {
             if judged.current == Status::True {
                 self.node_lifecycle.zones.release(name);
+                name_what_made_it_ready(object, node, ctx);
                 self.remove_no_execute_in_pass(object, ctx);
                 return;
             }
@@ -208,6 +209,17 @@ impl ControllerManager {
         // Simplified: the real one reads the Node first; only the limit hears of that.
         self.ask_in_turn(AGENT, verb, token, Turn::FREE.with_read(), ctx);
         true
+    }
+}
+
+/// A Node that has a `NoExecute` taint is ready: that is what led to the end of the taint.
+fn name_what_made_it_ready(object: &Object, node: &Node, ctx: &mut Ctx<Event>) {
+    let effect = TaintEffect::NoExecute;
+    let tainted =
+        [taint::NOT_READY, taint::UNREACHABLE].iter().any(|it| node.has_taint(it, effect));
+    if let Some(ready) = node.conditions.get("Ready").filter(|_| tainted) {
+        let (field, at) = (ready.kind.clone(), ready.last_transition);
+        ctx.because_written(Written { object: object.key().clone(), field, at });
     }
 }
 
