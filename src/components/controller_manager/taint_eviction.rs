@@ -125,9 +125,11 @@ impl ControllerManager {
         if timer.generation != generation {
             return;
         }
-        timer.fired = true;
-        let message = format!("Marking for deletion Pod {}/{}", key.namespace, key.name);
-        self.say(key, message, ctx);
+        // It is said once, whatever comes of it (`deletePodHandler`).
+        if !std::mem::replace(&mut timer.fired, true) {
+            let message = format!("Marking for deletion Pod {}/{}", key.namespace, key.name);
+            self.say(key, message, ctx);
+        }
         self.mark(key, ctx);
     }
 

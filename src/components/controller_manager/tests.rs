@@ -311,6 +311,26 @@ fn a_pod_goes_when_its_tolerated_time_is_over() {
 }
 
 #[test]
+fn an_eviction_that_nobody_grants_is_tried_five_times_and_said_once() {
+    let mut tainted = node("a");
+    tainted.node_mut().expect("a Node").taints =
+        vec![Taint::new(taint::OUT_OF_SERVICE, TaintEffect::NoExecute, None)];
+    let mut manager = manager(settings(), &[node("a"), lease("a", 1), pod("web", "a")]);
+    manager.shows(WatchKind::Modified, tainted);
+    let mut tries = 0;
+    for _ in 0..100 {
+        manager.pass(Duration::from_millis(20));
+        while let Some(at) = manager.waiting().iter().position(|words| words == "patch Pod/web") {
+            let (connection, request) = manager.asked.remove(at);
+            tries += 1;
+            let error = ApiError::new(crate::api::Reason::Timeout, "too late");
+            manager.answer(connection, request.id, Err(error));
+        }
+    }
+    assert_eq!((tries, about(&mut manager, " Event/").len()), (5, 1));
+}
+
+#[test]
 fn a_taint_that_is_not_tolerated_cuts_a_running_timer_short_and_says_so_once() {
     let tainted = |keys: &[&'static str]| {
         let mut tainted = node("a");
