@@ -23,7 +23,7 @@ mod score_tests;
 #[cfg(test)]
 mod tests;
 
-use crate::api::kinds::{Condition, EventType, Status};
+use crate::api::kinds::{Condition, EventType, Pod, Status};
 use crate::api::{Answered, ApiError, Kind, Object, ObjectKey, Selector, Verb};
 use crate::client::{
     Alarm, Client, ClientSettings, Delta, ElectionSettings, LeaderElection, News, Standing,
@@ -227,23 +227,23 @@ impl Scheduler {
 
     fn pod_changed(&mut self, delta: &Delta, ctx: &mut Ctx<Event>) {
         let key = delta.key();
-        let waits = delta.new.as_ref().is_some_and(|object| {
-            !object.meta.is_deleting()
-                && object
-                    .pod()
-                    .is_some_and(|pod| pod.node_name.is_empty() && !pod.phase.is_terminal())
-        });
-        if waits {
-            if delta.old.is_none() {
-                self.queue.add(key.clone(), ctx.now(), ctx.cause());
-                self.take_next(ctx);
-            }
+        let waiting = delta.new.as_ref().filter(|object| waits(object));
+        let is_same = |new: &Arc<Object>| {
+            let old = delta.old.as_ref();
+            old.is_some_and(|old| waits(old) && old.meta.uid == new.meta.uid)
+        };
+        if waiting.is_some_and(is_same) {
             return;
         }
         self.assumed.remove(key);
         self.queue.remove(key);
         if has_left_its_node(delta) {
             self.room_is_free(ctx);
+        }
+        // Also one that took another's name while the watch was away.
+        if waiting.is_some() {
+            self.queue.add(key.clone(), ctx.now(), ctx.cause());
+            self.take_next(ctx);
         }
     }
 
@@ -371,6 +371,12 @@ impl Scheduler {
         let key = object.key();
         self.client.record(ctx, AGENT, EventType::Warning, key, "FailedScheduling", message);
     }
+}
+
+/// True for a Pod that is to get a Node.
+fn waits(object: &Arc<Object>) -> bool {
+    let unbound = |pod: &Pod| pod.node_name.is_empty() && !pod.phase.is_terminal();
+    !object.meta.is_deleting() && object.pod().is_some_and(unbound)
 }
 
 /// True if a Pod does not take up room on a Node any more: it is gone, or has ended.

@@ -202,6 +202,22 @@ fn a_pod_that_is_bound_in_spite_of_an_error_is_not_tried_again() {
     assert!(bench.timers.is_empty() && bench.waiting().is_empty(), "{:?}", bench.waiting());
 }
 
+#[test]
+fn a_pod_that_took_anothers_name_while_the_watch_was_away_gets_a_node() {
+    let mut bench = scheduler(&[node("a", |_| {}), pod("web", "a")]);
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bound_to(&bench), [""; 0]);
+    let mut next = pod("web", "");
+    next.meta.uid = crate::api::Uid(77);
+    bench.shows(WatchKind::Modified, next.clone());
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bound_to(&bench), ["a"]);
+    // That it is shown once more is no reason to bind it twice.
+    bench.shows(WatchKind::Modified, next);
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bound_to(&bench), ["a"]);
+}
+
 /// A DaemonSet's Pod: for the Node of this name.
 fn pod_for(node: &'static str) -> Object {
     let mut pod = pod("agent", "");
