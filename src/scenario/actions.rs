@@ -45,7 +45,7 @@ pub fn waits_for(view: View, action: &Action) -> Option<Text> {
 }
 
 /// What takes back what happened to machines, files and processes: done to all of a kind at once.
-const REPAIRS: [&str; 11] = [
+pub const REPAIRS: [&str; 11] = [
     "powerOnHost",
     "powerOn",
     "rejoinZone",

@@ -47,7 +47,7 @@ mod workloads;
 mod yaml;
 mod yaml_words;
 
-pub use actions::{Action, actions};
+pub use actions::{Action, REPAIRS, actions};
 pub use assumed::{RangeEnd, at_end};
 pub use catalog::{Basis, Catalog, Setting};
 pub use derived::Derived;

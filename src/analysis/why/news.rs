@@ -3,6 +3,7 @@
 
 use super::ask::Settings;
 use crate::engine::{Rule, SimTime, Text};
+use crate::scenario::REPAIRS;
 use crate::timeline::{Entry, Ledger, StepId, Timeline};
 use std::collections::BTreeSet;
 
@@ -14,8 +15,10 @@ pub struct Change {
     places: Vec<Text>,
     /// The process that wrote it, as `kubelet@worker-0`, if one did.
     by: Text,
-    /// Whether it says that a program runs, serves or leads, or that a VM is on.
+    /// Whether it says that a program runs, serves or leads, that a VM is on, or that somebody has stepped in.
     is_of_program: bool,
+    /// Whether a person has mended something.
+    is_repair: bool,
 }
 
 /// All changes, in order.
@@ -40,8 +43,10 @@ impl News {
     ) -> News {
         let change = |entry: &Entry| {
             let is_change = !["log", "event"].contains(&entry.field.as_str());
-            let is_of_program = ["Process", "EtcdMember", "VM"].contains(&entry.kind.as_str());
+            let is_of_program =
+                ["Process", "EtcdMember", "VM", "Fault"].contains(&entry.kind.as_str());
             let step = ledger.of_entry(entry.id)?;
+            let is_repair = entry.kind == *"Fault" && REPAIRS.contains(&entry.name.as_str());
             let places = places_of(entry);
             let is_told = is_change && !places.is_empty();
             is_told.then(|| Change {
@@ -50,6 +55,7 @@ impl News {
                 places,
                 by: entry.by.clone(),
                 is_of_program,
+                is_repair,
             })
         };
         let changes = timeline.happened().iter().filter_map(change).collect();
@@ -70,6 +76,7 @@ impl News {
             places: vec![Text::word(place)],
             by: Text::EMPTY,
             is_of_program: true,
+            is_repair: false,
         };
         let processes = processes.iter().map(|name| Text::word(name)).collect();
         News { changes: told.iter().map(change).collect(), processes, ..News::default() }
@@ -105,6 +112,20 @@ impl News {
         all().find(|change| change.is_of_program).or_else(|| all().next())
     }
 
+    /// The latest repair of one of these places between two times, the second one included.
+    pub fn repaired(
+        &self,
+        (after, until): (SimTime, SimTime),
+        places: &BTreeSet<Text>,
+    ) -> Option<&Change> {
+        let begin = self.changes.partition_point(|change| change.at <= after);
+        let end = self.changes.partition_point(|change| change.at <= until);
+        let fits = |change: &&Change| {
+            change.is_repair && change.places.iter().any(|place| places.contains(place))
+        };
+        self.changes[begin..end].iter().rev().find(fits)
+    }
+
     /// The places that these entries' steps tell of.
     pub fn places_of(&self, step: StepId) -> impl Iterator<Item = &Text> {
         let all = self.changes.iter().filter(move |change| change.step == step);
@@ -119,7 +140,13 @@ fn places_of(entry: &Entry) -> Vec<Text> {
         let [from, to] = [from, to].map(|names| names.split(',').collect::<BTreeSet<&str>>());
         return from.symmetric_difference(&to).map(|name| Text::from(*name)).collect();
     }
-    let place = place_of(&entry.name);
+    let place = match entry.kind.as_str() {
+        // What was struck, or mended: `VM/worker-0`, `Process/kubelet@worker-0`.
+        "Fault" => {
+            place_of(entry.to.as_text().unwrap_or_default().rsplit('/').next().unwrap_or_default())
+        }
+        _ => place_of(&entry.name),
+    };
     Some(Text::from(place)).filter(|_| !COMMON.contains(&place)).into_iter().collect()
 }
 

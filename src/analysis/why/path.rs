@@ -114,7 +114,7 @@ impl Walk<'_> {
             self.meet(step);
             step = match self.ledger.step(step) {
                 Some(Step::Wait { before, at, rule, process }) => {
-                    if let Some(found) = self.found(*before, *at, (rule, *process)) {
+                    if let Some(found) = self.found(*before, *at, (rule, *process), (step, low)) {
                         step = found;
                         continue;
                     }
@@ -152,8 +152,15 @@ impl Walk<'_> {
     }
 
     /// Who has looked again by a timer of his own, after a look of which nothing came, has found what changed in
-    /// between: the step by which it did, from which the time is his who looked so late.
-    fn found(&mut self, before: StepId, at: SimTime, who: (Rule, u32)) -> Option<StepId> {
+    /// between: the step by which it did, from which the time is his who looked so late. Who pauses while a person mends
+    /// what is on the way finds that.
+    fn found(
+        &mut self,
+        before: StepId,
+        at: SimTime,
+        who: (Rule, u32),
+        (step, low): (StepId, SimTime),
+    ) -> Option<StepId> {
         let began = self.ledger.at(before)?;
         let is_own = self.ledger.process(before) == Some(who.1);
         let shortest = if self.last == Some(who) { DIAL } else { LOOK };
@@ -161,15 +168,20 @@ impl Walk<'_> {
         if !is_own || at.since(began) < shortest || !self.news.may_pause(who.0) {
             return None;
         }
-        let next = self.looks.insert(who, at)?;
-        let change = self.news.between((at, next), &self.places, who.1)?;
+        let next = self.looks.insert(who, at);
+        let repair = self.news.repaired((began.max(low), at), &self.places);
+        let found = next.and_then(|next| self.news.between((at, next), &self.places, who.1));
+        let change = repair.or(found)?;
         if self.steps.contains(&change.step) {
             return None;
         }
-        let (step, at) = (change.step, change.at);
+        let (found, from) = (change.step, change.at);
         self.looks.clear();
-        self.forget_until(at);
-        Some(step)
+        match repair {
+            Some(_) => self.explain(from, who.0, step),
+            None => self.forget_until(from),
+        }
+        Some(found)
     }
 
     /// What was explained before a time is not, after all.
