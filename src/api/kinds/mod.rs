@@ -33,4 +33,5 @@ pub use volume::{PersistentVolumeClaim, VolumeAttachment, VolumeNames, VolumeSou
 pub use vsphere::{PowerState, VSphereMachine, VirtualMachine};
 pub use workload::{
     DaemonSet, Deployment, EventType, Job, KubeEvent, PodManagement, ReplicaSet, StatefulSet,
+    Uncounted,
 };

@@ -73,10 +73,17 @@ pub struct Job {
     pub active: u32,
     pub succeeded: u32,
     pub failed: u32,
-    /// Pods that are counted and still carry the finalizer (`uncountedTerminatedPods`).
-    pub uncounted: Vec<Uid>,
+    pub uncounted: Uncounted,
     pub conditions: Conditions,
     pub completed: Option<SimTime>,
+}
+
+/// Pods of a Job that have ended and are being let go (`uncountedTerminatedPods`): they are in neither
+/// of its numbers yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uncounted {
+    pub succeeded: Vec<Uid>,
+    pub failed: Vec<Uid>,
 }
 
 /// An Event of Kubernetes: what a controller wants people to know about an object.
@@ -143,5 +150,28 @@ impl Job {
     /// True once it is complete or has failed for good.
     pub fn is_finished(&self) -> bool {
         ["Complete", "Failed"].iter().any(|kind| self.conditions.is(kind, Status::True))
+    }
+
+    /// Adds up the Pods that nothing holds any more.
+    pub fn settle(&mut self, is_held: impl Fn(Uid) -> bool) {
+        let counts = [
+            (&mut self.uncounted.succeeded, &mut self.succeeded),
+            (&mut self.uncounted.failed, &mut self.failed),
+        ];
+        for (uids, count) in counts {
+            let before = uids.len();
+            uids.retain(|uid| is_held(*uid));
+            *count += u32::try_from(before - uids.len()).unwrap_or(u32::MAX);
+        }
+    }
+}
+
+impl Uncounted {
+    pub fn has(&self, uid: Uid) -> bool {
+        self.succeeded.contains(&uid) || self.failed.contains(&uid)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.succeeded.is_empty() && self.failed.is_empty()
     }
 }

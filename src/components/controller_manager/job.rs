@@ -2,12 +2,15 @@
 //!
 //! A Pod that failed, or is being deleted before it succeeded, counts as a failure at once and is
 //! replaced after a pause; past the limit the Job is given up. Each Pod carries a finalizer until it
-//! is counted, so none is lost or counted twice. Follows `k/k:pkg/controller/job`. Simplified: as
-//! many Pods run at a time as have to succeed; indexes, deadlines and suspension are not modeled.
+//! is counted, so none is lost or counted twice. One turn does all that one look at the caches calls
+//! for: creates or deletes, writes the Job, lets its Pods go, writes the Job again. Follows
+//! `k/k:pkg/controller/job`. Simplified: as many Pods run at a time as have to succeed; requests are
+//! sent one after the other, not at once; indexes, deadlines and suspension are not modeled.
 
 use super::expectations::Expectations;
-use crate::api::kinds::{Condition, Job, Pod, PodPhase, Status};
-use crate::api::{Kind, Meta, Object, ObjectKey, Uid, Verb};
+use super::job_pods::{Fate, Streak, fate, holds, new_pod, owned_pods, uid};
+use crate::api::kinds::{Condition, Job, Status};
+use crate::api::{Answered, Kind, Object, ObjectKey, Reason, Uid, Verb};
 use crate::client::{
     Backoff, BackoffRules, Delta, Outcome, Reconciler, Reply, ShellRules, Step, View,
 };
@@ -49,36 +52,67 @@ pub enum Termination {
     Awaited,
 }
 
+/// The finalizer that a Job's Pods carry until they are counted.
+pub const TRACKING: Text = Text::word("batch.kubernetes.io/job-tracking");
+
 /// The controller.
 #[derive(Clone, Debug)]
 pub struct JobController {
     settings: Settings,
     expected: Expectations,
+    /// Pods that were let go and are not shown so yet: they are counted already.
+    released: BTreeSet<Uid>,
     /// Failures since a Pod last succeeded, by Job. Gone with the process.
     streaks: BTreeMap<Text, Streak>,
 }
 
-/// Failures in a row.
-#[derive(Clone, Debug, Default)]
-struct Streak {
-    failures: u32,
-    last: SimTime,
-    /// The Pods that were taken into account.
-    seen: BTreeSet<Uid>,
-}
-
-/// Where a reconcile waits.
+/// The step that is under way, and the turn that it belongs to.
 #[derive(Clone, Debug)]
-pub enum State {
+pub struct State(Asked, Box<Turn>);
+
+#[derive(Clone, Debug)]
+enum Asked {
     Created,
-    Deleted(ObjectKey),
-    /// The Job's status was written; what is to be said when that has succeeded.
-    Tracked(Option<&'static str>),
-    Released,
+    Deleted(Arc<Object>),
+    /// The Job says which Pods are being counted.
+    Counted,
+    Released(Arc<Object>),
+    /// The Job says how many there were, and what has become of it.
+    Concluded,
 }
 
-/// The finalizer that a Job's Pods carry until they are counted.
-pub const TRACKING: Text = Text::word("batch.kubernetes.io/job-tracking");
+/// What one look at the caches calls for, and what has come of it.
+#[derive(Clone, Debug)]
+struct Turn {
+    /// The Job as it was read, or written last.
+    job: Arc<Object>,
+    /// Its Pods that carry the finalizer.
+    held: Vec<Arc<Object>>,
+    /// How many Pods are still to be created.
+    create: u32,
+    /// Pods that are still to be deleted, last first, and to be let go.
+    delete: Vec<Arc<Object>>,
+    release: Vec<Arc<Object>>,
+    succeeded: u32,
+    active: u32,
+    /// Pods that are being deleted and have not ended.
+    terminating: u32,
+    /// What will become of the Job.
+    verdict: Option<Verdict>,
+    /// The cache shows all that was created.
+    is_current: bool,
+    streak: Streak,
+    pause: Option<(Rule, Duration)>,
+    /// What failed; the rest of the turn is done all the same.
+    error: Option<Text>,
+}
+
+/// How a Job ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Complete,
+    Failed,
+}
 
 const POD_NAME: Purpose = Purpose(12);
 
@@ -94,205 +128,6 @@ pub const RULES: &ShellRules = &ShellRules {
     ..*ShellRules::CONTROLLER_MANAGER
 };
 
-impl JobController {
-    /// A controller with an empty memory.
-    pub fn new(settings: Settings) -> JobController {
-        JobController { settings, expected: Expectations::default(), streaks: BTreeMap::new() }
-    }
-
-    /// The watch shows a Pod.
-    pub fn observe(&mut self, delta: &Delta) {
-        if let Some(job) = delta.object().meta.controlled_by(Kind::Job) {
-            self.expected.observe(job, delta);
-        }
-    }
-
-    fn sync(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
-        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
-        let Some(job) = object.job().filter(|_| !object.meta.is_deleting()) else {
-            return Step::done();
-        };
-        let pods = owned_pods(&object, view);
-        let new = pods.iter().filter(|pod| is_tracked(pod) && !job.uncounted.contains(&uid(pod)));
-        let new: Vec<&Arc<Object>> = new.collect();
-        let succeeded = job.succeeded + count(&new, |fate| fate == Fate::Succeeded);
-        let failed = job.failed + count(&new, |fate| fate == Fate::Failed);
-        let active: Vec<&Arc<Object>> =
-            pods.iter().filter(|pod| fate(pod) == Fate::Active).collect();
-        // What was once decided stays, whatever becomes of Pods that are left.
-        let is_met = job.conditions.is("SuccessCriteriaMet", Status::True);
-        let given_up = failed > job.backoff_limit && !is_met;
-        let coming = self.expected.coming(&key.name) > 0;
-        let mut pause = None;
-        if !job.is_finished() && !coming {
-            let stays = |pod: &&&Arc<Object>| !self.expected.is_leaving(pod.key());
-            if given_up && let Some(pod) = active.iter().find(stays) {
-                return self.delete(pod);
-            }
-            let wanted = job.completions.saturating_sub(succeeded);
-            if !given_up && (active.len() as u32) < wanted {
-                let left = self.pause_left(key, &new, view.now);
-                if left.1.is_zero() {
-                    return self.create(&object, job, view);
-                }
-                pause = Some(left);
-            }
-        }
-        let terminates = |pod: &&Arc<Object>| {
-            let leaves = pod.meta.is_deleting() || self.expected.is_leaving(pod.key());
-            leaves && pod.pod().is_some_and(|body| !body.phase.is_terminal())
-        };
-        let terminating = pods.iter().any(|pod| terminates(&pod));
-        let active = active.len() as u32;
-        let now = Tally { succeeded, failed, active, given_up, coming, terminating };
-        self.track(&object, job, &pods, &now, pause, view)
-    }
-
-    fn create(&mut self, object: &Object, job: &Job, view: &mut View) -> Step<State> {
-        let suffix = name_suffix((view.draw)(POD_NAME));
-        let name = Text::from(format!("{}-{suffix}", object.name()));
-        self.expected.creates(object.name(), name.clone());
-        let pod = new_pod(object, job, name);
-        Step::ask(Verb::Create(Arc::new(pod)), State::Created)
-    }
-
-    fn delete(&mut self, pod: &Object) -> Step<State> {
-        let key = pod.key().clone();
-        self.expected.deletes(key.clone());
-        let verb = Verb::Delete { key: key.clone(), grace: None, uid: Some(pod.meta.uid) };
-        Step::ask(verb, State::Deleted(key))
-    }
-
-    /// Counts what has ended, lets go what is counted, and says what has become of the Job.
-    fn track(
-        &mut self,
-        object: &Arc<Object>,
-        job: &Job,
-        pods: &[Arc<Object>],
-        tally: &Tally,
-        pause: Option<(Rule, Duration)>,
-        view: &mut View,
-    ) -> Step<State> {
-        let mut changed = Object::clone(object);
-        let Some(body) = changed.job_mut() else { return Step::done() };
-        let news = (body.succeeded, body.failed) != (tally.succeeded, tally.failed);
-        (body.succeeded, body.failed) = (tally.succeeded, tally.failed);
-        body.active = tally.active;
-        let mut said = None;
-        if news {
-            let counted = pods.iter().filter(|pod| is_tracked(pod)).map(uid);
-            body.uncounted.extend(counted.filter(|uid| !job.uncounted.contains(uid)));
-        } else {
-            body.uncounted.retain(|uid| pods.iter().any(|pod| pod.meta.uid == *uid && holds(pod)));
-        }
-        if !job.is_finished() {
-            said = self.conclude(body, tally, view.wall_clock());
-        }
-        if changed != **object {
-            // A full update: whoever counts on a stale Job is refused, and counts again.
-            return Step::ask(Verb::Update(Arc::new(changed)), State::Tracked(said));
-        }
-        let counted = |pod: &&Arc<Object>| job.uncounted.contains(&uid(pod)) && holds(pod);
-        if let Some(pod) = pods.iter().find(counted) {
-            let mut released = Object::clone(pod);
-            released.meta.finalizers = Arc::new([]);
-            let verb = Verb::Patch { base: pod.clone(), changed: Arc::new(released) };
-            return Step::ask(verb, State::Released);
-        }
-        match pause {
-            Some((rule, left)) => Step::Done(Outcome::after(rule, left.max(self.settings.batch))),
-            None => Step::done(),
-        }
-    }
-
-    /// Writes down that the Job is complete or given up; the reason of the Event to record then.
-    fn conclude(&self, job: &mut Job, tally: &Tally, now: SimTime) -> Option<&'static str> {
-        let (is_counted, completions) = (job.uncounted.is_empty(), job.completions);
-        let mut say = |kind: &'static str, reason: &'static str, message: &'static str| {
-            let [kind, reason, message] = [kind, reason, message].map(Text::word);
-            job.conditions.say(Condition::new(kind, Status::True, reason, message, now));
-        };
-        let awaits = self.settings.termination == Termination::Awaited;
-        let over = !awaits || !tally.terminating && is_counted;
-        if tally.given_up {
-            if awaits && !tally.coming {
-                say("FailureTarget", "BackoffLimitExceeded", GIVEN_UP);
-            }
-            if tally.active == 0 && over {
-                say("Failed", "BackoffLimitExceeded", GIVEN_UP);
-                return Some("BackoffLimitExceeded");
-            }
-        } else if tally.succeeded >= completions {
-            let (reason, message) = match self.settings.completion {
-                Completion::Bare => ("", ""),
-                Completion::Reasoned => ("CompletionsReached", REACHED),
-            };
-            if self.settings.completion == Completion::Reasoned {
-                say("SuccessCriteriaMet", reason, message);
-            }
-            if over {
-                say("Complete", reason, message);
-                job.completed = Some(now);
-                return Some("Completed");
-            }
-        }
-        None
-    }
-
-    /// What is left of the pause after the last failure, and what it is there for.
-    fn pause_left(&self, key: &ObjectKey, new: &[&Arc<Object>], now: SimTime) -> (Rule, Duration) {
-        let streak = self.streak_with(key, new);
-        let Settings { backoff_first, backoff_limit, .. } = self.settings;
-        let mut pause = backoff_first;
-        for _ in 1..streak.failures.min(64) {
-            pause = pause.doubled_up_to(backoff_limit);
-        }
-        let left = match streak.failures {
-            0 => Duration::ZERO,
-            _ => (streak.last + pause).since(now),
-        };
-        (BACKOFF.of(pause, backoff_first, backoff_limit), left)
-    }
-
-    /// The failures in a row, with those of Pods that are not counted yet.
-    fn streak_with(&self, key: &ObjectKey, new: &[&Arc<Object>]) -> Streak {
-        let mut streak = self.streaks.get(&key.name).cloned().unwrap_or_default();
-        let mut ended: Vec<(SimTime, &Arc<Object>)> =
-            new.iter().map(|pod| (ended_at(pod), *pod)).collect();
-        ended.sort_by_key(|(at, pod)| (*at, uid(pod)));
-        for (at, pod) in ended {
-            if streak.seen.insert(uid(pod)) {
-                match fate(pod) {
-                    Fate::Failed => streak.failures += 1,
-                    _ => streak.failures = 0,
-                }
-                streak.last = at;
-            }
-        }
-        streak
-    }
-}
-
-/// What a Job has come to.
-struct Tally {
-    succeeded: u32,
-    failed: u32,
-    active: u32,
-    given_up: bool,
-    /// Pods were created that the watch has not shown yet.
-    coming: bool,
-    /// Some Pod is being deleted and has not ended.
-    terminating: bool,
-}
-
-/// What a Pod counts as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Active,
-    Succeeded,
-    Failed,
-}
-
 const REACHED: &str = "Reached expected number of succeeded pods";
 const GIVEN_UP: &str = "Job has reached the specified backoff limit";
 
@@ -304,128 +139,326 @@ impl Reconciler for JobController {
     }
 
     fn begin(&mut self, key: &ObjectKey, view: &mut View) -> Step<State> {
-        self.sync(key, view)
+        let Some(object) = view.local.get(key).cloned() else { return Step::done() };
+        let Some(job) = object.job().filter(|_| !object.meta.is_deleting()) else {
+            return Step::done();
+        };
+        if job.is_finished() {
+            self.streaks.remove(&key.name);
+            return Step::done();
+        }
+        let turn = self.look(&object, job, view);
+        self.go_on(turn, view)
     }
 
     fn resume(
         &mut self,
         key: &ObjectKey,
-        state: State,
+        State(asked, mut turn): State,
         reply: Reply,
         view: &mut View,
     ) -> Step<State> {
-        let answer = match reply {
-            Reply::Answer(Ok(answer)) => answer,
-            Reply::Answer(Err(error)) => {
-                match state {
-                    State::Created => self.expected.creation_failed(&key.name),
-                    State::Deleted(pod) => self.expected.deletion_failed(&pod),
-                    State::Tracked(_) | State::Released => {}
-                }
-                return Step::Done(Outcome::error(error.message));
+        let Reply::Answer(answered) = reply else { return Step::done() };
+        match asked {
+            Asked::Created => self.created(key, &mut turn, answered, view),
+            Asked::Deleted(pod) => deleted(key, &pod, &mut turn, answered, view),
+            Asked::Released(pod) => {
+                self.let_go(&pod, &mut turn, answered);
+                return self.release(turn, view);
             }
-            Reply::Elapsed | Reply::Task(_) => return Step::done(),
+            Asked::Counted | Asked::Concluded => {
+                match answered {
+                    // The watch may be behind: what was written is the Job from now on.
+                    Ok(answer) => turn.job = answer.object().cloned().unwrap_or(turn.job),
+                    Err(error) => return Step::Done(Outcome::error(error.message)),
+                }
+                if matches!(asked, Asked::Counted) {
+                    self.streaks.insert(key.name.clone(), turn.streak.clone());
+                    return self.release(turn, view);
+                }
+                return self.end(key, *turn, view);
+            }
+        }
+        self.go_on(turn, view)
+    }
+}
+
+impl JobController {
+    /// A controller with an empty memory.
+    pub fn new(settings: Settings) -> JobController {
+        JobController {
+            settings,
+            expected: Expectations::default(),
+            released: BTreeSet::new(),
+            streaks: BTreeMap::new(),
+        }
+    }
+
+    /// The watch shows a Pod.
+    pub fn observe(&mut self, delta: &Delta) {
+        if let Some(job) = delta.object().meta.controlled_by(Kind::Job) {
+            self.expected.observe(job, delta);
+        }
+        if !delta.new.as_ref().is_some_and(holds) {
+            self.released.remove(&delta.object().meta.uid);
+        }
+    }
+
+    /// Reads the caches, once for the whole turn.
+    fn look(&self, object: &Arc<Object>, job: &Job, view: &View) -> Box<Turn> {
+        let pods = owned_pods(object, view);
+        let is_held = |pod: &&Arc<Object>| holds(pod) && !self.released.contains(&uid(pod));
+        let held: Vec<Arc<Object>> = pods.iter().filter(is_held).cloned().collect();
+        let is_new = |pod: &&Arc<Object>| !job.uncounted.has(uid(pod));
+        let new: Vec<&Arc<Object>> = held.iter().filter(is_new).collect();
+        let count = |wanted: Fate| number(new.iter().filter(|pod| fate(pod) == wanted).count());
+        let known = &job.uncounted;
+        let succeeded = job.succeeded + number(known.succeeded.len()) + count(Fate::Succeeded);
+        let failed = job.failed + number(known.failed.len()) + count(Fate::Failed);
+        let active: Vec<Arc<Object>> =
+            pods.iter().filter(|pod| fate(pod) == Fate::Active).cloned().collect();
+        let terminates = |pod: &&Arc<Object>| {
+            let has_ended = pod.pod().is_none_or(|body| body.phase.is_terminal());
+            pod.meta.is_deleting() && !has_ended
         };
-        match state {
-            State::Created => {
+        // What was once decided stays, whatever becomes of Pods that are left.
+        let verdict = if job.conditions.is("SuccessCriteriaMet", Status::True) {
+            Some(Verdict::Complete)
+        } else {
+            let is_given_up = job.conditions.is("FailureTarget", Status::True);
+            (is_given_up || failed > job.backoff_limit).then_some(Verdict::Failed)
+        };
+        let mut turn = Box::new(Turn {
+            job: object.clone(),
+            create: 0,
+            delete: Vec::new(),
+            release: Vec::new(),
+            succeeded,
+            active: number(active.len()),
+            terminating: number(pods.iter().filter(terminates).count()),
+            verdict,
+            is_current: self.expected.coming(object.name()) == 0,
+            streak: Streak::with(self.streaks.get(object.name()), &new),
+            pause: None,
+            error: None,
+            held,
+        });
+        if verdict.is_some() {
+            turn.delete = active.into_iter().rev().collect();
+        } else if turn.is_current {
+            self.manage(job, &mut turn, view.now);
+        }
+        turn
+    }
+
+    /// How many Pods are to be created; none while the last failure is too near.
+    fn manage(&self, job: &Job, turn: &mut Turn, now: SimTime) {
+        let missing = job.completions.saturating_sub(turn.succeeded).saturating_sub(turn.active);
+        if missing == 0 {
+            return;
+        }
+        let Settings { backoff_first, backoff_limit, batch, .. } = self.settings;
+        let (pause, left) = turn.streak.pause(backoff_first, backoff_limit, now);
+        if left.is_zero() {
+            turn.create = missing;
+        } else {
+            let rule = BACKOFF.of(pause, backoff_first, backoff_limit);
+            turn.pause = Some((rule, left.max(batch)));
+            // While it waits the real one writes down none, whoever else runs.
+            turn.active = 0;
+        }
+    }
+
+    /// Creates or deletes the next Pod; the Job is written when that is done.
+    fn go_on(&mut self, mut turn: Box<Turn>, view: &mut View) -> Step<State> {
+        if turn.create > 0 {
+            turn.create -= 1;
+            let object = turn.job.clone();
+            let Some(job) = object.job() else { return Step::done() };
+            let suffix = name_suffix((view.draw)(POD_NAME));
+            let name = Text::from(format!("{}-{suffix}", object.name()));
+            self.expected.creates(object.name(), name.clone());
+            let pod = new_pod(&object, job, name);
+            return Step::ask(Verb::Create(Arc::new(pod)), State(Asked::Created, turn));
+        }
+        if let Some(pod) = turn.delete.pop() {
+            let uid = Some(pod.meta.uid);
+            let verb = Verb::Delete { key: pod.key().clone(), grace: None, uid };
+            return Step::ask(verb, State(Asked::Deleted(pod), turn));
+        }
+        self.count(turn, view)
+    }
+
+    fn created(&mut self, key: &ObjectKey, turn: &mut Turn, answered: Answered, view: &mut View) {
+        match answered {
+            Ok(answer) => {
+                turn.active += 1;
                 if let Some(pod) = answer.object() {
                     let message = format!("Created pod: {}", pod.name());
                     view.event(key, "SuccessfulCreate", message);
                 }
             }
-            State::Deleted(pod) => {
-                view.event(key, "SuccessfulDelete", format!("Deleted pod: {}", pod.name));
+            Err(error) => {
+                self.expected.creation_failed(&key.name);
+                // The others would most likely fail as well.
+                turn.create = 0;
+                turn.error = Some(error.message);
             }
-            State::Tracked(said) => {
-                self.remember(key, view);
-                match said {
-                    Some("Completed") => view.event(key, "Completed", "Job completed"),
-                    Some(reason) => view.warn(key, reason, GIVEN_UP),
-                    None => {}
-                }
-            }
-            State::Released => {}
         }
-        // The watch shows what was written, and that is the next turn.
-        Step::done()
+    }
+
+    /// Writes down which Pods are being counted, before they are let go.
+    fn count(&mut self, mut turn: Box<Turn>, view: &mut View) -> Step<State> {
+        let mut changed = Object::clone(&turn.job);
+        let Some(job) = changed.job_mut() else { return Step::done() };
+        turn.verdict = match turn.verdict {
+            // Some Pod may be left that nobody has deleted.
+            Some(_) if turn.active > 0 || !turn.is_current => None,
+            None if turn.succeeded >= job.completions && turn.active == 0 => {
+                Some(Verdict::Complete)
+            }
+            verdict => verdict,
+        };
+        job.active = turn.active;
+        job.settle(|uid| turn.held.iter().any(|pod| pod.meta.uid == uid));
+        for pod in &turn.held {
+            let (fate, uncounted) = (fate(pod), &mut job.uncounted);
+            if fate == Fate::Active && turn.verdict.is_none() {
+                continue;
+            }
+            turn.release.push(pod.clone());
+            let is_known = uncounted.has(uid(pod));
+            match fate {
+                _ if is_known => {}
+                Fate::Succeeded => uncounted.succeeded.push(uid(pod)),
+                // Who is deleted because the Job has failed has failed too.
+                Fate::Active if turn.verdict == Some(Verdict::Complete) => {}
+                Fate::Failed | Fate::Active => uncounted.failed.push(uid(pod)),
+            }
+        }
+        turn.release.reverse();
+        self.foretell(job, turn.verdict, view.wall_clock());
+        if changed == *turn.job {
+            return self.release(turn, view);
+        }
+        // A full update: whoever counts on a stale Job is refused, and counts again.
+        Step::ask(Verb::Update(Arc::new(changed)), State(Asked::Counted, turn))
+    }
+
+    /// Says what will become of the Job once its Pods are let go, in releases that do.
+    fn foretell(&self, job: &mut Job, verdict: Option<Verdict>, now: SimTime) {
+        let (kind, reason, message) = match verdict {
+            Some(Verdict::Failed) if self.settings.termination == Termination::Awaited => {
+                ("FailureTarget", "BackoffLimitExceeded", GIVEN_UP)
+            }
+            Some(Verdict::Complete) if self.settings.completion == Completion::Reasoned => {
+                ("SuccessCriteriaMet", "CompletionsReached", REACHED)
+            }
+            _ => return,
+        };
+        say(job, kind, reason, message, now);
+    }
+
+    /// Lets the next Pod go that is counted; the Job is written again when all are.
+    fn release(&mut self, mut turn: Box<Turn>, view: &mut View) -> Step<State> {
+        let Some(pod) = turn.release.pop() else { return self.conclude(turn, view) };
+        let mut changed = Object::clone(&pod);
+        let others = pod.meta.finalizers.iter().filter(|one| **one != TRACKING);
+        changed.meta.finalizers = others.cloned().collect();
+        self.released.insert(uid(&pod));
+        let verb = Verb::Patch { base: pod.clone(), changed: Arc::new(changed) };
+        Step::ask(verb, State(Asked::Released(pod), turn))
+    }
+
+    fn let_go(&mut self, pod: &Arc<Object>, turn: &mut Turn, answered: Answered) {
+        if let Err(error) = answered {
+            self.released.remove(&uid(pod));
+            if error.reason != Reason::NotFound {
+                turn.error = Some(error.message);
+                return;
+            }
+        }
+        turn.held.retain(|held| uid(held) != uid(pod));
+    }
+
+    /// Adds up whom it has let go, and says what has become of the Job.
+    fn conclude(&mut self, turn: Box<Turn>, view: &mut View) -> Step<State> {
+        let mut changed = Object::clone(&turn.job);
+        let Some(job) = changed.job_mut() else { return Step::done() };
+        job.settle(|uid| turn.held.iter().any(|pod| pod.meta.uid == uid));
+        let is_over = match self.settings.termination {
+            Termination::Ignored => true,
+            Termination::Awaited => turn.terminating == 0,
+        };
+        let now = view.wall_clock();
+        match turn.verdict.filter(|_| is_over && job.uncounted.is_empty()) {
+            Some(Verdict::Failed) => say(job, "Failed", "BackoffLimitExceeded", GIVEN_UP, now),
+            Some(Verdict::Complete) => {
+                let (reason, message) = match self.settings.completion {
+                    Completion::Bare => ("", ""),
+                    Completion::Reasoned => ("CompletionsReached", REACHED),
+                };
+                say(job, "Complete", reason, message, now);
+                job.completed = Some(now);
+            }
+            None => {}
+        }
+        if changed == *turn.job {
+            return self.end(&turn.job.key().clone(), *turn, view);
+        }
+        Step::ask(Verb::Update(Arc::new(changed)), State(Asked::Concluded, turn))
+    }
+
+    fn end(&mut self, key: &ObjectKey, turn: Turn, view: &mut View) -> Step<State> {
+        if turn.job.job().is_some_and(Job::is_finished) {
+            self.streaks.remove(&key.name);
+            match turn.verdict {
+                Some(Verdict::Complete) => view.event(key, "Completed", "Job completed"),
+                _ => view.warn(key, "BackoffLimitExceeded", GIVEN_UP),
+            }
+        }
+        match (turn.error, turn.pause) {
+            (Some(error), _) => Step::Done(Outcome::error(error)),
+            (None, Some((rule, left))) => Step::Done(Outcome::after(rule, left)),
+            (None, None) => Step::done(),
+        }
     }
 }
 
-impl JobController {
-    /// What was counted belongs to the streak from now on.
-    fn remember(&mut self, key: &ObjectKey, view: &View) {
-        let Some(object) = view.local.get(key).cloned() else { return };
-        let pods = owned_pods(&object, view);
-        let ended: Vec<&Arc<Object>> = pods.iter().filter(|pod| is_tracked(pod)).collect();
-        let mut streak = self.streak_with(key, &ended);
-        streak.seen.retain(|seen| pods.iter().any(|pod| pod.meta.uid == *seen));
-        self.streaks.insert(key.name.clone(), streak);
+fn deleted(key: &ObjectKey, pod: &Object, turn: &mut Turn, answered: Answered, view: &mut View) {
+    match answered {
+        Ok(_) => view.event(key, "SuccessfulDelete", format!("Deleted pod: {}", pod.name())),
+        Err(error) if error.reason == Reason::NotFound => {}
+        Err(error) => {
+            turn.error = Some(error.message);
+            return;
+        }
     }
+    turn.active -= 1;
+    turn.terminating += 1;
 }
 
-/// A Pod of a Job.
-pub fn new_pod(object: &Object, job: &Job, name: Text) -> Object {
-    let meta = Meta::new(Kind::Pod, object.key().namespace.clone(), name);
-    let mut meta = meta.owned_by(&object.meta);
-    meta.labels = job.template.labels.clone();
-    meta.finalizers = Arc::new([TRACKING]);
-    Object::new(meta, Pod::new(job.template.clone()))
+fn say(
+    job: &mut Job,
+    kind: &'static str,
+    reason: &'static str,
+    message: &'static str,
+    now: SimTime,
+) {
+    let [kind, reason, message] = [kind, reason, message].map(Text::word);
+    job.conditions.say(Condition::new(kind, Status::True, reason, message, now));
 }
 
-fn owned_pods(job: &Object, view: &View) -> Vec<Arc<Object>> {
-    view.local
-        .list(Kind::Pod)
-        .filter(|pod| pod.meta.controller().is_some_and(|by| by.uid == job.meta.uid))
-        .cloned()
-        .collect()
+/// True if a Job's change is none of what it is to do: it waits like what happens to its Pods.
+pub fn is_status_only(delta: &Delta) -> bool {
+    let wish = |object: &Option<Arc<Object>>| {
+        let job = object.as_ref()?.job()?;
+        Some((job.completions, job.backoff_limit, job.template.clone()))
+    };
+    let (old, new) = (wish(&delta.old), wish(&delta.new));
+    old.is_some() && old == new
 }
 
-/// True if a Pod's change is this controller's own: it was counted, and let go.
-///
-/// The real one batches that too, but waits for it nowhere: it counts and lets go in one pass.
-pub fn is_let_go(delta: &Delta) -> bool {
-    let held = |object: &Option<Arc<Object>>| object.as_ref().is_some_and(holds);
-    held(&delta.old) && delta.new.is_some() && !held(&delta.new)
-}
-
-/// A Pod that is being deleted before it succeeded may never say how it ended: it has failed.
-fn fate(pod: &Arc<Object>) -> Fate {
-    match pod.pod().map(|body| body.phase) {
-        Some(PodPhase::Succeeded) => Fate::Succeeded,
-        Some(PodPhase::Failed) => Fate::Failed,
-        _ if pod.meta.is_deleting() => Fate::Failed,
-        _ => Fate::Active,
-    }
-}
-
-fn uid(pod: &Arc<Object>) -> Uid {
-    pod.meta.uid
-}
-
-/// True for a Pod that carries the finalizer.
-pub fn holds(pod: &Arc<Object>) -> bool {
-    pod.meta.finalizers.contains(&TRACKING)
-}
-
-/// True for a Pod that has ended and still carries the finalizer.
-fn is_tracked(pod: &Arc<Object>) -> bool {
-    holds(pod) && fate(pod) != Fate::Active
-}
-
-fn count(pods: &[&Arc<Object>], wanted: impl Fn(Fate) -> bool) -> u32 {
-    let count = pods.iter().filter(|pod| wanted(fate(pod))).count();
+fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-/// When a Pod ended, as far as the API tells: it stopped being ready, or its deletion was asked
-/// for. A Pod that was cut off minutes ago is replaced without a pause.
-fn ended_at(pod: &Arc<Object>) -> SimTime {
-    let unready = pod.pod().and_then(|body| body.conditions.get("Ready"));
-    match (unready, pod.meta.deletion) {
-        (Some(ready), _) if ready.status == Status::False => ready.last_transition,
-        (_, Some(deletion)) => {
-            SimTime::ZERO + deletion.at.since(SimTime::ZERO).saturating_sub(deletion.grace)
-        }
-        _ => pod.meta.created,
-    }
 }

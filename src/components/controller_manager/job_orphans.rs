@@ -4,7 +4,8 @@
 //! ended, nobody would ever let go the Pods that are left. Follows `syncOrphanPod`,
 //! `cleanupPodFinalizers` and the event handlers of `k/k:pkg/controller/job/job_controller.go`.
 
-use super::job::{TRACKING, holds};
+use super::job::TRACKING;
+use super::job_pods::holds;
 use super::{ControllerManager, Event};
 use crate::api::{Kind, Object, ObjectKey, OwnerReference, Verb};
 use crate::client::{Caches, Delta, Reconciler, Reply, Step, View};

@@ -22,6 +22,7 @@ mod expectations;
 mod garbage;
 mod job;
 mod job_orphans;
+mod job_pods;
 mod leading;
 #[cfg(test)]
 mod leading_tests;

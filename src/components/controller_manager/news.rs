@@ -7,6 +7,7 @@
 use super::{ControllerManager, Event, disruption, endpoint_slice, job, sibling};
 use crate::api::{Kind, Labels, Object, ObjectKey, OwnerReference};
 use crate::client::Delta;
+use crate::engine::{Duration, Rule};
 use crate::infra::Ctx;
 use std::sync::Arc;
 
@@ -40,7 +41,10 @@ impl ControllerManager {
             Kind::StatefulSet => self.stateful_sets.enqueue(ctx, delta.key()),
             Kind::DaemonSet => self.daemon_sets.enqueue(ctx, delta.key()),
             Kind::Job => {
-                self.jobs.enqueue(ctx, delta.key());
+                match job::is_status_only(delta) {
+                    true => self.jobs.enqueue_later(ctx, delta.key(), self.job_batch()),
+                    false => self.jobs.enqueue(ctx, delta.key()),
+                }
                 self.job_ended(delta, ctx);
             }
             Kind::PodDisruptionBudget => self.budgets.enqueue(ctx, delta.key()),
@@ -123,16 +127,15 @@ impl ControllerManager {
             Kind::DaemonSet => self.daemon_sets.enqueue(ctx, &key),
             Kind::Job => {
                 self.jobs.reconciler.observe(delta);
-                match job::is_let_go(delta) {
-                    true => self.jobs.enqueue(ctx, &key),
-                    false => {
-                        let wait = ("kubernetes.jobSyncBatch", self.settings.job.batch);
-                        self.jobs.enqueue_later(ctx, &key, wait);
-                    }
-                }
+                self.jobs.enqueue_later(ctx, &key, self.job_batch());
             }
             _ => {}
         }
+    }
+
+    /// Before what happens to a Job and its Pods is looked at, together with what else comes until then.
+    fn job_batch(&self) -> (Rule, Duration) {
+        ("kubernetes.jobSyncBatch", self.settings.job.batch)
     }
 
     /// A Node came, or another set of DaemonSets may suit it.

@@ -3,6 +3,7 @@
 mod claims;
 mod garbage;
 mod health;
+mod jobs;
 mod limits;
 mod node_lifecycle;
 mod orphans;

@@ -1,6 +1,7 @@
 //! Pods that no Job holds on to any more.
 
-use super::workloads::{job, job_pod, pod_writes, settle};
+use super::jobs::{job, job_pod};
+use super::workloads::{pod_writes, settle};
 use super::*;
 use crate::api::kinds::Job;
 

@@ -1,7 +1,7 @@
-//! StatefulSet, DaemonSet and Job.
+//! StatefulSet and DaemonSet.
 
 use super::*;
-use crate::api::kinds::{DaemonSet, Job, PodManagement, StatefulSet};
+use crate::api::kinds::{DaemonSet, PodManagement, StatefulSet};
 use crate::api::labels;
 
 /// A Pod that this object manages; with a uid of its own, if it is shown.
@@ -15,13 +15,13 @@ pub(super) fn owned(owner: &Object, name: &'static str, node: &'static str) -> O
     pod
 }
 
-fn terminating(mut pod: Object) -> Object {
+pub(super) fn terminating(mut pod: Object) -> Object {
     let (at, grace) = (SimTime::ZERO + Duration::from_secs(30), Duration::from_secs(30));
     pod.meta.deletion = Some(crate::api::Deletion { at, grace });
     pod
 }
 
-fn with_phase(mut pod: Object, phase: PodPhase) -> Object {
+pub(super) fn with_phase(mut pod: Object, phase: PodPhase) -> Object {
     pod.pod_mut().expect("a Pod").phase = phase;
     pod
 }
@@ -261,190 +261,6 @@ fn of_several_daemon_pods_on_a_node_the_oldest_stays() {
     let two = [node("a"), lease("a", 1), set.clone(), terminating(all[1].clone()), all[0].clone()];
     let mut manager = super::manager(settings(), &two);
     assert!(pod_writes(&mut manager).is_empty(), "one of them goes already");
-}
-
-pub(super) fn job(backoff_limit: u32) -> Object {
-    let job = Job { completions: 1, backoff_limit, template: template(), ..Job::default() };
-    let mut object = Object::new(Meta::new(Kind::Job, "default", "backup"), job);
-    object.meta.uid = Uid(9);
-    object
-}
-
-pub(super) fn job_pod(job: &Object, name: &'static str, phase: PodPhase) -> Object {
-    let mut pod = with_phase(owned(job, name, "a"), phase);
-    pod.meta.finalizers = Arc::new([TRACKING]);
-    pod.pod_mut().expect("a Pod").conditions =
-        [Condition::new("Ready", Status::False, "", "", SimTime::ZERO)].into_iter().collect();
-    pod
-}
-
-/// The Job as the manager wants it stored.
-fn tracked(manager: &mut Manager) -> Job {
-    settle(manager);
-    manager.grant("update Job/backup").job().expect("a Job").clone()
-}
-
-/// Shows the Job as it was written, with what it says.
-fn shown(manager: &mut Manager, mut job: Object) -> Vec<(Text, Text)> {
-    let written = tracked(manager);
-    let said = written.conditions.iter().map(|c| (c.kind.clone(), c.reason.clone())).collect();
-    *job.job_mut().expect("a Job") = written;
-    manager.shows(WatchKind::Modified, job);
-    said
-}
-
-fn says(kinds: &[&'static str], reason: &'static str) -> Vec<(Text, Text)> {
-    kinds.iter().map(|kind| (Text::word(kind), Text::word(reason))).collect()
-}
-
-/// Settings of before and after the release that awaits terminating Pods.
-fn with_jobs(termination: Termination) -> Settings {
-    let job = JobSettings { termination, ..settings().job };
-    Settings { job, ..settings() }
-}
-
-#[test]
-fn a_job_is_complete_when_its_pod_has_succeeded_and_is_let_go() {
-    let all = ["SuccessCriteriaMet", "Complete"];
-    for (termination, at_once) in [(Termination::Ignored, 2), (Termination::Awaited, 1)] {
-        let job = job(6);
-        let done = job_pod(&job, "backup-x", PodPhase::Succeeded);
-        let mut manager = manager(with_jobs(termination), &[job.clone(), done.clone()]);
-        let said = shown(&mut manager, job.clone());
-        assert_eq!(said, says(&all[..at_once], "CompletionsReached"), "{termination:?}");
-        settle(&mut manager);
-        let mut released = Object::clone(&manager.grant("patch Pod/backup-x"));
-        assert!(released.meta.finalizers.is_empty());
-        released.meta.uid = done.meta.uid;
-        manager.shows(WatchKind::Modified, released);
-        assert_eq!(shown(&mut manager, job), says(&all, "CompletionsReached"));
-        let message = about(&mut manager, "create Event/").pop().and_then(|(_, event)| event);
-        let message = message.expect("an Event").event().expect("an Event").message.clone();
-        assert_eq!(message, "Job completed");
-        assert!(pod_writes(&mut manager).is_empty(), "nothing is created any more");
-    }
-}
-
-#[test]
-fn a_job_has_not_ended_while_one_of_its_pods_terminates() {
-    for given_up in [false, true] {
-        let job = job(if given_up { 0 } else { 6 });
-        let leaving = terminating(job_pod(&job, "backup-y", PodPhase::Running));
-        let mut objects = vec![job.clone(), leaving.clone()];
-        if !given_up {
-            objects.push(job_pod(&job, "backup-x", PodPhase::Succeeded));
-        }
-        let (first, last, reason) = match given_up {
-            true => ("FailureTarget", "Failed", "BackoffLimitExceeded"),
-            false => ("SuccessCriteriaMet", "Complete", "CompletionsReached"),
-        };
-        let mut manager = manager(settings(), &objects);
-        assert_eq!(shown(&mut manager, job.clone()), says(&[first], reason));
-        // All its Pods are let go, and the Job says nothing new.
-        for _ in 0..2 * objects.len() {
-            settle(&mut manager);
-            let waiting = manager.waiting();
-            let is_held = |pod: &&Object| waiting.contains(&format!("patch {}", pod.key()));
-            if let Some(pod) = objects.iter().find(is_held) {
-                manager.grant(&format!("patch {}", pod.key()));
-                let mut free = pod.clone();
-                free.meta.finalizers = Arc::new([]);
-                manager.shows(WatchKind::Modified, free);
-            } else if waiting.contains(&"update Job/backup".to_owned()) {
-                assert_eq!(shown(&mut manager, job.clone()), says(&[first], reason));
-            }
-        }
-        assert_eq!(about(&mut manager, " Job/").len() + about(&mut manager, " Pod/").len(), 0);
-        manager.shows(WatchKind::Deleted, leaving);
-        manager.pass(Duration::from_secs(1));
-        assert_eq!(shown(&mut manager, job), says(&[first, last], reason));
-    }
-}
-
-#[test]
-fn a_pod_that_is_deleted_counts_as_failed_and_is_replaced() {
-    let job = job(6);
-    let gone = terminating(job_pod(&job, "backup-x", PodPhase::Running));
-    let mut manager = manager(settings(), &[job, gone]);
-    manager.pass(Duration::from_secs(11));
-    // Its Ready turned False at 0: more than the 10 s of a first failure ago.
-    let writes = pod_writes(&mut manager);
-    assert!(writes.len() == 1 && writes[0].starts_with("create Pod/backup-"), "{writes:?}");
-    let created = manager.grant(&writes[0].clone());
-    assert_eq!(created.meta.finalizers[..], [TRACKING]);
-}
-
-#[test]
-fn a_failed_pod_is_replaced_only_after_a_pause() {
-    let job = job(6);
-    let failed = job_pod(&job, "backup-x", PodPhase::Failed);
-    let mut manager = manager(settings(), &[job.clone(), failed]);
-    let counted = tracked(&mut manager);
-    assert_eq!((counted.failed, counted.active), (1, 0));
-    let mut shown = job;
-    *shown.job_mut().expect("a Job") = counted;
-    manager.shows(WatchKind::Modified, shown.clone());
-    settle(&mut manager);
-    let released = manager.grant("patch Pod/backup-x");
-    let mut free = Object::clone(&released);
-    free.meta.finalizers = Arc::new([]);
-    manager.shows(WatchKind::Modified, free);
-    settle(&mut manager);
-    let cleared = manager.grant("update Job/backup");
-    assert!(cleared.job().expect("a Job").uncounted.is_empty());
-    manager.shows(WatchKind::Modified, Object::clone(&cleared));
-    assert!(pod_writes(&mut manager).is_empty());
-    manager.pass(Duration::from_secs(9));
-    assert!(pod_writes(&mut manager).is_empty(), "10 s have not passed");
-    manager.pass(Duration::from_secs(1));
-    assert_eq!(pod_writes(&mut manager).len(), 1);
-}
-
-/// So a Pod that is marked and deleted within that second is seen as one that is being deleted.
-#[test]
-fn what_happens_to_a_jobs_pods_is_looked_at_a_second_later() {
-    let job = job(6);
-    let mut manager =
-        manager(settings(), &[job.clone(), job_pod(&job, "backup-x", PodPhase::Running)]);
-    let counted = tracked(&mut manager);
-    let mut shown = job.clone();
-    *shown.job_mut().expect("a Job") = counted;
-    manager.shows(WatchKind::Modified, shown);
-    manager.pass(Duration::from_secs(2));
-    settle(&mut manager);
-    manager.shows(WatchKind::Modified, job_pod(&job, "backup-x", PodPhase::Failed));
-    manager.pass(Duration::from_millis(900));
-    settle(&mut manager);
-    assert!(manager.waiting().is_empty(), "{:?}", manager.waiting());
-    manager.pass(Duration::from_millis(100));
-    assert_eq!(tracked(&mut manager).failed, 1);
-}
-
-#[test]
-fn past_its_backoff_limit_a_job_is_given_up() {
-    let job = job(0);
-    let failed = job_pod(&job, "backup-x", PodPhase::Failed);
-    let mut manager = manager(settings(), &[job, failed]);
-    let counted = tracked(&mut manager);
-    let why = counted.conditions.get("FailureTarget").expect("given up");
-    assert_eq!(why.reason, "BackoffLimitExceeded");
-    assert_eq!(counted.conditions.get("Failed"), None, "its Pod still holds it");
-    assert!(pod_writes(&mut manager).is_empty());
-}
-
-#[test]
-fn a_stale_job_is_refused_and_counted_again() {
-    let job = job(6);
-    let done = job_pod(&job, "backup-x", PodPhase::Succeeded);
-    let mut manager = manager(settings(), &[job, done]);
-    settle(&mut manager);
-    let (connection, request) = manager.asked.remove(0);
-    let conflict = ApiError::new(crate::api::Reason::Conflict, "the object has been modified");
-    manager.answer(connection, request.id, Err(conflict));
-    manager.pass(Duration::from_millis(999));
-    assert!(manager.waiting().is_empty(), "it waits for a second");
-    manager.pass(Duration::from_millis(1));
-    assert_eq!(tracked(&mut manager).succeeded, 1);
 }
 
 #[test]
