@@ -8,7 +8,7 @@
 use super::claims::{Claim, Claims};
 use super::expectations::Expectations;
 use crate::api::kinds::{DaemonSet, Node, Pod, PodPhase, TaintEffect, Toleration, taint};
-use crate::api::{Answered, Kind, Meta, Object, ObjectKey, Verb};
+use crate::api::{Answered, Kind, Meta, Object, ObjectKey, Uid, Verb};
 use crate::client::{BackoffRules, Delta, Outcome, Reconciler, Reply, Step, View};
 use crate::engine::{Duration, Purpose, Rule, SimTime, Text, name_suffix};
 use std::collections::BTreeMap;
@@ -37,7 +37,8 @@ type Failures = BTreeMap<(ObjectKey, Text), (SimTime, Duration)>;
 #[derive(Clone, Debug)]
 pub enum State {
     Claim(Claim),
-    Created(Plan),
+    /// The set's uid.
+    Created(Uid, Plan),
     Deleted(ObjectKey, Plan),
     /// What is looked at again, and why.
     Counted(Option<(Rule, Duration)>),
@@ -71,10 +72,10 @@ const FAILED_PODS: BackoffRules = BackoffRules {
 
 impl DaemonSetController {
     /// A controller that has seen nothing.
-    pub fn new(settings: Settings) -> DaemonSetController {
+    pub fn new(settings: Settings, expectations_timeout: Duration) -> DaemonSetController {
         DaemonSetController {
             settings,
-            expected: Expectations::default(),
+            expected: Expectations::new(expectations_timeout),
             claims: Claims::default(),
             failures: Failures::new(),
         }
@@ -83,9 +84,7 @@ impl DaemonSetController {
     /// The watch shows a Pod.
     pub fn observe(&mut self, delta: &Delta) {
         self.claims.observe(delta);
-        if let Some(set) = delta.object().meta.controlled_by(Kind::DaemonSet) {
-            self.expected.observe(set, delta);
-        }
+        self.expected.observe(delta);
     }
 
     /// The next step of a plan; the counts come last.
@@ -95,13 +94,13 @@ impl DaemonSetController {
         if let Some(node) = plan.create.pop() {
             let suffix = name_suffix((view.draw)(POD_NAME));
             let name = Text::from(format!("{}-{suffix}", object.name()));
-            self.expected.creates(object.name(), name.clone());
+            self.expected.creates(object.meta.uid, name.clone(), view.now);
             let pod = new_pod(&object, set, name, node);
-            return Step::ask(Verb::Create(Arc::new(pod)), State::Created(plan));
+            return Step::ask(Verb::Create(Arc::new(pod)), State::Created(object.meta.uid, plan));
         }
         if let Some(pod) = plan.delete.pop() {
             let key = pod.key().clone();
-            self.expected.deletes(key.clone());
+            self.expected.deletes(key.clone(), view.now);
             let verb = Verb::Delete { key: key.clone(), grace: None, uid: Some(pod.meta.uid) };
             return Step::ask(verb, State::Deleted(key, plan));
         }
@@ -260,7 +259,7 @@ impl Reconciler for DaemonSetController {
             return step;
         }
         // While its own Pods are still on their way nothing new is begun.
-        let plan = match self.expected.coming(&key.name) {
+        let plan = match self.expected.coming(object.meta.uid, view.now) {
             0 => self.plan(&object, set, view),
             _ => Plan::default(),
         };
@@ -282,14 +281,14 @@ impl Reconciler for DaemonSetController {
                 let claimed = self.claims.resume(set.as_ref(), claim, answered, State::Claim);
                 claimed.or(|| self.begin(key, view))
             }
-            State::Created(plan) => {
+            State::Created(set, plan) => {
                 let created = answered.as_ref().ok().and_then(|answer| answer.object());
                 if let Some(pod) = created {
                     let message = format!("Created pod: {}", pod.name());
                     view.event(key, "SuccessfulCreate", message);
                 }
                 if let Some(error) = failed(answered) {
-                    self.expected.creation_failed(&key.name);
+                    self.expected.creation_failed(set);
                     return Step::Done(Outcome::error(error));
                 }
                 self.go_on(key, plan, view)

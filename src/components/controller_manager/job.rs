@@ -10,7 +10,7 @@
 use super::expectations::Expectations;
 use super::job_pods::{Fate, Streak, fate, holds, new_pod, owned_pods, uid};
 use crate::api::kinds::{Condition, Job, Status};
-use crate::api::{Answered, Kind, Object, ObjectKey, Reason, Uid, Verb};
+use crate::api::{Answered, Object, ObjectKey, Reason, Uid, Verb};
 use crate::client::{
     Backoff, BackoffRules, Delta, Outcome, Reconciler, Reply, ShellRules, Step, View,
 };
@@ -63,7 +63,7 @@ pub struct JobController {
     /// Pods that were let go and are not shown so yet: they are counted already.
     released: BTreeSet<Uid>,
     /// Failures since a Pod last succeeded, by Job. Gone with the process.
-    streaks: BTreeMap<Text, Streak>,
+    streaks: BTreeMap<Uid, Streak>,
 }
 
 /// The step that is under way, and the turn that it belongs to.
@@ -144,7 +144,7 @@ impl Reconciler for JobController {
             return Step::done();
         };
         if job.is_finished() {
-            self.streaks.remove(&key.name);
+            self.streaks.remove(&object.meta.uid);
             return Step::done();
         }
         let turn = self.look(&object, job, view);
@@ -173,7 +173,7 @@ impl Reconciler for JobController {
                     Err(error) => return Step::Done(Outcome::error(error.message)),
                 }
                 if matches!(asked, Asked::Counted) {
-                    self.streaks.insert(key.name.clone(), turn.streak.clone());
+                    self.streaks.insert(turn.job.meta.uid, turn.streak.clone());
                     return self.release(turn, view);
                 }
                 return self.end(key, *turn, view);
@@ -185,10 +185,10 @@ impl Reconciler for JobController {
 
 impl JobController {
     /// A controller with an empty memory.
-    pub fn new(settings: Settings) -> JobController {
+    pub fn new(settings: Settings, expectations_timeout: Duration) -> JobController {
         JobController {
             settings,
-            expected: Expectations::default(),
+            expected: Expectations::new(expectations_timeout),
             released: BTreeSet::new(),
             streaks: BTreeMap::new(),
         }
@@ -196,12 +196,15 @@ impl JobController {
 
     /// The watch shows a Pod.
     pub fn observe(&mut self, delta: &Delta) {
-        if let Some(job) = delta.object().meta.controlled_by(Kind::Job) {
-            self.expected.observe(job, delta);
-        }
+        self.expected.observe(delta);
         if !delta.new.as_ref().is_some_and(holds) {
             self.released.remove(&delta.object().meta.uid);
         }
+    }
+
+    /// A Job is gone.
+    pub fn forget(&mut self, job: Uid) {
+        self.streaks.remove(&job);
     }
 
     /// Reads the caches, once for the whole turn.
@@ -237,8 +240,8 @@ impl JobController {
             active: number(active.len()),
             terminating: number(pods.iter().filter(terminates).count()),
             verdict,
-            is_current: self.expected.coming(object.name()) == 0,
-            streak: Streak::with(self.streaks.get(object.name()), &new),
+            is_current: self.expected.coming(object.meta.uid, view.now) == 0,
+            streak: Streak::with(self.streaks.get(&object.meta.uid), &new),
             pause: None,
             error: None,
             held,
@@ -277,7 +280,7 @@ impl JobController {
             let Some(job) = object.job() else { return Step::done() };
             let suffix = name_suffix((view.draw)(POD_NAME));
             let name = Text::from(format!("{}-{suffix}", object.name()));
-            self.expected.creates(object.name(), name.clone());
+            self.expected.creates(object.meta.uid, name.clone(), view.now);
             let pod = new_pod(&object, job, name);
             return Step::ask(Verb::Create(Arc::new(pod)), State(Asked::Created, turn));
         }
@@ -299,7 +302,7 @@ impl JobController {
                 }
             }
             Err(error) => {
-                self.expected.creation_failed(&key.name);
+                self.expected.creation_failed(turn.job.meta.uid);
                 // The others would most likely fail as well.
                 turn.create = 0;
                 turn.error = Some(error.message);
@@ -411,7 +414,7 @@ impl JobController {
 
     fn end(&mut self, key: &ObjectKey, turn: Turn, view: &mut View) -> Step<State> {
         if turn.job.job().is_some_and(Job::is_finished) {
-            self.streaks.remove(&key.name);
+            self.streaks.remove(&turn.job.meta.uid);
             match turn.verdict {
                 Some(Verdict::Complete) => view.event(key, "Completed", "Job completed"),
                 _ => view.warn(key, "BackoffLimitExceeded", GIVEN_UP),

@@ -120,6 +120,8 @@ pub struct Settings {
     pub write_retries: u32,
     pub write_retry_pause: Duration,
     pub daemon_set: daemon_set::Settings,
+    /// For how long a controller waits to be shown what it did to a workload's Pods.
+    pub expectations_timeout: Duration,
     pub job: job::Settings,
     pub scaling_words: ScalingWords,
     /// The pause after a Service whose endpoints could not all be written, and the longest.
@@ -292,16 +294,20 @@ impl ControllerManager {
                 DeploymentController::new(settings.scaling_words),
                 shell,
             ),
-            replica_sets: Shell::new(REPLICA_SETS, ReplicaSetController::default(), shell),
+            replica_sets: Shell::new(
+                REPLICA_SETS,
+                ReplicaSetController::new(settings.expectations_timeout),
+                shell,
+            ),
             stateful_sets: Shell::new(STATEFUL_SETS, StatefulSetController::default(), shell),
             daemon_sets: Shell::new(
                 DAEMON_SETS,
-                DaemonSetController::new(settings.daemon_set),
+                DaemonSetController::new(settings.daemon_set, settings.expectations_timeout),
                 shell,
             ),
             jobs: Shell::new(
                 JOBS,
-                JobController::new(settings.job),
+                JobController::new(settings.job, settings.expectations_timeout),
                 ShellSettings { backoff: settings.job.api_backoff, rules: job::RULES, ..shell },
             ),
             job_orphans: Shell::new(JOB_ORPHANS, JobOrphans, shell),

@@ -45,6 +45,9 @@ impl ControllerManager {
                     true => self.jobs.enqueue_later(ctx, delta.key(), self.job_batch()),
                     false => self.jobs.enqueue(ctx, delta.key()),
                 }
+                if delta.new.is_none() {
+                    self.jobs.reconciler.forget(delta.object().meta.uid);
+                }
                 self.job_ended(delta, ctx);
             }
             Kind::PodDisruptionBudget => self.budgets.enqueue(ctx, delta.key()),

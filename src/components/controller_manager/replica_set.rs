@@ -9,13 +9,13 @@ use super::expectations::Expectations;
 use crate::api::kinds::{Pod, PodPhase, ReplicaSet};
 use crate::api::{Answer, Kind, Meta, Object, ObjectKey, Uid, Verb};
 use crate::client::{Delta, Reconciler, Reply, Step, View};
-use crate::engine::{Purpose, SimTime, Text, name_suffix};
+use crate::engine::{Duration, Purpose, SimTime, Text, name_suffix};
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The controller, with what it expects its watch to show soon.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ReplicaSetController {
     expected: Expectations,
     claims: Claims,
@@ -25,7 +25,8 @@ pub struct ReplicaSetController {
 #[derive(Clone, Debug)]
 pub enum State {
     Claim(Claim),
-    Created,
+    /// The set's uid.
+    Created(Uid),
     Deleted(ObjectKey),
     Counted,
 }
@@ -33,18 +34,22 @@ pub enum State {
 const POD_NAME: Purpose = Purpose(10);
 
 impl ReplicaSetController {
+    /// A controller with an empty memory.
+    pub fn new(expectations_timeout: Duration) -> ReplicaSetController {
+        let expected = Expectations::new(expectations_timeout);
+        ReplicaSetController { expected, claims: Claims::default() }
+    }
+
     /// The watch shows a Pod.
     pub fn observe(&mut self, delta: &Delta) {
         self.claims.observe(delta);
-        if let Some(set) = delta.object().meta.controlled_by(Kind::ReplicaSet) {
-            self.expected.observe(set, delta);
-        }
+        self.expected.observe(delta);
     }
 
     /// The Pods of a set that count.
     fn active(&self, set: &Object, view: &View) -> Vec<Arc<Object>> {
         let pods = view.local.list(Kind::Pod).filter(|pod| self.claims.has(set, pod));
-        let stays = |pod: &&Arc<Object>| !self.expected.is_leaving(pod.key());
+        let stays = |pod: &&Arc<Object>| !self.expected.is_leaving(pod.key(), view.now);
         pods.filter(|pod| is_active(pod)).filter(stays).cloned().collect()
     }
 
@@ -55,13 +60,13 @@ impl ReplicaSetController {
         let mut meta = meta.owned_by(&object.meta);
         meta.labels = set.template.labels.clone();
         let pod = Object::new(meta, Pod::new(set.template.clone()));
-        self.expected.creates(object.name(), name);
-        Step::ask(Verb::Create(Arc::new(pod)), State::Created)
+        self.expected.creates(object.meta.uid, name, view.now);
+        Step::ask(Verb::Create(Arc::new(pod)), State::Created(object.meta.uid))
     }
 
-    fn delete(&mut self, pod: &Object) -> Step<State> {
+    fn delete(&mut self, pod: &Object, now: SimTime) -> Step<State> {
         let key = pod.key().clone();
-        self.expected.deletes(key.clone());
+        self.expected.deletes(key.clone(), now);
         let verb = Verb::Delete { key: key.clone(), grace: None, uid: Some(pod.meta.uid) };
         Step::ask(verb, State::Deleted(key))
     }
@@ -84,7 +89,7 @@ impl Reconciler for ReplicaSetController {
             return step;
         }
         let active = self.active(&object, view);
-        let coming = self.expected.coming(&key.name);
+        let coming = self.expected.coming(object.meta.uid, view.now);
         let have = active.len() + coming;
         let wanted = set.replicas as usize;
         if have < wanted {
@@ -94,7 +99,7 @@ impl Reconciler for ReplicaSetController {
             let companions = companions(&object, view);
             let victim = active.iter().min_by(|a, b| sooner(a, b, &companions, view.wall_clock()));
             if let Some(pod) = victim {
-                return self.delete(pod);
+                return self.delete(pod, view.now);
             }
         }
         count(&object, &active)
@@ -113,13 +118,13 @@ impl Reconciler for ReplicaSetController {
                 let claimed = self.claims.resume(set.as_ref(), claim, answered, State::Claim);
                 claimed.or(|| self.begin(key, view))
             }
-            (State::Created, Reply::Answer(Ok(Answer::Object(pod)))) => {
+            (State::Created(_), Reply::Answer(Ok(Answer::Object(pod)))) => {
                 let message = format!("Created pod: {}", pod.name());
                 view.event(key, "SuccessfulCreate", message);
                 self.begin(key, view)
             }
-            (State::Created, Reply::Answer(Err(error))) => {
-                self.expected.creation_failed(&key.name);
+            (State::Created(set), Reply::Answer(Err(error))) => {
+                self.expected.creation_failed(set);
                 Step::Done(crate::client::Outcome::error(error.message))
             }
             (State::Deleted(pod), Reply::Answer(Ok(_))) => {

@@ -92,6 +92,7 @@ pub fn settings() -> Settings {
         scaling_words: ScalingWords::FromTo,
         endpoint_slice_backoff: Backoff::new(secs(1), secs(1000)),
         daemon_set: DaemonSetSettings { failed_pods_first: secs(1), failed_pods_limit: secs(900) },
+        expectations_timeout: secs(300),
         job: JobSettings {
             backoff_first: secs(10),
             backoff_limit: secs(600),

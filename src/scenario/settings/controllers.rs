@@ -66,6 +66,7 @@ pub fn controller_manager(all: &Catalog, has_machines: bool) -> controller_manag
             failed_pods_first: period("failedPodsBackoffFirst"),
             failed_pods_limit: period("failedPodsBackoffLimit"),
         },
+        expectations_timeout: duration("expectationsTimeout"),
         job: job(all),
         signing: all.delay("kubernetes.bootstrapSigning"),
         election: election(all),

@@ -117,6 +117,32 @@ fn a_job_whose_pod_cannot_be_created_writes_its_number_down_and_tries_again() {
     assert_eq!((creates.count(), all.len()), (2, 3), "{all:?}");
 }
 
+/// What was created before is still on its way.
+#[test]
+fn a_job_whose_last_pod_cannot_be_created_waits_for_the_others_to_be_shown() {
+    let mut manager = manager(settings(), &[job_of(2, 6)]);
+    let first = pod_writes(&mut manager).remove(0);
+    manager.grant(&first);
+    refuse(&mut manager, "create Pod/", crate::api::Reason::Forbidden);
+    assert_eq!(turn(&mut manager), ["update Job/backup"]);
+    manager.pass(Duration::from_secs(2));
+    let all = turn(&mut manager);
+    assert!(all.iter().all(|words| words == "update Job/backup"), "{all:?}");
+}
+
+#[test]
+fn a_job_that_is_made_anew_knows_nothing_of_failures() {
+    let old = job(6);
+    let failed = job_pod(&old, "backup-x", PodPhase::Failed);
+    let mut manager = manager(settings(), &[old.clone(), failed]);
+    assert_eq!(turn(&mut manager).len(), 3, "it is counted, and not replaced yet");
+    manager.shows(WatchKind::Deleted, old);
+    let mut new = job(6);
+    new.meta.uid = Uid(10);
+    manager.shows(WatchKind::Added, new);
+    assert!(pod_writes(&mut manager).iter().any(|words| words.starts_with("create Pod/")));
+}
+
 #[test]
 fn a_job_is_complete_in_the_turn_that_lets_its_pod_go() {
     let (bare, reasoned) = (Termination::Ignored, Termination::Awaited);

@@ -263,6 +263,43 @@ fn of_several_daemon_pods_on_a_node_the_oldest_stays() {
     assert!(pod_writes(&mut manager).is_empty(), "one of them goes already");
 }
 
+/// It came and went while the watch was broken, say.
+#[test]
+fn a_pod_that_is_never_shown_is_expected_for_five_minutes() {
+    let sets = [replica_set(), daemon_set(), super::jobs::job(6)];
+    for (set, pods) in sets.iter().zip(["web-1-", "agent-", "backup-"]) {
+        let mut manager = manager(settings(), &[node("a"), lease("a", 1), set.clone()]);
+        let creates = |manager: &mut Manager| {
+            settle(manager);
+            let waiting = manager.waiting().into_iter();
+            let prefix = format!("create Pod/{pods}");
+            waiting.filter(|words| words.starts_with(&prefix)).collect::<Vec<String>>()
+        };
+        let mut again = set.clone();
+        again.meta.uid = Uid(99);
+        let create = |manager: &mut Manager| {
+            let [words] = &creates(manager)[..] else { panic!("{:?}", manager.waiting()) };
+            manager.grant(words);
+            if manager.waiting().iter().any(|words| words == "update Job/backup") {
+                manager.grant("update Job/backup");
+            }
+        };
+        create(&mut manager);
+        for (pause, wanted) in [(290, 0), (11, 1)] {
+            manager.pass(Duration::from_secs(pause));
+            assert_eq!(creates(&mut manager), [""; 0], "nobody looks at it by itself");
+            manager.shows(WatchKind::Modified, set.clone());
+            manager.pass(Duration::from_secs(1));
+            assert_eq!(creates(&mut manager).len(), wanted, "{pods}: {pause}");
+        }
+        create(&mut manager);
+        // Whoever is made anew under the name expects nothing.
+        manager.shows(WatchKind::Deleted, set.clone());
+        manager.shows(WatchKind::Added, again);
+        assert_eq!(creates(&mut manager).len(), 1, "{pods}");
+    }
+}
+
 #[test]
 fn labels_say_where_a_daemon_set_belongs() {
     let mut set = daemon_set();
