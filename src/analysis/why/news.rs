@@ -2,7 +2,7 @@
 //! at last, that is what he had waited for.
 
 use super::ask::Settings;
-use crate::engine::{Rule, SimTime, Text};
+use crate::engine::{Duration, Rule, SimTime, Text};
 use crate::scenario::REPAIRS;
 use crate::timeline::{Entry, Ledger, StepId, Timeline};
 use std::collections::BTreeSet;
@@ -62,8 +62,16 @@ impl News {
         News { changes, processes, settings: settings.clone() }
     }
 
-    /// True if a rule may be a pause between two looks. What is drawn from a range each time is work, or on its way.
-    pub fn may_pause(&self, rule: Rule) -> bool {
+    /// True if a wait may be a pause between two looks: as long as its rule has it. What is drawn from a range each time
+    /// is work, or on its way; of a longer limit a part is waited.
+    pub fn may_pause(&self, rule: Rule, length: Duration) -> bool {
+        let Some(setting) = self.settings.get(rule) else { return true };
+        let value = setting.value.parse::<Duration>();
+        value.is_ok_and(|value| length.scaled(10, 1) >= value.scaled(9, 1))
+    }
+
+    /// True if a rule is a pause or a limit, and no work whose length is drawn.
+    pub fn is_fixed(&self, rule: Rule) -> bool {
         self.settings.get(rule).is_none_or(|setting| !setting.value.contains(".."))
     }
 
@@ -80,6 +88,13 @@ impl News {
         };
         let processes = processes.iter().map(|name| Text::word(name)).collect();
         News { changes: told.iter().map(change).collect(), processes, ..News::default() }
+    }
+
+    /// The same, told by a person who mends.
+    #[cfg(test)]
+    pub fn mended(mut self) -> News {
+        self.changes.iter_mut().for_each(|change| change.is_repair = true);
+        self
     }
 
     /// The name of a process, empty if there is none.

@@ -48,7 +48,7 @@ pub fn way(
     };
     walk.back(end, from);
     walk.parts.reverse();
-    (honest(walk.parts, ledger), walk.steps)
+    (honest(walk.parts, ledger, news), walk.steps)
 }
 
 /// How many looks in a row may be what somebody counts: a probe that has to fail eight times.
@@ -56,7 +56,7 @@ const COUNTED: usize = 10;
 
 /// Who has looked more often than anybody counts, and did nothing else for long in between, waited for something that
 /// is not told apart.
-fn honest(parts: Vec<Part>, ledger: &Ledger) -> Vec<Part> {
+fn honest(parts: Vec<Part>, ledger: &Ledger, news: &News) -> Vec<Part> {
     let who = |part: &Part| (part.rule, ledger.process(part.step));
     let mut told = Vec::new();
     let mut rest = &parts[..];
@@ -70,7 +70,9 @@ fn honest(parts: Vec<Part>, ledger: &Ledger) -> Vec<Part> {
         let row = 1 + after.iter().take_while(|part| is_brief(part)).count();
         let looks =
             rest[..row].iter().rposition(|part| who(part) == who(first)).unwrap_or_default();
-        let count = rest[..=looks].iter().filter(|part| who(part) == who(first)).count();
+        let is_look =
+            |part: &&Part| who(part) == who(first) && news.may_pause(part.rule, part.length());
+        let count = rest[..=looks].iter().filter(is_look).count();
         let taken = if count > COUNTED {
             told.push(Part { from: first.from, rule: UNTOLD, ..rest[looks] });
             looks + 1
@@ -165,22 +167,28 @@ impl Walk<'_> {
         let is_own = self.ledger.process(before) == Some(who.1);
         let shortest = if self.last == Some(who) { DIAL } else { LOOK };
         self.last = Some(who);
-        if !is_own || at.since(began) < shortest || !self.news.may_pause(who.0) {
+        let paused = at.since(began);
+        if !is_own || paused < DIAL || !self.news.is_fixed(who.0) {
             return None;
         }
-        let next = self.looks.insert(who, at);
         let repair = self.news.repaired((began.max(low), at), &self.places);
-        let found = next.and_then(|next| self.news.between((at, next), &self.places, who.1));
-        let change = repair.or(found)?;
+        if let Some(repair) = repair.filter(|repair| !self.steps.contains(&repair.step)) {
+            let (mended, from) = (repair.step, repair.at);
+            self.looks.clear();
+            self.explain(from, who.0, step);
+            return Some(mended);
+        }
+        if paused < shortest || !self.news.may_pause(who.0, paused) {
+            return None;
+        }
+        let next = self.looks.insert(who, at)?;
+        let change = self.news.between((at, next), &self.places, who.1)?;
         if self.steps.contains(&change.step) {
             return None;
         }
         let (found, from) = (change.step, change.at);
         self.looks.clear();
-        match repair {
-            Some(_) => self.explain(from, who.0, step),
-            None => self.forget_until(from),
-        }
+        self.forget_until(from);
         Some(found)
     }
 
@@ -349,6 +357,18 @@ mod tests {
             found.iter().all(|(_, _, rule)| *rule == "look"),
             "a few may be counted: {found:?}"
         );
+    }
+
+    #[test]
+    fn a_pause_in_which_a_person_mends_goes_back_to_him() {
+        let (mut ledger, _) = opened();
+        let repair = wait(&mut ledger, StepId::default(), 200, FAULT);
+        let begun = due(&mut ledger, StepId::default(), 12, ("pause", 2));
+        let end = due(&mut ledger, begun, 312, ("pause", 2));
+        let news = News::made_up(&[(at(200), repair, "c")], &PROCESSES);
+        assert_eq!(read_with(&ledger, &news, end).len(), 2, "a change is none of his business");
+        let found = [(10, 200, FAULT), (200, 312, "pause")];
+        assert_eq!(read_with(&ledger, &news.mended(), end), found);
     }
 
     #[test]
