@@ -37,6 +37,7 @@ mod quorum;
 mod scenarios;
 mod sparse;
 mod stalled;
+mod stateful_sets;
 mod static_pods;
 mod supervisors;
 mod throttled;

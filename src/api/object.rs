@@ -346,6 +346,7 @@ impl Object {
         match &mut self.body {
             Body::Deployment(body) => body.replicas = replicas,
             Body::ReplicaSet(body) => body.replicas = replicas,
+            Body::StatefulSet(body) => body.replicas = replicas,
             Body::MachineDeployment(body) => body.replicas = replicas,
             Body::MachineSet(body) => body.replicas = replicas,
             Body::KubeadmControlPlane(body) => body.replicas = replicas,

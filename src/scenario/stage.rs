@@ -4,8 +4,12 @@
 //! to be later it knows the part of a name that is not drawn (`names.rs`).
 
 use super::names::{AllKnown, Known, known};
+use crate::api::kinds::VolumeSource;
+use crate::api::{Kind, Object, ObjectKey};
+use crate::engine::is_like;
 use crate::world::{Blueprint, World};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The VMs of the beginning with what is on them, and the objects that are named like them.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +17,8 @@ pub struct Stage {
     vms: BTreeMap<String, Host>,
     hosts: Vec<String>,
     zones: Vec<String>,
+    /// How many volumes the StatefulSets have whose Pods have one each.
+    volumes: Vec<(ObjectKey, u32)>,
     names: AllKnown,
 }
 
@@ -40,7 +46,13 @@ impl Stage {
         let vms = world.view().vms().map(host).collect();
         let hosts = view.hosts().map(|host| host.name.to_string()).collect();
         let zones = view.zones().map(|zone| zone.to_string()).collect();
-        Stage { vms, hosts, zones, names }
+        let volumes_of = |object: &Arc<Object>| {
+            let set = object.stateful_set()?;
+            let has_one = set.template.volume == Some(VolumeSource::PerPod);
+            has_one.then(|| (object.key().clone(), set.replicas))
+        };
+        let volumes = view.objects(Kind::StatefulSet).filter_map(volumes_of).collect();
+        Stage { vms, hosts, zones, volumes, names }
     }
 
     /// The names of the VMs.
@@ -56,6 +68,21 @@ impl Stage {
     /// The names of the zones.
     pub fn zones(&self) -> Vec<&str> {
         words(&self.zones)
+    }
+
+    /// Why objects of this name (with `*`, any that it fits) cannot have a size: a StatefulSet's new Pods
+    /// would wait for volumes for ever.
+    pub fn lacking_volumes(&self, object: &ObjectKey, size: u32) -> Option<String> {
+        let ObjectKey { kind, namespace, name } = object;
+        let is_meant = |set: &ObjectKey| {
+            set.kind == *kind && set.namespace == *namespace && is_like(&set.name, name)
+        };
+        let (set, volumes) =
+            self.volumes.iter().find(|(set, volumes)| *volumes < size && is_meant(set))?;
+        Some(format!(
+            "{set} begins with {volumes} volumes, and nobody here makes another; write {volumes} replicas \
+             at most, or let it begin with more"
+        ))
     }
 
     /// The units of a VM.

@@ -3,7 +3,9 @@
 //! A Pod's identity is its name, so a replacement can exist only when the old object is gone: on a
 //! Node that is lost, not before somebody ends it there. In order, a Pod that terminates or is not
 //! ready holds up all that come after it. Follows
-//! `k/k:pkg/controller/statefulset/stateful_set_control.go`; revisions are not modeled.
+//! `k/k:pkg/controller/statefulset/stateful_set_control.go`; revisions are not modeled. Simplified: it
+//! makes no claims. A Pod finds that of its name, which stays when the set gets smaller; a scenario that
+//! wants more of them than it begins with is refused (`scenario/stage.rs`).
 
 use super::claims::{Claim, Claims};
 use crate::api::kinds::{Pod, PodManagement, PodPhase, StatefulSet};
@@ -11,6 +13,7 @@ use crate::api::{Kind, Meta, Object, ObjectKey, Verb};
 use crate::client::{Delta, Outcome, Reconciler, Reply, Step, View};
 use crate::engine::Text;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The controller; but for claims, what exists says all that it needs to know.
@@ -46,7 +49,7 @@ impl Reconciler for StatefulSetController {
         if let Some(step) = self.claims.next(&object, &set.selector, members, State::Claim) {
             return step;
         }
-        self.sync(key, 0, view)
+        self.sync(key, 0..u32::MAX, view)
     }
 
     fn resume(
@@ -73,9 +76,14 @@ impl Reconciler for StatefulSetController {
         }
         let (set, pod) = (&key.name, pod_name(&key.name, ordinal));
         view.event(key, reason, format!("{done} Pod {pod} in StatefulSet {set} successful"));
-        let policy = view.local.get(key).and_then(|set| Some(set.stateful_set()?.policy));
+        let set = view.local.get(key).and_then(|set| set.stateful_set());
+        let (policy, replicas) = set.map_or((None, 0), |set| (Some(set.policy), set.replicas));
         match policy {
-            Some(PodManagement::Parallel) => self.sync(key, ordinal + 1, view),
+            // Ordinals that are wanted are gone through upwards, those that are not downwards.
+            Some(PodManagement::Parallel) => match ordinal < replicas {
+                true => self.sync(key, ordinal + 1..u32::MAX, view),
+                false => self.sync(key, replicas..ordinal, view),
+            },
             // The watch shows what was written, and that is the next turn.
             _ => Step::done(),
         }
@@ -88,15 +96,15 @@ impl StatefulSetController {
         self.claims.observe(delta);
     }
 
-    /// Looks at each ordinal from `first` on; in order, the first that needs something ends the turn.
-    fn sync(&self, key: &ObjectKey, first: u32, view: &mut View) -> Step<State> {
+    /// Looks at each ordinal that is left; in order, the first that needs something ends the turn.
+    fn sync(&self, key: &ObjectKey, left: Range<u32>, view: &mut View) -> Step<State> {
         let Some(object) = view.local.get(key).cloned() else { return Step::done() };
         let Some(set) = object.stateful_set().filter(|_| !object.meta.is_deleting()) else {
             return Step::done();
         };
         let pods = self.owned_pods(&object, view);
         let in_order = set.policy == PodManagement::OrderedReady;
-        for ordinal in first..set.replicas {
+        for ordinal in left.start..set.replicas {
             let Some(object_and_pod) = pods.get(&ordinal) else {
                 return create(&object, set, ordinal);
             };
@@ -109,13 +117,20 @@ impl StatefulSetController {
                 return count(&object, &pods);
             }
         }
-        let condemned =
-            pods.iter().rev().filter(|(ordinal, _)| **ordinal >= set.replicas.max(first));
-        for (ordinal, (pod, _)) in condemned {
+        let condemned = || pods.range(set.replicas.max(left.start)..left.end.max(set.replicas));
+        let is_well = |(pod, body): &(Arc<Object>, Pod)| {
+            !pod.meta.is_deleting() && is_running_and_ready(body)
+        };
+        let first_ill =
+            condemned().find(|(_, member)| !is_well(member)).map(|(ordinal, _)| *ordinal);
+        for (ordinal, (pod, body)) in condemned().rev() {
+            let waits_for_another = !is_running_and_ready(body) && first_ill != Some(*ordinal);
             match pod.meta.is_deleting() {
-                false => return delete(pod, *ordinal),
                 true if in_order => break,
                 true => {}
+                // One that is ill is not deleted before one below it that is ill has got well.
+                false if in_order && waits_for_another => break,
+                false => return delete(pod, *ordinal),
             }
         }
         count(&object, &pods)

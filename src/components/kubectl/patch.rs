@@ -45,15 +45,13 @@ impl Patch {
             kind,
             Kind::Deployment
                 | Kind::ReplicaSet
+                | Kind::StatefulSet
                 | Kind::MachineDeployment
                 | Kind::MachineSet
                 | Kind::KubeadmControlPlane
         );
         let misses = |field: &str| Some(format!("a {} has no {field}", kind.name()));
         match () {
-            () if self.replicas.is_some() && kind == Kind::StatefulSet => {
-                Some("another size of a StatefulSet isn't modeled".to_owned())
-            }
             () if self.replicas.is_some() && !sized => misses("spec.replicas"),
             () if self.unschedulable.is_some() && kind != Kind::Node => {
                 misses("spec.unschedulable")

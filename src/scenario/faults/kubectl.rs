@@ -83,9 +83,10 @@ pub const NO_NAMESPACES: &str = "there are no Namespace objects here: a namespac
 objects have, as `default` and `kube-system`";
 
 /// The kinds that `scale` knows.
-const SCALABLE: [Kind; 5] = [
+const SCALABLE: [Kind; 6] = [
     Kind::Deployment,
     Kind::ReplicaSet,
+    Kind::StatefulSet,
     Kind::MachineDeployment,
     Kind::MachineSet,
     Kind::KubeadmControlPlane,
@@ -154,6 +155,15 @@ impl Kubectl {
         self.command.context == Context::Workload
     }
 
+    /// The size that it gives its object, if it does.
+    fn size(&self) -> Option<u32> {
+        match &self.command.action {
+            Action::Scale(replicas) => Some(*replicas),
+            Action::Patch(patch) => patch.replicas,
+            _ => None,
+        }
+    }
+
     /// The name of the Deployment that it creates, if it does.
     pub fn deploys(&self) -> Option<&str> {
         let Command { object, action, .. } = &self.command;
@@ -176,8 +186,11 @@ impl FaultKind for Kubectl {
                 return Err(reading.scenario.unknown(cluster, &known, "cluster"));
             }
         };
-        Kubectl::read(&text.value, context)
-            .map_err(|(at, message)| reading.scenario.source.mistake_after(text, at, message))
+        let mistake = |(at, message)| reading.scenario.source.mistake_after(text, at, message);
+        let read = Kubectl::read(&text.value, context).map_err(mistake)?;
+        let size = read.size().unwrap_or_default();
+        let lacking = reading.stage.lacking_volumes(&read.command.object, size);
+        lacking.map_or(Ok(read), |message| Err(mistake((0, message))))
     }
 }
 

@@ -38,6 +38,7 @@ fn each_verb_is_read_as_kubectl_would() {
     let label = Action::Label { key, value: Some(Text::word("v")), overwrite: false };
     assert_eq!(action("label node w a.b/c=v"), label);
     assert_eq!(action("scale md md-0 --replicas=4"), Action::Scale(4));
+    assert_eq!(action("scale statefulset db --replicas=1"), Action::Scale(1));
     // A flag's value stands after `=` or a blank, and a flag before or after a name.
     for words in
         ["scale md md-0 --replicas 4", "scale --replicas 4 md md-0", "scale --replicas=4 md/md-0"]
@@ -197,7 +198,7 @@ fn what_is_read_created_and_patched_is_written_as_for_kubectl() {
 fn what_an_object_has_and_nothing_here_looks_at_is_no_field_that_it_lacks() {
     for (kind, spec, words) in [
         ("md", "{\"paused\":true}", "spec.paused of a MachineDeployment isn't modeled"),
-        ("sts", "{\"replicas\":1}", "another size of a StatefulSet isn't modeled"),
+        ("ds", "{\"replicas\":1}", "a DaemonSet has no spec.replicas"),
         ("node", "{\"paused\":true}", "a Node has no spec.paused"),
     ] {
         let (_, message) = wrong(&format!("patch {kind} w --type=merge -p '{{\"spec\":{spec}}}'"));

@@ -134,6 +134,35 @@ fn a_smaller_stateful_set_loses_its_last_pod_first() {
     assert_eq!(pod_writes(&mut manager), ["delete Pod/db-2"]);
 }
 
+#[test]
+fn in_parallel_all_that_are_not_wanted_go_at_once() {
+    let set = stateful_set(1, PodManagement::Parallel);
+    let pods = ["db-0", "db-1", "db-2"].map(|name| owned(&set, name, "a"));
+    let mut objects = vec![node("a"), lease("a", 1), set];
+    objects.extend(pods);
+    let mut manager = manager(settings(), &objects);
+    for gone in ["delete Pod/db-2", "delete Pod/db-1"] {
+        assert_eq!(pod_writes(&mut manager), [gone]);
+        manager.grant(gone);
+    }
+    assert!(pod_writes(&mut manager).is_empty());
+}
+
+/// It could get well, and who is not wanted first is the one with the lower number.
+#[test]
+fn in_order_an_ill_pod_that_is_not_wanted_waits_for_an_ill_one_below_it() {
+    let set = stateful_set(1, PodManagement::OrderedReady);
+    let ill = |name| with_phase(owned(&set, name, "a"), PodPhase::Pending);
+    for (second, wanted) in
+        [(owned(&set, "db-1", "a"), vec!["delete Pod/db-2"]), (ill("db-1"), vec![])]
+    {
+        let objects =
+            [node("a"), lease("a", 1), set.clone(), owned(&set, "db-0", "a"), second, ill("db-2")];
+        let mut manager = manager(settings(), &objects);
+        assert_eq!(pod_writes(&mut manager), wanted);
+    }
+}
+
 pub(super) fn daemon_set() -> Object {
     let set = DaemonSet { template: template(), ..DaemonSet::default() };
     let mut object = Object::new(Meta::new(Kind::DaemonSet, "default", "agent"), set);
