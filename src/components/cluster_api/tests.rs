@@ -28,13 +28,7 @@ pub(super) fn settings() -> Settings {
             recorder: crate::client::testing::RECORDER,
         },
         remote_timeout: secs(10),
-        shell: ShellSettings {
-            workers: 10,
-            backoff: Backoff::new(millis(5), secs(1000)),
-            rules: crate::client::ShellRules::CONTROLLER_RUNTIME,
-            minimum_gap: Duration::ZERO,
-            thinking: Delay::fixed(millis(1)),
-        },
+        shell: shell(),
         health_check_gap: Duration::ZERO,
         health_check_slack: secs(1),
         health_check_filters_events: false,
@@ -83,6 +77,16 @@ pub(super) fn settings() -> Settings {
         bootstrap: Bootstrap::Given,
         wording: Wording::V1Beta1,
         infrastructure: Kind::InfraMachine,
+    }
+}
+
+fn shell() -> ShellSettings {
+    ShellSettings {
+        workers: 10,
+        backoff: Backoff::new(Duration::from_millis(5), Duration::from_secs(1000)),
+        rules: crate::client::ShellRules::CONTROLLER_RUNTIME,
+        minimum_gap: Duration::ZERO,
+        thinking: Delay::fixed(Duration::from_millis(1)),
     }
 }
 
