@@ -183,6 +183,10 @@ impl Kubelet {
 
     /// A look whether an evicted Pod is cleared away: then the next pass is at once.
     pub(super) fn look_at_evicted(&mut self, pod: Uid, ctx: &mut Ctx<Event>) {
+        // A Pod whose containers were just being started says twice that they have ended.
+        if self.evictions.ended != Some(pod) {
+            return;
+        }
         if self.holds_volume(pod) && ctx.now() < self.evictions.wait_until {
             let pause = self.settings.eviction.cleanup_period;
             return ctx.after(CLEANUP, pause, Event::LookAtEvicted(pod));

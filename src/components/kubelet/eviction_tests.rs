@@ -109,6 +109,22 @@ fn a_full_disk_ends_one_pod_in_each_pass_until_only_critical_ones_are_left() {
 }
 
 #[test]
+fn an_end_that_is_heard_twice_makes_room_for_one_pass() {
+    let mut bench = full(&[named("web", 5), named("api", 6), named("db", 8)]);
+    let first = stopped(&bench.play(Input::Tick(PASS)));
+    let [(one, _)] = first[..] else { panic!("one in each pass: {first:?}") };
+    ends(&mut bench, one);
+    ends(&mut bench, one);
+    let next = stopped(&look(&mut bench));
+    assert_eq!(next.len(), 1, "{next:?}");
+    // The second look is at a Pod that is no longer waited for.
+    let looks = |(_, event): &(Duration, Event)| matches!(event, Event::LookAtEvicted(_));
+    if bench.timers.iter().any(looks) {
+        assert_eq!(stopped(&look(&mut bench)), [], "the next one has not ended yet");
+    }
+}
+
+#[test]
 fn before_1_31_an_evicted_pod_has_its_own_grace_period() {
     for (release, takes) in [(ForcedGrace::Least, 1000), (ForcedGrace::Own, 2000)] {
         let mut bench = full(&[named("web", 5)]);
