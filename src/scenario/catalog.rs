@@ -21,6 +21,8 @@ use std::ops::RangeInclusive;
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     settings: BTreeMap<String, Setting>,
+    /// What is not said of the control plane's health check is as the workers' has it, whenever that is said.
+    plane_follows: bool,
     /// The settings that somebody has taken, and as what.
     taken: RefCell<BTreeMap<String, Form>>,
     /// What was wrong with the values that were taken.
@@ -124,9 +126,10 @@ impl Catalog {
     /// The control plane's health check is told apart from the workers' from now on: it has settings of its own, which
     /// begin as the workers' are.
     pub fn tell_checks_apart(&mut self) {
+        self.plane_follows = false;
         let own = |(key, setting): (&String, &Setting)| {
             let field = key.strip_prefix(CHECK)?;
-            Some((format!("{PLANE_CHECK}{field}"), setting.clone()))
+            Some((format!("{PLANE_CHECK}{field}"), Setting { changed: None, ..setting.clone() }))
         };
         if !self.tells_checks_apart() {
             let own: Vec<(String, Setting)> = self.settings.iter().filter_map(own).collect();
@@ -142,13 +145,20 @@ impl Catalog {
     /// `--set KEY=VALUE`. Whether the value is one that the setting can have is known to whoever
     /// takes it; see [`Catalog::mistakes`].
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Mistake> {
-        if key.starts_with(PLANE_CHECK) {
+        if key.starts_with(PLANE_CHECK) && !self.tells_checks_apart() {
             self.tell_checks_apart();
+            self.plane_follows = true;
         }
         let Some(setting) = self.settings.get(key) else {
             let known: Vec<&str> = self.settings.keys().map(String::as_str).collect();
             let place = format!("--set {key}={value}");
-            let message = format!("no setting `{key}`; {}", keys::hint(key, &known));
+            let own = known.iter().filter(|known| known.starts_with(PLANE_CHECK)).copied();
+            let own: Vec<&str> = own.collect();
+            let hint = match key.starts_with(PLANE_CHECK) {
+                true => format!("known: {}", own.join(", ")),
+                false => keys::hint(key, &known),
+            };
+            let message = format!("no setting `{key}`; {hint}");
             return Err(Mistake::of(&place, message));
         };
         if let Some(derived) = &setting.derived {
@@ -189,6 +199,12 @@ impl Catalog {
             None => before,
         };
         setting.changed = Some(Change { instead_of, by });
+        let of_plane = key.strip_prefix(CHECK).map(|field| format!("{PLANE_CHECK}{field}"));
+        let of_plane = of_plane.filter(|_| self.plane_follows);
+        let of_plane = of_plane.and_then(|key| self.settings.get_mut(&key));
+        if let Some(own) = of_plane.filter(|own| own.changed.is_none()) {
+            value.clone_into(&mut own.value);
+        }
         derived::follow(&mut self.settings);
     }
 

@@ -121,9 +121,17 @@ fn each_of_two_checks_has_settings_of_its_own() {
     let (pool, own, changed) = of(&[&plane], &[(PLANE, "3m")]);
     assert_eq!((&*pool, own.as_deref()), ("5m", Some("3m")));
     assert_eq!(changed, [format!("{PLANE} 3m --set")]);
-    // Whoever sets one tells the two apart.
-    let (pool, own, _) = of(&[], &[(POOL, "4m"), (PLANE, "3m")]);
-    assert_eq!((&*pool, own.as_deref()), ("4m", Some("3m")));
+    // Whoever sets one tells the two apart, in whatever order; the rest is as the workers' check has it.
+    const LIMIT: &str = "controlPlaneHealthCheck.maxUnhealthy";
+    for set in [[(POOL, "4m"), (PLANE, "3m")], [(PLANE, "3m"), (POOL, "4m")]] {
+        let (pool, own, _) = of(&[], &set);
+        assert_eq!((&*pool, own.as_deref()), ("4m", Some("3m")));
+    }
+    for set in [[(POOL, "4m"), (LIMIT, "1")], [(LIMIT, "1"), (POOL, "4m")]] {
+        let (pool, own, changed) = of(&[], &set);
+        assert_eq!((&*pool, own.as_deref()), ("4m", Some("4m")));
+        assert_eq!(changed, [format!("{POOL} 4m --set")]);
+    }
     let wrong = game("worker-power-off", None, &[], &[("controlPlaneHealthCheck.timeout", "1m")]);
     let wrong = wrong.expect_err("no such setting").to_string();
     assert!(wrong.contains("no setting `controlPlaneHealthCheck.timeout`"), "{wrong}");
