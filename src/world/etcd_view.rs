@@ -62,6 +62,13 @@ impl<'a> View<'a> {
         self.world.blueprint.settings.etcd.strict_reconfig
     }
 
+    /// True if whoever takes a member out leaves it to etcd to refuse that: a control plane of Cluster API up to 1.12
+    /// looks at the other members itself.
+    pub fn is_removal_left_to_etcd(self) -> bool {
+        let plane = self.world.blueprint.settings.control_plane.as_ref();
+        plane.is_none_or(|plane| plane.controller.needs_healthy_components)
+    }
+
     /// The clusters that have an etcd, whether or not any member of it lives.
     pub fn etcd_clusters(self) -> BTreeSet<&'a Text> {
         let core = &self.world.core;

@@ -3,7 +3,7 @@
 use super::{Breach, Law, Seen, Verdict};
 use crate::api::{Kind, Object};
 use crate::engine::{Duration, SimTime, Text};
-use crate::infra::ProcessState;
+use crate::infra::{ProcessState, VmId};
 use crate::timeline::{Entry, EntryId, Timeline, Value};
 use crate::world::View;
 use std::sync::Arc;
@@ -134,18 +134,25 @@ pub fn have_servers_heard(view: View) -> bool {
         let entry = process.ended.entry.and_then(|id| view.timeline().get(id));
         entry.filter(|_| !process.alive).map_or(now, |entry| entry.at)
     };
-    let has_fed = |etcd: &ProcessState, until: SimTime| {
+    let has_fed = |etcd: &ProcessState, server: &ProcessState, until: SimTime| {
         let woke = etcd.slept.map_or(etcd.started, |(_, woke)| woke.max(etcd.started));
         let is_at_work = ended(etcd) >= until && etcd.frozen.is_none();
-        is_at_work && (woke == SimTime::ZERO || woke + HEARD <= until)
+        // Who began after it has read from it what is so.
+        is_at_work && (woke <= server.started || woke + HEARD <= until)
     };
     let is_left = |server: &ProcessState| {
         let until = ended(server);
         let mut beside = view.processes().filter(|process| process.vm == server.vm);
-        let is_fed = beside.any(|process| process.program == *"etcd" && has_fed(process, until));
+        let is_fed =
+            beside.any(|process| process.program == *"etcd" && has_fed(process, server, until));
         (server.alive || until + HEARD > now) && !is_fed
     };
-    let mut servers = view.processes().filter(|process| process.program == *"kube-apiserver");
+    let hosts: Vec<VmId> =
+        view.workload_hosts_of("kube-apiserver").filter_map(|vm| view.vm_id(vm)).collect();
+    let servers = view.processes().filter(|process| process.program == *"kube-apiserver");
+    // One on a VM that is gone was the workload's.
+    let is_gone = |vm: VmId| view.vms().all(|it| view.vm_id(&it.name) != Some(vm));
+    let mut servers = servers.filter(|it| hosts.contains(&it.vm) || is_gone(it.vm));
     !servers.any(is_left)
 }
 

@@ -31,7 +31,8 @@ fn quorum_is_thrown_away(view: View, entry: &Entry) -> Option<Breach> {
         && (is_deleted(entry, "VSphereMachine") || is_deleted(entry, "InfraMachine"));
     let is_asked = || is_asked_for(view.timeline(), entry) || is_unwanted(view, &entry.name);
     // Which control planes rely on (Cluster API 1.13); who has switched it off has nobody who refuses.
-    let is_unguarded = is_removed && !view.is_etcd_strict();
+    let is_left_to_etcd = is_removed && view.is_removal_left_to_etcd();
+    let is_unguarded = is_left_to_etcd && !view.is_etcd_strict();
     if !(is_removed || is_destroyed) || is_unguarded || is_asked() {
         return None;
     }
@@ -50,7 +51,7 @@ fn quorum_is_thrown_away(view: View, entry: &Entry) -> Option<Breach> {
         let vm = &member.info.vm;
         // A process that ends closes its streams; a VM that is off or cut off leaves them open, and of one
         // that is frozen the kernel answers every probe.
-        let is_frozen = is_removed && view.is_frozen("etcd", vm);
+        let is_frozen = is_left_to_etcd && view.is_frozen("etcd", vm);
         let is_on = view.vm(vm).is_some_and(Vm::is_on);
         let is_silent = is_removed && !(is_on && view.are_links_whole());
         let heard = if is_silent { HEARD.max(view.stream_silence()) } else { HEARD };

@@ -61,6 +61,20 @@ fn the_kernel_of_one_that_is_frozen_keeps_its_streams() {
 }
 
 #[test]
+fn a_control_plane_that_looks_for_itself_has_no_such_excuse() {
+    // Cluster API 1.7; no kubelet ends what does not answer.
+    let frozen: &[&str] = &[
+        "at: 1m, stopUnit: { vm: control-plane-1, unit: kubelet }",
+        "at: 1m, freezeProcess: { vm: control-plane-1, process: etcd }",
+    ];
+    let lax = [("etcd.strictReconfigCheck", "false")];
+    for set in [&[][..], &lax[..]] {
+        let removed = breach(judged_with(set, "tkgs-2024", frozen, 240, REMOVED));
+        assert_eq!(removed, format!("EtcdMember/control-plane-0 {SAYS}"));
+    }
+}
+
+#[test]
 fn an_etcd_that_is_told_to_refuse_nothing_does_not() {
     let off: &[&str] = &["at: 1m, killProcess: { vm: control-plane-1, process: etcd }"];
     let lax = [("etcd.strictReconfigCheck", "false")];

@@ -26,7 +26,8 @@ pub(super) const WAITING_HAS_A_REASON: Invariant = Invariant {
     kind: Kind::Always,
     law: "at the end of a run a Machine that has been unhealthy for ten minutes while its \
           controllers work is going, or some condition or annotation says what it waits for, unless \
-          something was frozen in the last 1000 s: who failed by it may pause for so long",
+          etcd, an API server or they were frozen in the last 1000 s: who failed by it may pause \
+          for so long",
     source: "Cluster API, conditions OwnerRemediated and RemediationAllowed, annotation \
              remediation-in-progress",
     begin: || Box::new(WaitingHasAReason),
@@ -100,8 +101,16 @@ const PAUSE: Duration = Duration::from_secs(1000);
 
 /// True if something was frozen so lately that who failed because of it may not have tried again.
 fn may_back_off(view: View) -> bool {
-    let woke = |process: &ProcessState| process.slept.map(|(_, woke)| woke);
-    view.processes().filter_map(woke).any(|woke| woke + PAUSE > view.now())
+    // Whose silence a controller of Machines can have failed by.
+    const ASKED: [&str; 4] = [
+        "etcd",
+        "kube-apiserver",
+        "capi-controller-manager",
+        "capi-kubeadm-control-plane-controller-manager",
+    ];
+    let asked = view.processes().filter(|process| ASKED.contains(&process.program.as_str()));
+    let woke = asked.filter_map(|process: &ProcessState| process.slept);
+    woke.map(|(_, woke)| woke).any(|woke| woke + PAUSE > view.now())
 }
 
 /// Machines that wait though nothing says what for.
@@ -193,8 +202,10 @@ impl Law for RecoversOrSaysWhy {
         if is_well || due >= view.now() {
             return Verdict::Holds;
         }
-        // What lacks nothing at the end, though not for long, is well on and off.
+        // On a disk that is ill a member of etcd falls behind and catches up, and all is well on and off.
+        let is_ill = || view.vms().any(|vm| vm.disk.ill_since.is_some());
         let (object, lack) = match ending.missing {
+            [] if !is_ill() => (Text::word("Cluster/workload"), "nothing"),
             [first, ..] if is_seen(view) && !ending.missing.iter().any(|it| shows(view, it)) => {
                 (first.object.clone(), &*first.what)
             }
