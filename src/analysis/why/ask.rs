@@ -88,6 +88,11 @@ pub fn why(game: &Game, seed: u64, question: &Question) -> Result<Why, Unanswere
     // Where a silence began, the fault is no step of the way itself.
     let fault = run.timeline.happened().iter().find(|entry| entry.kind == *"Fault");
     let mut entries: BTreeSet<EntryId> = ledger.entries_of(&steps).collect();
+    // What happened while somebody looked again and again has no place of its own between the waits.
+    let untold: Vec<&Part> = parts.iter().filter(|part| part.rule == path::UNTOLD).collect();
+    let is_within = |at: SimTime| untold.iter().any(|part| part.from < at && at < part.to);
+    let at = |id: &EntryId| run.timeline.get(*id).map(|entry| entry.at);
+    entries.retain(|id| !at(id).is_some_and(is_within));
     entries.extend(fault.map(|entry| entry.id));
     let settings = Arc::clone(game.settings());
     Ok(Why { run, milestone, parts, who, entries, settings })

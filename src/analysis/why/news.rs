@@ -17,8 +17,10 @@ pub struct Change {
     by: Text,
     /// Whether it says that a program runs, serves or leads, that a VM is on, or that somebody has stepped in.
     is_of_program: bool,
-    /// Whether a person has mended something.
+    /// Whether a person has mended something, or done something to an object.
     is_repair: bool,
+    /// What he mended has no VM's name: a host, a zone, a link.
+    is_of_many: bool,
 }
 
 /// All changes, in order.
@@ -46,7 +48,8 @@ impl News {
             let is_of_program =
                 ["Process", "EtcdMember", "VM", "Fault"].contains(&entry.kind.as_str());
             let step = ledger.of_entry(entry.id)?;
-            let is_repair = entry.kind == *"Fault" && REPAIRS.contains(&entry.name.as_str());
+            let is_repair = is_repair(entry);
+            let is_of_many = is_repair && OF_MANY.contains(&entry.name.as_str());
             let places = places_of(entry);
             let is_told = is_change && !places.is_empty();
             is_told.then(|| Change {
@@ -56,6 +59,7 @@ impl News {
                 by: entry.by.clone(),
                 is_of_program,
                 is_repair,
+                is_of_many,
             })
         };
         let changes = timeline.happened().iter().filter_map(change).collect();
@@ -85,6 +89,7 @@ impl News {
             by: Text::EMPTY,
             is_of_program: true,
             is_repair: false,
+            is_of_many: false,
         };
         let processes = processes.iter().map(|name| Text::word(name)).collect();
         News { changes: told.iter().map(change).collect(), processes, ..News::default() }
@@ -136,7 +141,8 @@ impl News {
         let begin = self.changes.partition_point(|change| change.at <= after);
         let end = self.changes.partition_point(|change| change.at <= until);
         let fits = |change: &&Change| {
-            change.is_repair && change.places.iter().any(|place| places.contains(place))
+            let is_here = change.places.iter().any(|place| places.contains(place));
+            change.is_repair && (is_here || change.is_of_many)
         };
         self.changes[begin..end].iter().rev().find(fits)
     }
@@ -146,6 +152,16 @@ impl News {
         let all = self.changes.iter().filter(move |change| change.step == step);
         all.flat_map(|change| &change.places)
     }
+}
+
+const OF_MANY: [&str; 3] = ["powerOnHost", "rejoinZone", "healLink"];
+
+/// True for what a scenario's person does to make it better, or types: to look changes nothing.
+fn is_repair(entry: &Entry) -> bool {
+    let looks = ["kubectl get ", "kubectl describe "];
+    let is_typed = ["kubectl", "etcdctl"].contains(&entry.name.as_str())
+        && !looks.iter().any(|verb| entry.message.starts_with(verb));
+    entry.kind == *"Fault" && (is_typed || REPAIRS.contains(&entry.name.as_str()))
 }
 
 /// Whom an entry tells of: of a load balancer's backends, who came or went.
