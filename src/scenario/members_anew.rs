@@ -23,8 +23,13 @@ pub(super) fn lost_members(view: View) -> Vec<Text> {
         let mut machines = view.objects(Kind::Machine);
         machines.any(|it| it.name() == *vm && !it.meta.is_deleting())
     };
-    let lost =
-        view.vms().filter(|vm| vm.is_on() && vm.disk.restorable().any(|it| *it == *DATA_DIR));
+    // One that has begun with nothing has made its directory anew.
+    let was_removed = |vm: &Text| {
+        let file = format!("File{DATA_DIR}@{vm}");
+        let mut faults = view.timeline().happened().iter().filter(|it| it.kind == *"Fault");
+        faults.any(|it| it.name == *"removeFile" && it.to.as_text() == Some(&*file))
+    };
+    let lost = view.vms().filter(|vm| vm.is_on() && was_removed(&vm.name));
     lost.map(|vm| &vm.name).filter(is_left).filter(is_kept).cloned().collect()
 }
 

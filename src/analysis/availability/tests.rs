@@ -156,15 +156,17 @@ fn what_fails_while_a_cluster_is_built_anew_hits_the_old_one() {
 
 #[test]
 fn a_member_that_has_lost_its_data_is_replaced_if_the_others_are_a_quorum() {
-    for planes in [3, 5] {
-        let found = episode(planes, "1h", &[(0, Failure::EtcdDataLost, 0)]);
+    // The first member ends, for it was bootstrapped; another one begins with nothing, and panics.
+    for (planes, target) in [(3, 0), (3, 1), (5, 4)] {
+        let found = episode(planes, "1h", &[(0, Failure::EtcdDataLost, target)]);
         assert!(!found.is_rebuilt, "{found:?}");
-        assert_eq!(found.visits, 1);
-        // Ten minutes until somebody comes, a minute, and a recovery that has to stay.
-        assert!(found.lasted < Duration::from_secs(20 * 60), "{}", found.lasted);
-        let words = found.schedule.strikes.iter().map(|strike| strike.words.to_string());
-        let words: Vec<String> = words.collect();
-        assert!(words.iter().any(|it| it.contains("delete machine control-plane-0")), "{words:?}");
+        // Ten minutes until somebody comes, a minute, and a recovery that has to stay; if it has not come back
+        // by itself, by another leader that knows nothing of what it had.
+        assert!(found.visits < 2 && found.lasted < Duration::from_secs(20 * 60), "{found:?}");
+        let deleted = format!("delete machine control-plane-{target}");
+        let is_replaced = found.schedule.strikes.iter().any(|it| it.words.contains(&deleted));
+        assert_eq!(is_replaced, found.visits == 1, "{found:?}");
+        assert!(is_replaced || target > 0, "{found:?}");
     }
     // One has nobody to be taken out by.
     assert!(episode(1, "1h", &[(0, Failure::EtcdDataLost, 0)]).is_rebuilt);
