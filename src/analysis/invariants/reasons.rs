@@ -37,7 +37,8 @@ pub(super) const RECOVERS_OR_SAYS_WHY: Invariant = Invariant {
     name: "recovers-or-says-why",
     kind: Kind::Eventually,
     law: "after its last fault a run recovers within the bound, or somebody without a key to the VMs can \
-          read what it lacks: in the API, by etcdctl, or because the API does not answer",
+          read what it lacks: in the API, by etcdctl, or because the API does not answer; what lacks \
+          nothing at the last instant has just become well",
     source: "twice the longest documented disaster that heals (docs/scenarios.md); Kubernetes API \
              conventions: status is what has been observed, conditions are for who has to act",
     begin: || Box::new(RecoversOrSaysWhy),
@@ -202,10 +203,9 @@ impl Law for RecoversOrSaysWhy {
         if is_well || due >= view.now() {
             return Verdict::Holds;
         }
-        // On a disk that is ill a member of etcd falls behind and catches up, and all is well on and off.
-        let is_ill = || view.vms().any(|vm| vm.disk.ill_since.is_some());
+        // What lacks nothing at the last instant has its minute before it; a run that is well on and off to the end
+        // counts as one that still changes.
         let (object, lack) = match ending.missing {
-            [] if !is_ill() => (Text::word("Cluster/workload"), "nothing"),
             [first, ..] if is_seen(view) && !ending.missing.iter().any(|it| shows(view, it)) => {
                 (first.object.clone(), &*first.what)
             }
