@@ -112,10 +112,14 @@ fn refused(entry: &Entry, timeline: &Timeline) -> Option<String> {
         return None;
     }
     let asked = timeline.get(entry.cause?).filter(|fault| fault.kind == *"Fault")?;
-    let looks = ["kubectl get ", "kubectl describe "];
-    let changes = !looks.iter().any(|verb| asked.message.starts_with(verb));
     let at = asked.at.since(SimTime::ZERO);
-    changes.then(|| format!("{} at {at} has changed nothing: {}", asked.message, entry.message))
+    let told = || format!("{} at {at} has changed nothing: {}", asked.message, entry.message);
+    (!only_looks(&asked.message)).then(told)
+}
+
+/// True for a command that changes nothing, whatever comes of it.
+pub fn only_looks(command: &str) -> bool {
+    ["kubectl get ", "kubectl describe "].iter().any(|verb| command.starts_with(verb))
 }
 
 /// What a person typed, or the kind of the fault.

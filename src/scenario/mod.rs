@@ -49,6 +49,7 @@ mod yaml_words;
 
 pub use actions::{Action, REPAIRS, actions};
 pub use assumed::{RangeEnd, at_end};
+pub use awaited::only_looks;
 pub use catalog::{Basis, Catalog, Setting};
 pub use derived::Derived;
 pub use etcd_lab::etcd_lab;

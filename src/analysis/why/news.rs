@@ -3,7 +3,7 @@
 
 use super::ask::Settings;
 use crate::engine::{Duration, Rule, SimTime, Text};
-use crate::scenario::REPAIRS;
+use crate::scenario::{REPAIRS, only_looks};
 use crate::timeline::{Entry, Ledger, StepId, Timeline};
 use std::collections::BTreeSet;
 
@@ -118,39 +118,40 @@ impl News {
     /// there, then of anything. What the process itself wrote is nothing that it had waited for.
     pub fn between(
         &self,
-        (after, until): (SimTime, SimTime),
+        times: (SimTime, SimTime),
         places: &BTreeSet<Text>,
         looks: u32,
     ) -> Option<&Change> {
         let own = usize::try_from(looks).ok().and_then(|place| self.processes.get(place));
-        let begin = self.changes.partition_point(|change| change.at <= after);
-        let end = self.changes.partition_point(|change| change.at <= until);
-        let fits = |change: &&Change| {
-            change.places.iter().any(|place| places.contains(place)) && Some(&change.by) != own
-        };
-        let all = || self.changes[begin..end].iter().rev().filter(fits);
+        let fits = |change: &&Change| change.is_in(places) && Some(&change.by) != own;
+        let all = || self.within(times).iter().rev().filter(fits);
         all().find(|change| change.is_of_program).or_else(|| all().next())
     }
 
     /// The latest repair of one of these places between two times, the second one included.
-    pub fn repaired(
-        &self,
-        (after, until): (SimTime, SimTime),
-        places: &BTreeSet<Text>,
-    ) -> Option<&Change> {
-        let begin = self.changes.partition_point(|change| change.at <= after);
-        let end = self.changes.partition_point(|change| change.at <= until);
-        let fits = |change: &&Change| {
-            let is_here = change.places.iter().any(|place| places.contains(place));
-            change.is_repair && (is_here || change.is_of_many)
-        };
-        self.changes[begin..end].iter().rev().find(fits)
+    pub fn repaired(&self, times: (SimTime, SimTime), places: &BTreeSet<Text>) -> Option<&Change> {
+        let fits =
+            |change: &&Change| change.is_repair && (change.is_of_many || change.is_in(places));
+        self.within(times).iter().rev().find(fits)
     }
 
-    /// The places that these entries' steps tell of.
-    pub fn places_of(&self, step: StepId) -> impl Iterator<Item = &Text> {
-        let all = self.changes.iter().filter(move |change| change.step == step);
-        all.flat_map(|change| &change.places)
+    /// The changes between two times, the second one included.
+    fn within(&self, (after, until): (SimTime, SimTime)) -> &[Change] {
+        let upto = |time| self.changes.partition_point(|change| change.at <= time);
+        &self.changes[upto(after)..upto(until).max(upto(after))]
+    }
+
+    /// The places that what came by a step, at a time, tells of.
+    pub fn places_of(&self, step: StepId, at: SimTime) -> impl Iterator<Item = &Text> {
+        let begin = self.changes.partition_point(|change| change.at < at);
+        let then = self.changes[begin..].iter().take_while(move |change| change.at == at);
+        then.filter(move |change| change.step == step).flat_map(|change| &change.places)
+    }
+}
+
+impl Change {
+    fn is_in(&self, places: &BTreeSet<Text>) -> bool {
+        self.places.iter().any(|place| places.contains(place))
     }
 }
 
@@ -158,9 +159,8 @@ const OF_MANY: [&str; 3] = ["powerOnHost", "rejoinZone", "healLink"];
 
 /// True for what a scenario's person does to make it better, or types: to look changes nothing.
 fn is_repair(entry: &Entry) -> bool {
-    let looks = ["kubectl get ", "kubectl describe "];
-    let is_typed = ["kubectl", "etcdctl"].contains(&entry.name.as_str())
-        && !looks.iter().any(|verb| entry.message.starts_with(verb));
+    let is_typed =
+        ["kubectl", "etcdctl"].contains(&entry.name.as_str()) && !only_looks(&entry.message);
     entry.kind == *"Fault" && (is_typed || REPAIRS.contains(&entry.name.as_str()))
 }
 

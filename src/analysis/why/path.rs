@@ -145,7 +145,10 @@ impl Walk<'_> {
         if let Some(Step::Wait { process, .. }) = self.ledger.step(step) {
             self.places.extend(self.news.place(*process).map(Text::from));
         }
-        let told: Vec<Text> = self.news.places_of(step).cloned().collect();
+        let told: Vec<Text> = match self.ledger.at(step) {
+            Some(at) => self.news.places_of(step, at).cloned().collect(),
+            None => Vec::new(),
+        };
         if !told.is_empty() {
             // Something came of this look.
             self.looks.clear();
