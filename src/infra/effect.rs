@@ -71,9 +71,9 @@ pub enum Effect<E> {
     Close(ConnectionId),
     /// Closes what others have opened to all its ports but one.
     CloseAllBut(Port),
-    /// The Pod's containers run after these waits, and end by themselves after a length, if they
+    /// The Pod's containers run after a wait, and end by themselves after a length, if they
     /// do; there were so many before.
-    StartContainer(Uid, [(Rule, Duration); 2], Option<Duration>, u32),
+    StartContainer(Uid, (Rule, Duration), Option<Duration>, u32),
     /// The Pod's containers have ended after a delay.
     StopContainer(Uid, Rule, Duration),
     StartUnit(Text),

@@ -31,6 +31,9 @@ pub struct WrittenWorkload {
     pod_management_policy: Option<Spanned<String>>,
     /// `priorityClassName`, if it is one of the system's.
     priority_class_name: Option<Spanned<String>>,
+    /// True if the VMs' template has its image, so that a new VM pulls none.
+    #[serde(default)]
+    image_in_template: bool,
     /// A Job's: for how long each of its Pods works.
     run_time: Option<Spanned<String>>,
     /// A Job's: 6 if absent.
@@ -72,6 +75,7 @@ impl WrittenWorkload {
                 Some(class) => one_of(source, class, &CRITICAL, "priority class of the system")
                     .map(|_| true)?,
             },
+            image_in_template: self.image_in_template,
             kind,
         })
     }

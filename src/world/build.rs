@@ -3,11 +3,12 @@
 use super::blueprint::{ApiUser, Blueprint, ControlPlaneNodes, Management, Probe};
 use super::control_plane::{CONTROLLER_MANAGER_PORT, SCHEDULER_PORT};
 use super::core::{Core, Runtime, What, World, empty_core};
-use super::furnish::install_units;
+use super::furnish::{install_units, put_template_images};
 use super::process::{Buffers, Custom, CustomProcess, Process};
 use super::steady;
 use crate::api::Object;
 use crate::client::Standing;
+use crate::components::kubelet::images::put_image;
 use crate::components::{
     apiserver, cloud_controller, controller_manager, etcd, etcdctl, hypervisor, ingress, kubectl,
     load_balancer, prober, scheduler,
@@ -388,7 +389,14 @@ impl Builder {
         host.disk.write("/var/lib/cloud/instance/boot-finished", "");
         let name = host.name.clone();
         install_units(&mut self.core, &mut self.components, &self.blueprint.settings, vm);
+        put_template_images(&mut self.core, &self.blueprint, vm);
+        let users = self.blueprint.users.iter().flat_map(|users| &users.probes);
+        if users.into_iter().any(|probe| matches!(probe, Probe::Deploy(_))) {
+            // Whoever tries a Deployment so has done it before.
+            put_image(&mut self.core.datacenter.vm_mut(vm).disk, prober::deploy::IMAGE);
+        }
         for pod in pods.iter().filter(|pod| pod.vm == name) {
+            put_image(&mut self.core.datacenter.vm_mut(vm).disk, &pod.image);
             let (from, length) = (SimTime::ZERO, pod.completes_after);
             let ends_at = self.core.datacenter.start_container(vm, pod.pod, from, (length, 0));
             if let Some(at) = ends_at {

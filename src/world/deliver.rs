@@ -166,8 +166,8 @@ impl Core {
             Effect::Post(vm, port, message) => self.post(id, (&vm, port), message, *cause),
             Effect::Close(connection) => self.close(id, connection, *cause),
             Effect::CloseAllBut(port) => self.close_all_but(id, port, *cause),
-            Effect::StartContainer(pod, waits, length, restarts) => {
-                self.start_container(id, pod, waits, (length, restarts), *cause);
+            Effect::StartContainer(pod, wait, length, restarts) => {
+                self.start_container(id, pod, wait, (length, restarts), *cause);
             }
             Effect::StopContainer(pod, rule, delay) => {
                 let at = self.now + delay;

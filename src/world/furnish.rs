@@ -1,6 +1,6 @@
 //! What is on the VMs that the datacenter's management creates while the world runs.
 
-use super::blueprint::Settings;
+use super::blueprint::{Blueprint, Settings};
 use super::build::{
     API_PORT, ETCD_PORT, KUBELET_PORT, MANAGEMENT, WORKLOAD, WORKLOAD_CLUSTER, add_process,
 };
@@ -19,6 +19,7 @@ impl World {
     pub(super) fn furnish_new_vms(&mut self) {
         while let Some(vm) = self.core.unfurnished.pop() {
             install_units(&mut self.core, &mut self.components, &self.blueprint.settings, vm);
+            put_template_images(&mut self.core, &self.blueprint, vm);
             if joins_control_plane(self.core.datacenter.vm_mut(vm)) {
                 self.furnish_control_plane(vm);
             }
@@ -77,6 +78,13 @@ fn joins_control_plane(vm: &mut Vm) -> bool {
 fn has_server(core: &Core, vm: VmId) -> bool {
     let mut all = core.datacenter.processes.iter();
     all.any(|(_, process)| process.vm == vm && process.program == "kube-apiserver")
+}
+
+/// The images that every VM of the template has, beside those of the control plane's programs.
+pub(super) fn put_template_images(core: &mut Core, blueprint: &Blueprint, vm: VmId) {
+    for workload in blueprint.workloads.iter().filter(|workload| workload.image_in_template) {
+        kubelet::images::put_image(&mut core.datacenter.vm_mut(vm).disk, &workload.name);
+    }
 }
 
 /// The units that every VM of the template has.

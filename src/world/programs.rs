@@ -9,25 +9,24 @@ use crate::infra::{ProcessId, Signal, Start, VmId, is_under};
 use crate::timeline::Cause;
 
 impl Core {
-    /// The runtime has a Pod's containers run after two waits; they end by themselves after a length,
-    /// if they do.
+    /// The runtime has a Pod's containers run after a wait; they end by themselves after a length, if
+    /// they do.
     pub(super) fn start_container(
         &mut self,
         by: ProcessId,
         pod: Uid,
-        [(first, pull), (second, start)]: [(Rule, Duration); 2],
+        (rule, start): (Rule, Duration),
         life: (Option<Duration>, u32),
         cause: Cause,
     ) {
         let vm = self.datacenter.processes.get(by).vm;
-        let (pulled, at) = (self.now + pull, self.now + pull + start);
+        let at = self.now + start;
         let ends_at = self.datacenter.start_container(vm, pod, at, life);
-        let led = self.step_on(cause, pulled, first, by);
-        self.push_host(at, by, (led, second), What::Runtime(vm, pod, Runtime::Runs));
-        if let Some(at) = ends_at {
-            let led = self.step_on(led, self.now + pull + start, second, by);
+        self.push_host(at, by, (cause, rule), What::Runtime(vm, pod, Runtime::Runs));
+        if let Some(ends_at) = ends_at {
+            let led = self.step_on(cause, at, rule, by);
             let what = What::Runtime(vm, pod, Runtime::Completes);
-            self.push_host(at, by, (led, "the container's own work"), what);
+            self.push_host(ends_at, by, (led, "the container's own work"), what);
         }
     }
 

@@ -58,6 +58,7 @@ pub fn objects(blueprint: &Blueprint) -> Objects {
 pub struct RunningPod {
     pub vm: Text,
     pub pod: Uid,
+    pub image: Text,
     /// When they end by themselves.
     pub completes_after: Option<Duration>,
 }
@@ -70,7 +71,8 @@ pub fn running_pods(objects: &[Object]) -> Vec<RunningPod> {
         .filter_map(|object| {
             let body = object.pod()?;
             let completes_after = body.template.completes_after;
-            Some(RunningPod { vm: body.node_name.clone(), pod: object.meta.uid, completes_after })
+            let (vm, image) = (body.node_name.clone(), body.template.image.clone());
+            Some(RunningPod { vm, pod: object.meta.uid, image, completes_after })
         })
         .collect()
 }

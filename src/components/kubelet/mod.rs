@@ -7,7 +7,7 @@
 //! ```text
 //! lease loop     tick ── PUT ─ ok ─> rest      5 failures ─> GET, 200 ms .. 7 s apart ─> PUT
 //! status loop    tick ── GET ── PATCH if anything changed, or 5 min have passed ─> rest
-//! pods           watch ─> pull, start ─> Running        deleted ─> stop ─> DELETE grace 0
+//! pods           watch ─> image, start ─> Running       deleted ─> stop ─> DELETE grace 0
 //! evictions      tick ── disk is full ─> stop a Pod ─> Failed
 //! ```
 
@@ -17,6 +17,9 @@ mod eviction_tests;
 mod forward;
 #[cfg(test)]
 mod forward_tests;
+pub mod images;
+#[cfg(test)]
+mod images_tests;
 mod lease;
 pub mod mirror;
 #[cfg(test)]
@@ -42,6 +45,7 @@ mod volumes;
 mod volumes_tests;
 
 pub use eviction::EvictionSettings;
+pub use images::ImageSettings;
 pub use restarts::{Rechecks, RestartSettings};
 pub use static_pods::StaticPodSettings;
 pub use status::own_labels;
@@ -56,6 +60,7 @@ use crate::infra::{ActivityId, Address, Ctx, Input, Start};
 use crate::wire::Message;
 use eviction::Evictions;
 use forward::Forwards;
+use images::{Images, Pull};
 use lease::LeaseLoop;
 use pods::Pods;
 use static_pods::StaticPods;
@@ -109,7 +114,7 @@ pub struct Settings {
     pub resources: Resources,
     /// From hearing of a Pod until its image is asked for.
     pub pod_sync: Delay,
-    pub image_pull: Delay,
+    pub images: ImageSettings,
     pub container_start: Delay,
     /// From SIGTERM until a container has ended, if its grace period is not shorter.
     pub container_stop: Delay,
@@ -163,6 +168,10 @@ pub enum Event {
     NodeReady,
     /// A Pod's containers can be started.
     StartPod(ObjectKey),
+    /// An image has been pulled for a Pod.
+    ImagePulled(Pull),
+    /// Pull it again after a failure.
+    PullAgain(Pull),
     /// Try to write a Pod's status again.
     SyncPod(ObjectKey),
     /// Read a Pod's claim, or whether its volume is attached.
@@ -211,6 +220,7 @@ pub struct Kubelet {
     lease: LeaseLoop,
     status: StatusLoop,
     pods: Pods,
+    images: Images,
     volumes: Volumes,
     statics: StaticPods,
     evictions: Evictions,
@@ -250,6 +260,7 @@ impl Kubelet {
             lease: LeaseLoop::default(),
             status: StatusLoop::default(),
             pods: Pods::default(),
+            images: Images::default(),
             volumes: Volumes::default(),
             statics: StaticPods::default(),
             evictions: Evictions::default(),
@@ -296,6 +307,8 @@ impl Kubelet {
             Input::Due(Event::EnsureLease) => self.ensure_lease(ctx),
             Input::Due(Event::NodeReady) => self.node_became_ready(ctx),
             Input::Due(Event::StartPod(key)) => self.start_pod(&key, ctx),
+            Input::Due(Event::ImagePulled(pull)) => self.image_pulled(pull, ctx),
+            Input::Due(Event::PullAgain(pull)) => self.pull_again(pull, ctx),
             Input::Due(Event::SyncPod(key)) => self.sync_pod(&key, ctx),
             Input::VmChanged(_) | Input::Host(_) | Input::Terminate => {}
             Input::ProgramEnded(program) => return self.program_ended(&program, ctx),

@@ -55,7 +55,6 @@ enum Stage {
 }
 
 const POD_SYNC: Purpose = Purpose(3);
-const IMAGE_PULL: Purpose = Purpose(4);
 const CONTAINER_START: Purpose = Purpose(5);
 const CONTAINER_STOP: Purpose = Purpose(6);
 const SYNC_PHASE: Purpose = Purpose(10);
@@ -182,17 +181,26 @@ impl Kubelet {
         }
     }
 
+    /// Starts a Pod's containers, once their image is there.
     pub(super) fn start_containers(&mut self, key: &ObjectKey, ctx: &mut Ctx<Event>) {
         let Some(taken) = self.pods.taken.get(key).filter(|t| t.stage == Stage::Starting) else {
             return;
         };
-        let restarts = taken.restarts;
-        let pull = ctx.draw_delay(IMAGE_PULL, self.settings.image_pull);
+        let (uid, restarts) = (taken.uid, taken.restarts);
+        if !self.has_image((key, uid), ctx) {
+            return;
+        }
         let start = ctx.draw_delay(CONTAINER_START, self.settings.container_start);
         let pod = self.client.caches.get(key).and_then(|object| object.pod());
         let length = pod.and_then(|pod| pod.template.completes_after);
-        let waits = [("kubernetes.imagePull", pull), ("kubernetes.containerStart", start)];
-        ctx.start_container(taken.uid, waits, (length, restarts));
+        let wait = ("kubernetes.containerStart", start);
+        ctx.start_container(uid, wait, (length, restarts));
+    }
+
+    /// True if a Pod's containers are still to be started.
+    pub(super) fn is_to_start(&self, key: &ObjectKey, uid: Uid) -> bool {
+        let taken = self.pods.taken.get(key);
+        taken.is_some_and(|taken| taken.uid == uid && taken.stage == Stage::Starting)
     }
 
     /// The container runtime reports.

@@ -55,7 +55,7 @@ pub(super) fn settings() -> Settings {
         version: Text::word("v1.34.4"),
         resources: Resources { cpu_millis: 4000, memory_mib: 8192, pods: 110 },
         pod_sync: fixed(10),
-        image_pull: fixed(0),
+        images: super::images_tests::settings(),
         container_start: fixed(500),
         container_stop: fixed(2000),
         forced_grace: ForcedGrace::Least,

@@ -69,6 +69,8 @@ pub struct DeployProber {
 
 const DEPLOY: ActivityId = ActivityId(0);
 const AGENT: &str = "deploy-prober";
+/// The image of the Pods that it has made.
+pub const IMAGE: &str = "probe";
 
 impl DeployProber {
     /// A user of this cluster.
@@ -224,7 +226,7 @@ fn deployment(number: u32) -> Object {
     let app = labels([("app", name(number))]);
     let template = PodTemplate {
         labels: app.clone(),
-        image: Text::word("probe"),
+        image: Text::word(IMAGE),
         requests: Resources { cpu_millis: 10, memory_mib: 16, pods: 1 },
         grace: Duration::from_secs(1),
         ..PodTemplate::default()

@@ -295,15 +295,15 @@ impl<'a, E> Ctx<'a, E> {
         self.vm.containers.get(&pod).is_some_and(|container| container.completed)
     }
 
-    /// Has the container runtime start a Pod's containers; they run after both waits, and end by
+    /// Has the container runtime start a Pod's containers; they run after a wait, and end by
     /// themselves after `length`, if they do. They are told how many there were before.
     pub fn start_container(
         &mut self,
         pod: Uid,
-        waits: [(Rule, Duration); 2],
+        wait: (Rule, Duration),
         (length, restarts): (Option<Duration>, u32),
     ) {
-        self.effects.push(Effect::StartContainer(pod, waits, length, restarts));
+        self.effects.push(Effect::StartContainer(pod, wait, length, restarts));
     }
 
     /// Has the container runtime stop a Pod's containers; they have ended after `delay`.

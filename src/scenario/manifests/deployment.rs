@@ -59,6 +59,7 @@ impl Manifests {
             requests: taken.requests,
             tolerations: taken.tolerations,
             is_critical: taken.is_critical,
+            image_in_template: false,
         };
         self.workloads.push(OwnWorkload { workload, labels, place: reader.place(root.place) });
         Ok(())

@@ -53,7 +53,7 @@ pub fn kubelet(platform: &Platform) -> kubelet::Settings {
             pods: all.count("kubernetes.maxPods", 1..=100_000),
         },
         pod_sync: delay("podSync"),
-        image_pull: delay("imagePull"),
+        images: images(all),
         container_start: delay("containerStart"),
         container_stop: delay("containerStop"),
         forced_grace: forced_grace(all),
@@ -94,6 +94,15 @@ fn forced_grace(all: &Catalog) -> kubelet::ForcedGrace {
     match all.rule("kubernetes.forcedDeletionIsQuick") {
         true => kubelet::ForcedGrace::Least,
         false => kubelet::ForcedGrace::Own,
+    }
+}
+
+fn images(all: &Catalog) -> kubelet::ImageSettings {
+    kubelet::ImageSettings {
+        pull: all.delay("kubernetes.imagePull"),
+        serialize: all.rule("kubernetes.serializeImagePulls"),
+        backoff_first: all.period("kubernetes.imageBackoffFirst"),
+        backoff_limit: all.period("kubernetes.imageBackoffLimit"),
     }
 }
 
