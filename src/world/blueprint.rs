@@ -208,6 +208,13 @@ pub enum JobsTable {
     WithoutStatus,
 }
 
+/// The version of Cluster API's kinds that an API server prefers, in whose columns kubectl prints them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterApiTables {
+    V1Beta1,
+    V1Beta2,
+}
+
 /// How long a Machine that goes waits for what; nothing means without limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeletionTimeouts {
@@ -318,6 +325,14 @@ impl Settings {
         match self.cluster_api.wording {
             Wording::V1Beta1 => Text::EMPTY,
             Wording::V1Beta2 => Text::word(when_v1beta2),
+        }
+    }
+
+    /// The columns of Cluster API's kinds: those of the version whose conditions its objects have.
+    pub(super) fn cluster_api_tables(&self) -> ClusterApiTables {
+        match self.cluster_api.wording {
+            Wording::V1Beta1 => ClusterApiTables::V1Beta1,
+            Wording::V1Beta2 => ClusterApiTables::V1Beta2,
         }
     }
 

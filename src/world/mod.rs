@@ -30,9 +30,9 @@ mod transport;
 mod view;
 
 pub use blueprint::{
-    ApiUser, Blueprint, ControlPlaneMachines, ControlPlaneNodes, DeletionTimeouts, HostPlan,
-    JobsTable, Leaders, Management, Probe, Provider, RunsOn, Settings, Users, Workload,
-    WorkloadKind,
+    ApiUser, Blueprint, ClusterApiTables, ControlPlaneMachines, ControlPlaneNodes,
+    DeletionTimeouts, HostPlan, JobsTable, Leaders, Management, Probe, Provider, RunsOn, Settings,
+    Users, Workload, WorkloadKind,
 };
 pub use build::{API_PORT, ETCD_PORT, MANAGEMENT_CLUSTER, WORKLOAD_CLUSTER};
 pub use control_plane::{CONTROLLER_MANAGER_PORT, SCHEDULER_PORT};

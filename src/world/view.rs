@@ -1,6 +1,6 @@
 //! A read-only look at the whole world, for observers, invariants and reports.
 
-use super::blueprint::JobsTable;
+use super::blueprint::{ClusterApiTables, JobsTable};
 use super::build::{WORKLOAD, WORKLOAD_CLUSTER};
 use super::core::World;
 use super::process::Process;
@@ -70,6 +70,11 @@ impl<'a> View<'a> {
     /// What the API servers' table of Jobs has.
     pub fn jobs_table(self) -> JobsTable {
         self.world.blueprint.settings.jobs_table
+    }
+
+    /// Which columns the tables of Cluster API's kinds have.
+    pub fn cluster_api_tables(self) -> ClusterApiTables {
+        self.world.blueprint.settings.cluster_api_tables()
     }
 
     /// The VMs that exist, by name.

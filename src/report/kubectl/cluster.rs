@@ -32,7 +32,7 @@ pub fn cluster_json(object: &Object, body: &Cluster) -> (Value, Value) {
 }
 
 /// `reconcilePhase` of `cluster-api:internal/controllers/cluster`; its endpoint is always known.
-fn phase(object: &Object, body: &Cluster) -> &'static str {
+pub(super) fn phase(object: &Object, body: &Cluster) -> &'static str {
     match body.infrastructure_ready {
         _ if object.meta.is_deleting() => "Deleting",
         true => "Provisioned",

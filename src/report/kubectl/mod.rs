@@ -14,15 +14,18 @@ mod rows;
 mod table;
 #[cfg(test)]
 mod tests;
+mod v1beta2;
+#[cfg(test)]
+mod v1beta2_tests;
 
 use crate::api::{ApiError, Kind, Object, ObjectKey};
 use crate::engine::{SimTime, Text};
 use crate::scenario::{Kubectl, Printed, Simulation};
-use crate::world::{JobsTable, MANAGEMENT_CLUSTER, View, WORKLOAD_CLUSTER};
+use crate::world::{ClusterApiTables, JobsTable, MANAGEMENT_CLUSTER, View, WORKLOAD_CLUSTER};
 use manifest::manifest;
 pub(super) use manifest::uid;
 use std::sync::Arc;
-use table::Table;
+use table::{Table, age};
 
 /// What to print.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,10 +116,7 @@ fn printed(
             Some(names(named))
         }
         _ => {
-            let mut table = Table::new(rows::columns(kind, form));
-            for object in &objects {
-                table.push(rows::row(view.now(), object, form));
-            }
+            let mut table = table(view, kind, &objects, form);
             if *scope == Scope::All && kind.is_namespaced() {
                 let namespaces = objects.iter().map(|object| object.key().namespace.to_string());
                 table = table.after_a_column("NAMESPACE", namespaces);
@@ -125,6 +125,24 @@ fn printed(
             Some(if is_bare { table.without("STATUS") } else { table }.to_string())
         }
     }
+}
+
+/// The rows of these objects of a kind, in the columns of the version that is served.
+fn table(view: View, kind: Kind, objects: &[&Arc<Object>], form: Form) -> Table {
+    let now = view.now();
+    let newer = match view.cluster_api_tables() {
+        ClusterApiTables::V1Beta1 => None,
+        ClusterApiTables::V1Beta2 => v1beta2::columns(kind, form),
+    };
+    let is_newer = newer.is_some();
+    let mut table = Table::new(newer.unwrap_or_else(|| rows::columns(kind, form)));
+    for object in objects {
+        table.push(match is_newer {
+            true => v1beta2::row(object, &age(now, object.meta.created), form),
+            false => rows::row(now, object, form),
+        });
+    }
+    table
 }
 
 /// What kubectl says where nothing is found: with `-o name`, nothing (`printGeneric` of

@@ -110,15 +110,19 @@ pub fn health_check_cells(
     body: &MachineHealthCheck,
     created: String,
 ) -> Vec<String> {
-    // There is one workload cluster.
-    let cluster = body.selector.get(CLUSTER).or_else(|| object.meta.labels.get(CLUSTER));
     vec![
-        cluster.map(ToString::to_string).unwrap_or_default(),
+        checked_cluster(object, body).unwrap_or_default(),
         body.expected_machines.to_string(),
         most(body.max_unhealthy).unwrap_or_default(),
         body.current_healthy.to_string(),
         created,
     ]
+}
+
+/// The cluster whose Machines are checked: there is one workload cluster.
+pub(super) fn checked_cluster(object: &Object, body: &MachineHealthCheck) -> Option<String> {
+    let cluster = body.selector.get(CLUSTER).or_else(|| object.meta.labels.get(CLUSTER));
+    cluster.map(ToString::to_string)
 }
 
 pub fn replica_set_cells(body: &ReplicaSet, created: String) -> Vec<String> {

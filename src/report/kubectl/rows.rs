@@ -1,5 +1,5 @@
 //! The columns of each kind and what stands in them, as Kubernetes 1.34 serves them, Cluster
-//! API with v1beta1, and VM Operator with v1alpha2.
+//! API with v1beta1 (`v1beta2.rs` has the newer ones), and VM Operator with v1alpha2.
 
 use super::manifest::uid;
 use super::table::{age, human};

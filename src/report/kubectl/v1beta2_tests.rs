@@ -1,0 +1,126 @@
+//! Which columns Cluster API's kinds have on which platform, and what stands in those of v1beta2.
+
+use super::v1beta2::{columns, row};
+use super::{Form, Resource, ask};
+use crate::api::kinds::{
+    Condition, KubeadmControlPlane, Machine, MachinePhase, MachineSpec, Status,
+};
+use crate::api::{Kind, Meta, Object};
+use crate::engine::{Duration, SimTime, Text};
+use crate::scenario::{Game, Scenario, Source};
+
+/// What `get KIND` prints on a platform in a cluster where nothing has happened.
+fn told(platform: &str, kind: Kind, form: Form) -> String {
+    let text = format!(
+        "apiVersion: healsim/v1\nkind: Scenario\nmetadata: {{ name: tables }}\nspec:\n  \
+         platform: {platform}\n  faults: []\n  until: 10m\n"
+    );
+    let scenario = Scenario::read(Source::embedded("tables.yaml", &text)).expect("a scenario");
+    let mut simulation = Game::new(&scenario, None, &[], None).expect("a game").begin(1);
+    simulation.run_until(SimTime::ZERO + Duration::from_secs(1));
+    ask(&simulation, &Resource::Kind(kind), form).text
+}
+
+/// Its first two lines, their words one blank apart.
+fn head_and_first(platform: &str, kind: Kind) -> [String; 2] {
+    let text = told(platform, kind, Form::Table);
+    let mut lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    [lines.next().expect("columns"), lines.next().expect("a row")]
+}
+
+#[test]
+fn with_cluster_api_1_14_its_kinds_have_the_columns_of_v1beta2() {
+    for (platform, n) in [("tkgs-current", 3), ("lab-k8s-1.34-capi-1.14", 4)] {
+        let [head, first] = head_and_first(platform, Kind::MachineDeployment);
+        assert_eq!(
+            head,
+            "NAME CLUSTER AVAILABLE DESIRED CURRENT READY AVAILABLE UP-TO-DATE PHASE AGE VERSION",
+            "{platform}"
+        );
+        assert!(
+            first.contains(&format!(" {n} {n} {n} {n} {n} Running 30d v1.34.")),
+            "{platform}: {first}"
+        );
+        let [head, first] = head_and_first(platform, Kind::Machine);
+        assert_eq!(
+            head,
+            "NAME CLUSTER NODE NAME FAILURE DOMAIN READY AVAILABLE UP-TO-DATE PHASE AGE VERSION"
+        );
+        assert!(first.contains(" True Running 30d v1.34."), "{platform}: {first}");
+        let [head, first] = head_and_first(platform, Kind::MachineHealthCheck);
+        assert_eq!(head, "NAME CLUSTER REPLICAS HEALTHY AGE");
+        assert!(first.ends_with(&format!(" {n} {n} 30d")), "{platform}: {first}");
+        let [head, first] = head_and_first(platform, Kind::MachineSet);
+        assert_eq!(head, "NAME CLUSTER DESIRED CURRENT READY AVAILABLE UP-TO-DATE AGE VERSION");
+        assert!(first.contains(&format!(" {n} {n} {n} {n} 30d v1.34.")), "{platform}: {first}");
+    }
+    let [_, first] = head_and_first("tkgs-current", Kind::KubeadmControlPlane);
+    assert_eq!(first, "control-plane workload 3 3 3 3 3 true 30d v1.34.4");
+    let [head, first] = head_and_first("tkgs-current", Kind::Cluster);
+    assert_eq!(
+        head,
+        "NAME CLUSTERCLASS AVAILABLE CP DESIRED CP AVAILABLE CP UP-TO-DATE W DESIRED W AVAILABLE \
+         W UP-TO-DATE PHASE AGE VERSION"
+    );
+    assert_eq!(first, "workload Provisioned 30d");
+}
+
+#[test]
+fn with_cluster_api_1_7_they_have_those_of_v1beta1() {
+    for platform in ["tkgs-2024", "lab-k8s-1.30-capi-1.7"] {
+        let [head, _] = head_and_first(platform, Kind::Machine);
+        assert_eq!(head, "NAME CLUSTER NODENAME PROVIDERID PHASE AGE VERSION", "{platform}");
+        let [head, _] = head_and_first(platform, Kind::MachineHealthCheck);
+        assert_eq!(head, "NAME CLUSTER EXPECTEDMACHINES MAXUNHEALTHY CURRENTHEALTHY AGE");
+    }
+}
+
+#[test]
+fn wide_columns_stand_among_the_others_and_other_kinds_have_none() {
+    let of = |kind| columns(kind, Form::Wide).expect("one of Cluster API's").join(" | ");
+    assert_eq!(
+        of(Kind::Machine),
+        "NAME | CLUSTER | NODE NAME | PROVIDER ID | FAILURE DOMAIN | READY | AVAILABLE | UP-TO-DATE | \
+         INTERNAL-IP | EXTERNAL-IP | OS-IMAGE | PAUSED | PHASE | AGE | VERSION"
+    );
+    assert_eq!(
+        of(Kind::Cluster),
+        "NAME | CLUSTERCLASS | AVAILABLE | CP DESIRED | CP CURRENT | CP READY | CP AVAILABLE | \
+         CP UP-TO-DATE | W DESIRED | W CURRENT | W READY | W AVAILABLE | W UP-TO-DATE | PAUSED | PHASE | \
+         AGE | VERSION"
+    );
+    assert_eq!(
+        of(Kind::KubeadmControlPlane),
+        "NAME | CLUSTER | AVAILABLE | DESIRED | CURRENT | READY | AVAILABLE | UP-TO-DATE | PAUSED | \
+         INITIALIZED | AGE | VERSION"
+    );
+    assert_eq!(columns(Kind::Node, Form::Table), None);
+}
+
+#[test]
+fn a_condition_that_nobody_has_said_is_an_empty_cell() {
+    let spec = MachineSpec { cluster: Text::word("one"), ..MachineSpec::default() };
+    let mut body = Machine { spec, phase: MachinePhase::Deleting, ..Machine::default() };
+    body.conditions.say(Condition::new("Ready", Status::Unknown, "", "", SimTime::ZERO));
+    body.conditions.say(Condition::new("Paused", Status::False, "", "", SimTime::ZERO));
+    let machine = Object::new(Meta::new(Kind::Machine, "default", "w"), body);
+    assert_eq!(
+        row(&machine, "5m", Form::Table),
+        ["w", "one", "", "", "Unknown", "", "", "Deleting", "5m", ""]
+    );
+    let wide = row(&machine, "5m", Form::Wide);
+    assert_eq!((wide.len(), wide[11].as_str()), (15, "False"));
+}
+
+#[test]
+fn a_control_plane_has_the_counts_of_its_contract() {
+    let mut body = KubeadmControlPlane { replicas: 3, status_replicas: 4, ..Default::default() };
+    let cells = |body: &KubeadmControlPlane| {
+        let meta = Meta::new(Kind::KubeadmControlPlane, "default", "cp");
+        row(&Object::new(meta, body.clone()), "5m", Form::Table)
+    };
+    assert_eq!(cells(&body), ["cp", "", "", "3", "4", "0", "", "", "", "5m", ""]);
+    (body.ready_replicas, body.initialized) = (3, true);
+    (body.available_replicas, body.up_to_date_replicas) = (Some(2), Some(1));
+    assert_eq!(cells(&body), ["cp", "", "", "3", "4", "3", "2", "1", "true", "5m", ""]);
+}
