@@ -213,6 +213,7 @@ fn resource(asked: &Question) -> kubectl::Resource {
         Resource::Vms => return kubectl::Resource::Vms,
         Resource::Hosts => return kubectl::Resource::Hosts,
         Resource::Etcd => return kubectl::Resource::Etcd,
+        Resource::All => return kubectl::Resource::Everything(namespaces(asked)),
         Resource::Nodes => Kind::Node,
         Resource::Machines => Kind::Machine,
         Resource::Pods => Kind::Pod,
@@ -233,6 +234,9 @@ fn resource(asked: &Question) -> kubectl::Resource {
         Resource::MachineDeployments => Kind::MachineDeployment,
         Resource::MachineSets => Kind::MachineSet,
         Resource::MachineHealthChecks => Kind::MachineHealthCheck,
+        Resource::KubeadmConfigs => Kind::KubeadmConfig,
+        Resource::VSphereMachines => Kind::VSphereMachine,
+        Resource::VolumeAttachments => Kind::VolumeAttachment,
     };
     if let Some(name) = &asked.name {
         let namespace = match &asked.scope {
@@ -245,11 +249,16 @@ fn resource(asked: &Question) -> kubectl::Resource {
     }
     match &asked.scope {
         None => kubectl::Resource::Kind(kind),
-        Some(Scope::All) => kubectl::Resource::KindIn(kind, kubectl::Scope::All),
-        Some(Scope::Namespace(name)) => {
-            let scope = kubectl::Scope::Namespace(Text::from(name.as_str()));
-            kubectl::Resource::KindIn(kind, scope)
-        }
+        Some(_) => kubectl::Resource::KindIn(kind, namespaces(asked)),
+    }
+}
+
+/// In which namespaces is looked.
+fn namespaces(asked: &Question) -> kubectl::Scope {
+    match &asked.scope {
+        Some(Scope::All) => kubectl::Scope::All,
+        Some(Scope::Namespace(name)) => kubectl::Scope::Namespace(Text::from(name.as_str())),
+        None => kubectl::Scope::Namespace(Text::word("default")),
     }
 }
 

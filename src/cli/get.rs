@@ -19,6 +19,7 @@ use std::ffi::OsStr;
   healsim get etcd --after 8m etcd-one-of-three
   healsim get pods --after 45s worker-kubelet-stopped -o wide
   healsim get machine worker-0 --after 6m worker-kubelet-stopped -o yaml
+  healsim get all --after 6m worker-vm-deleted
   healsim get pods -n kube-system --after 1m etcd-one-of-three
   healsim get events -A --after 10m worker-vm-deleted")]
 pub struct Get {
@@ -69,7 +70,7 @@ impl Get {
         match self.what.resource {
             _ if is_named_twice => Err(format!("`{name}` is one object; name no other beside it")),
             _ if name.is_empty() => Err("a name is missing after the `/`".to_owned()),
-            Resource::Vms | Resource::Hosts | Resource::Etcd => {
+            Resource::Vms | Resource::Hosts | Resource::Etcd | Resource::All => {
                 Err("of these, all are printed; leave the name out".to_owned())
             }
             // As kubectl says it.

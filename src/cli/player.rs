@@ -335,6 +335,14 @@ pub enum Resource {
     MachineSets,
     #[value(name = "machinehealthchecks", aliases = ["machinehealthcheck", "mhc"])]
     MachineHealthChecks,
+    #[value(name = "kubeadmconfigs", alias = "kubeadmconfig")]
+    KubeadmConfigs,
+    #[value(name = "vspheremachines", alias = "vspheremachine")]
+    VSphereMachines,
+    #[value(name = "volumeattachments", alias = "volumeattachment")]
+    VolumeAttachments,
+    /// What kubectl prints for the category `all`.
+    All,
 }
 
 /// In which namespaces `get` looks.

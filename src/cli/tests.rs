@@ -238,6 +238,9 @@ fn get_knows_the_names_that_kubectl_knows() {
         &["machinedeployments", "machinedeployment", "md"],
         &["machinesets", "machineset", "ms"],
         &["machinehealthchecks", "machinehealthcheck", "mhc"],
+        &["kubeadmconfigs", "kubeadmconfig"],
+        &["vspheremachines", "vspheremachine"],
+        &["volumeattachments", "volumeattachment"],
     ] {
         let first = what(names[0]);
         assert!(names.iter().all(|name| what(name) == first), "{names:?}");
@@ -261,6 +264,7 @@ fn get_asks_for_one_object_by_its_name() {
         ("pod/web-1 web-2 a", "`web-1` is one object; name no other beside it"),
         ("pod/ a", "a name is missing after the `/`"),
         ("vms worker-0 a", "of these, all are printed; leave the name out"),
+        ("all web-1 a", "of these, all are printed; leave the name out"),
         ("pods web-1 a -A", "a resource cannot be retrieved by name across all namespaces"),
     ] {
         assert_eq!(get(words), Err(wrong.to_owned()), "{words}");

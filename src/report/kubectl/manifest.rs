@@ -1,6 +1,6 @@
 //! Objects as kubectl prints them with `-o yaml` and `-o json`: a List of what is stored.
 
-use super::{Form, budget, cluster, owners};
+use super::{Form, budget, cluster, owners, parts};
 use crate::api::kinds::{
     Conditions, ConfigMap, DaemonSet, Deployment, Job, KubeadmControlPlane, Machine, Node, Pod,
     PodManagement, PodPhase, Resources, Secret, StatefulSet, Status, VirtualMachine,
@@ -61,13 +61,13 @@ fn to_json(object: &Object) -> Value {
         Body::ReplicaSet(body) => owners::replica_set_json(body),
         Body::Cluster(body) => cluster::cluster_json(object, body),
         Body::Service(body) => cluster::service_json(body),
+        Body::KubeadmConfig(body) => parts::kubeadm_config_json(body),
+        Body::VSphereMachine(body) => parts::vsphere_machine_json(body),
+        Body::VolumeAttachment(body) => parts::volume_attachment_json(body),
         // `get` offers none of these.
-        Body::EndpointSlice(_)
-        | Body::InfraMachine(_)
-        | Body::KubeadmConfig(_)
-        | Body::PersistentVolumeClaim(_)
-        | Body::VSphereMachine(_)
-        | Body::VolumeAttachment(_) => (json!({}), json!({})),
+        Body::EndpointSlice(_) | Body::InfraMachine(_) | Body::PersistentVolumeClaim(_) => {
+            (json!({}), json!({}))
+        }
     };
     json!({
         "apiVersion": object.key().kind.api_version(),

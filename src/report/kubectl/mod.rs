@@ -10,6 +10,7 @@ mod datacenter;
 mod etcd;
 pub(super) mod manifest;
 mod owners;
+mod parts;
 mod rows;
 mod table;
 #[cfg(test)]
@@ -36,6 +37,8 @@ pub enum Resource {
     KindIn(Kind, Scope),
     /// One object.
     One(ObjectKey),
+    /// `all`: the objects of each kind of that category.
+    Everything(Scope),
     /// What the datacenter has.
     Vms,
     /// What they run on.
@@ -79,9 +82,52 @@ fn found(view: View, resource: &Resource, form: Form) -> Option<String> {
         Resource::Kind(kind) => (*kind, &here),
         Resource::KindIn(kind, scope) => (*kind, scope),
         Resource::One(key) => return one(view, key, form),
+        Resource::Everything(scope) => return everything(view, scope, form),
     };
     let objects = view.objects(kind).filter(|object| scope.has(object.key())).collect();
     printed(view, (kind, scope), objects, form)
+}
+
+/// The kinds of the category `all`, in the order in which an API server tells of them; those of Cluster
+/// API and its providers are not among them.
+const EVERYTHING: [Kind; 7] = [
+    Kind::Pod,
+    Kind::Service,
+    Kind::DaemonSet,
+    Kind::Deployment,
+    Kind::ReplicaSet,
+    Kind::StatefulSet,
+    Kind::Job,
+];
+
+/// `get all`: a table of each kind of which there is one, with an empty line between them and names that
+/// say their kinds.
+fn everything(view: View, scope: &Scope, form: Form) -> Option<String> {
+    let of_kind = |kind: Kind| -> Vec<&Arc<Object>> {
+        let mut objects: Vec<_> =
+            view.objects(kind).filter(|object| scope.has(object.key())).collect();
+        objects.sort_by(|one, other| one.key().cmp(other.key()));
+        objects
+    };
+    let parts = EVERYTHING.into_iter().map(|kind| (kind, of_kind(kind)));
+    let parts = parts.filter(|(_, objects)| !objects.is_empty());
+    let text = match form {
+        Form::Yaml | Form::Json => {
+            let all: Vec<&Arc<Object>> = parts.flat_map(|(_, objects)| objects).collect();
+            manifest(&all, form)
+        }
+        Form::Name => parts.map(|(kind, objects)| object_names(kind, &objects)).collect(),
+        Form::Table | Form::Wide => {
+            let tables = parts.map(|(kind, objects)| {
+                let word = kind_word(kind);
+                let names = objects.iter().map(|object| format!("{word}/{}", object.name()));
+                let table = table(view, kind, &objects, form).with_first(names);
+                with_namespaces(table, (kind, scope), &objects).to_string()
+            });
+            tables.collect::<Vec<_>>().join("\n")
+        }
+    };
+    (!text.is_empty()).then_some(text)
 }
 
 /// One object, by itself: that of the cluster that is asked, if it has it.
@@ -111,18 +157,10 @@ fn printed(
     match form {
         Form::Yaml | Form::Json => Some(manifest(&objects, form)),
         _ if objects.is_empty() => None,
-        Form::Name => {
-            let named = objects.iter().map(|object| (kind_word(kind), object.name().as_str()));
-            Some(names(named))
-        }
+        Form::Name => Some(object_names(kind, &objects)),
         _ => {
-            let mut table = table(view, kind, &objects, form);
-            if *scope == Scope::All && kind.is_namespaced() {
-                let namespaces = objects.iter().map(|object| object.key().namespace.to_string());
-                table = table.after_a_column("NAMESPACE", namespaces);
-            }
-            let is_bare = kind == Kind::Job && view.jobs_table() == JobsTable::WithoutStatus;
-            Some(if is_bare { table.without("STATUS") } else { table }.to_string())
+            let table = table(view, kind, &objects, form);
+            Some(with_namespaces(table, (kind, scope), &objects).to_string())
         }
     }
 }
@@ -142,16 +180,33 @@ fn table(view: View, kind: Kind, objects: &[&Arc<Object>], form: Form) -> Table 
             false => rows::row(now, object, form),
         });
     }
-    table
+    let is_bare = kind == Kind::Job && view.jobs_table() == JobsTable::WithoutStatus;
+    if is_bare { table.without("STATUS") } else { table }
+}
+
+/// The table with the column that `-A` puts before those of a kind that lives in namespaces.
+fn with_namespaces(table: Table, (kind, scope): (Kind, &Scope), objects: &[&Arc<Object>]) -> Table {
+    match *scope == Scope::All && kind.is_namespaced() {
+        true => {
+            let namespaces = objects.iter().map(|object| object.key().namespace.to_string());
+            table.after_a_column("NAMESPACE", namespaces)
+        }
+        false => table,
+    }
 }
 
 /// What kubectl says where nothing is found: with `-o name`, nothing (`printGeneric` of
 /// `kubernetes/kubectl:pkg/cmd/get/get.go`).
 fn not_found(resource: &Resource, form: Form) -> String {
     match (form, resource) {
-        (Form::Name, Resource::Kind(_) | Resource::KindIn(..)) => String::new(),
+        (Form::Name, Resource::Kind(_) | Resource::KindIn(..) | Resource::Everything(_)) => {
+            String::new()
+        }
         (_, Resource::Kind(kind)) => format!("{}\n", nothing(*kind)),
         (_, Resource::KindIn(kind, Scope::Namespace(name))) if kind.is_namespaced() => {
+            format!("No resources found in {name} namespace.\n")
+        }
+        (_, Resource::Everything(Scope::Namespace(name))) => {
             format!("No resources found in {name} namespace.\n")
         }
         (_, Resource::One(key)) => {
@@ -236,6 +291,9 @@ pub struct Got {
 pub fn ask(simulation: &Simulation, resource: &Resource, form: Form) -> Got {
     let refused = match resource {
         Resource::Kind(kind) | Resource::KindIn(kind, _) => refusal(simulation.ask_for(*kind)),
+        // Each kind is asked for by itself, and what is said twice is printed once. Simplified: who is
+        // refused for one kind is for all.
+        Resource::Everything(_) => refusal(simulation.ask_for(Kind::Pod)),
         // One that only the other cluster has is found all the same, as in a list.
         Resource::One(key) => refusal(simulation.ask_for_one(key)).filter(|words| {
             !words.starts_with(NOT_FOUND) || one(simulation.view(), key, form).is_none()
@@ -272,6 +330,11 @@ fn kind_word(kind: Kind) -> String {
         "" => name,
         group => format!("{name}.{group}"),
     }
+}
+
+/// `-o name` of objects of one kind.
+fn object_names(kind: Kind, objects: &[&Arc<Object>]) -> String {
+    names(objects.iter().map(|object| (kind_word(kind), object.name().as_str())))
 }
 
 /// `-o name`

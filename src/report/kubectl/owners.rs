@@ -16,7 +16,7 @@ use crate::api::{Kind, Labels, Object};
 use crate::engine::SimTime;
 use serde_json::{Value, json};
 
-const CLUSTER: &str = "cluster.x-k8s.io/cluster-name";
+pub(super) const CLUSTER: &str = "cluster.x-k8s.io/cluster-name";
 
 /// The columns of one of these kinds; those that only `-o wide` has may stand among the others.
 pub fn columns(kind: Kind, form: Form) -> Vec<&'static str> {

@@ -3,7 +3,7 @@
 
 use super::manifest::uid;
 use super::table::{age, human};
-use super::{Form, budget, cluster, owners};
+use super::{Form, budget, cluster, owners, parts};
 use crate::api::kinds::{
     DaemonSet, Deployment, Job, KubeadmControlPlane, Node, Pod, PodTemplate, Secret, StatefulSet,
     Status, VirtualMachine, taint,
@@ -50,6 +50,9 @@ pub fn columns(kind: Kind, form: Form) -> Vec<&'static str> {
         Kind::PodDisruptionBudget => (&budget::COLUMNS, &[]),
         Kind::Cluster => (&cluster::CLUSTER, &[]),
         Kind::Service => (&cluster::SERVICE, &["SELECTOR"]),
+        Kind::KubeadmConfig => (&parts::KUBEADM_CONFIG, &[]),
+        Kind::VSphereMachine => (&parts::VSPHERE_MACHINE, &[]),
+        Kind::VolumeAttachment => (&parts::VOLUME_ATTACHMENT, &[]),
         Kind::Event
         | Kind::Lease
         | Kind::MachineDeployment
@@ -97,6 +100,9 @@ pub fn row(now: SimTime, object: &Object, form: Form) -> Vec<String> {
         Body::Service(body) => cluster::service_cells(body, created),
         Body::VirtualMachine(body) => virtual_machine_cells(body, created, form),
         Body::KubeadmControlPlane(body) => control_plane_cells(body, created, form),
+        Body::KubeadmConfig(_) => parts::kubeadm_config_cells(object, created),
+        Body::VSphereMachine(body) => parts::vsphere_machine_cells(body),
+        Body::VolumeAttachment(body) => parts::volume_attachment_cells(body, created),
         Body::Lease(body) => vec![body.holder.to_string(), created],
         Body::MachineDeployment(body) => owners::machine_deployment_cells(body, created, form),
         Body::MachineHealthCheck(body) => owners::health_check_cells(object, body, created),

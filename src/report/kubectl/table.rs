@@ -33,6 +33,12 @@ impl Table {
         self
     }
 
+    /// The same with other words in the first column.
+    pub fn with_first(mut self, cells: impl Iterator<Item = String>) -> Table {
+        self.rows.iter_mut().zip(cells).for_each(|(row, cell)| row[0] = cell);
+        self
+    }
+
     /// The same without a column.
     pub fn without(mut self, column: &str) -> Table {
         if let Some(place) = self.columns.iter().position(|name| *name == column) {

@@ -1,13 +1,13 @@
 //! Ages and tables as kubectl prints them.
 
-use super::Form;
 use super::manifest::{base64, manifest, quantity};
 use super::rows::{columns, row};
 use super::table::{Table, age};
+use super::{Form, Resource, Scope, ask};
 use crate::api::kinds::{
-    Amount, Cluster, Condition, ConfigMap, EventType, KubeEvent, KubeadmControlPlane, Lease,
-    MachineDeployment, Pod, PodDisruptionBudget, PodPhase, PodTemplate, ReplicaSet, Service,
-    Status, Wanted,
+    Amount, Cluster, Condition, ConfigMap, EventType, KubeEvent, KubeadmConfig,
+    KubeadmControlPlane, Lease, MachineDeployment, Pod, PodDisruptionBudget, PodPhase, PodTemplate,
+    ReplicaSet, Service, Status, VSphereMachine, VolumeAttachment, Wanted,
 };
 use crate::api::{Deletion, Kind, Labels, Meta, Object, ObjectKey, rfc3339};
 use crate::engine::{Duration, SimTime, Text};
@@ -324,4 +324,69 @@ fn one_object_is_that_of_the_cluster_that_is_asked() {
     let lease = super::Resource::One(ObjectKey { kind: Kind::Lease, namespace, name });
     let got = super::ask(&simulation, &lease, Form::Table);
     assert!(got.text.contains("control-plane-0_"), "{}", got.text);
+}
+
+#[test]
+fn what_stands_behind_machines_and_pods_is_printed_too() {
+    let told = |kind: Kind, body: crate::api::Body| {
+        let mut object = Object { meta: Meta::new(kind, "", "w"), body };
+        let label = (Text::word("cluster.x-k8s.io/cluster-name"), Text::word("one"));
+        object.meta.labels = Arc::new([label].into());
+        let mut table = Table::new(columns(kind, Form::Wide));
+        table.push(row(at(60), &object, Form::Wide));
+        (table.to_string(), printed(object))
+    };
+    let provider_id = Text::word("vsphere://1");
+    let infra = VSphereMachine { provider_id, ready: true, ..VSphereMachine::default() };
+    let (table, json) = told(Kind::VSphereMachine, infra.into());
+    assert_eq!(table, "NAME   ZONE   PROVIDERID    IPADDR\nw             vsphere://1\n");
+    assert_eq!(
+        (&json["spec"]["providerID"], &json["status"]["ready"]),
+        (&"vsphere://1".into(), &true.into())
+    );
+    let config = KubeadmConfig { token: Text::word("abcdef.0"), ..KubeadmConfig::default() };
+    let (table, json) = told(Kind::KubeadmConfig, config.into());
+    assert_eq!(table, "NAME   CLUSTER   AGE\nw      one       30d\n");
+    let discovery = &json["spec"]["joinConfiguration"]["discovery"];
+    assert_eq!(discovery["bootstrapToken"]["token"], "abcdef.0");
+    let (node_name, volume_name) = (Text::word("worker-0"), Text::word("pv-1"));
+    let attachment = VolumeAttachment { node_name, volume_name, attached: true };
+    let (table, json) = told(Kind::VolumeAttachment, attachment.into());
+    assert_eq!(
+        table,
+        "NAME   ATTACHER    PV     NODE       ATTACHED   AGE\n\
+         w      <unknown>   pv-1   worker-0   true       30d\n"
+    );
+    assert_eq!(json["spec"]["source"]["persistentVolumeName"], "pv-1", "{json}");
+}
+
+#[test]
+fn all_is_a_table_of_each_kind_of_kubernetes_own_that_there_is() {
+    let text = "apiVersion: healsim/v1\nkind: Scenario\nmetadata: { name: all }\nspec:\n  platform: tkgs-2024\n  \
+                workloads:\n    - { name: web, kind: Deployment, replicas: 1 }\n    - { name: sum, kind: Job, replicas: 1, runTime: 2m }\n  \
+                faults: []\n  until: 10m\n";
+    let scenario = Scenario::read(Source::embedded("all.yaml", text)).expect("a scenario");
+    let mut simulation = Game::new(&scenario, None, &[], None).expect("a game").begin(1);
+    simulation.run_until(at(60));
+    let here = || Scope::Namespace(Text::word("default"));
+    let got = |scope, form| ask(&simulation, &Resource::Everything(scope), form).text;
+    let text = got(here(), Form::Table);
+    let first_rows = text.split("\n\n").filter_map(|part| part.lines().nth(1));
+    let kinds: Vec<&str> = first_rows.filter_map(|row| row.split('/').next()).collect();
+    assert_eq!(kinds, ["pod", "deployment.apps", "replicaset.apps", "job.batch"], "{text}");
+    assert!(
+        !text.contains("STATUS     COMPLETIONS"),
+        "Kubernetes 1.28 has no STATUS of Jobs: {text}"
+    );
+    let everywhere = got(Scope::All, Form::Table);
+    assert!(everywhere.starts_with("NAMESPACE     NAME "), "{everywhere}");
+    assert!(everywhere.contains("kube-system   pod/etcd-control-plane-0 "), "{everywhere}");
+    let names = got(here(), Form::Name);
+    assert!(names.contains("\ndeployment.apps/web\n") && !names.contains("\n\n"), "{names}");
+    let list = got(here(), Form::Json);
+    assert!(list.contains("\"kind\": \"ReplicaSet\"") && list.contains("\"kind\": \"List\""));
+    let nowhere =
+        ask(&simulation, &Resource::Everything(Scope::Namespace(Text::word("x"))), Form::Table);
+    let said = (nowhere.text.as_str(), nowhere.beside.as_str(), nowhere.failed);
+    assert_eq!(said, ("", "No resources found in x namespace.\n", false));
 }

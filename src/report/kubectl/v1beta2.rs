@@ -1,13 +1,13 @@
 //! The columns of Cluster API's kinds where v1beta2 is served, as from Cluster API 1.11 on.
 //!
-//! Follows `cluster-api:api/core/v1beta2/*_types.go` and `api/controlplane/kubeadm/v1beta2`
+//! Follows `cluster-api:api/core/v1beta2/*_types.go` and `api/{bootstrap,controlplane}/kubeadm/v1beta2`
 //! (`+kubebuilder:printcolumn`): a column of a priority above 0 is one of `-o wide`, and stands among the
 //! others. As with every custom resource, what an object does not have is an empty cell.
 //!
 //! Simplified: the model's objects lack some of what these columns show (`Untold`): failure domains and
 //! addresses of Machines, and how many Machines a Cluster has.
 
-use super::{AGE, Form, cluster, owners};
+use super::{AGE, Form, cluster, owners, parts};
 use crate::api::{Kind, Object};
 use Cell::{Age, Condition, Of, Untold};
 
@@ -77,6 +77,7 @@ fn all(kind: Kind) -> Option<&'static [Column]> {
         Kind::MachineSet => &MACHINE_SET,
         Kind::MachineHealthCheck => &MACHINE_HEALTH_CHECK,
         Kind::KubeadmControlPlane => &KUBEADM_CONTROL_PLANE,
+        Kind::KubeadmConfig => &KUBEADM_CONFIG,
         _ => return None,
     })
 }
@@ -177,4 +178,11 @@ const KUBEADM_CONTROL_PLANE: [Column; 11] = [
     ),
     always(AGE, Age),
     always("VERSION", Of(|it| Some(it.kubeadm_control_plane()?.version.to_string()))),
+];
+
+const KUBEADM_CONFIG: [Column; 4] = [
+    always("CLUSTER", Of(parts::cluster)),
+    wide("PAUSED", Condition("Paused")),
+    always("DATA SECRET CREATED", Of(|it| it.kubeadm_config()?.ready.then(|| "true".to_owned()))),
+    always(AGE, Age),
 ];
