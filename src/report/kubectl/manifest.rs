@@ -1,9 +1,9 @@
 //! Objects as kubectl prints them with `-o yaml` and `-o json`: a List of what is stored.
 
-use super::{Form, budget, cluster, owners, parts};
+use super::{Form, budget, cluster, owners, parts, secret};
 use crate::api::kinds::{
     Conditions, ConfigMap, DaemonSet, Deployment, Job, KubeadmControlPlane, Machine, Node, Pod,
-    PodManagement, PodPhase, Resources, Secret, StatefulSet, Status, VirtualMachine,
+    PodManagement, PodPhase, Resources, StatefulSet, Status, VirtualMachine,
 };
 use crate::api::{Body, Labels, Meta, Object, rfc3339};
 use crate::engine::SimTime;
@@ -50,7 +50,7 @@ fn to_json(object: &Object) -> Value {
         Body::Job(job) => job_json(job),
         Body::VirtualMachine(body) => virtual_machine_json(body),
         Body::KubeadmControlPlane(body) => control_plane_json(body),
-        Body::Secret(body) => return secret_json(object, body),
+        Body::Secret(body) => return secret::json(object, body),
         Body::ConfigMap(body) => return config_map_json(object, body),
         Body::PodDisruptionBudget(body) => budget::json(body),
         Body::Event(event) => return owners::event_json(object, event),
@@ -383,22 +383,6 @@ fn virtual_machine_json(body: &VirtualMachine) -> (Value, Value) {
         "powerState": body.power.name(),
     });
     (spec, status)
-}
-
-/// A Secret has neither spec nor status.
-fn secret_json(object: &Object, body: &Secret) -> Value {
-    let data: Map<String, Value> = body
-        .data
-        .iter()
-        .map(|(key, value)| (key.to_string(), json!(base64(value.as_bytes()))))
-        .collect();
-    json!({
-        "apiVersion": object.key().kind.api_version(),
-        "data": data,
-        "kind": object.key().kind.name(),
-        "metadata": meta_json(&object.meta),
-        "type": body.kind,
-    })
 }
 
 fn config_map_json(object: &Object, body: &ConfigMap) -> Value {

@@ -12,6 +12,7 @@ pub(super) mod manifest;
 mod owners;
 mod parts;
 mod rows;
+mod secret;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -3,10 +3,10 @@
 
 use super::manifest::uid;
 use super::table::{age, human};
-use super::{Form, budget, cluster, owners, parts};
+use super::{Form, budget, cluster, owners, parts, secret};
 use crate::api::kinds::{
-    DaemonSet, Deployment, Job, KubeadmControlPlane, Node, Pod, PodTemplate, Secret, StatefulSet,
-    Status, VirtualMachine, taint,
+    DaemonSet, Deployment, Job, KubeadmControlPlane, Node, Pod, PodTemplate, StatefulSet, Status,
+    VirtualMachine, taint,
 };
 use crate::api::{Body, Kind, Labels, Object};
 use crate::engine::SimTime;
@@ -93,7 +93,7 @@ pub fn row(now: SimTime, object: &Object, form: Form) -> Vec<String> {
         Body::StatefulSet(body) => stateful_set_cells(body, created),
         Body::DaemonSet(body) => daemon_set_cells(body, created),
         Body::Job(job) => job_cells(now, object, job, created),
-        Body::Secret(body) => secret_cells(body, created),
+        Body::Secret(body) => secret::cells(body, created),
         Body::ConfigMap(body) => vec![body.data.len().to_string(), created],
         Body::PodDisruptionBudget(body) => budget::cells(body, created),
         Body::Cluster(body) => cluster::cluster_cells(object, body, created),
@@ -201,10 +201,6 @@ fn job_cells(now: SimTime, object: &Object, job: &Job, created: String) -> Vec<S
     cells.extend(containers(&job.template));
     cells.push(format!("batch.kubernetes.io/controller-uid={}", uid(object.meta.uid.0)));
     cells
-}
-
-fn secret_cells(body: &Secret, created: String) -> Vec<String> {
-    vec![body.kind.to_string(), body.data.len().to_string(), created]
 }
 
 fn virtual_machine_cells(body: &VirtualMachine, created: String, form: Form) -> Vec<String> {

@@ -5,9 +5,9 @@ use super::rows::{columns, row};
 use super::table::{Table, age};
 use super::{Form, Resource, Scope, ask};
 use crate::api::kinds::{
-    Amount, Cluster, Condition, ConfigMap, EventType, KubeEvent, KubeadmConfig,
+    Amount, BootstrapToken, Cluster, Condition, ConfigMap, EventType, KubeEvent, KubeadmConfig,
     KubeadmControlPlane, Lease, MachineDeployment, Pod, PodDisruptionBudget, PodPhase, PodTemplate,
-    ReplicaSet, Service, Status, VSphereMachine, VolumeAttachment, Wanted,
+    ReplicaSet, Secret, Service, Status, TokenUsage, VSphereMachine, VolumeAttachment, Wanted,
 };
 use crate::api::{Deletion, Kind, Labels, Meta, Object, ObjectKey, rfc3339};
 use crate::engine::{Duration, SimTime, Text};
@@ -84,6 +84,28 @@ fn data_of_secrets_is_in_base64() {
     for (text, encoded) in cases {
         assert_eq!(base64(text.as_bytes()), encoded, "{text}");
     }
+}
+
+#[test]
+fn a_tokens_secret_holds_what_makes_it_a_token() {
+    let token = BootstrapToken {
+        id: Text::word("abcdef"),
+        secret: Text::word("0123456789abcdef"),
+        expiration: Some(at(900)),
+        usages: vec![TokenUsage::Signing, TokenUsage::Authentication],
+    };
+    let meta = Meta::new(Kind::Secret, "kube-system", "bootstrap-token-abcdef");
+    let secret = |token| Object::new(meta.clone(), Secret::of_token(token));
+    let cells = row(at(60), &secret(token.clone()), Form::Table);
+    let kind = "bootstrap.kubernetes.io/token";
+    assert_eq!(cells, ["bootstrap-token-abcdef", kind, "7", "30d"]);
+    let json = printed(secret(token.clone()));
+    let data = &json["data"];
+    assert_eq!(data["token-id"], base64(b"abcdef"), "{json}");
+    assert_eq!(data["expiration"], base64(rfc3339(at(900)).as_bytes()));
+    assert_eq!(data["usage-bootstrap-signing"], base64(b"true"));
+    let for_ever = BootstrapToken { expiration: None, usages: vec![], ..token };
+    assert_eq!(row(at(60), &secret(for_ever), Form::Table)[2], "4");
 }
 
 #[test]
