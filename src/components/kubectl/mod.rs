@@ -5,9 +5,10 @@
 //! knows neither which cluster is healthy nor what its command will lead to.
 //!
 //! Simplified: the program starts at once, with its discovery cache warm (0.2 to 0.5 s in reality);
-//! `delete` does not wait until the object is gone, since it has printed everything by then. A server
-//! that accepts the connection is waited for, as kubectl has no time-out of its own; whether it does
-//! is found out by asking for its version, where the real client sees the handshake.
+//! `delete` does not wait until the object is gone, since it has printed everything by then, and says
+//! it as clients before 1.34 do, without the namespace. A server that accepts the connection is waited
+//! for, as kubectl has no time-out of its own; whether it does is found out by asking for its version,
+//! where the real client sees the handshake.
 
 mod command;
 mod patch;
