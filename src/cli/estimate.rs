@@ -10,7 +10,7 @@ use crate::analysis::estimate::{
     MOST_RUNS, Merged, Missing, Named, Part, Shard, Threshold, Unread, merge,
 };
 use crate::engine::{Text, counted};
-use crate::report::{EstimateFormat, Style, shell, write_estimate};
+use crate::report::{EstimateFormat, Style, Wanted, shell, write_estimate};
 use clap::ValueEnum;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Examples:
   healsim estimate worker-kubelet-stopped --runs 10000
   healsim estimate worker-power-off --free --out svg=power-off.svg
+  healsim estimate mine.yaml --of recovered --of 'nodeReady:Node/worker-*'
   healsim estimate worker-power-off --free -f my-health-check.yaml
   healsim estimate mine.yaml --threshold 'recoveryTime p95 < 15m' -o json
   healsim estimate mine.yaml --runs 100000 --shard 3/8 -o json > shard-3-of-8.json")]
@@ -74,7 +75,7 @@ pub struct Merge {
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
     /// Print the commands that make the missing shards, one a line, and nothing else
-    #[arg(long, conflicts_with_all = ["output", "out", "threshold"])]
+    #[arg(long, conflicts_with_all = ["output", "out", "of", "threshold"])]
     pub missing: bool,
     #[command(flatten)]
     pub printed: Printed,
@@ -89,6 +90,10 @@ pub struct Printed {
     /// Write a format into a file as well; may be given several times
     #[arg(long, value_name = "FORMAT=FILE")]
     pub out: Vec<OutFile<EstimateFormat>>,
+    /// Show only these milestones, each by its name or how it begins, perhaps with an object; `*`
+    /// stands for anything; may be given several times; json and csv have all
+    #[arg(long, value_name = "MILESTONE[:OBJECT]")]
+    pub of: Vec<Wanted>,
     /// A bound to keep, as 'recoveryTime p95 < 15m' or 'recovered share >= 99%'; exit code 4 if it
     /// fails; may be given several times
     #[arg(long, value_name = "EXPR")]
@@ -226,7 +231,7 @@ impl Printed {
                 return Ok(document.clone().into_bytes());
             }
             let mut bytes = Vec::new();
-            write_estimate(format, &estimate, style, &mut bytes).map_err(stdout)?;
+            write_estimate(format, &estimate, &self.of, style, &mut bytes).map_err(stdout)?;
             Ok(bytes)
         };
         print(&bytes(self.output, Style::Colored)?).map_err(stdout)?;

@@ -31,7 +31,7 @@ mod words;
 
 pub use availability::{Again, availability_json, write_availability};
 pub use compare::{comparison_json, write_comparison};
-pub use estimate::{EstimateFormat, NotAnEstimateFormat, write_estimate};
+pub use estimate::{EstimateFormat, NotAnEstimateFormat, NotWanted, Wanted, write_estimate};
 pub use fuzz::{campaign_json, exhausted_json, write_campaign, write_exhausted};
 pub use junit::{Case, write_junit};
 pub use list::{ListFormat, Listed, NotAListFormat, SettingRow, write_list};

@@ -7,10 +7,13 @@ mod csv;
 mod json;
 pub(super) mod numbers;
 mod plot;
+mod rows;
 mod svg;
 mod table;
 #[cfg(test)]
 mod tests;
+
+pub use rows::{NotWanted, Wanted};
 
 use super::page::Style;
 use crate::analysis::Estimate;
@@ -49,14 +52,22 @@ impl EstimateFormat {
     ];
 }
 
-/// Prints an estimate; only people's formats take a style.
+/// Prints an estimate; only people's formats take a style, and of milestones only those that are wanted, if
+/// any are named.
 pub fn write_estimate(
     format: EstimateFormat,
     estimate: &Estimate,
+    wanted: &[Wanted],
     style: Style,
     to: &mut impl io::Write,
 ) -> io::Result<()> {
     match format {
+        EstimateFormat::Table if !wanted.is_empty() => {
+            table::write_only(wanted, estimate, style, to)
+        }
+        EstimateFormat::Plot | EstimateFormat::Svg if !wanted.is_empty() => {
+            write_estimate(format, &Wanted::only(wanted, estimate), &[], style, to)
+        }
         EstimateFormat::Table => table::write(estimate, style, to),
         EstimateFormat::Json => writeln!(to, "{}", json::document(estimate)),
         EstimateFormat::Csv => csv::write(estimate, to),

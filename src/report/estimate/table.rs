@@ -1,6 +1,7 @@
 //! The estimate for people: how the runs end, when what comes, and which runs are worth a look.
 
 use super::numbers::{self, ends, partial, reach, share_of, statistic, still, tenths, time};
+use super::rows::{Row, Wanted, folded};
 use crate::analysis::Estimate;
 use crate::analysis::estimate::{
     Assumed, Count, Ending, Figure, Kind, Name, STATISTICS, Seen, runs_needed, wilson,
@@ -21,10 +22,28 @@ const OUTCOME: usize = 56;
 pub fn write(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Result<()> {
     title(estimate, style, to)?;
     outcomes(estimate, style, to)?;
-    section(estimate, Kind::Milestone, style, to)?;
-    section(estimate, Kind::Availability, style, to)?;
-    notes(estimate, style, to)?;
+    let milestones = section(estimate, Kind::Milestone, folded, style, to)?;
+    let services = section(estimate, Kind::Availability, apart, style, to)?;
+    notes(estimate, milestones || services, style, to)?;
     worst(estimate, style, to)
+}
+
+/// Writes of the table the rows of these milestones, whole.
+pub fn write_only(
+    wanted: &[Wanted],
+    estimate: &Estimate,
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    title(estimate, style, to)?;
+    let found = Wanted::only(wanted, estimate);
+    if found.figures.is_empty() {
+        let names: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+        writeln!(to)?;
+        return say(Mood::Quiet, &format!("never: {}", names.join(", ")), style, to);
+    }
+    section(&found, Kind::Milestone, apart, style, to)?;
+    notes(&found, false, style, to)
 }
 
 fn title(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Result<()> {
@@ -98,16 +117,23 @@ fn outcome(
     line.write(style, to)
 }
 
+/// Each figure for itself.
+fn apart<'a>(figures: &[&'a Figure]) -> Vec<Row<'a>> {
+    figures.iter().map(|figure| Row { figure, of: None }).collect()
+}
+
+/// Writes the figures of a kind; true if some stand for others.
 fn section(
     estimate: &Estimate,
     kind: Kind,
+    rows: impl for<'a> Fn(&[&'a Figure]) -> Vec<Row<'a>>,
     style: Style,
     to: &mut impl io::Write,
-) -> io::Result<()> {
+) -> io::Result<bool> {
     let all = estimate.figures.iter().filter(|it| it.name.kind == kind);
     let (happened, never): (Vec<&Figure>, Vec<&Figure>) = all.partition(|it| it.is_of_note());
     if happened.is_empty() && never.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let (heading, note) = match kind {
         Kind::Milestone => ("Milestones", "after first fault"),
@@ -124,18 +150,22 @@ fn section(
         line.add(Mood::Quiet, " assumed");
     }
     line.write(style, to)?;
-    happened.iter().try_for_each(|it| figure(it, style, to))?;
+    let rows = rows(&happened);
+    rows.iter().try_for_each(|row| figure(row, style, to))?;
+    let has_folded = rows.iter().any(|row| row.of.is_some());
     if never.is_empty() {
-        return Ok(());
+        return Ok(has_folded);
     }
     let names = never.iter().map(|it| format!("{} {}", it.name.object, it.name.figure));
     let text = format!("never: {}", names.collect::<Vec<_>>().join(", "));
     let mut start = Line::default();
     start.pad_to(2);
-    hang(start, 2, &[Span::new(Mood::Quiet, text)], style, to)
+    hang(start, 2, &[Span::new(Mood::Quiet, text)], style, to)?;
+    Ok(has_folded)
 }
 
-fn figure(figure: &Figure, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+fn figure(row: &Row<'_>, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let Row { figure, of } = row;
     let Figure { name: Name { kind, figure: what, object }, happened, assumed, .. } = figure;
     let (title, below) = match kind {
         Kind::Milestone => (what.to_string(), object.to_string()),
@@ -150,20 +180,23 @@ fn figure(figure: &Figure, style: Style, to: &mut impl io::Write) -> io::Result<
     let share = assumed.map(|Assumed { share, .. }| share.map_or("-".to_owned(), share_of));
     line.add(Mood::Quiet, format!("{:>8}", share.unwrap_or_default()));
     line.write(style, to)?;
-    intervals(figure, &below, style, to)
+    intervals(figure, &below, of.as_deref(), style, to)
 }
 
-/// The line below a figure's numbers: its object, or in how many runs it was not over, and how far the
-/// intervals reach.
+/// The line below a figure's numbers: its object, perhaps of how many, or in how many runs it was not over,
+/// and how far the intervals reach.
 fn intervals(
     figure: &Figure,
     object: &str,
+    of: Option<&str>,
     style: Style,
     to: &mut impl io::Write,
 ) -> io::Result<()> {
     let mut line = Line::default();
     let first = LABEL + RUNS + NUMBER;
-    line.pad_to(4).add(Mood::Quiet, shortened(object, first - 6)).pad_to(first);
+    let of = of.map(|of| format!(", {of}")).unwrap_or_default();
+    let object = shortened(object, first - 6 - of.len());
+    line.pad_to(4).add(Mood::Quiet, object + &of).pad_to(first);
     for (_, percent) in STATISTICS.into_iter().filter(|(_, percent)| (1..100).contains(percent)) {
         let text = reach(figure, percent).unwrap_or_else(|| "-".to_owned());
         line.add(Mood::Quiet, format!("{text:>NUMBER$}"));
@@ -171,7 +204,12 @@ fn intervals(
     line.write(style, to)
 }
 
-fn notes(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+fn notes(
+    estimate: &Estimate,
+    has_folded: bool,
+    style: Style,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
     if estimate.figures.is_empty() {
         return Ok(());
     }
@@ -196,6 +234,12 @@ fn notes(estimate: &Estimate, style: Style, to: &mut impl io::Write) -> io::Resu
         text.push_str(
             " ≥, ∞: the service was still down, or not whole, at the end of so many runs, and nobody knows \
              for how much longer.",
+        );
+    }
+    if has_folded {
+        text.push_str(
+            " first, last of N: it came to N objects of one kind; told are the one with the smallest p50 \
+             and the one with the largest, `--of MILESTONE` tells all.",
         );
     }
     if estimate.ends.is_some() {

@@ -58,7 +58,8 @@ fn estimate(runs: u64, assumed_runs: u64) -> Estimate {
 
 fn printed(format: EstimateFormat, estimate: &Estimate) -> String {
     let mut bytes = Vec::new();
-    write_estimate(format, estimate, Style::Plain, &mut bytes).expect("memory takes everything");
+    write_estimate(format, estimate, &[], Style::Plain, &mut bytes)
+        .expect("memory takes everything");
     String::from_utf8(bytes).expect("text")
 }
 
@@ -181,6 +182,11 @@ fn a_service_that_is_still_down_at_the_end_is_told_as_at_least_so_long() {
     }
 }
 
+/// Without the ends of lines.
+fn unbroken(text: &str) -> String {
+    text.replace('\n', " ")
+}
+
 /// Down when each of them ends, the app has not been degraded yet.
 #[test]
 fn what_a_service_that_is_down_has_not_been_yet_is_told_as_at_least_nothing() {
@@ -274,4 +280,73 @@ fn a_picture_has_a_panel_for_each_figure_with_axes_and_units() {
     assert_eq!((open, text.matches("</g>").count()), (3, 3));
     let empty = printed(EstimateFormat::Svg, &estimate(0, 0));
     assert!(empty.contains("0 runs") && !empty.contains("curve\" d"));
+}
+
+/// Ten VMs go, the first after 1 s and each further one a second later, and a Node does.
+fn ten_vms() -> Estimate {
+    let one = |seed: u64| {
+        let mut sample = sample(seed, 40);
+        let vm = |number: u64| Name {
+            object: Text::from(format!("VM/worker-{number}")),
+            ..name(Kind::Milestone, "vmPoweredOff", "")
+        };
+        sample.figures.extend((0..10).map(|n| (vm(n), Duration::from_secs(1 + n))));
+        sample
+    };
+    let asked = Asked { assumed_runs: 0, ..estimate(10, 0).asked };
+    Estimate::of_samples(asked, (1..=10).map(one))
+}
+
+#[test]
+fn of_many_objects_alike_the_first_and_the_last_are_told_and_all_to_programs() {
+    let text = printed(EstimateFormat::Table, &ten_vms());
+    let lines: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("Mile")).collect();
+    assert_snapshot!(lines[..9].join("\n"), @r"
+    Milestones  after first fault     runs      min      p50      p90      p95      p99      max
+      vmPoweredOff                      10  00:01.0  00:01.0  00:01.0  00:01.0  00:01.0  00:01.0
+        VM/worker-0, first of 10                    -0.0+0.0        -        -        -
+      vmPoweredOff                      10  00:10.0  00:10.0  00:10.0  00:10.0  00:10.0  00:10.0
+        VM/worker-9, last of 10                     -0.0+0.0        -        -        -
+      nodeUnknown                       10  00:40.1  00:40.6  00:41.0  00:41.0  00:41.0  00:41.0
+        Node/worker-0                               -0.5+0.4        -        -        -
+      recovered                          9  50:40.1  50:40.6  50:40.9  50:40.9  50:40.9  50:40.9
+        Cluster/workload                            -0.5+0.3        -        -        -
+    ");
+    assert!(unbroken(&text).contains("first, last of N: "), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    assert_eq!(printed(EstimateFormat::Csv, &ten_vms()).matches("VM/worker-").count(), 10);
+    assert!(!printed(EstimateFormat::Table, &estimate(10, 0)).contains("of N"));
+}
+
+#[test]
+fn the_milestones_that_are_asked_for_are_told_alone_and_whole() {
+    let told = |format, wanted: &str, estimate: &Estimate| {
+        let wanted: Vec<Wanted> =
+            wanted.split(' ').map(|it| it.parse().expect("milestones")).collect();
+        let mut bytes = Vec::new();
+        write_estimate(format, estimate, &wanted, Style::Plain, &mut bytes).expect("memory");
+        String::from_utf8(bytes).expect("text")
+    };
+    let table = |wanted: &str| told(EstimateFormat::Table, wanted, &ten_vms());
+    assert_eq!(table("vm").matches("VM/worker-").count(), 10);
+    assert_eq!(table("vmPoweredOff:VM/worker-7 recovered").matches("  10  ").count(), 1);
+    assert!(table("*Unknown:Node/*").contains("Node/worker-0"));
+    assert!(!table("recovered").contains("VM/worker") && !table("recovered").contains("Outcomes"));
+    assert!(
+        table("nodeReady nodeUnknown:Node/x").ends_with("\nnever: nodeReady, nodeUnknown:Node/x\n")
+    );
+    let plot = told(EstimateFormat::Plot, "recovered", &ten_vms());
+    assert!(plot.starts_with("recovered ") && !plot.contains("VM/"), "{plot}");
+    for format in [EstimateFormat::Json, EstimateFormat::Csv] {
+        assert_eq!(told(format, "recovered", &ten_vms()), printed(format, &ten_vms()));
+    }
+    for (wrong, hint) in [
+        ("nodeUnknwon", "did you mean `nodeUnknown`?"),
+        ("*x", "known: nodeUnknown, "),
+        ("", "known: nodeUnknown, "),
+        ("nodeReady:worker-0", "KIND/NAME"),
+    ] {
+        let told = wrong.parse::<Wanted>().expect_err(wrong).to_string();
+        assert!(told.contains(hint), "{told}");
+    }
 }
