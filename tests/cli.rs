@@ -69,8 +69,8 @@ fn a_failed_expectation_is_exit_code_4() {
 }
 
 #[test]
-fn an_unknown_vm_is_shown_with_the_nearest_one() {
-    let words = ["no VM `worker-9`", "did you mean `worker-0`?", "^"];
+fn an_unknown_vm_is_shown_with_those_that_there_are() {
+    let words = ["no VM `worker-9`; there are `worker-0` to `worker-2`", "^"];
     refused("vm.yaml", "vm: worker-0", "vm: worker-9", "7:33", &words);
 }
 

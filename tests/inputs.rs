@@ -162,7 +162,7 @@ fn a_fault_that_can_hit_nothing_is_refused() {
             FAULT,
             "{ at: 1m, cutLink: { from: worker-0, to: worker-9 } }",
             "7:48",
-            &["no VM `worker-9`", "did you mean `worker-0`?"],
+            &["no VM `worker-9`", "there are `worker-0` to `worker-2`"],
         ),
         (
             FAULT,
@@ -288,18 +288,18 @@ fn a_wrong_host_or_placement_is_shown_at_its_place() {
     let fault =
         |host: &str| with(FAULT, &format!("{{ at: 1m, powerOffHost: {{ host: {host} }} }}"));
     for (shown, words) in [
-        (fault("esxi-9"), &["7:39", "no host `esxi-9`; did you mean `esxi-"][..]),
+        (fault("esxi-9"), &["7:39", "no host `esxi-9`; there are `esxi-0` to `esxi-3`"][..]),
         (fault("worker-0"), &["7:39", "no host `worker-0`; known: esxi-0, esxi-1"]),
         (cluster("{ hosts: 0 }"), &["6:21", "0 hosts are not possible; write 1 to 96"]),
         (cluster("{ hosts: 97 }"), &["6:21", "97 hosts"]),
         (cluster("{ hosts: 2, zones: 3 }"), &["6:21", "2 hosts cannot stand in 3 zones"]),
         (
             cluster("{ placement: [{ host: esxi-7, vms: [worker-0] }] }"),
-            &["6:34", "no host `esxi-7`; did you mean `esxi-"],
+            &["6:34", "no host `esxi-7`; there are `esxi-0` to `esxi-3`"],
         ),
         (
             cluster("{ placement: [{ host: esxi-1, vms: [worker-0, worker-9] }] }"),
-            &["6:58", "no VM `worker-9`; did you mean `worker-"],
+            &["6:58", "no VM `worker-9`; there are `worker-0` to `worker-2`"],
         ),
         (
             cluster("{ placement: [{ host: esxi-1, vms: [worker-0, worker-0] }] }"),

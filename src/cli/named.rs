@@ -95,7 +95,7 @@ fn no_object(object: &str, known: &BTreeSet<String>) -> String {
     let names: Vec<&str> = alike().map(String::as_str).collect();
     let (shown, rest) = names.split_at(names.len().min(MOST));
     let near = models::unknown("object", object, &names);
-    match near.ends_with('?') || rest.is_empty() {
+    match !near.contains("; known: ") || rest.is_empty() {
         true => near,
         false => {
             let more = rest.len();

@@ -8,7 +8,7 @@ use super::given::Given;
 use super::lesson::{Question, WrittenQuestion};
 use super::lines::{Reader, WrittenExpectation};
 use super::manifests::{Place, Warning};
-use super::mistake::{Mistake, Mistakes, crop, nearest};
+use super::mistake::{Mistake, Mistakes, crop, hint};
 use super::models::{self, Platform, WrittenCluster};
 use super::own::Own;
 use super::probes::{self, WrittenProbe};
@@ -384,14 +384,11 @@ impl Scenario {
     /// A name that is none of those that are known.
     pub(super) fn unknown(&self, spanned: &Spanned<String>, known: &[&str], what: &str) -> Mistake {
         let name = &crop(&spanned.value);
-        let hint = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => {
-                let some: Vec<&str> = known.iter().copied().take(8).collect();
-                let more = if known.len() > 8 { " ..." } else { "" };
-                format!("known: {}{more}", some.join(", "))
-            }
-        };
+        let hint = hint(name, known).unwrap_or_else(|| {
+            let some: Vec<&str> = known.iter().copied().take(8).collect();
+            let more = if known.len() > 8 { " ..." } else { "" };
+            format!("known: {}{more}", some.join(", "))
+        });
         self.source.mistake(spanned, format!("no {what} `{name}`; {hint}"))
     }
 

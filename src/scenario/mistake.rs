@@ -162,6 +162,41 @@ fn picture(text: &str, line: usize, column: usize) -> String {
     rendered.lines().filter(|line| line.contains('|')).collect::<Vec<_>>().join("\n")
 }
 
+/// How the sentence about a name that is not known ends: with those that differ in their number alone, if there are
+/// some, or else with the nearest one, if any is near.
+pub fn hint(written: &str, known: &[&str]) -> Option<String> {
+    let near = || nearest(written, known.iter().copied());
+    numbered(written, known).or_else(|| near().map(|near| format!("did you mean `{near}`?")))
+}
+
+/// Who writes another number has made no mistake with a letter: he thinks that there are more.
+fn numbered(written: &str, known: &[&str]) -> Option<String> {
+    let (stem, _) = number_of(written)?;
+    let numbers = known.iter().filter_map(|name| number_of(name));
+    let mut numbers: Vec<u64> = numbers.filter(|(own, _)| *own == stem).map(|it| it.1).collect();
+    numbers.sort_unstable();
+    let (first, last) = (numbers.first()?, numbers.last()?);
+    // Else it is no count: `tkgs-2024` is a name.
+    if *first != 0 {
+        return None;
+    }
+    let told = match numbers.len() as u64 {
+        1 => return Some(format!("there is only `{stem}{first}`")),
+        count if count > 2 && last - first + 1 == count => {
+            return Some(format!("there are `{stem}{first}` to `{stem}{last}`"));
+        }
+        _ => numbers.iter().map(|number| format!("`{stem}{number}`")),
+    };
+    Some(format!("there are {}", told.collect::<Vec<_>>().join(", ")))
+}
+
+/// `worker-` and 9; nothing of a name that does not end in a dash and a plain number.
+fn number_of(name: &str) -> Option<(&str, u64)> {
+    let (stem, digits) = name.split_at(name.rfind('-')? + 1);
+    let number: u64 = digits.parse().ok()?;
+    (number.to_string() == digits).then_some((stem, number))
+}
+
 /// The known word that is nearest to what was written, if any is near.
 pub fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
@@ -214,5 +249,23 @@ mod tests {
         let known = ["worker-kubelet-stopped", "worker-power-off"];
         assert_eq!(nearest("worker-kubelet-stoped", known.into_iter()), Some(known[0]));
         assert_eq!(nearest("zzz", known.into_iter()), None);
+    }
+
+    #[test]
+    fn of_names_that_differ_in_their_number_all_are_told() {
+        let told = |written: &str, known: &[&str]| hint(written, known).unwrap_or_default();
+        let vms = ["control-plane-0", "worker-0", "worker-1", "worker-10", "worker-2"];
+        assert_eq!(told("worker-9", &vms[..3]), "there are `worker-0`, `worker-1`");
+        assert_eq!(
+            told("worker-9", &vms),
+            "there are `worker-0`, `worker-1`, `worker-2`, `worker-10`"
+        );
+        assert_eq!(told("control-plane-1", &vms), "there is only `control-plane-0`");
+        let nodes = ["Node/worker-2", "Node/worker-1", "Node/worker-0", "VM/worker-7"];
+        assert_eq!(told("Node/worker-3", &nodes), "there are `Node/worker-0` to `Node/worker-2`");
+        assert_eq!(told("worker-00", &vms), "did you mean `worker-0`?");
+        assert_eq!(told("wroker-1", &vms), "did you mean `worker-1`?");
+        assert_eq!(told("zzz-1", &vms), "");
+        assert_eq!(told("tkgs-2042", &["tkgs-2024"]), "did you mean `tkgs-2024`?");
     }
 }

@@ -1,7 +1,7 @@
 //! The embedded folder `models/`: releases, platforms and scenarios as data.
 
 use super::catalog::{Catalog, Written};
-use super::mistake::{Mistake, nearest};
+use super::mistake::{Mistake, hint, nearest};
 use super::workloads::WrittenWorkload;
 use super::yaml::{Source, Spanned};
 use crate::components::cluster_api::Bootstrap;
@@ -176,10 +176,10 @@ pub fn platform_text(name: &str) -> Option<Source> {
     file(&format!("platforms/{name}.yaml"))
 }
 
-/// Words for a name that is not known, with the nearest one.
+/// Words for a name that is not known, with those that are like it.
 pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    match nearest(name, known.iter().copied()) {
-        Some(near) => format!("no {what} `{name}`; did you mean `{near}`?"),
+    match hint(name, known) {
+        Some(hint) => format!("no {what} `{name}`; {hint}"),
         None => format!("no {what} `{name}`; known: {}", known.join(", ")),
     }
 }

@@ -3,7 +3,7 @@
 //! What no entry will ever say is refused: `never` would be met by it for ever.
 
 use super::pattern::Glob;
-use crate::scenario::mistake::nearest;
+use crate::scenario::mistake::hint;
 use crate::scenario::names::Known;
 use crate::scenario::probes;
 use crate::timeline::vocabulary::{self, Holds};
@@ -137,8 +137,8 @@ fn kinds(kind: &str) -> Vec<&'static str> {
 }
 
 fn unknown(what: &str, name: &str, of: &str, known: &[&str]) -> String {
-    match nearest(name, known.iter().copied()) {
-        Some(near) => format!("no {what} `{name}`{of}; did you mean `{near}`?"),
+    match hint(name, known) {
+        Some(hint) => format!("no {what} `{name}`{of}; {hint}"),
         None => {
             let some: Vec<&str> = known.iter().copied().take(20).collect();
             let more = if known.len() > 20 { " ..." } else { "" };
