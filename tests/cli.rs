@@ -335,6 +335,11 @@ fn wrong_settings_and_usage_are_told_apart() {
     assert_eq!(output.status.code(), Some(3));
     let near = "did you mean `kubernetes.nodeMonitorGracePeriod`?";
     assert!(err(&output).contains(near), "{}", err(&output));
+    let vary = "kubernetes.nodeMonitorGracePriod=20s..40s/20s";
+    let output = healsim(&["tune", "worker-kubelet-stopped", "--vary", vary]);
+    assert_eq!(output.status.code(), Some(3));
+    let blamed = format!("--vary {vary}: no setting ");
+    assert!(err(&output).starts_with(&blamed) && err(&output).contains(near), "{}", err(&output));
     let output = set("kubernetes.nodeMonitorGracePeriod=soon");
     assert!(err(&output).contains("`soon` is not a duration"), "{}", err(&output));
     assert_eq!(healsim(&["run"]).status.code(), Some(2));

@@ -8,7 +8,7 @@ use crate::analysis::Control;
 use crate::analysis::availability::{Asked, EpisodeId, availability, beside, find};
 use crate::engine::Text;
 use crate::report::{Again, Style, availability_json, shell, write_availability};
-use crate::scenario::{Mistakes, Plant, PlantCount};
+use crate::scenario::{Mistakes, Plant, PlantCount, models};
 use clap::ValueEnum;
 use std::thread;
 
@@ -133,10 +133,13 @@ impl std::str::FromStr for Vary {
     type Err = String;
     fn from_str(text: &str) -> Result<Vary, String> {
         let shape = || format!("`{text}` is not WHAT=N,..., as controlPlane=1,3,5");
-        let (what, counts) = text.split_once('=').ok_or_else(shape)?;
-        let known = VARIED.iter().find(|(name, _)| *name == what).map(|(_, what)| *what);
-        let names = VARIED.map(|(name, _)| name).join(", ");
-        let what = known.ok_or_else(|| format!("`{what}` is none of {names}"))?;
+        let (name, counts) = text.split_once('=').ok_or_else(shape)?;
+        let known = VARIED.iter().find(|(known, _)| *known == name).map(|(_, what)| *what);
+        let names = VARIED.map(|(name, _)| name);
+        let what = known.ok_or_else(|| models::unknown("number of machines", name, &names))?;
+        if counts.is_empty() {
+            return Err(format!("nothing comes after `{name}=`; write numbers, as {name}=1,3,5"));
+        }
         let counts = counts.split(',').map(|count| count.parse().map_err(|_| shape()));
         let counts = counts.collect::<Result<Vec<u32>, String>>()?;
         let is_again = |(place, count): &(usize, &u32)| counts[..*place].contains(count);
@@ -244,6 +247,14 @@ mod tests {
         assert!(read("hosts=3,4").is_ok());
         let wrong = read("hosts=3,4,3").expect_err("twice");
         assert_eq!(wrong, "3 is there twice; write each number once");
+        for (text, hint) in [
+            ("hosts=", "nothing comes after `hosts=`; write numbers, as hosts=1,3,5"),
+            ("hosts=x", "`hosts=x` is not WHAT=N,..., as controlPlane=1,3,5"),
+            ("worker=3", "no number of machines `worker`; did you mean `workers`?"),
+            ("nodes=3", "known: controlPlane, workers, hosts, zones"),
+        ] {
+            assert!(read(text).expect_err(text).contains(hint), "{text}");
+        }
         assert_eq!(read("hosts=3,4").map(|vary| vary.to_string()), Ok("hosts=3,4".to_owned()));
     }
 }

@@ -149,7 +149,9 @@ fn notes(
             let set = Setting { key: vary.key.clone(), value: value.clone() };
             let set = [options.set.clone(), vec![set]].concat();
             let varied = Options { set, ..options.clone() };
-            let all = player.lint(&asked.input, &varied)?.notes;
+            let blamed =
+                |wrong| Vary::blame(wrong, std::slice::from_ref(vary), std::slice::from_ref(value));
+            let all = player.lint(&asked.input, &varied).map_err(blamed)?.notes;
             let new: Vec<String> = all.into_iter().filter(|it| !notes.contains(it)).collect();
             notes.extend(new);
         }
@@ -215,6 +217,12 @@ mod tests {
         for (line, hint) in [
             ("tune one --of nodeUnknwon", "known: nodeUnknown"),
             ("tune one --vary a.b=2m..1m/30s", "reversed"),
+            (
+                "tune one --vary a.b=",
+                "nothing comes after `a.b=`; write LOW..HIGH/STEP, as machine",
+            ),
+            ("tune one --vary a.b=1,2", "is not KEY=LOW..HIGH/STEP, as machineHealthCheck."),
+            ("tune one --vary controlPlane=2", "as --vary controlPlane=1,3,5"),
             ("tune one --outages network=0", "--vary"),
             ("tune one --vary a.b=1m..2m/30s --outages net=0", "known: network, kubelet"),
             ("tune one --out png=x", "known: table, json, csv, svg"),

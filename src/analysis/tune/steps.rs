@@ -11,6 +11,10 @@ use std::str::FromStr;
 /// More values of one setting, and more points of a sweep, nobody reads.
 const MOST_VALUES: u64 = 200;
 
+const EXAMPLE: &str = "machineHealthCheck.unknownTimeout=1m..10m/30s";
+/// What other commands vary.
+const MACHINES: [&str; 4] = ["controlPlane", "workers", "hosts", "zones"];
+
 /// `--vary KEY=LOW..HIGH/STEP`: the values from the first to the last, both included if a step
 /// falls on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +85,19 @@ impl Vary {
         (0..=count).map(|place| self.low.with(low + place * step).to_string()).collect()
     }
 
+    /// A point is set up by its settings, but they were written as ranges: the mistakes that it has, as those of
+    /// the ranges. One value stands for each range.
+    pub fn blame(wrong: Vec<String>, ranges: &[Vary], values: &[String]) -> Vec<String> {
+        let in_range = |text: String| {
+            let found = ranges.iter().zip(values).find_map(|(range, value)| {
+                let rest = text.strip_prefix(&format!("--set {}={value}", range.key))?;
+                Some(format!("--vary {range}{rest}"))
+            });
+            found.unwrap_or(text)
+        };
+        wrong.into_iter().map(in_range).collect()
+    }
+
     /// Whether these ranges give no more points than anybody reads.
     ///
     /// # Errors
@@ -112,13 +129,26 @@ impl fmt::Display for Vary {
 impl FromStr for Vary {
     type Err = NotARange;
     fn from_str(text: &str) -> Result<Vary, NotARange> {
-        let shape = || NotARange(format!("`{text}` is not KEY=LOW..HIGH/STEP, as a.b=1m..10m/30s"));
+        let shape = || NotARange(format!("`{text}` is not KEY=LOW..HIGH/STEP, as {EXAMPLE}"));
         let (key, range) = text.split_once('=').ok_or_else(shape)?;
+        if MACHINES.contains(&key) {
+            let words = format!(
+                "`{key}` is no setting but how many machines there are, which `healsim availability` \
+                 varies, as --vary controlPlane=1,3,5; here write {EXAMPLE}"
+            );
+            return Err(NotARange(words));
+        }
+        match (key, range) {
+            ("", _) => return Err(shape()),
+            (_, "") => {
+                let words =
+                    format!("nothing comes after `{key}=`; write LOW..HIGH/STEP, as {EXAMPLE}");
+                return Err(NotARange(words));
+            }
+            _ => {}
+        }
         let (ends, step) = range.split_once('/').ok_or_else(shape)?;
         let (low, high) = ends.split_once("..").ok_or_else(shape)?;
-        if key.is_empty() {
-            return Err(shape());
-        }
         let number = |word: &str| {
             let wrong = format!("`{word}` is neither a duration, a percentage nor a count");
             read(word).ok_or(NotARange(wrong))

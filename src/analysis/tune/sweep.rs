@@ -161,7 +161,7 @@ fn places(build: Build, ranges: &[Vary]) -> Result<Vec<Place>, Vec<String>> {
         let set =
             ranges.iter().zip(&values).map(|(range, value)| (range.key.clone(), value.clone()));
         let game =
-            build(&set.collect::<Vec<_>>()).map_err(|wrong| as_varied(wrong, ranges, &values))?;
+            build(&set.collect::<Vec<_>>()).map_err(|wrong| Vary::blame(wrong, ranges, &values))?;
         let is_own = game.fingerprint() == base.fingerprint();
         Ok(Place { values, is_own, quiet: Quiet::of(&game), game })
     };
@@ -172,18 +172,6 @@ fn places(build: Build, ranges: &[Vary]) -> Result<Vec<Place>, Vec<String>> {
         places.push(Place { values, is_own: true, quiet, game: base });
     }
     Ok(places)
-}
-
-/// A point is set up by its settings, but they were written as ranges.
-fn as_varied(wrong: Vec<String>, ranges: &[Vary], values: &[String]) -> Vec<String> {
-    let in_range = |text: String| {
-        let found = ranges.iter().zip(values).find_map(|(range, value)| {
-            let rest = text.strip_prefix(&format!("--set {}={value}", range.key))?;
-            Some(format!("--vary {range}{rest}"))
-        });
-        found.unwrap_or(text)
-    };
-    wrong.into_iter().map(in_range).collect()
 }
 
 /// How many Machines one outage costs.
