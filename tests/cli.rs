@@ -795,6 +795,8 @@ fn numbers_that_cannot_be_are_told_with_those_that_can() {
         ("why a --patience -5m", length),
         ("fuzz --for -5m", length),
         ("run a --until 1000000h", day),
+        ("run a --until 0s", day),
+        ("check a --until 169h", day),
     ] {
         let output = healsim(&line.split(' ').collect::<Vec<_>>());
         assert_eq!(output.status.code(), Some(2), "{line}");

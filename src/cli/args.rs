@@ -4,7 +4,7 @@
 
 use super::player::Options;
 use crate::engine::Duration;
-use crate::scenario::not_until;
+use crate::scenario::read_until;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -21,7 +21,7 @@ pub struct Common {
     #[arg(long, value_name = "P")]
     pub platform: Option<String>,
     /// How long to play, instead of the scenario's `until`, for example 30m
-    #[arg(long, value_name = "D", value_parser = until, allow_hyphen_values = true)]
+    #[arg(long, value_name = "D", value_parser = read_until, allow_hyphen_values = true)]
     pub until: Option<Duration>,
     /// Change a number (see `healsim list settings`); may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
@@ -227,10 +227,6 @@ pub fn can_begin_with(seed: u64, runs: u64) -> Result<(), String> {
             if runs == 1 { "1 run begins".to_owned() } else { format!("{runs} runs begin") }
         )),
     }
-}
-
-fn until(text: &str) -> Result<Duration, String> {
-    text.parse().map_err(|error| not_until(&error))
 }
 
 fn pair<'a>(text: &'a str, shape: &str) -> Result<(&'a str, &'a str), String> {

@@ -124,12 +124,23 @@ fn impossible_until(until: &str) -> String {
     )
 }
 
-/// What is wrong with a run's length that cannot be read: one that is far too long is too long for a
-/// run first of all.
-pub fn not_until(error: &NotADuration) -> String {
-    match error.is_too_long() {
+/// Reads how long a run is.
+///
+/// # Errors
+/// It is no duration, or none that a run can have; the words say what would be right. One that is far too
+/// long to be read is too long for a run first of all.
+pub fn read_until(text: &str) -> Result<Duration, String> {
+    let until = text.parse().map_err(|error: NotADuration| match error.is_too_long() {
         true => impossible_until(error.text()),
         false => error.to_string(),
+    })?;
+    possible_until(until)
+}
+
+fn possible_until(until: Duration) -> Result<Duration, String> {
+    match until.is_zero() || until > LONGEST_RUN {
+        true => Err(impossible_until(&until.to_string())),
+        false => Ok(until),
     }
 }
 
@@ -345,19 +356,13 @@ impl Scenario {
 
     fn until(&self, instead: Option<Duration>) -> Result<Duration, Mistake> {
         let written = &self.spec.until;
-        let wrong = |message: String| self.source.mistake(written, message);
-        let until = match instead {
-            Some(until) => until,
-            None => written.value.parse().map_err(|error| wrong(not_until(&error)))?,
-        };
-        if until.is_zero() || until > LONGEST_RUN {
-            let message = impossible_until(&until.to_string());
-            return Err(match instead {
-                None => wrong(message),
-                Some(_) => Mistake::of(&format!("--until {until}"), message),
-            });
+        match instead {
+            Some(until) => possible_until(until)
+                .map_err(|message| Mistake::of(&format!("--until {until}"), message)),
+            None => {
+                read_until(&written.value).map_err(|message| self.source.mistake(written, message))
+            }
         }
-        Ok(until)
     }
 
     fn shape(&self, platform: &Platform, note: &mut impl FnMut(Mistake)) -> (u32, u32) {

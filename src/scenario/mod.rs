@@ -61,7 +61,7 @@ pub use faults::{
     Signal, SkewClock, SlowDisk, SlowLink, StallDisk, StartUnit, StopUnit, SyncClock, ThawProcess,
     Ways, WriteFile,
 };
-pub use file::{Resolved, Scenario, not_until};
+pub use file::{Resolved, Scenario, read_until};
 pub use form::Form;
 pub use lacks::{SEEN_ON_THE_SPOT, SERVES_NOT, is_well, lacks};
 pub use lesson::{About, Because, Claim, Disaster, Instant, Question, STATUS, Table};
