@@ -355,6 +355,23 @@ fn wrong_settings_and_usage_are_told_apart() {
 }
 
 #[test]
+fn who_leaves_words_out_is_shown_what_would_be_right() {
+    let listed = "<WHAT> is one of scenarios, lessons, platforms, faults, invariants, settings";
+    for (line, words) in [
+        ("list", &[listed, "for example: healsim list scenarios"][..]),
+        ("show", &["<WHAT> is one of scenario, platform", "for example: healsim show scenario "]),
+        ("run", &["<NAME|FILE>", "for example: healsim run worker-kubelet-stopped"]),
+        ("get nodes a", &["for example: healsim get nodes --at 5m30s "]),
+        ("compare tkgs-2024", &["<B>", "for example: healsim compare "]),
+    ] {
+        let output = healsim(&line.split(' ').collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        let shown = err(&output);
+        assert!(words.iter().all(|words| shown.contains(words)), "{line}: {shown}");
+    }
+}
+
+#[test]
 fn lists_have_the_name_first() {
     for (what, name) in [
         ("scenarios", "worker-kubelet-stopped "),

@@ -11,11 +11,15 @@ use crate::engine::{SimTime, Text};
 use crate::report::html::Film;
 use crate::report::{self, Format, ListFormat, Listed, Style};
 use crate::timeline::{self, End};
-use clap::error::ErrorKind;
+use clap::builder::{PossibleValue, StyledStr};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+
+/// Of more words that are possible an example says more.
+const MOST_WORDS: usize = 12;
 
 /// Why a command ended; the number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,9 +55,15 @@ pub fn main(player: &impl Player) -> ExitCode {
     ExitCode::from(execute(&cli.command, player) as u8)
 }
 
-/// What is said of words that are no command. Who asks for help with one that there is not hears what he
-/// would who types it: which one is meant.
-fn unread(wrong: clap::Error, words: &[OsString]) -> clap::Error {
+/// What is said of words that cannot be read. Who leaves some out is shown what would be right, and who asks
+/// for help with a command that there is not hears what he would who types it: which one is meant.
+fn unread(mut wrong: clap::Error, words: &[OsString]) -> clap::Error {
+    if wrong.kind() == ErrorKind::MissingRequiredArgument {
+        let tips = words.get(1).map(right_words).unwrap_or_default();
+        let tips = tips.into_iter().map(StyledStr::from).collect();
+        wrong.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        return wrong;
+    }
     let asks = words.get(1).is_some_and(|word| word == "help");
     match words.get(2).filter(|_| asks && wrong.kind() == ErrorKind::InvalidSubcommand) {
         Some(command) if !Cli::command().get_subcommands().any(|it| *command == *it.get_name()) => {
@@ -61,6 +71,22 @@ fn unread(wrong: clap::Error, words: &[OsString]) -> clap::Error {
         }
         _ => wrong,
     }
+}
+
+/// What the first word of a command can be, if these are few, and an example of it all.
+fn right_words(command: &OsString) -> Vec<String> {
+    let program = Cli::command();
+    let Some(command) = program.find_subcommand(command) else { return Vec::new() };
+    let first = command.get_positionals().next();
+    let known = first.map(|first| (first, first.get_possible_values()));
+    let known = known.filter(|(_, words)| (1..=MOST_WORDS).contains(&words.len()));
+    let one_of = known.map(|(first, words)| {
+        let words: Vec<&str> = words.iter().map(PossibleValue::get_name).collect();
+        format!("<{}> is one of {}", first.get_id().as_str().to_uppercase(), words.join(", "))
+    });
+    let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let example = examples.lines().nth(1).map(|line| format!("for example: {}", line.trim()));
+    one_of.into_iter().chain(example).collect()
 }
 
 /// Does one command and says what went wrong.

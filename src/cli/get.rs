@@ -69,7 +69,9 @@ impl Get {
         let is_named_twice = self.what.name.is_some() && self.words.len() > 1;
         match self.what.resource {
             _ if is_named_twice => Err(format!("`{name}` is one object; name no other beside it")),
-            _ if name.is_empty() => Err("a name is missing after the `/`".to_owned()),
+            _ if name.is_empty() => {
+                Err("a name is missing after the `/`, as in node/worker-0".to_owned())
+            }
             Resource::Vms | Resource::Hosts | Resource::Etcd | Resource::All => {
                 Err("of these, all are printed; leave the name out".to_owned())
             }

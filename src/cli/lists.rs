@@ -2,11 +2,15 @@
 
 use super::player::Listing;
 use crate::analysis::invariants::{self, Invariant};
-use crate::report::{Listed, SettingRow};
+use crate::report::{Listed, SettingRow, wrapped};
 use crate::scenario::{self, KINDS, models, nearest};
+use std::collections::BTreeSet;
 
 /// The word that means all settings which who runs a cluster can set.
 const SETTABLE: &str = "settable";
+
+/// Of more names only the beginnings are told.
+const MOST_NAMES: usize = 12;
 
 /// Everything of a kind whose name has the word in it; of settings, the flag or field counts too.
 pub fn list(what: Listing, platform: &str, word: &str) -> Result<Listed, Vec<String>> {
@@ -82,16 +86,21 @@ fn has(text: &str, word: &str) -> bool {
 fn nothing(word: &str, known: &[String]) -> String {
     let parts = known.iter().flat_map(|name| name.split('.'));
     let all = known.iter().map(String::as_str).chain(parts);
-    match nearest(word, all) {
-        Some(near) => format!("nothing here is named `{word}`; did you mean `{near}`?"),
+    let hint = match nearest(word, all) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.len() <= MOST_NAMES => format!("there are {}", known.join(", ")),
         None => {
-            let mut first: Vec<&str> =
-                known.iter().filter_map(|name| name.split('.').next()).collect();
-            first.dedup();
-            let first = first.join(", ");
-            format!("nothing here is named `{word}`; names begin with {first}")
+            let first: BTreeSet<&str> = known.iter().map(|name| beginning(name)).collect();
+            format!("names begin with {}", Vec::from_iter(first).join(", "))
         }
-    }
+    };
+    wrapped(&format!("nothing here is named `{word}`; {hint}"))
+}
+
+/// The group of a setting, and what a longer name has up to its first dash or slash.
+fn beginning(name: &str) -> &str {
+    let group = name.split('.').next().unwrap_or_default();
+    group.split_inclusive(['-', '/']).next().unwrap_or_default()
 }
 
 fn description_of(name: &str) -> Result<String, Vec<String>> {
@@ -102,6 +111,20 @@ fn description_of(name: &str) -> Result<String, Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_that_is_in_no_name_is_told_with_how_names_begin_on_a_page() {
+        let told = |what| list(what, "tkgs-2024", "zzz").expect_err("no name")[0].clone();
+        let scenarios = told(Listing::Scenarios);
+        let words = "nothing here is named `zzz`; names begin with apiserver-, control-, etcd-, host-, lab/,";
+        assert!(scenarios.starts_with(words), "{scenarios}");
+        let platforms = told(Listing::Platforms);
+        assert!(platforms.contains("; there are lab-k8s-1.30-capi-1.7, "), "{platforms}");
+        for what in [Listing::Settings, Listing::Faults, Listing::Invariants, Listing::Lessons] {
+            let told = told(what);
+            assert!(told.lines().all(|line| line.chars().count() <= 100), "{told}");
+        }
+    }
 
     #[test]
     fn scenarios_say_what_happens_else_where_they_are_from_in_the_order_of_their_names() {

@@ -262,7 +262,7 @@ fn get_asks_for_one_object_by_its_name() {
     assert_eq!(get("po a.yaml"), Ok((Resource::Pods, None, "a.yaml".to_owned())));
     for (words, wrong) in [
         ("pod/web-1 web-2 a", "`web-1` is one object; name no other beside it"),
-        ("pod/ a", "a name is missing after the `/`"),
+        ("pod/ a", "a name is missing after the `/`, as in node/worker-0"),
         ("vms worker-0 a", "of these, all are printed; leave the name out"),
         ("all web-1 a", "of these, all are printed; leave the name out"),
         ("pods web-1 a -A", "a resource cannot be retrieved by name across all namespaces"),

@@ -35,7 +35,7 @@ pub use estimate::{EstimateFormat, NotAnEstimateFormat, NotWanted, Wanted, write
 pub use fuzz::{campaign_json, exhausted_json, write_campaign, write_exhausted};
 pub use junit::{Case, write_junit};
 pub use list::{ListFormat, Listed, NotAListFormat, SettingRow, write_list};
-pub use page::{Mood, Style};
+pub use page::{Mood, Style, wrapped};
 pub use summary::out_of_events;
 pub use told::{Told, told};
 pub use tune::{

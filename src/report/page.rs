@@ -112,6 +112,13 @@ pub fn hang(
     Ok(())
 }
 
+/// A sentence in lines that fit the page, without the last line's end.
+pub fn wrapped(text: &str) -> String {
+    let lines = wrap(&[Span::new(Mood::Neutral, text)], WIDTH);
+    let line = |spans: Vec<Span>| spans.into_iter().map(|span| span.text).collect::<String>();
+    lines.into_iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// Breaks spans at blanks into lines of at most `width`; there is always a first line. A no-break
 /// space (U+00A0) holds words together and is printed as a blank.
 pub fn wrap(body: &[Span], width: usize) -> Vec<Vec<Span>> {

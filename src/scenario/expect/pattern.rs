@@ -110,7 +110,9 @@ impl Clause {
             match word.split_once('=') {
                 Some(("reason", reason)) => clause.reason = Some(Glob(unquoted(reason))),
                 _ if word == "on" => {
-                    let missing = || (end, "a Node's name is missing after `on`".to_owned());
+                    let missing = || {
+                        (end, "a Node's name is missing after `on`, as in `on worker-0`".to_owned())
+                    };
                     let (at, name) = words.next().ok_or_else(missing)?;
                     check_name(at, "Node", name, names)?;
                     clause.on = Some(Glob(name.to_owned()));

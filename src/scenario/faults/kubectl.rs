@@ -16,7 +16,7 @@ use super::WrittenFault;
 use super::kind::{FaultKind, Strikes};
 use super::kubectl_patch;
 use super::reading::Reading;
-use super::words::{Flag, Takes, Words, Wrong, unknown};
+use super::words::{Flag, Takes, Words, Wrong, no_name, unknown};
 use crate::api::kinds::TaintEffect;
 use crate::api::{Kind, Object, ObjectKey};
 use crate::components::kubectl::{Action, Command, Context};
@@ -269,9 +269,9 @@ impl<'a> Words<'a> {
         };
         let kind = kind_of(kind).map_err(|message| (at, message))?;
         match name {
-            Some("") => Err((at + word.chars().count(), "a name is missing".to_owned())),
+            Some("") => Err((at + word.chars().count(), no_name(kind))),
             Some(name) => Ok((kind, name)),
-            None => Ok((kind, self.next("a name is missing")?.1)),
+            None => Ok((kind, self.next(&no_name(kind))?.1)),
         }
     }
 
@@ -285,12 +285,11 @@ impl<'a> Words<'a> {
 
     /// `NAME`, or `node/NAME`: the words of `cordon` are names of Nodes.
     fn node(&mut self, verb: &str) -> Result<&'a str, Wrong> {
-        let (at, word) = self.next("a Node's name is missing")?;
+        let missing = format!("a Node's name is missing, as in `{verb} worker-0`");
+        let (at, word) = self.next(&missing)?;
         if let Some((kind, name)) = word.split_once('/') {
             return match kind_of(kind).map_err(|message| (at, message))? {
-                _ if name.is_empty() => {
-                    Err((at + word.chars().count(), "a name is missing".into()))
-                }
+                _ if name.is_empty() => Err((at + word.chars().count(), no_name(Kind::Node))),
                 Kind::Node => Ok(name),
                 other => Err((at, format!("{verb} is for Nodes; this is a {}", other.name()))),
             };
@@ -314,7 +313,10 @@ impl<'a> Words<'a> {
             return Err((at, format!("`on NODE` is for Pods; this is a {}", kind.name())));
         }
         if found >= self.words.len() {
-            return Err((self.end, "a Node's name is missing after `on`".to_owned()));
+            return Err((
+                self.end,
+                "a Node's name is missing after `on`, as in `on worker-0`".to_owned(),
+            ));
         }
         Ok(Some(self.words.remove(found).1))
     }
@@ -339,7 +341,7 @@ impl<'a> Words<'a> {
         let replicas = self.number("--replicas")?.unwrap_or(1);
         match self.flag("--image") {
             Some(Flag { value: "", at, .. }) => {
-                Err((at, "an image's name is missing after `=`".to_owned()))
+                Err((at, "an image's name is missing after `=`, as in --image=nginx".to_owned()))
             }
             Some(Flag { value, .. }) => {
                 Ok(Action::CreateDeployment { image: Text::from(value), replicas })

@@ -1,6 +1,7 @@
 //! The words of a command that a person types: each part takes its own, and a mistake stands at its
 //! letter.
 
+use crate::api::Kind;
 use crate::scenario::mistake::nearest;
 
 /// A mistake and the letter at which it stands.
@@ -134,6 +135,15 @@ impl<'a> Words<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// Words for the name of an object that is left out.
+pub fn no_name(kind: Kind) -> String {
+    let name = match kind {
+        Kind::Node | Kind::Machine | Kind::VirtualMachine => "worker-0",
+        _ => "NAME",
+    };
+    format!("a name is missing, as in `{} {name}`", kind.name().to_lowercase())
 }
 
 /// The largest size or grace period that anybody means.
