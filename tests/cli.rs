@@ -372,6 +372,32 @@ fn who_leaves_words_out_is_shown_what_would_be_right() {
 }
 
 #[test]
+fn rates_are_given_on_the_command_line_too() {
+    let line = "availability --platform lab-k8s-1.34-capi-1.14 --years 1";
+    let play = |rates: &[&str]| {
+        let rates = rates.iter().flat_map(|rate| ["--rate", *rate]);
+        healsim(&line.split(' ').chain(rates).collect::<Vec<_>>())
+    };
+    // Nothing there is a unit of systemd, and the only API server has no manifest.
+    let refused = play(&[]);
+    assert_eq!(refused.status.code(), Some(3));
+    let told: Vec<String> = err(&refused).lines().map(str::to_owned).collect();
+    assert!(told.len() > 1 && told[0].ends_with(", or --rate kubeletStopped=0"), "{told:?}");
+    let all = ["vmOff", "vmDeleted", "hostDown", "zoneDown", "diskFull", "networkLost"];
+    let all = all.iter().chain(&["kubeletStopped", "etcdDataLost", "apiServerRemoved"]);
+    let all: Vec<String> = all.map(|name| format!("{name}=0")).collect();
+    let nothing = play(&all.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(nothing.status.code(), Some(0), "{}", err(&nothing));
+    let text = out(&nothing);
+    assert!(text.contains("nothing fails: ") && text.contains("--rate vmOff=0 "), "{text}");
+    let wrong = play(&["kubeletStoped=0"]);
+    assert_eq!(wrong.status.code(), Some(3));
+    let words =
+        "--rate kubeletStoped=0: no failure `kubeletStoped`; did you mean `kubeletStopped`?";
+    assert!(err(&wrong).starts_with(words), "{}", err(&wrong));
+}
+
+#[test]
 fn lists_have_the_name_first() {
     for (what, name) in [
         ("scenarios", "worker-kubelet-stopped "),
@@ -811,6 +837,7 @@ fn numbers_that_cannot_be_are_told_with_those_that_can() {
         ("get nodes a --after -5m", length),
         ("why a --patience -5m", length),
         ("fuzz --for -5m", length),
+        ("availability --rate vmOff=1/year --rate vmOff=0", "--rate vmOff is given twice"),
         ("run a --until 1000000h", day),
         ("run a --until 0s", day),
         ("check a --until 169h", day),

@@ -94,7 +94,7 @@ fn whole(path: &Path) -> PathBuf {
 impl Common {
     /// Fails if a setting is given two values.
     pub fn fits(&self) -> Result<(), String> {
-        Setting::each_once(&self.set)
+        Setting::each_once("--set", &self.set)
     }
 
     /// The options as the player takes them; files are read.
@@ -138,14 +138,14 @@ impl Seeds {
 }
 
 impl Setting {
-    /// Fails if one is given two values.
-    pub fn each_once(all: &[Setting]) -> Result<(), String> {
+    /// Fails if one is given two values by this option.
+    pub fn each_once(option: &str, all: &[Setting]) -> Result<(), String> {
         let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
         for Setting { key, value } in all {
             match taken.insert(key, value) {
                 Some(before) if before != value => {
                     return Err(format!(
-                        "--set {key} is given twice, as {before} and as {value}; write it once"
+                        "{option} {key} is given twice, as {before} and as {value}; write it once"
                     ));
                 }
                 _ => {}
@@ -159,10 +159,10 @@ impl Setting {
         all.iter().map(|Setting { key, value }| (key.clone(), value.clone())).collect()
     }
 
-    /// The words that give these again.
-    pub fn words(all: &[Setting]) -> impl Iterator<Item = String> {
+    /// The words that give these again by this option.
+    pub fn words(option: &str, all: &[Setting]) -> impl Iterator<Item = String> {
         let words =
-            |Setting { key, value }: &Setting| ["--set".to_owned(), format!("{key}={value}")];
+            move |Setting { key, value }: &Setting| [option.to_owned(), format!("{key}={value}")];
         all.iter().flat_map(words)
     }
 }

@@ -25,6 +25,7 @@ use std::thread;
   healsim availability three-and-three --platform tkgs-current
   healsim availability three-and-three --set machineHealthCheck.unknownTimeout=3m
   healsim availability mine.yaml --vary zones=0,3 -o json
+  healsim availability three-and-three --rate vmOff=2/year --rate diskFull=0
   healsim availability three-and-three --episode 3/5 > episode.yaml")]
 pub struct Availability {
     /// The cluster and its rates: a name or a file
@@ -37,6 +38,10 @@ pub struct Availability {
     /// several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Setting>,
+    /// How often each thing fails so, instead of the file's rate: kubeletStopped=0.2/year, or =0 for
+    /// never; may be given several times
+    #[arg(long, value_name = "FAILURE=RATE")]
+    pub rate: Vec<Setting>,
     /// How many years
     #[arg(long, value_name = "N", default_value_t = 100, allow_hyphen_values = true, value_parser = super::args::count::<u64>(1..=1_000_000))]
     pub years: u64,
@@ -78,7 +83,8 @@ pub struct Vary {
 impl Availability {
     /// Fails with what would be right if the words do not fit one another.
     pub fn fits(&self) -> Result<(), String> {
-        Setting::each_once(&self.set)?;
+        Setting::each_once("--set", &self.set)?;
+        Setting::each_once("--rate", &self.rate)?;
         match (self.episode, &self.vary) {
             (Some(_), Some(Vary { counts, .. })) if counts.len() > 1 => {
                 Err("an episode is of one cluster; name one with --vary".to_owned())
@@ -108,7 +114,8 @@ impl Availability {
     fn command(&self, more: impl Iterator<Item = String>) -> String {
         let platform = self.platform.iter().flat_map(|it| ["--platform".to_owned(), it.clone()]);
         let words = ["availability".to_owned(), self.input.clone()].into_iter();
-        let words = words.chain(platform).chain(Setting::words(&self.set)).chain(more);
+        let words = words.chain(platform).chain(Setting::words("--set", &self.set));
+        let words = words.chain(Setting::words("--rate", &self.rate)).chain(more);
         shell::command(&words.map(Text::from).collect::<Vec<Text>>())
     }
 }
@@ -162,7 +169,11 @@ fn seed(text: &str) -> Result<u64, String> {
 fn plants(asked: &Availability) -> Result<Vec<Plant>, Trouble> {
     let set = Setting::pairs(&asked.set);
     let plant = Plant::load_on(&asked.input, asked.platform.as_deref(), &set);
-    let plant = plant.map_err(|mistake| Trouble::Input(vec![mistake.to_string()]))?;
+    let mut plant = plant.map_err(|mistake| Trouble::Input(vec![mistake.to_string()]))?;
+    for Setting { key, value } in &asked.rate {
+        let rated = plant.rated(key, value);
+        plant = rated.map_err(|words| vec![format!("--rate {key}={value}: {words}")])?;
+    }
     let Some(vary) = &asked.vary else { return Ok(vec![plant]) };
     let varied = |count: u32| plant.clone().with(vary.what, count);
     let varied = vary.counts.iter().map(|count| varied(*count)).collect::<Result<Vec<_>, _>>();
@@ -225,19 +236,19 @@ mod tests {
     #[test]
     fn what_was_asked_is_told_as_a_command() {
         let words = "healsim availability mine.yaml --set a.b=2m --vary workers=3,5 --years 7 \
-                     --platform tkgs-current";
+                     --platform tkgs-current --rate vmOff=0";
         let Ok(Cli { command: Command::Availability(asked) }) =
             Cli::try_parse_from(words.split_whitespace())
         else {
             panic!("years")
         };
-        let again = "healsim availability mine.yaml --platform tkgs-current --set a.b=2m --vary \
-                     workers=3,5 --years 7 --seed 1";
+        let again = "healsim availability mine.yaml --platform tkgs-current --set a.b=2m --rate \
+                     vmOff=0 --vary workers=3,5 --years 7 --seed 1";
         assert_eq!(asked.again(), again);
         let id = EpisodeId { seed: 17, failure: 5 };
         let plant = Plant::load("three-and-three").expect("embedded");
-        let again = "healsim availability mine.yaml --platform tkgs-current --set a.b=2m --vary \
-                     workers=3 --episode 17/5";
+        let again = "healsim availability mine.yaml --platform tkgs-current --set a.b=2m --rate \
+                     vmOff=0 --vary workers=3 --episode 17/5";
         assert_eq!(asked.again_episode(&plant, id), again);
     }
 

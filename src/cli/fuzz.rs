@@ -100,7 +100,7 @@ pub enum FuzzFormat {
 impl Fuzz {
     /// Fails with what would be right if the words do not fit one another.
     pub fn fits(&self) -> Result<(), String> {
-        Setting::each_once(&self.set)?;
+        Setting::each_once("--set", &self.set)?;
         if self.exhaustive {
             return self.question().fits();
         }
@@ -142,7 +142,7 @@ impl Fuzz {
         let mut words = vec!["fuzz".to_owned()];
         let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
         add("--platform", self.platform.clone());
-        words.extend(Setting::words(&self.set));
+        words.extend(Setting::words("--set", &self.set));
         let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
         add("--seed", seed.to_string());
         add("--runs", "1".to_owned());

@@ -157,7 +157,7 @@ impl Options {
         let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
         self.platform.iter().for_each(|platform| add("--platform", platform.clone()));
         self.until.iter().for_each(|until| add("--until", until.to_string()));
-        words.extend(Setting::words(&self.set));
+        words.extend(Setting::words("--set", &self.set));
         let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
         self.files.iter().for_each(|file| add("-f", file.display().to_string()));
         words.extend(self.free.then(|| "--free".to_owned()));

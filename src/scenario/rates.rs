@@ -370,6 +370,21 @@ impl Plant {
         })
     }
 
+    /// The same with another rate of one failure, by its name: `2/year`, or `0` for never.
+    ///
+    /// # Errors
+    /// There is no such failure, or that is no rate, in words.
+    pub fn rated(mut self, name: &str, rate: &str) -> Result<Plant, String> {
+        let names = Failure::ALL.map(|(_, name, ..)| name);
+        let is_it = |(failure, _): &&mut (Failure, u64)| failure.name() == name;
+        let Some((_, own)) = self.rates.iter_mut().find(is_it) else {
+            return Err(models::unknown("failure", name, &names));
+        };
+        *own = read_rate(rate)?;
+        self.assumed.retain(|it| it.strip_prefix("rates.") != Some(name));
+        Ok(self)
+    }
+
     fn take_settings(
         &mut self,
         source: &Source,
@@ -410,10 +425,7 @@ impl Plant {
         let known = models::failures();
         for (failure, name, ..) in Failure::ALL {
             let rate = match own.0.iter().find(|(key, _)| key.value == name).map(|(_, own)| own) {
-                Some(own) if own.value == "0" => 0,
-                Some(own) => {
-                    rate_per_year(&own.value).map_err(|words| source.mistake(own, words))?
-                }
+                Some(own) => read_rate(&own.value).map_err(|words| source.mistake(own, words))?,
                 None => {
                     let value = known.value(name).expect("models: every kind of failure");
                     self.note_assumed(&known, name, "rates");
@@ -456,4 +468,9 @@ impl Plant {
             self.assumed.push(Text::from(format!("{group}.{name}")));
         }
     }
+}
+
+/// In thousandths a year; `0` needs no unit.
+fn read_rate(text: &str) -> Result<u64, String> {
+    if text == "0" { Ok(0) } else { rate_per_year(text) }
 }

@@ -108,25 +108,28 @@ fn play_all(plant: &Plant, blows: &[Blow], seed: u64) -> Result<Episode, Mistake
 /// no kubelet, or no manifests.
 ///
 /// # Errors
-/// Which failure cannot strike what.
+/// Which failures cannot strike what.
 pub fn check(plant: &Plant) -> Result<(), Mistakes> {
     let rates = plant.rates.iter().filter(|(_, rate)| *rate > 0);
+    let mut mistakes = Vec::new();
     for failure in rates.map(|(failure, _)| *failure) {
         // A control-plane VM and a worker may differ; those of one kind are alike.
         let targets = [0, plant.control_planes].into_iter();
         for target in targets.filter(|target| *target < failure.targets(plant)) {
             let words = failure.strikes(plant, target);
-            let wrong = match hits(plant, &words)? {
-                true => continue,
-                false => format!("`{}` hits nothing", words[0]),
-            };
-            let name = failure.name();
-            let message =
-                format!("{name} cannot strike on {}: {wrong}; write `{name}: 0`", plant.platform);
-            return Err(Mistake::of(&plant.name, message).into());
+            if hits(plant, &words)? {
+                continue;
+            }
+            let (name, platform, strike) = (failure.name(), &plant.platform, &words[0]);
+            let message = format!(
+                "{name} cannot strike on {platform}: `{strike}` hits nothing; write `{name}: 0`, or \
+                 --rate {name}=0"
+            );
+            mistakes.push(Mistake::of(&plant.name, message));
+            break;
         }
     }
-    Ok(())
+    Mistakes::none_or(mistakes)
 }
 
 fn hits(plant: &Plant, words: &[String]) -> Result<bool, Mistakes> {

@@ -212,7 +212,18 @@ fn a_failure_that_can_strike_nothing_is_refused() {
     let found = availability(&asked(plant(&elsewhere), 1, 1), &Control::default());
     let told = found.expect_err("its control plane has no manifest")[0].to_string();
     let words = "mine: apiServerRemoved cannot strike on lab-k8s-1.30-capi-1.7: `removeFile";
-    assert!(told.starts_with(words) && told.ends_with("write `apiServerRemoved: 0`"), "{told}");
+    assert!(told.starts_with(words) && told.ends_with(", or --rate apiServerRemoved=0"), "{told}");
+    // With other rates than the file's, all that cannot be is told at once.
+    let both = plant(&elsewhere).rated("kubeletStopped", "1/year").expect("a rate");
+    let found = availability(&asked(both.clone(), 1, 1), &Control::default());
+    let told = found.expect_err("neither a unit").texts();
+    assert!(told.len() == 2 && told[0].contains("kubeletStopped cannot strike"), "{told:?}");
+    let none = both.rated("kubeletStopped", "0").and_then(|it| it.rated("apiServerRemoved", "0"));
+    let none = none.expect("no rate");
+    assert!(availability(&asked(none.clone(), 1, 1), &Control::default()).is_ok());
+    let wrong = |name, rate| none.clone().rated(name, rate).expect_err("no rate");
+    assert!(wrong("kubeletStoped", "0").contains("did you mean `kubeletStopped`?"));
+    assert!(wrong("vmOff", "2").contains("is not RATE/year, as 0.5/year"));
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub fn write_availability(
         }
     }
     differences(all, style, to)?;
-    for one in all {
+    for one in all.iter().filter(|one| can_fail(one)) {
         writeln!(to)?;
         causes(one, style, to)?;
     }
@@ -146,6 +146,12 @@ fn never_strikes(one: &Availability) -> impl Iterator<Item = Failure> {
     rates.map(|(failure, _)| *failure).filter(|failure| failure.targets(&one.plant) == 0)
 }
 
+/// Whether anything in the cluster has a rate.
+fn can_fail(one: &Availability) -> bool {
+    let mut rates = one.plant.rates.iter();
+    rates.any(|(failure, rate)| *rate > 0 && failure.targets(&one.plant) > 0)
+}
+
 /// What a cluster has, counted.
 fn things(one: &Availability) -> String {
     let plant = &one.plant;
@@ -185,7 +191,11 @@ fn services(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Re
         return say(Mood::Quiet, "  not played", style, to);
     }
     if one.services.is_empty() {
-        return say(Mood::Quiet, "  nothing ever failed", style, to);
+        let words = match can_fail(one) {
+            true => "  nothing ever failed",
+            false => "  nothing fails: no thing of this cluster has a rate above 0",
+        };
+        return say(Mood::Quiet, words, style, to);
     }
     for service in &one.services {
         let (worst, seed) = service.worst;
@@ -208,7 +218,7 @@ fn services(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Re
 
 /// What so few years may not have shown.
 fn unseen(one: &Availability, style: Style, to: &mut impl io::Write) -> io::Result<()> {
-    if one.years == 0 {
+    if one.years == 0 || !can_fail(one) {
         return Ok(());
     }
     let (often, down) = (one.unseen(), minutes(one.unseen_down()));

@@ -155,6 +155,12 @@ fn a_year_in_which_nothing_failed_has_no_services() {
     let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(read[0]["neverStrikes"], json!(["hostDown", "zoneDown"]));
     assert_eq!((&read[0]["years"], &read[0]["services"]), (&json!(100), &json!([])));
+    // Where nothing can, no years are too few to see it, and there is nothing that it comes from.
+    let mut never = one(RATES, Vec::new(), Vec::new());
+    never.plant.rates.iter_mut().for_each(|(_, rate)| *rate = 0);
+    let text = printed(never);
+    let words = "  nothing fails: no thing of this cluster has a rate above 0\n\n";
+    assert!(text.contains(words) && !text.contains("not seen") && !text.contains("comes from"));
 }
 
 #[test]
