@@ -855,8 +855,10 @@ fn numbers_that_cannot_be_are_told_with_those_that_can() {
 #[test]
 fn settings_are_listed_by_a_word_with_all_that_is_known() {
     let list = |args: &[&str]| healsim(&[&["list", "settings"], args].concat());
-    let all = out(&list(&["machineHealthCheck"]));
+    let all = out(&list(&["machineHealthCheck."]));
     assert_eq!(all.lines().count(), 5, "{all}");
+    // The word is in the flags of the control plane's own check as well.
+    assert_eq!(out(&list(&["machineHealthCheck"])).lines().count(), 10);
     let line = all.lines().find(|line| line.contains("unknownTimeout")).expect("a line");
     for word in
         ["  5m ", "duration | none; settable; ", "unhealthyConditions Ready=Unknown", "documented"]

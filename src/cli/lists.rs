@@ -3,7 +3,7 @@
 use super::player::Listing;
 use crate::analysis::invariants::{self, Invariant};
 use crate::report::{Listed, SettingRow, wrapped};
-use crate::scenario::{self, KINDS, models, nearest};
+use crate::scenario::{self, CHECK, KINDS, PLANE_CHECK, models, nearest};
 use std::collections::BTreeSet;
 
 /// The word that means all settings which who runs a cluster can set.
@@ -47,7 +47,9 @@ fn invariant(law: &Invariant) -> (String, String) {
 
 /// Every `--set` key.
 fn settings(platform: &str, word: &str) -> Result<Listed, Vec<String>> {
-    let platform = models::platform(platform).map_err(|mistake| vec![mistake.to_string()])?;
+    let mut platform = models::platform(platform).map_err(|mistake| vec![mistake.to_string()])?;
+    // Who sets one of them has a second check; until then they are as those of the first.
+    platform.catalog.tell_checks_apart();
     // Only who takes a setting knows what values it can have.
     scenario::blueprint(&platform, platform.control_planes, platform.workers);
     let all: Vec<(String, scenario::Setting)> =
@@ -56,19 +58,23 @@ fn settings(platform: &str, word: &str) -> Result<Listed, Vec<String>> {
         has(key, word) || has(&setting.flag, word) || (word == SETTABLE && setting.settable)
     };
     let found = all.iter().filter(is_meant);
+    let same = |key: &str| key.strip_prefix(PLANE_CHECK).map(|field| format!("{CHECK}{field}"));
     let rows: Vec<SettingRow> = found
         .map(|(key, setting)| SettingRow {
             key: key.clone(),
             value: setting.value.clone(),
             unit: match &setting.derived {
                 Some(derived) => format!("always {derived}"),
-                None => platform.catalog.form(key).unit(key),
+                None => platform.catalog.form(same(key).as_ref().unwrap_or(key)).unit(key),
             },
             basis: setting.basis.name(),
             range: setting.range.clone().unwrap_or_default(),
             settable: setting.settable,
             flag: setting.flag.clone(),
-            source: setting.source.clone(),
+            source: match same(key) {
+                Some(same) => format!("as {same} until one of {PLANE_CHECK}* is set"),
+                None => setting.source.clone(),
+            },
         })
         .collect();
     if rows.is_empty() {
@@ -111,6 +117,22 @@ fn description_of(name: &str) -> Result<String, Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_settings_of_the_control_planes_own_check_are_listed_as_well() {
+        let Ok(Listed::Settings { rows, .. }) =
+            list(Listing::Settings, "tkgs-2024", "HealthCheck.unknownTimeout")
+        else {
+            panic!("there are settings");
+        };
+        let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+        let both = ["controlPlaneHealthCheck.unknownTimeout", "machineHealthCheck.unknownTimeout"];
+        assert_eq!(keys, both);
+        assert_eq!((&rows[0].value, &rows[0].unit), (&rows[1].value, &rows[1].unit));
+        let like =
+            "as machineHealthCheck.unknownTimeout until one of controlPlaneHealthCheck.* is set";
+        assert_eq!(rows[0].source, like);
+    }
 
     #[test]
     fn a_word_that_is_in_no_name_is_told_with_how_names_begin_on_a_page() {

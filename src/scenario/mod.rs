@@ -50,7 +50,7 @@ mod yaml_words;
 pub use actions::{Action, REPAIRS, actions};
 pub use assumed::{RangeEnd, at_end};
 pub use awaited::only_looks;
-pub use catalog::{Basis, Catalog, Setting};
+pub use catalog::{Basis, CHECK, Catalog, PLANE_CHECK, Setting};
 pub use derived::Derived;
 pub use etcd_lab::etcd_lab;
 pub use expect::{Expectation, Names, Pattern, Seen, Sight, Subject};
