@@ -119,6 +119,9 @@ pub struct Settings {
     /// Tries of a write that fails, and the pause between them.
     pub write_retries: u32,
     pub write_retry_pause: Duration,
+    /// Tries to delete a Pod for a taint, and the pause between them.
+    pub evict_tries: u32,
+    pub evict_pause: Duration,
     pub daemon_set: daemon_set::Settings,
     /// For how long a controller waits to be shown what it did to a workload's Pods.
     pub expectations_timeout: Duration,

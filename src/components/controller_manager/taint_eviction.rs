@@ -168,14 +168,11 @@ impl ControllerManager {
             (_, Err(_)) => {
                 let Some(timer) = self.taint_eviction.timers.get_mut(key) else { return };
                 timer.tries += 1;
-                if timer.tries < self.settings.write_retries {
+                if timer.tries < self.settings.evict_tries {
                     let generation = timer.generation;
-                    let pause = self.settings.write_retry_pause;
-                    ctx.after(
-                        "kubernetes.nodeWriteRetryPause",
-                        pause,
-                        Event::Evict(key.clone(), generation),
-                    );
+                    let pause = self.settings.evict_pause;
+                    let again = Event::Evict(key.clone(), generation);
+                    ctx.after("kubernetes.taintEvictionRetryPause", pause, again);
                 }
             }
         }

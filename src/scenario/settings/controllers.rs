@@ -54,6 +54,8 @@ pub fn controller_manager(all: &Catalog, has_machines: bool) -> controller_manag
         },
         write_retries: small(count("nodeWriteRetries", 1)),
         write_retry_pause: duration("nodeWriteRetryPause"),
+        evict_tries: small(count("taintEvictionTries", 1)),
+        evict_pause: duration("taintEvictionRetryPause"),
         scaling_words: match all.rule("kubernetes.scalingSaysOldSizeFirst") {
             true => controller_manager::ScalingWords::FromTo,
             false => controller_manager::ScalingWords::ToFrom,
