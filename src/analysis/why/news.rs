@@ -128,10 +128,23 @@ impl News {
         all().find(|change| change.is_of_program).or_else(|| all().next())
     }
 
-    /// The latest repair of one of these places between two times, the second one included.
-    pub fn repaired(&self, times: (SimTime, SimTime), places: &BTreeSet<Text>) -> Option<&Change> {
-        let fits =
-            |change: &&Change| change.is_repair && (change.is_of_many || change.is_in(places));
+    /// The latest repair of one of these places between two times, the second one included. Who looks from
+    /// elsewhere, as a controller of Machines, is helped by a repair of one like them too.
+    pub fn repaired(
+        &self,
+        times: (SimTime, SimTime),
+        places: &BTreeSet<Text>,
+        looks: u32,
+    ) -> Option<&Change> {
+        let own = self.place(looks).and_then(group);
+        let groups = || places.iter().filter_map(|place| group(place));
+        let is_like = |place: &Text| {
+            group(place).is_some_and(|it| Some(it) != own && groups().any(|other| other == it))
+        };
+        let fits = |change: &&Change| {
+            let is_near = || change.is_in(places) || change.places.iter().any(is_like);
+            change.is_repair && (change.is_of_many || is_near())
+        };
         self.within(times).iter().rev().find(fits)
     }
 
@@ -179,6 +192,11 @@ fn places_of(entry: &Entry) -> Vec<Text> {
         _ => place_of(&entry.name),
     };
     Some(Text::from(place)).filter(|_| !COMMON.contains(&place)).into_iter().collect()
+}
+
+/// `control-plane` of `control-plane-0`: who takes its place is called so too.
+fn group(place: &str) -> Option<&str> {
+    place.rsplit_once('-').map(|(group, _)| group)
 }
 
 /// `control-plane-0` of `etcd@control-plane-0`, and a name without a place itself.

@@ -174,7 +174,7 @@ impl Walk<'_> {
         if !is_own || paused < DIAL || !self.news.is_fixed(who.0) {
             return None;
         }
-        let repair = self.news.repaired((began.max(low), at), &self.places);
+        let repair = self.news.repaired((began.max(low), at), &self.places, who.1);
         if let Some(repair) = repair.filter(|repair| !self.steps.contains(&repair.step)) {
             let (mended, from) = (repair.step, repair.at);
             self.looks.clear();
@@ -372,6 +372,21 @@ mod tests {
         assert_eq!(read_with(&ledger, &news, end).len(), 2, "a change is none of his business");
         let found = [(10, 200, FAULT), (200, 312, "pause")];
         assert_eq!(read_with(&ledger, &news.mended(), end), found);
+    }
+
+    #[test]
+    fn a_controller_elsewhere_waits_for_a_repair_of_one_like_those_it_looks_after() {
+        let processes = ["other@o-0", "controller@s-0", "server@c-0"];
+        for (looks, place, is_found) in [(1, "c-1", true), (2, "c-1", false), (1, "d-1", false)] {
+            let (mut ledger, _) = opened();
+            let repair = wait(&mut ledger, StepId::default(), 200, FAULT);
+            let begun = due(&mut ledger, StepId::default(), 12, ("pause", looks));
+            let paused = due(&mut ledger, begun, 312, ("pause", looks));
+            let end = due(&mut ledger, paused, 313, ("message", 2));
+            let news = News::made_up(&[(at(200), repair, place)], &processes).mended();
+            let found = read_with(&ledger, &news, end);
+            assert_eq!(found[0] == (10, 200, FAULT), is_found, "{looks} {place}: {found:?}");
+        }
     }
 
     #[test]
