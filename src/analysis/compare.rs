@@ -26,6 +26,8 @@ pub struct Comparison {
     pub settings: Vec<Differing>,
     /// Absent if the first seed's timelines are the same.
     pub parting: Option<Parting>,
+    /// The services that a user of `probes` asks, on each side.
+    pub users: [BTreeSet<Text>; 2],
 }
 
 /// A setting that is not the same in both games.
@@ -101,7 +103,8 @@ pub fn compare(
     let endings = endings(&pairs);
     let settings = settings([a, b]);
     let (figures, partial) = (figures(pairs), runs < wanted);
-    Comparison { first_seed, runs, partial, endings, figures, settings, parting }
+    let users = [a, b].map(Game::asked_services);
+    Comparison { first_seed, runs, partial, endings, figures, settings, parting, users }
 }
 
 /// What is compared of a run.

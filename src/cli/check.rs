@@ -188,6 +188,7 @@ fn broken_bounds(
         assumed_runs: 0,
         until_recovered: false,
         reach: reach.map(Duration::as_micros),
+        users: BTreeSet::new(),
     };
     let estimate = Estimate::of_samples(question, samples);
     let mut broken = Vec::new();

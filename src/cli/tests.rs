@@ -60,6 +60,7 @@ impl Player for Fake {
             assumed_runs: many.assumed_runs,
             until_recovered: false,
             reach: None,
+            users: Default::default(),
         };
         Ok(Part::new(asked, many.shard, Default::default()))
     }

@@ -6,7 +6,8 @@
 use super::clock;
 use super::estimate::numbers::seeds;
 use super::json::{difference, length, list, object};
-use super::page::{Line, Mood, Style, say};
+use super::page::{Line, Mood, Span, Style, hang, say};
+use super::services::degraded;
 use super::words;
 use crate::analysis::estimate::{Kind, runs_needed};
 use crate::analysis::{Comparison, Difference, Differing, Paired, Side};
@@ -42,13 +43,28 @@ pub fn write_comparison(
             to,
         )?;
     }
+    services(comparison, style, to)?;
     settings(comparison, style, to)?;
     parting(comparison, style, to)
 }
 
+/// What it means that they are degraded. Of one that is asked on one side only nothing is right.
+fn services(comparison: &Comparison, style: Style, to: &mut impl io::Write) -> io::Result<()> {
+    let [a, b] = &comparison.users;
+    let is_short = |it: &&Paired| it.name.figure == *"degraded" && !it.is_same();
+    let all = comparison.figures.iter().filter(is_short);
+    let all = all.map(|paired| &paired.name.object);
+    let alike = all.filter(|name| a.contains(*name) == b.contains(*name));
+    match degraded(alike.map(|name| (name, a.contains(name)))) {
+        Some(words) => hang(Line::default(), 0, &[Span::new(Mood::Quiet, words)], style, to),
+        None => Ok(()),
+    }
+}
+
 /// The document, as one line.
 pub fn comparison_json(comparison: &Comparison, labels: [&str; 2]) -> String {
-    let Comparison { first_seed, runs, partial, endings, figures, settings, parting } = comparison;
+    let Comparison { first_seed, runs, partial, endings, figures, settings, parting, .. } =
+        comparison;
     let ending = |(words, runs): &([String; 2], u64)| {
         object([
             ("a", json!(words[0]).to_string()),

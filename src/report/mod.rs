@@ -16,6 +16,7 @@ pub mod lesson;
 mod list;
 mod page;
 mod picture;
+mod services;
 pub mod shell;
 mod story;
 mod summary;

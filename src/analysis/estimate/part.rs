@@ -6,6 +6,7 @@ use super::tally::Sums;
 use crate::engine::{Duration, Text, counted};
 use crate::scenario::Game;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -38,6 +39,9 @@ pub struct Asked {
     /// The longest recovery time that a run can show, in microseconds, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reach: Option<u64>,
+    /// The services that are told as a user of `probes` finds them; of all others what runs counts.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub users: BTreeSet<Text>,
 }
 
 /// One of several parts; the number counts from 1.
@@ -120,6 +124,7 @@ impl Asked {
             assumed_runs: 0,
             until_recovered: game.is_cut(),
             reach: game.reach().map(Duration::as_micros),
+            users: game.asked_services(),
         }
     }
 }

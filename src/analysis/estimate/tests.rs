@@ -46,6 +46,7 @@ fn asked(runs: u64) -> Asked {
         assumed_runs: runs / 3,
         until_recovered: false,
         reach: None,
+        users: Default::default(),
     }
 }
 

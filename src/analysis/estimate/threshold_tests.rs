@@ -29,6 +29,7 @@ fn estimate(nodes: &[Lost]) -> Estimate {
         assumed_runs: 0,
         until_recovered: false,
         reach: None,
+        users: Default::default(),
     };
     Estimate::of_samples(asked, (1..=100).map(one))
 }

@@ -8,6 +8,7 @@ use crate::analysis::estimate::{
 };
 use crate::engine::counted;
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
+use crate::report::services::degraded;
 use crate::report::shell::{command, hint};
 use std::io;
 
@@ -241,6 +242,11 @@ fn notes(
             " first, last of N: it came to N objects of one kind; told are the one with the smallest p50 \
              and the one with the largest, `--of MILESTONE` tells all.",
         );
+    }
+    let is_short = |it: &&Figure| it.name.figure == *"degraded" && it.is_of_note();
+    let short = estimate.figures.iter().filter(is_short).map(|it| &it.name.object);
+    if let Some(words) = degraded(short.map(|it| (it, estimate.asked.users.contains(it)))) {
+        text.push_str(&format!(" {words}"));
     }
     if estimate.ends.is_some() {
         text.push_str(

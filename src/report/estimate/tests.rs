@@ -51,6 +51,7 @@ fn estimate(runs: u64, assumed_runs: u64) -> Estimate {
         assumed_runs,
         until_recovered: false,
         reach: None,
+        users: BTreeSet::new(),
     };
     let all = [sums(runs, 40), sums(assumed_runs, 30), sums(assumed_runs, 60)];
     Estimate::of(Part::new(asked, Shard::WHOLE, all))
@@ -205,6 +206,12 @@ fn what_a_service_that_is_down_has_not_been_yet_is_told_as_at_least_nothing() {
     app/web degraded                   0 ≥00:00.0 ≥00:00.0 ≥00:00.0 ≥00:00.0 ≥00:00.0 ≥00:00.0
       still not whole at the end of 10 runs         -0.0+∞        -        -        -
     ");
+    let told = " degraded means of app/web that some of the wanted Pods do not run.";
+    assert!(unbroken(&text).contains(told), "{text}");
+    let asked = Asked { users: BTreeSet::from([Text::word("app/web")]), ..estimate.asked.clone() };
+    let text = printed(EstimateFormat::Table, &Estimate { asked, ..estimate.clone() });
+    let told = " degraded means of app/web that some requests of a user in `probes` fail.";
+    assert!(unbroken(&text).contains(told), "{text}");
     for format in [EstimateFormat::Plot, EstimateFormat::Svg] {
         let text = printed(format, &estimate);
         assert!(text.contains("still not whole at the end of 10 runs"), "{text}");
