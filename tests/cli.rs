@@ -372,6 +372,16 @@ fn who_leaves_words_out_is_shown_what_would_be_right() {
 }
 
 #[test]
+fn the_end_of_an_outage_that_there_was_not_is_told_as_that() {
+    let output = healsim(&["why", "control-plane-power-off", "--of", "apiAvailable"]);
+    assert_eq!(output.status.code(), Some(4));
+    let words = "apiAvailable is the end of an outage, and there was none: ";
+    assert!(out(&output).contains(words), "{}", out(&output));
+    let output = healsim(&["why", "control-plane-power-off", "--of", "apiUnavailable"]);
+    assert!(!out(&output).contains("there was none"), "{}", out(&output));
+}
+
+#[test]
 fn rates_are_given_on_the_command_line_too() {
     let line = "availability --platform lab-k8s-1.34-capi-1.14 --years 1";
     let play = |rates: &[&str]| {

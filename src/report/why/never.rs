@@ -1,5 +1,6 @@
 //! Why a run never heals: who waits for what, since when, and what would release it.
 
+use crate::analysis::milestones;
 use crate::analysis::why::Never;
 use crate::report::clock;
 use crate::report::page::{Line, Mood, Span, Style, hang, say};
@@ -16,6 +17,9 @@ pub fn write_never(never: &Never, style: Style, to: &mut impl io::Write) -> io::
     let end = clock::since(fault, run.ended_at);
     let words = format!("{} has not come by {end}, when the run ends", never.milestone);
     say(Mood::Bad, &words, style, to)?;
+    if let Some(words) = no_outage(never) {
+        hang(Line::default(), 0, &[Span::new(Mood::Neutral, words)], style, to)?;
+    }
     writeln!(to)?;
     say(Mood::Heading, "Who waits for what, and when it was last written", style, to)?;
     for wait in &never.waiting {
@@ -33,6 +37,21 @@ pub fn write_never(never: &Never, style: Style, to: &mut impl io::Write) -> io::
     }
     writeln!(to)?;
     releases(never, style, to)
+}
+
+/// What ends has to begin: without an outage there is no end of one, and nothing is wrong.
+fn no_outage(never: &Never) -> Option<String> {
+    let name = never.milestone.split(' ').next()?;
+    let begin = match name {
+        "apiAvailable" => "apiUnavailable",
+        "appAvailable" => "appUnavailable",
+        _ => return None,
+    };
+    let has_begun = milestones(&never.run).iter().any(|it| it.name == *begin);
+    let words = || {
+        format!("{name} is the end of an outage, and there was none: {begin} has not come either")
+    };
+    (!has_begun).then(words)
 }
 
 fn releases(never: &Never, style: Style, to: &mut impl io::Write) -> io::Result<()> {
