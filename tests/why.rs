@@ -4,6 +4,7 @@ use Growth::{Times, UpTo};
 use healsim::analysis::why::{Part, Question, Settings, Share, Why, never, sum_up, why};
 use healsim::engine::{Duration, Rule, Text};
 use healsim::scenario::{Game, load, models};
+use healsim::timeline::FAULT;
 use std::collections::BTreeMap;
 use std::process::Command;
 
@@ -240,6 +241,18 @@ fn a_milestone_of_one_object_is_asked_for_by_its_name() {
     let found = why(&game, 1, &machine).unwrap_or_else(|_| panic!("it goes"));
     assert_eq!(found.milestone.object, "Machine/worker-0");
     assert!(found.whole() < recovery(&game, 1).whole());
+}
+
+#[test]
+fn whose_machine_is_stuck_waits_for_the_person_who_deletes_it() {
+    // The controller looks from minute 32 on, and the person comes at 49; the new Machine has another name.
+    let why = recovery(&game("control-planes-two-deleted-restored", &[]), 2);
+    let shares = sum_up(&why.parts);
+    assert_eq!(shares[0].rule, FAULT, "{:?}", shares[0]);
+    let created = why.parts.iter().find(|part| part.rule == "infra.cloneAndPowerOn");
+    let person = why.parts.iter().rfind(|part| part.rule == FAULT).expect("the scenario itself");
+    let late = created.expect("a new VM").from.since(person.to);
+    assert!(late < Duration::from_secs(60), "{late}");
 }
 
 #[test]
