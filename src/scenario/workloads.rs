@@ -54,8 +54,10 @@ impl WrittenWorkload {
     /// What is meant, in a cluster of so many control-plane VMs.
     pub fn resolve(&self, source: &Source, control_planes: u32) -> Result<Workload, Mistake> {
         let kind = self.kind(source)?;
+        let name = self.name(source)?;
         Ok(Workload {
-            name: self.name(source)?,
+            image: name.clone(),
+            name,
             replicas: self.replicas(source, kind, control_planes)?,
             runs_on: match self.runs_on.as_ref() {
                 None => RunsOn::Workers,

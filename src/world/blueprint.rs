@@ -138,7 +138,8 @@ pub struct Workload {
     pub tolerations: Vec<Toleration>,
     /// Its Pods' priority class is one of the system's two.
     pub is_critical: bool,
-    /// The VMs' template has its image.
+    pub image: Text,
+    /// The VMs' template has it.
     pub image_in_template: bool,
 }
 

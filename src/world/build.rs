@@ -390,11 +390,6 @@ impl Builder {
         let name = host.name.clone();
         install_units(&mut self.core, &mut self.components, &self.blueprint.settings, vm);
         put_template_images(&mut self.core, &self.blueprint, vm);
-        let users = self.blueprint.users.iter().flat_map(|users| &users.probes);
-        if users.into_iter().any(|probe| matches!(probe, Probe::Deploy(_))) {
-            // Whoever tries a Deployment so has done it before.
-            put_image(&mut self.core.datacenter.vm_mut(vm).disk, prober::deploy::IMAGE);
-        }
         for pod in pods.iter().filter(|pod| pod.vm == name) {
             put_image(&mut self.core.datacenter.vm_mut(vm).disk, &pod.image);
             let (from, length) = (SimTime::ZERO, pod.completes_after);

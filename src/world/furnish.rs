@@ -1,6 +1,6 @@
 //! What is on the VMs that the datacenter's management creates while the world runs.
 
-use super::blueprint::{Blueprint, Settings};
+use super::blueprint::{Blueprint, Probe, Settings};
 use super::build::{
     API_PORT, ETCD_PORT, KUBELET_PORT, MANAGEMENT, WORKLOAD, WORKLOAD_CLUSTER, add_process,
 };
@@ -10,7 +10,8 @@ use super::process::Process;
 use crate::api::JoinConfiguration;
 use crate::client::Standing;
 use crate::components::cloud_controller::{self, CloudController};
-use crate::components::{apiserver, controller_manager, etcd, kubeadm, kubelet, scheduler};
+use crate::components::kubelet::images::put_image;
+use crate::components::{apiserver, controller_manager, etcd, kubeadm, kubelet, prober, scheduler};
 use crate::engine::Text;
 use crate::infra::{Address, Program, Restart, Unit, Vm, VmId};
 
@@ -82,8 +83,14 @@ fn has_server(core: &Core, vm: VmId) -> bool {
 
 /// The images that every VM of the template has, beside those of the control plane's programs.
 pub(super) fn put_template_images(core: &mut Core, blueprint: &Blueprint, vm: VmId) {
+    let disk = &mut core.datacenter.vm_mut(vm).disk;
     for workload in blueprint.workloads.iter().filter(|workload| workload.image_in_template) {
-        kubelet::images::put_image(&mut core.datacenter.vm_mut(vm).disk, &workload.name);
+        put_image(disk, &workload.image);
+    }
+    // Who tries whether a Deployment becomes ready measures the cluster, and not his image.
+    let probes = blueprint.users.iter().flat_map(|users| &users.probes);
+    if probes.into_iter().any(|probe| matches!(probe, Probe::Deploy(_))) {
+        put_image(disk, prober::deploy::IMAGE);
     }
 }
 

@@ -112,19 +112,68 @@ fn who_goes_while_it_waits_leaves_its_turn_to_the_next() {
 }
 
 #[test]
-fn a_pod_of_the_same_name_does_not_start_by_the_pull_of_the_one_before() {
+fn the_pull_of_a_pod_that_goes_is_given_up_and_the_next_begins() {
     let mut bench = new_vm(true);
-    bench.shows(WatchKind::Added, of("a", "db-0", 5));
+    for (image, name, number) in [("a", "db-0", 5), ("b", "two", 6)] {
+        bench.shows(WatchKind::Added, of(image, name, number));
+    }
     let timers = std::mem::take(&mut bench.timers);
-    let (_, start) = timers.into_iter().find(|(_, event)| is_of_images(event)).expect("to start");
-    bench.play(Input::Due(start));
-    let pulled = bench.timers.clone().into_iter().find(|(_, event)| is_of_images(event));
-    bench.timers.clear();
+    for (_, event) in timers.into_iter().filter(|(_, event)| is_of_images(event)) {
+        bench.play(Input::Due(event));
+    }
+    bench.bed.pass(Duration::from_secs(1));
     bench.shows(WatchKind::Deleted, of("a", "db-0", 5));
-    bench.shows(WatchKind::Added, of("a", "db-0", 6));
-    let effects = bench.play(Input::Due(pulled.expect("a pull").1));
-    assert!(!effects.iter().any(|effect| matches!(effect, Effect::StartContainer(..))));
-    assert_eq!(starts(&mut bench), [(6, 10)], "it has its own start, with the image there");
+    // A Pod of the same name has its own start and its own pull.
+    bench.shows(WatchKind::Added, of("a", "db-0", 7));
+    assert_eq!(starts(&mut bench), [(6, 5000), (7, 10_000)]);
+}
+
+#[test]
+fn pods_of_one_image_wait_for_one_pull_also_where_others_are_pulled_beside_it() {
+    let mut bench = new_vm(false);
+    let (low, high) = (Duration::from_secs(1), Duration::from_secs(60));
+    bench.component.settings.images.pull = Delay { low, high };
+    for (image, name, number) in [("a", "one", 5), ("b", "two", 6), ("b", "three", 7)] {
+        bench.shows(WatchKind::Added, of(image, name, number));
+    }
+    let found = starts(&mut bench);
+    let at = |number: u64| found.iter().find(|(uid, _)| *uid == number).expect("started").1;
+    assert!(at(6) == at(7) && at(5) != at(6), "{found:?}");
+    bench.shows(WatchKind::Added, of("c", "four", 8));
+    bench.shows(WatchKind::Added, of("c", "five", 9));
+    let timers = std::mem::take(&mut bench.timers);
+    for (_, event) in timers.into_iter().filter(|(_, event)| is_of_images(event)) {
+        bench.play(Input::Due(event));
+    }
+    bench.shows(WatchKind::Deleted, of("c", "four", 8));
+    let found = starts(&mut bench);
+    assert!(matches!(found[..], [(9, _)]), "who still wants it gets it: {found:?}");
+}
+
+#[test]
+fn events_say_what_is_pulled_and_how_long_that_took() {
+    let mut bench = new_vm(true);
+    for (image, name, number) in [("shop:1", "one", 5), ("shop:1", "two", 6)] {
+        bench.shows(WatchKind::Added, of(image, name, number));
+    }
+    starts(&mut bench);
+    let mut words = Vec::new();
+    while let Some(what) = bench.waiting().into_iter().find(|words| words.contains(" Event/")) {
+        let object = bench.grant(&what);
+        let event = object.event().expect("an Event");
+        words.push(format!("{} {}: {}", event.regarding, event.reason, event.message));
+    }
+    words.sort();
+    let pulled = "Pulled: Successfully pulled image \"shop:1\" in";
+    assert_eq!(
+        words,
+        [
+            format!("Pod/one {pulled} 5s (5s including waiting)"),
+            "Pod/one Pulling: Pulling image \"shop:1\"".to_owned(),
+            format!("Pod/two {pulled} 0s (5s including waiting)"),
+            "Pod/two Pulling: Pulling image \"shop:1\"".to_owned(),
+        ]
+    );
 }
 
 #[test]

@@ -168,8 +168,8 @@ pub enum Event {
     NodeReady,
     /// A Pod's containers can be started.
     StartPod(ObjectKey),
-    /// An image has been pulled for a Pod.
-    ImagePulled(Pull),
+    /// The pull of this number has had its time.
+    ImagePulled(u64),
     /// Pull it again after a failure.
     PullAgain(Pull),
     /// Try to write a Pod's status again.
@@ -307,7 +307,7 @@ impl Kubelet {
             Input::Due(Event::EnsureLease) => self.ensure_lease(ctx),
             Input::Due(Event::NodeReady) => self.node_became_ready(ctx),
             Input::Due(Event::StartPod(key)) => self.start_pod(&key, ctx),
-            Input::Due(Event::ImagePulled(pull)) => self.image_pulled(pull, ctx),
+            Input::Due(Event::ImagePulled(number)) => self.image_pulled(number, ctx),
             Input::Due(Event::PullAgain(pull)) => self.pull_again(pull, ctx),
             Input::Due(Event::SyncPod(key)) => self.sync_pod(&key, ctx),
             Input::VmChanged(_) | Input::Host(_) | Input::Terminate => {}

@@ -307,6 +307,7 @@ impl Kubelet {
         }
         ctx.stop_container(uid, "kubernetes.containerStop", time);
         if !runs {
+            self.give_up_pull(uid, ctx);
             self.evicted_ended(uid, ctx);
             self.sync_pod(key, ctx);
         }
@@ -366,6 +367,7 @@ impl Kubelet {
                 ctx.stop_container(uid, "kubernetes.containerStop", time);
             }
             Stage::Starting => {
+                self.give_up_pull(uid, ctx);
                 ctx.stop_container(uid, "kubernetes.containerStop", Duration::ZERO);
                 self.must_unmount(uid, ctx);
             }

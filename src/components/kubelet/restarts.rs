@@ -91,7 +91,7 @@ impl RestartSettings {
     }
 
     /// After how long a kubelet looks again, with `left` of the pause to go.
-    fn recheck(&self, left: Duration, draw: u64) -> Duration {
+    pub fn recheck(&self, left: Duration, draw: u64) -> Duration {
         let pause = match self.rechecks {
             Rechecks::EveryPeriod => self.recheck,
             Rechecks::AtTheEnd { limit } => left.min(limit),

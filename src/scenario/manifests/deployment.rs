@@ -48,7 +48,7 @@ impl Manifests {
         );
         root.finish(&[], &["status"]);
         let workload = Workload {
-            name: Text::from(name),
+            name: Text::from(name.as_str()),
             kind: WorkloadKind::Deployment,
             replicas: replicas.value,
             runs_on: taken.runs_on,
@@ -59,6 +59,7 @@ impl Manifests {
             requests: taken.requests,
             tolerations: taken.tolerations,
             is_critical: taken.is_critical,
+            image: taken.image.unwrap_or_else(|| Text::from(name)),
             image_in_template: false,
         };
         self.workloads.push(OwnWorkload { workload, labels, place: reader.place(root.place) });

@@ -19,6 +19,8 @@ pub struct TakenPod {
     pub grace: Duration,
     pub volume: Option<VolumeSource>,
     pub requests: Resources,
+    /// That of its first container.
+    pub image: Option<Text>,
     pub tolerations: Vec<Toleration>,
     pub is_critical: bool,
 }
@@ -65,8 +67,6 @@ const HARMLESS: &[&str] = &[
 ];
 const CONTAINER: &[&str] = &[
     "name",
-    "image",
-    "imagePullPolicy",
     "command",
     "args",
     "workingDir",
@@ -102,12 +102,17 @@ impl Manifests {
         if let Some(class) = &critical {
             self.take(pod, key("priorityClassName"), class.value.to_owned(), class.place);
         }
+        let runs_on = self.runs_on(pod, key)?;
+        let repel_each_other = self.repels(pod, key, labels)?;
+        let volume = self.volume(pod, key, replicas)?;
+        let (requests, image) = self.containers(pod, key)?;
         let taken = TakenPod {
-            runs_on: self.runs_on(pod, key)?,
-            repel_each_other: self.repels(pod, key, labels)?,
+            runs_on,
+            repel_each_other,
             grace: grace.map_or(GRACE, |grace| grace.value),
-            volume: self.volume(pod, key, replicas)?,
-            requests: self.requests(pod, key)?,
+            volume,
+            requests,
+            image,
             tolerations: self.tolerations(pod, key)?,
             is_critical: critical.is_some(),
         };
@@ -207,16 +212,24 @@ impl Manifests {
         Ok(found)
     }
 
-    /// What its containers ask for together; a container without a word asks for nothing.
-    fn requests(
+    /// What its containers ask for together, and the image of the first; a container without a word asks for
+    /// nothing.
+    fn containers(
         &mut self,
         pod: &Fields,
         key: &impl Fn(&str) -> String,
-    ) -> Result<Resources, Mistake> {
+    ) -> Result<(Resources, Option<Text>), Mistake> {
         let containers = pod.needed("containers", "`containers: [{ name: web, image: web }]`")?;
         let mut all = Resources { cpu_millis: 0, memory_mib: 0, pods: 1 };
-        for item in pod.reader.list(containers, &pod.path_of("containers"))? {
+        let mut image = None;
+        for (place, item) in
+            pod.reader.list(containers, &pod.path_of("containers"))?.iter().enumerate()
+        {
             let container = pod.reader.fields(item, &pod.path_of("containers"))?;
+            if place == 0 {
+                image = container.text("image")?.map(Text::from);
+            }
+            container.one_of("imagePullPolicy", &["IfNotPresent"]);
             let resources = container.fields("resources")?;
             let requests = resources.as_ref().map_or(Ok(None), |it| it.fields("requests"))?;
             // Limits are the requests where only they are written.
@@ -245,6 +258,8 @@ impl Manifests {
                     ("livenessProbe", "containers do not hang here"),
                     ("lifecycle", "hooks take no time; terminationGracePeriodSeconds bounds them"),
                     ("restartPolicy", NOT_READY),
+                    ("image", "a Pod pulls the image of its first container alone"),
+                    ("imagePullPolicy", "an image is pulled where the VM's disk lacks it"),
                 ],
                 CONTAINER,
             );
@@ -252,7 +267,7 @@ impl Manifests {
         let Resources { cpu_millis, memory_mib, .. } = all;
         let value = format!("{cpu_millis}m of cpu, {memory_mib}Mi of memory");
         self.take(pod, key("requests"), value, containers.place);
-        Ok(all)
+        Ok((all, image))
     }
 
     fn tolerations(

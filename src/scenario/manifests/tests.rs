@@ -350,11 +350,13 @@ fn a_deployment_is_read_with_what_decides_about_its_pods() {
     Deployment/shop requests = 750m of cpu, 1024Mi of memory (21)
     Deployment/shop tolerations = node.kubernetes.io/unreachable for 30s (13)
     warning: m.yaml:24:11: spec.template.spec.containers.readinessProbe isn't modeled: Pods are ready as soon as their containers run
+    warning: m.yaml:26:25: spec.template.spec.containers.image isn't modeled: a Pod pulls the image of its first container alone
     warning: m.yaml:11:7: spec.template.spec.priorityClassName isn't modeled: no Pod is preempted here
     ");
     let own = &read(WEB).expect("a Deployment").workloads[0].workload;
     assert_eq!((own.requests.cpu_millis, own.requests.memory_mib), (750, 1024));
     assert!(own.repel_each_other && own.tolerations.len() == 1 && !own.is_critical);
+    assert_eq!(own.image, "shop:1");
     let critical = WEB.replacen("high", "system-node-critical", 1);
     let words = taken(&critical);
     assert!(

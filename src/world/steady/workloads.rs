@@ -276,7 +276,7 @@ fn template(workload: &Workload, app: &Labels) -> PodTemplate {
     PodTemplate {
         volume: workload.volume.clone(),
         labels: app.clone(),
-        image: workload.name.clone(),
+        image: workload.image.clone(),
         requests: workload.requests,
         grace: workload.grace,
         node_selector: match on_control_plane {
