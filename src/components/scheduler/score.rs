@@ -8,8 +8,9 @@
 //! Whole numbers: logarithms are in units of 2⁻³², and a quotient is rounded where the source rounds
 //! it. So a score differs from the source's only where that has lost a unit to its floats.
 //!
-//! Simplified: no ImageLocality, since Nodes do not say which images they have, and all Nodes that fit
-//! are scored; the source scores 42 % of a thousand (`percentageOfNodesToScore`).
+//! Simplified: no ImageLocality. A new Node really lacks images that others have (`kubernetes.imagePull`), but no
+//! Node lists its own (`status.images`), so one that would have to pull is as good as one that has the image. And
+//! all Nodes that fit are scored; the source scores 42 % of a thousand (`percentageOfNodesToScore`).
 
 use super::fit::Occupied;
 use crate::api::kinds::{Node, Pod, label};
