@@ -7,6 +7,9 @@
 mod budget;
 mod cluster;
 mod datacenter;
+mod derived;
+#[cfg(test)]
+mod derived_tests;
 mod etcd;
 pub(super) mod manifest;
 mod owners;
@@ -24,6 +27,7 @@ use crate::api::{ApiError, Kind, Object, ObjectKey};
 use crate::engine::{SimTime, Text};
 use crate::scenario::{Kubectl, Printed, Simulation};
 use crate::world::{ClusterApiTables, JobsTable, MANAGEMENT_CLUSTER, View, WORKLOAD_CLUSTER};
+use derived::Others;
 use manifest::manifest;
 pub(super) use manifest::uid;
 use std::sync::Arc;
@@ -174,10 +178,11 @@ fn table(view: View, kind: Kind, objects: &[&Arc<Object>], form: Form) -> Table 
         ClusterApiTables::V1Beta2 => v1beta2::columns(kind, form),
     };
     let is_newer = newer.is_some();
+    let others = Others::of(view);
     let mut table = Table::new(newer.unwrap_or_else(|| rows::columns(kind, form)));
     for object in objects {
         table.push(match is_newer {
-            true => v1beta2::row(object, &age(now, object.meta.created), form),
+            true => v1beta2::row(object, &age(now, object.meta.created), &others, form),
             false => rows::row(now, object, form),
         });
     }

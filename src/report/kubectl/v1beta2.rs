@@ -4,12 +4,14 @@
 //! (`+kubebuilder:printcolumn`): a column of a priority above 0 is one of `-o wide`, and stands among the
 //! others. As with every custom resource, what an object does not have is an empty cell.
 //!
-//! Simplified: the model's objects lack some of what these columns show (`Untold`): failure domains and
-//! addresses of Machines, and how many Machines a Cluster has.
+//! What the model's objects do not say of themselves follows from others where it can (`derived.rs`).
 
+use super::derived::{self, Counts, Others, plane_counts, worker_counts};
+use super::rows::UNKNOWN;
 use super::{AGE, Form, cluster, owners, parts};
+use crate::api::kinds::Status;
 use crate::api::{Kind, Object};
-use Cell::{Age, Condition, Of, Untold};
+use Cell::{Age, Condition, Count, Empty, Follows, Of, Said};
 
 /// A column, and what stands in it.
 struct Column {
@@ -31,9 +33,15 @@ enum Cell {
     Of(fn(&Object) -> Option<String>),
     /// The status of a condition.
     Condition(&'static str),
+    /// The status of a condition that nobody writes here.
+    Said(fn(&Object, &Others) -> Option<Status>),
+    /// One of the counts of a part of a Cluster.
+    Count(fn(&Object, &Others) -> Option<Counts>, fn(Counts) -> Option<u32>),
+    /// What other objects make of it.
+    Follows(fn(&Object, &Others) -> Option<String>),
     Age,
-    /// No object of the model has it.
-    Untold,
+    /// Empty in a real cluster like this one as well.
+    Empty,
 }
 
 /// The columns of a kind, if it is one of Cluster API's that has its own in v1beta2.
@@ -43,9 +51,10 @@ pub fn columns(kind: Kind, form: Form) -> Option<Vec<&'static str>> {
 }
 
 /// What stands in them for an object of this age; nothing for one of another kind.
-pub fn row(object: &Object, age: &str, form: Form) -> Vec<String> {
+pub fn row(object: &Object, age: &str, others: &Others, form: Form) -> Vec<String> {
     let columns = all(object.key().kind).unwrap_or_default().iter();
-    let cells = columns.filter(|column| column.is_in(form)).map(|column| column.text(object, age));
+    let cells =
+        columns.filter(|column| column.is_in(form)).map(|column| column.text(object, age, others));
     std::iter::once(object.name().to_string()).chain(cells).collect()
 }
 
@@ -54,15 +63,20 @@ impl Column {
         self.shown == Shown::Always || form == Form::Wide
     }
 
-    fn text(&self, object: &Object, age: &str) -> String {
+    fn text(&self, object: &Object, age: &str, others: &Others) -> String {
         let found = match self.cell {
             Of(text) => text(object),
             Condition(kind) => object
                 .conditions()
                 .and_then(|conditions| conditions.get(kind))
                 .map(|condition| condition.status.name().to_owned()),
+            Said(status) => status(object, others).map(|status| status.name().to_owned()),
+            Count(counts, one) => {
+                counts(object, others).and_then(one).map(|count| count.to_string())
+            }
+            Follows(text) => text(object, others),
             Age => Some(age.to_owned()),
-            Untold => None,
+            Empty => None,
         };
         found.unwrap_or_default()
     }
@@ -90,36 +104,38 @@ const fn wide(name: &'static str, cell: Cell) -> Column {
     Column { name, shown: Shown::Wide, cell }
 }
 
+/// A Cluster of no class, which has no version of its own then.
 const CLUSTER: [Column; 16] = [
-    always("CLUSTERCLASS", Untold),
-    always("AVAILABLE", Condition("Available")),
-    always("CP DESIRED", Untold),
-    wide("CP CURRENT", Untold),
-    wide("CP READY", Untold),
-    always("CP AVAILABLE", Untold),
-    always("CP UP-TO-DATE", Untold),
-    always("W DESIRED", Untold),
-    wide("W CURRENT", Untold),
-    wide("W READY", Untold),
-    always("W AVAILABLE", Untold),
-    always("W UP-TO-DATE", Untold),
-    wide("PAUSED", Condition("Paused")),
+    always("CLUSTERCLASS", Empty),
+    always("AVAILABLE", Said(derived::cluster_available)),
+    always("CP DESIRED", Count(plane_counts, |it| Some(it.desired))),
+    wide("CP CURRENT", Count(plane_counts, |it| Some(it.current))),
+    wide("CP READY", Count(plane_counts, |it| Some(it.ready))),
+    always("CP AVAILABLE", Count(plane_counts, |it| it.available)),
+    always("CP UP-TO-DATE", Count(plane_counts, |it| it.up_to_date)),
+    always("W DESIRED", Count(worker_counts, |it| Some(it.desired))),
+    wide("W CURRENT", Count(worker_counts, |it| Some(it.current))),
+    wide("W READY", Count(worker_counts, |it| Some(it.ready))),
+    always("W AVAILABLE", Count(worker_counts, |it| it.available)),
+    always("W UP-TO-DATE", Count(worker_counts, |it| it.up_to_date)),
+    wide("PAUSED", Said(derived::paused)),
     always("PHASE", Of(|it| Some(cluster::phase(it, it.cluster()?).to_owned()))),
     always(AGE, Age),
-    always("VERSION", Untold),
+    always("VERSION", Empty),
 ];
 
 const MACHINE: [Column; 14] = [
     always("CLUSTER", Of(|it| Some(it.machine()?.spec.cluster.to_string()))),
     always("NODE NAME", Of(|it| Some(it.machine()?.node_ref.as_ref()?.to_string()))),
     wide("PROVIDER ID", Of(|it| Some(it.machine()?.spec.provider_id.to_string()))),
-    always("FAILURE DOMAIN", Untold),
+    always("FAILURE DOMAIN", Follows(derived::failure_domain)),
     always("READY", Condition("Ready")),
-    always("AVAILABLE", Condition("Available")),
-    always("UP-TO-DATE", Condition("UpToDate")),
-    wide("INTERNAL-IP", Untold),
-    wide("EXTERNAL-IP", Untold),
-    wide("OS-IMAGE", Untold),
+    always("AVAILABLE", Said(|it, _| derived::machine_available(it))),
+    always("UP-TO-DATE", Said(derived::up_to_date)),
+    wide("INTERNAL-IP", Follows(derived::address)),
+    wide("EXTERNAL-IP", Empty),
+    // A Node's, so a Machine without one has none.
+    wide("OS-IMAGE", Of(|it| it.machine()?.node_ref.as_ref().map(|_| UNKNOWN.to_owned()))),
     wide("PAUSED", Condition("Paused")),
     always("PHASE", Of(|it| Some(it.machine()?.phase.name().to_owned()))),
     always(AGE, Age),
@@ -128,7 +144,7 @@ const MACHINE: [Column; 14] = [
 
 const MACHINE_DEPLOYMENT: [Column; 11] = [
     always("CLUSTER", Of(|it| Some(it.machine_deployment()?.template.cluster.to_string()))),
-    always("AVAILABLE", Condition("Available")),
+    always("AVAILABLE", Said(|it, _| derived::deployment_available(it))),
     always("DESIRED", Of(|it| Some(it.machine_deployment()?.replicas.to_string()))),
     always("CURRENT", Of(|it| Some(it.machine_deployment()?.status_replicas.to_string()))),
     always("READY", Of(|it| Some(it.machine_deployment()?.ready_replicas.to_string()))),
@@ -146,7 +162,7 @@ const MACHINE_SET: [Column; 9] = [
     always("CURRENT", Of(|it| Some(it.machine_set()?.status_replicas.to_string()))),
     always("READY", Of(|it| Some(it.machine_set()?.ready_replicas.to_string()))),
     always("AVAILABLE", Of(|it| Some(it.machine_set()?.available_replicas.to_string()))),
-    always("UP-TO-DATE", Untold),
+    always("UP-TO-DATE", Follows(|it, all| Some(derived::up_to_date_of_set(it, all)?.to_string()))),
     wide("PAUSED", Condition("Paused")),
     always(AGE, Age),
     always("VERSION", Of(|it| Some(it.machine_set()?.template.version.to_string()))),
@@ -162,7 +178,7 @@ const MACHINE_HEALTH_CHECK: [Column; 5] = [
 
 const KUBEADM_CONTROL_PLANE: [Column; 11] = [
     always("CLUSTER", Of(|it| Some(it.kubeadm_control_plane()?.template.cluster.to_string()))),
-    always("AVAILABLE", Condition("Available")),
+    always("AVAILABLE", Said(derived::plane_available)),
     always("DESIRED", Of(|it| Some(it.kubeadm_control_plane()?.replicas.to_string()))),
     always("CURRENT", Of(|it| Some(it.kubeadm_control_plane()?.status_replicas.to_string()))),
     always("READY", Of(|it| Some(it.kubeadm_control_plane()?.ready_replicas.to_string()))),

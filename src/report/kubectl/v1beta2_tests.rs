@@ -1,5 +1,6 @@
 //! Which columns Cluster API's kinds have on which platform, and what stands in those of v1beta2.
 
+use super::derived::Others;
 use super::v1beta2::{columns, row};
 use super::{Form, Resource, ask};
 use crate::api::kinds::{
@@ -28,6 +29,10 @@ fn head_and_first(platform: &str, kind: Kind) -> [String; 2] {
     [lines.next().expect("columns"), lines.next().expect("a row")]
 }
 
+fn is_address(text: &str) -> bool {
+    text.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
 #[test]
 fn with_cluster_api_1_14_its_kinds_have_the_columns_of_v1beta2() {
     for (platform, n) in [("tkgs-current", 3), ("lab-k8s-1.34-capi-1.14", 4)] {
@@ -38,7 +43,7 @@ fn with_cluster_api_1_14_its_kinds_have_the_columns_of_v1beta2() {
             "{platform}"
         );
         assert!(
-            first.contains(&format!(" {n} {n} {n} {n} {n} Running 30d v1.34.")),
+            first.contains(&format!(" True {n} {n} {n} {n} {n} Running 30d v1.34.")),
             "{platform}: {first}"
         );
         let [head, first] = head_and_first(platform, Kind::Machine);
@@ -46,23 +51,26 @@ fn with_cluster_api_1_14_its_kinds_have_the_columns_of_v1beta2() {
             head,
             "NAME CLUSTER NODE NAME FAILURE DOMAIN READY AVAILABLE UP-TO-DATE PHASE AGE VERSION"
         );
-        assert!(first.contains(" True Running 30d v1.34."), "{platform}: {first}");
+        assert!(first.contains(" True True True Running 30d v1.34."), "{platform}: {first}");
         let [head, first] = head_and_first(platform, Kind::MachineHealthCheck);
         assert_eq!(head, "NAME CLUSTER REPLICAS HEALTHY AGE");
         assert!(first.ends_with(&format!(" {n} {n} 30d")), "{platform}: {first}");
         let [head, first] = head_and_first(platform, Kind::MachineSet);
         assert_eq!(head, "NAME CLUSTER DESIRED CURRENT READY AVAILABLE UP-TO-DATE AGE VERSION");
-        assert!(first.contains(&format!(" {n} {n} {n} {n} 30d v1.34.")), "{platform}: {first}");
+        assert!(first.contains(&format!(" {n} {n} {n} {n} {n} 30d v1.34.")), "{platform}: {first}");
     }
     let [_, first] = head_and_first("tkgs-current", Kind::KubeadmControlPlane);
-    assert_eq!(first, "control-plane workload 3 3 3 3 3 true 30d v1.34.4");
+    assert_eq!(first, "control-plane workload True 3 3 3 3 3 true 30d v1.34.4");
     let [head, first] = head_and_first("tkgs-current", Kind::Cluster);
     assert_eq!(
         head,
         "NAME CLUSTERCLASS AVAILABLE CP DESIRED CP AVAILABLE CP UP-TO-DATE W DESIRED W AVAILABLE \
          W UP-TO-DATE PHASE AGE VERSION"
     );
-    assert_eq!(first, "workload Provisioned 30d");
+    assert_eq!(first, "workload True 3 3 3 3 3 3 Provisioned 30d");
+    // The rigs' control plane is none of Cluster API's: nobody knows how it is.
+    let [_, first] = head_and_first("lab-k8s-1.34-capi-1.14", Kind::Cluster);
+    assert_eq!(first, "workload Unknown 4 4 4 Provisioned 30d");
 }
 
 #[test]
@@ -98,17 +106,27 @@ fn wide_columns_stand_among_the_others_and_other_kinds_have_none() {
 }
 
 #[test]
-fn a_condition_that_nobody_has_said_is_an_empty_cell() {
+fn wide_tables_have_the_addresses_of_the_virtual_machines() {
+    let text = told("tkgs-current", Kind::Machine, Form::Wide);
+    let first = text.lines().nth(1).expect("a row");
+    let cells: Vec<&str> = first.split_whitespace().collect();
+    assert!(is_address(cells[7]), "{first}");
+    assert!(cells.contains(&"False"), "not paused: {first}");
+}
+
+#[test]
+fn a_condition_that_nobody_writes_follows_or_is_an_empty_cell() {
     let spec = MachineSpec { cluster: Text::word("one"), ..MachineSpec::default() };
     let mut body = Machine { spec, phase: MachinePhase::Deleting, ..Machine::default() };
     body.conditions.say(Condition::new("Ready", Status::Unknown, "", "", SimTime::ZERO));
     body.conditions.say(Condition::new("Paused", Status::False, "", "", SimTime::ZERO));
     let machine = Object::new(Meta::new(Kind::Machine, "default", "w"), body);
+    let none = Others::among(SimTime::ZERO, []);
     assert_eq!(
-        row(&machine, "5m", Form::Table),
-        ["w", "one", "", "", "Unknown", "", "", "Deleting", "5m", ""]
+        row(&machine, "5m", &none, Form::Table),
+        ["w", "one", "", "", "Unknown", "False", "", "Deleting", "5m", ""]
     );
-    let wide = row(&machine, "5m", Form::Wide);
+    let wide = row(&machine, "5m", &none, Form::Wide);
     assert_eq!((wide.len(), wide[11].as_str()), (15, "False"));
 }
 
@@ -117,10 +135,11 @@ fn a_control_plane_has_the_counts_of_its_contract() {
     let mut body = KubeadmControlPlane { replicas: 3, status_replicas: 4, ..Default::default() };
     let cells = |body: &KubeadmControlPlane| {
         let meta = Meta::new(Kind::KubeadmControlPlane, "default", "cp");
-        row(&Object::new(meta, body.clone()), "5m", Form::Table)
+        let none = Others::among(SimTime::ZERO, []);
+        row(&Object::new(meta, body.clone()), "5m", &none, Form::Table)
     };
-    assert_eq!(cells(&body), ["cp", "", "", "3", "4", "0", "", "", "", "5m", ""]);
+    assert_eq!(cells(&body), ["cp", "", "False", "3", "4", "0", "", "", "", "5m", ""]);
     (body.ready_replicas, body.initialized) = (3, true);
     (body.available_replicas, body.up_to_date_replicas) = (Some(2), Some(1));
-    assert_eq!(cells(&body), ["cp", "", "", "3", "4", "3", "2", "1", "true", "5m", ""]);
+    assert_eq!(cells(&body), ["cp", "", "Unknown", "3", "4", "3", "2", "1", "true", "5m", ""]);
 }
