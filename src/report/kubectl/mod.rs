@@ -183,7 +183,13 @@ fn table(view: View, kind: Kind, objects: &[&Arc<Object>], form: Form) -> Table 
     for object in objects {
         table.push(match is_newer {
             true => v1beta2::row(object, &age(now, object.meta.created), &others, form),
-            false => rows::row(now, object, form),
+            false => {
+                let mut row = rows::row(now, object, form);
+                if let (Kind::VSphereMachine, Some(ip)) = (kind, row.last_mut()) {
+                    *ip = derived::address(object, &others).unwrap_or_default();
+                }
+                row
+            }
         });
     }
     let is_bare = kind == Kind::Job && view.jobs_table() == JobsTable::WithoutStatus;

@@ -1,9 +1,10 @@
 //! What stands behind a Machine and a Pod, as tables and as objects: KubeadmConfigs, VSphereMachines and
 //! VolumeAttachments.
 //!
-//! Columns follow `cluster-api:api/bootstrap/kubeadm/v1beta1/kubeadmconfig_types.go`,
-//! `cluster-api-provider-vsphere:apis/vmware/v1beta1/vspheremachine_types.go`, which have no age, and
-//! `printVolumeAttachment` of `k/k:pkg/printers/internalversion/printers.go`.
+//! Columns follow `cluster-api:bootstrap/kubeadm/api/v1beta1/kubeadmconfig_types.go` of 1.7,
+//! `cluster-api-provider-vsphere:apis/vmware/v1beta1/vspheremachine_types.go` of 1.10, which goes with it and has
+//! no age, and `printVolumeAttachment` of `k/k:pkg/printers/internalversion/printers.go`. The first two have
+//! other columns with Cluster API 1.14 (`v1beta2.rs`).
 
 use super::manifest::conditions;
 use super::owners::CLUSTER;
@@ -39,9 +40,21 @@ pub fn kubeadm_config_json(body: &KubeadmConfig) -> (Value, Value) {
     (spec, status)
 }
 
-/// Where it is and its address are told by its VirtualMachine here.
+/// All but its address, the last, which its VirtualMachine tells (`derived::address`). Nobody asks for a zone.
 pub fn vsphere_machine_cells(body: &VSphereMachine) -> Vec<String> {
     vec![String::new(), body.provider_id.to_string(), String::new()]
+}
+
+/// `status.phase` in v1beta2, which writes the words of `status.vmstatus` in another way.
+pub fn vsphere_machine_phase(body: &VSphereMachine) -> &str {
+    match body.vm_status.as_str() {
+        "pending" => "Pending",
+        "created" => "Created",
+        "poweredOn" => "PoweredOn",
+        "ready" => "Ready",
+        "deleting" => "Deleting",
+        other => other,
+    }
 }
 
 pub fn vsphere_machine_json(body: &VSphereMachine) -> (Value, Value) {

@@ -1,8 +1,10 @@
-//! The columns of Cluster API's kinds where v1beta2 is served, as from Cluster API 1.11 on.
+//! The columns of Cluster API's kinds where v1beta2 is served, as from Cluster API 1.11 on, and of vSphere's
+//! from its provider's 1.17 on, which goes with 1.14.
 //!
-//! Follows `cluster-api:api/core/v1beta2/*_types.go` and `api/{bootstrap,controlplane}/kubeadm/v1beta2`
-//! (`+kubebuilder:printcolumn`): a column of a priority above 0 is one of `-o wide`, and stands among the
-//! others. As with every custom resource, what an object does not have is an empty cell.
+//! Follows `cluster-api:api/core/v1beta2/*_types.go`, `api/{bootstrap,controlplane}/kubeadm/v1beta2` and
+//! `cluster-api-provider-vsphere:api/supervisor/v1beta2/vspheremachine_types.go` (`+kubebuilder:printcolumn`): a
+//! column of a priority above 0 is one of `-o wide`, and stands among the others. As with every custom
+//! resource, what an object does not have is an empty cell.
 //!
 //! What the model's objects do not say of themselves follows from others where it can (`derived.rs`).
 
@@ -11,7 +13,7 @@ use super::rows::UNKNOWN;
 use super::{AGE, Form, cluster, owners, parts};
 use crate::api::kinds::Status;
 use crate::api::{Kind, Object};
-use Cell::{Age, Condition, Count, Empty, Follows, Of, Said};
+use Cell::{Age, Condition, Count, Empty, Follows, Of, Said, Unmodeled};
 
 /// A column, and what stands in it.
 struct Column {
@@ -40,6 +42,8 @@ enum Cell {
     /// What other objects make of it.
     Follows(fn(&Object, &Others) -> Option<String>),
     Age,
+    /// Every real object has it, and none of the model.
+    Unmodeled,
     /// Empty in a real cluster like this one as well.
     Empty,
 }
@@ -76,6 +80,7 @@ impl Column {
             }
             Follows(text) => text(object, others),
             Age => Some(age.to_owned()),
+            Unmodeled => Some(UNKNOWN.to_owned()),
             Empty => None,
         };
         found.unwrap_or_default()
@@ -92,6 +97,7 @@ fn all(kind: Kind) -> Option<&'static [Column]> {
         Kind::MachineHealthCheck => &MACHINE_HEALTH_CHECK,
         Kind::KubeadmControlPlane => &KUBEADM_CONTROL_PLANE,
         Kind::KubeadmConfig => &KUBEADM_CONFIG,
+        Kind::VSphereMachine => &VSPHERE_MACHINE,
         _ => return None,
     })
 }
@@ -200,5 +206,18 @@ const KUBEADM_CONFIG: [Column; 4] = [
     always("CLUSTER", Of(parts::cluster)),
     wide("PAUSED", Condition("Paused")),
     always("DATA SECRET CREATED", Of(|it| it.kubeadm_config()?.ready.then(|| "true".to_owned()))),
+    always(AGE, Age),
+];
+
+const VSPHERE_MACHINE: [Column; 10] = [
+    always("CLUSTER", Of(parts::cluster)),
+    always("CLASS", Unmodeled),
+    wide("PROVIDER ID", Of(|it| Some(it.vsphere_machine()?.provider_id.to_string()))),
+    always("FAILURE DOMAIN", Follows(derived::failure_domain)),
+    wide("IP", Follows(derived::address)),
+    wide("IMAGE", Unmodeled),
+    wide("PAUSED", Said(derived::paused)),
+    always("PROVISIONED", Of(|it| it.vsphere_machine()?.ready.then(|| "true".to_owned()))),
+    always("PHASE", Of(|it| Some(parts::vsphere_machine_phase(it.vsphere_machine()?).to_owned()))),
     always(AGE, Age),
 ];

@@ -4,7 +4,7 @@ use super::derived::Others;
 use super::v1beta2::{columns, row};
 use super::{Form, Resource, ask};
 use crate::api::kinds::{
-    Condition, KubeadmControlPlane, Machine, MachinePhase, MachineSpec, Status,
+    Condition, KubeadmControlPlane, Machine, MachinePhase, MachineSpec, Status, VSphereMachine,
 };
 use crate::api::{Kind, Meta, Object};
 use crate::engine::{Duration, SimTime, Text};
@@ -68,6 +68,9 @@ fn with_cluster_api_1_14_its_kinds_have_the_columns_of_v1beta2() {
          W UP-TO-DATE PHASE AGE VERSION"
     );
     assert_eq!(first, "workload True 3 3 3 3 3 3 Provisioned 30d");
+    let [head, first] = head_and_first("tkgs-current", Kind::VSphereMachine);
+    assert_eq!(head, "NAME CLUSTER CLASS FAILURE DOMAIN PROVISIONED PHASE AGE");
+    assert_eq!(first, "control-plane-0 workload <unknown> true Ready 30d");
     // The rigs' control plane is none of Cluster API's: nobody knows how it is.
     let [_, first] = head_and_first("lab-k8s-1.34-capi-1.14", Kind::Cluster);
     assert_eq!(first, "workload Unknown 4 4 4 Provisioned 30d");
@@ -81,6 +84,11 @@ fn with_cluster_api_1_7_they_have_those_of_v1beta1() {
         let [head, _] = head_and_first(platform, Kind::MachineHealthCheck);
         assert_eq!(head, "NAME CLUSTER EXPECTEDMACHINES MAXUNHEALTHY CURRENTHEALTHY AGE");
     }
+    let [head, first] = head_and_first("tkgs-2024", Kind::VSphereMachine);
+    assert_eq!(head, "NAME ZONE PROVIDERID IPADDR");
+    let cells: Vec<&str> = first.split(' ').collect();
+    assert_eq!((cells.len(), cells[0]), (3, "control-plane-0"), "{first}");
+    assert!(cells[1].starts_with("vsphere://") && is_address(cells[2]), "{first}");
 }
 
 #[test]
@@ -102,16 +110,23 @@ fn wide_columns_stand_among_the_others_and_other_kinds_have_none() {
         "NAME | CLUSTER | AVAILABLE | DESIRED | CURRENT | READY | AVAILABLE | UP-TO-DATE | PAUSED | \
          INITIALIZED | AGE | VERSION"
     );
+    assert_eq!(
+        of(Kind::VSphereMachine),
+        "NAME | CLUSTER | CLASS | PROVIDER ID | FAILURE DOMAIN | IP | IMAGE | PAUSED | PROVISIONED | \
+         PHASE | AGE"
+    );
     assert_eq!(columns(Kind::Node, Form::Table), None);
 }
 
 #[test]
 fn wide_tables_have_the_addresses_of_the_virtual_machines() {
-    let text = told("tkgs-current", Kind::Machine, Form::Wide);
-    let first = text.lines().nth(1).expect("a row");
-    let cells: Vec<&str> = first.split_whitespace().collect();
-    assert!(is_address(cells[7]), "{first}");
-    assert!(cells.contains(&"False"), "not paused: {first}");
+    for (kind, place) in [(Kind::Machine, 7), (Kind::VSphereMachine, 4)] {
+        let text = told("tkgs-current", kind, Form::Wide);
+        let first = text.lines().nth(1).expect("a row");
+        let cells: Vec<&str> = first.split_whitespace().collect();
+        assert!(is_address(cells[place]), "{first}");
+        assert!(cells.contains(&"False"), "not paused: {first}");
+    }
 }
 
 #[test]
@@ -142,4 +157,24 @@ fn a_control_plane_has_the_counts_of_its_contract() {
     (body.ready_replicas, body.initialized) = (3, true);
     (body.available_replicas, body.up_to_date_replicas) = (Some(2), Some(1));
     assert_eq!(cells(&body), ["cp", "", "Unknown", "3", "4", "3", "2", "1", "true", "5m", ""]);
+}
+
+#[test]
+fn a_vsphere_machine_has_the_phases_of_its_newer_version() {
+    let none = Others::among(SimTime::ZERO, []);
+    for (written, phase) in [
+        ("pending", "Pending"),
+        ("created", "Created"),
+        ("poweredOn", "PoweredOn"),
+        ("ready", "Ready"),
+        ("deleting", "Deleting"),
+        ("", ""),
+    ] {
+        let ready = written == "ready";
+        let body = VSphereMachine { vm_status: Text::word(written), ready, ..Default::default() };
+        let machine = Object::new(Meta::new(Kind::VSphereMachine, "default", "w"), body);
+        let provisioned = if ready { "true" } else { "" };
+        let cells = row(&machine, "5m", &none, Form::Table);
+        assert_eq!(cells, ["w", "", "<unknown>", "", provisioned, phase, "5m"]);
+    }
 }
