@@ -44,7 +44,7 @@ pub struct Get {
     /// Look in all namespaces
     #[arg(short = 'A', long)]
     pub all_namespaces: bool,
-    /// More columns, or the objects themselves
+    /// More columns, or the objects themselves: Cluster API's are written in v1beta1 on every platform
     #[arg(short = 'o', value_name = "FORMAT")]
     pub output: Option<View>,
     #[command(flatten)]
