@@ -201,12 +201,8 @@ impl Kubelet {
         let settings = &self.settings.images;
         let pause = pause_after(pull.failed, settings);
         let rule = BACKOFF.of(pause, settings.backoff_first, settings.backoff_limit);
-        let restarts = &self.settings.static_pods.restart;
-        let mut seen = Duration::ZERO;
-        while seen < pause {
-            seen = seen + restarts.recheck(pause.saturating_sub(seen), ctx.draw(RECHECK));
-        }
-        let look = ("kubernetes.restartRecheck", seen.saturating_sub(pause));
+        // A worker of Pods looks again after any failure as after one to start.
+        let look = self.settings.static_pods.restart.late(pause, || ctx.draw(RECHECK));
         let again = Pull { failed: pull.failed + 1, ..pull.clone() };
         ctx.after_all(&[(rule, pause), look], Event::PullAgain(again));
     }

@@ -82,16 +82,29 @@ impl RestartSettings {
     /// longer as the look takes to come.
     pub fn waits(&self, (pause, left): (Duration, Duration), draw: u64) -> [(Rule, Duration); 2] {
         let recheck = self.recheck(left, draw);
-        let look = match self.rechecks {
+        let rule = BACKOFF.of(pause, self.first, self.limit);
+        [(rule, recheck.min(left)), (self.look(), recheck.saturating_sub(left))]
+    }
+
+    /// By how much the look that finds a pause over comes later than its end, and by which rule.
+    pub fn late(&self, pause: Duration, mut draw: impl FnMut() -> u64) -> (Rule, Duration) {
+        let mut seen = Duration::ZERO;
+        while seen < pause {
+            seen = seen + self.recheck(pause.saturating_sub(seen), draw());
+        }
+        (self.look(), seen.saturating_sub(pause))
+    }
+
+    /// What a look waits for beyond the pause.
+    fn look(&self) -> Rule {
+        match self.rechecks {
             Rechecks::EveryPeriod => "kubernetes.restartRecheck",
             Rechecks::AtTheEnd { .. } => "kubernetes.restartRecheckJitterPercent",
-        };
-        let rule = BACKOFF.of(pause, self.first, self.limit);
-        [(rule, recheck.min(left)), (look, recheck.saturating_sub(left))]
+        }
     }
 
     /// After how long a kubelet looks again, with `left` of the pause to go.
-    pub fn recheck(&self, left: Duration, draw: u64) -> Duration {
+    fn recheck(&self, left: Duration, draw: u64) -> Duration {
         let pause = match self.rechecks {
             Rechecks::EveryPeriod => self.recheck,
             Rechecks::AtTheEnd { limit } => left.min(limit),
@@ -155,6 +168,10 @@ mod tests {
             recheck_jitter_percent: 50,
             ..SETTINGS
         };
+        // Looks at 10, 20 and 30 s see that 25 s are over at 30.
+        let late = periodic.late(Duration::from_secs(25), || 0);
+        assert_eq!(late, ("kubernetes.restartRecheck", Duration::from_secs(5)));
+        assert_eq!(SETTINGS.late(Duration::from_secs(290), || 0).1, Duration::ZERO);
         for draw in [0, 1 << 40, u64::MAX] {
             let pause = periodic.recheck(left, draw);
             let (low, high) = (Duration::from_secs(10), Duration::from_secs(15));
