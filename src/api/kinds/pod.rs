@@ -48,6 +48,15 @@ pub struct PodTemplate {
     pub is_critical: bool,
 }
 
+impl PodTemplate {
+    /// The name of its one container, as `kubectl create deployment` gives it: the image's, without where it
+    /// is, and which.
+    pub fn container(&self) -> &str {
+        let name = self.image.rsplit('/').next().unwrap_or_default();
+        name.split([':', '@']).next().unwrap_or_default()
+    }
+}
+
 /// Which taints a Pod tolerates; an empty key means every key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Toleration {

@@ -178,7 +178,7 @@ fn pod_json(pod: &Pod) -> (Value, Value) {
     let spec = json!({
         "containers": [{
             "image": pod.template.image,
-            "name": pod.template.image,
+            "name": pod.template.container(),
             "resources": requests(&pod.template.requests),
         }],
         "nodeName": pod.node_name,
@@ -221,7 +221,7 @@ fn container_json(pod: &Pod) -> Value {
     json!({
         "image": pod.template.image,
         "lastState": pod.last_ended.map_or_else(|| json!({}), ended),
-        "name": pod.template.image,
+        "name": pod.template.container(),
         "ready": pod.conditions.is("ContainersReady", Status::True),
         "restartCount": pod.restarts,
         "state": state,

@@ -245,7 +245,7 @@ fn machine_cells(object: &Object, created: String) -> Vec<String> {
 
 /// `CONTAINERS` and `IMAGES`: each Pod has one container, named for its image.
 pub(super) fn containers(template: &PodTemplate) -> [String; 2] {
-    [or_none(&template.image), or_none(&template.image)]
+    [or_none(template.container()), or_none(&template.image)]
 }
 
 pub(super) fn selector(labels: &Labels) -> String {

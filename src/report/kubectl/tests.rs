@@ -167,14 +167,18 @@ fn a_control_plane_is_printed_with_what_is_wanted_and_what_is_there() {
 
 #[test]
 fn a_pod_has_one_container_whose_status_says_how_it_is() {
-    let template = PodTemplate { image: Text::word("web"), ..PodTemplate::default() };
+    let image = Text::word("harbor.example:5000/shop/web:1.2");
+    let template = PodTemplate { image: image.clone(), ..PodTemplate::default() };
     let pod = |change: fn(&mut Pod)| {
         let mut pod = Pod::new(Arc::new(template.clone()));
         change(&mut pod);
         printed(Object::new(Meta::new(Kind::Pod, "default", "web-1"), pod))
     };
     let waits = pod(|_| {});
-    assert_eq!(waits["spec"]["containers"][0]["name"], "web");
+    let container = &waits["spec"]["containers"][0];
+    assert_eq!((&container["name"], &container["image"]), (&"web".into(), &(*image).into()));
+    let pinned = PodTemplate { image: Text::word("web@sha256:0"), ..PodTemplate::default() };
+    assert_eq!(pinned.container(), "web");
     assert!(waits["status"]["containerStatuses"].is_null(), "no kubelet has taken it: {waits}");
     let runs = pod(|pod| {
         (pod.node_name, pod.phase, pod.restarts) = (Text::word("w"), PodPhase::Running, 1);
